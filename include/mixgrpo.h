@@ -1,0 +1,1061 @@
+/*
+ * mixgrpo.h: align flow-matching image models with any reward, inside the host's own process.
+ *
+ * The library samples groups of images with a mixed ODE/SDE sampler, takes the host's rewards and updates the model with
+ * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. Its sections stand in the
+ * order of the data: version, status and errors -> context -> model -> prompts -> evaluator -> settings -> plan ->
+ * rollout -> advantages -> update -> optimizer -> trainer -> deterministic samples -> stateless pieces -> pixels and PNG.
+ *
+ * THE CONVENIENT WAY: a trainer with the built-in flow transformer; the host only scores.
+ *
+ *     mixgrpo_context_create(0, &context);                                     // 0: one thread per core
+ *     mixgrpo_model_load(context, "base", &model);
+ *     mixgrpo_prompts_create_hashed_words(context, lines, 8, 8, 64, 64, &prompts);
+ *     mixgrpo_evaluator_config_init(&geometry, sizeof geometry);
+ *     geometry.height_tokens = geometry.width_tokens = 8;                      // N = 64 image tokens
+ *     mixgrpo_evaluator_create(model, &geometry, NULL, 0, &evaluator);
+ *     mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning);
+ *     mixgrpo_plan_create(&sampling, NULL, 0, &plan);
+ *     mixgrpo_trainer_create(evaluator, prompts, plan, &learning, names, 1, 0, &trainer);
+ *     for (int i = 0; i < 100; i++) {
+ *       mixgrpo_trainer_rollout(trainer, chosen, 4, samples, sample_values);   // (4, group_size, N, C) floats
+ *       my_score(samples, rewards);                                            // (1, 4, group_size) doubles
+ *       mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);
+ *     }
+ *     mixgrpo_model_save(model, "aligned", MIXGRPO_STORAGE_BF16);
+ *
+ * THE OPEN WAY: the host owns the model (any framework, any device); the library asks and is answered.
+ *
+ *     mixgrpo_rollout_create(context, plan, iteration, chosen, 4, latent_size, NULL, 0, &rollout);
+ *     while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_OK && request.kind == MIXGRPO_REQUEST_EVALUATE) {
+ *       my_velocity(request.latents, request.sigmas, request.prompt_index, request.count, velocity);
+ *       mixgrpo_rollout_submit(rollout, velocity, request.count * request.latent_size);
+ *     }
+ *     mixgrpo_rollout_read_samples(rollout, samples, sample_values);
+ *     my_score(samples, rewards);
+ *     mixgrpo_advantages(&learning, rewards, 1, 4, group_size, NULL, 0, advantages, included, group_count, &report);
+ *     mixgrpo_update_create(rollout, &learning, advantages, included, group_count, &update);
+ *     while (mixgrpo_update_next(update, &request) == MIXGRPO_OK && request.kind != MIXGRPO_REQUEST_FINISHED) {
+ *       if (request.kind == MIXGRPO_REQUEST_EVALUATE) {
+ *         my_velocity(request.latents, request.sigmas, request.prompt_index, request.count, velocity);
+ *         mixgrpo_update_submit(update, velocity, NULL, request.count * request.latent_size, dv, dv_capacity);
+ *         my_backward(dv);                                                     // dv = dL/dvelocity: accumulate
+ *       } else {
+ *         my_optimizer_step();                                                 // MIXGRPO_REQUEST_OPTIMIZER_STEP
+ *       }
+ *     }
+ *
+ * RULES THAT HOLD FOR EVERY FUNCTION
+ *
+ * Status.     A fallible call returns a mixgrpo_status. On failure its outputs are untouched, the objects are as they were
+ *             before the call, and mixgrpo_last_error() names the field, what was expected and what came. Only what differs
+ *             from this or is particular to a function is listed under its "Errors".
+ * Arguments.  NULL where a pointer is needed, a handle of another kind, a size that does not fit, a count over INT32_MAX, a
+ *             float that is NaN or infinite: MIXGRPO_ERROR_INVALID_ARGUMENT. A buffer that is smaller than what would be
+ *             written: MIXGRPO_ERROR_BUFFER_TOO_SMALL. Memory that cannot be had: MIXGRPO_ERROR_OUT_OF_MEMORY.
+ * Buffers.    The caller owns every buffer. Sizes and capacities count elements (floats, doubles, bytes), not bytes of
+ *             memory. The library keeps no pointer of the caller after return, but for the user_data of callbacks. Input and
+ *             output buffers of one call must not overlap. A function that writes `out_size` and is given no buffer (NULL,
+ *             capacity 0) succeeds and only tells the size; sizes of strings include the terminating zero.
+ * Structs.    Every struct begins with struct_size. Configurations are filled by their _init call, which is given
+ *             sizeof(the struct); for results the caller sets struct_size = sizeof(the struct) before the call. Structs grow
+ *             at their end only. Reserved fields must be 0. Flags are 0 or 1.
+ * Handles.    _create, _load and the like give one reference that _destroy takes back (NULL is accepted and ignored). What
+ *             an object is built from stays alive inside it, so handles may be destroyed in any order; using a handle after
+ *             its own _destroy is the one thing that cannot be checked.
+ * Threads.    A call that takes a const handle may run on many threads at once; other calls on one handle are exclusive, and
+ *             so are calls that change a model (all evaluators, optimizers and trainers of that model count as that model).
+ *             Different handles are independent. There is no process-wide state that a host can see. Results do not depend
+ *             on the number of threads, to the last bit.
+ * Silence.    The library prints nothing and never ends the process.
+ *
+ * SYMBOLS used for shapes, row-major, last dimension fastest: B latents in a batch; N image tokens; C channels of a token;
+ * D = N*C values of one latent; L text tokens; J text width; Q pooled width; P prompts in a rollout; G members of a group;
+ * T steps; w window length; K rewards; sigma in [0, 1] the noise level, 1 pure noise and 0 data.
+ */
+#ifndef MIXGRPO_H
+#define MIXGRPO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ================================================================================================================== */
+/* Version                                                                                                            */
+/* ================================================================================================================== */
+
+/* The release this header belongs to. */
+#define MIXGRPO_VERSION_MAJOR 0
+#define MIXGRPO_VERSION_MINOR 1
+#define MIXGRPO_VERSION_PATCH 0
+
+/* The binary interface this header describes. It changes only when an existing program would have to be rebuilt. */
+#define MIXGRPO_ABI_VERSION 1
+
+/* The binary interface of the loaded library; a host compares it with MIXGRPO_ABI_VERSION. Any thread. */
+uint32_t mixgrpo_abi_version(void);
+
+/* The release of the loaded library, such as "0.1.0". Static. Any thread. */
+const char *mixgrpo_version(void);
+
+/* ================================================================================================================== */
+/* Status and errors                                                                                                  */
+/* ================================================================================================================== */
+
+/* 0: done. Negative: an error. Positive: stopped at the host's request. The values are pinned. */
+typedef int32_t mixgrpo_status;
+enum {
+  MIXGRPO_OK = 0,
+  MIXGRPO_CANCELLED = 1,               /* the context was cancelled; everything is as before the call */
+  MIXGRPO_ERROR_INVALID_ARGUMENT = -1, /* a value out of its range, of the wrong size, NULL, or not finite */
+  MIXGRPO_ERROR_INVALID_STATE = -2,    /* the call does not fit what came before, such as a submit without a request */
+  MIXGRPO_ERROR_BUFFER_TOO_SMALL = -3, /* a caller's buffer is smaller than what would be written */
+  MIXGRPO_ERROR_OUT_OF_MEMORY = -4,
+  MIXGRPO_ERROR_INPUT_OUTPUT = -5,     /* the operating system refused to read or write */
+  MIXGRPO_ERROR_INVALID_FORMAT = -6,   /* a file's content is not what its format demands */
+  MIXGRPO_ERROR_UNSUPPORTED = -7,      /* a valid request that this build or machine cannot serve */
+  MIXGRPO_ERROR_NOT_FINITE = -8,       /* a result would be NaN or infinite; it was not applied */
+  MIXGRPO_ERROR_INTERNAL = -9          /* a fault of the library itself */
+};
+
+/* The name of a status, such as "invalid_argument"; "unknown" for a number that is none. Static, never NULL. Any thread. */
+const char *mixgrpo_status_name(mixgrpo_status status);
+
+/* One line on the latest call of this thread that returned anything but MIXGRPO_OK: field, expected, got; when several
+ * fields of a configuration are wrong, all of them, separated by "; ". Never NULL; "" if there was none. The text belongs
+ * to the library and is valid until the next such call on this thread. */
+const char *mixgrpo_last_error(void);
+
+/* ================================================================================================================== */
+/* Context: threads, log, progress, cancel                                                                            */
+/* ================================================================================================================== */
+
+/* How long work runs and how its host hears of it. What is created with a context keeps it alive. */
+typedef struct mixgrpo_context mixgrpo_context;
+
+typedef int32_t mixgrpo_log_level;
+enum { MIXGRPO_LOG_INFO = 0, MIXGRPO_LOG_WARNING = 1 };
+
+/* `message` is valid during the call. */
+typedef void (*mixgrpo_log_callback)(void *user_data, mixgrpo_log_level level, const char *message);
+
+typedef int32_t mixgrpo_stage;
+enum { MIXGRPO_STAGE_ROLLOUT = 0, MIXGRPO_STAGE_UPDATE = 1, MIXGRPO_STAGE_SAMPLE = 2 };
+
+/* How far a call with the built-in model is. */
+typedef struct mixgrpo_progress {
+  uint32_t struct_size;
+  mixgrpo_stage stage;
+  int64_t done;  /* requests answered in this call so far */
+  int64_t total; /* requests this call will answer */
+} mixgrpo_progress;
+
+/* `progress` is valid during the call. */
+typedef void (*mixgrpo_progress_callback)(void *user_data, const mixgrpo_progress *progress);
+
+/* Creates a context. `threads`: worker threads, 0 (one per available core) or 1...1024; more threads than cores are
+ * allowed and only cost time.
+ * Errors: UNSUPPORTED when the processor lacks the instructions the library is built for (AVX2 and FMA on x86-64). */
+mixgrpo_status mixgrpo_context_create(int32_t threads, mixgrpo_context **out_context);
+void mixgrpo_context_destroy(mixgrpo_context *context);
+
+/* The number of worker threads in use, 0 for NULL. */
+int32_t mixgrpo_context_threads(const mixgrpo_context *context);
+
+/* Sets the receivers of log lines and of progress; NULL (the default) for silence. Callbacks run on the thread that called
+ * the library, never on a worker, and must return; of the library they may call mixgrpo_context_cancel and functions on
+ * unrelated handles. `user_data` is handed back as it is and must stay valid until replaced or until the context and all
+ * that was created with it are destroyed. */
+mixgrpo_status mixgrpo_context_set_log(mixgrpo_context *context, mixgrpo_log_callback callback, void *user_data);
+mixgrpo_status mixgrpo_context_set_progress(
+    mixgrpo_context *context, mixgrpo_progress_callback callback, void *user_data);
+
+/* Stops rollouts, updates and sampling of this context within one model call: they return MIXGRPO_CANCELLED, with their
+ * objects as before the call. Sticky: calls that begin later stop too, until mixgrpo_context_reset_cancel. Both may be
+ * called from any thread at any time. */
+mixgrpo_status mixgrpo_context_cancel(const mixgrpo_context *context);
+mixgrpo_status mixgrpo_context_reset_cancel(const mixgrpo_context *context);
+
+/* 1 while cancelled, otherwise (and for NULL) 0. Any thread. */
+int32_t mixgrpo_context_is_cancelled(const mixgrpo_context *context);
+
+/* ================================================================================================================== */
+/* Model: the built-in flow transformer                                                                               */
+/* ================================================================================================================== */
+
+/* The FLUX transformer (FluxTransformer2DModel in diffusers), float32, with gradients. Weight names, shapes and files are
+ * those of the diffusers checkpoint, so that a folder moves both ways without conversion. */
+typedef struct mixgrpo_model mixgrpo_model;
+
+/* The sizes of a model; the names are those of diffusers' config.json. */
+typedef struct mixgrpo_model_config {
+  uint32_t struct_size;
+  int32_t in_channels;           /* C, channels of an image token. Default 48, 1...65536 */
+  int32_t out_channels;          /* channels of the velocity; must equal in_channels. Default 48 */
+  int32_t num_layers;            /* double-stream blocks. Default 2, 0...1024; with num_single_layers at least 1 */
+  int32_t num_single_layers;     /* single-stream blocks. Default 4, 0...1024 */
+  int32_t attention_head_dim;    /* even; the sum of axes_dims_rope. Default 32, 2...1024 */
+  int32_t num_attention_heads;   /* the width is heads * head dim. Default 4, 1...1024 */
+  int32_t joint_attention_dim;   /* J, width of a text token. Default 64, 1...65536 */
+  int32_t pooled_projection_dim; /* Q, width of the pooled text. Default 64, 1...65536 */
+  int32_t guidance_embeds;       /* flag: the model takes a guidance value. Default 0 */
+  int32_t axes_dims_rope[3];     /* rotary dimensions of the three position axes, each even. Default 4, 14, 14 */
+  int32_t reserved;              /* 0 */
+} mixgrpo_model_config;
+
+/* One weight tensor of a model. */
+typedef struct mixgrpo_parameter_info {
+  uint32_t struct_size;
+  int32_t rank;     /* 1 or 2 */
+  int64_t shape[2]; /* (out, in) of a matrix as in the checkpoint; the second is 1 for rank 1 */
+  uint64_t offset;  /* of its first value in the flat vector of all weights */
+  uint64_t count;   /* number of values */
+  const char *name; /* the checkpoint's name; belongs to the model and lives as long as the model */
+} mixgrpo_parameter_info;
+
+typedef int32_t mixgrpo_storage;
+enum { MIXGRPO_STORAGE_F32 = 0, MIXGRPO_STORAGE_BF16 = 1 };
+
+/* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_model_config). */
+mixgrpo_status mixgrpo_model_config_init(mixgrpo_model_config *out_config, size_t struct_size);
+
+/* Reads `folder`/config.json alone. `out_config`: struct_size set.
+ * Errors: INPUT_OUTPUT; INVALID_FORMAT; UNSUPPORTED for another class or a patch size other than 1. */
+mixgrpo_status mixgrpo_model_config_load(const char *folder, mixgrpo_model_config *out_config);
+
+/* Creates a model with random weights, drawn from `seed` alone (the output layer is zero, as in the published model). */
+mixgrpo_status mixgrpo_model_create(
+    const mixgrpo_context *context, const mixgrpo_model_config *config, uint64_t seed, mixgrpo_model **out_model);
+
+/* Loads a diffusers folder: config.json with diffusion_pytorch_model.safetensors, or with its shards and
+ * diffusion_pytorch_model.safetensors.index.json; F32, F16 and BF16 values.
+ * Errors: INPUT_OUTPUT; INVALID_FORMAT for a truncated or contradictory file, a missing or surplus tensor, a shape that
+ * does not follow from the configuration; NOT_FINITE for a NaN or infinite weight; UNSUPPORTED as above. */
+mixgrpo_status mixgrpo_model_load(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model);
+
+/* Writes a diffusers folder, created if need be (its parent must exist). Each file is written aside and renamed, so that a
+ * crash leaves the old file or the new. Errors: INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_model_save(const mixgrpo_model *model, const char *folder, mixgrpo_storage storage);
+
+/* An independent copy of the weights (gradients are not copied), for a frozen reference. */
+mixgrpo_status mixgrpo_model_copy(const mixgrpo_model *model, mixgrpo_model **out_copy);
+void mixgrpo_model_destroy(mixgrpo_model *model);
+
+/* The model's sizes. `out_config`: struct_size set. */
+mixgrpo_status mixgrpo_model_get_config(const mixgrpo_model *model, mixgrpo_model_config *out_config);
+
+/* The number of weight tensors and of weights. Either output may be NULL. */
+mixgrpo_status mixgrpo_model_count(const mixgrpo_model *model, size_t *out_tensors, size_t *out_values);
+
+/* Describes weight tensor `index`, 0...tensors - 1, in the order of the flat vector: the offset of the next is offset +
+ * count. `out_info`: struct_size set. */
+mixgrpo_status mixgrpo_model_parameter(
+    const mixgrpo_model *model, size_t index, mixgrpo_parameter_info *out_info);
+
+/* The index of the weight tensor with this checkpoint name. Errors: INVALID_ARGUMENT when there is none. */
+mixgrpo_status mixgrpo_model_find_parameter(const mixgrpo_model *model, const char *name, size_t *out_index);
+
+/* Read or write `count` values of the flat vector of all weights (or of their gradients) from `offset` on. One tensor is
+ * the range that its mixgrpo_parameter_info names; all of them are (0, values). The vector's order is that of
+ * mixgrpo_model_parameter. Gradients are 0 until a backward adds to them.
+ * Errors: INVALID_ARGUMENT when the range ends beyond the vector or a written value is not finite (nothing is written). */
+mixgrpo_status mixgrpo_model_read_weights(
+    const mixgrpo_model *model, size_t offset, float *out_values, size_t count);
+mixgrpo_status mixgrpo_model_write_weights(
+    mixgrpo_model *model, size_t offset, const float *values, size_t count);
+mixgrpo_status mixgrpo_model_read_gradients(
+    const mixgrpo_model *model, size_t offset, float *out_values, size_t count);
+mixgrpo_status mixgrpo_model_write_gradients(
+    mixgrpo_model *model, size_t offset, const float *values, size_t count);
+
+/* Sets all gradients to 0. */
+mixgrpo_status mixgrpo_model_zero_gradients(mixgrpo_model *model);
+
+/* ================================================================================================================== */
+/* Prompts: text embeddings for the built-in model                                                                    */
+/* ================================================================================================================== */
+
+/* The text embeddings of all prompts of a run; elsewhere a prompt is its index in here. Immutable. */
+typedef struct mixgrpo_prompts mixgrpo_prompts;
+
+/* Copies the embeddings in. `text`: (prompt_count, text_length, text_width); `pooled`: (prompt_count, pooled_width). The
+ * counts are those of the arrays and must agree with the dimensions, each at least 1. */
+mixgrpo_status mixgrpo_prompts_create(
+    const mixgrpo_context *context, const float *text, size_t text_count, const float *pooled, size_t pooled_count,
+    int32_t prompt_count, int32_t text_length, int32_t text_width, int32_t pooled_width, mixgrpo_prompts **out_prompts);
+
+/* Encodes UTF-8 prompts by hashing their words: see mixgrpo_hashed_words_encode. */
+mixgrpo_status mixgrpo_prompts_create_hashed_words(
+    const mixgrpo_context *context, const char *const *prompts, int32_t prompt_count, int32_t text_length,
+    int32_t text_width, int32_t pooled_width, mixgrpo_prompts **out_prompts);
+void mixgrpo_prompts_destroy(mixgrpo_prompts *prompts);
+
+/* The number of prompts, 0 for NULL. */
+int32_t mixgrpo_prompts_count(const mixgrpo_prompts *prompts);
+
+/* A deterministic encoder for examples and tests: each word becomes a fixed pseudo-random unit direction derived from its
+ * letters, with its position added; the pooled embedding is the normalised sum of its words. It knows no meaning: models
+ * trained with a text encoder need that encoder's embeddings. Words are separated by white space, compared in lower case,
+ * those after `text_length` are ignored, unused positions are 0. `out_text`: (prompt_count, text_length, text_width);
+ * `out_pooled`: (prompt_count, pooled_width). */
+mixgrpo_status mixgrpo_hashed_words_encode(
+    const char *const *prompts, int32_t prompt_count, int32_t text_length, int32_t text_width, int32_t pooled_width,
+    float *out_text, size_t text_capacity, float *out_pooled, size_t pooled_capacity);
+
+/* ================================================================================================================== */
+/* Evaluator: velocity and backward of the built-in model                                                             */
+/* ================================================================================================================== */
+
+/* A model made ready for one picture geometry, with its working memory. It does not own the weights: several evaluators
+ * may share one model. */
+typedef struct mixgrpo_evaluator mixgrpo_evaluator;
+
+typedef struct mixgrpo_evaluator_config {
+  uint32_t struct_size;
+  int32_t height_tokens;  /* rows of image tokens. Default 8, 1...4096 */
+  int32_t width_tokens;   /* columns of image tokens; N = height * width. Default 8, 1...4096 */
+  int32_t max_batch;      /* latents evaluated at a time; larger requests are split. Default 0 (no limit), 0...65536 */
+  double guidance;        /* the guidance value given to a model with guidance_embeds. Default 3.5, 0...1000 */
+  int32_t truncate_sigma; /* flag: the model sees floor(1000 sigma)/1000, as some pipelines do. Default 0 */
+  int32_t reserved;       /* 0 */
+} mixgrpo_evaluator_config;
+
+/* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_evaluator_config). */
+mixgrpo_status mixgrpo_evaluator_config_init(mixgrpo_evaluator_config *out_config, size_t struct_size);
+
+/* Creates an evaluator. `image_ids`: positions (N, 3) of the image tokens, or NULL with count 0 for the usual (0, row,
+ * column). Works on the context of the model. */
+mixgrpo_status mixgrpo_evaluator_create(
+    mixgrpo_model *model, const mixgrpo_evaluator_config *config, const float *image_ids, size_t image_id_count,
+    mixgrpo_evaluator **out_evaluator);
+void mixgrpo_evaluator_destroy(mixgrpo_evaluator *evaluator);
+
+/* The number D = N*C of values in one latent, 0 for NULL. */
+size_t mixgrpo_evaluator_latent_size(const mixgrpo_evaluator *evaluator);
+
+/* Evaluates the velocity dx/dsigma at `count` latents (B = count).
+ *   latents       (B, N, C)
+ *   sigmas        (B), each in [0, 1]
+ *   prompt_index  (B), each a prompt of `prompts`
+ *   out_velocity  (B, N, C)
+ * keep_activations 1 keeps what mixgrpo_evaluator_backward needs, until the next velocity or backward of this evaluator.
+ * Errors: INVALID_ARGUMENT when the prompts' widths are not the model's; NOT_FINITE when a velocity would be. */
+mixgrpo_status mixgrpo_evaluator_velocity(
+    mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts, const float *latents, const float *sigmas,
+    const int32_t *prompt_index, size_t count, int32_t keep_activations, float *out_velocity, size_t velocity_capacity);
+
+/* Runs the backward of the latest velocity, which must have kept its activations: adds dL/dweights to the model's gradients
+ * and, unless `out_latents_cotangent` is NULL (capacity 0), writes dL/dlatents (B, N, C).
+ * `velocity_cotangent`: dL/dvelocity (B, N, C), `count` = B*N*C values. Changes the model (see Threads above).
+ * Errors: INVALID_STATE without kept activations, or when the model's weights were written since. */
+mixgrpo_status mixgrpo_evaluator_backward(
+    mixgrpo_evaluator *evaluator, const float *velocity_cotangent, size_t count, float *out_latents_cotangent,
+    size_t cotangent_capacity);
+
+/* ================================================================================================================== */
+/* Settings: how to sample and how to learn                                                                           */
+/* ================================================================================================================== */
+
+/* The stochastic step inside the window. */
+typedef int32_t mixgrpo_dynamics;
+enum {
+  MIXGRPO_DYNAMICS_FLOW = 0,  /* Flow-SDE (arXiv 2505.05470): noise g = eta*sqrt(sigma/(1 - sigma)) */
+  MIXGRPO_DYNAMICS_DANCE = 1, /* Dance-SDE (arXiv 2505.07818): noise g = eta */
+  MIXGRPO_DYNAMICS_CPS = 2    /* coefficient-preserving sampling (arXiv 2509.05952) */
+};
+
+/* How the window of stochastic, trained steps moves over the iterations (Mix 3.2). */
+typedef int32_t mixgrpo_window_mode;
+enum {
+  MIXGRPO_WINDOW_FROZEN = 0,            /* stays at window_start */
+  MIXGRPO_WINDOW_PROGRESSIVE = 1,       /* moves by window_stride after every window_interval iterations */
+  MIXGRPO_WINDOW_LINEAR_DECAY = 2,      /* as progressive; the interval falls linearly to window_interval_min */
+  MIXGRPO_WINDOW_EXPONENTIAL_DECAY = 3, /* as progressive; the interval is ceil(interval*exp(-k*max(0, l - l0))) */
+  MIXGRPO_WINDOW_RANDOM = 4,            /* uniform on its range, drawn from seed and iteration alone */
+  MIXGRPO_WINDOW_ALL = 5                /* every step but the last is stochastic (Flow-GRPO, DanceGRPO) */
+};
+
+typedef int32_t mixgrpo_window_end;
+enum { MIXGRPO_WINDOW_ROLL_BACK = 0, MIXGRPO_WINDOW_STAY = 1 };
+
+/* Which stochastic steps are trained when all are stochastic and train_fraction < 1. */
+typedef int32_t mixgrpo_train_subset;
+enum { MIXGRPO_TRAIN_FIRST = 0, MIXGRPO_TRAIN_RANDOM = 1 };
+
+/* The deterministic solver after the window, and of whole deterministic trajectories. DPM-Solver++: arXiv 2211.01095. */
+typedef int32_t mixgrpo_solver;
+enum {
+  MIXGRPO_SOLVER_EULER = 0,
+  MIXGRPO_SOLVER_DPM_1 = 1,
+  MIXGRPO_SOLVER_DPM_2_MIDPOINT = 2,
+  MIXGRPO_SOLVER_DPM_2_HEUN = 3,
+  MIXGRPO_SOLVER_DPM_3 = 4
+};
+
+typedef int32_t mixgrpo_initial_noise;
+enum {
+  MIXGRPO_NOISE_SHARED = 0, /* all members of a group start from the same noise */
+  MIXGRPO_NOISE_OWN = 1
+};
+
+typedef int32_t mixgrpo_reduction;
+enum { MIXGRPO_REDUCTION_MEAN = 0, MIXGRPO_REDUCTION_SUM = 1 };
+
+/* How samples are drawn. The window is w = window_length long and starts at l in 0...T - 1 - w: the last step is never in
+ * it. Fields that the chosen modes do not use must still be in their bounds. */
+typedef struct mixgrpo_sampling_config {
+  uint32_t struct_size;
+  int32_t steps;                /* T, steps from sigma = 1 to 0. Default 25, 2...10000 */
+  double shift;                 /* s of sigma = s*t/(1 + (s - 1)t), t = 1 - i/T; 1 for none. Default 3, 0.001...1000 */
+  int32_t dynamics;             /* mixgrpo_dynamics. Default FLOW */
+  int32_t group_size;           /* G, images per prompt. Default 12, 2...65536 */
+  double noise_level;           /* eta; for CPS the angle eta*pi/2. Default 0.7, 0 < eta <= 10 (CPS: <= 1) */
+  int32_t window_mode;          /* mixgrpo_window_mode. Default PROGRESSIVE */
+  int32_t window_length;        /* w. Default 4, 1...T - 1. Not used by ALL */
+  int32_t window_start;         /* l at iteration 0. Default 0, 0...T - 1 - w */
+  int32_t window_stride;        /* steps the window moves at a time. Default 1, 1...T */
+  int32_t window_interval;      /* tau, iterations between moves (decay modes: the first). Default 25, 1...1000000 */
+  int32_t window_interval_min;  /* the last interval of LINEAR_DECAY, iterations. Default 1, 1...window_interval */
+  int32_t window_at_end;        /* mixgrpo_window_end. Default ROLL_BACK */
+  int32_t window_decay_start;   /* l0 of EXPONENTIAL_DECAY, a step. Default 13, 0...T */
+  double window_decay_rate;     /* k of EXPONENTIAL_DECAY, per step. Default 0.1, 0...100 */
+  double train_fraction;        /* with ALL, the trained share of the stochastic steps. Default 1, 0 < f <= 1 */
+  int32_t train_subset;         /* mixgrpo_train_subset. Default FIRST */
+  int32_t solver;               /* mixgrpo_solver of the steps after the window; before it: Euler. Default EULER */
+  double tail_ratio;            /* r~ of Flash: the R steps after the window become max(1, floor(r~*R)). Default 1
+                                   (all of them), 0 < r~ <= 1; 1 with ALL */
+  int32_t initial_noise;        /* mixgrpo_initial_noise. Default SHARED */
+  int32_t exact_sharing;        /* flag: evaluate equal latents once; changes no result. Default 1 */
+  int32_t logprob_reduction;    /* mixgrpo_reduction over the D values of a latent. Default MEAN */
+  int32_t cps_peer_logprob;     /* flag: with CPS, log p = -mean (x' - mu)^2, without std and constants. Default 0 */
+  int32_t max_batch;            /* latents per request at most. Default 0 (no limit), 0...65536 */
+  int32_t reserved;             /* 0 */
+  uint64_t seed;                /* of all random numbers of the run. Default 0 */
+} mixgrpo_sampling_config;
+
+typedef int32_t mixgrpo_advantage_mode;
+enum {
+  MIXGRPO_ADVANTAGE_AGGREGATION = 0, /* normalise each reward in its group, then take the weighted mean */
+  MIXGRPO_REWARD_AGGREGATION = 1,    /* take the weighted sum of rewards, then normalise in the group */
+  MIXGRPO_GDPO = 2                   /* normalise each reward in its group, sum weighted, then whiten over the batch */
+};
+
+typedef int32_t mixgrpo_std_scope;
+enum { MIXGRPO_STD_GROUP = 0, MIXGRPO_STD_BATCH = 1 };
+
+typedef int32_t mixgrpo_ratio;
+enum {
+  MIXGRPO_RATIO_PROBABILITY = 0, /* exp(log p - log p_old) */
+  MIXGRPO_RATIO_GUARD = 1        /* exp(mean(e * (mu - mu_old))) with the stored noise e (arXiv 2510.22319) */
+};
+
+typedef int32_t mixgrpo_step_weighting;
+enum {
+  MIXGRPO_STEPS_UNIFORM = 0,
+  MIXGRPO_STEPS_BY_NOISE = 1 /* proportional to the step's standard deviation, with mean 1 */
+};
+
+typedef int32_t mixgrpo_schedule;
+enum { MIXGRPO_SCHEDULE_CONSTANT = 0, MIXGRPO_SCHEDULE_COSINE = 1 };
+
+/* How the model learns: advantages, policy loss, optimizer. */
+typedef struct mixgrpo_learning_config {
+  uint32_t struct_size;
+  int32_t advantage_mode;        /* mixgrpo_advantage_mode. Default ADVANTAGE_AGGREGATION */
+  int32_t std_scope;             /* mixgrpo_std_scope of the divisor. Default GROUP */
+  int32_t ratio;                 /* mixgrpo_ratio. Default PROBABILITY */
+  int32_t step_weighting;        /* mixgrpo_step_weighting. Default UNIFORM */
+  int32_t updates_per_iteration; /* parts a group is split into, one optimizer step each. Default 4, 1...group_size */
+  int32_t schedule;              /* mixgrpo_schedule of the learning rate. Default CONSTANT */
+  int32_t warmup_steps;          /* optimizer steps of linear rise from 0. Default 0, 0...1000000000 */
+  int64_t total_steps;           /* optimizer steps until COSINE is at its minimum. Default 1000, 1...10^12 */
+  double min_rate_fraction;      /* COSINE ends at this share of learning_rate. Default 0, 0...1 */
+  double learning_rate;          /* of AdamW, per step. Default 1e-5, 0...1000 */
+  double beta1;                  /* decay of the first moment. Default 0.9, 0 <= beta1 < 1 */
+  double beta2;                  /* decay of the second moment. Default 0.999, 0 <= beta2 < 1 */
+  double epsilon;                /* added to the root of the second moment. Default 1e-8, above 0, at most 1 */
+  double weight_decay;           /* decoupled, times learning rate. Default 1e-4, 0...1000 */
+  double max_gradient_norm;      /* global norm the gradients are scaled down to; 0 for no limit. Default 1, 0...10^12 */
+  double trim_fraction;          /* share cut off each end of a group for mean and std. Default 0, 0 <= f < 0.5 */
+  double advantage_clip;         /* advantages are clipped to +-this; 0 for no limit. Default 5, 0...10^6 */
+  double clip_range;             /* the ratio is clipped to 1 +- this. Default 1e-4, above 0, below 1. With mean
+                                    reduction D*clip_range nats of true log-ratio */
+  double kl_reference;           /* weight of the KL to a frozen reference; 0 for none. Default 0, 0...10^6 */
+  double kl_old;                 /* weight of (1/2)(log p - log p_old)^2; 0 for none. Default 0, 0...10^6 */
+  double ema_decay;              /* decay per optimizer step of the averaged weights; 0 for none. Default 0, 0...1 */
+} mixgrpo_learning_config;
+
+/* Fills both configurations with the defaults given above. Either may be NULL with size 0. The sizes are
+ * sizeof(mixgrpo_sampling_config) and sizeof(mixgrpo_learning_config). */
+mixgrpo_status mixgrpo_config_init(
+    mixgrpo_sampling_config *out_sampling, size_t sampling_size, mixgrpo_learning_config *out_learning,
+    size_t learning_size);
+
+/* Fills both configurations (struct_size set; either may be NULL) with a published method; a preset is nothing but these
+ * settings, and `seed`, `max_batch` and `group_size` stay as they are:
+ *   "mixgrpo"             the defaults (Mix)
+ *   "mixgrpo_flash"       tail_ratio 0.4, solver DPM_2_MIDPOINT
+ *   "mixgrpo_flash_star"  tail_ratio 0.2, solver DPM_2_MIDPOINT, window frozen at 0
+ *   "flow_grpo"           all steps FLOW and trained, kl_reference 0.04 (arXiv 2505.05470)
+ *   "dance_grpo"          all steps DANCE with noise 0.3, a random 0.6 of them trained (arXiv 2505.07818)
+ * Errors: INVALID_ARGUMENT for another name. */
+mixgrpo_status mixgrpo_config_preset(
+    const char *name, mixgrpo_sampling_config *out_sampling, mixgrpo_learning_config *out_learning);
+
+/* The name of preset `index`; NULL beyond the last. Static. Any thread. */
+const char *mixgrpo_config_preset_name(size_t index);
+
+/* Checks both configurations (either may be NULL) and how they go together.
+ * Errors: INVALID_ARGUMENT naming every field that is wrong. */
+mixgrpo_status mixgrpo_config_check(
+    const mixgrpo_sampling_config *sampling, const mixgrpo_learning_config *learning);
+
+/* Describes in lines of "field = value" what the configurations (either may be NULL) will really do: settings in force,
+ * first windows, model calls per image. `out_size` may be NULL when a buffer is given. Errors: as mixgrpo_config_check. */
+mixgrpo_status mixgrpo_config_describe(
+    const mixgrpo_sampling_config *sampling, const mixgrpo_learning_config *learning, char *out_text, size_t capacity,
+    size_t *out_size);
+
+/* ================================================================================================================== */
+/* Plan: grid, window and steps of every iteration, before anything runs                                              */
+/* ================================================================================================================== */
+
+/* Settings of sampling and time grid, checked and immutable. Pure: everything it tells is a function of the settings. */
+typedef struct mixgrpo_plan mixgrpo_plan;
+
+/* The window and the work of one iteration. */
+typedef struct mixgrpo_iteration_plan {
+  uint32_t struct_size;
+  int32_t window_start;           /* l; 0 with ALL */
+  int32_t window_length;          /* w; T - 1 with ALL */
+  int32_t step_count;             /* steps in all, after Flash has shortened the tail */
+  int32_t trained_steps;          /* stochastic steps that the update trains */
+  int32_t model_calls_per_image;  /* step_count: what papers count, without sharing */
+  int64_t rollout_model_calls;    /* latents evaluated by the rollout of `prompt_count` prompts, with sharing as set */
+  int64_t update_model_calls;     /* latents evaluated forward and backward by the update */
+} mixgrpo_iteration_plan;
+
+typedef int32_t mixgrpo_step_kind;
+enum {
+  MIXGRPO_STEP_DETERMINISTIC = 0,
+  MIXGRPO_STEP_STOCHASTIC = 1
+};
+
+/* One step is one affine transition from sigma to sigma_next:
+ *   x' = latent*x + velocity*v + history[0]*d1 + history[1]*d2 + noise*e,   e standard normal,
+ * with v the velocity at x, and d1, d2 the estimates d = x - sigma*v of the data one and two steps earlier. The mean is
+ * affine in v with slope `velocity`; `noise` is the standard deviation, 0 for a deterministic step. All without unit. */
+typedef struct mixgrpo_step {
+  uint32_t struct_size;
+  mixgrpo_step_kind kind;
+  double sigma;
+  double sigma_next;
+  double latent;
+  double velocity;
+  double history[2];
+  double noise;
+  int32_t trained;  /* flag: the update trains this step. 0 where a step stands alone */
+  int32_t reserved; /* 0 */
+} mixgrpo_step;
+
+/* The size of a run, for predictions. */
+typedef struct mixgrpo_workload {
+  uint32_t struct_size;
+  int32_t prompt_count;   /* P per iteration, 1...65536 */
+  int32_t token_count;    /* N, 1...16777216 */
+  int32_t channels;       /* C, 1...65536 */
+  int32_t text_length;    /* L, 1...65536; used with the built-in model only */
+  int32_t keep_reference; /* flag: a frozen reference model is kept beside the trained one */
+} mixgrpo_workload;
+
+/* Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model. */
+typedef struct mixgrpo_memory {
+  uint32_t struct_size;
+  int32_t reserved;           /* 0 */
+  uint64_t trajectory_bytes;  /* latents of the rollout and its stored window steps */
+  uint64_t weight_bytes;      /* weights, gradients, optimizer moments, and the reference if kept */
+  uint64_t activation_bytes;  /* working memory of the evaluator at its largest */
+  uint64_t peak_bytes;        /* the largest sum at any one time */
+} mixgrpo_memory;
+
+/* Checks a configuration and makes a plan of it. `sigmas`: an own time grid of steps + 1 values, strictly decreasing, the
+ * first at most 1, the last 0; or NULL with count 0 for the grid of steps and shift.
+ * Errors: INVALID_ARGUMENT naming every field that is out of bounds or does not go with another. */
+mixgrpo_status mixgrpo_plan_create(
+    const mixgrpo_sampling_config *config, const double *sigmas, size_t sigma_count, mixgrpo_plan **out_plan);
+void mixgrpo_plan_destroy(mixgrpo_plan *plan);
+
+/* The window and the work of `iteration` (0 or more) with `prompt_count` prompts (at least 1) and, for the update, no failed
+ * reward and `updates_per_iteration` parts (at least 1). `out_iteration`: struct_size set. A host that moves the window by
+ * its own rule makes one plan per iteration, FROZEN at its window_start. */
+mixgrpo_status mixgrpo_plan_iteration(
+    const mixgrpo_plan *plan, int64_t iteration, int32_t prompt_count, int32_t updates_per_iteration,
+    mixgrpo_iteration_plan *out_iteration);
+
+/* Step `index`, 0...step_count - 1, of `iteration`. `out_step`: struct_size set. */
+mixgrpo_status mixgrpo_plan_step(const mixgrpo_plan *plan, int64_t iteration, int32_t index, mixgrpo_step *out_step);
+
+/* Predicted peak memory of `iteration`. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
+ * `out_memory`: struct_size set. */
+mixgrpo_status mixgrpo_plan_memory(
+    const mixgrpo_plan *plan, int64_t iteration, const mixgrpo_learning_config *learning,
+    const mixgrpo_model_config *model, const mixgrpo_workload *workload, mixgrpo_memory *out_memory);
+
+/* ================================================================================================================== */
+/* Rollout: sample groups of images                                                                                   */
+/* ================================================================================================================== */
+
+/* The sampling of one iteration as a state machine that asks for velocities. Any model may answer. */
+typedef struct mixgrpo_rollout mixgrpo_rollout;
+
+typedef int32_t mixgrpo_request_kind;
+enum {
+  MIXGRPO_REQUEST_FINISHED = 0,      /* nothing is left to do; count is 0 */
+  MIXGRPO_REQUEST_EVALUATE = 1,      /* evaluate the model on the latents, then submit */
+  MIXGRPO_REQUEST_OPTIMIZER_STEP = 2 /* update only: step the optimizer on what was accumulated, zero the gradients,
+                                        then call next again; count is 0 */
+};
+
+/* What a rollout or an update asks for. The arrays belong to the library and are valid until the next non-const call on
+ * the object that filled them (with submit: until it returns). */
+typedef struct mixgrpo_velocity_request {
+  uint32_t struct_size;
+  mixgrpo_request_kind kind;
+  int32_t count;               /* B, the latents to evaluate */
+  int32_t step;                /* index of the step in the iteration's plan; of OPTIMIZER_STEP: 0 */
+  int32_t part;                /* update: index of the part, 0...updates_per_iteration - 1; rollout: 0 */
+  int32_t needs_reference;     /* flag, update only: also evaluate the frozen reference, for the KL term */
+  uint64_t latent_size;        /* D, values in one latent */
+  const float *latents;        /* (B, D) */
+  const float *sigmas;         /* (B), the noise level of each latent */
+  const int32_t *prompt_index; /* (B), as given to mixgrpo_rollout_create */
+} mixgrpo_velocity_request;
+
+/* Begins the rollout of one iteration.
+ *   iteration       0 or more; selects the window and keys the random numbers
+ *   prompt_indices  (P), distinct, each 0 or more: the host's numbers for its prompts; they key the random numbers too
+ *   latent_size     D, values in one latent, at least 1
+ *   initial_noise   NULL with count 0 (drawn by the library), or the host's own: (P, D) with shared noise, (P, G, D) otherwise
+ * The rollout works on copies and keeps the plan and the context alive. */
+mixgrpo_status mixgrpo_rollout_create(
+    const mixgrpo_context *context, const mixgrpo_plan *plan, int64_t iteration, const int32_t *prompt_indices,
+    size_t prompt_count, size_t latent_size, const float *initial_noise, size_t noise_count,
+    mixgrpo_rollout **out_rollout);
+void mixgrpo_rollout_destroy(mixgrpo_rollout *rollout);
+
+/* Tells what is to be evaluated: EVALUATE or FINISHED. Repeating it before the submit gives the same request.
+ * `out_request`: struct_size set. */
+mixgrpo_status mixgrpo_rollout_next(mixgrpo_rollout *rollout, mixgrpo_velocity_request *out_request);
+
+/* Answers the current request. `velocity`: (B, D), `count` = B*D values.
+ * Errors: INVALID_STATE without a request; INVALID_ARGUMENT for a wrong count; NOT_FINITE for a NaN or infinite velocity.
+ * After an error the request still stands and may be answered again. */
+mixgrpo_status mixgrpo_rollout_submit(mixgrpo_rollout *rollout, const float *velocity, size_t count);
+
+/* Answers all requests that are left with the built-in model. On MIXGRPO_CANCELLED or an error the rollout stands at the
+ * request that was not answered, and the call may be repeated.
+ * Errors: as mixgrpo_evaluator_velocity; INVALID_ARGUMENT when D is not the evaluator's, or a prompt index not in
+ * `prompts`. */
+mixgrpo_status mixgrpo_rollout_run(
+    mixgrpo_rollout *rollout, mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts);
+
+/* The finished samples at sigma = 0, (P, G, D). Errors: INVALID_STATE before FINISHED. */
+mixgrpo_status mixgrpo_rollout_read_samples(const mixgrpo_rollout *rollout, float *out_samples, size_t capacity);
+
+/* What was stored of trained step `index`, 0...trained_steps - 1: the latents before and after, (P, G, D) each, and the
+ * log-probabilities of the transitions, (P, G), nats (reduced as set). Any output may be NULL with capacity 0.
+ * Errors: INVALID_STATE before FINISHED. */
+mixgrpo_status mixgrpo_rollout_read_step(
+    const mixgrpo_rollout *rollout, int32_t index, float *out_latents, size_t latents_capacity, float *out_next_latents,
+    size_t next_latents_capacity, double *out_log_probabilities, size_t log_probabilities_capacity);
+
+/* Latents evaluated so far, 0 for NULL. */
+int64_t mixgrpo_rollout_model_calls(const mixgrpo_rollout *rollout);
+
+/* ================================================================================================================== */
+/* Advantages                                                                                                         */
+/* ================================================================================================================== */
+
+/* What was found among the rewards. */
+typedef struct mixgrpo_advantage_report {
+  uint32_t struct_size;
+  int32_t failed_rewards;    /* rewards that are not finite; they are left out, never counted as 0 */
+  int32_t excluded_samples;  /* samples without any usable advantage */
+  int32_t degenerate_groups; /* groups with (nearly) equal rewards: advantage 0 */
+} mixgrpo_advantage_report;
+
+/* Group advantages (Mix 3.1) from rewards (K, P, G). A reward that is NaN or infinite has failed: it is left out of mean,
+ * std and loss.
+ *   weights         (K), each 0 or more, finite, not all 0; or NULL with count 0 for 1 each
+ *   out_advantages  (P, G); 0 for an excluded sample
+ *   out_included    (P, G); 0 for an excluded sample, otherwise 1
+ * `capacity` is that of both outputs. `out_report`: struct_size set; may be NULL. K in 1...1024, G at least 2. */
+mixgrpo_status mixgrpo_advantages(
+    const mixgrpo_learning_config *config, const double *rewards, int32_t reward_count, int32_t prompt_count,
+    int32_t group_size, const double *weights, size_t weight_count, double *out_advantages, uint8_t *out_included,
+    size_t capacity, mixgrpo_advantage_report *out_report);
+
+/* ================================================================================================================== */
+/* Update: policy gradients of one iteration                                                                          */
+/* ================================================================================================================== */
+
+/* The training on one rollout as a state machine: it asks for velocities and answers with dL/dvelocity. */
+typedef struct mixgrpo_update mixgrpo_update;
+
+/* What an update has seen so far. A ratio is r of the loss; values in nats are of the true log-density (the sum over D).
+ * NaN where nothing was seen. */
+typedef struct mixgrpo_update_statistics {
+  uint32_t struct_size;
+  int32_t parts_done;           /* optimizer steps asked for */
+  double loss;                  /* mean over samples and trained steps */
+  double first_ratio_min;       /* over the samples seen before the first optimizer step: exactly 1 when the model */
+  double first_ratio_max;       /* answers the update as it answered the rollout */
+  double ratio_min;
+  double ratio_max;
+  double clip_fraction;         /* share of ratios at which the clip stopped the gradient */
+  double max_log_ratio_nats;    /* largest |log p - log p_old| */
+  double kl_old_nats;           /* estimate of KL(old, new), mean */
+  double kl_reference_nats;     /* KL to the reference, mean; 0 without reference */
+  int64_t model_calls;          /* latents evaluated forward and backward */
+} mixgrpo_update_statistics;
+
+/* Begins the update on a finished rollout. `advantages`, `included`: (P, G), as mixgrpo_advantages gives them; `included` may
+ * be NULL for all. The update keeps what it needs of the rollout, whose handle may be destroyed.
+ * Errors: INVALID_STATE when the rollout is not finished. */
+mixgrpo_status mixgrpo_update_create(
+    const mixgrpo_rollout *rollout, const mixgrpo_learning_config *config, const double *advantages,
+    const uint8_t *included, size_t count, mixgrpo_update **out_update);
+void mixgrpo_update_destroy(mixgrpo_update *update);
+
+/* Tells what is to be done next: EVALUATE, OPTIMIZER_STEP or FINISHED. Before the submit of an EVALUATE it gives the same
+ * request again; an OPTIMIZER_STEP is taken as done by the following call. `out_request`: struct_size set. */
+mixgrpo_status mixgrpo_update_next(mixgrpo_update *update, mixgrpo_velocity_request *out_request);
+
+/* Answers an EVALUATE and gives dL/dvelocity, to be backpropagated into the host's model and accumulated until the next
+ * OPTIMIZER_STEP (already scaled: gradients only add).
+ *   velocity            (B, D) of the model in training, `count` = B*D values
+ *   reference_velocity  (B, D) of the frozen reference when needs_reference, else NULL
+ *   out_cotangents      (B, D)
+ * Errors: as mixgrpo_rollout_submit. */
+mixgrpo_status mixgrpo_update_submit(
+    mixgrpo_update *update, const float *velocity, const float *reference_velocity, size_t count, float *out_cotangents,
+    size_t cotangents_capacity);
+
+/* What was seen so far. `out_statistics`: struct_size set. */
+mixgrpo_status mixgrpo_update_get_statistics(
+    const mixgrpo_update *update, mixgrpo_update_statistics *out_statistics);
+
+/* ================================================================================================================== */
+/* Optimizer                                                                                                          */
+/* ================================================================================================================== */
+
+/* AdamW with decoupled decay, global-norm clip, and a constant or warm-up and cosine rate. */
+typedef struct mixgrpo_optimizer mixgrpo_optimizer;
+
+typedef struct mixgrpo_optimizer_report {
+  uint32_t struct_size;
+  int32_t reserved;     /* 0 */
+  int64_t step;         /* steps done, this one included */
+  double gradient_norm; /* before the clip */
+  double learning_rate; /* of this step */
+} mixgrpo_optimizer_report;
+
+/* Creates an optimizer for `parameter_count` weights (at least 1) from the optimizer's fields of `config`. */
+mixgrpo_status mixgrpo_optimizer_create(
+    const mixgrpo_context *context, const mixgrpo_learning_config *config, size_t parameter_count,
+    mixgrpo_optimizer **out_optimizer);
+void mixgrpo_optimizer_destroy(mixgrpo_optimizer *optimizer);
+
+/* One step on the host's own weights, in place. `count`: the parameter count. `out_report`: struct_size set; may be NULL.
+ * Errors: NOT_FINITE when a gradient is not finite or a weight would not be: weights and optimizer stay as they were. */
+mixgrpo_status mixgrpo_optimizer_step(
+    mixgrpo_optimizer *optimizer, float *weights, const float *gradients, size_t count,
+    mixgrpo_optimizer_report *out_report);
+
+/* One step on a model with its accumulated gradients, which are zeroed. Errors: as above (the gradients too stay). */
+mixgrpo_status mixgrpo_optimizer_step_model(
+    mixgrpo_optimizer *optimizer, mixgrpo_model *model, mixgrpo_optimizer_report *out_report);
+
+/* Answers all requests of `update` with the built-in model and steps `optimizer` on it. `reference`: an evaluator of a
+ * frozen copy, needed when kl_reference > 0, else NULL. Gradients must be 0 at the start and are 0 at the end.
+ * `out_report`: struct_size set; may be NULL: of the last step, its gradient_norm the mean over all parts.
+ * On MIXGRPO_CANCELLED or an error model and optimizer are as before the call, the update is back at its start, and the call
+ * may be repeated. Errors: NOT_FINITE when a velocity, gradient or weight would be; INVALID_STATE when the update has begun,
+ * or when gradients are not 0. */
+mixgrpo_status mixgrpo_update_run(
+    mixgrpo_update *update, mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts, mixgrpo_optimizer *optimizer,
+    mixgrpo_evaluator *reference, mixgrpo_optimizer_report *out_report);
+
+/* ================================================================================================================== */
+/* Trainer: the convenient whole                                                                                      */
+/* ================================================================================================================== */
+
+/* Joins evaluator, prompts, plan, learning and optimizer: rollout, the host's rewards, update. Trains the evaluator's model
+ * in place. */
+typedef struct mixgrpo_trainer mixgrpo_trainer;
+
+/* One iteration in figures. Rewards are the weighted mean over K; NaN where there is nothing to report. */
+typedef struct mixgrpo_metrics {
+  uint32_t struct_size;
+  int32_t window_start;
+  int32_t window_length;
+  int32_t failed_rewards;    /* rewards that were not finite */
+  int32_t degenerate_groups; /* groups without differences in reward */
+  int32_t reserved;          /* 0 */
+  int64_t iteration;         /* 0-based, of the iteration these figures are of */
+  int64_t model_calls_rollout;
+  int64_t model_calls_update;
+  double reward_mean;
+  double reward_std;
+  double loss;
+  double first_ratio_min;    /* exactly 1 */
+  double first_ratio_max;    /* exactly 1 */
+  double ratio_min;
+  double ratio_max;
+  double clip_fraction;      /* 0...1 */
+  double max_log_ratio_nats;
+  double kl_old_nats;
+  double kl_reference_nats;
+  double gradient_norm;      /* mean over the parts, before the clip */
+  double learning_rate;      /* of the last optimizer step */
+  double seconds_rollout;
+  double seconds_update;
+} mixgrpo_metrics;
+
+/* One reward of the latest iteration. */
+typedef struct mixgrpo_reward_metrics {
+  uint32_t struct_size;
+  int32_t failed;   /* how many were not finite */
+  double mean;      /* of the finite ones; NaN when there was none */
+  double std;
+  const char *name; /* belongs to the trainer and lives as long as the trainer */
+} mixgrpo_reward_metrics;
+
+/* Creates a trainer on the context of the evaluator's model, at iteration 0.
+ *   reward_names  (K) distinct non-empty UTF-8 names, K in 1...1024
+ *   keep_base     flag: keep a frozen copy of the weights as they are now, for hybrid samples of MIXGRPO_MODEL_BASE; kept in
+ *                 any case when kl_reference > 0
+ * Errors: INVALID_ARGUMENT naming every field that does not fit; updates_per_iteration over group_size. */
+mixgrpo_status mixgrpo_trainer_create(
+    mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts, const mixgrpo_plan *plan,
+    const mixgrpo_learning_config *learning, const char *const *reward_names, size_t reward_count, int32_t keep_base,
+    mixgrpo_trainer **out_trainer);
+void mixgrpo_trainer_destroy(mixgrpo_trainer *trainer);
+
+/* The iteration that the next rollout belongs to; -1 for NULL. */
+int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
+
+/* Samples a group for each of P prompts (distinct, of the trainer's prompts). `out_samples`: (P, G, N, C) at sigma = 0. A
+ * rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
+ * Errors: NOT_FINITE. */
+mixgrpo_status mixgrpo_trainer_rollout(
+    mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity);
+
+/* Trains on the latest rollout and moves to the next iteration.
+ *   rewards  (K, P, G), `count` = K*P*G; NaN for a reward that failed
+ *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
+ * `out_metrics`: struct_size set; may be NULL.
+ * On MIXGRPO_CANCELLED or an error weights, optimizer and iteration are as before the call, and it may be repeated.
+ * Errors: INVALID_STATE without a rollout; NOT_FINITE when a weight would not be finite: the update is not applied. */
+mixgrpo_status mixgrpo_trainer_update(
+    mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count,
+    mixgrpo_metrics *out_metrics);
+
+/* The latest iteration's figures, and those of reward `index`. struct_size set. Errors: INVALID_STATE before the first
+ * update. */
+mixgrpo_status mixgrpo_trainer_get_metrics(const mixgrpo_trainer *trainer, mixgrpo_metrics *out_metrics);
+mixgrpo_status mixgrpo_trainer_get_reward_metrics(
+    const mixgrpo_trainer *trainer, size_t index, mixgrpo_reward_metrics *out_metrics);
+
+/* The latest iteration's figures as one line of JSON, without line end: to memory, or appended with a line end to a file.
+ * Errors: INVALID_STATE before the first update; INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_trainer_metrics_json(
+    const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
+mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, const char *path);
+
+/* Saves all that a bit-exact continuation needs into `folder`: weights, optimizer, averages, iteration, settings. Files are
+ * written aside and renamed. Errors: INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *folder);
+
+/* Brings a trainer, created with the same model sizes and settings, to the saved state; weights go into its model. A pending
+ * rollout is dropped. Errors: INPUT_OUTPUT; INVALID_FORMAT; INVALID_ARGUMENT naming the settings that differ. */
+mixgrpo_status mixgrpo_trainer_load(mixgrpo_trainer *trainer, const char *folder);
+
+/* ================================================================================================================== */
+/* Deterministic samples: evaluation and inference                                                                    */
+/* ================================================================================================================== */
+
+/* Which weights of a trainer. */
+typedef int32_t mixgrpo_weights;
+enum {
+  MIXGRPO_MODEL_TRAINED = 0,
+  MIXGRPO_MODEL_BASE = 1,   /* as they were at creation; needs keep_base */
+  MIXGRPO_MODEL_AVERAGE = 2 /* the exponential moving average; needs ema_decay > 0 */
+};
+
+/* How deterministic samples are drawn. */
+typedef struct mixgrpo_sample_config {
+  uint32_t struct_size;
+  int32_t steps;              /* T. Default 25, 1...10000 */
+  int32_t solver;             /* mixgrpo_solver of all steps. Default EULER */
+  int32_t samples_per_prompt; /* S. Default 1, 1...65536 */
+  double shift;               /* of the time grid. Default 3, 0.001...1000 */
+  double trained_fraction;    /* p_mix of hybrid inference (Mix 5): this share of the steps, rounded to the nearest and
+                                 counted from sigma = 1, uses the given model, the rest the base. Default 1, 0...1 */
+  uint64_t seed;              /* of the initial noise. Default 0 */
+} mixgrpo_sample_config;
+
+/* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_sample_config). */
+mixgrpo_status mixgrpo_sample_config_init(mixgrpo_sample_config *out_config, size_t struct_size);
+
+/* Draws S samples for each of P prompts with the built-in model. The noise depends on seed, place in prompt_indices and
+ * number of the sample alone, so that two models can be compared on the same noise.
+ *   base            evaluator of the base model, needed when trained_fraction < 1, else NULL
+ *   prompt_indices  (P), of `prompts`, repetitions allowed
+ *   initial_noise   NULL with count 0, or the host's own (P, S, N, C)
+ *   out_samples     (P, S, N, C) at sigma = 0
+ * Errors: as mixgrpo_evaluator_velocity. */
+mixgrpo_status mixgrpo_evaluator_sample(
+    mixgrpo_evaluator *evaluator, mixgrpo_evaluator *base, const mixgrpo_prompts *prompts,
+    const mixgrpo_sample_config *config, const int32_t *prompt_indices, size_t prompt_count, const float *initial_noise,
+    size_t noise_count, float *out_samples, size_t capacity);
+
+/* The same with the trainer's own weights and prompts. A pending rollout stays. Errors: INVALID_STATE when the base or the
+ * average is asked for and not kept. */
+mixgrpo_status mixgrpo_trainer_sample(
+    mixgrpo_trainer *trainer, mixgrpo_weights weights, const mixgrpo_sample_config *config, const int32_t *prompt_indices,
+    size_t prompt_count, const float *initial_noise, size_t noise_count, float *out_samples, size_t capacity);
+
+/* Writes one of the trainer's sets of weights as mixgrpo_model_save does. Errors: as above; INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_trainer_save_model(
+    const mixgrpo_trainer *trainer, mixgrpo_weights weights, const char *folder, mixgrpo_storage storage);
+
+/* ================================================================================================================== */
+/* Stateless pieces. All may be called from any thread.                                                               */
+/* ================================================================================================================== */
+
+/* The time grid: steps + 1 noise levels from 1 to 0 exactly. Bounds as in mixgrpo_sampling_config (steps from 1). */
+mixgrpo_status mixgrpo_time_grid(int32_t steps, double shift, double *out_sigmas, size_t capacity);
+
+/* The resolution-dependent shift e^mu, mu linear in the token count from (256, 0.5) to (4096, 1.15).
+ * `token_count`: 1...16777216. */
+mixgrpo_status mixgrpo_shift_for_tokens(int32_t token_count, double *out_shift);
+
+/* The stochastic step from `sigma` to `sigma_next` (1 >= sigma > sigma_next >= 0).
+ * `sigma_after_first`: the grid's second value, which FLOW uses in place of sigma = 1; 0 < it < 1 then, else ignored.
+ * `out_step`: struct_size set. Errors: INVALID_ARGUMENT also when no real step exists there. */
+mixgrpo_status mixgrpo_stochastic_step(
+    mixgrpo_dynamics dynamics, double noise_level, double sigma, double sigma_next, double sigma_after_first,
+    mixgrpo_step *out_step);
+
+/* The deterministic step between the last two of `sigmas` (2...4 strictly decreasing values in [0, 1]): those before are the
+ * noise levels of earlier steps, oldest first, whose data estimates the solver may use. The order is lowered to what the
+ * history allows. `out_step`: struct_size set. */
+mixgrpo_status mixgrpo_deterministic_step(
+    mixgrpo_solver solver, const double *sigmas, size_t sigma_count, mixgrpo_step *out_step);
+
+/* Log-probability of a stochastic step x -> x', nats, reduced over D as given:
+ *   mean_D or sum_D of  -(x' - mu)^2/(2 noise^2) - ln(noise) - (1/2)ln(2 pi),   mu = latent*x + velocity*v.
+ *   latents, velocity, next_latents  (B, D);  out_log_probabilities  (B)
+ * Errors: INVALID_ARGUMENT for a step whose noise is 0. */
+mixgrpo_status mixgrpo_log_probability(
+    const mixgrpo_step *step, mixgrpo_reduction reduction, const float *latents, const float *velocity,
+    const float *next_latents, size_t count, size_t latent_size, double *out_log_probabilities, size_t capacity);
+
+/* Clipped policy loss of one stochastic step and its gradient (Mix 3.1):
+ *   L = mean_B max(-A r, -A clip(r, 1 - clip_range, 1 + clip_range)) + the KL terms set in `config`.
+ *   latents, velocity, next_latents         (B, D)
+ *   old_velocity                            (B, D), of the rollout; needed by the GUARD ratio, else NULL
+ *   reference_velocity                      (B, D), needed when kl_reference > 0, else NULL
+ *   old_log_probabilities, advantages       (B)
+ *   out_loss                                one value
+ *   out_ratios                              (B), may be NULL with capacity 0
+ *   out_cotangents                          (B, D): dL/dvelocity
+ * Step weights are not applied: a single step has weight 1. */
+mixgrpo_status mixgrpo_policy_loss(
+    const mixgrpo_learning_config *config, const mixgrpo_step *step, mixgrpo_reduction reduction, const float *latents,
+    const float *velocity, const float *next_latents, const float *old_velocity, const float *reference_velocity,
+    const double *old_log_probabilities, const double *advantages, size_t count, size_t latent_size, double *out_loss,
+    double *out_ratios, size_t ratios_capacity, float *out_cotangents, size_t cotangents_capacity);
+
+/* `count` standard normal floats that depend on nothing but (seed, stream, index): the same on every machine and in any
+ * order of calls. Streams are the host's own and independent of all that the library draws. */
+mixgrpo_status mixgrpo_normal_noise(
+    uint64_t seed, uint64_t stream, uint64_t index, float *out_values, size_t count);
+
+/* ================================================================================================================== */
+/* Pixels, images, PNG                                                                                                */
+/* ================================================================================================================== */
+
+/* Pixels are floats in [-1, 1], (B, height, width, 3), red first. A token is one square patch of patch_size^2 pixels, its
+ * channels ordered (row, column, colour): C = 3*patch_size^2, height = height_tokens*patch_size, N = height_tokens *
+ * width_tokens. Encoding and decoding only move values and are each other's inverse. All dimensions at least 1. */
+mixgrpo_status mixgrpo_pixels_encode(
+    const float *pixels, size_t pixel_count, int32_t image_count, int32_t height_tokens, int32_t width_tokens,
+    int32_t patch_size, float *out_latents, size_t capacity);
+mixgrpo_status mixgrpo_pixels_decode(
+    const float *latents, size_t latent_count, int32_t image_count, int32_t height_tokens, int32_t width_tokens,
+    int32_t patch_size, float *out_pixels, size_t capacity);
+
+/* Bytes 0...255 from floats in [-1, 1] (beyond: clipped; rounded to the nearest), and back. */
+mixgrpo_status mixgrpo_pixels_to_bytes(const float *pixels, size_t count, uint8_t *out_bytes, size_t capacity);
+mixgrpo_status mixgrpo_pixels_from_bytes(const uint8_t *bytes, size_t count, float *out_pixels, size_t capacity);
+
+/* A picture of 8-bit samples with text entries. */
+typedef struct mixgrpo_image mixgrpo_image;
+
+typedef struct mixgrpo_image_info {
+  uint32_t struct_size;
+  int32_t width;
+  int32_t height;
+  int32_t channels; /* 1 grey, 3 RGB, 4 RGBA */
+  int32_t text_count;
+  int32_t reserved; /* 0 */
+} mixgrpo_image_info;
+
+/* One text entry, UTF-8. The key: 1...79 printable Latin-1 characters, without leading, trailing or double spaces. */
+typedef struct mixgrpo_text {
+  const char *key;
+  const char *value;
+} mixgrpo_text;
+
+/* Copies pixels (height, width, channels) in. Width and height 1...32768, `count` = height*width*channels. */
+mixgrpo_status mixgrpo_image_create(
+    const uint8_t *pixels, size_t count, int32_t width, int32_t height, int32_t channels, mixgrpo_image **out_image);
+
+/* Puts `image_count` pictures of equal size, (B, height, width, channels) bytes, into a grid of `columns` columns, row by
+ * row, with `gap` white pixels (0...1024) between them and around. */
+mixgrpo_status mixgrpo_image_create_grid(
+    const uint8_t *pixels, size_t count, int32_t image_count, int32_t width, int32_t height, int32_t channels,
+    int32_t columns, int32_t gap, mixgrpo_image **out_image);
+
+/* Reads a PNG from memory or from a file: any kind; 16 bits become 8, palettes become colours.
+ * Errors: INVALID_FORMAT when it is not a whole PNG; UNSUPPORTED when a side is over 32768; INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_image_decode(const uint8_t *png, size_t size, mixgrpo_image **out_image);
+mixgrpo_status mixgrpo_image_load(const char *path, mixgrpo_image **out_image);
+void mixgrpo_image_destroy(mixgrpo_image *image);
+
+/* `out_info`: struct_size set. */
+mixgrpo_status mixgrpo_image_get_info(const mixgrpo_image *image, mixgrpo_image_info *out_info);
+
+/* The pixels (height, width, channels). */
+mixgrpo_status mixgrpo_image_read_pixels(const mixgrpo_image *image, uint8_t *out_pixels, size_t capacity);
+
+/* Text entry `index`; its strings belong to the image and are valid until it is changed or destroyed. */
+mixgrpo_status mixgrpo_image_get_text(const mixgrpo_image *image, size_t index, mixgrpo_text *out_text);
+
+/* Replaces all text entries, such as prompt, seed and reward. `texts` may be NULL with count 0; at most 1024. */
+mixgrpo_status mixgrpo_image_set_texts(mixgrpo_image *image, const mixgrpo_text *texts, size_t text_count);
+
+/* Writes a PNG with its text entries: to memory, or to a file (written aside and renamed). Errors: INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_image_encode(const mixgrpo_image *image, uint8_t *out_png, size_t capacity, size_t *out_size);
+mixgrpo_status mixgrpo_image_save(const mixgrpo_image *image, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
