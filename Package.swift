@@ -1,0 +1,81 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The kernels are compiled for AVX2 + FMA on x86-64: the library's baseline there, checked when a context is created.
+#if arch(x86_64)
+let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3"], .when(configuration: .release))]
+let multiarch = "x86_64-linux-gnu"
+#else
+let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked"], .when(configuration: .release))]
+let multiarch = "aarch64-linux-gnu"
+#endif
+
+// libmixgrpo.so carries a private copy of OpenBLAS (so that a host's own BLAS and its thread settings are never touched)
+// and of the Swift runtime. MIXGRPO_BLAS=shared links the system's libopenblas.so instead.
+let openBLAS =
+  Context.environment["MIXGRPO_BLAS"] == "shared"
+  ? ["-lopenblas"] : ["-L/usr/lib/\(multiarch)/openblas-pthread", "-Xlinker", "-l:libopenblas.a"]
+
+let libraryLinkerFlags =
+  [
+    "-static-stdlib", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "--start-group",
+    "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization",
+    "-lswiftCore", "-lswift_Concurrency", "-lswift_StringProcessing", "-lswift_RegexParser", "-ldispatch",
+    "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker",
+    "--version-script=\(Context.packageDirectory)/Sources/MixGRPOC/exports.map", "-Xlinker", "--gc-sections",
+    "-Xlinker", "--exclude-libs=ALL", "-Xlinker", "-soname=libmixgrpo.so.0",
+  ] + openBLAS
+
+/// An example executable under `examples/swift`.
+func example(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .executableTarget(
+    name: name,
+    dependencies: ["MixGRPO", "ProceduralWorld", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+      + dependencies,
+    path: "examples/swift/\(name)", linkerSettings: [.linkedLibrary("openblas")])
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, resources: resources,
+    linkerSettings: [.linkedLibrary("openblas")])
+}
+
+let package = Package(
+  name: "mixgrpo",
+  products: [
+    .library(name: "MixGRPO", targets: ["MixGRPO"]),
+    .library(name: "mixgrpo", type: .dynamic, targets: ["MixGRPOC"]),
+  ],
+  dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
+  targets: [
+    .systemLibrary(name: "COpenBLAS"),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
+    .systemLibrary(name: "CMixGRPO", path: "include"),
+
+    // Each may import only those above it.
+    .target(name: "MixBasics"),
+    .target(name: "MixNumerics", dependencies: ["MixBasics", "COpenBLAS"], swiftSettings: kernelSettings),
+    .target(name: "MixFlowModel", dependencies: ["MixNumerics"]),
+    .target(name: "MixSampling", dependencies: ["MixNumerics"]),
+    .target(name: "MixLearning", dependencies: ["MixSampling"]),
+    .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
+    .target(name: "MixGRPO", dependencies: ["MixFlowModel", "MixSampling", "MixLearning", "MixStorage"]),
+    .target(
+      name: "MixGRPOC", dependencies: ["MixGRPO", "CMixGRPO"], exclude: ["exports.map"],
+      linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
+
+    .target(name: "ProceduralWorld", dependencies: ["MixGRPO"], path: "examples/swift/ProceduralWorld"),
+    example("pretrain"),
+    example("align"),
+    example("sample"),
+
+    tests("MixNumerics"),
+    tests("MixFlowModel", resources: [.copy("Fixtures")]),
+    tests("MixSampling"),
+    tests("MixLearning"),
+    tests("MixStorage"),
+    tests("MixGRPO", ["ProceduralWorld"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,30 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A 64-byte aligned block of floats, zero at the start, that reports exhaustion as an error instead of ending the process.
+public final class FloatStorage: @unchecked Sendable {
+  public let base: UnsafeMutablePointer<Float>
+  public let count: Int
+
+  /// - Throws: `outOfMemory` when the system has not enough, `invalidArgument` for a negative or overflowing size.
+  public init(count: Int) throws(MixGRPOError) {
+    let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
+    guard count >= 0, !overflow else { throw .invalid("count", expected: "a size in memory", got: count) }
+    var raw: UnsafeMutableRawPointer?
+    guard posix_memalign(&raw, 64, bytes) == 0, let raw else {
+      throw MixGRPOError(.outOfMemory, "memory: expected \(bytes) free bytes, got fewer")
+    }
+    memset(raw, 0, bytes)
+    self.base = raw.bindMemory(to: Float.self, capacity: max(count, 1))
+    self.count = count
+  }
+
+  deinit { free(base) }
+
+  public var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
+
+  public func zero() { memset(base, 0, count * MemoryLayout<Float>.stride) }
+}

@@ -1,0 +1,39 @@
+/// Every error of the library: a stable code and one line that names the field, what was expected and what came.
+public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// Raw values are the status codes of the C ABI.
+  public enum Code: Int32, Sendable, CaseIterable {
+    /// A long call was stopped by the host; the state is what it was before the call.
+    case cancelled = 1
+    /// A value is outside its range, of the wrong size, or not finite.
+    case invalidArgument = -1
+    /// The call does not fit what came before it, such as a submit without a request.
+    case invalidState = -2
+    /// A caller's buffer is smaller than what would be written.
+    case bufferTooSmall = -3
+    case outOfMemory = -4
+    /// The operating system refused to read or write.
+    case inputOutput = -5
+    /// A file's content is not what its format demands.
+    case invalidFormat = -6
+    /// A valid request that this build or machine cannot serve.
+    case unsupported = -7
+    /// A result is NaN or infinite; it was not applied.
+    case notFinite = -8
+    /// A fault of the library itself.
+    case internalFault = -9
+  }
+
+  public let code: Code
+  public let message: String
+  public var description: String { message }
+
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// `field: expected …, got …`
+  public static func invalid(_ field: String, expected: String, got: some Any) -> MixGRPOError {
+    MixGRPOError(.invalidArgument, "\(field): expected \(expected), got \(got)")
+  }
+}

@@ -1,0 +1,24 @@
+import Synchronization
+
+/// How long work runs and how its host hears of it: threads, progress and a sticky cancel.
+///
+/// A context belongs to the host that made it; there is no process-wide state. `cancel` may be called from any thread, also
+/// before the work begins; it stays in force until `resetCancel`.
+public final class RunContext: Sendable {
+  /// Worker threads for rollouts and updates, at least 1. Results do not depend on it.
+  public let threads: Int
+  private let cancelled = Atomic<Bool>(false)
+
+  public init(threads: Int) throws(MixGRPOError) {
+    try require((1...1024).contains(threads), "threads", expected: "1…1024", got: threads)
+    self.threads = threads
+  }
+
+  public func cancel() { cancelled.store(true, ordering: .releasing) }
+  public func resetCancel() { cancelled.store(false, ordering: .releasing) }
+  public var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
+
+  public func checkCancelled() throws(MixGRPOError) {
+    if isCancelled { throw MixGRPOError(.cancelled, "cancelled: stopped at the host's request") }
+  }
+}

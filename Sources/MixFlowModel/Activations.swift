@@ -1,0 +1,204 @@
+import MixNumerics
+
+/// One sample's activations of one stream of a double block.
+struct StreamActivations {
+  var x: Matrix  // (rows, d): the block's input
+  var raw: Matrix  // (rows, 3d): q, k, v before normalisation
+  var attended: Matrix  // (rows, d): attention's output
+  var branch: Matrix  // (rows, d): its projection, before the gate
+  var middle: Matrix  // (rows, d): after the attention branch
+  var hidden: Matrix  // (rows, 4d): feed-forward, before GELU
+  var feedForward: Matrix  // (rows, d): feed-forward's output, before the gate
+
+  /// Floats per row.
+  static func floatsPerRow(_ shape: EvaluationShape) -> Int { 8 * shape.width + shape.feedForward }
+}
+
+struct DoubleActivations {
+  var text: StreamActivations
+  var image: StreamActivations
+}
+
+/// One sample's activations of one single block.
+struct SingleActivations {
+  var x: Matrix  // (tokens, d)
+  var raw: Matrix  // (tokens, 3d + 4d): q, k, v and the feed-forward before GELU
+  var attended: Matrix  // (tokens, d)
+  var branch: Matrix  // (tokens, d): the projection, before the gate
+
+  static func floatsPerRow(_ shape: EvaluationShape) -> Int { 6 * shape.width + shape.feedForward }
+}
+
+/// The activations of all blocks for up to `capacity` samples, each kind contiguous over the samples so that a weight
+/// gradient is one product.
+struct SavedActivations {
+  private let shape: EvaluationShape
+  private let base: UnsafeMutablePointer<Float>
+  private let capacity: Int
+  private let singles: Int  // offset of the first single block
+  private let last: Int  // offset of the final joint stream
+
+  static func floats(_ shape: EvaluationShape, capacity: Int) -> Int {
+    let double = StreamActivations.floatsPerRow(shape) * shape.doubleBlocks
+    let single = SingleActivations.floatsPerRow(shape) * shape.singleBlocks
+    return capacity * shape.tokens * (double + single + shape.width)
+  }
+
+  init(_ shape: EvaluationShape, capacity: Int, base: UnsafeMutablePointer<Float>) {
+    (self.shape, self.capacity, self.base) = (shape, capacity, base)
+    let rows = capacity * shape.tokens
+    singles = rows * StreamActivations.floatsPerRow(shape) * shape.doubleBlocks
+    last = singles + rows * SingleActivations.floatsPerRow(shape) * shape.singleBlocks
+  }
+
+  /// Samples `samples` of double block `block`, their rows one after the other.
+  func double(_ block: Int, samples: Range<Int>) -> DoubleActivations {
+    let size = capacity * StreamActivations.floatsPerRow(shape)
+    let text = base + block * size * shape.tokens
+    let image = text + size * shape.textTokens
+    return DoubleActivations(
+      text: stream(text, shape.textTokens, samples), image: stream(image, shape.imageTokens, samples))
+  }
+
+  private func stream(_ base: UnsafeMutablePointer<Float>, _ tokens: Int, _ samples: Range<Int>) -> StreamActivations {
+    var cursor = Cursor(base: base, totalRows: capacity * tokens, rows: samples.lowerBound * tokens..<samples.upperBound * tokens)
+    let d = shape.width
+    return StreamActivations(
+      x: cursor.take(d), raw: cursor.take(3 * d), attended: cursor.take(d), branch: cursor.take(d),
+      middle: cursor.take(d), hidden: cursor.take(shape.feedForward), feedForward: cursor.take(d))
+  }
+
+  /// Samples `samples` of single block `block`.
+  func single(_ block: Int, samples: Range<Int>) -> SingleActivations {
+    let rows = capacity * shape.tokens
+    let first = base + singles + block * rows * SingleActivations.floatsPerRow(shape)
+    var cursor = Cursor(base: first, totalRows: rows, rows: samples.lowerBound * shape.tokens..<samples.upperBound * shape.tokens)
+    let d = shape.width
+    return SingleActivations(
+      x: cursor.take(d), raw: cursor.take(3 * d + shape.feedForward), attended: cursor.take(d), branch: cursor.take(d))
+  }
+
+  /// The stream after the last block, (tokens, d).
+  func final(sample: Int) -> Matrix {
+    Matrix(base + last + sample * shape.tokens * shape.width, rows: shape.tokens, columns: shape.width)
+  }
+}
+
+/// Walks over arrays that follow each other, each with `totalRows` rows.
+private struct Cursor {
+  var base: UnsafeMutablePointer<Float>
+  let totalRows: Int
+  let rows: Range<Int>
+
+  mutating func take(_ columns: Int) -> Matrix {
+    defer { base += totalRows * columns }
+    return Matrix(base + rows.lowerBound * columns, rows: rows.count, columns: columns)
+  }
+}
+
+/// What one thread needs to take one sample through the model.
+struct ForwardScratch {
+  let stream: Matrix  // (tokens, d): the residual stream when nothing is saved
+  let normalized: Matrix  // (tokens, d)
+  let joint: Matrix  // (tokens, 3d)
+  let attended: Matrix  // (tokens, d)
+  let wide: Matrix  // (tokens, 7d): raw projections when nothing is saved
+  let activated: Matrix  // (tokens, 4d)
+  let branch: Matrix  // (tokens, d)
+  let feedForward: Matrix  // (tokens, d)
+
+  static func floats(_ shape: EvaluationShape) -> Int {
+    shape.tokens * (9 * shape.width + 2 * shape.feedForward + 3 * shape.width) + 8 * 16
+  }
+
+  init(_ shape: EvaluationShape, base: UnsafeMutablePointer<Float>) {
+    var plan = ArenaPlan()
+    func take(_ columns: Int) -> Matrix {
+      Matrix(base + plan.reserve(shape.tokens * columns), rows: shape.tokens, columns: columns)
+    }
+    let d = shape.width
+    stream = take(d)
+    normalized = take(d)
+    joint = take(3 * d)
+    attended = take(d)
+    wide = take(3 * d + shape.feedForward)
+    activated = take(shape.feedForward)
+    branch = take(d)
+    feedForward = take(d)
+  }
+
+  /// The places a double block uses when nothing is saved.
+  func double(_ shape: EvaluationShape) -> DoubleActivations {
+    let text = 0..<shape.textTokens
+    let image = shape.textTokens..<shape.tokens
+    return DoubleActivations(text: part(text, shape), image: part(image, shape))
+  }
+
+  private func part(_ rows: Range<Int>, _ shape: EvaluationShape) -> StreamActivations {
+    let d = shape.width
+    let hidden = Matrix(wide.base + shape.tokens * 3 * d, rows: shape.tokens, columns: shape.feedForward)
+    let raw = Matrix(wide.base, rows: shape.tokens, columns: 3 * d)
+    return StreamActivations(
+      x: stream.rows(rows), raw: raw.rows(rows), attended: attended.rows(rows), branch: branch.rows(rows),
+      middle: stream.rows(rows), hidden: hidden.rows(rows), feedForward: feedForward.rows(rows))
+  }
+
+  /// The places a single block uses when nothing is saved.
+  func single() -> SingleActivations {
+    SingleActivations(x: stream, raw: wide, attended: attended, branch: branch)
+  }
+}
+
+/// The gradients that one block's weight gradients need, for all samples, and one thread's scratch beside them.
+struct BackwardScratch {
+  private let shape: EvaluationShape
+  private let base: UnsafeMutablePointer<Float>
+  private let capacity: Int
+
+  static func floats(_ shape: EvaluationShape, capacity: Int) -> Int {
+    capacity * shape.tokens * (7 * shape.width + 2 * shape.feedForward)
+  }
+
+  init(_ shape: EvaluationShape, capacity: Int, base: UnsafeMutablePointer<Float>) {
+    (self.shape, self.capacity, self.base) = (shape, capacity, base)
+  }
+
+  func single(samples: Range<Int>) -> SingleGradients {
+    var cursor = Cursor(
+      base: base, totalRows: capacity * shape.tokens, rows: samples.lowerBound * shape.tokens..<samples.upperBound * shape.tokens)
+    let d = shape.width
+    return SingleGradients(
+      branch: cursor.take(d), activated: cursor.take(shape.feedForward), raw: cursor.take(3 * d + shape.feedForward),
+      normalized: cursor.take(d))
+  }
+
+  func double(samples: Range<Int>) -> (text: StreamGradients, image: StreamGradients) {
+    let image = base + capacity * shape.textTokens * (7 * shape.width + 2 * shape.feedForward)
+    return (stream(base, shape.textTokens, samples), stream(image, shape.imageTokens, samples))
+  }
+
+  private func stream(_ base: UnsafeMutablePointer<Float>, _ tokens: Int, _ samples: Range<Int>) -> StreamGradients {
+    var cursor = Cursor(base: base, totalRows: capacity * tokens, rows: samples.lowerBound * tokens..<samples.upperBound * tokens)
+    let d = shape.width
+    return StreamGradients(
+      feedForward: cursor.take(d), activated: cursor.take(shape.feedForward), hidden: cursor.take(shape.feedForward),
+      normalizedMiddle: cursor.take(d), branch: cursor.take(d), raw: cursor.take(3 * d), normalized: cursor.take(d))
+  }
+}
+
+struct SingleGradients {
+  let branch: Matrix  // (rows, d): gradient of the projection
+  let activated: Matrix  // (rows, 4d): GELU's output, computed again
+  let raw: Matrix  // (rows, 7d): gradient of q, k, v and the feed-forward
+  let normalized: Matrix  // (rows, d): the modulated norm, computed again
+}
+
+struct StreamGradients {
+  let feedForward: Matrix  // (rows, d)
+  let activated: Matrix  // (rows, 4d): GELU's output, computed again
+  let hidden: Matrix  // (rows, 4d)
+  let normalizedMiddle: Matrix  // (rows, d): the second modulated norm, computed again
+  let branch: Matrix  // (rows, d)
+  let raw: Matrix  // (rows, 3d)
+  let normalized: Matrix  // (rows, d): the first modulated norm, computed again
+}

@@ -1,0 +1,142 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+import MixBasics
+import MixNumerics
+
+/// What every block is modulated by: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one row of all modulations.
+///
+/// It depends on (prompt, σ) only, so equal conditions share one row, whatever the batch.
+final class Conditioning {
+  private let shape: EvaluationShape
+  private let layout: ParameterLayout
+  private let storage: FloatStorage
+  private let time: Embedder
+  private let guidance: Embedder?
+  private let pooled: Embedder
+  private let embedding: Matrix  // (rows, d): e
+  private let activated: Matrix  // (rows, d): SiLU(e)
+  private let table: Matrix  // (rows, modulationWidth)
+  private let capacity: Int
+
+  /// Row of each sample of the last `prepare`.
+  private(set) var rowOfSample: [Int]
+  private var keys: [(prompt: Int32, sigma: Float)] = []
+
+  // Backward only.
+  private var backwardStorage: FloatStorage?
+
+  init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) throws(MixGRPOError) {
+    (self.shape, self.layout, self.capacity) = (shape, layout, capacity)
+    let (d, m) = (shape.width, shape.modulationWidth)
+    let embedders = [layout.time, layout.pooled] + (layout.guidance.map { [$0] } ?? [])
+    let floats = embedders.reduce(capacity * (2 * d + m) + 48) { $0 + Embedder.floats($1, rows: capacity) }
+    storage = try FloatStorage(count: floats)
+    let base = storage.base
+    var plan = ArenaPlan()
+    time = Embedder(layout.time, rows: capacity, base: base, &plan)
+    pooled = Embedder(layout.pooled, rows: capacity, base: base, &plan)
+    var guidance: Embedder?
+    if let guidanceLayout = layout.guidance { guidance = Embedder(guidanceLayout, rows: capacity, base: base, &plan) }
+    self.guidance = guidance
+    embedding = Matrix(base + plan.reserve(capacity * d), rows: capacity, columns: d)
+    activated = Matrix(base + plan.reserve(capacity * d), rows: capacity, columns: d)
+    table = Matrix(base + plan.reserve(capacity * m), rows: capacity, columns: m)
+    rowOfSample = Array(repeating: 0, count: capacity)
+    keys.reserveCapacity(capacity)
+  }
+
+  /// The modulation row of one sample.
+  @inline(__always)
+  func modulation(_ sample: Int) -> UnsafeMutablePointer<Float> { table.row(rowOfSample[sample]) }
+
+  /// Computes the rows of `count` ≤ capacity samples.
+  func prepare(
+    count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>, prompts: PromptEmbeddings,
+    guidanceValue: Float, weights: ParameterView, workers: Workers
+  ) {
+    assignRows(count, sigmas, promptIndex)
+    for row in keys.indices { embed(row, prompts, guidanceValue, weights) }
+    let weight = weights.weight(layout.modulation)
+    let bias = weights.bias(layout.modulation)
+    let panels = Panels(columns: shape.modulationWidth)
+    workers.forEach(keys.count * panels.count) { task, _ in
+      let columns = panels[task % panels.count]
+      let row = task / panels.count
+      let target = table.row(row) + columns.lowerBound
+      MatrixProduct.timesVector(weight.rows(columns), activated.row(row), into: target)
+      Reduction.add(bias + columns.lowerBound, to: target, count: columns.count)
+    }
+  }
+
+  private func assignRows(_ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>) {
+    keys.removeAll(keepingCapacity: true)
+    for sample in 0..<count {
+      let key = (prompt: promptIndex[sample], sigma: sigmas[sample])
+      if let row = keys.firstIndex(where: { $0 == key }) {
+        rowOfSample[sample] = row
+      } else {
+        rowOfSample[sample] = keys.count
+        keys.append(key)
+      }
+    }
+  }
+
+  private func embed(_ row: Int, _ prompts: PromptEmbeddings, _ guidanceValue: Float, _ weights: ParameterView) {
+    let e = embedding.row(row)
+    e.update(repeating: 0, count: shape.width)
+    Self.sinusoid(1000 * Double(keys[row].sigma), into: time.input.row(row))
+    time.forward(row, weights, addingTo: e)
+    if let guidance {
+      Self.sinusoid(1000 * Double(guidanceValue), into: guidance.input.row(row))
+      guidance.forward(row, weights, addingTo: e)
+    }
+    let width = shape.pooledWidth
+    pooled.input.row(row).update(from: prompts.pooled.base + Int(keys[row].prompt) * width, count: width)
+    pooled.forward(row, weights, addingTo: e)
+    Activation.silu(e, into: activated.row(row), count: shape.width)
+  }
+
+  /// 128 cosines, then 128 sines of value·10⁴^(−i/128).
+  private static func sinusoid(_ value: Double, into out: UnsafeMutablePointer<Float>) {
+    let half = ParameterLayout.sinusoidWidth / 2
+    for index in 0..<half {
+      let angle = value * exp(-log(10_000) * Double(index) / Double(half))
+      out[index] = Float(cos(angle))
+      out[half + index] = Float(sin(angle))
+    }
+  }
+
+  /// Accumulates all gradients above the modulations.
+  /// - Parameter dmodulation: (samples, modulationWidth), the gradient of each sample's row.
+  func backward(
+    dmodulation: Matrix, weights: ParameterView, gradients: ParameterView, workers: Workers
+  ) throws(MixGRPOError) {
+    let (rows, d, m) = (keys.count, shape.width, shape.modulationWidth)
+    let storage = try backwardBuffers()
+    let drow = Matrix(storage.base, rows: rows, columns: m)
+    let dembedding = Matrix(storage.base + capacity * m, rows: rows, columns: d)
+    let dhidden = Matrix(storage.base + capacity * (m + d), rows: rows, columns: d)
+    drow.base.update(repeating: 0, count: rows * m)
+    for sample in 0..<dmodulation.rows { Reduction.add(dmodulation.row(sample), to: drow.row(rowOfSample[sample]), count: m) }
+
+    let job = WeightGradient(layer: layout.modulation, dy: drow, x: activated.rows(0..<rows))
+    WeightGradient.runAll([job], gradients: gradients, workers: workers)
+    MatrixProduct.times(drow, weights.weight(layout.modulation), into: dembedding)
+    for row in 0..<rows {
+      Activation.siluBackward(embedding.row(row), dy: dembedding.row(row), into: dembedding.row(row), count: d)
+    }
+    time.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
+    guidance?.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
+    pooled.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
+  }
+
+  private func backwardBuffers() throws(MixGRPOError) -> FloatStorage {
+    if let backwardStorage { return backwardStorage }
+    let made = try FloatStorage(count: capacity * (shape.modulationWidth + 2 * shape.width))
+    backwardStorage = made
+    return made
+  }
+}

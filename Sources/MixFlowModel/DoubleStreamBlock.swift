@@ -1,0 +1,199 @@
+import MixNumerics
+
+/// A double-stream block: image and text each with own weights, joined in one attention over [text; image].
+///
+///   n = modulate(LN(x)); x += gate ∘ (W_o·attention(n) + b); m = modulate(LN(x)); x += gate_mlp ∘ (W_2·GELU(W_1·m) + b)
+struct DoubleStreamBlock {
+  let shape: EvaluationShape
+  let layout: DoubleBlockLayout
+  let attention: Attention
+  let queryKey: QueryKeyNormalization
+
+  private var textRows: Range<Int> { 0..<shape.textTokens }
+  private var imageRows: Range<Int> { shape.textTokens..<shape.tokens }
+
+  /// Computes both streams' outputs from `saved.text.x` and `saved.image.x`; the other places of `saved` are filled.
+  func forward(
+    _ saved: DoubleActivations, modulation row: UnsafePointer<Float>, weights: ParameterView, scratch: ForwardScratch,
+    attentionScratch: AttentionScratch, team: Team, intoText: Matrix, image intoImage: Matrix
+  ) {
+    let (text, image) = (saved.text, saved.image)
+    let (textModulation, imageModulation) = (row + layout.text.modulation, row + layout.image.modulation)
+    let normalized = (scratch.normalized.rows(textRows), scratch.normalized.rows(imageRows))
+    forEachStreamRow(team) { isText, rows in
+      let modulation = isText ? textModulation : imageModulation
+      LayerNormalization.modulate(
+        (isText ? text : image).x.rows(rows), shift: modulation, scale: modulation + shape.width,
+        into: (isText ? normalized.0 : normalized.1).rows(rows))
+    }
+    team.project(
+      normalized, (weights.weight(layout.text.qkv), weights.weight(layout.image.qkv)), into: (text.raw, image.raw))
+    forEachStreamRow(team) { isText, rows in
+      let stream = isText ? layout.text : layout.image
+      let first = isText ? 0 : shape.textTokens
+      queryKey.apply(
+        raw: (isText ? text : image).raw.rows(rows), bias: weights.bias(stream.qkv),
+        queryWeight: weights.base + stream.queryNorm, keyWeight: weights.base + stream.keyNorm,
+        firstToken: first + rows.lowerBound, into: scratch.joint.rows(first + rows.lowerBound..<first + rows.upperBound))
+    }
+    team.forEach(attention.forwardTasks) { task, worker in
+      attention.forward(task, qkv: scratch.joint, into: scratch.attended, scratch: attentionScratch[worker])
+    }
+    keepAttended(scratch, saved)
+    team.project(
+      (text.attended, image.attended),
+      (weights.weight(layout.text.attentionOut), weights.weight(layout.image.attentionOut)),
+      into: (text.branch, image.branch))
+    forEachStreamRow(team) { isText, rows in
+      let (stream, part) = isText ? (layout.text, text) : (layout.image, image)
+      let modulation = isText ? textModulation : imageModulation
+      GatedResidual.apply(
+        part.x.rows(rows), branch: part.branch.rows(rows), bias: weights.bias(stream.attentionOut),
+        gate: modulation + 2 * shape.width, into: part.middle.rows(rows))
+      LayerNormalization.modulate(
+        part.middle.rows(rows), shift: modulation + 3 * shape.width, scale: modulation + 4 * shape.width,
+        into: (isText ? normalized.0 : normalized.1).rows(rows))
+    }
+    team.project(
+      normalized, (weights.weight(layout.text.feedForwardIn), weights.weight(layout.image.feedForwardIn)),
+      into: (text.hidden, image.hidden))
+    let activated = (scratch.activated.rows(textRows), scratch.activated.rows(imageRows))
+    forEachStreamRow(team) { isText, rows in
+      Activation.biasGELU(
+        (isText ? text : image).hidden.rows(rows),
+        bias: weights.bias((isText ? layout.text : layout.image).feedForwardIn),
+        into: (isText ? activated.0 : activated.1).rows(rows))
+    }
+    team.project(
+      activated, (weights.weight(layout.text.feedForwardOut), weights.weight(layout.image.feedForwardOut)),
+      into: (text.feedForward, image.feedForward))
+    forEachStreamRow(team) { isText, rows in
+      let (stream, part) = isText ? (layout.text, text) : (layout.image, image)
+      GatedResidual.apply(
+        part.middle.rows(rows), branch: part.feedForward.rows(rows), bias: weights.bias(stream.feedForwardOut),
+        gate: (isText ? textModulation : imageModulation) + 5 * shape.width,
+        into: (isText ? intoText : intoImage).rows(rows))
+    }
+  }
+
+  /// One stage over the rows of both streams.
+  @inline(__always)
+  private func forEachStreamRow(_ team: Team, _ body: (_ isText: Bool, _ rows: Range<Int>) -> Void) {
+    team.forEachRows(shape.tokens) { rows in
+      let text = rows.clamped(to: textRows)
+      if !text.isEmpty { body(true, text) }
+      let image = rows.clamped(to: imageRows)
+      if !image.isEmpty { body(false, image.lowerBound - shape.textTokens..<image.upperBound - shape.textTokens) }
+    }
+  }
+
+  /// Attention writes one joint matrix; saved activations are kept stream by stream.
+  private func keepAttended(_ scratch: ForwardScratch, _ saved: DoubleActivations) {
+    if saved.text.attended.base == scratch.attended.base { return }
+    Reduction.copy(scratch.attended.rows(textRows), into: saved.text.attended)
+    Reduction.copy(scratch.attended.rows(imageRows), into: saved.image.attended)
+  }
+}
+
+// MARK: - Backward
+
+/// Where a stream's gradients that are summed over rows go, for one sample.
+struct StreamSums {
+  let modulation: UnsafeMutablePointer<Float>
+  let queryNorm: UnsafeMutablePointer<Float>
+  let keyNorm: UnsafeMutablePointer<Float>
+}
+
+extension DoubleStreamBlock {
+  /// One sample's part of the backward: dx (tokens, d), text first, goes from the outputs' gradient to the inputs'.
+  func backward(
+    _ saved: DoubleActivations, dx: Matrix, modulation row: UnsafePointer<Float>, text textSums: StreamSums,
+    image imageSums: StreamSums, weights: ParameterView, gradients: (text: StreamGradients, image: StreamGradients),
+    scratch: ForwardScratch, attentionScratch: AttentionScratch, team: Team
+  ) {
+    let streams = [
+      StreamBackward(
+        block: self, layout: layout.text, saved: saved.text, gradients: gradients.text, sums: textSums,
+        modulation: row + layout.text.modulation, rows: textRows),
+      StreamBackward(
+        block: self, layout: layout.image, saved: saved.image, gradients: gradients.image, sums: imageSums,
+        modulation: row + layout.image.modulation, rows: imageRows),
+    ]
+    for stream in streams { stream.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team) }
+    let djoint = Matrix(scratch.wide.base, rows: shape.tokens, columns: 3 * shape.width)
+    team.forEach(shape.heads) { head, worker in
+      attention.backward(
+        head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: attentionScratch[worker])
+    }
+    for stream in streams { stream.fromAttention(djoint, dx: dx, weights: weights, scratch: scratch, team: team) }
+  }
+
+  /// The block's weight gradients, once the backward of all samples has run.
+  func weightGradients(
+    _ saved: DoubleActivations, _ gradients: (text: StreamGradients, image: StreamGradients)
+  ) -> [WeightGradient] {
+    streamGradients(layout.image, saved.image, gradients.image) + streamGradients(layout.text, saved.text, gradients.text)
+  }
+
+  private func streamGradients(
+    _ layout: StreamLayout, _ saved: StreamActivations, _ gradients: StreamGradients
+  ) -> [WeightGradient] {
+    [
+      WeightGradient(layer: layout.qkv, dy: gradients.raw, x: gradients.normalized),
+      WeightGradient(layer: layout.attentionOut, dy: gradients.branch, x: saved.attended),
+      WeightGradient(layer: layout.feedForwardIn, dy: gradients.hidden, x: gradients.normalizedMiddle),
+      WeightGradient(layer: layout.feedForwardOut, dy: gradients.feedForward, x: gradients.activated),
+    ]
+  }
+}
+
+/// One stream of one sample on its way back: feed-forward and gates before the joint attention, projections after it.
+private struct StreamBackward {
+  let block: DoubleStreamBlock
+  let layout: StreamLayout
+  let saved: StreamActivations
+  let gradients: StreamGradients
+  let sums: StreamSums
+  let modulation: UnsafePointer<Float>
+  let rows: Range<Int>
+
+  private var d: Int { block.shape.width }
+
+  /// From the block's output to attention's output; leaves the joint q, k, v in `scratch.joint`.
+  func untilAttention(dx joint: Matrix, weights: ParameterView, scratch: ForwardScratch, team: Team) {
+    let dx = joint.rows(rows)
+    GatedResidual.backward(
+      dy: dx, branch: saved.feedForward, gate: modulation + 5 * d, into: gradients.feedForward,
+      dgate: sums.modulation + 5 * d)
+    team.projectBackward(gradients.feedForward, weights.weight(layout.feedForwardOut), into: gradients.hidden)
+    team.forEachRows(rows.count) { piece in
+      Activation.geluBackward(
+        hidden: saved.hidden.rows(piece), activated: gradients.activated.rows(piece),
+        gradient: gradients.hidden.rows(piece))
+    }
+    let dnormalized = scratch.normalized.rows(rows)
+    team.projectBackward(gradients.hidden, weights.weight(layout.feedForwardIn), into: dnormalized)
+    LayerNormalization.modulateBackward(
+      saved.middle, shift: modulation + 3 * d, scale: modulation + 4 * d, dy: dnormalized, into: dx,
+      y: gradients.normalizedMiddle, dshift: sums.modulation + 3 * d, dscale: sums.modulation + 4 * d)
+    GatedResidual.backward(
+      dy: dx, branch: saved.branch, gate: modulation + 2 * d, into: gradients.branch, dgate: sums.modulation + 2 * d)
+    team.projectBackward(gradients.branch, weights.weight(layout.attentionOut), into: scratch.attended.rows(rows))
+    block.queryKey.reapply(
+      raw: saved.raw, queryWeight: weights.base + layout.queryNorm, keyWeight: weights.base + layout.keyNorm,
+      firstToken: rows.lowerBound, into: scratch.joint.rows(rows))
+  }
+
+  /// From the gradient of the joint q, k, v to the block's input.
+  func fromAttention(_ djoint: Matrix, dx joint: Matrix, weights: ParameterView, scratch: ForwardScratch, team: Team) {
+    block.queryKey.backward(
+      raw: saved.raw, djoint: djoint.rows(rows), queryWeight: weights.base + layout.queryNorm,
+      keyWeight: weights.base + layout.keyNorm, firstToken: rows.lowerBound, into: gradients.raw,
+      dQueryWeight: sums.queryNorm, dKeyWeight: sums.keyNorm)
+    let dnormalized = scratch.normalized.rows(rows)
+    team.projectBackward(gradients.raw, weights.weight(layout.qkv), into: dnormalized)
+    LayerNormalization.modulateBackward(
+      saved.x, shift: modulation, scale: modulation + d, dy: dnormalized, into: joint.rows(rows), y: gradients.normalized,
+      dshift: sums.modulation, dscale: sums.modulation + d)
+  }
+}

@@ -1,0 +1,45 @@
+import MixNumerics
+
+/// The small MLP of one conditioning input: Linear, SiLU, Linear, one row per distinct condition.
+struct Embedder {
+  let layout: EmbedderLayout
+  let input: Matrix  // (rows, inputs)
+  let hidden: Matrix  // (rows, d), before SiLU
+  let activated: Matrix  // (rows, d)
+
+  init(_ layout: EmbedderLayout, rows: Int, base: UnsafeMutablePointer<Float>, _ plan: inout ArenaPlan) {
+    self.layout = layout
+    let (inputs, width) = (layout.first.inputs, layout.first.outputs)
+    input = Matrix(base + plan.reserve(rows * inputs), rows: rows, columns: inputs)
+    hidden = Matrix(base + plan.reserve(rows * width), rows: rows, columns: width)
+    activated = Matrix(base + plan.reserve(rows * width), rows: rows, columns: width)
+  }
+
+  static func floats(_ layout: EmbedderLayout, rows: Int) -> Int {
+    rows * (layout.first.inputs + 2 * layout.first.outputs) + 48
+  }
+
+  /// output += MLP(input) for one row; `input`'s row must be filled.
+  func forward(_ row: Int, _ weights: ParameterView, addingTo output: UnsafeMutablePointer<Float>) {
+    let width = layout.first.outputs
+    hidden.row(row).update(from: weights.bias(layout.first), count: width)
+    MatrixProduct.timesVector(weights.weight(layout.first), input.row(row), into: hidden.row(row), beta: 1)
+    Activation.silu(hidden.row(row), into: activated.row(row), count: width)
+    MatrixProduct.timesVector(weights.weight(layout.second), activated.row(row), into: output, beta: 1)
+    Reduction.add(weights.bias(layout.second), to: output, count: width)
+  }
+
+  /// Accumulates the weights' gradients given the output's, (rows, d); `dhidden` is scratch of the same shape.
+  func backward(_ doutput: Matrix, rows: Int, _ weights: ParameterView, _ gradients: ParameterView, dhidden: Matrix) {
+    let dy = doutput.rows(0..<rows)
+    let dh = dhidden.rows(0..<rows)
+    MatrixProduct.transposedTimes(dy, activated.rows(0..<rows), into: gradients.weight(layout.second), beta: 1)
+    Reduction.addColumnSums(dy, to: gradients.bias(layout.second))
+    MatrixProduct.times(dy, weights.weight(layout.second), into: dh)
+    for row in 0..<rows {
+      Activation.siluBackward(hidden.row(row), dy: dh.row(row), into: dh.row(row), count: dh.columns)
+    }
+    MatrixProduct.transposedTimes(dh, input.rows(0..<rows), into: gradients.weight(layout.first), beta: 1)
+    Reduction.addColumnSums(dh, to: gradients.bias(layout.first))
+  }
+}

@@ -1,0 +1,127 @@
+import MixNumerics
+
+/// The sizes of one evaluation, named as everywhere in this module.
+struct EvaluationShape {
+  let width: Int  // d
+  let feedForward: Int  // 4d
+  let heads: Int
+  let headDim: Int
+  let latentChannels: Int  // C
+  let outChannels: Int
+  let imageTokens: Int  // N
+  let textTokens: Int  // L
+  let textWidth: Int  // J
+  let pooledWidth: Int
+  let doubleBlocks: Int
+  let singleBlocks: Int
+  let modulationWidth: Int
+  /// Text first, image after.
+  var tokens: Int { textTokens + imageTokens }
+  var latentSize: Int { imageTokens * latentChannels }  // D
+  var outputSize: Int { imageTokens * outChannels }
+
+  init(_ configuration: FlowTransformerConfiguration, _ layout: ParameterLayout, imageTokens: Int, textTokens: Int) {
+    width = configuration.width
+    feedForward = configuration.feedForwardWidth
+    heads = configuration.numAttentionHeads
+    headDim = configuration.attentionHeadDim
+    latentChannels = configuration.inChannels
+    outChannels = configuration.outChannels
+    self.imageTokens = imageTokens
+    self.textTokens = textTokens
+    textWidth = configuration.jointAttentionDim
+    pooledWidth = configuration.pooledProjectionDim
+    doubleBlocks = configuration.numLayers
+    singleBlocks = configuration.numSingleLayers
+    modulationWidth = layout.modulation.outputs
+  }
+}
+
+/// Hands out pieces of one allocation, each at a multiple of 16 floats.
+struct ArenaPlan {
+  private(set) var count = 0
+
+  mutating func reserve(_ floats: Int) -> Int {
+    defer { count += (floats + 15) / 16 * 16 }
+    return count
+  }
+}
+
+/// Weights or gradients seen through the layout.
+struct ParameterView {
+  let base: UnsafeMutablePointer<Float>
+
+  @inline(__always)
+  func weight(_ layer: LinearLayer) -> Matrix { Matrix(base + layer.weight, rows: layer.outputs, columns: layer.inputs) }
+
+  @inline(__always)
+  func bias(_ layer: LinearLayer) -> UnsafeMutablePointer<Float> { base + layer.bias }
+}
+
+extension Team {
+  /// y = x·Wᵀ, panel by panel of W's rows.
+  @inline(__always)
+  func project(_ x: Matrix, _ weight: Matrix, into y: Matrix, beta: Float = 0) {
+    let panels = Panels(columns: weight.rows)
+    forEach(panels.count) { panel, _ in
+      let columns = panels[panel]
+      MatrixProduct.timesTransposed(x, weight.rows(columns), into: y.columns(columns), beta: beta)
+    }
+  }
+
+  /// The same for two streams in one stage.
+  @inline(__always)
+  func project(_ x: (Matrix, Matrix), _ weight: (Matrix, Matrix), into y: (Matrix, Matrix)) {
+    let panels = Panels(columns: weight.0.rows)
+    forEach(2 * panels.count) { task, _ in
+      let columns = panels[task / 2]
+      if task % 2 == 0 {
+        MatrixProduct.timesTransposed(x.0, weight.0.rows(columns), into: y.0.columns(columns))
+      } else {
+        MatrixProduct.timesTransposed(x.1, weight.1.rows(columns), into: y.1.columns(columns))
+      }
+    }
+  }
+
+  /// dx = dy·W, panel by panel of W's columns.
+  @inline(__always)
+  func projectBackward(_ dy: Matrix, _ weight: Matrix, into dx: Matrix) {
+    let panels = Panels(columns: weight.columns)
+    forEach(panels.count) { panel, _ in
+      let columns = panels[panel]
+      MatrixProduct.times(dy, weight.columns(columns), into: dx.columns(columns))
+    }
+  }
+}
+
+/// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of 128 rows of W that do not depend on each other.
+struct WeightGradient {
+  let layer: LinearLayer
+  let dy: Matrix  // (rows of all samples, outputs)
+  let x: Matrix  // (rows of all samples, columns of W that it meets)
+  /// First column of W that x meets.
+  var firstColumn = 0
+  var hasBias = true
+
+  private static let piece = 128
+  var tasks: Int { (layer.outputs + Self.piece - 1) / Self.piece }
+
+  func run(_ task: Int, gradients: ParameterView) {
+    let rows = task * Self.piece..<min(layer.outputs, (task + 1) * Self.piece)
+    let target = gradients.weight(layer).rows(rows).columns(firstColumn..<firstColumn + x.columns)
+    MatrixProduct.transposedTimes(dy.columns(rows), x, into: target, beta: 1)
+    if hasBias { Reduction.addColumnSums(dy.columns(rows), to: gradients.bias(layer) + rows.lowerBound) }
+  }
+
+  /// All pieces of several layers, over the workers.
+  static func runAll(_ jobs: [WeightGradient], gradients: ParameterView, workers: Workers) {
+    let total = jobs.reduce(0) { $0 + $1.tasks }
+    workers.forEach(total) { task, _ in
+      var rest = task
+      for job in jobs {
+        if rest < job.tasks { return job.run(rest, gradients: gradients) }
+        rest -= job.tasks
+      }
+    }
+  }
+}

@@ -1,0 +1,250 @@
+import MixBasics
+import MixNumerics
+
+/// Runs a flow transformer on batches: velocities, and gradients of whatever depends on them.
+///
+/// A sample is the unit of every product, so its velocity has the same bits in every batch, saved or not, with any number of
+/// threads. All memory is taken at creation, or at the first call that saves activations.
+///
+/// Thread rule: one call at a time per evaluator; several evaluators may share a model whose weights nobody writes.
+public final class FlowEvaluator {
+  public let model: FlowTransformer
+  public let geometry: TokenGeometry
+  public let textLength: Int
+  /// Most samples whose activations can be saved at once; larger batches without saving are cut.
+  public let maxBatch: Int
+  /// What a model with `guidance_embeds` is told; others ignore it.
+  public var guidance: Float = 3.5
+
+  let shape: EvaluationShape
+  let workers: Workers
+  let rotary: RotaryEmbedding
+  let attention: Attention
+  let conditioning: Conditioning
+  private let forwardStorage: FloatStorage
+  private let textStorage: FloatStorage
+  private var promptRow: [Int]
+  var training: TrainingBuffers?
+  /// What the saved activations belong to.
+  var saved: SavedBatch?
+
+  /// - Parameters:
+  ///   - textLength: tokens of every prompt, 1…65536.
+  ///   - maxBatch: 1…65536.
+  /// - Throws: `invalidArgument`, `outOfMemory`.
+  public init(
+    model: FlowTransformer, geometry: TokenGeometry, textLength: Int, maxBatch: Int, threads: Int
+  ) throws(MixGRPOError) {
+    try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
+    try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
+    MatrixProduct.prepare()
+    (self.model, self.geometry, self.textLength, self.maxBatch) = (model, geometry, textLength, maxBatch)
+    shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
+    workers = Workers(threads: threads)
+    rotary = try RotaryEmbedding(
+      positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
+    attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
+    conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
+    forwardStorage = try FloatStorage(
+      count: workers.count * (ForwardScratch.floats(shape) + attention.scratchCount))
+    textStorage = try FloatStorage(count: maxBatch * textLength * shape.width)
+    promptRow = Array(repeating: 0, count: maxBatch)
+  }
+
+  /// Floats of one latent, D = tokens · in_channels.
+  public var latentSize: Int { shape.latentSize }
+  /// Floats of one velocity, tokens · out_channels.
+  public var velocitySize: Int { shape.outputSize }
+
+  /// velocity ← v(latents, σ, prompt).
+  /// - Parameters:
+  ///   - latents: (count, tokens, in_channels).
+  ///   - sigmas: (count), each in [0, 1].
+  ///   - promptIndex: (count), rows of `prompts`.
+  ///   - velocity: (count, tokens, out_channels).
+  ///   - savingActivations: keep what `backward` needs; count ≤ `maxBatch`.
+  /// - Throws: `invalidArgument`; `outOfMemory` at the first call that saves.
+  public func velocity(
+    latents: UnsafePointer<Float>, count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>,
+    prompts: PromptEmbeddings, into velocity: UnsafeMutablePointer<Float>, savingActivations: Bool = false
+  ) throws(MixGRPOError) {
+    try check(count, sigmas, promptIndex, prompts)
+    saved = nil
+    if savingActivations {
+      try require(count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: count)
+      if training == nil { training = try TrainingBuffers(shape, capacity: maxBatch) }
+    }
+    var first = 0
+    while first < count {
+      let part = min(maxBatch, count - first)
+      evaluate(
+        part, latents + first * latentSize, sigmas + first, promptIndex + first, prompts, velocity + first * velocitySize,
+        saving: savingActivations)
+      first += part
+    }
+    if savingActivations { saved = training?.keep(count, latents, promptIndex, prompts, latentSize: latentSize) }
+  }
+
+  private func check(
+    _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ prompts: PromptEmbeddings
+  ) throws(MixGRPOError) {
+    try require(count > 0, "count", expected: "at least 1", got: count)
+    try require(prompts.textLength == textLength, "prompts", expected: "text_length \(textLength)", got: prompts.textLength)
+    try require(prompts.textWidth == shape.textWidth, "prompts", expected: "text width \(shape.textWidth)", got: prompts.textWidth)
+    try require(
+      prompts.pooledWidth == shape.pooledWidth, "prompts", expected: "pooled width \(shape.pooledWidth)", got: prompts.pooledWidth)
+    for sample in 0..<count {
+      try require(sigmas[sample] >= 0 && sigmas[sample] <= 1, "sigma[\(sample)]", expected: "0…1", got: sigmas[sample])
+      try require(
+        promptIndex[sample] >= 0 && Int(promptIndex[sample]) < prompts.count, "prompt_index[\(sample)]",
+        expected: "0…\(prompts.count - 1)", got: promptIndex[sample])
+    }
+  }
+
+  // MARK: - Forward
+
+  private func evaluate(
+    _ count: Int, _ latents: UnsafePointer<Float>, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>,
+    _ prompts: PromptEmbeddings, _ velocity: UnsafeMutablePointer<Float>, saving: Bool
+  ) {
+    conditioning.prepare(
+      count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts, guidanceValue: guidance, weights: weights,
+      workers: workers)
+    projectTexts(count, promptIndex, prompts)
+    forEachSample(count) { sample, worker, team in
+      forward(
+        sample, latents: UnsafeMutablePointer(mutating: latents) + sample * latentSize,
+        velocity: velocity + sample * velocitySize, saving: saving ? training?.saved : nil,
+        scratch: forwardScratch(worker), attentionScratch: attentionScratch(team === Team.alone ? worker : 0), team: team)
+    }
+  }
+
+  /// Whole rounds of samples go one to a thread; what is left over is shared by all threads.
+  func forEachSample(_ count: Int, _ body: (_ sample: Int, _ worker: Int, _ team: Team) -> Void) {
+    let rounds = count / workers.count * workers.count
+    workers.forEach(rounds) { sample, worker in body(sample, worker, .alone) }
+    guard rounds < count else { return }
+    Team.lead(threads: workers.count) { team in
+      for sample in rounds..<count { body(sample, 0, team) }
+    }
+  }
+
+  private func forward(
+    _ sample: Int, latents: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, saving: SavedActivations?,
+    scratch: ForwardScratch, attentionScratch: AttentionScratch, team: Team
+  ) {
+    let modulation = conditioning.modulation(sample)
+    let stream = Stream(shape: shape, saving: saving, sample: sample, scratch: scratch)
+    embed(sample, latents, stream.input, team)
+    for index in 0..<shape.doubleBlocks {
+      let target = stream.output(ofDouble: index)
+      doubleBlock(index).forward(
+        stream.double(index), modulation: modulation, weights: weights, scratch: scratch,
+        attentionScratch: attentionScratch, team: team, intoText: target.text, image: target.image)
+    }
+    for index in 0..<shape.singleBlocks {
+      singleBlock(index).forward(
+        stream.single(index), modulation: modulation, weights: weights, scratch: scratch,
+        attentionScratch: attentionScratch, team: team, into: stream.output(ofSingle: index))
+    }
+    outputLayer.forward(
+      stream.final.rows(shape.textTokens..<shape.tokens), modulation: modulation, weights: weights,
+      normalized: scratch.normalized.rows(0..<shape.imageTokens),
+      into: Matrix(velocity, rows: shape.imageTokens, columns: shape.outChannels), team: team)
+  }
+
+  /// The first layer: latents and text to the model's width.
+  private func embed(
+    _ sample: Int, _ latents: UnsafeMutablePointer<Float>, _ input: (text: Matrix, image: Matrix), _ team: Team
+  ) {
+    Reduction.copy(projectedText(promptRow[sample]), into: input.text)
+    team.project(
+      Matrix(latents, rows: shape.imageTokens, columns: shape.latentChannels), weights.weight(model.layout.imageIn),
+      into: input.image)
+    Reduction.addBias(weights.bias(model.layout.imageIn), to: input.image)
+  }
+
+  /// Text through the first layer, once per distinct prompt of the batch.
+  private func projectTexts(_ count: Int, _ promptIndex: UnsafePointer<Int32>, _ prompts: PromptEmbeddings) {
+    for sample in 0..<count {
+      let prompt = promptIndex[sample]
+      var first = 0
+      while promptIndex[first] != prompt { first += 1 }
+      promptRow[sample] = first
+      guard first == sample else { continue }
+      let target = projectedText(sample)
+      Team.alone.project(promptText(prompts, prompt), weights.weight(model.layout.textIn), into: target)
+      Reduction.addBias(weights.bias(model.layout.textIn), to: target)
+    }
+  }
+
+  func promptText(_ prompts: PromptEmbeddings, _ prompt: Int32) -> Matrix {
+    let size = textLength * shape.textWidth
+    return Matrix(prompts.text.base + Int(prompt) * size, rows: textLength, columns: shape.textWidth)
+  }
+
+  private func projectedText(_ row: Int) -> Matrix {
+    Matrix(textStorage.base + row * textLength * shape.width, rows: textLength, columns: shape.width)
+  }
+
+  // MARK: - Parts
+
+  var weights: ParameterView { ParameterView(base: model.weights.base) }
+
+  func doubleBlock(_ index: Int) -> DoubleStreamBlock {
+    DoubleStreamBlock(
+      shape: shape, layout: model.layout.doubleBlocks[index], attention: attention,
+      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary))
+  }
+
+  func singleBlock(_ index: Int) -> SingleStreamBlock {
+    SingleStreamBlock(
+      shape: shape, layout: model.layout.singleBlocks[index], attention: attention,
+      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary))
+  }
+
+  var outputLayer: OutputLayer {
+    OutputLayer(shape: shape, layer: model.layout.out, modulation: model.layout.outModulation)
+  }
+
+  func forwardScratch(_ worker: Int) -> ForwardScratch {
+    ForwardScratch(shape, base: forwardStorage.base + worker * ForwardScratch.floats(shape))
+  }
+
+  func attentionScratch(_ worker: Int) -> AttentionScratch {
+    let first = forwardStorage.base + workers.count * ForwardScratch.floats(shape)
+    return AttentionScratch(base: first + worker * attention.scratchCount, stride: attention.scratchCount)
+  }
+}
+
+/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block when it is.
+private struct Stream {
+  let shape: EvaluationShape
+  let saving: SavedActivations?
+  let sample: Int
+  let scratch: ForwardScratch
+
+  var input: (text: Matrix, image: Matrix) { place(beforeBlock: 0) }
+  var final: Matrix { saving?.final(sample: sample) ?? scratch.stream }
+
+  func double(_ index: Int) -> DoubleActivations {
+    saving?.double(index, samples: sample..<sample + 1) ?? scratch.double(shape)
+  }
+
+  func single(_ index: Int) -> SingleActivations { saving?.single(index, samples: sample..<sample + 1) ?? scratch.single() }
+
+  func output(ofDouble index: Int) -> (text: Matrix, image: Matrix) { place(beforeBlock: index + 1) }
+
+  func output(ofSingle index: Int) -> Matrix {
+    index + 1 < shape.singleBlocks ? single(index + 1).x : final
+  }
+
+  private func place(beforeBlock index: Int) -> (text: Matrix, image: Matrix) {
+    if index < shape.doubleBlocks {
+      let block = double(index)
+      return (block.text.x, block.image.x)
+    }
+    let joint = shape.singleBlocks > 0 ? single(0).x : final
+    return (joint.rows(0..<shape.textTokens), joint.rows(shape.textTokens..<shape.tokens))
+  }
+}

@@ -1,0 +1,207 @@
+import MixBasics
+import MixNumerics
+
+/// The batch whose activations are saved; latents and prompt indices are copies in `TrainingBuffers`.
+struct SavedBatch {
+  let count: Int
+  let latents: UnsafeMutablePointer<Float>
+  let promptIndex: UnsafePointer<Int32>
+  let prompts: PromptEmbeddings
+}
+
+/// Memory that only training needs.
+final class TrainingBuffers {
+  let saved: SavedActivations
+  let backward: BackwardScratch
+  let dx: UnsafeMutablePointer<Float>  // (capacity, tokens, d)
+  let dmodulation: UnsafeMutablePointer<Float>  // (capacity, modulationWidth)
+  let normSums: UnsafeMutablePointer<Float>  // (capacity, 4, headDim)
+  let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, kept for the first layer's gradient
+  let promptIndex: UnsafeMutablePointer<Int32>
+  private let storage: FloatStorage
+
+  static func floats(_ shape: EvaluationShape, capacity: Int) -> Int {
+    SavedActivations.floats(shape, capacity: capacity) + BackwardScratch.floats(shape, capacity: capacity)
+      + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + 1) + 6 * 16
+  }
+
+  init(_ shape: EvaluationShape, capacity: Int) throws(MixGRPOError) {
+    storage = try FloatStorage(count: Self.floats(shape, capacity: capacity))
+    var plan = ArenaPlan()
+    let base = storage.base
+    saved = SavedActivations(
+      shape, capacity: capacity, base: base + plan.reserve(SavedActivations.floats(shape, capacity: capacity)))
+    backward = BackwardScratch(
+      shape, capacity: capacity, base: base + plan.reserve(BackwardScratch.floats(shape, capacity: capacity)))
+    dx = base + plan.reserve(capacity * shape.tokens * shape.width)
+    dmodulation = base + plan.reserve(capacity * shape.modulationWidth)
+    normSums = base + plan.reserve(capacity * 4 * shape.headDim)
+    latents = base + plan.reserve(capacity * shape.latentSize)
+    promptIndex = UnsafeMutableRawPointer(base + plan.reserve(capacity)).bindMemory(to: Int32.self, capacity: capacity)
+  }
+
+  /// Copies what the first layer's gradient needs of a batch.
+  func keep(
+    _ count: Int, _ latents: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ prompts: PromptEmbeddings,
+    latentSize: Int
+  ) -> SavedBatch {
+    self.latents.update(from: latents, count: count * latentSize)
+    self.promptIndex.update(from: promptIndex, count: count)
+    return SavedBatch(count: count, latents: self.latents, promptIndex: self.promptIndex, prompts: prompts)
+  }
+}
+
+extension FlowEvaluator {
+  /// Adds ∂loss/∂weights to the model's gradients, for the batch of the last `velocity` that saved activations.
+  ///
+  /// Block by block: first each sample's own gradients, samples side by side; then each weight's, all samples in one
+  /// product. The sums' order is fixed, so the bits do not depend on the number of threads. The activations are used up.
+  /// - Parameters:
+  ///   - dvelocity: ∂loss/∂velocity, (count, tokens, out_channels).
+  ///   - dlatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
+  /// - Throws: `invalidState` without saved activations, `outOfMemory` at the first call.
+  public func backward(
+    dvelocity: UnsafePointer<Float>, dlatents: UnsafeMutablePointer<Float>? = nil
+  ) throws(MixGRPOError) {
+    guard let batch = saved, let training else {
+      throw MixGRPOError(.invalidState, "backward: expected a velocity call that saved activations before it, got none")
+    }
+    let gradients = ParameterView(base: try model.gradients().base)
+    let pass = BackwardPass(evaluator: self, batch: batch, training: training, gradients: gradients)
+    pass.outputLayer(UnsafeMutablePointer(mutating: dvelocity))
+    for index in (0..<shape.singleBlocks).reversed() { pass.singleBlock(index) }
+    for index in (0..<shape.doubleBlocks).reversed() { pass.doubleBlock(index) }
+    pass.firstLayer(dlatents)
+    try conditioning.backward(
+      dmodulation: pass.dmodulation, weights: weights, gradients: gradients, workers: workers)
+    saved = nil
+  }
+}
+
+private struct BackwardPass {
+  let evaluator: FlowEvaluator
+  let batch: SavedBatch
+  let training: TrainingBuffers
+  let gradients: ParameterView
+
+  private var shape: EvaluationShape { evaluator.shape }
+  private var layout: ParameterLayout { evaluator.model.layout }
+  private var weights: ParameterView { evaluator.weights }
+  private var samples: Range<Int> { 0..<batch.count }
+  private var imageRows: Range<Int> { shape.textTokens..<shape.tokens }
+
+  var dmodulation: Matrix { Matrix(training.dmodulation, rows: batch.count, columns: shape.modulationWidth) }
+
+  private func dx(_ sample: Int) -> Matrix {
+    Matrix(training.dx + sample * shape.tokens * shape.width, rows: shape.tokens, columns: shape.width)
+  }
+
+  func outputLayer(_ dvelocity: UnsafeMutablePointer<Float>) {
+    let normalized = training.backward.double(samples: samples).image.normalized
+    evaluator.forEachSample(batch.count) { sample, worker, team in
+      let drow = dmodulation.row(sample)
+      drow.update(repeating: 0, count: shape.modulationWidth)
+      let dx = dx(sample)
+      dx.base.update(repeating: 0, count: shape.textTokens * shape.width)
+      evaluator.outputLayer.backward(
+        training.saved.final(sample: sample).rows(imageRows),
+        dvelocity: Matrix(dvelocity + sample * shape.outputSize, rows: shape.imageTokens, columns: shape.outChannels),
+        modulation: evaluator.conditioning.modulation(sample), dmodulation: drow, weights: weights,
+        dnormalized: evaluator.forwardScratch(worker).normalized.rows(0..<shape.imageTokens),
+        normalized: normalized.rows(sample * shape.imageTokens..<(sample + 1) * shape.imageTokens),
+        into: dx.rows(imageRows), team: team)
+    }
+    let dy = Matrix(dvelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
+    run([WeightGradient(layer: layout.out, dy: dy, x: normalized)])
+  }
+
+  func singleBlock(_ index: Int) {
+    let block = evaluator.singleBlock(index)
+    forEachSample { sample, scratch, attentionScratch, team in
+      let sums = normSums(sample)
+      block.backward(
+        training.saved.single(index, samples: sample..<sample + 1), dx: dx(sample),
+        modulation: evaluator.conditioning.modulation(sample), dmodulation: dmodulation.row(sample), dqueryNorm: sums,
+        dkeyNorm: sums + shape.headDim, weights: weights,
+        gradients: training.backward.single(samples: sample..<sample + 1), scratch: scratch,
+        attentionScratch: attentionScratch, team: team)
+    }
+    reduceNorms([block.layout.queryNorm, block.layout.keyNorm])
+    run(
+      block.weightGradients(
+        training.saved.single(index, samples: samples), training.backward.single(samples: samples)))
+  }
+
+  func doubleBlock(_ index: Int) {
+    let block = evaluator.doubleBlock(index)
+    forEachSample { sample, scratch, attentionScratch, team in
+      let (sums, drow) = (normSums(sample), dmodulation.row(sample))
+      block.backward(
+        training.saved.double(index, samples: sample..<sample + 1), dx: dx(sample),
+        modulation: evaluator.conditioning.modulation(sample),
+        text: StreamSums(
+          modulation: drow + block.layout.text.modulation, queryNorm: sums, keyNorm: sums + shape.headDim),
+        image: StreamSums(
+          modulation: drow + block.layout.image.modulation, queryNorm: sums + 2 * shape.headDim,
+          keyNorm: sums + 3 * shape.headDim),
+        weights: weights, gradients: training.backward.double(samples: sample..<sample + 1), scratch: scratch,
+        attentionScratch: attentionScratch, team: team)
+    }
+    reduceNorms([
+      block.layout.text.queryNorm, block.layout.text.keyNorm, block.layout.image.queryNorm, block.layout.image.keyNorm,
+    ])
+    run(
+      block.weightGradients(
+        training.saved.double(index, samples: samples), training.backward.double(samples: samples)))
+  }
+
+  /// The first layer; dx of image and text rows is gathered stream by stream first.
+  func firstLayer(_ dlatents: UnsafeMutablePointer<Float>?) {
+    let gathered = training.backward.double(samples: samples)
+    let (dimage, dtext) = (gathered.image.normalized, gathered.text.normalized)
+    evaluator.forEachSample(batch.count) { sample, _, team in
+      let image = dimage.rows(sample * shape.imageTokens..<(sample + 1) * shape.imageTokens)
+      Reduction.copy(dx(sample).rows(imageRows), into: image)
+      Reduction.copy(
+        dx(sample).rows(0..<shape.textTokens),
+        into: dtext.rows(sample * shape.textTokens..<(sample + 1) * shape.textTokens))
+      guard let dlatents else { return }
+      team.projectBackward(
+        image, weights.weight(layout.imageIn),
+        into: Matrix(
+          dlatents + sample * shape.latentSize, rows: shape.imageTokens, columns: shape.latentChannels))
+    }
+    let latents = Matrix(
+      batch.latents, rows: batch.count * shape.imageTokens, columns: shape.latentChannels)
+    var jobs = [WeightGradient(layer: layout.imageIn, dy: dimage, x: latents)]
+    run(jobs)
+    for sample in samples {
+      let rows = dtext.rows(sample * shape.textTokens..<(sample + 1) * shape.textTokens)
+      jobs = [WeightGradient(layer: layout.textIn, dy: rows, x: evaluator.promptText(batch.prompts, batch.promptIndex[sample]))]
+      run(jobs)
+    }
+  }
+
+  private func forEachSample(_ body: (Int, ForwardScratch, AttentionScratch, Team) -> Void) {
+    evaluator.forEachSample(batch.count) { sample, worker, team in
+      normSums(sample).update(repeating: 0, count: 4 * shape.headDim)
+      body(
+        sample, evaluator.forwardScratch(worker), evaluator.attentionScratch(team === Team.alone ? worker : 0), team)
+    }
+  }
+
+  private func normSums(_ sample: Int) -> UnsafeMutablePointer<Float> { training.normSums + sample * 4 * shape.headDim }
+
+  /// Adds each sample's RMSNorm weight gradients, sample by sample.
+  private func reduceNorms(_ offsets: [Int]) {
+    for sample in samples {
+      for (index, offset) in offsets.enumerated() {
+        Reduction.add(normSums(sample) + index * shape.headDim, to: gradients.base + offset, count: shape.headDim)
+      }
+    }
+  }
+
+  private func run(_ jobs: [WeightGradient]) {
+    WeightGradient.runAll(jobs, gradients: gradients, workers: evaluator.workers)
+  }
+}

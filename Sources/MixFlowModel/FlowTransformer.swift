@@ -1,0 +1,76 @@
+import MixBasics
+import MixNumerics
+
+/// A FLUX-type flow transformer: its sizes, weights and gradients. `FlowEvaluator` runs it.
+///
+/// Thread rule: any number of evaluators may read the weights at once; whoever writes weights or gradients must be alone.
+public final class FlowTransformer: @unchecked Sendable {
+  public let configuration: FlowTransformerConfiguration
+  package let layout: ParameterLayout
+  package let weights: FloatStorage
+  private var gradientStorage: FloatStorage?
+
+  /// Every weight tensor by its checkpoint name.
+  public var parameters: [ParameterEntry] { layout.entries }
+  /// Floats in the flat buffer of weights (a little more than the weights themselves: layers are aligned).
+  public var flatCount: Int { layout.count }
+  /// Trainable values.
+  public var parameterCount: Int { layout.entries.reduce(0) { $0 + $1.count } }
+
+  /// A model with all weights zero, to be filled.
+  public init(configuration: FlowTransformerConfiguration) throws(MixGRPOError) {
+    try configuration.validate()
+    self.configuration = configuration
+    layout = ParameterLayout(configuration)
+    weights = try FloatStorage(count: layout.count)
+  }
+
+  /// An independent copy of the weights (a frozen reference, say); gradients are not copied.
+  public convenience init(copying other: FlowTransformer) throws(MixGRPOError) {
+    try self.init(configuration: other.configuration)
+    weights.base.update(from: other.weights.base, count: layout.count)
+  }
+
+  /// The gradient buffer, laid out like the weights; made at first use, zero then.
+  package func gradients() throws(MixGRPOError) -> FloatStorage {
+    if let gradientStorage { return gradientStorage }
+    let storage = try FloatStorage(count: layout.count)
+    gradientStorage = storage
+    return storage
+  }
+
+  public var hasGradients: Bool { gradientStorage != nil }
+  public func zeroGradients() { gradientStorage?.zero() }
+
+  /// - Throws: `invalidArgument` for an unknown name.
+  public func parameter(named name: String) throws(MixGRPOError) -> ParameterEntry {
+    guard let entry = layout.entries.first(where: { $0.name == name }) else {
+      throw .invalid("name", expected: "a parameter of this model", got: "\"\(name)\"")
+    }
+    return entry
+  }
+
+  /// Copies one tensor's weights out, row-major.
+  public func readWeights(_ entry: ParameterEntry, into target: UnsafeMutablePointer<Float>) {
+    target.update(from: weights.base + entry.offset, count: entry.count)
+  }
+
+  /// Replaces one tensor's weights, row-major.
+  public func writeWeights(_ entry: ParameterEntry, from source: UnsafePointer<Float>) {
+    (weights.base + entry.offset).update(from: source, count: entry.count)
+  }
+
+  /// Copies one tensor's gradient out, row-major; zeros before any backward.
+  public func readGradients(_ entry: ParameterEntry, into target: UnsafeMutablePointer<Float>) {
+    if let gradientStorage {
+      target.update(from: gradientStorage.base + entry.offset, count: entry.count)
+    } else {
+      target.update(repeating: 0, count: entry.count)
+    }
+  }
+
+  /// Replaces one tensor's gradient, row-major.
+  public func writeGradients(_ entry: ParameterEntry, from source: UnsafePointer<Float>) throws(MixGRPOError) {
+    (try gradients().base + entry.offset).update(from: source, count: entry.count)
+  }
+}

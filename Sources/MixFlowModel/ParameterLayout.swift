@@ -1,0 +1,161 @@
+/// One weight tensor of the checkpoint and where it lies in the model's flat buffer.
+public struct ParameterEntry: Equatable, Sendable {
+  /// The checkpoint's name, e.g. `transformer_blocks.0.attn.to_q.weight`.
+  public let name: String
+  /// Sizes, slowest first.
+  public let shape: [Int]
+  /// First float in the flat buffer.
+  public let offset: Int
+  public var count: Int { shape.reduce(1, *) }
+}
+
+/// A linear layer y = W·x + b inside the flat buffer; W (outputs, inputs), b (outputs).
+package struct LinearLayer: Sendable {
+  package let weight: Int
+  package let bias: Int
+  package let inputs: Int
+  package let outputs: Int
+}
+
+/// Linear, SiLU, Linear.
+struct EmbedderLayout: Sendable {
+  let first: LinearLayer
+  let second: LinearLayer
+}
+
+/// One stream (image or text) of a double block.
+struct StreamLayout: Sendable {
+  let qkv: LinearLayer  // d → 3d
+  let queryNorm: Int
+  let keyNorm: Int
+  let attentionOut: LinearLayer  // d → d
+  let feedForwardIn: LinearLayer  // d → 4d
+  let feedForwardOut: LinearLayer  // 4d → d
+  /// First of six chunks (shift, scale, gate, shift_mlp, scale_mlp, gate_mlp) of d in a modulation row.
+  let modulation: Int
+}
+
+struct DoubleBlockLayout: Sendable {
+  let image: StreamLayout
+  let text: StreamLayout
+}
+
+struct SingleBlockLayout: Sendable {
+  let qkvFeedForward: LinearLayer  // d → 3d + 4d
+  let queryNorm: Int
+  let keyNorm: Int
+  let out: LinearLayer  // d + 4d → d
+  /// First of three chunks (shift, scale, gate) of d in a modulation row.
+  let modulation: Int
+}
+
+/// The only list of the model's weights: name → shape → offset.
+///
+/// Layers that read the same input stand next to each other, so that one product serves q, k, v (and a single block's
+/// feed-forward), and one product all blocks' modulations; the checkpoint's names still address each alone.
+package struct ParameterLayout: Sendable {
+  package private(set) var entries: [ParameterEntry] = []
+  /// Floats in the flat buffer; layers start at multiples of 16.
+  package private(set) var count = 0
+
+  private(set) var imageIn: LinearLayer
+  private(set) var textIn: LinearLayer
+  private(set) var time: EmbedderLayout
+  private(set) var guidance: EmbedderLayout?
+  private(set) var pooled: EmbedderLayout
+  /// All modulations of the model: SiLU(e) → one row of `outputs` values.
+  private(set) var modulation: LinearLayer
+  /// First of the output norm's two chunks (scale, shift) in a modulation row.
+  private(set) var outModulation = 0
+  private(set) var doubleBlocks: [DoubleBlockLayout] = []
+  private(set) var singleBlocks: [SingleBlockLayout] = []
+  private(set) var out: LinearLayer
+
+  static let sinusoidWidth = 256
+
+  package init(_ configuration: FlowTransformerConfiguration) {
+    let d = configuration.width
+    let headDim = configuration.attentionHeadDim
+    var table = Table()
+    imageIn = table.linear(["x_embedder"], configuration.inChannels, [d])
+    textIn = table.linear(["context_embedder"], configuration.jointAttentionDim, [d])
+    time = table.embedder("time_text_embed.timestep_embedder", Self.sinusoidWidth, d)
+    guidance = configuration.guidanceEmbeds ? table.embedder("time_text_embed.guidance_embedder", Self.sinusoidWidth, d) : nil
+    pooled = table.embedder("time_text_embed.text_embedder", configuration.pooledProjectionDim, d)
+
+    let doubles = (0..<configuration.numLayers).map { "transformer_blocks.\($0)" }
+    let singles = (0..<configuration.numSingleLayers).map { "single_transformer_blocks.\($0)" }
+    modulation = table.linear(
+      doubles.flatMap { ["\($0).norm1.linear", "\($0).norm1_context.linear"] } + singles.map { "\($0).norm.linear" }
+        + ["norm_out.linear"],
+      d, Array(repeating: 6 * d, count: 2 * doubles.count) + Array(repeating: 3 * d, count: singles.count) + [2 * d])
+    for (index, block) in doubles.enumerated() {
+      doubleBlocks.append(table.doubleBlock(block, d, headDim, 12 * d * index))
+    }
+    for (index, block) in singles.enumerated() {
+      singleBlocks.append(table.singleBlock(block, d, headDim, 12 * d * doubles.count + 3 * d * index))
+    }
+    outModulation = 12 * d * doubles.count + 3 * d * singles.count
+    out = table.linear(["proj_out"], d, [configuration.outChannels])
+    (entries, count) = (table.entries, table.count)
+  }
+}
+
+/// Hands out offsets and records names.
+private struct Table {
+  var entries: [ParameterEntry] = []
+  var count = 0
+
+  mutating func vector(_ name: String, _ size: Int) -> Int { add(name, [size]) }
+
+  /// Layers with a common input: weights side by side, then biases side by side.
+  mutating func linear(_ names: [String], _ inputs: Int, _ outputs: [Int]) -> LinearLayer {
+    align()
+    let weight = count
+    for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs]) }
+    align()
+    let bias = count
+    for (name, size) in zip(names, outputs) { _ = add(name + ".bias", [size]) }
+    return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: outputs.reduce(0, +))
+  }
+
+  mutating func embedder(_ name: String, _ inputs: Int, _ d: Int) -> EmbedderLayout {
+    EmbedderLayout(first: linear([name + ".linear_1"], inputs, [d]), second: linear([name + ".linear_2"], d, [d]))
+  }
+
+  mutating func doubleBlock(_ name: String, _ d: Int, _ headDim: Int, _ modulation: Int) -> DoubleBlockLayout {
+    let image = stream(
+      d, headDim, modulation, qkv: ["to_q", "to_k", "to_v"].map { "\(name).attn.\($0)" }, norms: "\(name).attn.norm_",
+      attentionOut: "\(name).attn.to_out.0", feedForward: "\(name).ff.net")
+    let text = stream(
+      d, headDim, modulation + 6 * d, qkv: ["add_q_proj", "add_k_proj", "add_v_proj"].map { "\(name).attn.\($0)" },
+      norms: "\(name).attn.norm_added_", attentionOut: "\(name).attn.to_add_out", feedForward: "\(name).ff_context.net")
+    return DoubleBlockLayout(image: image, text: text)
+  }
+
+  private mutating func stream(
+    _ d: Int, _ headDim: Int, _ modulation: Int, qkv: [String], norms: String, attentionOut: String, feedForward: String
+  ) -> StreamLayout {
+    StreamLayout(
+      qkv: linear(qkv, d, [d, d, d]), queryNorm: vector(norms + "q.weight", headDim),
+      keyNorm: vector(norms + "k.weight", headDim), attentionOut: linear([attentionOut], d, [d]),
+      feedForwardIn: linear([feedForward + ".0.proj"], d, [4 * d]),
+      feedForwardOut: linear([feedForward + ".2"], 4 * d, [d]), modulation: modulation)
+  }
+
+  mutating func singleBlock(_ name: String, _ d: Int, _ headDim: Int, _ modulation: Int) -> SingleBlockLayout {
+    SingleBlockLayout(
+      qkvFeedForward: linear(
+        ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"].map { "\(name).\($0)" }, d, [d, d, d, 4 * d]),
+      queryNorm: vector("\(name).attn.norm_q.weight", headDim), keyNorm: vector("\(name).attn.norm_k.weight", headDim),
+      out: linear(["\(name).proj_out"], 5 * d, [d]), modulation: modulation)
+  }
+
+  private mutating func add(_ name: String, _ shape: [Int]) -> Int {
+    entries.append(ParameterEntry(name: name, shape: shape, offset: count))
+    count += shape.reduce(1, *)
+    return entries[entries.count - 1].offset
+  }
+
+  private mutating func align() { count = (count + 15) / 16 * 16 }
+}

@@ -1,0 +1,106 @@
+import MixNumerics
+
+/// A single-stream block over [text; image]: attention and feed-forward side by side, one projection, one gate.
+///
+///   n = modulate(LN(x)); x += gate ∘ (W_out·[attention(n), GELU(W_in·n)] + b)
+struct SingleStreamBlock {
+  let shape: EvaluationShape
+  let layout: SingleBlockLayout
+  let attention: Attention
+  let queryKey: QueryKeyNormalization
+
+  private var attentionColumns: Range<Int> { 0..<shape.width }
+  private var feedForwardColumns: Range<Int> { shape.width..<shape.width + shape.feedForward }
+  private var hiddenColumns: Range<Int> { 3 * shape.width..<3 * shape.width + shape.feedForward }
+
+  /// Computes `output` (tokens, d) from `saved.x`; the other places of `saved` are filled.
+  func forward(
+    _ saved: SingleActivations, modulation row: UnsafePointer<Float>, weights: ParameterView, scratch: ForwardScratch,
+    attentionScratch: AttentionScratch, team: Team, into output: Matrix
+  ) {
+    let d = shape.width
+    let modulation = row + layout.modulation
+    team.forEachRows(shape.tokens) { rows in
+      LayerNormalization.modulate(
+        saved.x.rows(rows), shift: modulation, scale: modulation + d, into: scratch.normalized.rows(rows))
+    }
+    team.project(scratch.normalized, weights.weight(layout.qkvFeedForward), into: saved.raw)
+    let bias = weights.bias(layout.qkvFeedForward)
+    team.forEachRows(shape.tokens) { rows in
+      let raw = saved.raw.rows(rows)
+      queryKey.apply(
+        raw: raw, bias: bias, queryWeight: weights.base + layout.queryNorm, keyWeight: weights.base + layout.keyNorm,
+        firstToken: rows.lowerBound, into: scratch.joint.rows(rows))
+      Activation.biasGELU(raw.columns(hiddenColumns), bias: bias + 3 * d, into: scratch.activated.rows(rows))
+    }
+    team.forEach(attention.forwardTasks) { task, worker in
+      attention.forward(task, qkv: scratch.joint, into: saved.attended, scratch: attentionScratch[worker])
+    }
+    let out = weights.weight(layout.out)
+    team.project(saved.attended, out.columns(attentionColumns), into: saved.branch)
+    team.project(scratch.activated, out.columns(feedForwardColumns), into: saved.branch, beta: 1)
+    team.forEachRows(shape.tokens) { rows in
+      GatedResidual.apply(
+        saved.x.rows(rows), branch: saved.branch.rows(rows), bias: weights.bias(layout.out), gate: modulation + 2 * d,
+        into: output.rows(rows))
+    }
+  }
+
+  /// One sample's part of the backward: dx (tokens, d) goes from the gradient of the output to that of the input.
+  func backward(
+    _ saved: SingleActivations, dx: Matrix, modulation row: UnsafePointer<Float>,
+    dmodulation drow: UnsafeMutablePointer<Float>, dqueryNorm: UnsafeMutablePointer<Float>,
+    dkeyNorm: UnsafeMutablePointer<Float>, weights: ParameterView, gradients: SingleGradients, scratch: ForwardScratch,
+    attentionScratch: AttentionScratch, team: Team
+  ) {
+    let d = shape.width
+    let modulation = row + layout.modulation
+    let dmodulation = drow + layout.modulation
+    let (queryNorm, keyNorm) = (weights.base + layout.queryNorm, weights.base + layout.keyNorm)
+    GatedResidual.backward(
+      dy: dx, branch: saved.branch, gate: modulation + 2 * d, into: gradients.branch, dgate: dmodulation + 2 * d)
+    let out = weights.weight(layout.out)
+    let dhidden = gradients.raw.columns(hiddenColumns)
+    team.projectBackward(gradients.branch, out.columns(attentionColumns), into: scratch.attended)
+    team.projectBackward(gradients.branch, out.columns(feedForwardColumns), into: dhidden)
+    team.forEachRows(shape.tokens) { rows in
+      Activation.geluBackward(
+        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: gradients.activated.rows(rows),
+        gradient: dhidden.rows(rows))
+      queryKey.reapply(
+        raw: saved.raw.rows(rows), queryWeight: queryNorm, keyWeight: keyNorm, firstToken: rows.lowerBound,
+        into: scratch.joint.rows(rows))
+    }
+    let djoint = Matrix(scratch.wide.base, rows: shape.tokens, columns: 3 * d)
+    team.forEach(shape.heads) { head, worker in
+      attention.backward(
+        head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: attentionScratch[worker])
+    }
+    queryKey.backward(
+      raw: saved.raw, djoint: djoint, queryWeight: queryNorm, keyWeight: keyNorm, firstToken: 0, into: gradients.raw,
+      dQueryWeight: dqueryNorm, dKeyWeight: dkeyNorm)
+    team.projectBackward(gradients.raw, weights.weight(layout.qkvFeedForward), into: scratch.normalized)
+    LayerNormalization.modulateBackward(
+      saved.x, shift: modulation, scale: modulation + d, dy: scratch.normalized, into: dx, y: gradients.normalized,
+      dshift: dmodulation, dscale: dmodulation + d)
+  }
+
+  /// The block's weight gradients, once the backward of all samples has run.
+  func weightGradients(_ saved: SingleActivations, _ gradients: SingleGradients) -> [WeightGradient] {
+    [
+      WeightGradient(layer: layout.qkvFeedForward, dy: gradients.raw, x: gradients.normalized),
+      WeightGradient(layer: layout.out, dy: gradients.branch, x: saved.attended),
+      WeightGradient(
+        layer: layout.out, dy: gradients.branch, x: gradients.activated, firstColumn: shape.width, hasBias: false),
+    ]
+  }
+}
+
+/// One thread's tiles of attention probabilities: thread `worker` of a team finds its own.
+struct AttentionScratch {
+  let base: UnsafeMutablePointer<Float>
+  let stride: Int
+
+  @inline(__always)
+  subscript(worker: Int) -> UnsafeMutablePointer<Float> { base + worker * stride }
+}

@@ -1,0 +1,31 @@
+import MixBasics
+import MixNumerics
+
+extension FlowTransformer {
+  /// First weights for training from scratch, the same for the same seed on every machine.
+  ///
+  /// Linear weights are uniform in ±√(6/(inputs + outputs)) (Glorot), biases 0, RMSNorm weights 1; modulations and the
+  /// output projection are 0, so that every block starts as the identity (DiT, arXiv 2212.09748, §3.2).
+  public func initializeWeights(seed: UInt64) {
+    weights.zero()
+    for (index, entry) in layout.entries.enumerated() {
+      let target = weights.base + entry.offset
+      if entry.shape.count == 1 {
+        if entry.name.contains("norm_") { target.update(repeating: 1, count: entry.count) }
+      } else if !startsAtZero(entry.name) {
+        fillUniform(target, entry, stream: RandomStream(seed: seed, purpose: .weights, step: index))
+      }
+    }
+  }
+
+  private func startsAtZero(_ name: String) -> Bool {
+    name == "proj_out.weight" || name.hasSuffix("norm.linear.weight") || name.hasSuffix("norm1.linear.weight")
+      || name.hasSuffix("norm1_context.linear.weight") || name == "norm_out.linear.weight"
+  }
+
+  private func fillUniform(_ target: UnsafeMutablePointer<Float>, _ entry: ParameterEntry, stream: RandomStream) {
+    var stream = stream
+    let bound = (6 / Double(entry.shape[0] + entry.shape[1])).squareRoot()
+    for index in 0..<entry.count { target[index] = Float(bound * (2 * stream.uniform() - 1)) }
+  }
+}

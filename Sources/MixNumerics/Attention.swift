@@ -1,0 +1,114 @@
+/// Softmax attention of one sample over rows that hold q, k, v side by side: o = softmax(q·kᵀ/√headDim)·v, head by head.
+///
+/// Probabilities live only tile by tile (a fixed number of query rows), so memory grows with tokens·tile, not tokens².
+package struct Attention {
+  package let tokens: Int
+  package let heads: Int
+  package let headDim: Int
+  /// Query rows per tile: fixed by the shape alone, so that a sample always makes the same products.
+  package let tileRows: Int
+
+  package init(tokens: Int, heads: Int, headDim: Int) {
+    self.tokens = tokens
+    self.heads = heads
+    self.headDim = headDim
+    tileRows = min(tokens, max(32, 131_072 / max(tokens, 1)))
+  }
+
+  package var tiles: Int { (tokens + tileRows - 1) / tileRows }
+  /// Floats of scratch per thread: one tile of probabilities in the forward, two in the backward.
+  package var scratchCount: Int { 2 * tileRows * tokens }
+  /// Independent pieces of the forward.
+  package var forwardTasks: Int { heads * tiles }
+
+  private var width: Int { heads * headDim }
+  private var scale: Float { 1 / Float(headDim).squareRoot() }
+
+  /// Task `task` of the forward: one tile of query rows of one head.
+  /// - Parameters:
+  ///   - qkv: (tokens, 3·width); output: (tokens, ≥ width).
+  package func forward(_ task: Int, qkv: Matrix, into output: Matrix, scratch: UnsafeMutablePointer<Float>) {
+    let head = task / tiles
+    let rows = tile(task % tiles)
+    let probabilities = Matrix(scratch, rows: rows.count, columns: tokens)
+    attend(head, rows, qkv, probabilities)
+    MatrixProduct.times(probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)))
+  }
+
+  /// Backward of one head from the saved q, k, v: dqkv's columns of this head are overwritten.
+  ///
+  /// With P the probabilities and dP = do·vᵀ: dS = P ∘ (dP − rowsum(P ∘ dP)), dq = dS·k/√headDim, dk = dSᵀ·q/√headDim, dv = Pᵀ·do.
+  package func backward(
+    head: Int, qkv: Matrix, doutput: Matrix, into dqkv: Matrix, scratch: UnsafeMutablePointer<Float>
+  ) {
+    for index in 0..<tiles {
+      let rows = tile(index)
+      let beta: Float = index == 0 ? 0 : 1
+      let probabilities = Matrix(scratch, rows: rows.count, columns: tokens)
+      let scores = Matrix(scratch + tileRows * tokens, rows: rows.count, columns: tokens)
+      let dO = doutput.rows(rows).columns(channels(head))
+      attend(head, rows, qkv, probabilities)
+      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dqkv), beta: beta)
+      MatrixProduct.timesTransposed(dO, part(2, head, of: qkv), into: scores)
+      softmaxBackward(probabilities, scores)
+      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dqkv).rows(rows), alpha: scale)
+      MatrixProduct.transposedTimes(
+        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dqkv), alpha: scale, beta: beta)
+    }
+  }
+
+  @inline(__always)
+  private func attend(_ head: Int, _ rows: Range<Int>, _ qkv: Matrix, _ probabilities: Matrix) {
+    MatrixProduct.timesTransposed(
+      part(0, head, of: qkv).rows(rows), part(1, head, of: qkv), into: probabilities, alpha: scale)
+    softmax(probabilities)
+  }
+
+  private func tile(_ index: Int) -> Range<Int> { index * tileRows..<min(tokens, (index + 1) * tileRows) }
+  private func channels(_ head: Int) -> Range<Int> { head * headDim..<(head + 1) * headDim }
+
+  /// The columns of q (0), k (1) or v (2) of one head.
+  @inline(__always)
+  private func part(_ which: Int, _ head: Int, of qkv: Matrix) -> Matrix {
+    let first = which * width + head * headDim
+    return qkv.columns(first..<first + headDim)
+  }
+}
+
+/// Each row ← exp(row − max)/Σ exp(row − max).
+private func softmax(_ matrix: Matrix) {
+  for index in 0..<matrix.rows {
+    let row = matrix.row(index)
+    var greatest = Vector(repeating: -.infinity)
+    forEachBlock(matrix.columns) { i, lanes in
+      let v = load(row, i, lanes)
+      if lanes == 8 {
+        greatest.replace(with: v, where: v .> greatest)
+      } else {
+        for lane in 0..<lanes where v[lane] > greatest[0] { greatest[0] = v[lane] }
+      }
+    }
+    let shift = greatest.max()
+    var sum = Vector.zero
+    forEachBlock(matrix.columns) { i, lanes in
+      var e = exponential(load(row, i, lanes) - shift)
+      if lanes < 8 { for lane in lanes..<8 { e[lane] = 0 } }
+      sum += e
+      store(e, row, i, lanes)
+    }
+    let inverse = 1 / horizontalSum(sum)
+    forEachBlock(matrix.columns) { i, lanes in store(load(row, i, lanes) * inverse, row, i, lanes) }
+  }
+}
+
+/// dS ← P ∘ (dP − Σ P ∘ dP), row by row, in place of dP.
+private func softmaxBackward(_ probabilities: Matrix, _ gradient: Matrix) {
+  for index in 0..<gradient.rows {
+    let p = probabilities.row(index)
+    let d = gradient.row(index)
+    var sum = Vector.zero
+    forEachBlock(gradient.columns) { i, lanes in sum = load(p, i, lanes).multiplyAdd(load(d, i, lanes), sum) }
+    let dot = horizontalSum(sum)
+    forEachBlock(gradient.columns) { i, lanes in store(load(p, i, lanes) * (load(d, i, lanes) - dot), d, i, lanes) }
+  }
+}

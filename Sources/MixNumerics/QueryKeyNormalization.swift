@@ -1,0 +1,140 @@
+/// What turns a projection's rows into attention's queries and keys: bias, RMSNorm per head, rotary embedding.
+///
+/// For one head: q = R(x̂ ∘ w), x̂ = x/√(mean(x²) + 1e−6), R the token's rotation. Source: FLUX.
+package struct QueryKeyNormalization {
+  package static let epsilon: Float = 1e-6
+  package let heads: Int
+  package let headDim: Int
+  package let rotary: RotaryEmbedding
+
+  package init(heads: Int, rotary: RotaryEmbedding) {
+    self.heads = heads
+    self.headDim = rotary.headDim
+    self.rotary = rotary
+  }
+
+  private var width: Int { heads * headDim }
+
+  /// raw ← raw + bias, then joint ← (normalised rotated q, normalised rotated k, v).
+  /// - Parameters:
+  ///   - raw: (rows, ≥ 3·width) with q, k, v side by side; keeps the biased projection for the backward.
+  ///   - firstToken: the rotary row of the first row.
+  ///   - joint: (rows, 3·width), may be `raw`.
+  package func apply(
+    raw: Matrix, bias: UnsafePointer<Float>, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>,
+    firstToken: Int, into joint: Matrix
+  ) {
+    for row in 0..<raw.rows {
+      let source = raw.row(row)
+      let target = joint.row(row)
+      let token = (firstToken + row) * headDim
+      for head in 0..<heads {
+        normalize(source + head * headDim, bias + head * headDim, queryWeight, token, target + head * headDim)
+        let key = width + head * headDim
+        normalize(source + key, bias + key, keyWeight, token, target + key)
+      }
+      let value = 2 * width
+      forEachBlock(width) { i, lanes in
+        let v = load(source, value + i, lanes) + load(bias, value + i, lanes)
+        store(v, source, value + i, lanes)
+        store(v, target, value + i, lanes)
+      }
+    }
+  }
+
+  /// joint ← as `apply`, from a `raw` that already holds the bias.
+  package func reapply(
+    raw: Matrix, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>, firstToken: Int, into joint: Matrix
+  ) {
+    for row in 0..<raw.rows {
+      let source = raw.row(row)
+      let target = joint.row(row)
+      let token = (firstToken + row) * headDim
+      for head in 0..<heads {
+        rotate(source + head * headDim, queryWeight, token, target + head * headDim)
+        let key = width + head * headDim
+        rotate(source + key, keyWeight, token, target + key)
+      }
+      forEachBlock(width) { i, lanes in store(load(source, 2 * width + i, lanes), target, 2 * width + i, lanes) }
+    }
+  }
+
+  /// Backward: draw ← gradient of `raw` given djoint; the weights' gradients are accumulated.
+  ///
+  /// With g = Rᵀ(dq) ∘ w: dx = (g − x̂·mean(g ∘ x̂))/√(mean(x²) + ε), dw += Rᵀ(dq) ∘ x̂.
+  /// - Parameters:
+  ///   - djoint: (rows, 3·width); draw: (rows, ≥ 3·width), may be djoint.
+  package func backward(
+    raw: Matrix, djoint: Matrix, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>, firstToken: Int,
+    into draw: Matrix, dQueryWeight: UnsafeMutablePointer<Float>, dKeyWeight: UnsafeMutablePointer<Float>
+  ) {
+    for row in 0..<raw.rows {
+      let source = raw.row(row)
+      let gradient = djoint.row(row)
+      let target = draw.row(row)
+      let token = (firstToken + row) * headDim
+      for head in 0..<heads {
+        let query = head * headDim
+        unrotate(source + query, gradient + query, queryWeight, token, target + query, dQueryWeight)
+        let key = width + query
+        unrotate(source + key, gradient + key, keyWeight, token, target + key, dKeyWeight)
+      }
+      forEachBlock(width) { i, lanes in store(load(gradient, 2 * width + i, lanes), target, 2 * width + i, lanes) }
+    }
+  }
+
+  @inline(__always)
+  private func normalize(
+    _ x: UnsafeMutablePointer<Float>, _ bias: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int,
+    _ y: UnsafeMutablePointer<Float>
+  ) {
+    forEachBlock(headDim) { i, lanes in store(load(x, i, lanes) + load(bias, i, lanes), x, i, lanes) }
+    rotate(x, weight, token, y)
+  }
+
+  @inline(__always)
+  private func inverseRootMeanSquare(_ x: UnsafePointer<Float>) -> Float {
+    var squares = Vector.zero
+    forEachBlock(headDim) { i, lanes in
+      let v = load(x, i, lanes)
+      squares = v.multiplyAdd(v, squares)
+    }
+    return 1 / (horizontalSum(squares) / Float(headDim) + Self.epsilon).squareRoot()
+  }
+
+  @inline(__always)
+  private func rotate(
+    _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int, _ y: UnsafeMutablePointer<Float>
+  ) {
+    let inverse = inverseRootMeanSquare(x)
+    forEachBlock(headDim) { i, lanes in
+      let v = load(x, i, lanes) * inverse * load(weight, i, lanes)
+      let turned = swapPairs(v) * load(rotary.signedSine, token + i, lanes)
+      store(v.multiplyAdd(load(rotary.cosine, token + i, lanes), turned), y, i, lanes)
+    }
+  }
+
+  /// dx, and dw accumulated, for one head of one row.
+  @inline(__always)
+  private func unrotate(
+    _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int,
+    _ dx: UnsafeMutablePointer<Float>, _ dw: UnsafeMutablePointer<Float>
+  ) {
+    let inverse = inverseRootMeanSquare(x)
+    var weighted = Vector.zero
+    forEachBlock(headDim) { i, lanes in
+      let d = load(dy, i, lanes)
+      let back = d.multiplyAdd(load(rotary.cosine, token + i, lanes), -swapPairs(d) * load(rotary.signedSine, token + i, lanes))
+      let normalized = load(x, i, lanes) * inverse
+      store(back.multiplyAdd(normalized, load(dw, i, lanes)), dw, i, lanes)
+      let g = back * load(weight, i, lanes)
+      weighted = g.multiplyAdd(normalized, weighted)
+      store(g, dx, i, lanes)
+    }
+    let mean = horizontalSum(weighted) / Float(headDim)
+    forEachBlock(headDim) { i, lanes in
+      let normalized = load(x, i, lanes) * inverse
+      store((load(dx, i, lanes) - normalized * mean) * inverse, dx, i, lanes)
+    }
+  }
+}

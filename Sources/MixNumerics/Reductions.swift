@@ -1,0 +1,32 @@
+/// Sums over rows and small vector updates.
+package enum Reduction {
+  /// sums += Σ over rows; sums (columns).
+  package static func addColumnSums(_ matrix: Matrix, to sums: UnsafeMutablePointer<Float>) {
+    for row in 0..<matrix.rows { add(matrix.row(row), to: sums, count: matrix.columns) }
+  }
+
+  /// y += x
+  package static func add(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int) {
+    forEachBlock(count) { i, lanes in store(load(y, i, lanes) + load(x, i, lanes), y, i, lanes) }
+  }
+
+  /// Every row ← row + bias.
+  package static func addBias(_ bias: UnsafePointer<Float>, to matrix: Matrix) {
+    for row in 0..<matrix.rows { add(bias, to: matrix.row(row), count: matrix.columns) }
+  }
+
+  /// to ← from, row by row.
+  package static func copy(_ from: Matrix, into to: Matrix) {
+    for row in 0..<from.rows { to.row(row).update(from: from.row(row), count: from.columns) }
+  }
+
+  /// Whether every value is finite: x − x is 0 for finite x and NaN otherwise.
+  package static func allFinite(_ x: UnsafePointer<Float>, count: Int) -> Bool {
+    var difference = Vector.zero
+    forEachBlock(count) { i, lanes in
+      let v = load(x, i, lanes)
+      difference += v - v
+    }
+    return horizontalSum(difference) == 0
+  }
+}
