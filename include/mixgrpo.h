@@ -26,7 +26,7 @@
  *
  * THE OPEN WAY: the host owns the model (any framework, any device); the library asks and is answered.
  *
- *     mixgrpo_rollout_create(context, plan, iteration, chosen, 4, latent_size, NULL, 0, &rollout);
+ *     mixgrpo_rollout_create(context, plan, i, MIXGRPO_SCHEDULED_WINDOW, chosen, 4, D, NULL, 0, &rollout);
  *     while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_OK && request.kind == MIXGRPO_REQUEST_EVALUATE) {
  *       my_velocity(request.latents, request.sigmas, request.prompt_index, request.count, velocity);
  *       mixgrpo_rollout_submit(rollout, velocity, request.count * request.latent_size);
@@ -50,8 +50,8 @@
  * Status.     A fallible call returns a mixgrpo_status. On failure its outputs are untouched, the objects are as they were
  *             before the call, and mixgrpo_last_error() names the field, what was expected and what came. Only what differs
  *             from this or is particular to a function is listed under its "Errors".
- * Arguments.  NULL where a pointer is needed, a handle of another kind, a size that does not fit, a count over INT32_MAX, a
- *             float that is NaN or infinite: MIXGRPO_ERROR_INVALID_ARGUMENT. A buffer that is smaller than what would be
+ * Arguments.  NULL or a misaligned pointer where one is needed, a size that does not fit, a float that is NaN or infinite:
+ *             MIXGRPO_ERROR_INVALID_ARGUMENT. A buffer that is smaller than what would be
  *             written: MIXGRPO_ERROR_BUFFER_TOO_SMALL. Memory that cannot be had: MIXGRPO_ERROR_OUT_OF_MEMORY.
  * Buffers.    The caller owns every buffer. Sizes and capacities count elements (floats, doubles, bytes), not bytes of
  *             memory. The library keeps no pointer of the caller after return, but for the user_data of callbacks. Input and
@@ -60,9 +60,10 @@
  * Structs.    Every struct begins with struct_size. Configurations are filled by their _init call, which is given
  *             sizeof(the struct); for results the caller sets struct_size = sizeof(the struct) before the call. Structs grow
  *             at their end only. Reserved fields must be 0. Flags are 0 or 1.
- * Handles.    _create, _load and the like give one reference that _destroy takes back (NULL is accepted and ignored). What
- *             an object is built from stays alive inside it, so handles may be destroyed in any order; using a handle after
- *             its own _destroy is the one thing that cannot be checked.
+ * Handles.    _create, _load and the like give one reference that _destroy takes back; _destroy accepts NULL. What an object
+ *             is built from stays alive inside it, so handles may be destroyed in any order. A handle's value is never given
+ *             out twice in a process: one that was destroyed, or is of another kind, is INVALID_ARGUMENT wherever it is
+ *             passed (destroying it again does nothing).
  * Threads.    A call that takes a const handle may run on many threads at once; other calls on one handle are exclusive, and
  *             so are calls that change a model (all evaluators, optimizers and trainers of that model count as that model).
  *             Different handles are independent. There is no process-wide state that a host can see. Results do not depend
@@ -194,11 +195,11 @@ typedef struct mixgrpo_model mixgrpo_model;
 typedef struct mixgrpo_model_config {
   uint32_t struct_size;
   int32_t in_channels;           /* C, channels of an image token. Default 48, 1...65536 */
-  int32_t out_channels;          /* channels of the velocity; must equal in_channels. Default 48 */
-  int32_t num_layers;            /* double-stream blocks. Default 2, 0...1024; with num_single_layers at least 1 */
-  int32_t num_single_layers;     /* single-stream blocks. Default 4, 0...1024 */
-  int32_t attention_head_dim;    /* even; the sum of axes_dims_rope. Default 32, 2...1024 */
-  int32_t num_attention_heads;   /* the width is heads * head dim. Default 4, 1...1024 */
+  int32_t out_channels;          /* channels of the velocity; a model that is sampled from has in_channels. Default 48 */
+  int32_t num_layers;            /* double-stream blocks. Default 2, 0...1000 */
+  int32_t num_single_layers;     /* single-stream blocks. Default 4, 0...1000 */
+  int32_t attention_head_dim;    /* the sum of axes_dims_rope. Default 32, 2...4096 */
+  int32_t num_attention_heads;   /* d = heads * head dim is at most 65536. Default 4, 1...1024 */
   int32_t joint_attention_dim;   /* J, width of a text token. Default 64, 1...65536 */
   int32_t pooled_projection_dim; /* Q, width of the pooled text. Default 64, 1...65536 */
   int32_t guidance_embeds;       /* flag: the model takes a guidance value. Default 0 */
@@ -226,7 +227,8 @@ mixgrpo_status mixgrpo_model_config_init(mixgrpo_model_config *out_config, size_
  * Errors: INPUT_OUTPUT; INVALID_FORMAT; UNSUPPORTED for another class or a patch size other than 1. */
 mixgrpo_status mixgrpo_model_config_load(const char *folder, mixgrpo_model_config *out_config);
 
-/* Creates a model with random weights, drawn from `seed` alone (the output layer is zero, as in the published model). */
+/* Creates a model with random weights, drawn from `seed` alone; modulations and the output layer are 0, so
+ * that every block starts as the identity. */
 mixgrpo_status mixgrpo_model_create(
     const mixgrpo_context *context, const mixgrpo_model_config *config, uint64_t seed, mixgrpo_model **out_model);
 
@@ -282,7 +284,7 @@ mixgrpo_status mixgrpo_model_zero_gradients(mixgrpo_model *model);
 typedef struct mixgrpo_prompts mixgrpo_prompts;
 
 /* Copies the embeddings in. `text`: (prompt_count, text_length, text_width); `pooled`: (prompt_count, pooled_width). The
- * counts are those of the arrays and must agree with the dimensions, each at least 1. */
+ * counts are those of the arrays and must agree with the dimensions, each in 1...65536. */
 mixgrpo_status mixgrpo_prompts_create(
     const mixgrpo_context *context, const float *text, size_t text_count, const float *pooled, size_t pooled_count,
     int32_t prompt_count, int32_t text_length, int32_t text_width, int32_t pooled_width, mixgrpo_prompts **out_prompts);
@@ -296,11 +298,14 @@ void mixgrpo_prompts_destroy(mixgrpo_prompts *prompts);
 /* The number of prompts, 0 for NULL. */
 int32_t mixgrpo_prompts_count(const mixgrpo_prompts *prompts);
 
-/* A deterministic encoder for examples and tests: each word becomes a fixed pseudo-random unit direction derived from its
- * letters, with its position added; the pooled embedding is the normalised sum of its words. It knows no meaning: models
- * trained with a text encoder need that encoder's embeddings. Words are separated by white space, compared in lower case,
- * those after `text_length` are ignored, unused positions are 0. `out_text`: (prompt_count, text_length, text_width);
- * `out_pooled`: (prompt_count, pooled_width). */
+/* A deterministic stand-in for a text encoder, for examples and tests: each word becomes a fixed pseudo-random vector derived
+ * from its letters, plus one for its position; the pooled embedding is the scaled sum of its words. It knows which words
+ * stand where and nothing of what they mean: models trained with a text encoder need that encoder's embeddings. Words are
+ * runs of letters, digits and non-ASCII bytes, in lower case; those after `text_length` have no token, tokens after the last
+ * word are 0.
+ *   text_length   L, 1...4096;  text_width  J, 1...16384;  pooled_width  Q, 1...16384;  prompt_count  1...65536
+ *   out_text      (prompt_count, L, J)
+ *   out_pooled    (prompt_count, Q) */
 mixgrpo_status mixgrpo_hashed_words_encode(
     const char *const *prompts, int32_t prompt_count, int32_t text_length, int32_t text_width, int32_t pooled_width,
     float *out_text, size_t text_capacity, float *out_pooled, size_t pooled_capacity);
@@ -316,11 +321,9 @@ typedef struct mixgrpo_evaluator mixgrpo_evaluator;
 typedef struct mixgrpo_evaluator_config {
   uint32_t struct_size;
   int32_t height_tokens;  /* rows of image tokens. Default 8, 1...4096 */
-  int32_t width_tokens;   /* columns of image tokens; N = height * width. Default 8, 1...4096 */
+  int32_t width_tokens;   /* columns of image tokens; N = height * width, at most 65536. Default 8 */
   int32_t max_batch;      /* latents evaluated at a time; larger requests are split. Default 0 (no limit), 0...65536 */
   double guidance;        /* the guidance value given to a model with guidance_embeds. Default 3.5, 0...1000 */
-  int32_t truncate_sigma; /* flag: the model sees floor(1000 sigma)/1000, as some pipelines do. Default 0 */
-  int32_t reserved;       /* 0 */
 } mixgrpo_evaluator_config;
 
 /* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_evaluator_config). */
@@ -372,20 +375,24 @@ typedef int32_t mixgrpo_window_mode;
 enum {
   MIXGRPO_WINDOW_FROZEN = 0,            /* stays at window_start */
   MIXGRPO_WINDOW_PROGRESSIVE = 1,       /* moves by window_stride after every window_interval iterations */
-  MIXGRPO_WINDOW_LINEAR_DECAY = 2,      /* as progressive; the interval falls linearly to window_interval_min */
+  MIXGRPO_WINDOW_LINEAR_DECAY = 2,      /* as progressive; the interval falls linearly to its minimum */
   MIXGRPO_WINDOW_EXPONENTIAL_DECAY = 3, /* as progressive; the interval is ceil(interval*exp(-k*max(0, l - l0))) */
   MIXGRPO_WINDOW_RANDOM = 4,            /* uniform on its range, drawn from seed and iteration alone */
-  MIXGRPO_WINDOW_ALL = 5                /* every step but the last is stochastic (Flow-GRPO, DanceGRPO) */
+  MIXGRPO_WINDOW_ALL = 5,               /* every step but the last is stochastic (Flow-GRPO, DanceGRPO) */
+  MIXGRPO_WINDOW_GIVEN = 6              /* the host gives the window of each iteration */
 };
+
+/* In place of a window's start: the window that the plan gives the iteration. */
+enum { MIXGRPO_SCHEDULED_WINDOW = -1 };
 
 typedef int32_t mixgrpo_window_end;
 enum { MIXGRPO_WINDOW_ROLL_BACK = 0, MIXGRPO_WINDOW_STAY = 1 };
 
-/* Which stochastic steps are trained when all are stochastic and train_fraction < 1. */
-typedef int32_t mixgrpo_train_subset;
-enum { MIXGRPO_TRAIN_FIRST = 0, MIXGRPO_TRAIN_RANDOM = 1 };
+/* Which stochastic steps are trained when all are stochastic and trained_fraction < 1. */
+typedef int32_t mixgrpo_trained_subset;
+enum { MIXGRPO_TRAINED_FIRST = 0, MIXGRPO_TRAINED_RANDOM = 1 };
 
-/* The deterministic solver after the window, and of whole deterministic trajectories. DPM-Solver++: arXiv 2211.01095. */
+/* How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095. */
 typedef int32_t mixgrpo_solver;
 enum {
   MIXGRPO_SOLVER_EULER = 0,
@@ -401,39 +408,54 @@ enum {
   MIXGRPO_NOISE_OWN = 1
 };
 
-typedef int32_t mixgrpo_reduction;
-enum { MIXGRPO_REDUCTION_MEAN = 0, MIXGRPO_REDUCTION_SUM = 1 };
+/* The number whose difference between new and old policy is the logarithm of the ratio. */
+typedef int32_t mixgrpo_log_probability;
+enum {
+  MIXGRPO_LOG_PROBABILITY_MEAN = 0,     /* log-density per value: mean_D -(x' - mu)^2/(2s^2) - ln s - (1/2)ln(2 pi) */
+  MIXGRPO_LOG_PROBABILITY_SUM = 1,      /* the log-density itself: the sum over D */
+  MIXGRPO_LOG_PROBABILITY_CPS_PEER = 2, /* -mean_D (x' - mu)^2, with CPS only; not a density */
+  MIXGRPO_LOG_PROBABILITY_GUARDED = 3   /* mean_D e*mu with the step's noise e (GRPO-Guard, arXiv 2510.22319) */
+};
 
-/* How samples are drawn. The window is w = window_length long and starts at l in 0...T - 1 - w: the last step is never in
- * it. Fields that the chosen modes do not use must still be in their bounds. */
+/* How the model is told a noise level. */
+typedef int32_t mixgrpo_sigma_rounding;
+enum {
+  MIXGRPO_SIGMA_EXACT = 0,
+  MIXGRPO_SIGMA_THOUSANDTHS = 1 /* floor(1000 sigma)/1000, for models served behind integer timesteps */
+};
+
+/* How samples are drawn. The window is w long and starts at l in 0...T - 1 - w: the last step is never in it. */
 typedef struct mixgrpo_sampling_config {
   uint32_t struct_size;
-  int32_t steps;                /* T, steps from sigma = 1 to 0. Default 25, 2...10000 */
-  double shift;                 /* s of sigma = s*t/(1 + (s - 1)t), t = 1 - i/T; 1 for none. Default 3, 0.001...1000 */
-  int32_t dynamics;             /* mixgrpo_dynamics. Default FLOW */
-  int32_t group_size;           /* G, images per prompt. Default 12, 2...65536 */
-  double noise_level;           /* eta; for CPS the angle eta*pi/2. Default 0.7, 0 < eta <= 10 (CPS: <= 1) */
-  int32_t window_mode;          /* mixgrpo_window_mode. Default PROGRESSIVE */
-  int32_t window_length;        /* w. Default 4, 1...T - 1. Not used by ALL */
-  int32_t window_start;         /* l at iteration 0. Default 0, 0...T - 1 - w */
-  int32_t window_stride;        /* steps the window moves at a time. Default 1, 1...T */
-  int32_t window_interval;      /* tau, iterations between moves (decay modes: the first). Default 25, 1...1000000 */
-  int32_t window_interval_min;  /* the last interval of LINEAR_DECAY, iterations. Default 1, 1...window_interval */
-  int32_t window_at_end;        /* mixgrpo_window_end. Default ROLL_BACK */
-  int32_t window_decay_start;   /* l0 of EXPONENTIAL_DECAY, a step. Default 13, 0...T */
-  double window_decay_rate;     /* k of EXPONENTIAL_DECAY, per step. Default 0.1, 0...100 */
-  double train_fraction;        /* with ALL, the trained share of the stochastic steps. Default 1, 0 < f <= 1 */
-  int32_t train_subset;         /* mixgrpo_train_subset. Default FIRST */
-  int32_t solver;               /* mixgrpo_solver of the steps after the window; before it: Euler. Default EULER */
-  double tail_ratio;            /* r~ of Flash: the R steps after the window become max(1, floor(r~*R)). Default 1
-                                   (all of them), 0 < r~ <= 1; 1 with ALL */
-  int32_t initial_noise;        /* mixgrpo_initial_noise. Default SHARED */
-  int32_t exact_sharing;        /* flag: evaluate equal latents once; changes no result. Default 1 */
-  int32_t logprob_reduction;    /* mixgrpo_reduction over the D values of a latent. Default MEAN */
-  int32_t cps_peer_logprob;     /* flag: with CPS, log p = -mean (x' - mu)^2, without std and constants. Default 0 */
-  int32_t max_batch;            /* latents per request at most. Default 0 (no limit), 0...65536 */
-  int32_t reserved;             /* 0 */
-  uint64_t seed;                /* of all random numbers of the run. Default 0 */
+  int32_t steps;                   /* T, steps from sigma = 1 to 0. Default 25, 2...10000 */
+  double shift;                    /* s of sigma = s*t/(1 + (s - 1)t), t = 1 - i/T; 1 for none. Default 3, above 0, at most
+                                      1000 */
+  int32_t image_tokens;            /* when above 0: the shift that goes with this number of tokens, in place of `shift`.
+                                      Default 0, 0...1000000 */
+  int32_t dynamics;                /* mixgrpo_dynamics. Default FLOW */
+  double noise_level;              /* eta; for CPS the angle is eta*pi/2. Default 0.7, above 0, at most 10 (CPS: 1) */
+  int32_t window_mode;             /* mixgrpo_window_mode. Default PROGRESSIVE */
+  int32_t window_length;           /* w, steps. Default 4, 1...T - 1. Not used by ALL */
+  int32_t window_start;            /* l of FROZEN. Default 0, 0...T - 1 - w */
+  int32_t window_stride;           /* steps the window moves at a time. Default 1, 1...1000000 */
+  int32_t window_interval;         /* tau, iterations between moves; LINEAR_DECAY, EXPONENTIAL_DECAY: the first. Default
+                                      25, 1...1000000 */
+  int32_t window_minimum_interval; /* the last interval of LINEAR_DECAY, iterations. Default 1, 1...window_interval */
+  int32_t window_at_end;           /* mixgrpo_window_end. Default ROLL_BACK */
+  int32_t window_decay_threshold;  /* l0 of EXPONENTIAL_DECAY, a step. Default 13, 0...1000000 */
+  double window_decay_rate;        /* k of EXPONENTIAL_DECAY, per step. Default 0.1, 0...100 */
+  double trained_fraction;         /* with ALL, the trained share of the stochastic steps. Default 1, above 0, at most 1 */
+  int32_t trained_subset;          /* mixgrpo_trained_subset. Default FIRST */
+  int32_t solver;                  /* mixgrpo_solver of the steps outside the window. Default EULER */
+  double flash_ratio;              /* r~ of MixGRPO-Flash: the R steps after the window become max(1, floor(r~*R)). Default
+                                      0 (all R steps), else above 0, at most 1. Not with ALL */
+  int32_t flash_solver;            /* mixgrpo_solver of these steps when flash_ratio > 0. Default DPM_2_MIDPOINT */
+  int32_t group_size;              /* G, images per prompt. Default 12, 2...4096 */
+  int32_t initial_noise;           /* mixgrpo_initial_noise. Default SHARED */
+  int32_t exact_sharing;           /* flag: evaluate equal latents once; changes no result. Default 1 */
+  int32_t log_probability;         /* mixgrpo_log_probability. Default MEAN */
+  int32_t sigma_rounding;          /* mixgrpo_sigma_rounding. Default EXACT */
+  uint64_t seed;                   /* of all random numbers of the run. Default 0 */
 } mixgrpo_sampling_config;
 
 typedef int32_t mixgrpo_advantage_mode;
@@ -445,12 +467,6 @@ enum {
 
 typedef int32_t mixgrpo_std_scope;
 enum { MIXGRPO_STD_GROUP = 0, MIXGRPO_STD_BATCH = 1 };
-
-typedef int32_t mixgrpo_ratio;
-enum {
-  MIXGRPO_RATIO_PROBABILITY = 0, /* exp(log p - log p_old) */
-  MIXGRPO_RATIO_GUARD = 1        /* exp(mean(e * (mu - mu_old))) with the stored noise e (arXiv 2510.22319) */
-};
 
 typedef int32_t mixgrpo_step_weighting;
 enum {
@@ -466,12 +482,11 @@ typedef struct mixgrpo_learning_config {
   uint32_t struct_size;
   int32_t advantage_mode;        /* mixgrpo_advantage_mode. Default ADVANTAGE_AGGREGATION */
   int32_t std_scope;             /* mixgrpo_std_scope of the divisor. Default GROUP */
-  int32_t ratio;                 /* mixgrpo_ratio. Default PROBABILITY */
   int32_t step_weighting;        /* mixgrpo_step_weighting. Default UNIFORM */
   int32_t updates_per_iteration; /* parts a group is split into, one optimizer step each. Default 4, 1...group_size */
   int32_t schedule;              /* mixgrpo_schedule of the learning rate. Default CONSTANT */
   int32_t warmup_steps;          /* optimizer steps of linear rise from 0. Default 0, 0...1000000000 */
-  int64_t total_steps;           /* optimizer steps until COSINE is at its minimum. Default 1000, 1...10^12 */
+  int32_t total_steps;           /* optimizer steps until COSINE is at its minimum. Default 1000, 1...1000000000 */
   double min_rate_fraction;      /* COSINE ends at this share of learning_rate. Default 0, 0...1 */
   double learning_rate;          /* of AdamW, per step. Default 1e-5, 0...1000 */
   double beta1;                  /* decay of the first moment. Default 0.9, 0 <= beta1 < 1 */
@@ -495,10 +510,10 @@ mixgrpo_status mixgrpo_config_init(
     size_t learning_size);
 
 /* Fills both configurations (struct_size set; either may be NULL) with a published method; a preset is nothing but these
- * settings, and `seed`, `max_batch` and `group_size` stay as they are:
+ * settings, and seed and group_size stay as they are:
  *   "mixgrpo"             the defaults (Mix)
- *   "mixgrpo_flash"       tail_ratio 0.4, solver DPM_2_MIDPOINT
- *   "mixgrpo_flash_star"  tail_ratio 0.2, solver DPM_2_MIDPOINT, window frozen at 0
+ *   "mixgrpo_flash"       flash_ratio 0.4
+ *   "mixgrpo_flash_star"  flash_ratio 0.2, window frozen at 0
  *   "flow_grpo"           all steps FLOW and trained, kl_reference 0.04 (arXiv 2505.05470)
  *   "dance_grpo"          all steps DANCE with noise 0.3, a random 0.6 of them trained (arXiv 2505.07818)
  * Errors: INVALID_ARGUMENT for another name. */
@@ -529,35 +544,42 @@ typedef struct mixgrpo_plan mixgrpo_plan;
 /* The window and the work of one iteration. */
 typedef struct mixgrpo_iteration_plan {
   uint32_t struct_size;
-  int32_t window_start;           /* l; 0 with ALL */
-  int32_t window_length;          /* w; T - 1 with ALL */
-  int32_t step_count;             /* steps in all, after Flash has shortened the tail */
-  int32_t trained_steps;          /* stochastic steps that the update trains */
-  int32_t model_calls_per_image;  /* step_count: what papers count, without sharing */
-  int64_t rollout_model_calls;    /* latents evaluated by the rollout of `prompt_count` prompts, with sharing as set */
-  int64_t update_model_calls;     /* latents evaluated forward and backward by the update */
+  int32_t window_start;          /* l; 0 with ALL */
+  int32_t window_length;         /* w; T - 1 with ALL */
+  int32_t step_count;            /* steps in all, after Flash has shortened the tail */
+  int32_t trained_step_count;    /* stochastic steps that the update trains */
+  int32_t model_calls_per_image; /* what papers count: without sharing, one for each step */
+  int64_t rollout_model_calls;   /* latents that the rollout evaluates, with sharing as set */
+  int64_t update_model_calls;    /* latents that the update evaluates forward and backward, if no sample is left out */
 } mixgrpo_iteration_plan;
 
+/* What a step is, after its order was lowered to what its place allows: the first five as mixgrpo_solver. */
 typedef int32_t mixgrpo_step_kind;
 enum {
-  MIXGRPO_STEP_DETERMINISTIC = 0,
-  MIXGRPO_STEP_STOCHASTIC = 1
+  MIXGRPO_STEP_EULER = 0,
+  MIXGRPO_STEP_DPM_1 = 1,
+  MIXGRPO_STEP_DPM_2_MIDPOINT = 2,
+  MIXGRPO_STEP_DPM_2_HEUN = 3,
+  MIXGRPO_STEP_DPM_3 = 4,
+  MIXGRPO_STEP_FLOW = 5,
+  MIXGRPO_STEP_DANCE = 6,
+  MIXGRPO_STEP_CPS = 7
 };
 
-/* One step is one affine transition from sigma to sigma_next:
- *   x' = latent*x + velocity*v + history[0]*d1 + history[1]*d2 + noise*e,   e standard normal,
- * with v the velocity at x, and d1, d2 the estimates d = x - sigma*v of the data one and two steps earlier. The mean is
- * affine in v with slope `velocity`; `noise` is the standard deviation, 0 for a deterministic step. All without unit. */
+/* One step is one affine transition from sigma to next_sigma:
+ *   x' = latent*x + velocity*v + history[0]*m1 + history[1]*m2 + noise*e,   e standard normal,
+ * with v the velocity at x, and m1, m2 the data predictions m = x - sigma*v of the step before and of the one before that.
+ * The mean is affine in v with slope `velocity`; `noise` is the standard deviation s, 0 for a deterministic step. */
 typedef struct mixgrpo_step {
   uint32_t struct_size;
   mixgrpo_step_kind kind;
   double sigma;
-  double sigma_next;
+  double next_sigma;
   double latent;
   double velocity;
   double history[2];
   double noise;
-  int32_t trained;  /* flag: the update trains this step. 0 where a step stands alone */
+  int32_t trained;  /* flag: the update trains this step; 0 for a step that stands alone */
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
@@ -581,27 +603,31 @@ typedef struct mixgrpo_memory {
   uint64_t peak_bytes;        /* the largest sum at any one time */
 } mixgrpo_memory;
 
-/* Checks a configuration and makes a plan of it. `sigmas`: an own time grid of steps + 1 values, strictly decreasing, the
- * first at most 1, the last 0; or NULL with count 0 for the grid of steps and shift.
+/* Checks a configuration and makes a plan of it. `sigmas`: an own time grid of T + 1 values, strictly decreasing, the first at
+ * most 1, the last 0, in place of steps, shift and image_tokens; or NULL with count 0.
  * Errors: INVALID_ARGUMENT naming every field that is out of bounds or does not go with another. */
 mixgrpo_status mixgrpo_plan_create(
     const mixgrpo_sampling_config *config, const double *sigmas, size_t sigma_count, mixgrpo_plan **out_plan);
 void mixgrpo_plan_destroy(mixgrpo_plan *plan);
 
-/* The window and the work of `iteration` (0 or more) with `prompt_count` prompts (at least 1) and, for the update, no failed
- * reward and `updates_per_iteration` parts (at least 1). `out_iteration`: struct_size set. A host that moves the window by
- * its own rule makes one plan per iteration, FROZEN at its window_start. */
+/* The window and the work of one iteration.
+ *   iteration     0 or more
+ *   window_start  MIXGRPO_SCHEDULED_WINDOW, or the host's own l in 0...T - 1 - w (needed with MIXGRPO_WINDOW_GIVEN)
+ *   prompt_count  P, 1...65536
+ *   parts         updates_per_iteration of the learning configuration, 1...4096
+ * `out_iteration`: struct_size set. */
 mixgrpo_status mixgrpo_plan_iteration(
-    const mixgrpo_plan *plan, int64_t iteration, int32_t prompt_count, int32_t updates_per_iteration,
+    const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t prompt_count, int32_t parts,
     mixgrpo_iteration_plan *out_iteration);
 
-/* Step `index`, 0...step_count - 1, of `iteration`. `out_step`: struct_size set. */
-mixgrpo_status mixgrpo_plan_step(const mixgrpo_plan *plan, int64_t iteration, int32_t index, mixgrpo_step *out_step);
+/* Step `index`, 0...step_count - 1, of an iteration. `out_step`: struct_size set. */
+mixgrpo_status mixgrpo_plan_step(
+    const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t index, mixgrpo_step *out_step);
 
 /* Predicted peak memory of `iteration`. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
  * `out_memory`: struct_size set. */
 mixgrpo_status mixgrpo_plan_memory(
-    const mixgrpo_plan *plan, int64_t iteration, const mixgrpo_learning_config *learning,
+    const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, const mixgrpo_learning_config *learning,
     const mixgrpo_model_config *model, const mixgrpo_workload *workload, mixgrpo_memory *out_memory);
 
 /* ================================================================================================================== */
@@ -636,13 +662,14 @@ typedef struct mixgrpo_velocity_request {
 
 /* Begins the rollout of one iteration.
  *   iteration       0 or more; selects the window and keys the random numbers
+ *   window_start    MIXGRPO_SCHEDULED_WINDOW, or the host's own window
  *   prompt_indices  (P), distinct, each 0 or more: the host's numbers for its prompts; they key the random numbers too
  *   latent_size     D, values in one latent, at least 1
  *   initial_noise   NULL with count 0 (drawn by the library), or the host's own: (P, D) with shared noise, (P, G, D) otherwise
  * The rollout works on copies and keeps the plan and the context alive. */
 mixgrpo_status mixgrpo_rollout_create(
-    const mixgrpo_context *context, const mixgrpo_plan *plan, int64_t iteration, const int32_t *prompt_indices,
-    size_t prompt_count, size_t latent_size, const float *initial_noise, size_t noise_count,
+    const mixgrpo_context *context, const mixgrpo_plan *plan, int64_t iteration, int32_t window_start,
+    const int32_t *prompt_indices, size_t prompt_count, size_t latent_size, const float *initial_noise, size_t noise_count,
     mixgrpo_rollout **out_rollout);
 void mixgrpo_rollout_destroy(mixgrpo_rollout *rollout);
 
@@ -665,7 +692,7 @@ mixgrpo_status mixgrpo_rollout_run(
 /* The finished samples at sigma = 0, (P, G, D). Errors: INVALID_STATE before FINISHED. */
 mixgrpo_status mixgrpo_rollout_read_samples(const mixgrpo_rollout *rollout, float *out_samples, size_t capacity);
 
-/* What was stored of trained step `index`, 0...trained_steps - 1: the latents before and after, (P, G, D) each, and the
+/* What was stored of trained step `index`, 0...trained_step_count - 1: the latents before and after, (P, G, D) each, and the
  * log-probabilities of the transitions, (P, G), nats (reduced as set). Any output may be NULL with capacity 0.
  * Errors: INVALID_STATE before FINISHED. */
 mixgrpo_status mixgrpo_rollout_read_step(
@@ -854,6 +881,9 @@ int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
 mixgrpo_status mixgrpo_trainer_rollout(
     mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity);
 
+/* The host's own window for the rollouts to come, 0...T - 1 - w; MIXGRPO_SCHEDULED_WINDOW (the default) for the plan's. */
+mixgrpo_status mixgrpo_trainer_set_window(mixgrpo_trainer *trainer, int32_t window_start);
+
 /* Trains on the latest rollout and moves to the next iteration.
  *   rewards  (K, P, G), `count` = K*P*G; NaN for a reward that failed
  *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
@@ -901,9 +931,11 @@ typedef struct mixgrpo_sample_config {
   uint32_t struct_size;
   int32_t steps;              /* T. Default 25, 1...10000 */
   int32_t solver;             /* mixgrpo_solver of all steps. Default EULER */
-  int32_t samples_per_prompt; /* S. Default 1, 1...65536 */
-  double shift;               /* of the time grid. Default 3, 0.001...1000 */
-  double trained_fraction;    /* p_mix of hybrid inference (Mix 5): this share of the steps, rounded to the nearest and
+  int32_t samples_per_prompt; /* S. Default 1, 1...4096 */
+  double shift;               /* of the time grid. Default 3, above 0, at most 1000 */
+  int32_t image_tokens;       /* as in mixgrpo_sampling_config. Default 0 */
+  int32_t sigma_rounding;     /* mixgrpo_sigma_rounding. Default EXACT */
+  double trained_model_share; /* p_mix of hybrid inference (Mix 5): this share of the steps, rounded to the nearest and
                                  counted from sigma = 1, uses the given model, the rest the base. Default 1, 0...1 */
   uint64_t seed;              /* of the initial noise. Default 0 */
 } mixgrpo_sample_config;
@@ -913,7 +945,7 @@ mixgrpo_status mixgrpo_sample_config_init(mixgrpo_sample_config *out_config, siz
 
 /* Draws S samples for each of P prompts with the built-in model. The noise depends on seed, place in prompt_indices and
  * number of the sample alone, so that two models can be compared on the same noise.
- *   base            evaluator of the base model, needed when trained_fraction < 1, else NULL
+ *   base            evaluator of the base model, needed when trained_model_share < 1, else NULL
  *   prompt_indices  (P), of `prompts`, repetitions allowed
  *   initial_noise   NULL with count 0, or the host's own (P, S, N, C)
  *   out_samples     (P, S, N, C) at sigma = 0
@@ -938,37 +970,32 @@ mixgrpo_status mixgrpo_trainer_save_model(
 /* ================================================================================================================== */
 
 /* The time grid: steps + 1 noise levels from 1 to 0 exactly. Bounds as in mixgrpo_sampling_config (steps from 1). */
-mixgrpo_status mixgrpo_time_grid(int32_t steps, double shift, double *out_sigmas, size_t capacity);
+mixgrpo_status mixgrpo_time_grid(
+    int32_t steps, double shift, int32_t image_tokens, double *out_sigmas, size_t capacity);
 
-/* The resolution-dependent shift e^mu, mu linear in the token count from (256, 0.5) to (4096, 1.15).
- * `token_count`: 1...16777216. */
-mixgrpo_status mixgrpo_shift_for_tokens(int32_t token_count, double *out_shift);
-
-/* The stochastic step from `sigma` to `sigma_next` (1 >= sigma > sigma_next >= 0).
- * `sigma_after_first`: the grid's second value, which FLOW uses in place of sigma = 1; 0 < it < 1 then, else ignored.
- * `out_step`: struct_size set. Errors: INVALID_ARGUMENT also when no real step exists there. */
+/* The stochastic step from `sigma` to `next_sigma`, 1 >= sigma > next_sigma >= 0. `out_step`: struct_size set. At sigma = 1
+ * FLOW takes next_sigma for the sigma in its denominator. Errors: INVALID_ARGUMENT also when no real step exists there. */
 mixgrpo_status mixgrpo_stochastic_step(
-    mixgrpo_dynamics dynamics, double noise_level, double sigma, double sigma_next, double sigma_after_first,
-    mixgrpo_step *out_step);
+    mixgrpo_dynamics dynamics, double noise_level, double sigma, double next_sigma, mixgrpo_step *out_step);
 
-/* The deterministic step between the last two of `sigmas` (2...4 strictly decreasing values in [0, 1]): those before are the
- * noise levels of earlier steps, oldest first, whose data estimates the solver may use. The order is lowered to what the
- * history allows. `out_step`: struct_size set. */
+/* The deterministic step `index` of the time grid `sigmas` (count - 1 steps; strictly decreasing, from at most 1 to 0), its
+ * order lowered to what the place allows. `out_step`: struct_size set. */
 mixgrpo_status mixgrpo_deterministic_step(
-    mixgrpo_solver solver, const double *sigmas, size_t sigma_count, mixgrpo_step *out_step);
+    mixgrpo_solver solver, const double *sigmas, size_t sigma_count, size_t index, mixgrpo_step *out_step);
 
-/* Log-probability of a stochastic step x -> x', nats, reduced over D as given:
- *   mean_D or sum_D of  -(x' - mu)^2/(2 noise^2) - ln(noise) - (1/2)ln(2 pi),   mu = latent*x + velocity*v.
- *   latents, velocity, next_latents  (B, D);  out_log_probabilities  (B)
+/* Log-probability of a stochastic step x -> x', nats; mu = latent*x + velocity*v.
+ *   form                            any but GUARDED, whose noise a step that stands alone does not know
+ *   latents, velocity, next_latents (B, D)
+ *   out_log_probabilities           (B)
  * Errors: INVALID_ARGUMENT for a step whose noise is 0. */
-mixgrpo_status mixgrpo_log_probability(
-    const mixgrpo_step *step, mixgrpo_reduction reduction, const float *latents, const float *velocity,
+mixgrpo_status mixgrpo_step_log_probability(
+    const mixgrpo_step *step, mixgrpo_log_probability form, const float *latents, const float *velocity,
     const float *next_latents, size_t count, size_t latent_size, double *out_log_probabilities, size_t capacity);
 
 /* Clipped policy loss of one stochastic step and its gradient (Mix 3.1):
  *   L = mean_B max(-A r, -A clip(r, 1 - clip_range, 1 + clip_range)) + the KL terms set in `config`.
+ *   form                                    as for mixgrpo_step_log_probability
  *   latents, velocity, next_latents         (B, D)
- *   old_velocity                            (B, D), of the rollout; needed by the GUARD ratio, else NULL
  *   reference_velocity                      (B, D), needed when kl_reference > 0, else NULL
  *   old_log_probabilities, advantages       (B)
  *   out_loss                                one value
@@ -976,8 +1003,8 @@ mixgrpo_status mixgrpo_log_probability(
  *   out_cotangents                          (B, D): dL/dvelocity
  * Step weights are not applied: a single step has weight 1. */
 mixgrpo_status mixgrpo_policy_loss(
-    const mixgrpo_learning_config *config, const mixgrpo_step *step, mixgrpo_reduction reduction, const float *latents,
-    const float *velocity, const float *next_latents, const float *old_velocity, const float *reference_velocity,
+    const mixgrpo_learning_config *config, const mixgrpo_step *step, mixgrpo_log_probability form, const float *latents,
+    const float *velocity, const float *next_latents, const float *reference_velocity,
     const double *old_log_probabilities, const double *advantages, size_t count, size_t latent_size, double *out_loss,
     double *out_ratios, size_t ratios_capacity, float *out_cotangents, size_t cotangents_capacity);
 
@@ -990,50 +1017,49 @@ mixgrpo_status mixgrpo_normal_noise(
 /* Pixels, images, PNG                                                                                                */
 /* ================================================================================================================== */
 
-/* Pixels are floats in [-1, 1], (B, height, width, 3), red first. A token is one square patch of patch_size^2 pixels, its
- * channels ordered (row, column, colour): C = 3*patch_size^2, height = height_tokens*patch_size, N = height_tokens *
- * width_tokens. Encoding and decoding only move values and are each other's inverse. All dimensions at least 1. */
-mixgrpo_status mixgrpo_pixels_encode(
-    const float *pixels, size_t pixel_count, int32_t image_count, int32_t height_tokens, int32_t width_tokens,
-    int32_t patch_size, float *out_latents, size_t capacity);
+/* Pixels are bytes, (B, height, width, 3): rows from the top, red, green, blue. A token is one square patch of patch^2 pixels,
+ * its channels in the order (row, column, colour): C = 3*patch^2, N = (height/patch)*(width/patch). A byte u is the value
+ * u/127.5 - 1 in [-1, 1]; a value is clipped to [-1, 1] and rounded to the nearest byte, so that bytes survive the way there
+ * and back. Height and width: multiples of `patch` (at least 1), 1...65535, at most 2^26 pixels.
+ * `latent_count`, `pixel_count`: image_count*3*height*width.
+ * Errors: NOT_FINITE for a NaN or infinite latent. */
 mixgrpo_status mixgrpo_pixels_decode(
-    const float *latents, size_t latent_count, int32_t image_count, int32_t height_tokens, int32_t width_tokens,
-    int32_t patch_size, float *out_pixels, size_t capacity);
+    const float *latents, size_t latent_count, int32_t image_count, int32_t height, int32_t width, int32_t patch,
+    uint8_t *out_pixels, size_t capacity);
+mixgrpo_status mixgrpo_pixels_encode(
+    const uint8_t *pixels, size_t pixel_count, int32_t image_count, int32_t height, int32_t width, int32_t patch,
+    float *out_latents, size_t capacity);
 
-/* Bytes 0...255 from floats in [-1, 1] (beyond: clipped; rounded to the nearest), and back. */
-mixgrpo_status mixgrpo_pixels_to_bytes(const float *pixels, size_t count, uint8_t *out_bytes, size_t capacity);
-mixgrpo_status mixgrpo_pixels_from_bytes(const uint8_t *bytes, size_t count, float *out_pixels, size_t capacity);
-
-/* A picture of 8-bit samples with text entries. */
+/* An 8-bit RGB picture with text entries. */
 typedef struct mixgrpo_image mixgrpo_image;
 
 typedef struct mixgrpo_image_info {
   uint32_t struct_size;
-  int32_t width;
-  int32_t height;
-  int32_t channels; /* 1 grey, 3 RGB, 4 RGBA */
-  int32_t text_count;
-  int32_t reserved; /* 0 */
+  int32_t width;      /* pixels */
+  int32_t height;     /* pixels */
+  int32_t text_count; /* text entries */
 } mixgrpo_image_info;
 
-/* One text entry, UTF-8. The key: 1...79 printable Latin-1 characters, without leading, trailing or double spaces. */
+/* One text entry, UTF-8. The key: 1...79 printable Latin-1 characters, without outer or double spaces. The value: at most
+ * 4 MiB. */
 typedef struct mixgrpo_text {
   const char *key;
   const char *value;
 } mixgrpo_text;
 
-/* Copies pixels (height, width, channels) in. Width and height 1...32768, `count` = height*width*channels. */
+/* Copies pixels (height, width, 3) in. Sides 1...65535, at most 2^26 pixels; `count` = height*width*3. */
 mixgrpo_status mixgrpo_image_create(
-    const uint8_t *pixels, size_t count, int32_t width, int32_t height, int32_t channels, mixgrpo_image **out_image);
+    const uint8_t *pixels, size_t count, int32_t width, int32_t height, mixgrpo_image **out_image);
 
-/* Puts `image_count` pictures of equal size, (B, height, width, channels) bytes, into a grid of `columns` columns, row by
- * row, with `gap` white pixels (0...1024) between them and around. */
+/* Puts `image_count` pictures of one size, (B, height, width, 3), `count` bytes in all, into a grid of `columns` columns, row
+ * by row, with `gap` white pixels between neighbours (0...65535); each pixel becomes a square of scale^2 (1...65535). */
 mixgrpo_status mixgrpo_image_create_grid(
-    const uint8_t *pixels, size_t count, int32_t image_count, int32_t width, int32_t height, int32_t channels,
-    int32_t columns, int32_t gap, mixgrpo_image **out_image);
+    const uint8_t *pixels, size_t count, int32_t image_count, int32_t width, int32_t height, int32_t columns, int32_t gap,
+    int32_t scale, mixgrpo_image **out_image);
 
-/* Reads a PNG from memory or from a file: any kind; 16 bits become 8, palettes become colours.
- * Errors: INVALID_FORMAT when it is not a whole PNG; UNSUPPORTED when a side is over 32768; INPUT_OUTPUT. */
+/* Reads a PNG from memory or from a file, with its text entries: grey and palettes become RGB, 16 bits become 8, transparency
+ * is laid on white.
+ * Errors: INVALID_FORMAT when it is not a whole and sound PNG, or has more than 2^26 pixels; INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_image_decode(const uint8_t *png, size_t size, mixgrpo_image **out_image);
 mixgrpo_status mixgrpo_image_load(const char *path, mixgrpo_image **out_image);
 void mixgrpo_image_destroy(mixgrpo_image *image);
@@ -1041,10 +1067,10 @@ void mixgrpo_image_destroy(mixgrpo_image *image);
 /* `out_info`: struct_size set. */
 mixgrpo_status mixgrpo_image_get_info(const mixgrpo_image *image, mixgrpo_image_info *out_info);
 
-/* The pixels (height, width, channels). */
+/* The pixels (height, width, 3). */
 mixgrpo_status mixgrpo_image_read_pixels(const mixgrpo_image *image, uint8_t *out_pixels, size_t capacity);
 
-/* Text entry `index`; its strings belong to the image and are valid until it is changed or destroyed. */
+/* Text entry `index`; its strings belong to the image and are valid until its texts are set or it is destroyed. */
 mixgrpo_status mixgrpo_image_get_text(const mixgrpo_image *image, size_t index, mixgrpo_text *out_text);
 
 /* Replaces all text entries, such as prompt, seed and reward. `texts` may be NULL with count 0; at most 1024. */
