@@ -1,0 +1,243 @@
+import MixBasics
+import MixNumerics
+
+/// Draws groups of samples by asking for velocities: a state machine that knows no model.
+///
+///     while let request = try rollout.next() {
+///       … velocity of request.latents at request.sigmas …
+///       try rollout.submit(velocity: …, count: request.velocityCount)
+///     }
+///
+/// All prompts and members are in flight together. Latents that members share are asked for once; the samples have the same
+/// bits as if they were not. All memory is allocated by `init`; results do not depend on the number of threads or on
+/// `maxBatch`. Not for use from two threads at once.
+public final class Rollout {
+  private enum Phase { case ready, waiting, finished, failed }
+
+  public let plan: SamplingPlan
+  public let prompts: Int
+  /// D
+  public let latentSize: Int
+  /// Rows evaluated so far.
+  public private(set) var modelCalls = 0
+
+  private let workers: Workers
+  private let maxBatch: Int
+  private let memory: RolloutMemory
+  private let views: RequestViews
+  private let trainedIndex: [Int]  // (T): index into plan.trainedSteps, or −1
+  private let faults: Table<Bool>  // (P·G)
+  private var phase = Phase.ready
+  private var step = 0
+  private var rows = 0..<0
+  private var failure = MixGRPOError(.internalFault, "rollout: expected a running rollout, got a failed one")
+
+  /// - Parameters:
+  ///   - prompts: P, at least 1
+  ///   - latentSize: D, at least 1
+  ///   - promptOffset: number of the first prompt among those of the whole iteration, for hosts that split it over processes
+  ///   - initialNoise: the caller's own start: (P, D), the same for all members of a group, or (P·G, D); copied
+  ///   - maxBatch: most rows in one request; 0 means no limit
+  /// - Throws: `invalidArgument` naming each unfit field, `outOfMemory`.
+  package init(
+    plan: SamplingPlan, prompts: Int, latentSize: Int, promptOffset: Int = 0,
+    initialNoise: UnsafeBufferPointer<Float>? = nil, maxBatch: Int = 0, workers: Workers
+  ) throws(MixGRPOError) {
+    try Self.validate(plan, prompts, latentSize, promptOffset, maxBatch)
+    self.plan = plan
+    self.prompts = prompts
+    self.latentSize = latentSize
+    self.workers = workers
+    self.maxBatch = maxBatch
+    let isSame = try InitialNoise.isShared(initialNoise, plan, prompts: prompts, latentSize: latentSize)
+    let sharesStart = isSame && plan.exactSharing && plan.groupSize > 1
+    let trajectory = try Trajectory(
+      plan: plan, prompts: prompts, latentSize: latentSize, promptOffset: promptOffset, sharesStart: sharesStart)
+    memory = try RolloutMemory(trajectory: trajectory)
+    views = try RequestViews(prompts: prompts, groupSize: plan.groupSize)
+    trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
+    faults = try Table(count: trajectory.samples, filledWith: false)
+    InitialNoise.fill(memory.states[0], from: initialNoise, isSame: isSame, trajectory, workers)
+  }
+
+  /// As above, with the threads of `context`.
+  public convenience init(
+    plan: SamplingPlan, prompts: Int, latentSize: Int, promptOffset: Int = 0,
+    initialNoise: UnsafeBufferPointer<Float>? = nil, maxBatch: Int = 0, context: RunContext
+  ) throws(MixGRPOError) {
+    try self.init(
+      plan: plan, prompts: prompts, latentSize: latentSize, promptOffset: promptOffset, initialNoise: initialNoise,
+      maxBatch: maxBatch, workers: Workers(threads: context.threads))
+  }
+
+  private static func validate(
+    _ plan: SamplingPlan, _ prompts: Int, _ latentSize: Int, _ promptOffset: Int, _ maxBatch: Int
+  ) throws(MixGRPOError) {
+    var validation = Validation()
+    validation.require((1...1_000_000).contains(prompts), "prompts", expected: "1…1000000", got: prompts)
+    validation.require(
+      (1...1_000_000_000).contains(latentSize), "latent_size", expected: "1…1000000000", got: latentSize)
+    validation.require(
+      (0...Int(UInt32.max) - 1_000_000).contains(promptOffset), "prompt_offset", expected: "0…4293967295",
+      got: promptOffset)
+    validation.require(maxBatch >= 0, "max_batch", expected: "0 (no limit) or more", got: maxBatch)
+    validation.include { () throws(MixGRPOError) in
+      let samples = try product(max(prompts, 0), plan.groupSize, field: "prompts")
+      try require(samples <= Int(Int32.max), "prompts", expected: "at most 2³¹ − 1 samples", got: samples)
+    }
+    try validation.throwIfAny()
+  }
+}
+
+// MARK: - The machine
+
+extension Rollout {
+  /// The next model call, or nil when all samples are finished. Asked again before `submit`, it gives the same request.
+  /// - Throws: the error that ended the rollout, if one did.
+  public func next() throws(MixGRPOError) -> VelocityRequest? {
+    switch phase {
+    case .finished: return nil
+    case .failed: throw failure
+    case .waiting: break
+    case .ready:
+      rows = rows.upperBound..<min(rowsOfStep, rows.upperBound + (maxBatch == 0 ? rowsOfStep : maxBatch))
+      views.prepare(rows: rows, isShared: memory.states[step].isShared, sigma: plan.modelSigma(of: step))
+      phase = .waiting
+    }
+    return request
+  }
+
+  /// Takes the velocity of the last request, (request.count, D), and moves its rows one step on.
+  /// - Throws: `invalidState` without a request, `invalidArgument` for another count, `notFinite` naming step and row if a
+  ///   velocity is NaN or infinite; the rollout is then unchanged and waits for another try. `notFinite` also if the velocity
+  ///   is so large that a latent overflows, which ends the rollout.
+  public func submit(velocity: UnsafePointer<Float>, count: Int) throws(MixGRPOError) {
+    guard phase == .waiting else {
+      throw MixGRPOError(.invalidState, "submit: expected a request from next() before it, got none")
+    }
+    try require(count == rows.count * latentSize, "count", expected: "\(rows.count * latentSize)", got: count)
+    try checkFinite(velocity)
+    advance(velocity)
+    try checkAdvanced()
+    finishRequest()
+  }
+
+  private var rowsOfStep: Int { memory.states[step].isShared ? prompts : prompts * plan.groupSize }
+
+  private var request: VelocityRequest {
+    views.request(
+      rows: rows, latents: UnsafePointer(memory.states[step].base + rows.lowerBound * latentSize),
+      latentSize: latentSize, step: step, model: step < plan.trainedModelSteps ? .trained : .base)
+  }
+
+  private func checkFinite(_ velocity: UnsafePointer<Float>) throws(MixGRPOError) {
+    workers.forEach(rows.count) { [faults, latentSize] row, _ in
+      faults[row] = !Reduction.allFinite(velocity + row * latentSize, count: latentSize)
+    }
+    for row in 0..<rows.count where faults[row] {
+      throw MixGRPOError(
+        .notFinite, "velocity: expected finite values, got NaN or infinity at step \(step), row \(row)")
+    }
+  }
+
+  /// Overflow of a latent, or of a log-probability, after a finite velocity.
+  private func checkAdvanced() throws(MixGRPOError) {
+    for task in 0..<rows.count * samplesPerRow where faults[task] {
+      failure = MixGRPOError(
+        .notFinite, "velocity: expected values that keep latents finite, got an overflow at step \(step), "
+          + "row \(task / samplesPerRow)")
+      phase = .failed
+      throw failure
+    }
+  }
+
+  private func finishRequest() {
+    modelCalls += rows.count
+    phase = .ready
+    guard rows.upperBound == rowsOfStep else { return }
+    step += 1
+    rows = 0..<0
+    guard step == plan.steps else { return }
+    memory.expandSharedSamples()
+    phase = .finished
+  }
+}
+
+// MARK: - One step
+
+extension Rollout {
+  /// Latents of the next state for each row of this one: G where members part ways, otherwise 1.
+  private var samplesPerRow: Int {
+    memory.states[step].isShared && !memory.states[step + 1].isShared ? plan.groupSize : 1
+  }
+
+  private func advance(_ velocity: UnsafePointer<Float>) {
+    let width = samplesPerRow
+    workers.forEach(rows.count * width) { task, _ in
+      let row = rows.lowerBound + task / width
+      let nextRow = rows.lowerBound * width + task
+      let velocity = velocity + task / width * latentSize
+      advanceRow(row, to: nextRow, velocity, keepsData: task % width == 0)
+      faults[task] = !isFinite(row, nextRow, velocity)
+    }
+  }
+
+  private func advanceRow(_ row: Int, to nextRow: Int, _ velocity: UnsafePointer<Float>, keepsData: Bool) {
+    let transition = plan.transitions[step]
+    let keepsData = keepsData && plan.keepsDataPrediction(of: step)
+    RowAdvance(
+      transition: transition, count: latentSize, latent: memory.states[step].base + row * latentSize,
+      velocity: velocity,
+      previousData: transition.previousDataScale == 0 ? nil : data(of: step - 1, row),
+      earlierData: transition.earlierDataScale == 0 ? nil : data(of: step - 2, row),
+      noise: transition.isStochastic ? memory.trajectory.noise(step: step, sample: nextRow) : nil,
+      dataPrediction: keepsData ? memory.dataPredictions(of: step).map { $0 + row * latentSize } : nil,
+      next: memory.states[step + 1].base + nextRow * latentSize
+    ).run()
+  }
+
+  /// An earlier step's data prediction for a row of this step, which may be one of a group that shared it then.
+  private func data(of earlier: Int, _ row: Int) -> UnsafePointer<Float>? {
+    guard earlier >= 0, let base = memory.dataPredictions(of: earlier) else { return nil }
+    let hasParted = memory.states[earlier].isShared && !memory.states[step].isShared
+    return UnsafePointer(base + (hasParted ? row / plan.groupSize : row) * latentSize)
+  }
+
+  /// Stores the log-probability of a trained step; false if it or the new latent is not finite.
+  private func isFinite(_ row: Int, _ nextRow: Int, _ velocity: UnsafePointer<Float>) -> Bool {
+    let next = memory.states[step + 1].base + nextRow * latentSize
+    guard Reduction.allFinite(next, count: latentSize) else { return false }
+    let trained = trainedIndex[step]
+    guard trained >= 0, let stepRow = memory.trajectory.row(trained, sample: nextRow) else { return true }
+    let value = LogProbability.value(stepRow, velocity: velocity, plan.transitions[step], plan.logProbability)
+    memory.trajectory.logProbabilities[trained * memory.trajectory.samples + nextRow] = value
+    return value.isFinite
+  }
+}
+
+// MARK: - Results
+
+extension Rollout {
+  public var isFinished: Bool { phase == .finished }
+
+  /// The finished samples, (P·G, D), sample = prompt · G + member; a view that lives as long as the rollout.
+  /// - Throws: `invalidState` before the end.
+  public func samples() throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
+    try requireFinished("samples")
+    return UnsafeBufferPointer(memory.samples.buffer)
+  }
+
+  /// What an update needs; it may outlive the rollout.
+  /// - Throws: `invalidState` before the end.
+  public func trajectory() throws(MixGRPOError) -> Trajectory {
+    try requireFinished("trajectory")
+    return memory.trajectory
+  }
+
+  private func requireFinished(_ what: String) throws(MixGRPOError) {
+    guard isFinished else {
+      throw MixGRPOError(
+        .invalidState, "\(what): expected a finished rollout, got one at step \(step) of \(plan.steps)")
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import MixBasics
+
+/// The shortened deterministic tail of MixGRPO-Flash (Mix §3.3).
+public struct FlashTail: Equatable, Sendable {
+  /// r̃ in (0, 1]: R steps after the window become max(1, ⌊r̃·R⌋). The paper uses 0.4, and 0.2 with a frozen window for Flash*.
+  public var ratio: Double
+  public var solver: Solver
+
+  public init(ratio: Double = 0.4, solver: Solver = .dpmSolver2Midpoint) {
+    self.ratio = ratio
+    self.solver = solver
+  }
+}
+
+/// The number whose difference is the log-ratio of policy optimisation. Raw values are stable.
+public enum LogProbabilityForm: Int32, Equatable, Sendable, CaseIterable {
+  /// mean_D[−(x'−μ)²/(2s²) − ln s − ½ ln 2π]: the log-density per latent value (Flow-GRPO, DanceGRPO, Mix).
+  case mean = 0
+  /// The log-density itself: the sum in place of the mean.
+  case sum = 1
+  /// −mean_D (x'−μ)², which public trainers use with coefficient-preserving steps; not a density.
+  case coefficientPreservingPeer = 2
+  /// mean_D(ε·μ), so that the log-ratio is mean_D(ε·Δμ): GRPO-Guard's balanced ratio (arXiv 2510.22319).
+  case guarded = 3
+}
+
+/// How the model sees a noise level. Raw values are stable.
+public enum SigmaRounding: Int32, Equatable, Sendable, CaseIterable {
+  case exact = 0
+  /// ⌊1000σ⌋/1000, for models served behind integer timesteps.
+  case thousandths = 1
+}
+
+/// Settings of mixed ODE–SDE sampling, with the paper's defaults (Mix §4.1).
+public struct SamplingConfiguration: Equatable, Sendable {
+  /// Default: 25 steps, shift 3.
+  public var schedule = TimeGrid.Schedule.shifted(steps: 25, shift: 3)
+  /// Default: Flow-SDE with noise level 0.7.
+  public var dynamics = Dynamics.flow(noiseLevel: 0.7)
+  /// w, the number of stochastic steps, 1 … steps − 1; default 4. Not used with `WindowMode.all`.
+  public var windowLength = 4
+  /// Default: one step further every 25 iterations, back to 0 after the end.
+  public var windowMode = WindowMode.standard
+  /// Outside the window; default Euler.
+  public var solver = Solver.euler
+  /// Default: none.
+  public var flash: FlashTail?
+  /// G, the samples per prompt, 2 … 4096; default 12.
+  public var groupSize = 12
+  /// Whether the members of a group start from the same noise; default true.
+  public var sharedInitialNoise = true
+  /// Whether latents that members share are evaluated once; the result is the same either way. Default true.
+  public var exactSharing = true
+  /// Default: the log-density per latent value.
+  public var logProbability = LogProbabilityForm.mean
+  /// Default: exact.
+  public var sigmaRounding = SigmaRounding.exact
+  /// Key of all noise; default 0.
+  public var seed: UInt64 = 0
+
+  public init() {}
+
+  /// - Throws: one `invalidArgument` that names every unfit field.
+  public func validate() throws(MixGRPOError) {
+    var validation = Validation()
+    validation.include(schedule.validate)
+    validation.include(dynamics.validate)
+    validation.include { () throws(MixGRPOError) in
+      _ = try WindowSchedule(windowMode, length: windowLength, steps: schedule.steps, seed: seed)
+    }
+    validateFlash(&validation)
+    validation.require((2...4096).contains(groupSize), "group_size", expected: "2…4096", got: groupSize)
+    validateLogProbability(&validation)
+    try validation.throwIfAny()
+  }
+
+  /// The window's movement, for `iteration → window`.
+  public func windowSchedule() throws(MixGRPOError) -> WindowSchedule {
+    try WindowSchedule(windowMode, length: windowLength, steps: schedule.steps, seed: seed)
+  }
+
+  private func validateFlash(_ validation: inout Validation) {
+    guard let flash else { return }
+    validation.require(
+      flash.ratio > 0 && flash.ratio <= 1, "flash_ratio", expected: "a value in (0, 1]", got: flash.ratio)
+    if case .all = windowMode {
+      validation.require(
+        false, "flash_ratio", expected: "none, as window_mode all leaves no tail to shorten", got: flash.ratio)
+    }
+  }
+
+  private func validateLogProbability(_ validation: inout Validation) {
+    guard logProbability == .coefficientPreservingPeer else { return }
+    if case .coefficientPreserving = dynamics { return }
+    validation.require(
+      false, "log_probability", expected: "coefficient_preserving_peer only with coefficient-preserving dynamics",
+      got: dynamics)
+  }
+}

@@ -1,0 +1,113 @@
+import MixBasics
+import MixNumerics
+
+/// Which weights answer a request when a sampler mixes two models (Mix §5).
+public enum ModelChoice: Int32, Equatable, Sendable, CaseIterable {
+  case trained = 0
+  case base = 1
+}
+
+/// Everything about a rollout that is known before it runs: its steps, what is trained, what it costs.
+public struct SamplingPlan: Equatable, Sendable {
+  /// The steps in order; each begins at the σ at which the one before it ends, the last ends at 0.
+  public let transitions: [Transition]
+  /// The stochastic steps; empty for deterministic sampling.
+  public let window: Range<Int>
+  /// The steps that are stored and trained, in increasing order, all of them in the window.
+  public let trainedSteps: [Int]
+  public let groupSize: Int
+  public let sharedInitialNoise: Bool
+  public let exactSharing: Bool
+  public let logProbability: LogProbabilityForm
+  public let sigmaRounding: SigmaRounding
+  public let seed: UInt64
+  public let iteration: Int
+  /// The first so many steps ask the trained model, the rest the base; all of them unless hybrid sampling is asked for.
+  public let trainedModelSteps: Int
+  let initialNoisePurpose: RandomPurpose
+
+  public var steps: Int { transitions.count }
+
+  /// The plan of one training iteration.
+  /// - Parameter window: the caller's own window; required with `WindowMode.given`, otherwise in place of the scheduled one.
+  /// - Throws: `invalidArgument` naming every unfit field.
+  public init(_ configuration: SamplingConfiguration, iteration: Int, window: SDEWindow? = nil) throws(MixGRPOError) {
+    try configuration.validate()
+    let schedule = try configuration.windowSchedule()
+    try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
+    let window = if let window { window } else { try schedule.window(iteration: iteration) }
+    try schedule.check(window)
+    let sigmas = Self.sigmas(try TimeGrid(configuration.schedule), window.steps, configuration.flash)
+    transitions = (0..<sigmas.count - 1).map { step in
+      if window.steps.contains(step) {
+        return .stochastic(configuration.dynamics, from: sigmas[step], to: sigmas[step + 1])
+      }
+      let isTail = step >= window.steps.upperBound
+      let solver = isTail ? configuration.flash?.solver ?? configuration.solver : configuration.solver
+      return .deterministic(solver, sigmas: sigmas, step: step)
+    }
+    self.window = window.steps
+    trainedSteps = schedule.trainedSteps(of: window, iteration: iteration)
+    groupSize = configuration.groupSize
+    sharedInitialNoise = configuration.sharedInitialNoise
+    exactSharing = configuration.exactSharing
+    logProbability = configuration.logProbability
+    sigmaRounding = configuration.sigmaRounding
+    seed = configuration.seed
+    self.iteration = iteration
+    trainedModelSteps = transitions.count
+    initialNoisePurpose = .initialNoise
+  }
+
+  /// The grid up to the window's end, then the rest of it or the Flash tail.
+  private static func sigmas(_ grid: TimeGrid, _ window: Range<Int>, _ flash: FlashTail?) -> [Double] {
+    let remaining = grid.steps - window.upperBound
+    guard let flash, remaining > 0 else { return grid.sigmas }
+    let count = max(1, roundedDown(flash.ratio * Double(remaining)))
+    return grid.sigmas[..<window.upperBound] + grid.tail(from: window.upperBound, steps: count)
+  }
+}
+
+// MARK: - Deterministic sampling
+
+extension SamplingPlan {
+  /// Sampling without a window, for evaluation and for pictures: no step is stochastic, nothing is stored or trained.
+  ///
+  /// Every sample starts from its own noise, keyed by seed, prompt and member apart from all training noise.
+  /// - Parameters:
+  ///   - samplesPerPrompt: 1 … 4096
+  ///   - trainedModelShare: in [0, 1]; the first ⌊share·T + ½⌋ steps use the trained model, the rest the base (Mix §5: 0.8).
+  public static func deterministic(
+    _ schedule: TimeGrid.Schedule, solver: Solver = .euler, samplesPerPrompt: Int = 1, trainedModelShare: Double = 1,
+    sigmaRounding: SigmaRounding = .exact, seed: UInt64 = 0
+  ) throws(MixGRPOError) -> SamplingPlan {
+    var validation = Validation()
+    validation.include(schedule.validate)
+    validation.require(
+      (1...4096).contains(samplesPerPrompt), "samples_per_prompt", expected: "1…4096", got: samplesPerPrompt)
+    validation.require(
+      trainedModelShare >= 0 && trainedModelShare <= 1, "trained_model_share", expected: "a value in [0, 1]",
+      got: trainedModelShare)
+    try validation.throwIfAny()
+    return SamplingPlan(
+      deterministic: try TimeGrid(schedule), solver, samplesPerPrompt, trainedModelShare, sigmaRounding, seed)
+  }
+
+  private init(
+    deterministic grid: TimeGrid, _ solver: Solver, _ samplesPerPrompt: Int, _ trainedModelShare: Double,
+    _ sigmaRounding: SigmaRounding, _ seed: UInt64
+  ) {
+    transitions = (0..<grid.steps).map { .deterministic(solver, sigmas: grid.sigmas, step: $0) }
+    window = 0..<0
+    trainedSteps = []
+    groupSize = samplesPerPrompt
+    sharedInitialNoise = false
+    exactSharing = true
+    logProbability = .mean
+    self.sigmaRounding = sigmaRounding
+    self.seed = seed
+    iteration = 0
+    trainedModelSteps = Int((trainedModelShare * Double(grid.steps)).rounded())
+    initialNoisePurpose = .evaluationNoise
+  }
+}

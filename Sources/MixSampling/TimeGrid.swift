@@ -1,0 +1,107 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+import MixBasics
+
+/// The noise levels σ₀ > σ₁ > … > σ_T = 0 that a sampler visits.
+public struct TimeGrid: Equatable, Sendable {
+  /// How the noise levels are placed.
+  public enum Schedule: Equatable, Sendable {
+    /// tᵢ = 1 − i/T pushed through σ = s·t / (1 + (s − 1)·t). `shift` 3 is usual for FLUX, 1 means none.
+    case shifted(steps: Int, shift: Double)
+    /// σ = e^μ / (e^μ + 1/t − 1), μ linear in the number of image tokens from (256, 0.5) to (4096, 1.15).
+    case resolutionShifted(steps: Int, imageTokens: Int)
+    /// The caller's own levels: strictly decreasing, the first at most 1, the last 0.
+    case sigmas([Double])
+  }
+
+  public let schedule: Schedule
+  public let sigmas: [Double]  // (steps + 1)
+
+  public var steps: Int { sigmas.count - 1 }
+
+  /// - Throws: `invalidArgument` naming each unfit field.
+  public init(_ schedule: Schedule) throws(MixGRPOError) {
+    try schedule.validate()
+    self.schedule = schedule
+    if case .sigmas(let sigmas) = schedule {
+      self.sigmas = sigmas
+    } else {
+      let steps = schedule.steps
+      sigmas = (0...steps).map { schedule.sigma(atTime: Double(steps - $0) / Double(steps)) }
+    }
+  }
+
+  /// `steps` + 1 levels from σ at step `start` down to 0, evenly spaced in time and placed by the same schedule (Mix §3.3).
+  ///
+  /// For given levels, time is the index scaled to 1 … 0 and σ is piecewise linear between the given levels; so as many steps
+  /// as remained give the given levels back.
+  /// - Precondition: 0 ≤ start < self.steps, steps ≥ 1.
+  package func tail(from start: Int, steps count: Int) -> [Double] {
+    let startTime = Double(steps - start) / Double(steps)
+    let inner = (1..<max(count, 1)).map { schedule.sigma(atTime: startTime * Double(count - $0) / Double(count)) }
+    return [sigmas[start]] + inner + [0]
+  }
+}
+
+extension TimeGrid.Schedule {
+  public static let stepsRange = 1...10_000
+
+  public var steps: Int {
+    switch self {
+    case .shifted(let steps, _), .resolutionShifted(let steps, _): steps
+    case .sigmas(let sigmas): sigmas.count - 1
+    }
+  }
+
+  public func validate() throws(MixGRPOError) {
+    var validation = Validation()
+    validation.require(Self.stepsRange.contains(steps), "steps", expected: "1…10000", got: steps)
+    switch self {
+    case .shifted(_, let shift):
+      validation.require(shift > 0 && shift <= 1000, "shift", expected: "a value in (0, 1000]", got: shift)
+    case .resolutionShifted(_, let imageTokens):
+      validation.require(
+        (1...1_000_000).contains(imageTokens), "image_tokens", expected: "1…1000000", got: imageTokens)
+    case .sigmas(let sigmas):
+      validation.require(
+        zip(sigmas, sigmas.dropFirst()).allSatisfy { $0 > $1 }, "sigmas", expected: "strictly decreasing values",
+        got: sigmas)
+      validation.require(
+        sigmas.first.map { $0 <= 1 } ?? true, "sigmas", expected: "a first value of at most 1", got: sigmas.first ?? .nan)
+      validation.require(
+        sigmas.last.map { $0 == 0 } ?? true, "sigmas", expected: "a last value of 0", got: sigmas.last ?? .nan)
+    }
+    try validation.throwIfAny()
+  }
+
+  /// σ at time t in [0, 1]; exactly 0 at t = 0 and, unless given otherwise, exactly 1 at t = 1.
+  func sigma(atTime t: Double) -> Double {
+    if case .sigmas(let sigmas) = self { return Self.interpolate(sigmas, atTime: t) }
+    if t <= 0 { return 0 }
+    if t >= 1 { return 1 }
+    let shift = shiftFactor
+    return shift * t / (1 + (shift - 1) * t)
+  }
+
+  /// e^μ / (e^μ + 1/t − 1) = e^μ·t / (1 + (e^μ − 1)·t): a resolution-dependent shift is a shift by e^μ.
+  private var shiftFactor: Double {
+    switch self {
+    case .shifted(_, let shift): shift
+    case .resolutionShifted(_, let imageTokens):
+      exp(0.5 + (1.15 - 0.5) * (Double(imageTokens) - 256) / (4096 - 256))
+    case .sigmas: 1
+    }
+  }
+
+  private static func interpolate(_ sigmas: [Double], atTime t: Double) -> Double {
+    let steps = sigmas.count - 1
+    let position = (1 - t) * Double(steps)
+    let nearest = position.rounded()
+    if abs(position - nearest) <= 1e-9 { return sigmas[min(max(Int(nearest), 0), steps)] }
+    let index = min(max(Int(position), 0), steps - 1)
+    return sigmas[index] + (position - Double(index)) * (sigmas[index + 1] - sigmas[index])
+  }
+}

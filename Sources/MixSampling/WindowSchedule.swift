@@ -1,0 +1,144 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+import MixBasics
+import MixNumerics
+
+/// Iteration → window, as a pure function.
+///
+/// A window is always `length` long and lies in 0 ..< steps − 1: the last step is never stochastic.
+public struct WindowSchedule: Equatable, Sendable {
+  public let mode: WindowMode
+  /// w; with `.all` the number of all stochastic steps
+  public let length: Int
+  /// T, the steps of the time grid
+  public let steps: Int
+  public let seed: UInt64
+
+  /// - Throws: `invalidArgument` naming each unfit field.
+  public init(_ mode: WindowMode, length: Int, steps: Int, seed: UInt64) throws(MixGRPOError) {
+    self.mode = mode
+    if case .all = mode { self.length = steps - 1 } else { self.length = length }
+    self.steps = steps
+    self.seed = seed
+    try validate()
+  }
+
+  /// l_max, the last possible start
+  public var lastStart: Int { steps - 1 - length }
+
+  /// - Throws: `invalidArgument` for a negative iteration, and for `.given`, whose windows the caller has.
+  public func window(iteration: Int) throws(MixGRPOError) -> SDEWindow {
+    try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
+    return SDEWindow(start: try start(iteration), length: length)
+  }
+
+  /// The steps of `window` that are trained, in increasing order.
+  public func trainedSteps(of window: SDEWindow, iteration: Int) -> [Int] {
+    guard case .all(let subset) = mode else { return Array(window.steps) }
+    switch subset {
+    case .full: return Array(window.steps)
+    case .firstFraction(let fraction): return Array(window.steps.prefix(count(fraction)))
+    case .randomSubset(let fraction):
+      var stream = RandomStream(seed: seed, purpose: .trainedSteps, iteration: iteration)
+      return stream.subset(of: length, count: count(fraction)).map { window.start + $0 }
+    }
+  }
+
+  private func count(_ fraction: Double) -> Int { max(1, roundedDown(fraction * Double(length))) }
+
+  private func start(_ iteration: Int) throws(MixGRPOError) -> Int {
+    switch mode {
+    case .frozen(let start): return start
+    case .progressive(let interval, let stride, let atEnd):
+      return visit(iteration, stride, atEnd) { _ in interval }
+    case .linearDecay(let minimum, let maximum, let stride, let atEnd):
+      return visit(iteration, stride, atEnd) { start in
+        let share = Double(start) / Double(max(lastStart, 1))
+        return max(minimum, roundedDown(Double(maximum) * (1 - share) + Double(minimum) * share))
+      }
+    case .exponentialDecay(let initial, let rate, let threshold, let stride, let atEnd):
+      return visit(iteration, stride, atEnd) { start in
+        max(1, Int((Double(initial) * exp(-rate * Double(max(0, start - threshold)))).rounded(.up)))
+      }
+    case .random:
+      var stream = RandomStream(seed: seed, purpose: .windowStart, iteration: iteration)
+      return stream.integer(below: lastStart + 1)
+    case .all: return 0
+    case .given:
+      throw .invalid("window", expected: "the caller's window, as the window mode is given", got: "none")
+    }
+  }
+
+  /// Walks the starts 0, stride, 2·stride … ≤ l_max, each held for `interval(start)` iterations. `.stay` ends at l_max.
+  private func visit(_ iteration: Int, _ stride: Int, _ atEnd: WindowEnd, interval: (Int) -> Int) -> Int {
+    var starts = Array(Swift.stride(from: 0, through: lastStart, by: stride))
+    if atEnd == .stay, starts.last != lastStart { starts.append(lastStart) }
+    let round = starts.reduce(0) { $0 + interval($1) }
+    var rest = atEnd == .rollBack ? iteration % round : iteration
+    for start in starts {
+      if rest < interval(start) { return start }
+      rest -= interval(start)
+    }
+    return lastStart
+  }
+}
+
+/// ⌊value⌋, where a value that rounding left a hair below an integer counts as that integer.
+func roundedDown(_ value: Double) -> Int { Int((value + 1e-9).rounded(.down)) }
+
+// MARK: - Validation
+
+extension WindowSchedule {
+  /// A window given by the caller must be as long as the schedule says and leave the last step out.
+  public func check(_ window: SDEWindow) throws(MixGRPOError) {
+    var validation = Validation()
+    validation.require(window.length == length, "window_length", expected: "\(length)", got: window.length)
+    validation.require(
+      (0...max(0, lastStart)).contains(window.start), "window_start", expected: "0…\(max(0, lastStart))",
+      got: window.start)
+    try validation.throwIfAny()
+  }
+
+  private func validate() throws(MixGRPOError) {
+    var validation = Validation()
+    validation.require(steps >= 2, "steps", expected: "2 or more, as the last step is never stochastic", got: steps)
+    validation.require(
+      length >= 1 && length <= steps - 1, "window_length", expected: "1…\(max(1, steps - 1)) (steps − 1)", got: length)
+    validateMode(&validation)
+    try validation.throwIfAny()
+  }
+
+  private func validateMode(_ validation: inout Validation) {
+    switch mode {
+    case .frozen(let start):
+      validation.require(
+        start >= 0 && start <= max(0, lastStart), "window_start", expected: "0…\(max(0, lastStart))", got: start)
+    case .progressive(let interval, let stride, _):
+      requireCount(interval, "window_interval", &validation)
+      requireCount(stride, "window_stride", &validation)
+    case .linearDecay(let minimum, let maximum, let stride, _):
+      requireCount(minimum, "window_minimum_interval", &validation)
+      requireCount(maximum, "window_interval", &validation)
+      validation.require(
+        minimum <= maximum, "window_minimum_interval", expected: "at most window_interval, \(maximum)", got: minimum)
+      requireCount(stride, "window_stride", &validation)
+    case .exponentialDecay(let initial, let rate, let threshold, let stride, _):
+      requireCount(initial, "window_interval", &validation)
+      validation.require(rate >= 0 && rate <= 100, "window_decay_rate", expected: "a value in [0, 100]", got: rate)
+      validation.require(
+        (0...1_000_000).contains(threshold), "window_decay_threshold", expected: "0…1000000", got: threshold)
+      requireCount(stride, "window_stride", &validation)
+    case .all(.firstFraction(let fraction)), .all(.randomSubset(let fraction)):
+      validation.require(
+        fraction > 0 && fraction <= 1, "trained_fraction", expected: "a value in (0, 1]", got: fraction)
+    case .random, .all(.full), .given: break
+    }
+  }
+
+  private func requireCount(_ value: Int, _ field: String, _ validation: inout Validation) {
+    validation.require((1...1_000_000).contains(value), field, expected: "1…1000000", got: value)
+  }
+}
