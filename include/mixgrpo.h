@@ -26,7 +26,8 @@
  *
  * THE OPEN WAY: the host owns the model (any framework, any device); the library asks and is answered.
  *
- *     mixgrpo_rollout_create(context, plan, i, MIXGRPO_SCHEDULED_WINDOW, chosen, 4, D, NULL, 0, &rollout);
+ *     mixgrpo_rollout_create(context, plan, &which, chosen, 4, NULL, 0, &rollout);
+ *     request.struct_size = sizeof request;
  *     while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_OK && request.kind == MIXGRPO_REQUEST_EVALUATE) {
  *       my_velocity(request.latents, request.sigmas, request.prompt_index, request.count, velocity);
  *       mixgrpo_rollout_submit(rollout, velocity, request.count * request.latent_size);
@@ -51,8 +52,8 @@
  *             before the call, and mixgrpo_last_error() names the field, what was expected and what came. Only what differs
  *             from this or is particular to a function is listed under its "Errors".
  * Arguments.  NULL or a misaligned pointer where one is needed, a size that does not fit, a float that is NaN or infinite:
- *             MIXGRPO_ERROR_INVALID_ARGUMENT. A buffer that is smaller than what would be
- *             written: MIXGRPO_ERROR_BUFFER_TOO_SMALL. Memory that cannot be had: MIXGRPO_ERROR_OUT_OF_MEMORY.
+ *             MIXGRPO_ERROR_INVALID_ARGUMENT. A buffer smaller than what would be written:
+ *             MIXGRPO_ERROR_BUFFER_TOO_SMALL. Memory that cannot be had: MIXGRPO_ERROR_OUT_OF_MEMORY.
  * Buffers.    The caller owns every buffer. Sizes and capacities count elements (floats, doubles, bytes), not bytes of
  *             memory. The library keeps no pointer of the caller after return, but for the user_data of callbacks. Input and
  *             output buffers of one call must not overlap. A function that writes `out_size` and is given no buffer (NULL,
@@ -322,7 +323,10 @@ typedef struct mixgrpo_evaluator_config {
   uint32_t struct_size;
   int32_t height_tokens;  /* rows of image tokens. Default 8, 1...4096 */
   int32_t width_tokens;   /* columns of image tokens; N = height * width, at most 65536. Default 8 */
-  int32_t max_batch;      /* latents evaluated at a time; larger requests are split. Default 0 (no limit), 0...65536 */
+  int32_t text_length;    /* L, text tokens of every prompt. Default 8, 1...65536 */
+  int32_t max_batch;      /* latents that are evaluated, or can keep their activations, at a time; larger batches without
+                             activations are split. Memory grows with it. Default 12, 1...65536 */
+  int32_t reserved;       /* 0 */
   double guidance;        /* the guidance value given to a model with guidance_embeds. Default 3.5, 0...1000 */
 } mixgrpo_evaluator_config;
 
@@ -343,9 +347,10 @@ size_t mixgrpo_evaluator_latent_size(const mixgrpo_evaluator *evaluator);
  *   latents       (B, N, C)
  *   sigmas        (B), each in [0, 1]
  *   prompt_index  (B), each a prompt of `prompts`
- *   out_velocity  (B, N, C)
+ *   out_velocity  (B, N, C), C the out_channels
  * keep_activations 1 keeps what mixgrpo_evaluator_backward needs, until the next velocity or backward of this evaluator.
- * Errors: INVALID_ARGUMENT when the prompts' widths are not the model's; NOT_FINITE when a velocity would be. */
+ * Errors: INVALID_ARGUMENT when the prompts' length or widths do not fit, or when B is over max_batch and activations are to
+ * be kept; NOT_FINITE when a velocity would not be finite. */
 mixgrpo_status mixgrpo_evaluator_velocity(
     mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts, const float *latents, const float *sigmas,
     const int32_t *prompt_index, size_t count, int32_t keep_activations, float *out_velocity, size_t velocity_capacity);
@@ -353,7 +358,7 @@ mixgrpo_status mixgrpo_evaluator_velocity(
 /* Runs the backward of the latest velocity, which must have kept its activations: adds dL/dweights to the model's gradients
  * and, unless `out_latents_cotangent` is NULL (capacity 0), writes dL/dlatents (B, N, C).
  * `velocity_cotangent`: dL/dvelocity (B, N, C), `count` = B*N*C values. Changes the model (see Threads above).
- * Errors: INVALID_STATE without kept activations, or when the model's weights were written since. */
+ * Errors: INVALID_STATE without kept activations. They are used up by the call. */
 mixgrpo_status mixgrpo_evaluator_backward(
     mixgrpo_evaluator *evaluator, const float *velocity_cotangent, size_t count, float *out_latents_cotangent,
     size_t cotangent_capacity);
@@ -639,7 +644,7 @@ typedef struct mixgrpo_rollout mixgrpo_rollout;
 
 typedef int32_t mixgrpo_request_kind;
 enum {
-  MIXGRPO_REQUEST_FINISHED = 0,      /* nothing is left to do; count is 0 */
+  MIXGRPO_REQUEST_FINISHED = 0,      /* nothing is left to do; count is 0, pointers are NULL */
   MIXGRPO_REQUEST_EVALUATE = 1,      /* evaluate the model on the latents, then submit */
   MIXGRPO_REQUEST_OPTIMIZER_STEP = 2 /* update only: step the optimizer on what was accumulated, zero the gradients,
                                         then call next again; count is 0 */
@@ -658,18 +663,32 @@ typedef struct mixgrpo_velocity_request {
   const float *latents;        /* (B, D) */
   const float *sigmas;         /* (B), the noise level of each latent */
   const int32_t *prompt_index; /* (B), as given to mixgrpo_rollout_create */
+  const int32_t *sample;       /* (B), the first sample (prompt's place * G + member) that the latent stands for; several
+                                  members share it while they are equal */
 } mixgrpo_velocity_request;
 
-/* Begins the rollout of one iteration.
- *   iteration       0 or more; selects the window and keys the random numbers
- *   window_start    MIXGRPO_SCHEDULED_WINDOW, or the host's own window
- *   prompt_indices  (P), distinct, each 0 or more: the host's numbers for its prompts; they key the random numbers too
- *   latent_size     D, values in one latent, at least 1
- *   initial_noise   NULL with count 0 (drawn by the library), or the host's own: (P, D) with shared noise, (P, G, D) otherwise
+/* Which rollout. */
+typedef struct mixgrpo_rollout_config {
+  uint32_t struct_size;
+  int32_t window_start;  /* l, or MIXGRPO_SCHEDULED_WINDOW (default); needed with MIXGRPO_WINDOW_GIVEN */
+  int64_t iteration;     /* selects the window and keys the random numbers. Default 0, 0 or more */
+  uint64_t latent_size;  /* D, values in one latent. Default 0, which must be replaced by 1...1000000000 */
+  int32_t prompt_offset; /* number of the first prompt among those of the whole iteration, for hosts that split it over
+                            processes: keys the random numbers. Default 0, 0 or more */
+  int32_t max_batch;     /* latents per request at most; changes no result. Default 0 (no limit), 0 or more */
+} mixgrpo_rollout_config;
+
+/* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_rollout_config). */
+mixgrpo_status mixgrpo_rollout_config_init(mixgrpo_rollout_config *out_config, size_t struct_size);
+
+/* Begins the rollout of one iteration, all prompts and members in flight together.
+ *   prompt_indices  (P), each 0 or more: the host's numbers for its prompts, told back in requests; P at most 65536.
+ *                   Random numbers are keyed by the place in this list, not by the number
+ *   initial_noise   NULL with count 0 (drawn by the library), or the host's own: (P, D), one for each group, or (P, G, D)
  * The rollout works on copies and keeps the plan and the context alive. */
 mixgrpo_status mixgrpo_rollout_create(
-    const mixgrpo_context *context, const mixgrpo_plan *plan, int64_t iteration, int32_t window_start,
-    const int32_t *prompt_indices, size_t prompt_count, size_t latent_size, const float *initial_noise, size_t noise_count,
+    const mixgrpo_context *context, const mixgrpo_plan *plan, const mixgrpo_rollout_config *config,
+    const int32_t *prompt_indices, size_t prompt_count, const float *initial_noise, size_t noise_count,
     mixgrpo_rollout **out_rollout);
 void mixgrpo_rollout_destroy(mixgrpo_rollout *rollout);
 
@@ -679,7 +698,8 @@ mixgrpo_status mixgrpo_rollout_next(mixgrpo_rollout *rollout, mixgrpo_velocity_r
 
 /* Answers the current request. `velocity`: (B, D), `count` = B*D values.
  * Errors: INVALID_STATE without a request; INVALID_ARGUMENT for a wrong count; NOT_FINITE for a NaN or infinite velocity.
- * After an error the request still stands and may be answered again. */
+ * After these the request still stands and may be answered again. NOT_FINITE also when a latent overflows, which ends the
+ * rollout: next then gives the same error. */
 mixgrpo_status mixgrpo_rollout_submit(mixgrpo_rollout *rollout, const float *velocity, size_t count);
 
 /* Answers all requests that are left with the built-in model. On MIXGRPO_CANCELLED or an error the rollout stands at the
@@ -875,7 +895,7 @@ void mixgrpo_trainer_destroy(mixgrpo_trainer *trainer);
 /* The iteration that the next rollout belongs to; -1 for NULL. */
 int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
 
-/* Samples a group for each of P prompts (distinct, of the trainer's prompts). `out_samples`: (P, G, N, C) at sigma = 0. A
+/* Samples a group for each of P prompts (of the trainer's; repetitions allowed). `out_samples`: (P, G, N, C) at sigma = 0. A
  * rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
  * Errors: NOT_FINITE. */
 mixgrpo_status mixgrpo_trainer_rollout(
