@@ -8,7 +8,7 @@ import MixNumerics
 
 /// What every block is modulated by: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one row of all modulations.
 ///
-/// It depends on (prompt, σ) only, so equal conditions share one row, whatever the batch.
+/// It depends on (prompt, σ, guidance) only, so equal conditions share one row, whatever the batch.
 final class Conditioning {
   private let shape: EvaluationShape
   private let layout: ParameterLayout
@@ -23,7 +23,7 @@ final class Conditioning {
 
   /// Row of each sample of the last `prepare`.
   private(set) var rowOfSample: [Int]
-  private var keys: [(prompt: Int32, sigma: Float)] = []
+  private var keys: [(prompt: Int32, sigma: Float, guidance: Float)] = []
 
   // Backward only.
   private var backwardStorage: FloatStorage?
@@ -55,10 +55,10 @@ final class Conditioning {
   /// Computes the rows of `count` ≤ capacity samples.
   func prepare(
     count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>, prompts: PromptEmbeddings,
-    guidanceValue: Float, weights: ParameterView, workers: Workers
+    guidance: UnsafePointer<Float>?, weights: ParameterView, workers: Workers
   ) {
-    assignRows(count, sigmas, promptIndex)
-    for row in keys.indices { embed(row, prompts, guidanceValue, weights) }
+    assignRows(count, sigmas, promptIndex, guidance)
+    for row in keys.indices { embed(row, prompts, weights) }
     let weight = weights.weight(layout.modulation)
     let bias = weights.bias(layout.modulation)
     let panels = Panels(columns: shape.modulationWidth)
@@ -71,10 +71,12 @@ final class Conditioning {
     }
   }
 
-  private func assignRows(_ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>) {
+  private func assignRows(
+    _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ guidance: UnsafePointer<Float>?
+  ) {
     keys.removeAll(keepingCapacity: true)
     for sample in 0..<count {
-      let key = (prompt: promptIndex[sample], sigma: sigmas[sample])
+      let key = (prompt: promptIndex[sample], sigma: sigmas[sample], guidance: guidance?[sample] ?? 0)
       if let row = keys.firstIndex(where: { $0 == key }) {
         rowOfSample[sample] = row
       } else {
@@ -84,13 +86,13 @@ final class Conditioning {
     }
   }
 
-  private func embed(_ row: Int, _ prompts: PromptEmbeddings, _ guidanceValue: Float, _ weights: ParameterView) {
+  private func embed(_ row: Int, _ prompts: PromptEmbeddings, _ weights: ParameterView) {
     let e = embedding.row(row)
     e.update(repeating: 0, count: shape.width)
     Self.sinusoid(1000 * Double(keys[row].sigma), into: time.input.row(row))
     time.forward(row, weights, addingTo: e)
     if let guidance {
-      Self.sinusoid(1000 * Double(guidanceValue), into: guidance.input.row(row))
+      Self.sinusoid(1000 * Double(keys[row].guidance), into: guidance.input.row(row))
       guidance.forward(row, weights, addingTo: e)
     }
     let width = shape.pooledWidth

@@ -13,8 +13,8 @@ public final class FlowEvaluator {
   public let textLength: Int
   /// Most samples whose activations can be saved at once; larger batches without saving are cut.
   public let maxBatch: Int
-  /// What a model with `guidance_embeds` is told; others ignore it.
-  public var guidance: Float = 3.5
+  /// What a model with `guidance_embeds` is told when a call gives no guidance of its own; others ignore it.
+  public var guidance: Float = 3.5 { didSet { defaultGuidance.update(repeating: guidance, count: maxBatch) } }
 
   let shape: EvaluationShape
   let workers: Workers
@@ -24,6 +24,8 @@ public final class FlowEvaluator {
   private let forwardStorage: FloatStorage
   private let textStorage: FloatStorage
   private var promptRow: [Int]
+  private let guidanceStorage: FloatStorage
+  private var defaultGuidance: UnsafeMutablePointer<Float> { guidanceStorage.base }
   var training: TrainingBuffers?
   /// What the saved activations belong to.
   var saved: SavedBatch?
@@ -49,6 +51,8 @@ public final class FlowEvaluator {
       count: workers.count * (ForwardScratch.floats(shape) + attention.scratchCount))
     textStorage = try FloatStorage(count: maxBatch * textLength * shape.width)
     promptRow = Array(repeating: 0, count: maxBatch)
+    guidanceStorage = try FloatStorage(count: maxBatch)
+    defaultGuidance.update(repeating: guidance, count: maxBatch)
   }
 
   /// Floats of one latent, D = tokens · in_channels.
@@ -61,14 +65,16 @@ public final class FlowEvaluator {
   ///   - latents: (count, tokens, in_channels).
   ///   - sigmas: (count), each in [0, 1].
   ///   - promptIndex: (count), rows of `prompts`.
+  ///   - guidance: (count), for models with `guidance_embeds`; nil: `guidance` for all.
   ///   - velocity: (count, tokens, out_channels).
   ///   - savingActivations: keep what `backward` needs; count ≤ `maxBatch`.
   /// - Throws: `invalidArgument`; `outOfMemory` at the first call that saves.
   public func velocity(
     latents: UnsafePointer<Float>, count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>,
-    prompts: PromptEmbeddings, into velocity: UnsafeMutablePointer<Float>, savingActivations: Bool = false
+    prompts: PromptEmbeddings, guidance: UnsafePointer<Float>? = nil, into velocity: UnsafeMutablePointer<Float>,
+    savingActivations: Bool = false
   ) throws(MixGRPOError) {
-    try check(count, sigmas, promptIndex, prompts)
+    try check(count, sigmas, promptIndex, guidance, prompts)
     saved = nil
     if savingActivations {
       try require(count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: count)
@@ -78,7 +84,8 @@ public final class FlowEvaluator {
     while first < count {
       let part = min(maxBatch, count - first)
       evaluate(
-        part, latents + first * latentSize, sigmas + first, promptIndex + first, prompts, velocity + first * velocitySize,
+        part, latents + first * latentSize, sigmas + first, promptIndex + first, prompts,
+        guidance.map { $0 + first } ?? UnsafePointer(defaultGuidance), velocity + first * velocitySize,
         saving: savingActivations)
       first += part
     }
@@ -86,7 +93,8 @@ public final class FlowEvaluator {
   }
 
   private func check(
-    _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ prompts: PromptEmbeddings
+    _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ guidance: UnsafePointer<Float>?,
+    _ prompts: PromptEmbeddings
   ) throws(MixGRPOError) {
     try require(count > 0, "count", expected: "at least 1", got: count)
     try require(prompts.textLength == textLength, "prompts", expected: "text_length \(textLength)", got: prompts.textLength)
@@ -98,6 +106,7 @@ public final class FlowEvaluator {
       try require(
         promptIndex[sample] >= 0 && Int(promptIndex[sample]) < prompts.count, "prompt_index[\(sample)]",
         expected: "0…\(prompts.count - 1)", got: promptIndex[sample])
+      try require(guidance?[sample].isFinite ?? true, "guidance[\(sample)]", expected: "a finite value", got: "NaN or infinity")
     }
   }
 
@@ -105,10 +114,11 @@ public final class FlowEvaluator {
 
   private func evaluate(
     _ count: Int, _ latents: UnsafePointer<Float>, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>,
-    _ prompts: PromptEmbeddings, _ velocity: UnsafeMutablePointer<Float>, saving: Bool
+    _ prompts: PromptEmbeddings, _ guidance: UnsafePointer<Float>, _ velocity: UnsafeMutablePointer<Float>, saving: Bool
   ) {
     conditioning.prepare(
-      count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts, guidanceValue: guidance, weights: weights,
+      count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
+      guidance: model.layout.guidance == nil ? nil : guidance, weights: weights,
       workers: workers)
     projectTexts(count, promptIndex, prompts)
     forEachSample(count) { sample, worker, team in

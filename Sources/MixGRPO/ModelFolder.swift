@@ -1,0 +1,124 @@
+import MixBasics
+import MixFlowModel
+import MixStorage
+
+/// How weights are stored in a model folder.
+public enum StoredPrecision: Sendable {
+  case float32
+  /// Half the size; rounded to nearest even.
+  case bfloat16
+}
+
+extension FlowTransformer {
+  /// Loads a diffusers folder: `config.json` beside `diffusion_pytorch_model.safetensors`, whole or sharded with an index.
+  ///
+  /// F32, F16 and BF16 weights are read. Every weight must be there with its shape, and no other.
+  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `invalidArgument` for sizes out of bounds, `outOfMemory`.
+  public convenience init(folder path: String) throws(MixGRPOError) {
+    let folder = try WeightFolder(path: path)
+    let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: path)
+    try Self.compare(folder, ParameterLayout(configuration), path)
+    try self.init(configuration: configuration)
+    for entry in parameters {
+      let target = UnsafeMutableBufferPointer(start: weights.base + entry.offset, count: entry.count)
+      try folder.read(entry.name, expectedShape: entry.shape, into: target)
+    }
+  }
+
+  /// Names and shapes are compared before any memory for weights is taken.
+  private static func compare(_ folder: WeightFolder, _ layout: ParameterLayout, _ path: String) throws(MixGRPOError) {
+    var check = Validation()
+    let stored = Dictionary(folder.tensors.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
+    let known = Set(layout.entries.map(\.name))
+    for entry in layout.entries {
+      check.require(
+        stored[entry.name] == entry.shape, "\(path): \(entry.name)", expected: "shape \(entry.shape) as config.json demands",
+        got: stored[entry.name].map { "\($0)" } ?? "no such tensor")
+    }
+    for tensor in folder.tensors where !known.contains(tensor.name) {
+      check.require(false, "\(path): \(tensor.name)", expected: "only weights that config.json demands", got: "one more")
+    }
+    do { try check.throwIfAny() } catch { throw MixGRPOError(.invalidFormat, shortened(error.message)) }
+  }
+
+  /// Saves a diffusers folder, made if need be; each file appears whole or not at all.
+  /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite, and nothing is written then.
+  public func save(folder path: String, precision: StoredPrecision = .float32) throws(MixGRPOError) {
+    for entry in parameters {
+      let values = UnsafeBufferPointer(start: weights.base + entry.offset, count: entry.count)
+      guard values.allSatisfy(\.isFinite) else {
+        throw MixGRPOError(.notFinite, "\(entry.name): expected finite weights to save, got NaN or infinity")
+      }
+    }
+    let entries = parameters.map { entry in
+      WeightEntry(
+        name: entry.name, shape: entry.shape,
+        values: UnsafeBufferPointer(start: UnsafePointer(weights.base + entry.offset), count: entry.count))
+    }
+    try WeightFolder.write(
+      entries, configuration: configuration.json, precision: precision == .float32 ? .float32 : .bfloat16, to: path)
+  }
+}
+
+/// A list of many problems, cut to a readable length.
+private func shortened(_ message: String) -> String {
+  message.count <= 600 ? message : message.prefix(600) + "… and more"
+}
+
+extension FlowTransformerConfiguration {
+  /// From a diffusers `config.json`; absent keys have diffusers' defaults, keys of other purposes are ignored.
+  package init(json: JSONObject, source: String) throws(MixGRPOError) {
+    let name = json["_class_name"]
+    guard name == nil || name?.string == "FluxTransformer2DModel" else {
+      throw MixGRPOError(
+        .unsupported, "\(source): _class_name: expected \"FluxTransformer2DModel\", got \(name?.string ?? "no string")")
+    }
+    func integer(_ key: String, default value: Int) throws(MixGRPOError) -> Int {
+      guard let stored = json[key] else { return value }
+      guard let integer = stored.integer else {
+        throw MixGRPOError(.invalidFormat, "\(source): \(key): expected an integer, got \(stored.kind)")
+      }
+      return integer
+    }
+    guard try integer("patch_size", default: 1) == 1 else {
+      throw MixGRPOError(.unsupported, "\(source): patch_size: expected 1, got another")
+    }
+    let axes = try (json["axes_dims_rope"]).map { (value) throws(MixGRPOError) in
+      guard let array = value.array, array.allSatisfy({ $0.integer != nil }) else {
+        throw MixGRPOError(.invalidFormat, "\(source): axes_dims_rope: expected a list of integers, got \(value.kind)")
+      }
+      return array.compactMap(\.integer)
+    }
+    guard json["guidance_embeds"] == nil || json["guidance_embeds"]?.bool != nil else {
+      throw MixGRPOError(.invalidFormat, "\(source): guidance_embeds: expected true or false, got something else")
+    }
+    let inChannels = try integer("in_channels", default: 64)
+    self.init(
+      inChannels: inChannels,
+      outChannels: json["out_channels"] == .null ? inChannels : try integer("out_channels", default: inChannels),
+      numLayers: try integer("num_layers", default: 19), numSingleLayers: try integer("num_single_layers", default: 38),
+      attentionHeadDim: try integer("attention_head_dim", default: 128),
+      numAttentionHeads: try integer("num_attention_heads", default: 24),
+      jointAttentionDim: try integer("joint_attention_dim", default: 4_096),
+      pooledProjectionDim: try integer("pooled_projection_dim", default: 768),
+      guidanceEmbeds: json["guidance_embeds"]?.bool ?? false, axesDimsRope: axes ?? [16, 56, 56])
+    try validate()
+  }
+
+  package var json: JSONObject {
+    [
+      "_class_name": "FluxTransformer2DModel",
+      "attention_head_dim": .integer(Int64(attentionHeadDim)),
+      "axes_dims_rope": .array(axesDimsRope.map { .integer(Int64($0)) }),
+      "guidance_embeds": .bool(guidanceEmbeds),
+      "in_channels": .integer(Int64(inChannels)),
+      "joint_attention_dim": .integer(Int64(jointAttentionDim)),
+      "num_attention_heads": .integer(Int64(numAttentionHeads)),
+      "num_layers": .integer(Int64(numLayers)),
+      "num_single_layers": .integer(Int64(numSingleLayers)),
+      "out_channels": outChannels == inChannels ? .null : .integer(Int64(outChannels)),
+      "patch_size": 1,
+      "pooled_projection_dim": .integer(Int64(pooledProjectionDim)),
+    ]
+  }
+}

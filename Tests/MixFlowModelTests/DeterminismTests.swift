@@ -1,0 +1,64 @@
+import MixFlowModel
+import MixGRPO
+import Testing
+
+/// The promise behind "the first ratio is exactly 1": a sample has one velocity, to the last bit.
+@Suite struct DeterminismTests {
+  private static func model() throws -> FlowTransformer {
+    let model = try FlowTransformer(
+      configuration: FlowTransformerConfiguration(
+        inChannels: 12, numLayers: 2, numSingleLayers: 2, attentionHeadDim: 32, numAttentionHeads: 4,
+        jointAttentionDim: 24, pooledProjectionDim: 20, guidanceEmbeds: true, axesDimsRope: [4, 14, 14]))
+    model.initializeWeights(seed: 1)
+    // Zero-initialised layers would hide every difference.
+    for index in 0..<model.flatCount where model.weights.base[index] == 0 { model.weights.base[index] = 0.03 * sin(index) }
+    return model
+  }
+
+  private static func sin(_ index: Int) -> Float { Float((index &* 7_919) % 2_001 - 1_000) / 1_000 }
+
+  private struct Run {
+    var velocity: [Float]
+    var gradient: [Float] = []
+  }
+
+  private static func run(
+    _ model: FlowTransformer, samples: [Int], threads: Int, maxBatch: Int = 16, backward: Bool = false
+  ) throws -> Run {
+    let evaluator = try FlowEvaluator(
+      model: model, geometry: TokenGeometry(height: 7, width: 9), textLength: 5, maxBatch: maxBatch, threads: threads)
+    let prompts = try PromptEmbeddings(
+      text: (0..<3 * 5 * 24).map { sin($0) }, pooled: (0..<3 * 20).map { sin($0 + 5) }, count: 3, textLength: 5)
+    let size = evaluator.latentSize
+    let latents = samples.flatMap { sample in (0..<size).map { sin($0 * 3 + sample * 101) } }
+    var run = Run(velocity: [Float](repeating: 0, count: samples.count * size))
+    model.zeroGradients()
+    try evaluator.velocity(
+      latents: latents, count: samples.count, sigmas: samples.map { Float($0 % 3 + 1) / 4 },
+      promptIndex: samples.map { Int32($0 % 3) }, prompts: prompts, into: &run.velocity, savingActivations: backward)
+    if backward {
+      try evaluator.backward(dvelocity: run.velocity)
+      run.gradient = try Array(model.gradients().buffer)
+    }
+    return run
+  }
+
+  @Test(arguments: [1, 2, 3, 5]) func velocityDoesNotDependOnThreads(threads: Int) throws {
+    let model = try Self.model()
+    let one = try Self.run(model, samples: Array(0..<7), threads: 1, backward: true)
+    let other = try Self.run(model, samples: Array(0..<7), threads: threads, backward: true)
+    #expect(one.velocity == other.velocity)
+    #expect(one.gradient == other.gradient)
+    #expect(one.velocity.contains { abs($0) > 0.01 })
+  }
+
+  @Test func velocityDoesNotDependOnTheBatchOrOnSaving() throws {
+    let model = try Self.model()
+    let batch = try Self.run(model, samples: Array(0..<7), threads: 2, maxBatch: 3)
+    let size = batch.velocity.count / 7
+    for sample in 0..<7 {
+      let alone = try Self.run(model, samples: [sample], threads: 2, backward: true)
+      #expect(alone.velocity == Array(batch.velocity[sample * size..<(sample + 1) * size]), "sample \(sample)")
+    }
+  }
+}
