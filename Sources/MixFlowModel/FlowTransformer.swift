@@ -12,10 +12,8 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// Every weight tensor by its checkpoint name.
   public var parameters: [ParameterEntry] { layout.entries }
-  /// Floats in the flat buffer of weights (a little more than the weights themselves: layers are aligned).
-  public var flatCount: Int { layout.count }
-  /// Trainable values.
-  public var parameterCount: Int { layout.entries.reduce(0) { $0 + $1.count } }
+  /// Trainable values: the size of the flat vector of all weights, in the order of `parameters`.
+  public var parameterCount: Int { layout.count }
 
   /// A model with all weights zero, to be filled.
   public init(configuration: FlowTransformerConfiguration) throws(MixGRPOError) {

@@ -55,7 +55,7 @@ struct SingleBlockLayout: Sendable {
 /// feed-forward), and one product all blocks' modulations; the checkpoint's names still address each alone.
 package struct ParameterLayout: Sendable {
   package private(set) var entries: [ParameterEntry] = []
-  /// Floats in the flat buffer; layers start at multiples of 16.
+  /// Floats in the flat buffer; entries follow each other without gaps.
   package private(set) var count = 0
 
   private(set) var imageIn: LinearLayer
@@ -110,10 +110,8 @@ private struct Table {
 
   /// Layers with a common input: weights side by side, then biases side by side.
   mutating func linear(_ names: [String], _ inputs: Int, _ outputs: [Int]) -> LinearLayer {
-    align()
     let weight = count
     for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs]) }
-    align()
     let bias = count
     for (name, size) in zip(names, outputs) { _ = add(name + ".bias", [size]) }
     return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: outputs.reduce(0, +))
@@ -156,6 +154,4 @@ private struct Table {
     count += shape.reduce(1, *)
     return entries[entries.count - 1].offset
   }
-
-  private mutating func align() { count = (count + 15) / 16 * 16 }
 }

@@ -11,7 +11,7 @@ import Testing
         jointAttentionDim: 24, pooledProjectionDim: 20, guidanceEmbeds: true, axesDimsRope: [4, 14, 14]))
     model.initializeWeights(seed: 1)
     // Zero-initialised layers would hide every difference.
-    for index in 0..<model.flatCount where model.weights.base[index] == 0 { model.weights.base[index] = 0.03 * sin(index) }
+    for index in 0..<model.parameterCount where model.weights.base[index] == 0 { model.weights.base[index] = 0.03 * sin(index) }
     return model
   }
 
