@@ -1,0 +1,60 @@
+import MixBasics
+
+/// A folder of PNGs with captions, by the imagefolder convention of Hugging Face datasets: `metadata.jsonl` has a line
+/// `{"file_name": "0001.png", "text": "a red circle"}` per picture; other keys are ignored.
+///
+/// Pictures are read when asked for. May be used from many threads at once.
+public struct CaptionedImageFolder: Sendable {
+  public struct Entry: Equatable, Sendable {
+    /// Relative to the folder, and inside it.
+    public let fileName: String
+    public let caption: String
+  }
+
+  public static let metadataName = "metadata.jsonl"
+  private static let maximumMetadataBytes = 1 << 28
+
+  public let path: String
+  /// In the file's order, at least one.
+  public let entries: [Entry]
+
+  /// Reads the captions.
+  /// - Throws: `inputOutput` when `metadata.jsonl` cannot be read; `invalidFormat` naming the first line that is not as
+  ///   above, names a file outside the folder, or when there is no line at all.
+  public init(path: String) throws(MixGRPOError) {
+    let metadataPath = FileAccess.join(path, Self.metadataName)
+    let bytes = try FileAccess.read(metadataPath, limit: Self.maximumMetadataBytes)
+    var entries: [Entry] = []
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+      if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
+      entries.append(try Self.entry(Array(line), source: "\(printable(metadataPath)) line \(index + 1)"))
+    }
+    guard !entries.isEmpty else { throw MixGRPOError(.invalidFormat, "\(printable(metadataPath)): expected at least one line, got none") }
+    self.path = path
+    self.entries = entries
+  }
+
+  private static func entry(_ line: [UInt8], source: String) throws(MixGRPOError) -> Entry {
+    let document = try JSONParser.parse(line, source: source)
+    guard let object = document.object else {
+      throw MixGRPOError(.invalidFormat, "\(source): expected an object, got \(document.kind)")
+    }
+    let fileName = try string("file_name", of: object, source)
+    guard FileAccess.staysInside(fileName) else {
+      throw MixGRPOError(.invalidFormat, "\(source): file_name: expected a path inside the folder, got \"\(excerpt(fileName))\"")
+    }
+    return Entry(fileName: fileName, caption: try string("text", of: object, source))
+  }
+
+  private static func string(_ name: String, of object: JSONObject, _ source: String) throws(MixGRPOError) -> String {
+    if let text = object[name]?.string { return text }
+    throw MixGRPOError(.invalidFormat, "\(source): \(name): expected a string, got \(object[name]?.kind ?? "none")")
+  }
+
+  /// The picture of `entries[index]`.
+  /// - Throws: `invalidArgument` for an index out of range, and what `PNG.read` throws.
+  public func image(at index: Int, maximumPixels: Int = RGBImage.maximumPixels) throws(MixGRPOError) -> RGBImage {
+    try require(entries.indices.contains(index), "index", expected: "0…\(entries.count - 1)", got: index)
+    return try PNG.read(path: FileAccess.join(path, entries[index].fileName), maximumPixels: maximumPixels)
+  }
+}

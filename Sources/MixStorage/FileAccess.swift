@@ -1,0 +1,86 @@
+import Glibc
+import MixBasics
+
+/// The few calls of the operating system that storage needs; each failure names the path and the system's reason.
+package enum FileAccess {
+  /// The error for `errno` after a refused call: `path: expected <wanted>, got <reason>`.
+  package static func failure(_ path: String, expected wanted: String, code: Int32) -> MixGRPOError {
+    MixGRPOError(.inputOutput, "\(printable(path)): expected \(wanted), got \(String(cString: strerror(code)))")
+  }
+
+  /// A path that C would read differently than Swift does is refused: an empty one, or one with a zero byte.
+  package static func checkPath(_ path: String) throws(MixGRPOError) {
+    let isWhole = !path.isEmpty && !path.utf8.contains(0)
+    try require(isWhole, "path", expected: "a non-empty path without zero bytes", got: "\"\(excerpt(path))\"")
+  }
+
+  package static func join(_ folder: String, _ name: String) -> String {
+    folder.hasSuffix("/") ? folder + name : folder + "/" + name
+  }
+
+  /// The folder that holds `path`, as a path.
+  package static func folder(of path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// True for a name that can only mean a file directly inside a folder.
+  package static func isPlainName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }
+  }
+
+  /// True for a relative path whose every component is a plain name, such as `train/0001.png`.
+  package static func staysInside(_ path: String) -> Bool {
+    path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { isPlainName(String($0)) }
+  }
+
+  package static func exists(_ path: String) -> Bool {
+    !path.utf8.contains(0) && access(path, F_OK) == 0
+  }
+
+  /// Opens with close-on-exec, again after an interruption.
+  static func open(_ path: String, flags: Int32, mode: mode_t = 0o666, wanted: String) throws(MixGRPOError) -> Int32 {
+    try checkPath(path)
+    while true {
+      let descriptor = Glibc.open(path, flags | O_CLOEXEC, mode)
+      if descriptor >= 0 { return descriptor }
+      let code = errno
+      if code != EINTR { throw failure(path, expected: wanted, code: code) }
+    }
+  }
+
+  /// The whole content of a regular file.
+  /// - Throws: `inputOutput` when it cannot be read, `invalidFormat` when it is larger than `limit` bytes.
+  package static func read(_ path: String, limit: Int) throws(MixGRPOError) -> [UInt8] {
+    let file = try ReadableFile(path: path)
+    guard file.byteCount <= limit else {
+      throw MixGRPOError(.invalidFormat, "\(printable(path)): expected at most \(limit) bytes, got \(file.byteCount)")
+    }
+    return try file.bytes(at: 0, count: file.byteCount)
+  }
+
+  /// Makes a folder and the missing ones above it; one that exists already is fine.
+  package static func createFolder(_ path: String) throws(MixGRPOError) {
+    try checkPath(path)
+    var prefix = path.hasPrefix("/") ? "/" : ""
+    for component in path.split(separator: "/") {
+      prefix = prefix.isEmpty ? String(component) : join(prefix, String(component))
+      if mkdir(prefix, 0o777) == 0 { continue }
+      let code = errno
+      if !isFolder(prefix) { throw failure(prefix, expected: "a folder or a place to make one", code: code) }
+    }
+  }
+
+  static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Removes a file; one that is not there is fine.
+  package static func removeFile(_ path: String) throws(MixGRPOError) {
+    try checkPath(path)
+    if unlink(path) == 0 { return }
+    let code = errno
+    if code != ENOENT { throw failure(path, expected: "a file that can be removed", code: code) }
+  }
+}

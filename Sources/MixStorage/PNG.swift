@@ -1,0 +1,129 @@
+import CPNG
+import MixBasics
+
+/// PNG files in memory and on disk.
+///
+/// Only libpng's simplified interface is used: it reports failures by return value, so that no `longjmp` crosses Swift.
+public enum PNG {
+  private static let maximumFileBytes = 1 << 29
+
+  // MARK: Encoding
+
+  /// An 8-bit RGB PNG (sRGB) with `text` before the picture's data.
+  /// - Throws: `outOfMemory`, `internalFault`.
+  public static func encode(_ image: RGBImage, text: [PNGText] = []) throws(MixGRPOError) -> [UInt8] {
+    var file = try compress(image)
+    file.insert(contentsOf: text.flatMap(\.chunk), at: PNGChunks.headerBytes)
+    return file
+  }
+
+  /// Encodes into a file, which is replaced atomically.
+  /// - Throws: what `encode` throws; `inputOutput` naming the path.
+  public static func write(_ image: RGBImage, text: [PNGText] = [], to path: String) throws(MixGRPOError) {
+    try AtomicFile.write(try encode(image, text: text), to: path)
+  }
+
+  private static func compress(_ image: RGBImage) throws(MixGRPOError) -> [UInt8] {
+    var header = png_image()
+    header.version = png_uint_32(PNG_IMAGE_VERSION)
+    header.width = png_uint_32(image.width)
+    header.height = png_uint_32(image.height)
+    header.format = png_uint_32(PNG_FORMAT_RGB)
+    var size = roomForFile(of: image)
+    var file = [UInt8](repeating: 0, count: size)
+    let isWritten = image.pixels.withUnsafeBytes { pixels in
+      png_image_write_to_memory(&header, &file, &size, 0, pixels.baseAddress, 0, nil) != 0
+    }
+    guard isWritten, size <= file.count else { throw MixGRPOError(.internalFault, "png: \(message(of: header))") }
+    file.removeLast(file.count - size)
+    return file
+  }
+
+  /// More than deflate can grow incompressible rows by (5 bytes per 16 KiB), and the fixed chunks.
+  private static func roomForFile(of image: RGBImage) -> Int {
+    let rows = image.height * (3 * image.width + 1)
+    return rows + rows / 64 + 4096
+  }
+
+  // MARK: Decoding
+
+  /// Any PNG as 8-bit RGB: grey and palettes are expanded, 16 bits reduced, other gammas converted to sRGB, and transparency is
+  /// laid on white, in linear light.
+  /// - Parameter maximumPixels: a larger picture is refused by its header, before memory is taken for it.
+  /// - Throws: `invalidFormat` when it is no PNG, a torn or damaged one (all checksums are checked), or too large.
+  public static func decode(
+    _ file: UnsafeRawBufferPointer, maximumPixels: Int = RGBImage.maximumPixels
+  ) throws(MixGRPOError) -> RGBImage {
+    try PNGChunks.forEach(in: file) { (_, _) throws(MixGRPOError) in }
+    let (width, height) = try PNGChunks.size(of: file)
+    let byteCount: Int
+    do throws(MixGRPOError) {
+      let limit = min(maximumPixels, RGBImage.maximumPixels)
+      byteCount = try RGBImage.byteCount(width: width, height: height, maximumPixels: limit)
+    } catch {
+      throw MixGRPOError(.invalidFormat, "png: \(error.message)")
+    }
+    return try RGBImage(width: width, height: height, pixels: try expand(file, byteCount: byteCount))
+  }
+
+  public static func decode(
+    _ file: [UInt8], maximumPixels: Int = RGBImage.maximumPixels
+  ) throws(MixGRPOError) -> RGBImage {
+    try file.withUnsafeBufferPointer { (file) throws(MixGRPOError) in
+      try decode(UnsafeRawBufferPointer(file), maximumPixels: maximumPixels)
+    }
+  }
+
+  /// Decodes a file.
+  /// - Throws: what `decode` throws, and `inputOutput`, naming the path.
+  public static func read(path: String, maximumPixels: Int = RGBImage.maximumPixels) throws(MixGRPOError) -> RGBImage {
+    let file = try FileAccess.read(path, limit: maximumFileBytes)
+    do throws(MixGRPOError) {
+      return try decode(file, maximumPixels: maximumPixels)
+    } catch {
+      throw MixGRPOError(error.code, "\(printable(path)): \(error.message)")
+    }
+  }
+
+  private static func expand(_ file: UnsafeRawBufferPointer, byteCount: Int) throws(MixGRPOError) -> [UInt8] {
+    var header = png_image()
+    header.version = png_uint_32(PNG_IMAGE_VERSION)
+    defer { png_image_free(&header) }
+    guard png_image_begin_read_from_memory(&header, file.baseAddress, file.count) != 0 else { throw damaged(header) }
+    header.format = png_uint_32(PNG_FORMAT_RGB)
+    // Without this libpng takes 16-bit files that name no colour space for linear light.
+    header.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
+    guard 3 * Int(header.width) * Int(header.height) == byteCount else { throw damaged(header) }
+    var white = png_color(red: 255, green: 255, blue: 255)
+    var pixels = [UInt8](repeating: 0, count: byteCount)
+    guard png_image_finish_read(&header, &white, &pixels, 0, nil) != 0 else { throw damaged(header) }
+    return pixels
+  }
+
+  // MARK: Text
+
+  /// The texts of a PNG in their order: tEXt and uncompressed iTXt chunks.
+  /// - Throws: `invalidFormat` when it is no PNG, or a torn or damaged one.
+  public static func text(in file: UnsafeRawBufferPointer) throws(MixGRPOError) -> [PNGText] {
+    var texts: [PNGText] = []
+    try PNGChunks.forEach(in: file) { (type, data) throws(MixGRPOError) in
+      if let text = PNGText.read(type: type, data: data) { texts.append(text) }
+    }
+    return texts
+  }
+
+  public static func text(in file: [UInt8]) throws(MixGRPOError) -> [PNGText] {
+    try file.withUnsafeBufferPointer { (file) throws(MixGRPOError) in try text(in: UnsafeRawBufferPointer(file)) }
+  }
+
+  // MARK: Errors
+
+  private static func damaged(_ header: png_image) -> MixGRPOError {
+    MixGRPOError(.invalidFormat, "png: expected picture data, got damage (\(message(of: header)))")
+  }
+
+  private static func message(of header: png_image) -> String {
+    let text = withUnsafeBytes(of: header.message) { excerpt(String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)) }
+    return text.isEmpty ? "libpng gives no reason" : text
+  }
+}

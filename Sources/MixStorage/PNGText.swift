@@ -1,0 +1,69 @@
+import MixBasics
+
+/// A text kept inside a PNG, such as the prompt, the seed or the reward of a picture.
+public struct PNGText: Equatable, Sendable {
+  /// 1…79 printable Latin-1 characters, without spaces at the ends or two in a row.
+  public let keyword: String
+  /// Any text without zero bytes.
+  public let text: String
+
+  /// - Throws: `invalidArgument` for a keyword or a text that PNG cannot hold.
+  public init(keyword: String, text: String) throws(MixGRPOError) {
+    try require(
+      Self.isKeyword(keyword), "keyword", expected: "1…79 printable Latin-1 characters, no outer or double spaces",
+      got: "\"\(excerpt(keyword))\"")
+    try require(!text.utf8.contains(0), "text", expected: "no zero byte", got: "one")
+    try require(text.utf8.count <= Self.maximumBytes, "text", expected: "at most \(Self.maximumBytes) bytes", got: text.utf8.count)
+    self.keyword = keyword
+    self.text = text
+  }
+
+  /// Below libpng's own limit for one chunk.
+  private static let maximumBytes = 4 << 20
+
+  private static func isKeyword(_ keyword: String) -> Bool {
+    let isPrintable = keyword.unicodeScalars.allSatisfy { (32...126).contains($0.value) || (161...255).contains($0.value) }
+    let isSpaced = !keyword.hasPrefix(" ") && !keyword.hasSuffix(" ") && !keyword.contains("  ")
+    return isPrintable && isSpaced && (1...79).contains(keyword.unicodeScalars.count)
+  }
+
+  /// A tEXt chunk where Latin-1 can say it, else an uncompressed iTXt chunk in UTF-8 without language.
+  var chunk: [UInt8] {
+    let keyword = self.keyword.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) } + [0]
+    if text.unicodeScalars.allSatisfy(Self.isPlain) {
+      return PNGChunks.chunk("tEXt", keyword + text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) })
+    }
+    let noCompressionLanguageOrTranslation: [UInt8] = [0, 0, 0, 0]
+    return PNGChunks.chunk("iTXt", keyword + noCompressionLanguageOrTranslation + Array(text.utf8))
+  }
+
+  /// The characters that the specification allows in tEXt.
+  private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+    scalar == "\n" || (32...126).contains(scalar.value) || (161...255).contains(scalar.value)
+  }
+
+  /// The text of a chunk; nil for other chunks, compressed texts and broken ones.
+  static func read(type: String, data: UnsafeRawBufferPointer) -> PNGText? {
+    guard type == "tEXt" || type == "iTXt", let end = data.firstIndex(of: 0) else { return nil }
+    let keyword = latin1(data[..<end])
+    let content = data[(end + 1)...]
+    guard let text = type == "tEXt" ? latin1(content) : international(content) else { return nil }
+    return try? PNGText(keyword: keyword, text: text)
+  }
+
+  private static func latin1(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
+    var text = String.UnicodeScalarView()
+    text.append(contentsOf: bytes.map { Unicode.Scalar($0) })
+    return String(text)
+  }
+
+  /// Steps over compression flag, compression method, language and translated keyword.
+  private static func international(_ bytes: Slice<UnsafeRawBufferPointer>) -> String? {
+    guard bytes.count >= 4, bytes.first == 0 else { return nil }
+    let afterMethod = bytes.dropFirst(2)
+    guard let languageEnd = afterMethod.firstIndex(of: 0) else { return nil }
+    let afterLanguage = afterMethod[(languageEnd + 1)...]
+    guard let keywordEnd = afterLanguage.firstIndex(of: 0) else { return nil }
+    return String(validating: afterLanguage[(keywordEnd + 1)...], as: UTF8.self)
+  }
+}

@@ -1,0 +1,98 @@
+import MixBasics
+
+/// A model folder in the layout of diffusers: `config.json` beside `diffusion_pytorch_model.safetensors`, or beside several
+/// files of weights and their index.
+///
+/// Opening checks all headers and reads no weights. May be used from many threads at once.
+package final class WeightFolder: Sendable {
+  package static let configurationName = "config.json"
+  package static let weightsName = "diffusion_pytorch_model.safetensors"
+  package static let indexName = "diffusion_pytorch_model.safetensors.index.json"
+  private static let maximumConfigurationBytes = 16 << 20
+
+  package let path: String
+  /// The content of `config.json`, keys in the file's order.
+  package let configuration: JSONObject
+  /// Every tensor of the model, by name.
+  package let tensors: [StoredTensor]
+  private let files: [SafetensorsFile]
+  private let fileOfTensor: [String: Int]
+
+  /// Opens a folder. Where an index exists it counts, as in diffusers.
+  /// - Throws: `inputOutput` when a file is missing or unreadable; `invalidFormat` when one is not what its format demands, or when
+  ///   a file does not hold a tensor that the index sees in it.
+  package init(path: String) throws(MixGRPOError) {
+    self.path = path
+    configuration = try Self.readConfiguration(in: path)
+    let indexPath = FileAccess.join(path, Self.indexName)
+    if FileAccess.exists(indexPath) {
+      let bytes = try FileAccess.read(indexPath, limit: SafetensorsHeader.maximumBytes)
+      let index = try ShardIndex(bytes, source: printable(indexPath))
+      files = try Self.openShards(of: index, in: path)
+      fileOfTensor = index.shardOfTensor
+    } else {
+      let file = try SafetensorsFile(path: FileAccess.join(path, Self.weightsName))
+      files = [file]
+      fileOfTensor = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, 0) })
+    }
+    tensors = try Self.locate(fileOfTensor, in: files)
+  }
+
+  /// True when weights for `init(path:)` are there.
+  package static func holdsModel(_ path: String) -> Bool {
+    [weightsName, indexName].contains { FileAccess.exists(FileAccess.join(path, $0)) }
+      && FileAccess.exists(FileAccess.join(path, configurationName))
+  }
+
+  private static func readConfiguration(in path: String) throws(MixGRPOError) -> JSONObject {
+    let configurationPath = FileAccess.join(path, configurationName)
+    let bytes = try FileAccess.read(configurationPath, limit: maximumConfigurationBytes)
+    let document = try JSONParser.parse(bytes, source: configurationPath)
+    guard let object = document.object else {
+      throw MixGRPOError(.invalidFormat, "\(printable(configurationPath)): expected an object, got \(document.kind)")
+    }
+    return object
+  }
+
+  private static func openShards(of index: ShardIndex, in path: String) throws(MixGRPOError) -> [SafetensorsFile] {
+    var files: [SafetensorsFile] = []
+    for shard in index.shards { files.append(try SafetensorsFile(path: FileAccess.join(path, shard))) }
+    return files
+  }
+
+  private static func locate(_ fileOfTensor: [String: Int], in files: [SafetensorsFile]) throws(MixGRPOError) -> [StoredTensor] {
+    var tensors: [StoredTensor] = []
+    for (name, file) in fileOfTensor.sorted(by: { $0.key < $1.key }) {
+      guard let tensor = files[file].tensor(named: name) else {
+        throw MixGRPOError(.invalidFormat, "\(printable(files[file].path)): \(excerpt(name)): expected this tensor, got none")
+      }
+      tensors.append(tensor)
+    }
+    return tensors
+  }
+
+  /// Reads a tensor as floats; see `SafetensorsFile.read`.
+  package func read(
+    _ name: String, expectedShape: [Int], into destination: UnsafeMutableBufferPointer<Float>
+  ) throws(MixGRPOError) {
+    guard let file = fileOfTensor[name] else {
+      throw MixGRPOError(.invalidFormat, "\(printable(path)): \(excerpt(name)): expected this tensor, got none")
+    }
+    try files[file].read(name, expectedShape: expectedShape, into: destination)
+  }
+
+  /// Makes the folder if need be and puts weights and configuration into it, each atomically.
+  ///
+  /// An index that a sharded model left there is removed last, so that the new weights count from then on; its other
+  /// files stay.
+  /// - Throws: `invalidArgument` for entries or a configuration that cannot be stored; `inputOutput`.
+  package static func write(
+    _ entries: [WeightEntry], configuration: JSONObject, precision: WeightPrecision, to path: String
+  ) throws(MixGRPOError) {
+    let text = try JSONValue.object(configuration).text(.indented) + "\n"
+    try FileAccess.createFolder(path)
+    try SafetensorsWriter.write(entries, precision: precision, to: FileAccess.join(path, weightsName))
+    try AtomicFile.write(Array(text.utf8), to: FileAccess.join(path, configurationName))
+    try FileAccess.removeFile(FileAccess.join(path, indexName))
+  }
+}

@@ -1,0 +1,84 @@
+import Glibc
+import MixBasics
+
+/// A file open for writing. Not for use from several threads at once.
+package final class WritableFile {
+  /// The name in error messages.
+  private let path: String
+  private var descriptor: Int32
+
+  /// Creates `location`, which must not exist yet. Errors speak of `path`, the file that the caller wants in the end.
+  init(creating location: String, for path: String) throws(MixGRPOError) {
+    self.path = path
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+    do throws(MixGRPOError) {
+      self.descriptor = try FileAccess.open(location, flags: flags, wanted: "a writable folder")
+    } catch {
+      throw MixGRPOError(error.code, error.message.replacingPrefix(location, with: path))
+    }
+  }
+
+  deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
+
+  /// Writes all of `bytes` after what was written before.
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(MixGRPOError) {
+    var written = 0
+    while written < bytes.count {
+      let (count, code) = writeOnce(descriptor, UnsafeRawBufferPointer(rebasing: bytes[written...]))
+      if count < 0 && code == EINTR { continue }
+      if count <= 0 { throw FileAccess.failure(path, expected: "room for \(bytes.count) bytes", code: count < 0 ? code : ENOSPC) }
+      written += count
+    }
+  }
+
+  package func write(_ bytes: [UInt8]) throws(MixGRPOError) {
+    try bytes.withUnsafeBufferPointer { (buffer) throws(MixGRPOError) in try write(UnsafeRawBufferPointer(buffer)) }
+  }
+
+  /// Forces the content to the disk and closes.
+  func finish() throws(MixGRPOError) {
+    let synced = fsync(descriptor)
+    let syncCode = errno
+    let closed = Glibc.close(descriptor)
+    let closeCode = errno
+    descriptor = -1
+    if synced != 0 { throw FileAccess.failure(path, expected: "content on the disk", code: syncCode) }
+    if closed != 0 { throw FileAccess.failure(path, expected: "content on the disk", code: closeCode) }
+  }
+}
+
+/// One `write(2)` and its `errno`, during which SIGXFSZ (a file above the size limit) and SIGPIPE (a pipe without a
+/// reader) are held back: their default would end the host's process, and the return value says the same.
+func writeOnce(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> (count: Int, code: Int32) {
+  var held = sigset_t()
+  var pending = sigset_t()
+  var previous = sigset_t()
+  sigemptyset(&held)
+  sigaddset(&held, SIGXFSZ)
+  sigaddset(&held, SIGPIPE)
+  sigemptyset(&pending)
+  sigpending(&pending)
+  pthread_sigmask(SIG_BLOCK, &held, &previous)
+  let count = Glibc.write(descriptor, bytes.baseAddress, bytes.count)
+  let code = errno
+  if count < 0 && code == EFBIG { discard(SIGXFSZ, unlessIn: &pending) }
+  if count < 0 && code == EPIPE { discard(SIGPIPE, unlessIn: &pending) }
+  pthread_sigmask(SIG_SETMASK, &previous, nil)
+  return (count, code)
+}
+
+/// Takes back the signal that a refused write has just raised; one that waited before is the host's and stays.
+private func discard(_ signal: Int32, unlessIn pending: inout sigset_t) {
+  guard sigismember(&pending, signal) == 0 else { return }
+  var raised = sigset_t()
+  var now = timespec()
+  sigemptyset(&raised)
+  sigaddset(&raised, signal)
+  sigtimedwait(&raised, nil, &now)
+}
+
+extension String {
+  fileprivate func replacingPrefix(_ prefix: String, with replacement: String) -> String {
+    hasPrefix(prefix) ? replacement + dropFirst(prefix.count) : self
+  }
+}

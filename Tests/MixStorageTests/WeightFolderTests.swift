@@ -1,0 +1,93 @@
+import MixBasics
+import Testing
+
+@testable import MixStorage
+
+@Suite struct WeightFolderTests {
+  private let folder = TemporaryFolder()
+
+  private func read(_ weights: WeightFolder, _ name: String, _ shape: [Int]) throws -> [Float] {
+    var values = [Float](repeating: -7, count: shape.reduce(1, *))
+    try values.withUnsafeMutableBufferPointer { try weights.read(name, expectedShape: shape, into: $0) }
+    return values
+  }
+
+  private func save(_ values: [Float], precision: WeightPrecision = .float32, to path: String) throws {
+    try values.withUnsafeBufferPointer {
+      let entry = WeightEntry(name: "w", shape: [values.count], values: $0)
+      try WeightFolder.write([entry], configuration: ["num_layers": 3], precision: precision, to: path)
+    }
+  }
+
+  @Test func shardsAreReadAsOneModel() throws {
+    let weights = try WeightFolder(path: fixture("sharded"))
+    #expect(weights.configuration["num_layers"]?.integer == 2)
+    #expect(weights.tensors.map(\.name) == ["x.weight", "y.bias", "z.bias"])
+    #expect(try read(weights, "x.weight", [2, 2]) == sixths(4))
+    #expect(try read(weights, "y.bias", [3]) == sixths(3))
+    #expect(try read(weights, "z.bias", [2]) == [-0.5, -0.333251953125])
+    #expect(libraryError { _ = try read(weights, "w", [1]) }?.message.contains("w: expected this tensor, got none") == true)
+  }
+
+  @Test func aSavedFolderReadsBack() throws {
+    let path = folder.file("new/model")
+    try save([1, 2, 3.14159], to: path)
+    let weights = try WeightFolder(path: path)
+    #expect(weights.configuration == ["num_layers": 3])
+    #expect(try read(weights, "w", [3]) == [1, 2, 3.14159])
+    #expect(try text(of: path + "/config.json") == "{\n  \"num_layers\": 3\n}\n")
+  }
+
+  @Test func savingOverAShardedModelReplacesIt() throws {
+    for name in [WeightFolder.indexName, "config.json"] {
+      try folder.write(try content(of: fixture("sharded/" + name)), to: name)
+    }
+    try save([1], to: folder.path)
+    #expect(try WeightFolder(path: folder.path).tensors.map(\.name) == ["w"])
+  }
+
+  @Test func holdsModelTellsAFolderFromAnother() throws {
+    #expect(WeightFolder.holdsModel(fixture("sharded")))
+    #expect(!WeightFolder.holdsModel(folder.path))
+  }
+
+  @Test(arguments: ["../a.safetensors", "/etc/passwd", "sub/a.safetensors", "..", ".", "", "a\\u0000b"])
+  func anIndexCannotLeadOutOfItsFolder(name: String) throws {
+    try folder.write("{}", to: "config.json")
+    try folder.write("{\"weight_map\":{\"w\":\"\(name)\"}}", to: WeightFolder.indexName)
+    let error = libraryError { _ = try WeightFolder(path: folder.path) }
+    #expect(error?.code == .invalidFormat)
+    #expect(error?.message.contains("weight_map.w: expected a file name inside the folder") == true)
+  }
+
+  @Test(arguments: ["[]", "{}", #"{"weight_map":{}}"#, #"{"weight_map":{"w":1}}"#, #"{"weight_map":"#])
+  func aBrokenIndexIsRefused(index: String) throws {
+    try folder.write("{}", to: "config.json")
+    try folder.write(index, to: WeightFolder.indexName)
+    #expect(libraryError { _ = try WeightFolder(path: folder.path) }?.code == .invalidFormat)
+  }
+
+  @Test func anIndexThatNamesTensorsItsFileLacksIsRefused() throws {
+    try save([1], to: folder.path)
+    let index = #"{"weight_map":{"w":"\#(WeightFolder.weightsName)","v":"\#(WeightFolder.weightsName)"}}"#
+    try folder.write(index, to: WeightFolder.indexName)
+    #expect(libraryError { _ = try WeightFolder(path: folder.path) }?.message.contains("v: expected this tensor") == true)
+  }
+
+  @Test func missingAndBrokenPartsAreNamed() throws {
+    #expect(libraryError { _ = try WeightFolder(path: folder.path) }?.message.contains("config.json") == true)
+    try folder.write("[1]", to: "config.json")
+    #expect(libraryError { _ = try WeightFolder(path: folder.path) }?.code == .invalidFormat)
+    try folder.write("{}", to: "config.json")
+    let error = libraryError { _ = try WeightFolder(path: folder.path) }
+    #expect(error?.code == .inputOutput && error?.message.contains(WeightFolder.weightsName) == true)
+  }
+
+  @Test func aConfigurationThatCannotBeStoredWritesNothing() {
+    let error = libraryError {
+      try WeightFolder.write([], configuration: ["a": .number(.nan)], precision: .float32, to: folder.file("model"))
+    }
+    #expect(error?.code == .notFinite)
+    #expect(folder.names.isEmpty)
+  }
+}
