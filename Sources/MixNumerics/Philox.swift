@@ -48,6 +48,8 @@ package enum RandomPurpose: UInt32, Sendable, CaseIterable {
   case weights = 7
   /// Pictures, captions, noise levels of pretraining.
   case pretraining = 8
+  /// Numbers that a host draws for itself.
+  case host = 9
 }
 
 /// One sequence of random numbers, keyed by what it is for: a result depends neither on the order of draws elsewhere nor on

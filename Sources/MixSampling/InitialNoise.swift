@@ -46,7 +46,7 @@ enum InitialNoise {
       } else {
         RandomStream(
           seed: plan.seed, purpose: plan.initialNoisePurpose, iteration: plan.iteration,
-          prompt: trajectory.promptOffset + prompt, member: member
+          prompt: trajectory.noiseKey(prompt), member: member
         ).fillNormals(target, count: size)
       }
     }

@@ -2,17 +2,17 @@ import MixBasics
 
 /// The small tables that a rollout's requests point into.
 final class RequestViews {
-  private let prompts: Int
+  private let promptNumbers: [Int32]  // (P)
   private let groupSize: Int
   private let sigmas: Table<Float>  // (P·G)
   private let promptIndex: Table<Int32>  // (P·G)
   private let sampleOfRow: Table<Int32>  // (P·G)
   private let rowOfSample: Table<Int32>  // (P·G)
 
-  init(prompts: Int, groupSize: Int) throws(MixGRPOError) {
-    self.prompts = prompts
+  init(promptNumbers: [Int32], groupSize: Int) throws(MixGRPOError) {
+    self.promptNumbers = promptNumbers
     self.groupSize = groupSize
-    let samples = try product(prompts, groupSize, field: "prompts")
+    let samples = try product(promptNumbers.count, groupSize, field: "prompts")
     sigmas = try Table(count: samples, filledWith: 0)
     promptIndex = try Table(count: samples, filledWith: 0)
     sampleOfRow = try Table(count: samples, filledWith: 0)
@@ -25,10 +25,10 @@ final class RequestViews {
     for row in rows {
       let sample = row * samplesPerRow
       sigmas[row - rows.lowerBound] = sigma
-      promptIndex[row - rows.lowerBound] = Int32(truncatingIfNeeded: sample / groupSize)
+      promptIndex[row - rows.lowerBound] = promptNumbers[sample / groupSize]
       sampleOfRow[row - rows.lowerBound] = Int32(truncatingIfNeeded: sample)
     }
-    for sample in 0..<prompts * groupSize {
+    for sample in 0..<rowOfSample.count {
       let row = sample / samplesPerRow
       rowOfSample[sample] = rows.contains(row) ? Int32(truncatingIfNeeded: row - rows.lowerBound) : -1
     }
@@ -43,6 +43,6 @@ final class RequestViews {
       sigmas: UnsafeBufferPointer(start: sigmas.base, count: count),
       promptIndex: UnsafeBufferPointer(start: promptIndex.base, count: count),
       sampleOfRow: UnsafeBufferPointer(start: sampleOfRow.base, count: count),
-      rowOfSample: UnsafeBufferPointer(start: rowOfSample.base, count: prompts * groupSize), step: step, model: model)
+      rowOfSample: rowOfSample.buffer, step: step, model: model)
   }
 }

@@ -33,28 +33,27 @@ public final class Rollout {
   private var failure = MixGRPOError(.internalFault, "rollout: expected a running rollout, got a failed one")
 
   /// - Parameters:
-  ///   - prompts: P, at least 1
+  ///   - prompts: the host's numbers for its P prompts, each 0 or more; they key the noise, so in training they differ
   ///   - latentSize: D, at least 1
-  ///   - promptOffset: number of the first prompt among those of the whole iteration, for hosts that split it over processes
   ///   - initialNoise: the caller's own start: (P, D), the same for all members of a group, or (P·G, D); copied
   ///   - maxBatch: most rows in one request; 0 means no limit
   /// - Throws: `invalidArgument` naming each unfit field, `outOfMemory`.
   package init(
-    plan: SamplingPlan, prompts: Int, latentSize: Int, promptOffset: Int = 0,
-    initialNoise: UnsafeBufferPointer<Float>? = nil, maxBatch: Int = 0, workers: Workers
+    plan: SamplingPlan, prompts: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
+    maxBatch: Int = 0, workers: Workers
   ) throws(MixGRPOError) {
-    try Self.validate(plan, prompts, latentSize, promptOffset, maxBatch)
+    try Self.validate(plan, prompts, latentSize, maxBatch)
     self.plan = plan
-    self.prompts = prompts
+    self.prompts = prompts.count
     self.latentSize = latentSize
     self.workers = workers
     self.maxBatch = maxBatch
-    let isSame = try InitialNoise.isShared(initialNoise, plan, prompts: prompts, latentSize: latentSize)
+    let isSame = try InitialNoise.isShared(initialNoise, plan, prompts: prompts.count, latentSize: latentSize)
     let sharesStart = isSame && plan.exactSharing && plan.groupSize > 1
     let trajectory = try Trajectory(
-      plan: plan, prompts: prompts, latentSize: latentSize, promptOffset: promptOffset, sharesStart: sharesStart)
+      plan: plan, promptNumbers: prompts, latentSize: latentSize, sharesStart: sharesStart)
     memory = try RolloutMemory(trajectory: trajectory)
-    views = try RequestViews(prompts: prompts, groupSize: plan.groupSize)
+    views = try RequestViews(promptNumbers: prompts, groupSize: plan.groupSize)
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
     faults = try Table(count: trajectory.samples, filledWith: false)
     InitialNoise.fill(memory.states[0], from: initialNoise, isSame: isSame, trajectory, workers)
@@ -62,27 +61,30 @@ public final class Rollout {
 
   /// As above, with the threads of `context`.
   public convenience init(
-    plan: SamplingPlan, prompts: Int, latentSize: Int, promptOffset: Int = 0,
-    initialNoise: UnsafeBufferPointer<Float>? = nil, maxBatch: Int = 0, context: RunContext
+    plan: SamplingPlan, prompts: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
+    maxBatch: Int = 0, context: RunContext
   ) throws(MixGRPOError) {
     try self.init(
-      plan: plan, prompts: prompts, latentSize: latentSize, promptOffset: promptOffset, initialNoise: initialNoise,
-      maxBatch: maxBatch, workers: Workers(threads: context.threads))
+      plan: plan, prompts: prompts, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch,
+      workers: Workers(threads: context.threads))
   }
 
   private static func validate(
-    _ plan: SamplingPlan, _ prompts: Int, _ latentSize: Int, _ promptOffset: Int, _ maxBatch: Int
+    _ plan: SamplingPlan, _ prompts: [Int32], _ latentSize: Int, _ maxBatch: Int
   ) throws(MixGRPOError) {
     var validation = Validation()
-    validation.require((1...1_000_000).contains(prompts), "prompts", expected: "1…1000000", got: prompts)
+    validation.require(
+      (1...1_000_000).contains(prompts.count), "prompts", expected: "1…1000000 prompts", got: prompts.count)
+    validation.require(
+      prompts.allSatisfy { $0 >= 0 }, "prompts", expected: "numbers of at least 0", got: prompts.min() ?? 0)
+    validation.require(
+      plan.trainedSteps.isEmpty || Set(prompts).count == prompts.count, "prompts",
+      expected: "different prompts, as equal ones would get equal noise", got: prompts)
     validation.require(
       (1...1_000_000_000).contains(latentSize), "latent_size", expected: "1…1000000000", got: latentSize)
-    validation.require(
-      (0...Int(UInt32.max) - 1_000_000).contains(promptOffset), "prompt_offset", expected: "0…4293967295",
-      got: promptOffset)
     validation.require(maxBatch >= 0, "max_batch", expected: "0 (no limit) or more", got: maxBatch)
     validation.include { () throws(MixGRPOError) in
-      let samples = try product(max(prompts, 0), plan.groupSize, field: "prompts")
+      let samples = try product(prompts.count, plan.groupSize, field: "prompts")
       try require(samples <= Int(Int32.max), "prompts", expected: "at most 2³¹ − 1 samples", got: samples)
     }
     try validation.throwIfAny()

@@ -38,14 +38,7 @@ public struct SamplingPlan: Equatable, Sendable {
     let window = if let window { window } else { try schedule.window(iteration: iteration) }
     try schedule.check(window)
     let sigmas = Self.sigmas(try TimeGrid(configuration.schedule), window.steps, configuration.flash)
-    transitions = (0..<sigmas.count - 1).map { step in
-      if window.steps.contains(step) {
-        return .stochastic(configuration.dynamics, from: sigmas[step], to: sigmas[step + 1])
-      }
-      let isTail = step >= window.steps.upperBound
-      let solver = isTail ? configuration.flash?.solver ?? configuration.solver : configuration.solver
-      return .deterministic(solver, sigmas: sigmas, step: step)
-    }
+    transitions = try Self.transitions(sigmas, window.steps, configuration)
     self.window = window.steps
     trainedSteps = schedule.trainedSteps(of: window, iteration: iteration)
     groupSize = configuration.groupSize
@@ -57,6 +50,22 @@ public struct SamplingPlan: Equatable, Sendable {
     self.iteration = iteration
     trainedModelSteps = transitions.count
     initialNoisePurpose = .initialNoise
+  }
+
+  private static func transitions(
+    _ sigmas: [Double], _ window: Range<Int>, _ configuration: SamplingConfiguration
+  ) throws(MixGRPOError) -> [Transition] {
+    var transitions: [Transition] = []
+    for step in 0..<sigmas.count - 1 {
+      if window.contains(step) {
+        transitions.append(try .stochastic(configuration.dynamics, from: sigmas[step], to: sigmas[step + 1]))
+      } else {
+        let isTail = step >= window.upperBound
+        let solver = isTail ? configuration.flash?.solver ?? configuration.solver : configuration.solver
+        transitions.append(.formula(solver, sigmas, step))
+      }
+    }
+    return transitions
   }
 
   /// The grid up to the window's end, then the rest of it or the Flash tail.
@@ -97,7 +106,7 @@ extension SamplingPlan {
     deterministic grid: TimeGrid, _ solver: Solver, _ samplesPerPrompt: Int, _ trainedModelShare: Double,
     _ sigmaRounding: SigmaRounding, _ seed: UInt64
   ) {
-    transitions = (0..<grid.steps).map { .deterministic(solver, sigmas: grid.sigmas, step: $0) }
+    transitions = (0..<grid.steps).map { .formula(solver, grid.sigmas, $0) }
     window = 0..<0
     trainedSteps = []
     groupSize = samplesPerPrompt

@@ -7,22 +7,21 @@ import MixNumerics
 /// not stored: its stream is keyed and can be drawn again.
 public final class Trajectory: @unchecked Sendable {
   public let plan: SamplingPlan
-  public let prompts: Int
+  /// The host's numbers for its prompts.
+  public let promptNumbers: [Int32]  // (P)
   /// D
   public let latentSize: Int
-  /// Number of the first prompt among those of the whole iteration, a part of the noise keys.
-  public let promptOffset: Int
   let sharesStart: Bool
   private let slots: [FloatStorage?]  // (T + 1), each (rows of that state, D)
   let logProbabilities: Table<Double>  // (trained steps, P·G)
 
   init(
-    plan: SamplingPlan, prompts: Int, latentSize: Int, promptOffset: Int, sharesStart: Bool
+    plan: SamplingPlan, promptNumbers: [Int32], latentSize: Int, sharesStart: Bool
   ) throws(MixGRPOError) {
+    let prompts = promptNumbers.count
     self.plan = plan
-    self.prompts = prompts
+    self.promptNumbers = promptNumbers
     self.latentSize = latentSize
-    self.promptOffset = promptOffset
     self.sharesStart = sharesStart
     var slots: [FloatStorage?] = []
     for state in 0...plan.steps {
@@ -37,6 +36,9 @@ public final class Trajectory: @unchecked Sendable {
     logProbabilities = try Table(
       count: product(plan.trainedSteps.count, prompts, plan.groupSize, field: "trajectory"), filledWith: .nan)
   }
+
+  /// P
+  public var prompts: Int { promptNumbers.count }
 
   /// P·G
   public var samples: Int { prompts * plan.groupSize }
@@ -73,7 +75,12 @@ extension Trajectory {
   /// The stream of ε of one sample's step.
   func noise(step: Int, sample: Int) -> RandomStream {
     RandomStream(
-      seed: plan.seed, purpose: .stepNoise, iteration: plan.iteration,
-      prompt: promptOffset + sample / plan.groupSize, member: sample % plan.groupSize, step: step)
+      seed: plan.seed, purpose: .stepNoise, iteration: plan.iteration, prompt: noiseKey(sample / plan.groupSize),
+      member: sample % plan.groupSize, step: step)
+  }
+
+  /// Training noise belongs to a prompt wherever it stands; evaluation noise to the place, so that prompts may repeat.
+  func noiseKey(_ prompt: Int) -> Int {
+    plan.initialNoisePurpose == .evaluationNoise ? prompt : Int(promptNumbers[prompt])
   }
 }

@@ -3,6 +3,7 @@ import Glibc
 #else
 import Darwin
 #endif
+import MixBasics
 
 /// One sampling step as an affine map
 ///
@@ -57,8 +58,23 @@ public struct Transition: Equatable, Sendable {
 // MARK: - Stochastic steps
 
 extension Transition {
-  /// The stochastic step of `dynamics` from σ to σ'. At σ = 1, Flow-SDE's g takes σ' in place of σ in its denominator.
-  public static func stochastic(_ dynamics: Dynamics, from sigma: Double, to nextSigma: Double) -> Transition {
+  /// The stochastic step of `dynamics` from σ to σ'. At σ = 1, Flow-SDE's g takes σ' in place of σ in its denominator. A noise
+  /// level of 0 gives Euler's step.
+  /// - Throws: `invalidArgument` unless 1 ≥ σ > σ' ≥ 0 and the step's scalars are finite.
+  public static func stochastic(
+    _ dynamics: Dynamics, from sigma: Double, to nextSigma: Double
+  ) throws(MixGRPOError) -> Transition {
+    try require(
+      sigma <= 1 && sigma > nextSigma && nextSigma >= 0, "sigma", expected: "1 ≥ sigma > next_sigma ≥ 0",
+      got: (sigma, nextSigma))
+    let transition = formula(dynamics, sigma, nextSigma)
+    try require(
+      transition.latentScale.isFinite && transition.velocityScale.isFinite && transition.noiseScale.isFinite, "sigma",
+      expected: "a place where \(dynamics) has a finite step", got: (sigma, nextSigma))
+    return transition
+  }
+
+  private static func formula(_ dynamics: Dynamics, _ sigma: Double, _ nextSigma: Double) -> Transition {
     switch dynamics {
     case .flow(let level):
       let clamped = sigma >= 1 ? nextSigma : sigma
@@ -95,7 +111,18 @@ extension Transition {
   /// The order falls to the number of data predictions at hand; to 1 in the last step; to 2 in the one before it when the whole
   /// has fewer than 15 steps. A prediction made at σ = 1 has no finite log-SNR: in the limit it drops out of the formulas.
   /// Order 3 falls to the Heun form, its own limit.
-  public static func deterministic(_ solver: Solver, sigmas: [Double], step: Int) -> Transition {
+  /// - Throws: `invalidArgument` for unfit sigmas (see `TimeGrid.Schedule.sigmas`) or a step outside 0 ..< sigmas.count − 1.
+  public static func deterministic(
+    _ solver: Solver, sigmas: [Double], step: Int
+  ) throws(MixGRPOError) -> Transition {
+    try TimeGrid.Schedule.sigmas(sigmas).validate()
+    try require(
+      sigmas.indices.dropLast().contains(step), "step", expected: "0…\(sigmas.count - 2)", got: step)
+    return formula(solver, sigmas, step)
+  }
+
+  /// - Precondition: the conditions of `deterministic`.
+  static func formula(_ solver: Solver, _ sigmas: [Double], _ step: Int) -> Transition {
     let (sigma, nextSigma) = (sigmas[step], sigmas[step + 1])
     switch allowedOrder(solver, sigmas, step) {
     case 3: return third(sigma, nextSigma, previous: sigmas[step - 1], earlier: sigmas[step - 2])

@@ -10,7 +10,7 @@ public struct VelocityRequest {
   public let latents: UnsafePointer<Float>  // (count, latentSize)
   /// The noise level, as the model is told it.
   public let sigmas: UnsafeBufferPointer<Float>  // (count)
-  /// Index of the prompt, 0 ..< prompts.
+  /// The host's number of the prompt.
   public let promptIndex: UnsafeBufferPointer<Int32>  // (count)
   /// The first sample (prompt · group size + member) that the row stands for.
   public let sampleOfRow: UnsafeBufferPointer<Int32>  // (count)

@@ -1,0 +1,54 @@
+import MixBasics
+
+/// How several rewards become one advantage. Raw values are stable.
+public enum AdvantageAggregation: Int32, Equatable, Sendable, CaseIterable {
+  /// Normalise each reward in its group, then average the results by weight.
+  case advantages = 0
+  /// Add the weighted rewards, then normalise once.
+  case rewards = 1
+  /// Normalise each reward in its group, add by weight, then whiten over the whole batch (GDPO).
+  case decoupled = 2
+}
+
+/// Which samples a standard deviation is taken over. Raw values are stable.
+public enum AdvantageSpread: Int32, Equatable, Sendable, CaseIterable {
+  case group = 0
+  /// All samples of the iteration; the mean stays the group's.
+  case batch = 1
+}
+
+/// Settings of group-relative advantages.
+public struct AdvantageConfiguration: Equatable, Sendable {
+  /// One per reward, each 0 or more, their sum above 0. Empty means 1 for each.
+  public var weights: [Double] = []
+  public var aggregation = AdvantageAggregation.advantages
+  public var spread = AdvantageSpread.group
+  /// Share of a group's values that mean and standard deviation leave out at each end, in [0, 0.5); default 0.
+  public var trim = 0.0
+  /// Advantages are clipped to ± this; above 0 (infinity: no limit), default 5.
+  public var clip = 5.0
+  /// A group whose standard deviation is at most this share of its largest |reward| gets advantage 0; in [0, 1], default 1e-6.
+  public var degenerateTolerance = 1e-6
+
+  public init() {}
+
+  /// - Parameter rewards: K, the number of rewards
+  /// - Throws: one `invalidArgument` that names every unfit field.
+  public func validate(rewards: Int) throws(MixGRPOError) {
+    var validation = Validation()
+    validation.require(rewards >= 1, "rewards", expected: "1 or more", got: rewards)
+    validation.require(
+      weights.isEmpty || weights.count == rewards, "weights", expected: "\(rewards) values, one per reward",
+      got: weights.count)
+    validation.require(
+      weights.allSatisfy { $0 >= 0 && $0.isFinite }, "weights", expected: "finite values of at least 0", got: weights)
+    validation.require(
+      weights.isEmpty || weights.reduce(0, +) > 0, "weights", expected: "a sum above 0", got: weights)
+    validation.require(trim >= 0 && trim < 0.5, "trim_fraction", expected: "a value in [0, 0.5)", got: trim)
+    validation.require(clip > 0, "advantage_clip", expected: "a value above 0", got: clip)
+    validation.require(
+      degenerateTolerance >= 0 && degenerateTolerance <= 1, "degenerate_tolerance", expected: "a value in [0, 1]",
+      got: degenerateTolerance)
+    try validation.throwIfAny()
+  }
+}
