@@ -6,15 +6,15 @@ import Darwin
 import MixBasics
 import MixNumerics
 
-/// One sample's stochastic step as it is scored: rows of D values, and the stream its noise came from.
+/// One sample's stochastic step as it is scored: rows of D values, and the stream its noise came from if that is known.
 package struct StepRow {
   package let latent: UnsafePointer<Float>  // x (D)
   package let next: UnsafePointer<Float>  // x' (D)
   package let count: Int
-  package let noise: RandomStream
+  package let noise: RandomStream?
 
   package init(
-    latent: UnsafePointer<Float>, next: UnsafePointer<Float>, count: Int, noise: RandomStream
+    latent: UnsafePointer<Float>, next: UnsafePointer<Float>, count: Int, noise: RandomStream?
   ) {
     self.latent = latent
     self.next = next
@@ -27,7 +27,7 @@ package struct StepRow {
 /// first ratio of an iteration is exactly 1.
 package enum LogProbability {
   /// log p(x' | x, v) of a stochastic step, in the given form; sums run over D in Double in a fixed order.
-  /// - Precondition: `requireStochastic`.
+  /// - Precondition: `requireStochastic`; for `.guarded` a known noise.
   package static func value(
     _ row: StepRow, velocity: UnsafePointer<Float>, _ transition: Transition, _ form: LogProbabilityForm
   ) -> Double {
@@ -70,8 +70,9 @@ package enum LogProbability {
     _ row: StepRow, _ velocity: UnsafePointer<Float>, _ transition: Transition
   ) -> Double {
     let (a, b) = (transition.latentScale, transition.velocityScale)
+    guard let stream = row.noise else { return .nan }
     var sum = 0.0
-    row.noise.forEachPiece(of: row.count) { offset, noise in
+    stream.forEachPiece(of: row.count) { offset, noise in
       let (latent, velocity) = (row.latent + offset, velocity + offset)
       sum += fourLaneSum(noise.count) { i in
         Double(noise[i]) * (a * Double(latent[i]) + b * Double(velocity[i]))

@@ -61,7 +61,7 @@ extension SamplingPlan {
   }
 
   /// The noise level as the model is told it.
-  func modelSigma(of step: Int) -> Float {
+  package func modelSigma(of step: Int) -> Float {
     let sigma = transitions[step].sigma
     return sigmaRounding == .exact ? Float(sigma) : Float((sigma * 1000).rounded(.down) / 1000)
   }

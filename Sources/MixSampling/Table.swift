@@ -11,13 +11,23 @@ package final class Table<Element: BitwiseCopyable>: @unchecked Sendable {
   package let count: Int
 
   package init(count: Int, filledWith value: Element) throws(MixGRPOError) {
+    base = try Self.allocate(count)
+    self.count = count
+    base.initialize(repeating: value, count: count)
+  }
+
+  package init(_ values: [Element]) throws(MixGRPOError) {
+    base = try Self.allocate(values.count)
+    count = values.count
+    for (index, value) in values.enumerated() { (base + index).initialize(to: value) }
+  }
+
+  private static func allocate(_ count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Element> {
     let bytes = try product(max(count, 1), MemoryLayout<Element>.stride, field: "count")
-    guard let raw = malloc(bytes) else {
+    guard count >= 0, let raw = malloc(bytes) else {
       throw MixGRPOError(.outOfMemory, "memory: expected \(bytes) free bytes, got fewer")
     }
-    base = raw.bindMemory(to: Element.self, capacity: max(count, 1))
-    base.initialize(repeating: value, count: max(count, 1))
-    self.count = count
+    return raw.bindMemory(to: Element.self, capacity: max(count, 1))
   }
 
   deinit { free(base) }

@@ -1,0 +1,52 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+import MixBasics
+
+/// The learning rate of each optimizer step, as a share of the configured one.
+public struct LearningRateSchedule: Equatable, Sendable {
+  public enum Shape: Equatable, Sendable {
+    case constant
+    /// Falls as half a cosine from 1 after the warm-up to `minimumFraction` at step `totalSteps`, and stays there.
+    case cosine(totalSteps: Int, minimumFraction: Double)
+  }
+
+  /// Default: constant.
+  public var shape = Shape.constant
+  /// Steps of linear rise; step n (from 0) of them has share (n+1)/warmupSteps. Default 0.
+  public var warmupSteps = 0
+
+  public init() {}
+
+  public init(_ shape: Shape, warmupSteps: Int = 0) {
+    self.shape = shape
+    self.warmupSteps = warmupSteps
+  }
+
+  /// - Parameter step: optimizer steps already done
+  public func fraction(step: Int) -> Double {
+    if step < warmupSteps { return Double(max(step, 0) + 1) / Double(warmupSteps) }
+    guard case .cosine(let totalSteps, let minimum) = shape else { return 1 }
+    guard step < totalSteps else { return minimum }
+    let progress = Double(step - warmupSteps) / Double(totalSteps - warmupSteps)
+    return minimum + (1 - minimum) * (1 + cos(.pi * progress)) / 2
+  }
+
+  /// - Throws: one `invalidArgument` that names every unfit field.
+  public func validate() throws(MixGRPOError) {
+    var validation = Validation()
+    validation.require(
+      (0...1_000_000_000).contains(warmupSteps), "warmup_steps", expected: "0…1000000000", got: warmupSteps)
+    if case .cosine(let totalSteps, let minimumFraction) = shape {
+      validation.require(
+        (1...1_000_000_000).contains(totalSteps) && totalSteps > warmupSteps, "total_steps",
+        expected: "1…1000000000 and more than warmup_steps \(warmupSteps)", got: totalSteps)
+      validation.require(
+        minimumFraction >= 0 && minimumFraction <= 1, "min_rate_fraction", expected: "a value in [0, 1]",
+        got: minimumFraction)
+    }
+    try validation.throwIfAny()
+  }
+}

@@ -1,0 +1,202 @@
+import MixBasics
+import MixNumerics
+import MixSampling
+
+/// Trains on a finished rollout by asking for velocities and answering with ∂L/∂v: a state machine that knows no model.
+///
+///     while true {
+///       switch update.next() {
+///       case .evaluate(let request):
+///         … velocity of request.latents at request.sigmas …
+///         let cotangents = try update.submit(velocity: …, count: request.velocityCount)
+///         … carry the cotangents back through the model and add up the weights' gradients …
+///       case .optimizerStep: … step the optimizer, zero the gradients …
+///       case .finished: return
+///       }
+///     }
+///
+/// The cotangents are those of the mean over a part's samples and trained steps, summed over the members that share a row:
+/// gradients only add. All memory is allocated by `init`; results do not depend on the number of threads. Not for use from two
+/// threads at once.
+public final class Update {
+  private enum Phase { case ready, waiting, stepping, finished }
+
+  public let configuration: PolicyConfiguration
+  /// What was seen so far.
+  public private(set) var metrics = UpdateMetrics()
+
+  private let trajectory: Trajectory
+  private let advantages: [Double]  // (P·G)
+  private let layout: UpdateLayout
+  private let stepWeights: [Double]  // (trained steps)
+  private let workers: Workers
+  private let batch: UpdateBatch
+  private let batchLimit: Int
+  private var phase = Phase.ready
+  private var part = 0
+  private var rows = 0..<0
+
+  /// - Parameters:
+  ///   - advantages: (P·G), finite
+  ///   - isIncluded: (P·G), false for samples that take no part in the loss and cost no evaluation
+  ///   - maxBatch: most rows in one request; 0 means no limit
+  /// - Throws: `invalidArgument` naming each unfit field, `outOfMemory`.
+  package init(
+    trajectory: Trajectory, advantages: [Double], isIncluded: [Bool],
+    configuration: PolicyConfiguration = PolicyConfiguration(), maxBatch: Int = 0, workers: Workers
+  ) throws(MixGRPOError) {
+    try Self.validate(trajectory, advantages, isIncluded, configuration, maxBatch)
+    self.trajectory = trajectory
+    self.advantages = advantages
+    self.configuration = configuration
+    self.workers = workers
+    layout = UpdateLayout(trajectory, isIncluded: isIncluded, parts: configuration.updatesPerIteration)
+    stepWeights = Self.stepWeights(trajectory.plan, configuration.stepWeighting)
+    batchLimit = layout.largestBatch(maxBatch)
+    batch = try UpdateBatch(layout, trajectory, largest: batchLimit)
+    begin(part: 0)
+  }
+
+  /// As above, with the threads of `context`.
+  public convenience init(
+    trajectory: Trajectory, advantages: Advantages, configuration: PolicyConfiguration = PolicyConfiguration(),
+    maxBatch: Int = 0, context: RunContext
+  ) throws(MixGRPOError) {
+    try self.init(
+      trajectory: trajectory, advantages: advantages.values, isIncluded: advantages.isIncluded,
+      configuration: configuration, maxBatch: maxBatch, workers: Workers(threads: context.threads))
+  }
+
+  private static func validate(
+    _ trajectory: Trajectory, _ advantages: [Double], _ isIncluded: [Bool], _ configuration: PolicyConfiguration,
+    _ maxBatch: Int
+  ) throws(MixGRPOError) {
+    let samples = trajectory.samples
+    var validation = Validation()
+    validation.include { () throws(MixGRPOError) in try configuration.validate(groupSize: trajectory.plan.groupSize) }
+    validation.require(!trajectory.plan.trainedSteps.isEmpty, "trajectory", expected: "trained steps", got: "none")
+    validation.require(advantages.count == samples, "advantages", expected: "\(samples) values", got: advantages.count)
+    validation.require(
+      advantages.allSatisfy(\.isFinite), "advantages", expected: "finite values", got: "NaN or infinity")
+    validation.require(isIncluded.count == samples, "included", expected: "\(samples) values", got: isIncluded.count)
+    validation.require(maxBatch >= 0, "max_batch", expected: "0 (no limit) or more", got: maxBatch)
+    try validation.throwIfAny()
+  }
+
+  /// 1, or s over its mean over the trained steps.
+  private static func stepWeights(_ plan: SamplingPlan, _ weighting: StepWeighting) -> [Double] {
+    let scales = plan.trainedSteps.map { weighting == .uniform ? 1 : plan.transitions[$0].noiseScale }
+    let mean = scales.reduce(0, +) / Double(max(scales.count, 1))
+    return scales.map { $0 / mean }
+  }
+}
+
+// MARK: - The machine
+
+extension Update {
+  /// What to do next. Before the `submit` of a request it gives the same request again.
+  public func next() -> UpdateAction {
+    if phase == .stepping { begin(part: part + 1) }
+    guard phase != .finished else { return .finished }
+    let current = layout.parts[part]
+    if phase == .ready, rows.upperBound == current.rows.upperBound {
+      phase = .stepping
+      metrics.countOptimizerStep()
+      return .optimizerStep(part: current.index)
+    }
+    if phase == .ready {
+      rows = rows.upperBound..<min(current.rows.upperBound, rows.upperBound + batchLimit)
+      batch.gather(rows, layout, trajectory, workers)
+      phase = .waiting
+    }
+    return .evaluate(batch.request(rows, part: current.index, needsReference: needsReference))
+  }
+
+  /// Takes the velocity of the last request, (request.count, D), and gives ∂L/∂v, (request.count, D), valid until the next
+  /// `submit`.
+  /// - Parameter reference: the frozen reference's velocity, if the request needs it
+  /// - Throws: `invalidState` without a request, `invalidArgument` for another count or a missing reference, `notFinite` naming
+  ///   step and row if a value is NaN or infinite or makes the loss so. The update is then unchanged and waits for another try.
+  @discardableResult
+  public func submit(
+    velocity: UnsafePointer<Float>, reference: UnsafePointer<Float>? = nil, count: Int
+  ) throws(MixGRPOError) -> UnsafePointer<Float> {
+    guard phase == .waiting else {
+      throw MixGRPOError(.invalidState, "submit: expected a request from next() before it, got none")
+    }
+    let size = trajectory.latentSize
+    try require(count == rows.count * size, "count", expected: "\(rows.count * size)", got: count)
+    try require(
+      !needsReference || reference != nil, "reference", expected: "the reference's velocity, as kl_reference is set",
+      got: "none")
+    try evaluate(velocity, needsReference ? reference : nil)
+    for entry in batch.entries(rows, layout) { metrics.add(batch.outcomes[entry]) }
+    metrics.countEvaluations(rows.count)
+    phase = .ready
+    return UnsafePointer(batch.cotangents.base)
+  }
+
+  /// Goes back to the first request, with empty metrics.
+  package func restart() {
+    metrics = UpdateMetrics()
+    begin(part: 0)
+  }
+
+  private var needsReference: Bool { configuration.referencePenalty > 0 }
+
+  private func begin(part: Int) {
+    self.part = part
+    phase = layout.parts.indices.contains(part) ? .ready : .finished
+    guard phase == .ready else { return }
+    rows = layout.parts[part].rows.lowerBound..<layout.parts[part].rows.lowerBound
+  }
+}
+
+// MARK: - Evaluation
+
+extension Update {
+  private func evaluate(
+    _ velocity: UnsafePointer<Float>, _ reference: UnsafePointer<Float>?
+  ) throws(MixGRPOError) {
+    let firstEntry = batch.firstEntry(rows, layout)
+    workers.forEach(rows.count) { index, _ in
+      evaluateRow(index, velocity, reference, firstEntry)
+    }
+    for index in 0..<rows.count where batch.faults[index] {
+      let step = trajectory.plan.trainedSteps[layout.rows[rows.lowerBound + index].trained]
+      throw MixGRPOError(
+        .notFinite, "velocity: expected finite values and a finite loss, got NaN or infinity at step \(step), row \(index)")
+    }
+  }
+
+  private func evaluateRow(
+    _ index: Int, _ velocity: UnsafePointer<Float>, _ reference: UnsafePointer<Float>?, _ firstEntry: Int
+  ) {
+    let size = trajectory.latentSize
+    let row = layout.rows[rows.lowerBound + index]
+    let (velocity, reference) = (velocity + index * size, reference.map { $0 + index * size })
+    let cotangent = batch.cotangents.base + index * size
+    cotangent.update(repeating: 0, count: size)
+    var isFinite = Reduction.allFinite(velocity, count: size)
+    for entry in row.entries {
+      let outcome = evaluateSample(layout.samples[entry], row.trained, velocity, reference, cotangent)
+      batch.outcomes[entry - firstEntry] = outcome
+      isFinite = isFinite && outcome.isFinite
+    }
+    batch.faults[index] = !(isFinite && Reduction.allFinite(cotangent, count: size))
+  }
+
+  private func evaluateSample(
+    _ sample: Int, _ trained: Int, _ velocity: UnsafePointer<Float>, _ reference: UnsafePointer<Float>?,
+    _ cotangent: UnsafeMutablePointer<Float>
+  ) -> StepOutcome {
+    guard let stepRow = trajectory.row(trained, sample: sample) else { return StepOutcome(loss: .nan) }
+    let step = JudgedStep(
+      row: stepRow, velocity: velocity, reference: reference, transition: trajectory.transition(trained),
+      form: trajectory.plan.logProbability,
+      oldLogProbability: trajectory.oldLogProbability(trained, sample: sample), advantage: advantages[sample],
+      stepWeight: stepWeights[trained])
+    let terms = Double(layout.parts[part].samples * stepWeights.count)
+    return PolicyLoss(configuration: configuration).evaluate(step, scale: 1 / terms, cotangent: cotangent)
+  }
+}

@@ -1,0 +1,56 @@
+import MixBasics
+import MixSampling
+
+/// Which latents an update evaluates, in what order, and for which samples each of them counts.
+///
+/// Part p of U takes members ⌊p·G/U⌋ ..< ⌊(p+1)·G/U⌋ of every group; sizes differ by at most one if U does not divide G. Its rows
+/// run through the trained steps, in each through prompts and members. Where the members of a group share the latent before a
+/// step, those of a part have one row together. Samples that are left out have none.
+struct UpdateLayout {
+  struct Row {
+    let trained: Int  // index into plan.trainedSteps
+    let entries: Range<Int>  // into `samples`
+  }
+
+  struct Part {
+    let index: Int
+    let rows: Range<Int>
+    /// Samples that count, the denominator of the part's mean.
+    let samples: Int
+  }
+
+  private(set) var rows: [Row] = []
+  /// The samples of all rows, one after the other.
+  private(set) var samples: [Int] = []
+  /// Parts without samples are not in the list.
+  private(set) var parts: [Part] = []
+
+  init(_ trajectory: Trajectory, isIncluded: [Bool], parts count: Int) {
+    let groupSize = trajectory.plan.groupSize
+    for index in 0..<count {
+      let members = index * groupSize / count..<(index + 1) * groupSize / count
+      let groups = (0..<trajectory.prompts).map { prompt in
+        members.map { prompt * groupSize + $0 }.filter { isIncluded[$0] }
+      }
+      let first = rows.count
+      for trained in trajectory.plan.trainedSteps.indices { append(groups, trained, trajectory.isShared(trained)) }
+      guard rows.count > first else { continue }
+      parts.append(Part(index: index, rows: first..<rows.count, samples: groups.reduce(0) { $0 + $1.count }))
+    }
+  }
+
+  private mutating func append(_ groups: [[Int]], _ trained: Int, _ isShared: Bool) {
+    for group in groups where !group.isEmpty {
+      for members in isShared ? [group] : group.map({ [$0] }) {
+        rows.append(Row(trained: trained, entries: samples.count..<samples.count + members.count))
+        samples += members
+      }
+    }
+  }
+
+  /// Most rows that one request of at most `maxBatch` rows (0: no limit) can have.
+  func largestBatch(_ maxBatch: Int) -> Int {
+    let largest = parts.reduce(0) { max($0, $1.rows.count) }
+    return maxBatch == 0 ? largest : min(largest, maxBatch)
+  }
+}

@@ -1,0 +1,51 @@
+/// What an update has seen so far, over samples and trained steps. Means are NaN as long as nothing was seen.
+public struct UpdateMetrics: Equatable, Sendable {
+  /// Ratios before the first optimizer step: exactly 1 when the model answers the update as it answered the rollout.
+  public private(set) var firstRatioMin = Double.nan
+  public private(set) var firstRatioMax = Double.nan
+  public private(set) var ratioMin = Double.nan
+  public private(set) var ratioMax = Double.nan
+  /// Largest |log p − log p_old| in nats of the true density.
+  public private(set) var logRatioNatsMax = Double.nan
+  /// Rows evaluated forward and backward.
+  public private(set) var evaluations = 0
+  /// Optimizer steps asked for.
+  public private(set) var optimizerSteps = 0
+  /// Pairs of sample and trained step.
+  public private(set) var terms = 0
+  private var lossSum = 0.0
+  private var ratioSum = 0.0
+  private var oldPolicySum = 0.0
+  private var referenceSum = 0.0
+  private var clipped = 0
+
+  public init() {}
+
+  public var loss: Double { lossSum / Double(terms) }
+  public var ratioMean: Double { ratioSum / Double(terms) }
+  /// Share of terms at which the clip stopped the gradient.
+  public var clippedFraction: Double { Double(clipped) / Double(terms) }
+  /// Mean KL(old ‖ new) of a step in nats, the sum over D.
+  public var oldPolicyNats: Double { oldPolicySum / Double(terms) }
+  /// Mean KL(new ‖ reference) of a step in nats, the sum over D; 0 without reference.
+  public var referenceNats: Double { referenceSum / Double(terms) }
+
+  mutating func add(_ outcome: StepOutcome) {
+    terms += 1
+    lossSum += outcome.loss
+    ratioSum += outcome.ratio
+    oldPolicySum += outcome.oldPolicyNats
+    referenceSum += outcome.referenceNats
+    clipped += outcome.isClipped ? 1 : 0
+    // min and max of Swift keep a NaN that stands first; `.minimum` does not.
+    ratioMin = .minimum(ratioMin, outcome.ratio)
+    ratioMax = .maximum(ratioMax, outcome.ratio)
+    logRatioNatsMax = .maximum(logRatioNatsMax, abs(outcome.logRatioNats))
+    guard optimizerSteps == 0 else { return }
+    firstRatioMin = .minimum(firstRatioMin, outcome.ratio)
+    firstRatioMax = .maximum(firstRatioMax, outcome.ratio)
+  }
+
+  mutating func countEvaluations(_ rows: Int) { evaluations += rows }
+  mutating func countOptimizerStep() { optimizerSteps += 1 }
+}
