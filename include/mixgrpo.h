@@ -35,7 +35,7 @@
  *     mixgrpo_rollout_read_samples(rollout, samples, sample_values);
  *     my_score(samples, rewards);
  *     mixgrpo_advantages(&learning, rewards, 1, 4, group_size, NULL, 0, advantages, included, group_count, &report);
- *     mixgrpo_update_create(rollout, &learning, advantages, included, group_count, &update);
+ *     mixgrpo_update_create(rollout, &learning, advantages, included, group_count, 0, &update);
  *     while (mixgrpo_update_next(update, &request) == MIXGRPO_OK && request.kind != MIXGRPO_REQUEST_FINISHED) {
  *       if (request.kind == MIXGRPO_REQUEST_EVALUATE) {
  *         my_velocity(request.latents, request.sigmas, request.prompt_index, request.count, velocity);
@@ -253,8 +253,8 @@ mixgrpo_status mixgrpo_model_get_config(const mixgrpo_model *model, mixgrpo_mode
 /* The number of weight tensors and of weights. Either output may be NULL. */
 mixgrpo_status mixgrpo_model_count(const mixgrpo_model *model, size_t *out_tensors, size_t *out_values);
 
-/* Describes weight tensor `index`, 0...tensors - 1, in the order of the flat vector: the offset of the next is offset +
- * count. `out_info`: struct_size set. */
+/* Describes weight tensor `index`, 0...tensors - 1, in the order of the flat vector, where the next one begins at
+ * offset + count. `out_info`: struct_size set. */
 mixgrpo_status mixgrpo_model_parameter(
     const mixgrpo_model *model, size_t index, mixgrpo_parameter_info *out_info);
 
@@ -500,6 +500,8 @@ typedef struct mixgrpo_learning_config {
   double weight_decay;           /* decoupled, times learning rate. Default 1e-4, 0...1000 */
   double max_gradient_norm;      /* global norm the gradients are scaled down to; 0 for no limit. Default 1, 0...10^12 */
   double trim_fraction;          /* share cut off each end of a group for mean and std. Default 0, 0 <= f < 0.5 */
+  double degenerate_tolerance;   /* a group whose std is at most this share of its largest reward in magnitude gets
+                                    advantage 0. Default 1e-6, 0...1 */
   double advantage_clip;         /* advantages are clipped to +-this; 0 for no limit. Default 5, 0...10^6 */
   double clip_range;             /* the ratio is clipped to 1 +- this. Default 1e-4, above 0, below 1. With mean
                                     reduction D*clip_range nats of true log-ratio */
@@ -656,15 +658,16 @@ typedef struct mixgrpo_velocity_request {
   uint32_t struct_size;
   mixgrpo_request_kind kind;
   int32_t count;               /* B, the latents to evaluate */
-  int32_t step;                /* index of the step in the iteration's plan; of OPTIMIZER_STEP: 0 */
   int32_t part;                /* update: index of the part, 0...updates_per_iteration - 1; rollout: 0 */
   int32_t needs_reference;     /* flag, update only: also evaluate the frozen reference, for the KL term */
+  int32_t reserved;            /* 0 */
   uint64_t latent_size;        /* D, values in one latent */
   const float *latents;        /* (B, D) */
   const float *sigmas;         /* (B), the noise level of each latent */
   const int32_t *prompt_index; /* (B), as given to mixgrpo_rollout_create */
   const int32_t *sample;       /* (B), the first sample (prompt's place * G + member) that the latent stands for; several
                                   members share it while they are equal */
+  const int32_t *step;         /* (B), the step in the iteration's plan; one for all in a rollout */
 } mixgrpo_velocity_request;
 
 /* Which rollout. */
@@ -673,17 +676,16 @@ typedef struct mixgrpo_rollout_config {
   int32_t window_start;  /* l, or MIXGRPO_SCHEDULED_WINDOW (default); needed with MIXGRPO_WINDOW_GIVEN */
   int64_t iteration;     /* selects the window and keys the random numbers. Default 0, 0 or more */
   uint64_t latent_size;  /* D, values in one latent. Default 0, which must be replaced by 1...1000000000 */
-  int32_t prompt_offset; /* number of the first prompt among those of the whole iteration, for hosts that split it over
-                            processes: keys the random numbers. Default 0, 0 or more */
   int32_t max_batch;     /* latents per request at most; changes no result. Default 0 (no limit), 0 or more */
+  int32_t reserved;      /* 0 */
 } mixgrpo_rollout_config;
 
 /* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_rollout_config). */
 mixgrpo_status mixgrpo_rollout_config_init(mixgrpo_rollout_config *out_config, size_t struct_size);
 
 /* Begins the rollout of one iteration, all prompts and members in flight together.
- *   prompt_indices  (P), each 0 or more: the host's numbers for its prompts, told back in requests; P at most 65536.
- *                   Random numbers are keyed by the place in this list, not by the number
+ *   prompt_indices  (P), distinct, each 0 or more: the host's numbers for its prompts, told back in requests. They key the
+ *                   random numbers, so that processes may share the prompts of an iteration. P at most 1000000
  *   initial_noise   NULL with count 0 (drawn by the library), or the host's own: (P, D), one for each group, or (P, G, D)
  * The rollout works on copies and keeps the plan and the context alive. */
 mixgrpo_status mixgrpo_rollout_create(
@@ -730,12 +732,13 @@ int64_t mixgrpo_rollout_model_calls(const mixgrpo_rollout *rollout);
 typedef struct mixgrpo_advantage_report {
   uint32_t struct_size;
   int32_t failed_rewards;    /* rewards that are not finite; they are left out, never counted as 0 */
-  int32_t excluded_samples;  /* samples without any usable advantage */
-  int32_t degenerate_groups; /* groups with (nearly) equal rewards: advantage 0 */
+  int32_t excluded_samples;  /* samples left out: one of their rewards of nonzero weight failed, or their group was dropped */
+  int32_t degenerate_groups; /* groups whose rewards are (nearly) equal: advantage 0 */
+  int32_t dropped_groups;    /* groups with fewer than two samples left */
 } mixgrpo_advantage_report;
 
-/* Group advantages (Mix 3.1) from rewards (K, P, G). A reward that is NaN or infinite has failed: it is left out of mean,
- * std and loss.
+/* Group advantages (Mix 3.1) from rewards (K, P, G). A sample with a reward that is NaN or infinite (of nonzero weight) is
+ * left out of mean, std and loss.
  *   weights         (K), each 0 or more, finite, not all 0; or NULL with count 0 for 1 each
  *   out_advantages  (P, G); 0 for an excluded sample
  *   out_included    (P, G); 0 for an excluded sample, otherwise 1
@@ -764,17 +767,17 @@ typedef struct mixgrpo_update_statistics {
   double ratio_max;
   double clip_fraction;         /* share of ratios at which the clip stopped the gradient */
   double max_log_ratio_nats;    /* largest |log p - log p_old| */
-  double kl_old_nats;           /* estimate of KL(old, new), mean */
-  double kl_reference_nats;     /* KL to the reference, mean; 0 without reference */
+  double kl_old_nats;           /* KL(old, new) of a step, mean */
+  double kl_reference_nats;     /* KL(new, reference) of a step, mean; 0 without */
   int64_t model_calls;          /* latents evaluated forward and backward */
 } mixgrpo_update_statistics;
 
 /* Begins the update on a finished rollout. `advantages`, `included`: (P, G), as mixgrpo_advantages gives them; `included` may
- * be NULL for all. The update keeps what it needs of the rollout, whose handle may be destroyed.
+ * be NULL for all. `max_batch`: latents per request at most, 0 for no limit. The update keeps what it needs of the rollout.
  * Errors: INVALID_STATE when the rollout is not finished. */
 mixgrpo_status mixgrpo_update_create(
     const mixgrpo_rollout *rollout, const mixgrpo_learning_config *config, const double *advantages,
-    const uint8_t *included, size_t count, mixgrpo_update **out_update);
+    const uint8_t *included, size_t count, int32_t max_batch, mixgrpo_update **out_update);
 void mixgrpo_update_destroy(mixgrpo_update *update);
 
 /* Tells what is to be done next: EVALUATE, OPTIMIZER_STEP or FINISHED. Before the submit of an EVALUATE it gives the same
@@ -826,7 +829,8 @@ mixgrpo_status mixgrpo_optimizer_step(
 mixgrpo_status mixgrpo_optimizer_step_model(
     mixgrpo_optimizer *optimizer, mixgrpo_model *model, mixgrpo_optimizer_report *out_report);
 
-/* Answers all requests of `update` with the built-in model and steps `optimizer` on it. `reference`: an evaluator of a
+/* Answers all requests of `update` with the built-in model, in batches of the evaluator's max_batch, and steps `optimizer`
+ * on it. `reference`: an evaluator of a
  * frozen copy, needed when kl_reference > 0, else NULL. Gradients must be 0 at the start and are 0 at the end.
  * `out_report`: struct_size set; may be NULL: of the last step, its gradient_norm the mean over all parts.
  * On MIXGRPO_CANCELLED or an error model and optimizer are as before the call, the update is back at its start, and the call
@@ -895,7 +899,7 @@ void mixgrpo_trainer_destroy(mixgrpo_trainer *trainer);
 /* The iteration that the next rollout belongs to; -1 for NULL. */
 int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
 
-/* Samples a group for each of P prompts (of the trainer's; repetitions allowed). `out_samples`: (P, G, N, C) at sigma = 0. A
+/* Samples a group for each of P prompts (distinct, of the trainer's). `out_samples`: (P, G, N, C) at sigma = 0. A
  * rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
  * Errors: NOT_FINITE. */
 mixgrpo_status mixgrpo_trainer_rollout(
@@ -963,8 +967,8 @@ typedef struct mixgrpo_sample_config {
 /* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_sample_config). */
 mixgrpo_status mixgrpo_sample_config_init(mixgrpo_sample_config *out_config, size_t struct_size);
 
-/* Draws S samples for each of P prompts with the built-in model. The noise depends on seed, place in prompt_indices and
- * number of the sample alone, so that two models can be compared on the same noise.
+/* Draws S samples for each of P prompts with the built-in model. The noise depends on seed, prompt and number of
+ * the sample alone, so that two models can be compared on the same noise.
  *   base            evaluator of the base model, needed when trained_model_share < 1, else NULL
  *   prompt_indices  (P), of `prompts`, repetitions allowed
  *   initial_noise   NULL with count 0, or the host's own (P, S, N, C)
