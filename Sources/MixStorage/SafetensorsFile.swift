@@ -17,7 +17,7 @@ package final class SafetensorsFile: Sendable {
     let header = try SafetensorsHeader(of: file)
     tensors = header.tensors
     metadata = header.metadata
-    indices = Dictionary(uniqueKeysWithValues: header.tensors.enumerated().map { ($1.name, $0) })
+    indices = Dictionary(header.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: min)
   }
 
   package var path: String { file.path }

@@ -33,7 +33,7 @@ package final class WeightFolder: Sendable {
     } else {
       let file = try SafetensorsFile(path: FileAccess.join(path, Self.weightsName))
       files = [file]
-      fileOfTensor = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, 0) })
+      fileOfTensor = Dictionary(file.tensors.map { ($0.name, 0) }, uniquingKeysWith: min)
     }
     tensors = try Self.locate(fileOfTensor, in: files)
   }
