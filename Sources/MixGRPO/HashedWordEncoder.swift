@@ -102,7 +102,7 @@ private struct HashedDraws {
   private var generator: SplitMix64
 
   init(of bytes: [UInt8]) {
-    generator = SplitMix64(seed: FNV1a.hash(bytes))
+    generator = SplitMix64(key: bytes)
   }
 
   mutating func next() -> Int {

@@ -6,6 +6,9 @@ package struct SplitMix64: Sendable {
 
   package init(seed: UInt64) { state = seed }
 
+  /// Seeded with the FNV-1a hash of the key's bytes.
+  package init(key: some Sequence<UInt8>) { state = FNV1a.hash(key) }
+
   package mutating func next() -> UInt64 {
     state &+= Self.increment
     var z = state

@@ -42,6 +42,7 @@ struct ProceduralWorldTests {
 
   @Test func scenesAreNumberedByColourShapeAndPlace() {
     #expect(Scene.all.count == 90)
+    #expect(Scene.all.map(\.number) == Array(0..<90))
     #expect(Set(Scene.all.map(\.caption)).count == 90)
     #expect(Scene.all[0].caption == "a red circle at the left")
     #expect(Scene.all[(1 * 3 + 2) * 5 + 4].caption == "an orange triangle in the middle")

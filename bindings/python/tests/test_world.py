@@ -48,6 +48,31 @@ def test_c_scores_a_picture_as_python_does(c_world, number):
         assert c_world.world_prompt_match(pixels, prompt) == world.prompt_match(picture, prompt)
 
 
+TASTE_PROGRAM = """
+#define main align_main
+#include "align.c"
+#undef main
+int main(void) {
+  uint8_t rgb[WORLD_BYTES];
+  while (fread(rgb, 1, sizeof rgb, stdin) == sizeof rgb) printf("%.17g\\n", night_taste(rgb));
+  return 0;
+}
+"""
+
+
+def test_c_tastes_a_picture_as_python_does(tmp_path):
+    source, program = tmp_path / "taste.c", tmp_path / "taste"
+    source.write_text(TASTE_PROGRAM)
+    # Nothing of the library is called, so nothing of it need be there.
+    flags = ["-std=c99", f"-I{ROOT}/include", f"-I{ROOT}/examples/c", "-static", "-Wl,--unresolved-symbols=ignore-all"]
+    subprocess.run(["cc", *flags, source, ROOT / "examples/c/world.c", "-o", program, "-lm"], check=True)
+    pictures = [make_world.picture(number)[0] for number in range(make_world.PICTURES)]
+    output = subprocess.run(
+        [program], input=b"".join(picture.tobytes() for picture in pictures), capture_output=True, check=True
+    ).stdout
+    assert [float(line) for line in output.split()] == [world.night_taste(picture) for picture in pictures]
+
+
 @pytest.mark.parametrize("prompt", range(world.PROMPTS))
 def test_c_renders_and_names_a_prompt_as_python_does(c_world, prompt):
     jitter = world.Jitter(prompt % 5 - 2, prompt // 5 % 5 - 2, 5 + prompt % 3, prompt * 255 // 89)

@@ -75,6 +75,11 @@ public struct Scene: Hashable, Sendable {
     }
   }
 
+  /// The position in `all`.
+  public var number: Int {
+    (colour.rawValue * World.Shape.allCases.count + shape.rawValue) * World.Place.allCases.count + place.rawValue
+  }
+
   public var caption: String {
     let article = colour == .orange ? "an" : "a"
     let preposition = place == .middle ? "in" : "at"

@@ -6,7 +6,7 @@ public struct WorldPictures: Sendable {
 
   /// What picture `number` shows.
   public func draw(_ number: Int) -> (scene: Scene, jitter: Jitter) {
-    var random = SplitMix64(seed: FNV1a.hash("picture \(number) of \(seed)".utf8))
+    var random = SplitMix64(key: "picture \(number) of \(seed)".utf8)
     let scene = Scene.all[random.below(UInt32(Scene.all.count))]
     let jitter = Jitter(
       checkedDx: Jitter.offsets.lowerBound + random.below(UInt32(Jitter.offsets.count)),
