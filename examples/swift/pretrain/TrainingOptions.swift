@@ -1,0 +1,42 @@
+import ArgumentParser
+import ProceduralWorld
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// How the model is trained.
+struct TrainingOptions: ParsableArguments {
+  @Option(help: "Optimizer steps.") var steps = 1200
+  @Option(help: "Pictures per step.") var batch = 64
+  @Option(help: "Highest rate of AdamW.") var learningRate = 1e-3
+  @Option(help: "Steps over which the rate rises to its highest; it falls along a cosine after them.") var warmup = 60
+  @Option(help: "The rate at the last step, as a share of the highest.") var finalRate = 0.0
+  @Option(help: "Decoupled weight decay of AdamW.") var weightDecay = 0.0
+  @Option(help: "Shift of the noise levels towards noise; 1 for none.") var shift = 3.0
+  @Option(help: "Seed of weights, pictures and noise.") var seed: UInt64 = 0
+  @Option(help: "Worker threads; 0 for one per core.") var threads = 0
+
+  func validate() throws {
+    for (name, value) in [("steps", steps), ("batch", batch)] where value < 1 {
+      throw ValidationError("--\(name): expected at least 1, got \(value)")
+    }
+    guard threads >= 0 else { throw ValidationError("--threads: expected at least 0, got \(threads)") }
+  }
+
+  func context() throws -> RunContext {
+    try RunContext(threads: threads > 0 ? threads : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+  }
+
+  var pretraining: PretrainingConfiguration {
+    var configuration = PretrainingConfiguration()
+    configuration.optimizer.weightDecay = weightDecay
+    configuration.learningRate = .warmUpCosine(
+      peak: learningRate, warmUpSteps: warmup, totalSteps: steps, finalFraction: finalRate)
+    configuration.shift = shift
+    configuration.seed = seed
+    return configuration
+  }
+}
