@@ -74,7 +74,7 @@ let package = Package(
     tests("MixFlowModel", resources: [.copy("Fixtures")]),
     tests("MixSampling"),
     tests("MixLearning"),
-    tests("MixStorage"),
+    tests("MixStorage", resources: [.copy("Fixtures")]),
     tests("MixGRPO", ["ProceduralWorld"]),
   ],
   swiftLanguageModes: [.v6]

@@ -94,7 +94,7 @@ extension Team {
   }
 }
 
-/// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of 128 rows of W that do not depend on each other.
+/// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of 64 rows of W that do not depend on each other.
 struct WeightGradient {
   let layer: LinearLayer
   let dy: Matrix  // (rows of all samples, outputs)
@@ -103,7 +103,7 @@ struct WeightGradient {
   var firstColumn = 0
   var hasBias = true
 
-  private static let piece = 128
+  private static let piece = 64
   var tasks: Int { (layer.outputs + Self.piece - 1) / Self.piece }
 
   func run(_ task: Int, gradients: ParameterView) {

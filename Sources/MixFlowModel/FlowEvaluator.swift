@@ -26,6 +26,7 @@ public final class FlowEvaluator {
   private var promptRow: [Int]
   private let guidanceStorage: FloatStorage
   private var defaultGuidance: UnsafeMutablePointer<Float> { guidanceStorage.base }
+  private var answers: FloatStorage?
   var training: TrainingBuffers?
   /// What the saved activations belong to.
   var saved: SavedBatch?
@@ -59,6 +60,15 @@ public final class FlowEvaluator {
   public var latentSize: Int { shape.latentSize }
   /// Floats of one velocity, tokens · out_channels.
   public var velocitySize: Int { shape.outputSize }
+
+  /// Room for `count` velocities that belongs to the evaluator, grown when needed.
+  package func answerBuffer(count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Float> {
+    if let answers, answers.count >= count * velocitySize { return answers.base }
+    answers = nil
+    let made = try FloatStorage(count: count * velocitySize)
+    answers = made
+    return made.base
+  }
 
   /// velocity ← v(latents, σ, prompt).
   /// - Parameters:

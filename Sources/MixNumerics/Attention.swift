@@ -88,7 +88,7 @@ private func softmax(_ matrix: Matrix) {
         for lane in 0..<lanes where v[lane] > greatest[0] { greatest[0] = v[lane] }
       }
     }
-    let shift = greatest.max()
+    let shift = horizontalMaximum(greatest)
     var sum = Vector.zero
     forEachBlock(matrix.columns) { i, lanes in
       var e = exponential(load(row, i, lanes) - shift)

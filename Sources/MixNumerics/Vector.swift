@@ -36,6 +36,15 @@ func horizontalSum(_ v: Vector) -> Float {
   return two[0] + two[1]
 }
 
+@inline(__always)
+func horizontalMaximum(_ v: Vector) -> Float {
+  var four = v.lowHalf
+  four.replace(with: v.highHalf, where: v.highHalf .> four)
+  var two = four.lowHalf
+  two.replace(with: four.highHalf, where: four.highHalf .> two)
+  return two[0] > two[1] ? two[0] : two[1]
+}
+
 /// e^x within 2 ulp for −87 ≤ x ≤ 88, clamped outside; NaN stays NaN.
 ///
 /// x = n·ln 2 + r with |r| ≤ ½ ln 2, e^r by its Taylor-like minimax polynomial of degree 6, then n goes into the exponent.

@@ -54,18 +54,7 @@ struct PretrainingRun {
     let chosen = (0..<shown).map { Int32($0 * pictures.captions.count / shown) }
     let plan = try SamplingPlan.deterministic(.shifted(steps: 25, shift: options.shift), seed: options.seed)
     let rollout = try Rollout(plan: plan, prompts: chosen, latentSize: codec.valuesPerImage, context: context)
-    var velocity = [Float](repeating: 0, count: shown * codec.valuesPerImage)
-    while let request = try rollout.next() {
-      try velocity.withUnsafeMutableBufferPointer { velocity in
-        guard let velocity = velocity.baseAddress, let sigmas = request.sigmas.baseAddress,
-          let promptIndex = request.promptIndex.baseAddress
-        else { return }
-        try evaluator.velocity(
-          latents: request.latents, count: request.count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
-          into: velocity)
-      }
-      try rollout.submit(velocity: velocity, count: request.velocityCount)
-    }
+    try rollout.run(evaluator, prompts: prompts, context: context)
     let images = try codec.decode(rollout.samples(), count: shown)
     let scale = max(1, 96 / codec.width)
     try PNG.write(ImageGrid.compose(images, columns: 10, scale: scale), to: path)

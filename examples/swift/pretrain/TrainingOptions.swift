@@ -30,11 +30,18 @@ struct TrainingOptions: ParsableArguments {
     try RunContext(threads: threads > 0 ? threads : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
   }
 
+  var optimizer: AdamWConfiguration {
+    var optimizer = AdamWConfiguration()
+    optimizer.learningRate = learningRate
+    optimizer.schedule = LearningRateSchedule(
+      .cosine(totalSteps: steps, minimumFraction: finalRate), warmupSteps: warmup)
+    optimizer.weightDecay = weightDecay
+    return optimizer
+  }
+
   var pretraining: PretrainingConfiguration {
     var configuration = PretrainingConfiguration()
-    configuration.optimizer.weightDecay = weightDecay
-    configuration.learningRate = .warmUpCosine(
-      peak: learningRate, warmUpSteps: warmup, totalSteps: steps, finalFraction: finalRate)
+    configuration.optimizer = optimizer
     configuration.shift = shift
     configuration.seed = seed
     return configuration

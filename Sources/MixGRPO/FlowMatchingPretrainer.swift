@@ -1,0 +1,146 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+import MixBasics
+import MixFlowModel
+import MixLearning
+import MixNumerics
+
+/// Settings of training from scratch.
+public struct PretrainingConfiguration: Equatable, Sendable {
+  public var optimizer: AdamWConfiguration
+  /// Shift s of the noise levels: σ = s·t/(1 + (s − 1)·t); 1 for none. Default 3, above 0.
+  public var shift = 3.0
+  /// t = 1/(1 + e^−z), z normal with this mean and standard deviation (logit-normal, arXiv 2403.03206). Default 0 and 1.
+  public var logitMean = 0.0
+  public var logitDeviation = 1.0
+  /// Of noise and noise levels; default 0.
+  public var seed: UInt64 = 0
+
+  public init(optimizer: AdamWConfiguration = AdamWConfiguration()) { self.optimizer = optimizer }
+
+  /// - Throws: one `invalidArgument` that names every unfit field.
+  public func validate() throws(MixGRPOError) {
+    var check = Validation()
+    check.include(optimizer.validate)
+    check.require(shift > 0 && shift <= 1_000, "shift", expected: "above 0, at most 1000", got: shift)
+    check.require(logitMean.magnitude <= 20, "logit_mean", expected: "−20…20", got: logitMean)
+    check.require(logitDeviation >= 0 && logitDeviation <= 20, "logit_deviation", expected: "0…20", got: logitDeviation)
+    try check.throwIfAny()
+  }
+}
+
+/// Trains a flow transformer from scratch by flow matching: L = mean‖v(x_σ, σ) − (ε − x₀)‖², x_σ = (1 − σ)·x₀ + σ·ε.
+public final class FlowMatchingPretrainer {
+  public let evaluator: FlowEvaluator
+  public let configuration: PretrainingConfiguration
+  /// Steps done are `optimizer.stepCount`.
+  public let optimizer: AdamW
+  private let context: RunContext
+  private let workers: Workers
+  private let noisy: FloatStorage  // (maxBatch, D)
+  private let target: FloatStorage  // (maxBatch, D): ε − x₀, then ∂L/∂v
+  private let sigmas: FloatStorage  // (maxBatch)
+  private let promptRows: UnsafeMutableBufferPointer<Int32>  // (maxBatch)
+
+  /// Trains the evaluator's model; its `maxBatch` limits what is in memory, not the batch.
+  /// - Throws: `invalidArgument`, `outOfMemory`.
+  public init(
+    evaluator: FlowEvaluator, configuration: PretrainingConfiguration, context: RunContext
+  ) throws(MixGRPOError) {
+    try configuration.validate()
+    try requireLatents(of: evaluator, evaluator.latentSize)
+    (self.evaluator, self.configuration, self.context) = (evaluator, configuration, context)
+    workers = Workers(threads: context.threads)
+    optimizer = try AdamW(count: evaluator.model.parameterCount, configuration: configuration.optimizer)
+    let values = evaluator.maxBatch * evaluator.latentSize
+    noisy = try FloatStorage(count: values)
+    target = try FloatStorage(count: values)
+    sigmas = try FloatStorage(count: evaluator.maxBatch)
+    promptRows = .allocate(capacity: evaluator.maxBatch)
+    promptRows.initialize(repeating: 0)
+  }
+
+  deinit { promptRows.deallocate() }
+
+  /// One optimizer step on a batch; the noise is keyed by seed, `iteration` and place in the batch.
+  /// - Parameters:
+  ///   - latents: clean data, (B, tokens, channels).
+  ///   - promptIndex: (B), rows of `prompts`.
+  /// - Returns: the loss.
+  /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when loss, gradient or a weight would not be finite. The model and the
+  ///   optimizer are then as before.
+  public func step(
+    latents: [Float], prompts: PromptEmbeddings, promptIndex: [Int32], iteration: Int
+  ) throws(MixGRPOError) -> Double {
+    let (batch, size) = (promptIndex.count, evaluator.latentSize)
+    try require(batch > 0, "prompt_index", expected: "at least one sample", got: 0)
+    try require(latents.count == batch * size, "latents", expected: "\(batch * size) values", got: latents.count)
+    evaluator.model.zeroGradients()
+    var loss = 0.0
+    var first = 0
+    while first < batch {
+      try context.checkCancelled()
+      let count = min(evaluator.maxBatch, batch - first)
+      loss += try accumulate(
+        Slice(first: first, count: count, batch: batch), latents, prompts, promptIndex, iteration)
+      first += count
+    }
+    try optimizer.step(
+      weights: evaluator.model.weights.base, gradients: evaluator.model.gradients().base, workers: workers)
+    return loss
+  }
+
+  private struct Slice {
+    let first: Int
+    let count: Int
+    let batch: Int
+  }
+
+  /// Forward and backward of some samples of the batch; their part of the loss.
+  private func accumulate(
+    _ slice: Slice, _ latents: [Float], _ prompts: PromptEmbeddings, _ promptIndex: [Int32], _ iteration: Int
+  ) throws(MixGRPOError) -> Double {
+    let size = evaluator.latentSize
+    for sample in 0..<slice.count {
+      promptRows[sample] = promptIndex[slice.first + sample]
+      mix(sample, latents[(slice.first + sample) * size..<(slice.first + sample + 1) * size], iteration, slice.first + sample)
+    }
+    let answer = try evaluator.answer(
+      VelocityBatch(
+        count: slice.count, latents: noisy.base, sigmas: UnsafeBufferPointer(start: sigmas.base, count: slice.count),
+        promptIndex: UnsafeBufferPointer(rebasing: promptRows[0..<slice.count])),
+      prompts, savingActivations: true)
+    var squares = 0.0
+    let values = Double(slice.batch * size)
+    for index in 0..<slice.count * size {
+      let difference = answer[index] - target.base[index]
+      squares += Double(difference) * Double(difference)
+      target.base[index] = Float(2 / values) * difference
+    }
+    guard squares.isFinite else {
+      throw MixGRPOError(.notFinite, "loss: expected a finite value, got \(squares)")
+    }
+    try evaluator.backward(dvelocity: target.base)
+    return squares / values
+  }
+
+  /// Noise and noise level of one sample: fills x_σ, ε − x₀ and σ.
+  private func mix(_ sample: Int, _ data: ArraySlice<Float>, _ iteration: Int, _ place: Int) {
+    let size = evaluator.latentSize
+    let (x, difference) = (noisy.base + sample * size, target.base + sample * size)
+    RandomStream(seed: configuration.seed, purpose: .pretraining, iteration: iteration, prompt: place, step: 0)
+      .fillNormals(difference, count: size)
+    var stream = RandomStream(seed: configuration.seed, purpose: .pretraining, iteration: iteration, prompt: place, step: 1)
+    let t = 1 / (1 + exp(-(configuration.logitMean + configuration.logitDeviation * stream.normal())))
+    let sigma = Float(configuration.shift * t / (1 + (configuration.shift - 1) * t))
+    sigmas.base[sample] = sigma
+    for (index, clean) in data.enumerated() {
+      let noise = difference[index]
+      x[index] = (1 - sigma) * clean + sigma * noise
+      difference[index] = noise - clean
+    }
+  }
+}

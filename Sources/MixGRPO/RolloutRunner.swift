@@ -1,0 +1,72 @@
+import MixBasics
+import MixFlowModel
+import MixSampling
+
+extension Rollout {
+  /// Answers all requests that are left with the built-in model.
+  ///
+  /// On an error or a cancel the rollout stands at the request that was not answered, and the call may be repeated.
+  /// - Parameters:
+  ///   - base: answers the requests of hybrid sampling that go to the base model.
+  ///   - afterRequest: called with the rows evaluated so far.
+  /// - Throws: as `FlowEvaluator.velocity`; `cancelled`; `invalidArgument` when latents have another size than the evaluator's.
+  public func run(
+    _ evaluator: FlowEvaluator, base: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
+    afterRequest: (Int) -> Void = { _ in }
+  ) throws(MixGRPOError) {
+    try requireLatents(of: evaluator, latentSize)
+    if let base { try requireLatents(of: base, latentSize) }
+    while let request = try next() {
+      try context.checkCancelled()
+      let model = try chosen(request.model, evaluator, base)
+      let velocity = try model.answer(
+        VelocityBatch(
+          count: request.count, latents: request.latents, sigmas: request.sigmas, promptIndex: request.promptIndex),
+        prompts)
+      try submit(velocity: velocity, count: request.velocityCount)
+      afterRequest(modelCalls)
+    }
+  }
+
+  private func chosen(
+    _ choice: ModelChoice, _ evaluator: FlowEvaluator, _ base: FlowEvaluator?
+  ) throws(MixGRPOError) -> FlowEvaluator {
+    guard choice == .base else { return evaluator }
+    guard let base else {
+      throw .invalid("base", expected: "an evaluator of the base model, as the plan mixes two models", got: "none")
+    }
+    return base
+  }
+}
+
+/// A sampler and a model only fit when velocities are as large as latents, and those as the sampler's.
+func requireLatents(of evaluator: FlowEvaluator, _ latentSize: Int) throws(MixGRPOError) {
+  try require(evaluator.latentSize == latentSize, "latent_size", expected: "\(evaluator.latentSize), the model's", got: latentSize)
+  try require(
+    evaluator.velocitySize == evaluator.latentSize, "out_channels", expected: "in_channels, for a model that is sampled from",
+    got: "\(evaluator.model.configuration.outChannels) for \(evaluator.model.configuration.inChannels)")
+}
+
+/// What rollouts and updates ask alike.
+struct VelocityBatch {
+  let count: Int
+  let latents: UnsafePointer<Float>
+  let sigmas: UnsafeBufferPointer<Float>
+  let promptIndex: UnsafeBufferPointer<Int32>
+}
+
+extension FlowEvaluator {
+  /// The velocity of a batch, in memory that belongs to the evaluator and holds until its next answer.
+  func answer(
+    _ batch: VelocityBatch, _ prompts: PromptEmbeddings, savingActivations: Bool = false
+  ) throws(MixGRPOError) -> UnsafePointer<Float> {
+    let velocity = try answerBuffer(count: batch.count)
+    guard let sigmas = batch.sigmas.baseAddress, let promptIndex = batch.promptIndex.baseAddress else {
+      throw MixGRPOError(.internalFault, "request: expected at least one row, got none")
+    }
+    try self.velocity(
+      latents: batch.latents, count: batch.count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
+      into: velocity, savingActivations: savingActivations)
+    return UnsafePointer(velocity)
+  }
+}
