@@ -21,7 +21,7 @@ struct PretrainingRun {
     prompts = try encoder.embeddings(of: pictures.captions)
     let geometry = try TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns)
     evaluator = try FlowEvaluator(
-      model: transformer, geometry: geometry, textLength: encoder.textLength, maxBatch: options.batch,
+      model: transformer, geometry: geometry, textLength: encoder.textLength, maxBatch: min(options.batch, 32),
       threads: context.threads)
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: options.pretraining, context: context)
   }
@@ -60,9 +60,10 @@ struct PretrainingRun {
     try PNG.write(ImageGrid.compose(images, columns: 10, scale: scale), to: path)
   }
 
-  /// Four digits after the point.
+  /// With three digits after the point.
   private func rounded(_ value: Double) -> String {
-    let digits = "\(Int((value * 10_000).rounded()) + 10_000)"
-    return value < 1 ? "0.\(digits.dropFirst())" : "\((value * 100).rounded() / 100)"
+    guard value.isFinite, value < 1e9 else { return "\(value)" }
+    let thousandths = Int((value * 1000).rounded())
+    return "\(thousandths / 1000).\("\(thousandths % 1000 + 1000)".dropFirst())"
   }
 }
