@@ -1,0 +1,81 @@
+import MixBasics
+import MixFlowModel
+import MixSampling
+
+extension FlowEvaluator {
+  /// An evaluator for another model of the same sizes, with the same geometry and limits.
+  public func sibling(of model: FlowTransformer, threads: Int) throws(MixGRPOError) -> FlowEvaluator {
+    let made = try FlowEvaluator(
+      model: model, geometry: geometry, textLength: textLength, maxBatch: maxBatch, threads: threads)
+    made.guidance = guidance
+    return made
+  }
+
+  /// Draws deterministic samples (`SamplingPlan.deterministic`) for each of `chosen`, rows of `prompts`.
+  /// - Parameters:
+  ///   - base: answers the last steps of a plan that mixes two models (Mix §5).
+  ///   - initialNoise: (chosen · samples per prompt, D) in place of drawn noise.
+  /// - Returns: (chosen · samples per prompt, tokens, channels) at σ = 0.
+  /// - Throws: `invalidArgument`, `cancelled`, `notFinite`, `outOfMemory`.
+  public func sample(
+    _ plan: SamplingPlan, base: FlowEvaluator? = nil, prompts: PromptEmbeddings, chosen: [Int32],
+    initialNoise: UnsafeBufferPointer<Float>? = nil, context: RunContext,
+    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(MixGRPOError) -> [Float] {
+    try require(
+      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
+    let rollout = try Rollout(
+      plan: plan, prompts: chosen, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch, context: context)
+    let total = plan.modelCalls(prompts: chosen.count)
+    try rollout.run(self, base: base, prompts: prompts, context: context) { progress($0, total) }
+    return Array(try rollout.samples())
+  }
+}
+
+/// Which weights of a trainer.
+public enum TrainerWeights: Int32, Sendable, CaseIterable {
+  case trained = 0
+  /// As they were when the trainer was made.
+  case base = 1
+  /// The running mean.
+  case average = 2
+}
+
+extension Trainer {
+  /// Draws deterministic samples with one of the trainer's sets of weights; a pending rollout stays.
+  ///
+  /// As `FlowEvaluator.sample`; `invalidState` when the base or the average is asked for and not kept.
+  public func sample(
+    _ plan: SamplingPlan, weights: TrainerWeights = .trained, chosen: [Int32],
+    initialNoise: UnsafeBufferPointer<Float>? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(MixGRPOError) -> [Float] {
+    try self.evaluator(of: weights).sample(
+      plan, base: base, prompts: prompts, chosen: chosen, initialNoise: initialNoise, context: context, progress: progress)
+  }
+
+  /// A model with one of the trainer's sets of weights: the trained model itself, the kept base, or a new one of the average.
+  public func model(_ weights: TrainerWeights) throws(MixGRPOError) -> FlowTransformer {
+    switch weights {
+    case .trained: return evaluator.model
+    case .base:
+      guard let base else {
+        throw MixGRPOError(.invalidState, "weights: expected a trainer that keeps its base, got one that does not")
+      }
+      return base.model
+    case .average:
+      guard let average = learner.average?.average else {
+        throw MixGRPOError(.invalidState, "weights: expected a trainer with ema_decay above 0, got one without")
+      }
+      let model = try FlowTransformer(configuration: evaluator.model.configuration)
+      model.weights.base.update(from: average.base, count: average.count)
+      return model
+    }
+  }
+
+  private func evaluator(of weights: TrainerWeights) throws(MixGRPOError) -> FlowEvaluator {
+    switch weights {
+    case .trained: evaluator
+    case .base, .average: try evaluator.sibling(of: model(weights), threads: context.threads)
+    }
+  }
+}

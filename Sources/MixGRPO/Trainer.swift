@@ -1,0 +1,166 @@
+import Dispatch
+import MixBasics
+import MixFlowModel
+import MixLearning
+import MixSampling
+import MixStorage
+
+/// MixGRPO with the built-in model: sample groups, take the host's rewards, update (Mix §3).
+///
+///     let trainer = try Trainer(evaluator: evaluator, prompts: prompts, sampling: sampling, learning: learning, …)
+///     for _ in 0..<100 {
+///       let samples = try trainer.rollout(prompts: [0, 1, 2, 3])
+///       let metrics = try trainer.update(rewards: [score(samples)])
+///     }
+///
+/// Not for use from two threads at once.
+public final class Trainer {
+  public let evaluator: FlowEvaluator
+  public let prompts: PromptEmbeddings
+  public let sampling: SamplingConfiguration
+  public let learning: LearningConfiguration
+  public let rewardNames: [String]
+  /// The iteration that the next rollout belongs to.
+  public package(set) var iteration = 0
+  /// The latest iteration's figures.
+  public private(set) var metrics: IterationMetrics?
+  /// The host's own window for the rollouts to come, in place of the scheduled one; required with `WindowMode.given`.
+  public var window: SDEWindow?
+  /// The weights as they were at creation, if they are kept.
+  public let base: FlowEvaluator?
+
+  package let learner: Learner
+  let context: RunContext
+  private var rollout: Rollout?
+  private var secondsRollout = 0.0
+
+  /// - Parameters:
+  ///   - rewardNames: one distinct name per reward, at least one.
+  ///   - keepBase: keep a frozen copy of the weights, for hybrid samples; kept in any case when the loss has a reference.
+  /// - Throws: `invalidArgument` naming every field that does not fit, `outOfMemory`.
+  public init(
+    evaluator: FlowEvaluator, prompts: PromptEmbeddings, sampling: SamplingConfiguration,
+    learning: LearningConfiguration, rewardNames: [String], keepBase: Bool = false, context: RunContext
+  ) throws(MixGRPOError) {
+    try Self.validate(evaluator, sampling, learning, rewardNames)
+    (self.evaluator, self.prompts, self.context) = (evaluator, prompts, context)
+    (self.sampling, self.learning, self.rewardNames) = (sampling, learning, rewardNames)
+    let model = evaluator.model
+    let average =
+      learning.averageDecay > 0
+      ? try ExponentialMovingAverage(decay: learning.averageDecay, weights: UnsafeBufferPointer(model.weights.buffer)) : nil
+    learner = try Learner(
+      evaluator: evaluator, optimizer: AdamW(count: model.parameterCount, configuration: learning.optimizer),
+      average: average)
+    let keepsBase = keepBase || learning.policy.referencePenalty > 0
+    base = keepsBase ? try evaluator.sibling(of: FlowTransformer(copying: model), threads: context.threads) : nil
+  }
+
+  private static func validate(
+    _ evaluator: FlowEvaluator, _ sampling: SamplingConfiguration, _ learning: LearningConfiguration, _ names: [String]
+  ) throws(MixGRPOError) {
+    var check = Validation()
+    check.include { () throws(MixGRPOError) in try requireLatents(of: evaluator, evaluator.latentSize) }
+    check.include(sampling.validate)
+    check.include { () throws(MixGRPOError) in
+      try learning.validate(rewards: names.count, groupSize: sampling.groupSize)
+    }
+    check.require(
+      (1...1_024).contains(names.count) && Set(names).count == names.count && !names.contains(""), "reward_names",
+      expected: "1…1024 distinct names that are not empty", got: names)
+    try check.throwIfAny()
+  }
+
+  // MARK: - One iteration
+
+  /// Samples a group for each prompt; a rollout that no update follows is replaced by the next.
+  /// - Parameters:
+  ///   - chosen: different rows of `prompts`.
+  ///   - progress: called with the latents evaluated so far and in all.
+  /// - Returns: samples at σ = 0, (prompts · group size, tokens, channels); they hold until the next rollout.
+  /// - Throws: `invalidArgument`, `cancelled`, `notFinite`.
+  public func rollout(
+    prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
+    let started = DispatchTime.now()
+    try require(
+      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
+    let plan = try SamplingPlan(sampling, iteration: iteration, window: window)
+    let rollout = try Rollout(
+      plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
+    let total = plan.modelCalls(prompts: chosen.count)
+    try rollout.run(evaluator, prompts: prompts, context: context) { progress($0, total) }
+    self.rollout = rollout
+    secondsRollout = seconds(since: started)
+    return try rollout.samples()
+  }
+
+  /// Trains on the latest rollout and moves to the next iteration.
+  /// - Parameters:
+  ///   - rewards: (K, prompts · group size), NaN for a reward that failed.
+  ///   - weights: (K); nil: those of the configuration.
+  ///   - progress: called with the latents evaluated so far and in all, if no sample is left out.
+  /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`. Weights, optimizer and iteration are
+  ///   then as before, and the call may be repeated.
+  @discardableResult
+  public func update(
+    rewards: [[Double]], weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(MixGRPOError) -> IterationMetrics {
+    let started = DispatchTime.now()
+    guard let rollout else {
+      throw MixGRPOError(.invalidState, "update: expected a rollout before it, got none")
+    }
+    let advantages = try advantages(rewards, weights)
+    let trajectory = try rollout.trajectory()
+    let update = try Update(
+      trajectory: trajectory, advantages: advantages, configuration: learning.policy, maxBatch: evaluator.maxBatch,
+      context: context)
+    let total = rollout.plan.trainingEvaluations(prompts: rollout.prompts, parts: learning.policy.updatesPerIteration)
+    let report = try update.run(learner, reference: base, prompts: prompts, context: context) { progress($0, total) }
+    let made = record(rollout, advantages, weights, update, report, seconds(since: started))
+    metrics = made
+    self.rollout = nil
+    iteration += 1
+    return made
+  }
+
+  private func advantages(_ rewards: [[Double]], _ weights: [Double]?) throws(MixGRPOError) -> Advantages {
+    try require(
+      rewards.count == rewardNames.count, "rewards", expected: "\(rewardNames.count) rewards", got: rewards.count)
+    var configuration = learning.advantages
+    if let weights { configuration.weights = weights }
+    let samples = (rollout?.prompts ?? 0) * sampling.groupSize
+    try require(
+      rewards.allSatisfy { $0.count == samples }, "rewards", expected: "\(samples) values for each reward",
+      got: rewards.map(\.count))
+    return try Advantages(rewards: rewards, groupSize: sampling.groupSize, configuration: configuration)
+  }
+
+  private func record(
+    _ rollout: Rollout, _ advantages: Advantages, _ weights: [Double]?, _ update: Update, _ report: UpdateReport,
+    _ secondsUpdate: Double
+  ) -> IterationMetrics {
+    let weights = weights ?? (learning.advantages.weights.isEmpty ? rewardNames.map { _ in 1 } : learning.advantages.weights)
+    let total = weights.reduce(0, +)
+    func weighted(_ value: (Advantages.Reward) -> Double) -> Double {
+      zip(weights, advantages.rewards).reduce(0) { $1.0 > 0 ? $0 + $1.0 / total * value($1.1) : $0 }
+    }
+    return IterationMetrics(
+      iteration: iteration, window: rollout.plan.window,
+      rewards: zip(rewardNames, advantages.rewards).map { name, reward in
+        IterationMetrics.Reward(
+          name: name, mean: reward.mean, standardDeviation: reward.standardDeviation, failures: reward.failures)
+      },
+      rewardMean: weighted(\.mean), rewardStandardDeviation: weighted(\.standardDeviation),
+      degenerateGroups: advantages.degenerateGroups.count, policy: update.metrics, gradientNorm: report.gradientNorm,
+      learningRate: report.learningRate, modelCallsRollout: rollout.modelCalls,
+      modelCallsUpdate: update.metrics.evaluations, secondsRollout: secondsRollout, secondsUpdate: secondsUpdate)
+  }
+
+  /// A restored run begins without a rollout.
+  func dropRollout() { rollout = nil }
+}
+
+func seconds(since start: DispatchTime) -> Double {
+  Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9
+}
