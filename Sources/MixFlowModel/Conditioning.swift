@@ -31,9 +31,7 @@ final class Conditioning {
   init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) throws(MixGRPOError) {
     (self.shape, self.layout, self.capacity) = (shape, layout, capacity)
     let (d, m) = (shape.width, shape.modulationWidth)
-    let embedders = [layout.time, layout.pooled] + (layout.guidance.map { [$0] } ?? [])
-    let floats = embedders.reduce(capacity * (2 * d + m) + 48) { $0 + Embedder.floats($1, rows: capacity) }
-    storage = try FloatStorage(count: floats)
+    storage = try FloatStorage(count: Self.floats(shape, layout, capacity: capacity))
     let base = storage.base
     var plan = ArenaPlan()
     time = Embedder(layout.time, rows: capacity, base: base, &plan)
@@ -46,6 +44,13 @@ final class Conditioning {
     table = Matrix(base + plan.reserve(capacity * m), rows: capacity, columns: m)
     rowOfSample = Array(repeating: 0, count: capacity)
     keys.reserveCapacity(capacity)
+  }
+
+  static func floats(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) -> Int {
+    let embedders = [layout.time, layout.pooled] + (layout.guidance.map { [$0] } ?? [])
+    return embedders.reduce(capacity * (2 * shape.width + shape.modulationWidth) + 48) {
+      $0 + Embedder.floats($1, rows: capacity)
+    }
   }
 
   /// The modulation row of one sample.

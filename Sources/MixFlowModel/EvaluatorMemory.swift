@@ -1,0 +1,31 @@
+import MixBasics
+import MixNumerics
+
+/// What an evaluator will take, known before anything is allocated.
+public struct EvaluatorMemory: Equatable, Sendable {
+  /// Taken at creation.
+  public let inferenceBytes: Int
+  /// Taken on top at the first call that saves activations.
+  public let trainingBytes: Int
+
+  /// - Parameters:
+  ///   - tokens: image tokens, N.
+  ///   - textLength: L.
+  /// - Throws: `invalidArgument` for sizes out of bounds.
+  public init(
+    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int
+  ) throws(MixGRPOError) {
+    try configuration.validate()
+    try require((1...16_777_216).contains(tokens), "token_count", expected: "1…16777216", got: tokens)
+    try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
+    try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
+    let layout = ParameterLayout(configuration)
+    let shape = EvaluationShape(configuration, layout, imageTokens: tokens, textTokens: textLength)
+    let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
+    let perThread = ForwardScratch.floats(shape) + attention.scratchCount
+    let answers = maxBatch * (shape.outputSize + textLength * shape.width)
+    let conditioning = Conditioning.floats(shape, layout, capacity: maxBatch)
+    inferenceBytes = 4 * (max(threads, 1) * perThread + answers + conditioning + 2 * shape.tokens * shape.headDim)
+    trainingBytes = 4 * (TrainingBuffers.floats(shape, capacity: maxBatch) + maxBatch * (shape.modulationWidth + 2 * shape.width))
+  }
+}
