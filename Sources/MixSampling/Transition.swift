@@ -40,7 +40,7 @@ public struct Transition: Equatable, Sendable {
 
   public var isStochastic: Bool { noiseScale > 0 }
 
-  init(
+  package init(
     _ kind: Kind, _ sigma: Double, _ nextSigma: Double, latent: Double, velocity: Double, previousData: Double = 0,
     earlierData: Double = 0, noise: Double = 0
   ) {
@@ -161,14 +161,16 @@ extension Transition {
   }
 
   /// Order 1 + α'((e^{−h}−1)/h + 1)·D₁ − α'((e^{−h}−1+h)/h² − ½)·D₂ with the divided differences D₁₀ = (m₀−m₁)/r₀,
-  /// D₁₁ = (m₁−m₂)/r₁, D₁ = D₁₀ + r₀/(r₀+r₁)·(D₁₀−D₁₁), D₂ = (D₁₀−D₁₁)/(r₀+r₁).
+  /// D₁₁ = (m₁−m₂)/r₁, D₁ = D₁₀ + r₀/(r₀+r₁)·(D₁₀−D₁₁), D₂ = 2(D₁₀−D₁₁)/(r₀+r₁).
+  ///
+  /// D₁ ≈ h·dm/dλ and D₂ ≈ h²·d²m/dλ². Public samplers leave out the 2 in D₂, which costs them the third order.
   private static func third(_ sigma: Double, _ nextSigma: Double, previous: Double, earlier: Double) -> Transition {
     let step = logRatio(nextSigma) - logRatio(sigma)
     let r0 = (logRatio(sigma) - logRatio(previous)) / step
     let r1 = (logRatio(previous) - logRatio(earlier)) / step
     let slope = (1 - nextSigma) * (expm1(-step) / step + 1)
     let curvature = -(1 - nextSigma) * ((expm1(-step) + step) / (step * step) - 0.5)
-    let mixed = (slope * r0 + curvature) / (r0 + r1)
+    let mixed = (slope * r0 + 2 * curvature) / (r0 + r1)
     let weight0 = (slope + mixed) / r0  // of m₀ − m₁
     let weight1 = -mixed / r1  // of m₁ − m₂
     return Transition(
