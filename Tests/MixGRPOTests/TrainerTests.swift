@@ -1,0 +1,208 @@
+import Foundation
+import MixGRPO
+import Testing
+
+/// A run small enough to repeat often: 9 tokens of 4 channels, 8 steps, groups of 6.
+struct TinyRun {
+  let trainer: Trainer
+  let context: RunContext
+  var prompts: [Int32] = [0, 1]
+
+  static func configuration(_ change: (inout SamplingConfiguration) -> Void = { _ in }) -> SamplingConfiguration {
+    var sampling = SamplingConfiguration()
+    sampling.schedule = .shifted(steps: 8, shift: 3)
+    sampling.groupSize = 6
+    sampling.windowLength = 3
+    sampling.windowMode = .progressive(interval: 1, stride: 1, atEnd: .rollBack)
+    sampling.seed = 5
+    change(&sampling)
+    return sampling
+  }
+
+  static func learning(_ change: (inout LearningConfiguration) -> Void = { _ in }) -> LearningConfiguration {
+    var learning = LearningConfiguration()
+    learning.policy.updatesPerIteration = 2
+    learning.optimizer.learningRate = 1e-3
+    change(&learning)
+    return learning
+  }
+
+  init(
+    threads: Int = 2, maxBatch: Int = 5, rewards: [String] = ["brightness"],
+    sampling: SamplingConfiguration = Self.configuration(), learning: LearningConfiguration = Self.learning()
+  ) throws {
+    context = try RunContext(threads: threads)
+    let model = try FlowTransformer(
+      configuration: FlowTransformerConfiguration(
+        inChannels: 4, numLayers: 1, numSingleLayers: 1, attentionHeadDim: 8, numAttentionHeads: 2,
+        jointAttentionDim: 6, pooledProjectionDim: 5, guidanceEmbeds: false, axesDimsRope: [2, 2, 4]))
+    model.initializeWeights(seed: 2)
+    let output = try model.parameter(named: "proj_out.weight")
+    model.writeWeights(output, from: (0..<output.count).map { Float($0 % 7) * 0.05 - 0.15 })
+    let evaluator = try FlowEvaluator(
+      model: model, geometry: TokenGeometry(height: 3, width: 3), textLength: 2, maxBatch: maxBatch, threads: threads)
+    let embeddings = try PromptEmbeddings(
+      text: (0..<3 * 2 * 6).map { Float($0 % 5) * 0.3 - 0.6 }, pooled: (0..<3 * 5).map { Float($0 % 4) * 0.4 - 0.6 },
+      count: 3, textLength: 2)
+    trainer = try Trainer(
+      evaluator: evaluator, prompts: embeddings, sampling: sampling, learning: learning, rewardNames: rewards,
+      context: context)
+  }
+
+  /// Mean brightness of each sample.
+  func brightness(_ samples: UnsafeBufferPointer<Float>) -> [Double] {
+    let size = trainer.evaluator.latentSize
+    return (0..<samples.count / size).map { sample in
+      (0..<size).reduce(0.0) { $0 + Double(samples[sample * size + $1]) } / Double(size)
+    }
+  }
+
+  @discardableResult func iterate() throws -> IterationMetrics {
+    let samples = try trainer.rollout(prompts: prompts)
+    return try trainer.update(rewards: trainer.rewardNames.map { _ in brightness(samples) })
+  }
+
+  var weights: [Float] {
+    trainer.evaluator.model.parameters.flatMap { entry in
+      var values = [Float](repeating: 0, count: entry.count)
+      trainer.evaluator.model.readWeights(entry, into: &values)
+      return values
+    }
+  }
+}
+
+@Suite struct TrainerTests {
+  @Test func firstRatioIsExactlyOneInEveryIteration() throws {
+    let run = try TinyRun()
+    for _ in 0..<8 {
+      let metrics = try run.iterate()
+      #expect(metrics.policy.firstRatioMin == 1)
+      #expect(metrics.policy.firstRatioMax == 1)
+      #expect(metrics.policy.ratioMax > 1)
+    }
+  }
+
+  @Test func trainingRaisesTheReward() throws {
+    let run = try TinyRun(sampling: TinyRun.configuration { $0.groupSize = 16 })
+    let first = try run.iterate().rewardMean
+    for _ in 0..<30 { try run.iterate() }
+    let last = try run.iterate().rewardMean
+    #expect(last - first >= 0.2)
+  }
+
+  @Test(arguments: [1, 2, 4]) func theNumberOfThreadsChangesNoBit(threads: Int) throws {
+    let (one, other) = (try TinyRun(threads: 1), try TinyRun(threads: threads))
+    for _ in 0..<3 {
+      try one.iterate()
+      try other.iterate()
+    }
+    #expect(one.weights == other.weights)
+  }
+
+  @Test func exactSharingChangesSamplesByNoBitAndWeightsByRounding() throws {
+    let shared = try TinyRun()
+    let unshared = try TinyRun(sampling: TinyRun.configuration { $0.exactSharing = false })
+    let samples = try Array(shared.trainer.rollout(prompts: [0, 1]))
+    let others = try Array(unshared.trainer.rollout(prompts: [0, 1]))
+    #expect(samples == others)
+    let (few, all) = (try shared.iterate(), try unshared.iterate())
+    #expect(few.modelCallsRollout < all.modelCallsRollout)
+    #expect(few.modelCallsUpdate < all.modelCallsUpdate)
+    let distance = zip(shared.weights, unshared.weights).map { abs($0 - $1) }.max() ?? .nan
+    #expect(distance <= 2e-5)
+  }
+
+  @Test func modelCallsAreAsPlanned() throws {
+    let run = try TinyRun()
+    for iteration in 0..<3 {
+      let plan = try SamplingPlan(run.trainer.sampling, iteration: iteration)
+      let metrics = try run.iterate()
+      #expect(metrics.modelCallsRollout == plan.modelCalls(prompts: 2))
+      #expect(metrics.modelCallsUpdate == plan.trainingEvaluations(prompts: 2, parts: 2))
+    }
+  }
+
+  @Test func failedRewardsAreLeftOutAndReported() throws {
+    let run = try TinyRun()
+    var rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))
+    rewards[3] = .nan
+    rewards[7] = .infinity
+    let metrics = try run.trainer.update(rewards: [rewards])
+    #expect(metrics.failedRewards == 2)
+    #expect(metrics.rewardMean.isFinite)
+    #expect(metrics.policy.terms == 10 * 3)
+  }
+
+  @Test func cancelInTheMiddleOfAnUpdateLeavesEverythingAsItWas() throws {
+    let (run, undisturbed) = (try TinyRun(), try TinyRun())
+    try run.iterate()
+    try undisturbed.iterate()
+    let before = run.weights
+    let rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))
+    let error = #expect(throws: MixGRPOError.self) {
+      try run.trainer.update(rewards: [rewards]) { done, total in if done > total / 2 { run.context.cancel() } }
+    }
+    #expect(error?.code == .cancelled)
+    #expect(run.weights == before)
+    #expect(run.trainer.iteration == 1)
+    run.context.resetCancel()
+    try run.trainer.update(rewards: [rewards])
+    try undisturbed.iterate()
+    #expect(run.weights == undisturbed.weights)
+  }
+
+  @Test func aCancelThatCameEarlyIsHonoured() throws {
+    let run = try TinyRun()
+    run.context.cancel()
+    let error = #expect(throws: MixGRPOError.self) { try run.iterate() }
+    #expect(error?.code == .cancelled)
+  }
+
+  @Test func anUpdateThatWouldRuinTheWeightsIsRefused() throws {
+    let run = try TinyRun(
+      learning: TinyRun.learning {
+        $0.optimizer.learningRate = 1_000
+        $0.optimizer.weightDecay = 1_000
+        $0.policy.updatesPerIteration = 6
+      })
+    let before = run.weights
+    let rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))
+    let error = #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [rewards]) }
+    #expect(error?.code == .notFinite)
+    #expect(run.weights == before)
+    #expect(run.trainer.iteration == 0)
+  }
+
+  @Test func aLoadedCheckpointContinuesWithTheSameBits() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mixgrpo-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let learning = TinyRun.learning {
+      $0.averageDecay = 0.9
+      $0.policy.referencePenalty = 0.01
+    }
+    let whole = try TinyRun(learning: learning)
+    for _ in 0..<2 { try whole.iterate() }
+    try whole.trainer.save(folder: folder)
+    for _ in 0..<2 { try whole.iterate() }
+
+    let resumed = try TinyRun(threads: 1, learning: learning)
+    try resumed.trainer.load(folder: folder)
+    #expect(resumed.trainer.iteration == 2)
+    for _ in 0..<2 { try resumed.iterate() }
+    #expect(resumed.weights == whole.weights)
+
+    let other = try TinyRun(learning: TinyRun.learning { $0.optimizer.learningRate = 2e-3 })
+    let error = #expect(throws: MixGRPOError.self) { try other.trainer.load(folder: folder) }
+    #expect(error?.message.contains("optimizer.learningRate") == true)
+  }
+
+  @Test func badCallsNameWhatIsWrong() throws {
+    let run = try TinyRun()
+    #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [[1]]) }
+    #expect(throws: MixGRPOError.self) { try run.trainer.rollout(prompts: [3]) }
+    _ = try run.trainer.rollout(prompts: [0])
+    let error = #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [[1, 2]]) }
+    #expect(error?.message == "rewards: expected 6 values for each reward, got [2]")
+    #expect(throws: MixGRPOError.self) { try TinyRun(rewards: ["a", "a"]) }
+  }
+}
