@@ -18,8 +18,8 @@ struct RewardStatistics: Equatable {
     largestMagnitude = values.reduce(0) { max($0, abs($1)) }
   }
 
-  /// Whether the spread is no more than rounding could make of equal values.
+  /// Whether the spread is no more than rounding could make of equal values, or too large to be computed with.
   func isDegenerate(tolerance: Double) -> Bool {
-    !(standardDeviation > max(1e-8, tolerance * largestMagnitude))
+    !(standardDeviation > max(1e-8, tolerance * largestMagnitude) && standardDeviation.isFinite && mean.isFinite)
   }
 }

@@ -1,0 +1,188 @@
+import MixNumerics
+import MixSampling
+import Testing
+
+@testable import MixLearning
+
+@Suite struct UpdateTests {
+  @Test(arguments: LogProbabilityForm.allCases, [0, 2])
+  func firstRatioIsExactlyOne(form: LogProbabilityForm, start: Int) throws {
+    let plan = try plan(start: start) {
+      $0.dynamics = .coefficientPreserving(noiseLevel: 0.5)
+      $0.logProbability = form
+    }
+    let trace = try run(makeUpdate(trajectory(plan)), step: 0.05)
+    #expect(trace.metrics.firstRatioMin == 1 && trace.metrics.firstRatioMax == 1)
+    #expect(trace.metrics.ratioMin < 1 || trace.metrics.ratioMax > 1)
+    #expect(trace.parts == [0, 1, 2, 3] && trace.metrics.optimizerSteps == 4)
+  }
+
+  @Test func theCotangentsCarryTheGradientOfTheMeanLoss() throws {
+    var configuration = PolicyConfiguration()
+    configuration.updatesPerIteration = 1
+    configuration.clipRange = 0.5
+    configuration.referencePenalty = 0.1
+    configuration.oldPolicyPenalty = 0.3
+    configuration.stepWeighting = .noiseScale
+    let trajectory = try trajectory(try plan(start: 1) { $0.logProbability = .sum }, latentSize: 5)
+    func loss(_ theta: Float) throws -> Double {
+      try run(makeUpdate(trajectory, configuration), theta: theta).metrics.loss
+    }
+    let theta: Float = 1.03125
+    let h: Float = 1 / 256
+    let numeric = try (4 * (loss(theta + h) - loss(theta - h)) - (loss(theta + 2 * h) - loss(theta - 2 * h)) / 2)
+      / (6 * Double(h))
+    let gradient = try run(makeUpdate(trajectory, configuration), theta: theta).gradients[0]
+    #expect(abs(numeric / gradient - 1) <= 1e-3, "\(numeric) and \(gradient)")
+  }
+
+  @Test(arguments: [0, 3], [1, 4, 6])
+  func sharedRowsGiveTheSameGradientWithFewerEvaluations(start: Int, parts: Int) throws {
+    var configuration = PolicyConfiguration()
+    configuration.updatesPerIteration = parts
+    let (shared, unshared) = (try plan(start: start), try plan(start: start) { $0.exactSharing = false })
+    let a = try run(makeUpdate(trajectory(shared), configuration), theta: 1.001)
+    let b = try run(makeUpdate(trajectory(unshared), configuration), theta: 1.001)
+    #expect(a.metrics.evaluations == shared.trainingEvaluations(prompts: 2, parts: parts))
+    #expect(b.metrics.evaluations == unshared.trainingEvaluations(prompts: 2, parts: parts))
+    #expect(a.metrics.evaluations < b.metrics.evaluations || parts == 6)
+    #expect(a.metrics.loss == b.metrics.loss && a.metrics.ratioMin == b.metrics.ratioMin)
+    for (x, y) in zip(a.gradients, b.gradients) { #expect(abs(x - y) <= 1e-5 * abs(y) + 1e-9) }
+  }
+
+  @Test(arguments: [1, 2, 5], [1, 3])
+  func neitherBatchLimitNorThreadsChangeABit(limit: Int, threads: Int) throws {
+    var configuration = PolicyConfiguration()
+    configuration.referencePenalty = 0.1
+    let trajectory = try trajectory(try plan())
+    let expected = try run(makeUpdate(trajectory, configuration), step: 0.01)
+    #expect(try run(makeUpdate(trajectory, configuration, maxBatch: limit, threads: threads), step: 0.01) == expected)
+  }
+
+  @Test func aPartHasTheSameMembersOfEveryGroup() throws {
+    // G = 6 in four parts: members 0 | 1, 2 | 3 | 4, 5
+    let update = try makeUpdate(try trajectory(try plan(start: 2)))
+    var members: [[Int32]] = [[], [], [], []]
+    loop: while true {
+      switch update.next() {
+      case .evaluate(let request):
+        #expect(Array(request.stepOfRow) == Array(request.stepOfRow).sorted() && request.needsReference == false)
+        for row in 0..<request.count where request.stepOfRow[row] == 3 {
+          members[request.part].append(request.sampleOfRow[row])
+          #expect(request.promptIndex[row] == (request.sampleOfRow[row] < 6 ? 0 : 5))
+        }
+        try update.submit(velocity: answer(request, theta: 1).velocity, count: request.velocityCount)
+      case .optimizerStep: continue
+      case .finished: break loop
+      }
+    }
+    #expect(members == [[0, 6], [1, 2, 7, 8], [3, 9], [4, 5, 10, 11]])
+  }
+
+  @Test func samplesLeftOutCostNothingAndDoNotCount() throws {
+    var configuration = PolicyConfiguration()
+    configuration.updatesPerIteration = 3
+    let trajectory = try trajectory(try plan())
+    // Part 1 (members 2 and 3) has nothing left; part 2 lost one sample.
+    var isIncluded = [Bool](repeating: true, count: 12)
+    for sample in [2, 3, 8, 9, 4] { isIncluded[sample] = false }
+    let trace = try run(makeUpdate(trajectory, configuration, isIncluded: isIncluded))
+    #expect(trace.parts == [0, 2])
+    // Part 0: 2 shared rows and 4·2 own; part 2: 2 shared and 3·2 own.
+    #expect(trace.metrics.evaluations == 10 + 8 && trace.metrics.terms == (4 + 3) * 3)
+    let none = try run(makeUpdate(trajectory, configuration, isIncluded: [Bool](repeating: false, count: 12)))
+    #expect(none.parts.isEmpty && none.metrics.evaluations == 0 && none.metrics.loss.isNaN)
+  }
+
+  @Test func stepWeightsHaveMeanOneAndFollowTheNoise() throws {
+    var weighted = PolicyConfiguration()
+    weighted.updatesPerIteration = 1
+    let trajectory = try trajectory(try plan { $0.dynamics = .dance(noiseLevel: 0.5) })
+    let plain = try run(makeUpdate(trajectory, weighted))
+    weighted.stepWeighting = .noiseScale
+    let found = try run(makeUpdate(trajectory, weighted))
+    let scales = trajectory.plan.trainedSteps.map { trajectory.plan.transitions[$0].noiseScale }
+    let mean = scales.reduce(0, +) / 3
+    #expect(abs(found.metrics.loss - plain.metrics.loss) <= 1e-12)  // ratios are 1, so the weights average out
+    // Rows of the last step come last: 12 samples of 29 values.
+    let count = 12 * 29
+    for (a, b) in zip(found.cotangents.suffix(count), plain.cotangents.suffix(count)) {
+      #expect(abs(Double(a) - Double(b) * scales[2] / mean) <= 1e-6 * abs(Double(b)) + 1e-12)
+    }
+  }
+
+  @Test func onlyARandomSubsetOfAllStepsIsTrained() throws {
+    let plan = try plan { $0.windowMode = .all(.randomSubset(0.6)) }
+    let trajectory = try trajectory(plan)
+    let trace = try run(makeUpdate(trajectory))
+    #expect(plan.trainedSteps.count == 4 && trace.metrics.terms == 12 * 4)
+    #expect(trace.metrics.firstRatioMin == 1 && trace.metrics.firstRatioMax == 1)
+    #expect(trace.metrics.evaluations == plan.trainingEvaluations(prompts: 2, parts: 4))
+  }
+
+  @Test func restartBeginsAnew() throws {
+    let update = try makeUpdate(try trajectory(try plan()))
+    let first = try run(update, step: 0.01)
+    update.restart()
+    #expect(try run(update, step: 0.01) == first)
+  }
+
+  // MARK: Bad input
+
+  @Test func aVelocityThatIsNotFiniteMayBeSubmittedAgain() throws {
+    var configuration = PolicyConfiguration()
+    configuration.referencePenalty = 0.2
+    let trajectory = try trajectory(try plan())
+    let expected = try run(makeUpdate(trajectory, configuration))
+    let update = try makeUpdate(trajectory, configuration)
+    guard case .evaluate(let request) = update.next() else { Issue.record("expected a request"); return }
+    let good = answer(request, theta: 1)
+    var bad = good
+    bad.velocity[3 * 29] = .nan
+    bad.reference[2 * 29] = -.infinity
+    let first = failure { try update.submit(velocity: bad.velocity, reference: good.reference, count: good.0.count) }
+    #expect(first?.code == .notFinite && first?.message.contains("row 3") == true)
+    let second = failure { try update.submit(velocity: good.velocity, reference: bad.reference, count: good.0.count) }
+    #expect(second?.code == .notFinite && second?.message.contains("row 2") == true)
+    #expect(update.metrics.terms == 0 && update.metrics.evaluations == 0)
+    #expect(try run(update) == expected)
+  }
+
+  @Test func callsOutOfOrderAreErrors() throws {
+    var configuration = PolicyConfiguration()
+    configuration.referencePenalty = 1
+    let update = try makeUpdate(try trajectory(try plan()), configuration)
+    let zeros = [Float](repeating: 0, count: 5000)
+    #expect(failure { try update.submit(velocity: zeros, count: 29) }?.code == .invalidState)
+    guard case .evaluate(let request) = update.next() else { Issue.record("expected a request"); return }
+    #expect(request.needsReference)
+    #expect(failure { try update.submit(velocity: zeros, reference: zeros, count: 1) }?.code == .invalidArgument)
+    let error = failure { try update.submit(velocity: zeros, count: request.velocityCount) }
+    #expect(error?.message.contains("reference") == true)
+  }
+
+  @Test func unfitInputIsAnErrorThatNamesEveryField() throws {
+    let trajectory = try trajectory(try plan())
+    var configuration = PolicyConfiguration()
+    configuration.clipRange = 0
+    configuration.updatesPerIteration = 7
+    configuration.referencePenalty = -1
+    configuration.oldPolicyPenalty = .nan
+    let error = failure {
+      _ = try Update(
+        trajectory: trajectory, advantages: [.nan], isIncluded: [], configuration: configuration, maxBatch: -1,
+        workers: Workers(threads: 1))
+    }
+    for field in [
+      "clip_range", "updates_per_iteration", "kl_reference", "kl_old", "advantages", "included", "max_batch",
+    ] {
+      #expect(error?.message.contains(field) == true, "\(field) is missing in \(error?.message ?? "")")
+    }
+  }
+
+  @Test func aTrajectoryWithoutTrainedStepsCannotBeTrained() throws {
+    let plan = try SamplingPlan.deterministic(.shifted(steps: 4, shift: 1), samplesPerPrompt: 6)
+    let trajectory = try trajectory(plan)
+    #expect(failure { _ = try makeUpdate(trajectory) }?.message.contains("trained steps") == true)
+  }
+}
