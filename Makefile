@@ -1,0 +1,87 @@
+# make demo     align the shipped model on a reward written in C; pictures and figures go to out/
+# make test     everything that is tested
+# make bench    how fast rollout and update are on this machine
+# make install  library, header and mixgrpo.pc into PREFIX (default /usr/local)
+# make format   format the Swift sources
+# make clean
+
+PREFIX ?= /usr/local
+OUT ?= out
+VENV ?= .venv
+VERSION := 0.1.0
+
+LIBRARY := .build/release/libmixgrpo.so
+EXAMPLES := .build/examples
+CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
+
+.PHONY: help demo test test-swift test-c test-python test-examples bench library install format clean packages
+
+help:
+	@sed -n '1,/^$$/s/^# //p' Makefile
+
+packages:
+	@.ci/setup packages
+
+library: packages
+	swift build -c release --product mixgrpo
+	@ln -sf libmixgrpo.so .build/release/libmixgrpo.so.0
+
+# ---------------------------------------------------------------------------------------------------------------- demo
+
+demo: library $(EXAMPLES)/align
+	@mkdir -p $(OUT)
+	$(EXAMPLES)/align --out $(OUT)
+
+$(EXAMPLES)/align: examples/c/align.c examples/c/world.c examples/c/world.h include/mixgrpo.h | library
+	@mkdir -p $(@D)
+	cc $(CFLAGS) -Iinclude -o $@ examples/c/align.c examples/c/world.c -L.build/release -lmixgrpo -lm \
+	  -Wl,-rpath,'$$ORIGIN/../release'
+
+# ---------------------------------------------------------------------------------------------------------------- test
+
+test: test-swift test-c test-python test-examples
+	@echo "all tests passed"
+
+test-swift: packages
+	swift build -c release --build-tests
+	swift test -c release --skip-build
+
+test-c: library
+	Tests/c/run.sh
+
+test-python: library
+	.ci/setup python $(VENV)
+	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests
+
+test-examples: library $(EXAMPLES)/align
+	swift build -c release --product align
+	.ci/setup python $(VENV) light
+	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
+
+# --------------------------------------------------------------------------------------------------------------- bench
+
+bench: packages
+	swift build -c release --product benchmark
+	@mkdir -p $(OUT)
+	.build/release/benchmark --out $(OUT)
+
+# ------------------------------------------------------------------------------------------------------------- install
+
+install: library
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
+	strip --strip-unneeded $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
+	ln -sf libmixgrpo.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.0
+	ln -sf libmixgrpo.so.0 $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so
+	install -m 644 include/mixgrpo.h $(DESTDIR)$(PREFIX)/include/mixgrpo.h
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: mixgrpo' \
+	  'Description: Aligns flow-matching image models with any reward' 'Version: $(VERSION)' \
+	  'Libs: -L$${libdir} -lmixgrpo' 'Cflags: -I$${includedir}' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/mixgrpo.pc
+
+# --------------------------------------------------------------------------------------------------------- housekeeping
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests examples/swift
+
+clean:
+	rm -rf .build $(OUT) $(VENV)
