@@ -151,8 +151,8 @@ enum { MIXGRPO_STAGE_ROLLOUT = 0, MIXGRPO_STAGE_UPDATE = 1, MIXGRPO_STAGE_SAMPLE
 typedef struct mixgrpo_progress {
   uint32_t struct_size;
   mixgrpo_stage stage;
-  int64_t done;  /* requests answered in this call so far */
-  int64_t total; /* requests this call will answer */
+  int64_t done;  /* latents evaluated in this call so far */
+  int64_t total; /* latents this call will evaluate, if no sample is left out */
 } mixgrpo_progress;
 
 /* `progress` is valid during the call. */
@@ -177,7 +177,7 @@ mixgrpo_status mixgrpo_context_set_progress(
 
 /* Stops rollouts, updates and sampling of this context within one model call: they return MIXGRPO_CANCELLED, with their
  * objects as before the call. Sticky: calls that begin later stop too, until mixgrpo_context_reset_cancel. Both may be
- * called from any thread at any time. */
+ * called from any thread at any time, the first also from a signal handler. */
 mixgrpo_status mixgrpo_context_cancel(const mixgrpo_context *context);
 mixgrpo_status mixgrpo_context_reset_cancel(const mixgrpo_context *context);
 
@@ -323,9 +323,9 @@ typedef struct mixgrpo_evaluator_config {
   uint32_t struct_size;
   int32_t height_tokens;  /* rows of image tokens. Default 8, 1...4096 */
   int32_t width_tokens;   /* columns of image tokens; N = height * width, at most 65536. Default 8 */
-  int32_t text_length;    /* L, text tokens of every prompt. Default 8, 1...65536 */
+  int32_t text_length;    /* L, text tokens of every prompt. Default 16, 1...65536 */
   int32_t max_batch;      /* latents that are evaluated, or can keep their activations, at a time; larger batches without
-                             activations are split. Memory grows with it. Default 12, 1...65536 */
+                             activations are split. Memory grows with it. Default 16, 1...65536 */
   int32_t reserved;       /* 0 */
   double guidance;        /* the guidance value given to a model with guidance_embeds. Default 3.5, 0...1000 */
 } mixgrpo_evaluator_config;
@@ -590,13 +590,15 @@ typedef struct mixgrpo_step {
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
-/* The size of a run, for predictions. */
+/* The size of a run, for predictions. The last four fields count for the built-in model only. */
 typedef struct mixgrpo_workload {
   uint32_t struct_size;
-  int32_t prompt_count;   /* P per iteration, 1...65536 */
-  int32_t token_count;    /* N, 1...16777216 */
+  int32_t prompt_count;   /* P per iteration, 1...1000000 */
+  int32_t token_count;    /* N, 1...65536 */
   int32_t channels;       /* C, 1...65536 */
-  int32_t text_length;    /* L, 1...65536; used with the built-in model only */
+  int32_t text_length;    /* L, 1...65536 */
+  int32_t max_batch;      /* of the evaluator, 1...65536 */
+  int32_t threads;        /* of the context, 1...1024 */
   int32_t keep_reference; /* flag: a frozen reference model is kept beside the trained one */
 } mixgrpo_workload;
 
@@ -604,10 +606,11 @@ typedef struct mixgrpo_workload {
 typedef struct mixgrpo_memory {
   uint32_t struct_size;
   int32_t reserved;           /* 0 */
-  uint64_t trajectory_bytes;  /* latents of the rollout and its stored window steps */
-  uint64_t weight_bytes;      /* weights, gradients, optimizer moments, and the reference if kept */
-  uint64_t activation_bytes;  /* working memory of the evaluator at its largest */
-  uint64_t peak_bytes;        /* the largest sum at any one time */
+  uint64_t trajectory_bytes;  /* latents of the rollout and its stored window steps; with learning, also the update's */
+  uint64_t weight_bytes;      /* weights; with learning, also gradients, moments, average, reference, and the copy that an
+                                 update keeps until it has succeeded */
+  uint64_t activation_bytes;  /* working memory of the evaluators */
+  uint64_t peak_bytes;        /* the sum */
 } mixgrpo_memory;
 
 /* Checks a configuration and makes a plan of it. `sigmas`: an own time grid of T + 1 values, strictly decreasing, the first at

@@ -1,0 +1,51 @@
+import CMixGRPO
+import Glibc
+import MixBasics
+
+/// The one way out of every fallible export: runs `body` and turns its error into a status and this thread's last error.
+func withStatus(_ body: () throws -> Void) -> mixgrpo_status {
+  do {
+    try body()
+    return 0
+  } catch let error as MixGRPOError {
+    LastError.set(error.message)
+    return error.code.rawValue
+  } catch {
+    LastError.set("internal: expected an error of this library, got \(error)")
+    return MixGRPOError.Code.internalFault.rawValue
+  }
+}
+
+/// The message of the latest failed call of each thread, as a C string that the thread owns.
+enum LastError {
+  private static let key: pthread_key_t? = {
+    var key = pthread_key_t()
+    return pthread_key_create(&key) { free($0) } == 0 ? key : nil
+  }()
+
+  static func set(_ message: String) {
+    guard let key else { return }
+    let previous = pthread_getspecific(key)
+    // Without memory for the text the thread keeps none, which reads as "".
+    guard pthread_setspecific(key, strdup(oneLine(message))) == 0 else { return }
+    free(previous)
+  }
+
+  /// Valid until the next `set` on this thread.
+  static var text: UnsafePointer<CChar> {
+    guard let key, let text = pthread_getspecific(key) else { return StaticText.pointer("") }
+    return UnsafePointer(text.assumingMemoryBound(to: CChar.self))
+  }
+
+  private static func oneLine(_ message: String) -> String {
+    guard message.utf8.contains(where: { $0 < 0x20 }) else { return message }
+    return String(decoding: message.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
+  }
+}
+
+/// C strings that live as long as the process.
+enum StaticText {
+  static func pointer(_ text: StaticString) -> UnsafePointer<CChar> {
+    UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+}

@@ -1,0 +1,73 @@
+import CMixGRPO
+import Glibc
+import MixBasics
+
+private let maximumTextBytes = 1 << 24
+
+/// A C string as UTF-8 text.
+/// - Throws: `invalidArgument` for NULL, for bytes that are not UTF-8, and beyond 16 MiB.
+func text(_ pointer: UnsafePointer<CChar>?, _ argument: String) throws(MixGRPOError) -> String {
+  guard let pointer else { throw .invalid(argument, expected: "a string", got: "NULL") }
+  let length = strnlen(pointer, maximumTextBytes + 1)
+  try require(length <= maximumTextBytes, argument, expected: "at most \(maximumTextBytes) bytes", got: "more")
+  let bytes = UnsafeRawBufferPointer(start: pointer, count: length)
+  guard let text = String(validating: bytes, as: UTF8.self) else {
+    throw .invalid(argument, expected: "UTF-8", got: "other bytes")
+  }
+  return text
+}
+
+func path(_ pointer: UnsafePointer<CChar>?, _ argument: String) throws(MixGRPOError) -> String {
+  let path = try text(pointer, argument)
+  try require(!path.isEmpty, argument, expected: "a path", got: "an empty string")
+  return path
+}
+
+func texts(
+  _ pointer: UnsafePointer<UnsafePointer<CChar>?>?, count: Int, _ argument: String
+) throws(MixGRPOError) -> [String] {
+  var result: [String] = []
+  for (index, entry) in try input(pointer, count: count, argument).enumerated() {
+    result.append(try text(entry, "\(argument)[\(index)]"))
+  }
+  return result
+}
+
+/// Copies bytes to a host that may first ask for their number: NULL with capacity 0 writes the number alone.
+func deliver(
+  _ bytes: [UInt8], to pointer: UnsafeMutablePointer<UInt8>?, capacity: Int, size: UnsafeMutablePointer<Int>?,
+  _ argument: String
+) throws(MixGRPOError) {
+  let onlyAsks = pointer == nil && capacity == 0
+  let sizePlace = onlyAsks || size != nil ? try place(size, "out_size") : nil
+  if !onlyAsks {
+    let target = try output(pointer, capacity: capacity, needed: bytes.count, argument)
+    bytes.withUnsafeBufferPointer { bytes in
+      if let base = bytes.baseAddress { target.fill(from: base) }
+    }
+  }
+  sizePlace?.pointee = bytes.count
+}
+
+/// The same for text, with its terminating zero.
+func deliver(
+  _ text: String, to pointer: UnsafeMutablePointer<CChar>?, capacity: Int, size: UnsafeMutablePointer<Int>?,
+  _ argument: String
+) throws(MixGRPOError) {
+  let bytes = UnsafeMutableRawPointer(pointer)?.assumingMemoryBound(to: UInt8.self)
+  try deliver(Array(text.utf8) + [0], to: bytes, capacity: capacity, size: size, argument)
+}
+
+/// A C string that lives as long as its owner.
+final class OwnedText: @unchecked Sendable {
+  let pointer: UnsafeMutablePointer<CChar>
+
+  init(_ text: String) throws(MixGRPOError) {
+    guard let pointer = strdup(text) else {
+      throw MixGRPOError(.outOfMemory, "memory: expected room for a text, got none")
+    }
+    self.pointer = pointer
+  }
+
+  deinit { free(pointer) }
+}

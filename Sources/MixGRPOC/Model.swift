@@ -1,0 +1,166 @@
+import CMixGRPO
+import MixBasics
+import MixFlowModel
+import MixGRPO
+import MixStorage
+
+final class ModelObject: HandleObject, @unchecked Sendable {
+  override class var kind: String { "model" }
+
+  let model: FlowTransformer
+  let context: ContextObject
+  let names: ParameterNames
+
+  init(_ model: FlowTransformer, _ context: ContextObject) throws(MixGRPOError) {
+    (self.model, self.context) = (model, context)
+    names = try ParameterNames(model)
+  }
+}
+
+// MARK: - Configuration
+
+extension FlowTransformerConfiguration {
+  static let standard = FlowTransformerConfiguration(
+    inChannels: 48, numLayers: 2, numSingleLayers: 4, attentionHeadDim: 32, numAttentionHeads: 4, jointAttentionDim: 64,
+    pooledProjectionDim: 64, guidanceEmbeds: false, axesDimsRope: [4, 14, 14])
+
+  init(_ config: mixgrpo_model_config) throws(MixGRPOError) {
+    var check = Validation()
+    check.include { () throws(MixGRPOError) in try requireReserved(config.reserved) }
+    check.include { () throws(MixGRPOError) in _ = try flag(config.guidance_embeds, "guidance_embeds") }
+    let axes = config.axes_dims_rope
+    self.init(
+      inChannels: Int(config.in_channels), outChannels: Int(config.out_channels), numLayers: Int(config.num_layers),
+      numSingleLayers: Int(config.num_single_layers), attentionHeadDim: Int(config.attention_head_dim),
+      numAttentionHeads: Int(config.num_attention_heads), jointAttentionDim: Int(config.joint_attention_dim),
+      pooledProjectionDim: Int(config.pooled_projection_dim), guidanceEmbeds: config.guidance_embeds == 1,
+      axesDimsRope: [Int(axes.0), Int(axes.1), Int(axes.2)])
+    check.include(validate)
+    try check.throwIfAny()
+  }
+}
+
+extension FlowTransformerConfiguration {
+  /// From `config.json` of a model folder; its weights are not looked at.
+  init(folder path: String) throws(MixGRPOError) {
+    let source = FileAccess.join(path, WeightFolder.configurationName)
+    let document = try JSONParser.parse(try FileAccess.read(source, limit: 1 << 24), source: source)
+    guard let object = document.object else {
+      throw MixGRPOError(.invalidFormat, "\(source): expected an object, got \(document.kind)")
+    }
+    try self.init(json: object, source: source)
+  }
+}
+
+extension mixgrpo_model_config {
+  /// - Precondition: `configuration` is valid, so that its sizes fit.
+  init(_ configuration: FlowTransformerConfiguration) {
+    self.init()
+    in_channels = Int32(truncatingIfNeeded: configuration.inChannels)
+    out_channels = Int32(truncatingIfNeeded: configuration.outChannels)
+    num_layers = Int32(truncatingIfNeeded: configuration.numLayers)
+    num_single_layers = Int32(truncatingIfNeeded: configuration.numSingleLayers)
+    attention_head_dim = Int32(truncatingIfNeeded: configuration.attentionHeadDim)
+    num_attention_heads = Int32(truncatingIfNeeded: configuration.numAttentionHeads)
+    joint_attention_dim = Int32(truncatingIfNeeded: configuration.jointAttentionDim)
+    pooled_projection_dim = Int32(truncatingIfNeeded: configuration.pooledProjectionDim)
+    guidance_embeds = configuration.guidanceEmbeds ? 1 : 0
+    let axes = configuration.axesDimsRope.map { Int32(truncatingIfNeeded: $0) } + [0, 0, 0]
+    axes_dims_rope = (axes[0], axes[1], axes[2])
+  }
+}
+
+@_cdecl("mixgrpo_model_config_init") @implementation
+public func mixgrpo_model_config_init(
+  _ out_config: UnsafeMutablePointer<mixgrpo_model_config>?, _ struct_size: Int
+) -> mixgrpo_status {
+  withStatus {
+    try writeDefaults(mixgrpo_model_config(.standard), to: out_config, size: struct_size, "out_config")
+  }
+}
+
+@_cdecl("mixgrpo_model_config_load") @implementation
+public func mixgrpo_model_config_load(
+  _ folder: UnsafePointer<CChar>?, _ out_config: UnsafeMutablePointer<mixgrpo_model_config>?
+) -> mixgrpo_status {
+  withStatus {
+    let result = try ResultPlace(out_config, "out_config")
+    result.write(mixgrpo_model_config(try FlowTransformerConfiguration(folder: path(folder, "folder"))))
+  }
+}
+
+@_cdecl("mixgrpo_model_get_config") @implementation
+public func mixgrpo_model_get_config(
+  _ model: OpaquePointer?, _ out_config: UnsafeMutablePointer<mixgrpo_model_config>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(model, "model", as: ModelObject.self)
+    try ResultPlace(out_config, "out_config").write(mixgrpo_model_config(object.model.configuration))
+  }
+}
+
+// MARK: - Life
+
+@_cdecl("mixgrpo_model_create") @implementation
+public func mixgrpo_model_create(
+  _ context: OpaquePointer?, _ config: UnsafePointer<mixgrpo_model_config>?, _ seed: UInt64,
+  _ out_model: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_model, "out_model") {
+      let context = try resolve(context, "context", as: ContextObject.self)
+      let model = try FlowTransformer(configuration: FlowTransformerConfiguration(read(config, "config")))
+      model.initializeWeights(seed: seed)
+      return try ModelObject(model, context)
+    }
+  }
+}
+
+@_cdecl("mixgrpo_model_load") @implementation
+public func mixgrpo_model_load(
+  _ context: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_model, "out_model") {
+      let context = try resolve(context, "context", as: ContextObject.self)
+      return try ModelObject(try FlowTransformer(folder: path(folder, "folder")), context)
+    }
+  }
+}
+
+@_cdecl("mixgrpo_model_save") @implementation
+public func mixgrpo_model_save(
+  _ model: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ storage: mixgrpo_storage
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(model, "model", as: ModelObject.self)
+    try object.model.save(folder: path(folder, "folder"), precision: StoredPrecision(storage))
+  }
+}
+
+@_cdecl("mixgrpo_model_copy") @implementation
+public func mixgrpo_model_copy(
+  _ model: OpaquePointer?, _ out_copy: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_copy, "out_copy") {
+      let object = try resolve(model, "model", as: ModelObject.self)
+      return try ModelObject(FlowTransformer(copying: object.model), object.context)
+    }
+  }
+}
+
+@_cdecl("mixgrpo_model_destroy") @implementation
+public func mixgrpo_model_destroy(_ model: OpaquePointer?) {
+  HandleTable.live.remove(model, ModelObject.self)
+}
+
+extension StoredPrecision {
+  init(_ storage: mixgrpo_storage) throws(MixGRPOError) {
+    switch Int(storage) {
+    case MIXGRPO_STORAGE_F32: self = .float32
+    case MIXGRPO_STORAGE_BF16: self = .bfloat16
+    default: throw .invalid("storage", expected: "MIXGRPO_STORAGE_F32 (0) or MIXGRPO_STORAGE_BF16 (1)", got: storage)
+    }
+  }
+}

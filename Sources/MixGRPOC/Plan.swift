@@ -1,0 +1,98 @@
+import CMixGRPO
+import MixBasics
+import MixSampling
+
+final class PlanObject: HandleObject, @unchecked Sendable {
+  override class var kind: String { "plan" }
+  let configuration: SamplingConfiguration
+
+  init(_ configuration: SamplingConfiguration) { self.configuration = configuration }
+
+  /// - Parameter windowStart: `MIXGRPO_SCHEDULED_WINDOW` or the host's own.
+  func plan(iteration: Int64, windowStart: Int32) throws(MixGRPOError) -> SamplingPlan {
+    try SamplingPlan(configuration, iteration: Int(iteration), window: window(windowStart))
+  }
+
+  func window(_ start: Int32) throws(MixGRPOError) -> SDEWindow? {
+    if Int(start) == MIXGRPO_SCHEDULED_WINDOW { return nil }
+    let length = try configuration.windowSchedule().length
+    return SDEWindow(start: Int(start), length: length)
+  }
+}
+
+@_cdecl("mixgrpo_plan_create") @implementation
+public func mixgrpo_plan_create(
+  _ config: UnsafePointer<mixgrpo_sampling_config>?, _ sigmas: UnsafePointer<Double>?, _ sigma_count: Int,
+  _ out_plan: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_plan, "out_plan") {
+      let config = try read(config, "config")
+      guard sigmas != nil || sigma_count != 0 else { return PlanObject(try SamplingConfiguration(config)) }
+      try requireRange(sigma_count, 3...10_001, "sigma_count")
+      let sigmas = try input(sigmas, count: sigma_count, "sigmas")
+      try requireFinite(sigmas, "sigmas")
+      return PlanObject(try SamplingConfiguration(config, sigmas: Array(sigmas)))
+    }
+  }
+}
+
+@_cdecl("mixgrpo_plan_destroy") @implementation
+public func mixgrpo_plan_destroy(_ plan: OpaquePointer?) {
+  HandleTable.live.remove(plan, PlanObject.self)
+}
+
+@_cdecl("mixgrpo_plan_iteration") @implementation
+public func mixgrpo_plan_iteration(
+  _ plan: OpaquePointer?, _ iteration: Int64, _ window_start: Int32, _ prompt_count: Int32, _ parts: Int32,
+  _ out_iteration: UnsafeMutablePointer<mixgrpo_iteration_plan>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(plan, "plan", as: PlanObject.self)
+    let result = try ResultPlace(out_iteration, "out_iteration")
+    try requireRange(prompt_count, 1...1_000_000, "prompt_count")
+    try requireRange(parts, 1...4_096, "parts")
+    let plan = try object.plan(iteration: iteration, windowStart: window_start)
+    result.write(mixgrpo_iteration_plan(plan, prompts: Int(prompt_count), parts: Int(parts)))
+  }
+}
+
+extension mixgrpo_iteration_plan {
+  fileprivate init(_ plan: SamplingPlan, prompts: Int, parts: Int) {
+    self.init()
+    window_start = Int32(truncatingIfNeeded: plan.window.lowerBound)
+    window_length = Int32(truncatingIfNeeded: plan.window.count)
+    step_count = Int32(truncatingIfNeeded: plan.steps)
+    trained_step_count = Int32(truncatingIfNeeded: plan.trainedSteps.count)
+    model_calls_per_image = step_count
+    rollout_model_calls = Int64(plan.modelCalls(prompts: prompts))
+    update_model_calls = Int64(plan.trainingEvaluations(prompts: prompts, parts: parts))
+  }
+}
+
+@_cdecl("mixgrpo_plan_step") @implementation
+public func mixgrpo_plan_step(
+  _ plan: OpaquePointer?, _ iteration: Int64, _ window_start: Int32, _ index: Int32,
+  _ out_step: UnsafeMutablePointer<mixgrpo_step>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(plan, "plan", as: PlanObject.self)
+    let result = try ResultPlace(out_step, "out_step")
+    let plan = try object.plan(iteration: iteration, windowStart: window_start)
+    try require(
+      plan.transitions.indices.contains(Int(index)), "index", expected: "0…\(plan.steps - 1)", got: index)
+    var step = mixgrpo_step(plan.transitions[Int(index)])
+    step.trained = plan.trainedSteps.contains(Int(index)) ? 1 : 0
+    result.write(step)
+  }
+}
+
+extension mixgrpo_step {
+  init(_ transition: Transition) {
+    self.init()
+    kind = transition.kind.rawValue
+    (sigma, next_sigma) = (transition.sigma, transition.nextSigma)
+    (latent, velocity, noise) = (transition.latentScale, transition.velocityScale, transition.noiseScale)
+    history = (transition.previousDataScale, transition.earlierDataScale)
+  }
+}

@@ -1,0 +1,109 @@
+import CMixGRPO
+import MixBasics
+import MixFlowModel
+import MixGRPO
+import MixSampling
+
+extension mixgrpo_sample_config {
+  static var standard: mixgrpo_sample_config {
+    var config = mixgrpo_sample_config()
+    (config.steps, config.samples_per_prompt) = (25, 1)
+    (config.shift, config.trained_model_share) = (3, 1)
+    return config
+  }
+
+  func plan() throws(MixGRPOError) -> SamplingPlan {
+    try requireRange(image_tokens, 0...1_000_000, "image_tokens")
+    let schedule: TimeGrid.Schedule =
+      image_tokens == 0
+      ? .shifted(steps: Int(steps), shift: shift)
+      : .resolutionShifted(steps: Int(steps), imageTokens: Int(image_tokens))
+    return try .deterministic(
+      schedule, solver: try choice(solver, "solver"), samplesPerPrompt: Int(samples_per_prompt),
+      trainedModelShare: trained_model_share, sigmaRounding: try choice(sigma_rounding, "sigma_rounding"), seed: seed)
+  }
+}
+
+/// What both ways of sampling are given, checked.
+struct SampleRequest {
+  let plan: SamplingPlan
+  let chosen: [Int32]
+  let noise: UnsafeBufferPointer<Float>?
+  let target: UnsafeMutableBufferPointer<Float>
+
+  init(
+    _ config: UnsafePointer<mixgrpo_sample_config>?, _ prompts: UnsafePointer<Int32>?, _ promptCount: Int,
+    _ noise: UnsafePointer<Float>?, _ noiseCount: Int, _ samples: UnsafeMutablePointer<Float>?, _ capacity: Int,
+    latentSize: Int
+  ) throws(MixGRPOError) {
+    plan = try read(config, "config").plan()
+    try requireRange(promptCount, 1...1_000_000, "prompt_count")
+    chosen = Array(try input(prompts, count: promptCount, "prompt_indices"))
+    let values = try checkedProduct(promptCount, plan.groupSize, latentSize, field: "samples")
+    self.noise = try optionalInput(noise, count: noiseCount, expected: values, "initial_noise")
+    target = try output(samples, capacity: capacity, needed: values, "out_samples")
+  }
+}
+
+@_cdecl("mixgrpo_sample_config_init") @implementation
+public func mixgrpo_sample_config_init(
+  _ out_config: UnsafeMutablePointer<mixgrpo_sample_config>?, _ struct_size: Int
+) -> mixgrpo_status {
+  withStatus { try writeDefaults(.standard, to: out_config, size: struct_size, "out_config") }
+}
+
+@_cdecl("mixgrpo_evaluator_sample") @implementation
+public func mixgrpo_evaluator_sample(
+  _ evaluator: OpaquePointer?, _ base: OpaquePointer?, _ prompts: OpaquePointer?,
+  _ config: UnsafePointer<mixgrpo_sample_config>?, _ prompt_indices: UnsafePointer<Int32>?, _ prompt_count: Int,
+  _ initial_noise: UnsafePointer<Float>?, _ noise_count: Int, _ out_samples: UnsafeMutablePointer<Float>?,
+  _ capacity: Int
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(evaluator, "evaluator", as: EvaluatorObject.self)
+    let base = try resolveOptional(base, "base", as: EvaluatorObject.self)
+    let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
+    let request = try SampleRequest(
+      config, prompt_indices, prompt_count, initial_noise, noise_count, out_samples, capacity,
+      latentSize: object.evaluator.latentSize)
+    object.keptCount = 0
+    base?.keptCount = 0
+    let samples = try object.evaluator.sample(
+      request.plan, base: base?.evaluator, prompts: prompts.embeddings, chosen: request.chosen,
+      initialNoise: request.noise, context: object.context.run
+    ) { object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1) }
+    request.target.copy(samples)
+  }
+}
+
+@_cdecl("mixgrpo_trainer_sample") @implementation
+public func mixgrpo_trainer_sample(
+  _ trainer: OpaquePointer?, _ weights: mixgrpo_weights, _ config: UnsafePointer<mixgrpo_sample_config>?,
+  _ prompt_indices: UnsafePointer<Int32>?, _ prompt_count: Int, _ initial_noise: UnsafePointer<Float>?,
+  _ noise_count: Int, _ out_samples: UnsafeMutablePointer<Float>?, _ capacity: Int
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let weights: TrainerWeights = try choice(weights, "weights")
+    let request = try SampleRequest(
+      config, prompt_indices, prompt_count, initial_noise, noise_count, out_samples, capacity,
+      latentSize: object.trainer.evaluator.latentSize)
+    object.evaluator.keptCount = 0
+    let samples = try object.trainer.sample(
+      request.plan, weights: weights, chosen: request.chosen, initialNoise: request.noise
+    ) { object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1) }
+    request.target.copy(samples)
+  }
+}
+
+@_cdecl("mixgrpo_trainer_save_model") @implementation
+public func mixgrpo_trainer_save_model(
+  _ trainer: OpaquePointer?, _ weights: mixgrpo_weights, _ folder: UnsafePointer<CChar>?, _ storage: mixgrpo_storage
+) -> mixgrpo_status {
+  withStatus {
+    let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).trainer
+    let weights: TrainerWeights = try choice(weights, "weights")
+    let precision = try StoredPrecision(storage)
+    try trainer.model(weights).save(folder: path(folder, "folder"), precision: precision)
+  }
+}

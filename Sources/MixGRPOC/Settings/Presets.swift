@@ -1,0 +1,57 @@
+import MixBasics
+import MixGRPO
+import MixLearning
+import MixSampling
+
+/// Published methods as filled configurations.
+enum Preset: String, CaseIterable {
+  /// Mix §4.1: the defaults.
+  case mixGRPO = "mixgrpo"
+  /// Mix §3.3, with the window of the defaults.
+  case mixGRPOFlash = "mixgrpo_flash"
+  /// Mix §4.2: the shortest tail, and a window that stays at the start.
+  case mixGRPOFlashStar = "mixgrpo_flash_star"
+  /// arXiv 2505.05470.
+  case flowGRPO = "flow_grpo"
+  /// arXiv 2505.07818.
+  case danceGRPO = "dance_grpo"
+
+  init(name: String) throws(MixGRPOError) {
+    guard let preset = Preset(rawValue: name) else {
+      throw .invalid("name", expected: Preset.allCases.map(\.rawValue).joined(separator: ", "), got: "\"\(name)\"")
+    }
+    self = preset
+  }
+
+  var staticName: StaticString {
+    switch self {
+    case .mixGRPO: "mixgrpo"
+    case .mixGRPOFlash: "mixgrpo_flash"
+    case .mixGRPOFlashStar: "mixgrpo_flash_star"
+    case .flowGRPO: "flow_grpo"
+    case .danceGRPO: "dance_grpo"
+    }
+  }
+
+  var sampling: SamplingConfiguration {
+    var configuration = SamplingConfiguration()
+    switch self {
+    case .mixGRPO: break
+    case .mixGRPOFlash: configuration.flash = FlashTail(ratio: 0.4)
+    case .mixGRPOFlashStar:
+      configuration.flash = FlashTail(ratio: 0.2)
+      configuration.windowMode = .frozen(start: 0)
+    case .flowGRPO: configuration.windowMode = .all(.full)
+    case .danceGRPO:
+      configuration.dynamics = .dance(noiseLevel: 0.3)
+      configuration.windowMode = .all(.randomSubset(0.6))
+    }
+    return configuration
+  }
+
+  var learning: LearningConfiguration {
+    var settings = LearningConfiguration()
+    if self == .flowGRPO { settings.policy.referencePenalty = 0.04 }
+    return settings
+  }
+}

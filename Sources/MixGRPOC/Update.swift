@@ -1,0 +1,197 @@
+import CMixGRPO
+import MixBasics
+import MixFlowModel
+import MixGRPO
+import MixLearning
+import MixNumerics
+import MixSampling
+
+final class UpdateObject: HandleObject, @unchecked Sendable {
+  override class var kind: String { "update" }
+  let context: ContextObject
+  private(set) var update: Update
+  private let source: UpdateSource
+  private var maxBatch: Int
+
+  init(_ source: UpdateSource, maxBatch: Int, _ context: ContextObject) throws(MixGRPOError) {
+    (self.source, self.maxBatch, self.context) = (source, maxBatch, context)
+    update = try source.update(maxBatch: maxBatch, context)
+  }
+
+  /// Answers everything with the built-in model, telling the host how far it is.
+  func run(
+    _ learner: Learner, _ reference: FlowEvaluator?, _ prompts: PromptEmbeddings
+  ) throws(MixGRPOError) -> UpdateReport {
+    guard update.metrics.evaluations == 0, update.metrics.optimizerSteps == 0 else {
+      throw MixGRPOError(.invalidState, "update: expected one that has not begun, got one that has")
+    }
+    try limitRequests(to: learner.evaluator.maxBatch)
+    let total = source.evaluations
+    return try update.run(learner, reference: reference, prompts: prompts, context: context.run) { done in
+      context.report(MIXGRPO_STAGE_UPDATE, done: done, total: total)
+    }
+  }
+
+  /// The built-in model keeps the activations of a whole request.
+  private func limitRequests(to limit: Int) throws(MixGRPOError) {
+    guard maxBatch == 0 || maxBatch > limit else { return }
+    update = try source.update(maxBatch: limit, context)
+    maxBatch = limit
+  }
+
+  func request() throws(MixGRPOError) -> mixgrpo_velocity_request {
+    try context.run.checkCancelled()
+    var result = mixgrpo_velocity_request()
+    switch update.next() {
+    case .finished: break
+    case .optimizerStep(let part):
+      result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_OPTIMIZER_STEP)
+      result.part = Int32(truncatingIfNeeded: part)
+    case .evaluate(let request): result.fill(request)
+    }
+    return result
+  }
+}
+
+/// What an update is made of.
+struct UpdateSource {
+  let trajectory: Trajectory
+  let advantages: [Double]
+  let isIncluded: [Bool]
+  let policy: PolicyConfiguration
+
+  /// Rows that will be evaluated if no sample is left out.
+  var evaluations: Int {
+    trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, parts: policy.updatesPerIteration)
+  }
+
+  func update(maxBatch: Int, _ context: ContextObject) throws(MixGRPOError) -> Update {
+    try Update(
+      trajectory: trajectory, advantages: advantages, isIncluded: isIncluded, configuration: policy, maxBatch: maxBatch,
+      workers: Workers(threads: context.run.threads))
+  }
+}
+
+extension mixgrpo_velocity_request {
+  fileprivate mutating func fill(_ request: UpdateRequest) {
+    kind = mixgrpo_request_kind(MIXGRPO_REQUEST_EVALUATE)
+    count = Int32(truncatingIfNeeded: request.count)
+    part = Int32(truncatingIfNeeded: request.part)
+    needs_reference = request.needsReference ? 1 : 0
+    latent_size = UInt64(request.latentSize)
+    latents = request.latents
+    sigmas = request.sigmas.baseAddress
+    prompt_index = request.promptIndex.baseAddress
+    sample = request.sampleOfRow.baseAddress
+    step = request.stepOfRow.baseAddress
+  }
+}
+
+@_cdecl("mixgrpo_update_create") @implementation
+public func mixgrpo_update_create(
+  _ rollout: OpaquePointer?, _ config: UnsafePointer<mixgrpo_learning_config>?, _ advantages: UnsafePointer<Double>?,
+  _ included: UnsafePointer<UInt8>?, _ count: Int, _ max_batch: Int32,
+  _ out_update: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_update, "out_update") {
+      let object = try resolve(rollout, "rollout", as: RolloutObject.self)
+      let trajectory = try object.rollout.trajectory()
+      let policy = try LearningConfiguration(read(config, "config"), groupSize: trajectory.plan.groupSize).policy
+      let advantages = try input(advantages, count: count, expected: trajectory.samples, "advantages")
+      try requireFinite(advantages, "advantages")
+      let included = try includedSamples(included, count: trajectory.samples)
+      try requireRange(max_batch, 0...Int32.max, "max_batch")
+      let source = UpdateSource(
+        trajectory: trajectory, advantages: Array(advantages), isIncluded: included, policy: policy)
+      return try UpdateObject(source, maxBatch: Int(max_batch), object.context)
+    }
+  }
+}
+
+/// NULL stands for all.
+private func includedSamples(_ included: UnsafePointer<UInt8>?, count: Int) throws(MixGRPOError) -> [Bool] {
+  guard let included else { return Array(repeating: true, count: count) }
+  let flags = try input(included, count: count, "included")
+  if let index = flags.firstIndex(where: { $0 > 1 }) {
+    throw .invalid("included[\(index)]", expected: "0 or 1", got: flags[index])
+  }
+  return flags.map { $0 == 1 }
+}
+
+@_cdecl("mixgrpo_update_destroy") @implementation
+public func mixgrpo_update_destroy(_ update: OpaquePointer?) {
+  HandleTable.live.remove(update, UpdateObject.self)
+}
+
+@_cdecl("mixgrpo_update_next") @implementation
+public func mixgrpo_update_next(
+  _ update: OpaquePointer?, _ out_request: UnsafeMutablePointer<mixgrpo_velocity_request>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(update, "update", as: UpdateObject.self)
+    let result = try ResultPlace(out_request, "out_request")
+    result.write(try object.request())
+  }
+}
+
+@_cdecl("mixgrpo_update_submit") @implementation
+public func mixgrpo_update_submit(
+  _ update: OpaquePointer?, _ velocity: UnsafePointer<Float>?, _ reference_velocity: UnsafePointer<Float>?,
+  _ count: Int, _ out_cotangents: UnsafeMutablePointer<Float>?, _ cotangents_capacity: Int
+) -> mixgrpo_status {
+  withStatus {
+    let update = try resolve(update, "update", as: UpdateObject.self).update
+    guard let velocity = try input(velocity, count: count, "velocity").baseAddress else {
+      throw MixGRPOError.invalid("velocity", expected: "the velocity of the request", got: "NULL")
+    }
+    let reference = reference_velocity == nil ? nil : try input(reference_velocity, count: count, "reference_velocity")
+    if let reference { try requireFinite(reference, "reference_velocity") }
+    let target = try output(out_cotangents, capacity: cotangents_capacity, needed: count, "out_cotangents")
+    let cotangents = try update.submit(velocity: velocity, reference: reference?.baseAddress, count: count)
+    target.fill(from: cotangents)
+  }
+}
+
+@_cdecl("mixgrpo_update_run") @implementation
+public func mixgrpo_update_run(
+  _ update: OpaquePointer?, _ evaluator: OpaquePointer?, _ prompts: OpaquePointer?, _ optimizer: OpaquePointer?,
+  _ reference: OpaquePointer?, _ out_report: UnsafeMutablePointer<mixgrpo_optimizer_report>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(update, "update", as: UpdateObject.self)
+    let evaluator = try resolve(evaluator, "evaluator", as: EvaluatorObject.self)
+    let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
+    let optimizer = try resolve(optimizer, "optimizer", as: OptimizerObject.self)
+    let reference = try resolveOptional(reference, "reference", as: EvaluatorObject.self)
+    let result = try ResultPlace.optional(out_report, "out_report")
+    let learner = try Learner(evaluator: evaluator.evaluator, optimizer: optimizer.optimizer)
+    let report = try object.run(learner, reference?.evaluator, prompts.embeddings)
+    result?.write(mixgrpo_optimizer_report(report))
+  }
+}
+
+@_cdecl("mixgrpo_update_get_statistics") @implementation
+public func mixgrpo_update_get_statistics(
+  _ update: OpaquePointer?, _ out_statistics: UnsafeMutablePointer<mixgrpo_update_statistics>?
+) -> mixgrpo_status {
+  withStatus {
+    let update = try resolve(update, "update", as: UpdateObject.self).update
+    try ResultPlace(out_statistics, "out_statistics").write(mixgrpo_update_statistics(update.metrics))
+  }
+}
+
+extension mixgrpo_update_statistics {
+  init(_ metrics: UpdateMetrics) {
+    self.init()
+    parts_done = Int32(truncatingIfNeeded: metrics.optimizerSteps)
+    loss = metrics.loss
+    (first_ratio_min, first_ratio_max) = (metrics.firstRatioMin, metrics.firstRatioMax)
+    (ratio_min, ratio_max) = (metrics.ratioMin, metrics.ratioMax)
+    clip_fraction = metrics.clippedFraction
+    max_log_ratio_nats = metrics.logRatioNatsMax
+    kl_old_nats = metrics.oldPolicyNats
+    kl_reference_nats = metrics.referenceNats
+    model_calls = Int64(metrics.evaluations)
+  }
+}
