@@ -14,6 +14,8 @@ import Testing
     ("cps, flash", { $0.windowMode = .frozen(start: 2); $0.dynamics = .coefficientPreserving(noiseLevel: 0.5); $0.flash = FlashTail() }),
     ("flash with Heun", { $0.windowMode = .frozen(start: 0); $0.flash = FlashTail(ratio: 0.7, solver: .dpmSolver2Heun) }),
     ("flash of third order", { $0.windowMode = .frozen(start: 4); $0.flash = FlashTail(ratio: 1, solver: .dpmSolver3) }),
+    ("one step, third order", { $0.windowMode = .frozen(start: 3); $0.windowLength = 1; $0.solver = .dpmSolver3 }),
+    ("two steps, third order", { $0.windowMode = .frozen(start: 4); $0.windowLength = 2; $0.solver = .dpmSolver3 }),
   ]
 
   private func plan(_ mode: Int, _ change: (inout SamplingConfiguration) -> Void = { _ in }) throws -> SamplingPlan {
@@ -67,6 +69,44 @@ import Testing
         #expect(
           LogProbability.value(row, velocity: velocity, t, .mean) == trajectory.oldLogProbability(trained, sample: sample))
       }
+    }
+  }
+
+  /// The samples, computed one after the other with plain arrays from the transitions and the same first latents.
+  private func straightforward(_ plan: SamplingPlan, _ trajectory: Trajectory, start: [Float], sample: Int) -> [Float] {
+    var (x, data) = (start, [[Float]]())
+    for (step, t) in plan.transitions.enumerated() {
+      var noise = [Float](repeating: 0, count: x.count)
+      trajectory.noise(step: step, sample: sample).fillNormals(&noise, count: x.count)
+      var (next, prediction) = (x, x)
+      for i in x.indices {
+        let velocity = wavyVelocity(x[i], Float(t.sigma), trajectory.promptNumbers[sample / plan.groupSize])
+        prediction[i] = Float(Double(x[i]) - t.sigma * Double(velocity))
+        var value = t.latentScale * Double(x[i]) + t.velocityScale * Double(velocity) + t.noiseScale * Double(noise[i])
+        if t.previousDataScale != 0 { value += t.previousDataScale * Double(data[step - 1][i]) }
+        if t.earlierDataScale != 0 { value += t.earlierDataScale * Double(data[step - 2][i]) }
+        next[i] = Float(value)
+      }
+      data.append(prediction)
+      x = next
+    }
+    return x
+  }
+
+  @Test(arguments: modes.indices)
+  func samplesAreThoseOfAStraightforwardLoop(mode: Int) throws {
+    let plan = try plan(mode)
+    let rollout = try makeRollout(plan)
+    let first = try #require(try rollout.next())
+    let starts = (0..<10).map { sample in
+      let row = Int(first.rowOfSample[sample])
+      return Array(UnsafeBufferPointer(start: first.latents + row * 37, count: 37))
+    }
+    try run(rollout)
+    let values = try samples(of: rollout)
+    for sample in 0..<10 {
+      let expected = straightforward(plan, try rollout.trajectory(), start: starts[sample], sample: sample)
+      #expect(Array(values[sample * 37..<(sample + 1) * 37]) == expected)
     }
   }
 
