@@ -4,11 +4,11 @@
  * updates the model with MixGRPO. The captions never mention the sky, so that a model can please the taste and still obey
  * its prompts; how well it shows them is measured beside the taste and never trained.
  *
- *   cc align.c world.c $(pkg-config --cflags --libs mixgrpo) -lm -o align
+ *   cc -O2 align.c world.c $(pkg-config --cflags --libs mixgrpo) -lm -o align
  *   ./align --model base --out out
  *
- * Leaves in the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the aligned
- * model. Ctrl-C ends the training early and keeps what was learnt. */
+ * Leaves in the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the model,
+ * aligned/. Ctrl-C ends the training early and keeps what was learnt. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
@@ -24,26 +24,25 @@
 #include "world.h"
 
 enum {
-  PATCH = 4,                      /* pixels along the side of a token */
+  PATCH = 4, /* pixels along the side of a token */
   TEXT_LENGTH = 16, TEXT_WIDTH = 64, POOLED_WIDTH = 64,
-  STEPS = 16,                     /* from noise to picture */
-  PROMPTS = 4, GROUP = 12,        /* per iteration, and pictures per prompt */
+  STEPS = 16,                /* from noise to picture */
+  PROMPTS = 4, GROUP = 12,   /* per iteration, and pictures per prompt */
   TRAINED = PROMPTS * GROUP,
-  EVALUATED = 2 * WORLD_PROMPTS,  /* the fixed evaluation set: two pictures of every prompt */
-  SHOWN = 30, COLUMNS = 10,       /* the first so many of them are in before.png and after.png */
+  EVALUATED_PER_PROMPT = 2,  /* the fixed evaluation set: so many pictures of every prompt */
+  EVALUATED = WORLD_PROMPTS * EVALUATED_PER_PROMPT,
   EVALUATION_SEED = 2024,
+  SHOWN = 60, COLUMNS = 10,  /* of them, in before.png and after.png */
 };
 
 typedef struct {
   const char *model, *out;
-  int iterations, threads;
+  int iterations, eval_steps, threads;
   double learning_rate;
   uint64_t seed;
 } options;
 
-typedef struct {
-  double taste, match;
-} scores;
+typedef struct { double taste, match; } scores;
 
 static float samples[EVALUATED * WORLD_BYTES];
 static uint8_t pixels[EVALUATED * WORLD_BYTES];
@@ -66,13 +65,10 @@ double night_taste(const uint8_t *rgb) {
   return points / (16.0 * counted);
 }
 
-static void fail(const char *message) {
-  fprintf(stderr, "align: %s\n", message);
-  exit(EXIT_FAILURE);
-}
+#define fail(...) (fputs("align: ", stderr), fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), exit(EXIT_FAILURE))
 
 static void check(mixgrpo_status status) {
-  if (status != MIXGRPO_OK) fail(mixgrpo_last_error());
+  if (status != MIXGRPO_OK) fail("%s", mixgrpo_last_error());
 }
 
 static double seconds(void) {
@@ -81,30 +77,33 @@ static double seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* The path of a file in the output folder; valid until the next call. */
-static const char *in_folder(const char *folder, const char *name) {
-  static char path[4096];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return path;
-}
-
 static const mixgrpo_context *interruptible;
 static void interrupt(int signal_number) {
   (void)signal_number;
   mixgrpo_context_cancel(interruptible);
 }
 
+static double number(const char *name, const char *text, double lowest, double highest) {
+  char *end;
+  const double value = strtod(text, &end);
+  if (end == text || *end || !(value >= lowest && value <= highest))
+    fail("%s: expected %g ... %g, got \"%s\"", name, lowest, highest, text);
+  return value;
+}
+
 static options parse(int argc, char **argv) {
-  options o = {"examples/base", "out", 60, 0, 2e-5, 0};
+  options o = {.model = "examples/base", .out = "out", .iterations = 60, .eval_steps = STEPS, .learning_rate = 2e-5};
   for (int i = 1; i < argc; i += 2) {
     const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : "";
     if (!strcmp(name, "--model")) o.model = value;
     else if (!strcmp(name, "--out")) o.out = value;
-    else if (!strcmp(name, "--iterations")) o.iterations = atoi(value);
-    else if (!strcmp(name, "--threads")) o.threads = atoi(value);
-    else if (!strcmp(name, "--learning-rate")) o.learning_rate = atof(value);
-    else if (!strcmp(name, "--seed")) o.seed = strtoull(value, NULL, 10);
-    else fail("usage: align [--model FOLDER] [--out FOLDER] [--iterations N] [--learning-rate R] [--seed N] [--threads N]");
+    else if (!strcmp(name, "--iterations")) o.iterations = (int)number(name, value, 0, 1e6);
+    else if (!strcmp(name, "--eval-steps")) o.eval_steps = (int)number(name, value, 1, 1e4);
+    else if (!strcmp(name, "--learning-rate")) o.learning_rate = number(name, value, 0, 1);
+    else if (!strcmp(name, "--seed")) o.seed = (uint64_t)number(name, value, 0, 1e15);
+    else if (!strcmp(name, "--threads")) o.threads = (int)number(name, value, 0, 1024);
+    else fail("usage: align [--model FOLDER] [--out FOLDER] [--iterations N] [--eval-steps N] [--learning-rate R] "
+              "[--seed N] [--threads N]");
   }
   return o;
 }
@@ -129,6 +128,7 @@ static mixgrpo_trainer *create_trainer(const mixgrpo_context *context, const opt
   mixgrpo_evaluator *evaluator;
   check(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
   geometry.height_tokens = geometry.width_tokens = WORLD_SIZE / PATCH;
+  geometry.text_length = TEXT_LENGTH;
   check(mixgrpo_evaluator_create(model, &geometry, NULL, 0, &evaluator));
 
   mixgrpo_sampling_config sampling;
@@ -160,37 +160,41 @@ static void decode(int count) {
 
 static const uint8_t *picture(int index) { return pixels + (size_t)index * WORLD_BYTES; }
 
-/* Prompts take turns in a mixed order: 37 and 90 have no common factor. */
-static int32_t prompt_in_turn(int turn) { return (int32_t)((int64_t)turn * 37 % WORLD_PROMPTS); }
-
+/* A grid: a row for every colour, two pictures at every place, shapes in turn. */
 static void save_grid(scores mean, const char *path) {
+  static uint8_t shown[SHOWN * WORLD_BYTES];
+  for (int i = 0; i < SHOWN; i += EVALUATED_PER_PROMPT) {
+    const int colour = i / COLUMNS, place = i % COLUMNS / EVALUATED_PER_PROMPT, shape = (colour + place) % 3;
+    const int prompt = (colour * 3 + shape) * 5 + place;
+    memcpy(shown + (size_t)i * WORLD_BYTES, picture(prompt * EVALUATED_PER_PROMPT), EVALUATED_PER_PROMPT * WORLD_BYTES);
+  }
   char taste[32], match[32];
   snprintf(taste, sizeof taste, "%.17g", mean.taste);
   snprintf(match, sizeof match, "%.17g", mean.match);
   const mixgrpo_text texts[] = {{"night taste", taste}, {"prompt match", match}};
   mixgrpo_image *grid;
-  check(mixgrpo_image_create_grid(
-      pixels, (size_t)SHOWN * WORLD_BYTES, SHOWN, WORLD_SIZE, WORLD_SIZE, COLUMNS, 4, 3, &grid));
+  check(mixgrpo_image_create_grid(shown, sizeof shown, SHOWN, WORLD_SIZE, WORLD_SIZE, COLUMNS, 4, 3, &grid));
   check(mixgrpo_image_set_texts(grid, texts, 2));
   check(mixgrpo_image_save(grid, path));
   mixgrpo_image_destroy(grid);
 }
 
-/* Draws the evaluation set without randomness from noise that is always the same, and leaves a grid of its first pictures. */
-static scores evaluate(mixgrpo_trainer *trainer, const char *grid_path) {
-  int32_t prompts[EVALUATED];
-  for (int i = 0; i < EVALUATED; i++) prompts[i] = prompt_in_turn(i);
+/* Draws the evaluation set without randomness from noise that is always the same, and leaves a grid of some of it. */
+static scores evaluate(mixgrpo_trainer *trainer, int steps, const char *grid_path) {
+  int32_t prompts[WORLD_PROMPTS];
+  for (int i = 0; i < WORLD_PROMPTS; i++) prompts[i] = i;
   mixgrpo_sample_config config;
   check(mixgrpo_sample_config_init(&config, sizeof config));
-  config.steps = STEPS;
+  config.steps = steps;
+  config.samples_per_prompt = EVALUATED_PER_PROMPT;
   config.seed = EVALUATION_SEED;
   check(mixgrpo_trainer_sample(
-      trainer, MIXGRPO_MODEL_TRAINED, &config, prompts, EVALUATED, NULL, 0, samples, EVALUATED * WORLD_BYTES));
+      trainer, MIXGRPO_MODEL_TRAINED, &config, prompts, WORLD_PROMPTS, NULL, 0, samples, EVALUATED * WORLD_BYTES));
   decode(EVALUATED);
   scores mean = {0, 0};
   for (int i = 0; i < EVALUATED; i++) {
     mean.taste += night_taste(picture(i));
-    mean.match += world_prompt_match(picture(i), prompts[i]);
+    mean.match += world_prompt_match(picture(i), i / EVALUATED_PER_PROMPT);
   }
   mean.taste /= EVALUATED;
   mean.match /= EVALUATED;
@@ -198,11 +202,12 @@ static scores evaluate(mixgrpo_trainer *trainer, const char *grid_path) {
   return mean;
 }
 
-/* One iteration: draw groups of pictures, score them, update the model. Returns MIXGRPO_CANCELLED after Ctrl-C. */
+/* One iteration: draw groups of pictures, score them, update the model. Prompts take turns in a mixed order: 37 and 90 have no
+ * common factor. Returns MIXGRPO_CANCELLED after Ctrl-C. */
 static mixgrpo_status train(mixgrpo_trainer *trainer, int iteration, mixgrpo_metrics *metrics) {
   int32_t prompts[PROMPTS];
   double rewards[TRAINED];
-  for (int i = 0; i < PROMPTS; i++) prompts[i] = prompt_in_turn(iteration * PROMPTS + i);
+  for (int i = 0; i < PROMPTS; i++) prompts[i] = (iteration * PROMPTS + i) * 37 % WORLD_PROMPTS;
   mixgrpo_status status = mixgrpo_trainer_rollout(trainer, prompts, PROMPTS, samples, TRAINED * WORLD_BYTES);
   if (status != MIXGRPO_OK) return status;
   decode(TRAINED);
@@ -212,24 +217,22 @@ static mixgrpo_status train(mixgrpo_trainer *trainer, int iteration, mixgrpo_met
 }
 
 static void show_progress(int done, int total, double reward, double elapsed) {
-  const int left = (int)(elapsed / done * (total - done)), rewrite = isatty(STDOUT_FILENO);
-  printf("%s%d/%d  night taste %.3f  %d:%02d left %s", rewrite ? "\r" : "", done, total, reward, left / 60, left % 60,
-         rewrite && done < total ? "" : "\n");
+  const int left = (int)(elapsed / done * (total - done));
+  printf("%3d/%d  night taste %.3f  %d:%02d left\n", done, total, reward, left / 60, left % 60);
   fflush(stdout);
 }
 
-static void summarize(const char *folder, scores before, scores after, long long model_calls, double elapsed) {
-  FILE *file = fopen(in_folder(folder, "summary.json"), "w");
-  if (!file) fail("cannot write summary.json");
-  fprintf(file,
-          "{\"reward_before\": %.17g, \"reward_after\": %.17g, \"heldout_before\": %.17g, \"heldout_after\": %.17g, "
-          "\"model_calls\": %lld, \"seconds\": %.1f}\n",
-          before.taste, after.taste, before.match, after.match, model_calls, elapsed);
-  if (fclose(file) != 0) fail("cannot write summary.json");
+static void summarize(scores before, scores after, long long model_calls, double elapsed) {
+  FILE *file = fopen("summary.json", "w");
+  if (!file || fprintf(file,
+                       "{\"reward_before\": %.17g, \"reward_after\": %.17g, \"heldout_before\": %.17g, "
+                       "\"heldout_after\": %.17g, \"model_calls\": %lld, \"seconds\": %.1f}\n",
+                       before.taste, after.taste, before.match, after.match, model_calls, elapsed) < 0 || fclose(file))
+    fail("summary.json: %s", strerror(errno));
   printf("\n%-24s%8s%8s%8s\n", "", "before", "after", "change");
   printf("%-24s%8.3f%8.3f%+8.3f\n", "night taste (trained)", before.taste, after.taste, after.taste - before.taste);
   printf("%-24s%8.3f%8.3f%+8.3f\n", "prompt match (held out)", before.match, after.match, after.match - before.match);
-  printf("%lld model calls, %.0f seconds; pictures, metrics and model are in %s/\n", model_calls, elapsed, folder);
+  printf("%lld model calls in training, %.0f seconds in all\n", model_calls, elapsed);
 }
 
 int main(int argc, char **argv) {
@@ -238,9 +241,9 @@ int main(int argc, char **argv) {
   mixgrpo_context *context;
   check(mixgrpo_context_create(o.threads, &context));
   mixgrpo_trainer *trainer = create_trainer(context, &o);
-  if (mkdir(o.out, 0777) != 0 && errno != EEXIST) fail("cannot make the output folder");
-  remove(in_folder(o.out, "metrics.jsonl"));
-  const scores before = evaluate(trainer, in_folder(o.out, "before.png"));
+  if ((mkdir(o.out, 0777) != 0 && errno != EEXIST) || chdir(o.out) != 0) fail("%s: %s", o.out, strerror(errno));
+  remove("metrics.jsonl"); /* of an earlier run; lines are appended to it */
+  const scores before = evaluate(trainer, o.eval_steps, "before.png");
   printf("before: night taste %.3f, prompt match %.3f\n", before.taste, before.match);
 
   interruptible = context;
@@ -252,16 +255,16 @@ int main(int argc, char **argv) {
     const mixgrpo_status status = train(trainer, i, &metrics);
     if (status == MIXGRPO_CANCELLED) break;
     check(status);
-    check(mixgrpo_trainer_append_metrics(trainer, in_folder(o.out, "metrics.jsonl")));
+    check(mixgrpo_trainer_append_metrics(trainer, "metrics.jsonl"));
     model_calls += metrics.model_calls_rollout + metrics.model_calls_update;
     show_progress(i + 1, o.iterations, metrics.reward_mean, seconds() - training_start);
   }
   signal(SIGINT, SIG_DFL);
   check(mixgrpo_context_reset_cancel(context));
 
-  const scores after = evaluate(trainer, in_folder(o.out, "after.png"));
-  check(mixgrpo_trainer_save_model(trainer, MIXGRPO_MODEL_TRAINED, in_folder(o.out, "aligned"), MIXGRPO_STORAGE_BF16));
-  summarize(o.out, before, after, model_calls, seconds() - start);
+  const scores after = evaluate(trainer, o.eval_steps, "after.png");
+  check(mixgrpo_trainer_save_model(trainer, MIXGRPO_MODEL_TRAINED, "aligned", MIXGRPO_STORAGE_BF16));
+  summarize(before, after, model_calls, seconds() - start);
   mixgrpo_trainer_destroy(trainer);
   mixgrpo_context_destroy(context);
   return EXIT_SUCCESS;
