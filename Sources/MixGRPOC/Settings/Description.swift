@@ -20,6 +20,14 @@ private struct DescriptionLines {
     text += "\(field) = \(value)\(unit.isEmpty ? "" : " (\(unit))")\n"
   }
 
+  /// The name of a choice as the header spells it: `rollBack` is roll_back.
+  private func name(_ choice: some Any) -> String {
+    "\(choice)".reduce(into: "") { name, character in
+      name += character.isUppercase || character.isNumber && name.last?.isLetter == true ? "_" : ""
+      name += character.lowercased()
+    }
+  }
+
   // MARK: Sampling
 
   mutating func add(_ sampling: SamplingConfiguration) throws(MixGRPOError) {
@@ -33,13 +41,13 @@ private struct DescriptionLines {
     let plan = try firstPlan(sampling)
     add("window_length", plan.window.count, "steps")
     add("trained steps", plan.trainedSteps.count)
-    add("solver", sampling.solver)
-    if let flash = sampling.flash { add("flash_ratio", "\(flash.ratio), \(flash.solver)") }
+    add("solver", name(sampling.solver))
+    if let flash = sampling.flash { add("flash_ratio", "\(flash.ratio), \(name(flash.solver))") }
     add("group_size", sampling.groupSize, "images per prompt")
     add("initial_noise", sampling.sharedInitialNoise ? "shared by the group" : "own")
     add("exact_sharing", sampling.exactSharing)
-    add("log_probability", sampling.logProbability)
-    add("sigma_rounding", sampling.sigmaRounding)
+    add("log_probability", name(sampling.logProbability))
+    add("sigma_rounding", name(sampling.sigmaRounding))
     add("seed", sampling.seed)
     add("model calls per image", plan.steps, "iteration 0, without sharing")
     add(
@@ -67,13 +75,13 @@ private struct DescriptionLines {
     switch mode {
     case .frozen(let start): add("window_mode", "frozen at step \(start)")
     case .progressive(let interval, let stride, let atEnd):
-      add("window_mode", "progressive, \(stride) steps every \(interval) iterations, \(atEnd) at the end")
+      add("window_mode", "progressive, \(stride) steps every \(interval) iterations, \(name(atEnd)) at the end")
     case .linearDecay(let minimum, let maximum, let stride, let atEnd):
-      add("window_mode", "linear decay, \(stride) steps every \(maximum) to \(minimum) iterations, \(atEnd) at the end")
+      add("window_mode", "linear decay, \(stride) steps every \(maximum) to \(minimum) iterations, \(name(atEnd)) at the end")
     case .exponentialDecay(let initial, let rate, let threshold, let stride, let atEnd):
       add(
         "window_mode", "exponential decay, \(stride) steps every \(initial) iterations, less by rate \(rate) from step "
-          + "\(threshold), \(atEnd) at the end")
+          + "\(threshold), \(name(atEnd)) at the end")
     case .random: add("window_mode", "random")
     case .all(.full): add("window_mode", "all steps, all trained")
     case .all(.firstFraction(let fraction)): add("window_mode", "all steps, the first \(fraction) trained")
@@ -86,15 +94,15 @@ private struct DescriptionLines {
 
   mutating func add(_ learning: LearningConfiguration) {
     let (advantages, policy) = (learning.advantages, learning.policy)
-    add("advantage_mode", advantages.aggregation)
-    add("std_scope", advantages.spread)
+    add("advantage_mode", name(advantages.aggregation))
+    add("std_scope", name(advantages.spread))
     add("trim_fraction", advantages.trim)
     add("advantage_clip", advantages.clip)
     add("degenerate_tolerance", advantages.degenerateTolerance)
     add("clip_range", policy.clipRange)
     add("kl_reference", policy.referencePenalty)
     add("kl_old", policy.oldPolicyPenalty)
-    add("step_weighting", policy.stepWeighting)
+    add("step_weighting", name(policy.stepWeighting))
     add("updates_per_iteration", policy.updatesPerIteration, "optimizer steps")
     add(learning.optimizer)
     if learning.averageDecay > 0 { add("ema_decay", learning.averageDecay, "per optimizer step") }

@@ -1,0 +1,24 @@
+/* Calls every function of mixgrpo.h well and badly. */
+#include <stdio.h>
+
+#include "check.h"
+#include "tests.h"
+
+int main(void) {
+  test_context();
+  test_model();
+  test_prompts();
+  test_evaluator();
+  test_settings();
+  test_plan();
+  test_rollout();
+  test_update();
+  test_optimizer();
+  test_trainer();
+  test_samples();
+  test_steps();
+  test_images();
+  test_lifetimes();
+  printf("%d checks, %d failures\n", check_count(), check_failures());
+  return check_failures() != 0;
+}
