@@ -19,9 +19,8 @@ let openBLAS =
 let libraryLinkerFlags =
   [
     "-static-stdlib", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "--start-group",
-    "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections", "-lswiftSynchronization",
-    "-lswiftCore", "-lswift_Concurrency", "-lswift_StringProcessing", "-lswift_RegexParser", "-ldispatch",
-    "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker",
+    "-lswiftSynchronization", "-lswiftCore", "-lswift_Concurrency", "-lswift_StringProcessing", "-lswift_RegexParser",
+    "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker",
     "--version-script=\(Context.packageDirectory)/Sources/MixGRPOC/exports.map", "-Xlinker", "--gc-sections",
     "-Xlinker", "--exclude-libs=ALL", "-Xlinker", "-soname=libmixgrpo.so.0",
   ] + openBLAS
