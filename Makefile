@@ -43,8 +43,8 @@ test: test-swift test-c test-python test-examples
 	@echo "all tests passed"
 
 test-swift: packages
-	swift build -c release --build-tests
-	swift test -c release --skip-build
+	swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-test
+	swift test -c release --skip-build --scratch-path .build-test
 
 test-c: library
 	Tests/c/run.sh
@@ -84,4 +84,4 @@ format:
 	swift format --in-place --recursive Package.swift Sources Tests examples/swift
 
 clean:
-	rm -rf .build $(OUT) $(VENV)
+	rm -rf .build .build-test $(OUT) $(VENV)
