@@ -92,11 +92,11 @@ public final class AdamW {
     let report = OptimizerReport(
       step: stepCount + 1, gradientNorm: norm,
       learningRate: configuration.learningRate * configuration.schedule.fraction(step: stepCount))
-    let factors = AdamWFactors(configuration, report)
-    try checkFinite(factors, weights, gradients, workers)
+    let update = AdamWStep(configuration, report)
+    try checkFinite(update, weights, gradients, workers)
     workers.forEachChunk(of: count, size: Self.chunk) { _, range in
       let i = range.lowerBound
-      factors.apply(
+      update.apply(
         weights + i, gradients + i, firstMoment.base + i, secondMoment.base + i, count: range.count)
     }
     stepCount += 1
@@ -104,11 +104,11 @@ public final class AdamW {
   }
 
   private func checkFinite(
-    _ factors: AdamWFactors, _ weights: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ workers: Workers
+    _ update: AdamWStep, _ weights: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ workers: Workers
   ) throws(MixGRPOError) {
     workers.forEachChunk(of: count, size: Self.chunk) { chunk, range in
       let i = range.lowerBound
-      faults[chunk] = !factors.staysFinite(
+      faults[chunk] = !update.staysFinite(
         weights + i, gradients + i, firstMoment.base + i, secondMoment.base + i, count: range.count)
     }
     guard let chunk = faults.buffer.firstIndex(of: true) else { return }
@@ -118,61 +118,14 @@ public final class AdamW {
   }
 }
 
-/// The scalars of one step and its two loops, whose bodies compute the same values.
-private struct AdamWFactors {
-  let gradientScale: Float
-  let shrink: Float
-  let beta1: Float
-  let freshness1: Float  // 1 − β₁
-  let beta2: Float
-  let freshness2: Float  // 1 − β₂
-  let stepSize: Float  // lr/(1 − β₁ᵗ)
-  let rootScale: Float  // 1/√(1 − β₂ᵗ)
-  let epsilon: Float
-
-  init(_ configuration: AdamWConfiguration, _ report: OptimizerReport) {
-    let rate = report.learningRate
+extension AdamWStep {
+  fileprivate init(_ configuration: AdamWConfiguration, _ report: OptimizerReport) {
     let maximum = configuration.maximumGradientNorm
-    gradientScale = Float(GradientNorm.clipFactor(norm: report.gradientNorm, maximum: maximum))
-    shrink = Float(1 - rate * configuration.weightDecay)
-    beta1 = Float(configuration.beta1)
-    freshness1 = Float(1 - configuration.beta1)
-    beta2 = Float(configuration.beta2)
-    freshness2 = Float(1 - configuration.beta2)
-    stepSize = Float(rate / (1 - pow(configuration.beta1, Double(report.step))))
-    rootScale = Float(1 / (1 - pow(configuration.beta2, Double(report.step))).squareRoot())
-    epsilon = Float(configuration.epsilon)
-  }
-
-  @inline(__always)
-  private func updated(
-    _ weight: Float, _ gradient: Float, _ first: Float, _ second: Float
-  ) -> (weight: Float, first: Float, second: Float) {
-    let gradient = gradientScale * gradient
-    let first = beta1 * first + freshness1 * gradient
-    let second = beta2 * second + freshness2 * (gradient * gradient)
-    let weight = shrink * weight - stepSize * first / (second.squareRoot() * rootScale + epsilon)
-    return (weight, first, second)
-  }
-
-  func apply(
-    _ weights: UnsafeMutablePointer<Float>, _ gradients: UnsafePointer<Float>, _ first: UnsafeMutablePointer<Float>,
-    _ second: UnsafeMutablePointer<Float>, count: Int
-  ) {
-    for i in 0..<count { (weights[i], first[i], second[i]) = updated(weights[i], gradients[i], first[i], second[i]) }
-  }
-
-  /// Looks for values that `apply` would make infinite or NaN: an exponent of all ones, so the largest bit pattern tells.
-  func staysFinite(
-    _ weights: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ first: UnsafePointer<Float>,
-    _ second: UnsafePointer<Float>, count: Int
-  ) -> Bool {
-    var largest: Int32 = 0
-    for i in 0..<count {
-      let (weight, _, second) = updated(weights[i], gradients[i], first[i], second[i])
-      let magnitude = Int32(bitPattern: weight.bitPattern & 0x7FFF_FFFF)
-      largest = max(largest, max(magnitude, Int32(bitPattern: second.bitPattern & 0x7FFF_FFFF)))
-    }
-    return largest < 0x7F80_0000
+    let step = Double(report.step)
+    self.init(
+      gradientScale: GradientNorm.clipFactor(norm: report.gradientNorm, maximum: maximum),
+      shrink: 1 - report.learningRate * configuration.weightDecay, beta1: configuration.beta1, beta2: configuration.beta2,
+      stepSize: report.learningRate / (1 - pow(configuration.beta1, step)),
+      rootScale: 1 / (1 - pow(configuration.beta2, step)).squareRoot(), epsilon: configuration.epsilon)
   }
 }

@@ -91,34 +91,33 @@ package struct RandomStream: Sendable {
 extension RandomStream {
   /// Writes standard normal values `offset ..< offset + count` of this stream.
   ///
-  /// Box–Muller in Double, rounded to Float: words (a, b) of a block give
-  /// `√(−2 ln((a+1)/2³²)) · (cos, sin)(2π b/2³²)`, the words (c, d) the next two. |value| ≤ 6.67.
-  /// - Parameter offset: a multiple of 4, so that a row may be filled piece by piece with the same result.
+  /// Four blocks give sixteen values: their words, taken as eight pairs (a, b), give eight radii and angles by `BoxMuller`; first
+  /// come the eight cosine halves, then the eight sine halves. |value| ≤ 6.67.
+  /// - Parameter offset: a multiple of 16, so that a row may be filled piece by piece with the same result.
   package func fillNormals(_ out: UnsafeMutablePointer<Float>, count: Int, offset: Int = 0) {
-    let firstBlock = offset / 4
-    for index in 0..<(count / 4) {
-      let values = normals(firstBlock + index)
-      for lane in 0..<4 { out[4 * index + lane] = values[lane] }
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 16) { words in
+      withUnsafeTemporaryAllocation(of: Float.self, capacity: 16) { values in
+        guard let words = words.baseAddress, let values = values.baseAddress else { return }
+        for done in stride(from: 0, to: count, by: 16) {
+          fillWords(words, firstBlock: (offset &+ done) / 4)
+          let isWhole = done &+ 16 <= count
+          BoxMuller.transform(words, into: isWhole ? out + done : values)
+          if !isWhole { (out + done).update(from: values, count: count &- done) }
+        }
+      }
     }
-    let rest = count % 4
-    guard rest > 0 else { return }
-    let values = normals(firstBlock + count / 4)
-    for lane in 0..<rest { out[count - rest + lane] = values[lane] }
   }
 
+  /// Eight words a, then eight words b, from four blocks (a, b, a, b).
   @inline(__always)
-  private func normals(_ index: Int) -> SIMD4<Float> {
-    let words = block(index)
-    let (first, second) = Self.boxMuller(words[0], words[1])
-    let (third, fourth) = Self.boxMuller(words[2], words[3])
-    return SIMD4(first, second, third, fourth)
-  }
-
-  @inline(__always)
-  private static func boxMuller(_ a: UInt32, _ b: UInt32) -> (Float, Float) {
-    let radius = (-2 * log((Double(a) + 1) * 0x1p-32)).squareRoot()
-    let angle = 2 * Double.pi * (Double(b) * 0x1p-32)
-    return (Float(radius * cos(angle)), Float(radius * sin(angle)))
+  private func fillWords(_ words: UnsafeMutablePointer<UInt32>, firstBlock: Int) {
+    for index in 0..<4 {
+      let block = block(firstBlock &+ index)
+      words[2 &* index] = block[0]
+      words[8 &+ 2 &* index] = block[1]
+      words[2 &* index &+ 1] = block[2]
+      words[8 &+ 2 &* index &+ 1] = block[3]
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import MixNumerics
@@ -81,4 +82,31 @@ private func normals(_ stream: RandomStream, _ count: Int, offset: Int = 0) -> [
     sum += value
   }
   #expect(abs(sum / 100_000 - 0.5) <= 5 / (12 * 100_000.0).squareRoot())
+}
+
+@Test func normalsFollowBoxAndMullerInDouble() {
+  let words: [UInt32] = [0, 1, 2, 0x2000_0000, 0x1FFF_FFFF, 0x4000_0000, 0x5FFF_FFFF, 0x6000_0000, 0x8000_0000, 0xA000_0001]
+    + [0xC000_0000, 0xE000_0000, 0xFFFF_FFFF, 0xFFFF_FF00, 0xB504_F333, 0x5A82_799A, 12345, 0xDEAD_BEEF]
+  for a in words {
+    for b in words {
+      var values = [Float](repeating: .nan, count: 16)
+      BoxMuller.transform([UInt32](repeating: a, count: 8) + [UInt32](repeating: b, count: 8), into: &values)
+      let radius = (-2 * log((Double(a) + 1) * 0x1p-32)).squareRoot()
+      let angle = 2 * Double.pi * Double(b) * 0x1p-32
+      // Near a = 2³² the uniform itself is rounded to 24 bits.
+      let tolerance = a >= 0xFFFF_FF00 ? 4e-4 : 1e-6
+      #expect(abs(Double(values[3]) - radius * cos(angle)) <= tolerance, "\(a) \(b)")
+      #expect(abs(Double(values[11]) - radius * sin(angle)) <= tolerance, "\(a) \(b)")
+    }
+  }
+}
+
+/// Bits that every machine must reproduce; NumPy gives them too, with the same steps in float32.
+@Test func normalsHaveTheseBits() {
+  let values = normals(RandomStream(seed: 1, purpose: .initialNoise, iteration: 2, prompt: 3, member: 4, step: 5), 16)
+  #expect(
+    values.map(\.bitPattern) == [
+      0x3ee7_4f48, 0xc010_70d5, 0x3dd2_c9ec, 0xbef6_1733, 0x3fcc_15db, 0x3e9e_ec05, 0xbfcf_ae87, 0xbe3a_9d84,
+      0xbf8c_a638, 0xbf0b_fffd, 0x3fa7_a195, 0x3f3c_fd5a, 0x3f85_61c6, 0xbfdd_c423, 0xbdba_e7ac, 0x406c_db28,
+    ])
 }
