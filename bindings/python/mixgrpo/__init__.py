@@ -1,0 +1,161 @@
+"""Align flow-matching image models with any reward, inside this process (MixGRPO, arXiv 2507.21802).
+
+The convenient way, with the built-in flow transformer; the host only scores:
+
+    import mixgrpo
+
+    model = mixgrpo.Model.load("base")
+    evaluator = mixgrpo.Evaluator(model, height_tokens=8, width_tokens=8, text_length=8)
+    prompts = mixgrpo.Prompts.hashed_words(lines, text_length=8, text_width=64, pooled_width=64)
+    trainer = mixgrpo.Trainer(evaluator, prompts, mixgrpo.SamplingConfig(steps=16))
+    codec = mixgrpo.PixelCodec(32, 32, patch=4)
+    mixgrpo.train(trainer, lambda images, prompts: images.mean(axis=(1, 2, 3)), decode=codec.decode, iterations=20)
+    model.save("aligned")
+
+The open way, for a model of any framework on any device: `Rollout` and `Update` ask for velocities and are answered.
+
+Objects are not to be used by two threads at once; different objects may be. Arrays go in as they are when they are
+C-contiguous and of the right type, and are converted otherwise; `out=` takes an array to write to. All errors are
+`MixGRPOError`s.
+"""
+
+from ._library import library_path, library_version
+from ._version import __version__
+from .clipped_loss import PolicyLoss, policy_loss
+from .context import Context, Progress, default_context
+from .enums import (
+    AdvantageMode,
+    Dynamics,
+    InitialNoise,
+    LogLevel,
+    LogProbability,
+    RequestKind,
+    Schedule,
+    SigmaRounding,
+    Solver,
+    Stage,
+    StdScope,
+    StepKind,
+    StepWeighting,
+    Storage,
+    TrainedSubset,
+    Weights,
+    WindowEnd,
+    WindowMode,
+)
+from .errors import (
+    BufferTooSmall,
+    Cancelled,
+    InputOutputError,
+    InternalError,
+    InvalidArgument,
+    InvalidFormat,
+    InvalidState,
+    MixGRPOError,
+    NotFinite,
+    OutOfMemory,
+    Status,
+    Unsupported,
+)
+from .evaluator import Evaluator
+from .group_advantages import Advantages, advantages
+from .image import Image
+from .metrics import Metrics, RewardMetrics
+from .model import Model, ModelConfig
+from .optimizer import Optimizer, OptimizerReport
+from .parameters import Parameter, Tensors
+from .pixels import PixelCodec
+from .plan import SCHEDULED_WINDOW, IterationPlan, Memory, Plan, Workload
+from .prompts import Prompts, hashed_words
+from .request import VelocityRequest
+from .rollout import Rollout, StoredStep
+from .samples import SampleConfig
+from .settings import LearningConfig, SamplingConfig, check, describe, preset, preset_names
+from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
+from .trainer import Trainer
+from .training import Decoder, Reward, score, train
+from .update import Update, UpdateStatistics
+
+__all__ = [
+    "SCHEDULED_WINDOW",
+    "AdvantageMode",
+    "Advantages",
+    "BufferTooSmall",
+    "Cancelled",
+    "Context",
+    "Decoder",
+    "Dynamics",
+    "Evaluator",
+    "Image",
+    "InitialNoise",
+    "InputOutputError",
+    "InternalError",
+    "InvalidArgument",
+    "InvalidFormat",
+    "InvalidState",
+    "IterationPlan",
+    "LearningConfig",
+    "LogLevel",
+    "LogProbability",
+    "Memory",
+    "Metrics",
+    "MixGRPOError",
+    "Model",
+    "ModelConfig",
+    "NotFinite",
+    "Optimizer",
+    "OptimizerReport",
+    "OutOfMemory",
+    "Parameter",
+    "PixelCodec",
+    "Plan",
+    "PolicyLoss",
+    "Progress",
+    "Prompts",
+    "RequestKind",
+    "Reward",
+    "RewardMetrics",
+    "Rollout",
+    "SampleConfig",
+    "SamplingConfig",
+    "Schedule",
+    "SigmaRounding",
+    "Solver",
+    "Stage",
+    "Status",
+    "StdScope",
+    "Step",
+    "StepKind",
+    "StepWeighting",
+    "Storage",
+    "StoredStep",
+    "Tensors",
+    "TrainedSubset",
+    "Trainer",
+    "Unsupported",
+    "Update",
+    "UpdateStatistics",
+    "VelocityRequest",
+    "Weights",
+    "WindowEnd",
+    "WindowMode",
+    "Workload",
+    "__version__",
+    "advantages",
+    "check",
+    "default_context",
+    "describe",
+    "deterministic_step",
+    "hashed_words",
+    "library_path",
+    "library_version",
+    "normal_noise",
+    "policy_loss",
+    "preset",
+    "preset_names",
+    "score",
+    "step_log_probability",
+    "stochastic_step",
+    "time_grid",
+    "train",
+]

@@ -1,0 +1,69 @@
+"""Between the structs of the C interface and dataclasses of the same field names."""
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import fields
+from enum import Enum
+from typing import Any, TypeVar, get_type_hints
+
+from ._library import call
+from ._types import Struct, integer_in_range, real
+from .errors import InvalidArgument
+
+_Struct = TypeVar("_Struct", bound=Struct)
+_Data = TypeVar("_Data")
+
+
+def initialised(kind: type[_Struct], function: str) -> _Struct:
+    """A configuration as the library's `_init` call fills it."""
+    struct = kind()
+    call(function, ctypes.byref(struct), ctypes.sizeof(struct))
+    return struct
+
+
+def to_struct(kind: type[_Struct], data: Any) -> _Struct:
+    """A struct with the fields of a dataclass or mapping. Raises `InvalidArgument` where a value does not fit."""
+    struct = kind()
+    kinds = {name: field_kind for name, field_kind, *_ in kind._fields_}
+    values = data if isinstance(data, Mapping) else {field.name: getattr(data, field.name) for field in fields(data)}
+    for name, value in values.items():
+        _set(struct, name, kinds[name], value)
+    return struct
+
+
+def optional_struct(kind: type[Struct], data: Any) -> Any:
+    """A reference to such a struct for a call; None is NULL."""
+    return None if data is None else ctypes.byref(to_struct(kind, data))
+
+
+def from_struct(kind: type[_Data], struct: Any) -> _Data:
+    """A dataclass with the fields of a struct, as enums, flags, tuples and text where the dataclass says so."""
+    values = {name: _python(getattr(struct, name), hint) for name, hint in get_type_hints(kind).items()}
+    return kind(**values)
+
+
+def _set(struct: Any, name: str, kind: Any, value: Any) -> None:
+    try:
+        if issubclass(kind, ctypes.Array):
+            items = [_checked(kind._type_, item) for item in value]
+            if len(items) != kind._length_:
+                raise ValueError(f"expected {kind._length_} values, got {len(items)}")
+            setattr(struct, name, kind(*items))
+        else:
+            setattr(struct, name, _checked(kind, value))
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"{name}: {error}") from None
+
+
+def _checked(kind: Any, value: Any) -> Any:
+    return real(value) if kind is ctypes.c_double else integer_in_range(kind, value)
+
+
+def _python(value: Any, hint: Any) -> Any:
+    if isinstance(value, ctypes.Array):
+        return tuple(value)
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(hint, type) and issubclass(hint, (Enum, bool)):
+        return hint(value)
+    return value

@@ -1,0 +1,106 @@
+"""What the library refuses, as exceptions. Each carries the library's message: field, expected, got."""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Status(IntEnum):
+    """What a call of the library returned."""
+
+    OK = 0
+    CANCELLED = 1
+    INVALID_ARGUMENT = -1
+    INVALID_STATE = -2
+    BUFFER_TOO_SMALL = -3
+    OUT_OF_MEMORY = -4
+    INPUT_OUTPUT = -5
+    INVALID_FORMAT = -6
+    UNSUPPORTED = -7
+    NOT_FINITE = -8
+    INTERNAL = -9
+
+
+class MixGRPOError(Exception):
+    """Any failure of the library. On failure nothing was changed, unless the function says otherwise."""
+
+    status: ClassVar[Status] = Status.INTERNAL
+
+
+class Cancelled(MixGRPOError):
+    """The context was cancelled; everything is as before the call."""
+
+    status = Status.CANCELLED
+
+
+class InvalidArgument(MixGRPOError, ValueError):
+    """A value out of its range, of the wrong size or shape, or not finite."""
+
+    status = Status.INVALID_ARGUMENT
+
+
+class InvalidState(MixGRPOError, RuntimeError):
+    """The call does not fit what came before, such as a submit without a request."""
+
+    status = Status.INVALID_STATE
+
+
+class BufferTooSmall(MixGRPOError, ValueError):
+    """An output array is smaller than what would be written."""
+
+    status = Status.BUFFER_TOO_SMALL
+
+
+class OutOfMemory(MixGRPOError, MemoryError):
+    """Memory that the call needs cannot be had."""
+
+    status = Status.OUT_OF_MEMORY
+
+
+class InputOutputError(MixGRPOError, OSError):
+    """The operating system refused to read or write."""
+
+    status = Status.INPUT_OUTPUT
+
+
+class InvalidFormat(MixGRPOError, ValueError):
+    """A file's content is not what its format demands."""
+
+    status = Status.INVALID_FORMAT
+
+
+class Unsupported(MixGRPOError, NotImplementedError):
+    """A valid request that this build or machine cannot serve."""
+
+    status = Status.UNSUPPORTED
+
+
+class NotFinite(MixGRPOError, ArithmeticError):
+    """A result would be NaN or infinite; it was not applied."""
+
+    status = Status.NOT_FINITE
+
+
+class InternalError(MixGRPOError):
+    """A fault of the library itself."""
+
+
+_BY_STATUS: dict[int, type[MixGRPOError]] = {
+    kind.status: kind
+    for kind in (
+        Cancelled,
+        InvalidArgument,
+        InvalidState,
+        BufferTooSmall,
+        OutOfMemory,
+        InputOutputError,
+        InvalidFormat,
+        Unsupported,
+        NotFinite,
+        InternalError,
+    )
+}
+
+
+def error_of(status: int, message: str) -> MixGRPOError:
+    """The exception for a status other than OK."""
+    return _BY_STATUS.get(status, InternalError)(message)

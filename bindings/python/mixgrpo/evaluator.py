@@ -1,0 +1,154 @@
+"""Velocity, backward and samples of the built-in model."""
+
+import ctypes
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
+from ._handle import Object
+from ._library import call, create
+from ._structs import initialised, to_struct
+from .model import Model
+from .prompts import Prompts
+from .samples import SampleConfig
+
+_defaults = initialised(_abi.EvaluatorConfig, "mixgrpo_evaluator_config_init")
+
+
+class Evaluator(Object):
+    """A model made ready for one picture geometry, with its working memory.
+
+    It does not own the weights: several evaluators may share one model. Shapes: B latents; N = height * width image
+    tokens; C channels of a token.
+
+    `height_tokens`, `width_tokens`: rows and columns of image tokens, 1…4096, N at most 65536.
+    `text_length`: L, text tokens of every prompt, 1…65536.
+    `max_batch`: latents that are evaluated, or can keep their activations, at a time, 1…65536; memory grows with it.
+    `guidance`: the value given to a model with `guidance_embeds`, 0…1000.
+    `image_ids`: positions (N, 3) of the image tokens; None for the usual (0, row, column).
+    """
+
+    _destroy = "mixgrpo_evaluator_destroy"
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        height_tokens: int = _defaults.height_tokens,
+        width_tokens: int = _defaults.width_tokens,
+        text_length: int = _defaults.text_length,
+        max_batch: int = _defaults.max_batch,
+        guidance: float = _defaults.guidance,
+        image_ids: ArrayLike | None = None,
+    ) -> None:
+        config = to_struct(
+            _abi.EvaluatorConfig,
+            dict(
+                height_tokens=height_tokens,
+                width_tokens=width_tokens,
+                text_length=text_length,
+                max_batch=max_batch,
+                guidance=guidance,
+            ),
+        )
+        self.model = model
+        self.tokens = height_tokens * width_tokens
+        ids = optional_floats(image_ids, (self.tokens, 3), "image_ids")
+        self._adopt(create("mixgrpo_evaluator_create", model.handle, ctypes.byref(config), pointer(ids), size(ids)))
+
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """(N, C) of one latent."""
+        return self.tokens, self.model.config.in_channels
+
+    @property
+    def latent_size(self) -> int:
+        """D = N * C, the number of values in one latent."""
+        return self.tokens * self.model.config.in_channels
+
+    def velocity(
+        self,
+        prompts: Prompts,
+        latents: ArrayLike,
+        sigmas: ArrayLike,
+        prompt_index: ArrayLike,
+        *,
+        keep_activations: bool = False,
+        out: FloatArray | None = None,
+    ) -> FloatArray:
+        """The velocity dx/dsigma, (B, N, out_channels).
+
+        `latents`: (B, N, C), or (B, D). `sigmas`: (B), each in [0, 1]. `prompt_index`: (B), each a prompt of `prompts`.
+        `keep_activations`: keep what `backward` needs, until the next `velocity` or `backward`; B at most `max_batch`.
+
+        Raises `InvalidArgument` when the prompts do not fit the model; `NotFinite` when a velocity would not be finite.
+        """
+        levels = floats(sigmas, "sigmas").reshape(-1)
+        batch = rows(latents, len(levels), self.latent_size, "latents")
+        index = shaped(integers(prompt_index, "prompt_index"), levels.shape, "prompt_index")
+        shape = (len(levels), self.tokens, self.model.config.out_channels)
+        out = output(out, shape, np.float32, apart_from=(batch, levels))
+        call(
+            "mixgrpo_evaluator_velocity",
+            self.handle,
+            prompts.handle,
+            pointer(batch),
+            pointer(levels),
+            pointer(index),
+            len(levels),
+            keep_activations,
+            pointer(out),
+            out.size,
+        )
+        return out
+
+    def backward(
+        self, velocity_cotangent: ArrayLike, *, latents: bool = False, out: FloatArray | None = None
+    ) -> FloatArray | None:
+        """Adds dL/dweights of the latest `velocity` to the model's gradients.
+
+        `velocity_cotangent`: dL/dvelocity, (B, N, out_channels). Gives dL/dlatents, (B, N, C), when `latents` or `out`
+        asks for it. Raises `InvalidState` when the latest velocity kept no activations; they are used up.
+        """
+        cotangent = floats(velocity_cotangent, "velocity_cotangent")
+        if latents or out is not None:
+            out = output(out, (len(cotangent), *self.latent_shape), np.float32, apart_from=(cotangent,))
+        call("mixgrpo_evaluator_backward", self.handle, pointer(cotangent), cotangent.size, pointer(out), size(out))
+        return out
+
+    def sample(
+        self,
+        prompts: Prompts,
+        prompt_indices: ArrayLike,
+        config: SampleConfig | None = None,
+        *,
+        base: "Evaluator | None" = None,
+        initial_noise: ArrayLike | None = None,
+        out: FloatArray | None = None,
+    ) -> FloatArray:
+        """Deterministic samples at sigma = 0: (P, S, N, C) for P prompt indices, repetitions allowed.
+
+        `base`: evaluator of the base model, needed when `config.trained_model_share` is below 1.
+        `initial_noise`: the host's own (P, S, N, C), in place of noise drawn from `config.seed`.
+        """
+        config = config or SampleConfig()
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        shape = (len(index), config.samples_per_prompt, *self.latent_shape)
+        noise = optional_floats(initial_noise, shape, "initial_noise")
+        out = output(out, shape, np.float32, apart_from=(noise,))
+        self.model.context.run(
+            "mixgrpo_evaluator_sample",
+            self.handle,
+            base.handle if base else None,
+            prompts.handle,
+            ctypes.byref(to_struct(_abi.SampleConfig, config)),
+            pointer(index),
+            len(index),
+            pointer(noise),
+            size(noise),
+            pointer(out),
+            out.size,
+        )
+        return out

@@ -1,0 +1,51 @@
+"""One iteration of a trainer in figures."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """One iteration. Rewards are the weighted mean over K; NaN where there is nothing to report."""
+
+    iteration: int
+    """0-based, of the iteration these figures are of."""
+    window_start: int
+    window_length: int
+    failed_rewards: int
+    """Rewards that were not finite."""
+    degenerate_groups: int
+    """Groups without differences in reward."""
+    model_calls_rollout: int
+    model_calls_update: int
+    reward_mean: float
+    reward_std: float
+    loss: float
+    first_ratio_min: float
+    """Exactly 1."""
+    first_ratio_max: float
+    """Exactly 1."""
+    ratio_min: float
+    ratio_max: float
+    clip_fraction: float
+    """0…1."""
+    max_log_ratio_nats: float
+    kl_old_nats: float
+    kl_reference_nats: float
+    gradient_norm: float
+    """Mean over the parts, before the clip."""
+    learning_rate: float
+    """Of the last optimizer step."""
+    seconds_rollout: float
+    seconds_update: float
+
+
+@dataclass(frozen=True)
+class RewardMetrics:
+    """One reward of one iteration."""
+
+    name: str
+    mean: float
+    """Of the finite ones; NaN when there was none."""
+    std: float
+    failed: int
+    """How many were not finite."""

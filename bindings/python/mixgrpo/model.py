@@ -1,0 +1,119 @@
+"""The built-in flow transformer: sizes, weights, gradients, files."""
+
+import ctypes
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import _abi
+from ._handle import Object
+from ._library import call, create
+from ._structs import from_struct, initialised, to_struct
+from .context import Context, default_context
+from .enums import Storage
+from .parameters import Parameter, Tensors, parameters_of
+
+_defaults = initialised(_abi.ModelConfig, "mixgrpo_model_config_init")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The sizes of a model; the names are those of diffusers' `config.json`."""
+
+    in_channels: int = _defaults.in_channels
+    """C, channels of an image token, 1…65536."""
+    out_channels: int = _defaults.out_channels
+    """Channels of the velocity; a model that is sampled from has `in_channels`."""
+    num_layers: int = _defaults.num_layers
+    """Double-stream blocks, 0…1000."""
+    num_single_layers: int = _defaults.num_single_layers
+    """Single-stream blocks, 0…1000."""
+    attention_head_dim: int = _defaults.attention_head_dim
+    """The sum of `axes_dims_rope`, 2…4096."""
+    num_attention_heads: int = _defaults.num_attention_heads
+    """Heads, 1…1024; heads * head dim is at most 65536."""
+    joint_attention_dim: int = _defaults.joint_attention_dim
+    """J, width of a text token, 1…65536."""
+    pooled_projection_dim: int = _defaults.pooled_projection_dim
+    """Q, width of the pooled text, 1…65536."""
+    guidance_embeds: bool = bool(_defaults.guidance_embeds)
+    """Whether the model takes a guidance value."""
+    axes_dims_rope: tuple[int, int, int] = tuple(_defaults.axes_dims_rope)
+    """Rotary dimensions of the three position axes, each even."""
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> "ModelConfig":
+        """Reads `folder`/config.json alone. Raises `InputOutputError`, `InvalidFormat`; `Unsupported` for another
+        class."""
+        struct = _abi.ModelConfig()
+        call("mixgrpo_model_config_load", os.fspath(folder), ctypes.byref(struct))
+        return from_struct(cls, struct)
+
+
+class Model(Object):
+    """The FLUX transformer (`FluxTransformer2DModel` in diffusers), float32, with gradients.
+
+    `Model(config, seed=…)` draws random weights from the seed alone; every block starts as the identity. `Model.load`
+    reads a diffusers folder. All evaluators, optimizers and trainers of a model count as that model: use one of them at
+    a time.
+    """
+
+    _destroy = "mixgrpo_model_destroy"
+    context: Context
+    config: ModelConfig
+    parameters: Mapping[str, Parameter]
+    """All weight tensors by name, in the order of the flat vector."""
+    weights: Tensors
+    """Weights by name, read and written as arrays."""
+    gradients: Tensors
+    """Gradients by name; 0 until a backward adds to them."""
+
+    def __init__(self, config: ModelConfig | None = None, *, seed: int = 0, context: Context | None = None) -> None:
+        context = context or default_context()
+        struct = to_struct(_abi.ModelConfig, config or ModelConfig())
+        self._open(create("mixgrpo_model_create", context.handle, ctypes.byref(struct), seed), context)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, context: Context | None = None) -> "Model":
+        """Loads a diffusers folder: `config.json` with `diffusion_pytorch_model.safetensors`, whole or in shards; F32,
+        F16, BF16.
+
+        Raises `InputOutputError`; `InvalidFormat` for a truncated or contradictory file, a missing or surplus tensor, a
+        shape that does not follow from the configuration; `NotFinite` for a NaN or infinite weight; `Unsupported`.
+        """
+        context = context or default_context()
+        return cls._wrap(create("mixgrpo_model_load", context.handle, os.fspath(folder)), context)
+
+    def save(self, folder: str | os.PathLike[str], storage: Storage = Storage.F32) -> None:
+        """Writes a diffusers folder, created if need be (its parent must exist). A crash leaves the old file or the
+        new."""
+        call("mixgrpo_model_save", self.handle, os.fspath(folder), storage)
+
+    def copy(self) -> "Model":
+        """An independent copy of the weights, without gradients: a frozen reference."""
+        return self._wrap(create("mixgrpo_model_copy", self.handle), self.context)
+
+    def zero_gradients(self) -> None:
+        """Sets all gradients to 0."""
+        call("mixgrpo_model_zero_gradients", self.handle)
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of weights, the length of the flat vector."""
+        return self.weights.size
+
+    @classmethod
+    def _wrap(cls, handle: int, context: Context) -> "Model":
+        model = cls.__new__(cls)
+        model._open(handle, context)
+        return model
+
+    def _open(self, handle: int, context: Context) -> None:
+        self._adopt(handle)
+        self.context = context
+        struct = _abi.ModelConfig()
+        call("mixgrpo_model_get_config", handle, ctypes.byref(struct))
+        self.config = from_struct(ModelConfig, struct)
+        self.parameters = {parameter.name: parameter for parameter in parameters_of(handle)}
+        self.weights = Tensors(self, self.parameters, "weights")
+        self.gradients = Tensors(self, self.parameters, "gradients")

@@ -1,0 +1,65 @@
+"""AdamW with decoupled decay, global-norm clip, and a constant or warm-up and cosine rate."""
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import FloatArray, floats, output, pointer, shaped
+from ._handle import Object
+from ._library import call, create
+from ._structs import from_struct, to_struct
+from .context import Context, default_context
+from .model import Model
+from .settings import LearningConfig
+
+
+@dataclass(frozen=True)
+class OptimizerReport:
+    """One optimizer step."""
+
+    step: int
+    """Steps done, this one included."""
+    gradient_norm: float
+    """Before the clip."""
+    learning_rate: float
+    """Of this step."""
+
+
+class Optimizer(Object):
+    """AdamW for `parameter_count` weights, from the optimizer's fields of `config`."""
+
+    _destroy = "mixgrpo_optimizer_destroy"
+
+    def __init__(
+        self, parameter_count: int, config: LearningConfig | None = None, *, context: Context | None = None
+    ) -> None:
+        self.config = config or LearningConfig()
+        self.context = context or default_context()
+        self.parameter_count = parameter_count
+        struct = to_struct(_abi.LearningConfig, self.config)
+        self._adopt(create("mixgrpo_optimizer_create", self.context.handle, ctypes.byref(struct), parameter_count))
+
+    def step(self, weights: FloatArray, gradients: ArrayLike) -> OptimizerReport:
+        """One step on the host's own weights, in place: float32, C-contiguous, `parameter_count` values.
+
+        Raises `NotFinite` when a gradient is not finite or a weight would not be: weights and optimizer stay as they
+        were.
+        """
+        slopes = floats(gradients, "gradients").reshape(-1)
+        shaped(slopes, (self.parameter_count,), "gradients")
+        output(weights, np.shape(weights), np.float32, "weights", apart_from=(slopes,))
+        report = _abi.OptimizerReport()
+        call(
+            "mixgrpo_optimizer_step", self.handle, pointer(weights), pointer(slopes), weights.size, ctypes.byref(report)
+        )
+        return from_struct(OptimizerReport, report)
+
+    def step_model(self, model: Model) -> OptimizerReport:
+        """One step on a model with its accumulated gradients, which are zeroed. Raises as `step`; then the gradients
+        stay."""
+        report = _abi.OptimizerReport()
+        call("mixgrpo_optimizer_step_model", self.handle, model.handle, ctypes.byref(report))
+        return from_struct(OptimizerReport, report)

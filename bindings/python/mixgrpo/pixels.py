@@ -1,0 +1,79 @@
+"""Pixels as tokens and back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _arrays
+from ._arrays import ByteArray, FloatArray, floats, output, pointer
+from ._library import call
+from .errors import InvalidArgument
+
+
+@dataclass(frozen=True)
+class PixelCodec:
+    """Images of one size as latents. A token is one square patch of patch**2 pixels, its channels in the order (row,
+    column, colour): C = 3 * patch**2 channels, N = (height / patch) * (width / patch) tokens. A byte u is the value u /
+    127.5 - 1 in [-1, 1]; a value is clipped to [-1, 1] and rounded to the nearest byte, so that bytes survive the way
+    there and back.
+
+    `height`, `width`: multiples of `patch` (at least 1), 1…65535.
+    """
+
+    height: int
+    width: int
+    patch: int
+
+    @property
+    def tokens(self) -> int:
+        """N."""
+        return (self.height // self.patch) * (self.width // self.patch)
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return 3 * self.patch**2
+
+    def decode(self, latents: ArrayLike, *, out: ByteArray | None = None) -> ByteArray:
+        """Images (…, height, width, 3) of latents (…, N, C). Raises `NotFinite` for a NaN or infinite latent."""
+        values = floats(latents, "latents")
+        self._require(values.shape[-2:], (self.tokens, self.channels), "latents")
+        lead = values.shape[:-2]
+        out = output(out, (*lead, self.height, self.width, 3), np.uint8)
+        call(
+            "mixgrpo_pixels_decode",
+            pointer(values),
+            values.size,
+            int(np.prod(lead)),
+            self.height,
+            self.width,
+            self.patch,
+            pointer(out),
+            out.size,
+        )
+        return out
+
+    def encode(self, pixels: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
+        """Latents (…, N, C) of images, uint8 (…, height, width, 3)."""
+        values = _arrays.pixels(pixels, "pixels")
+        self._require(values.shape[-3:], (self.height, self.width, 3), "pixels")
+        lead = values.shape[:-3]
+        out = output(out, (*lead, self.tokens, self.channels), np.float32)
+        call(
+            "mixgrpo_pixels_encode",
+            pointer(values),
+            values.size,
+            int(np.prod(lead)),
+            self.height,
+            self.width,
+            self.patch,
+            pointer(out),
+            out.size,
+        )
+        return out
+
+    @staticmethod
+    def _require(got: tuple[int, ...], expected: tuple[int, ...], name: str) -> None:
+        if got != expected:
+            raise InvalidArgument(f"{name}: expected shape (…, {', '.join(map(str, expected))}), got (…, {got})")

@@ -1,0 +1,137 @@
+"""Grid, window, steps, work and memory of every iteration, before anything runs."""
+
+import ctypes
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import doubles, pointer, size
+from ._handle import Object
+from ._library import call, create
+from ._structs import from_struct, optional_struct, to_struct
+from .model import ModelConfig
+from .settings import LearningConfig, SamplingConfig
+from .steps import Step
+
+SCHEDULED_WINDOW = -1
+"""In place of a window's start: the window that the plan gives the iteration."""
+
+
+@dataclass(frozen=True)
+class IterationPlan:
+    """The window and the work of one iteration."""
+
+    window_start: int
+    """l; 0 with ALL."""
+    window_length: int
+    """w; T - 1 with ALL."""
+    step_count: int
+    """Steps in all, after Flash has shortened the tail."""
+    trained_step_count: int
+    """Stochastic steps that the update trains."""
+    model_calls_per_image: int
+    """What papers count: without sharing, one for each step."""
+    rollout_model_calls: int
+    """Latents that the rollout evaluates, with sharing as set."""
+    update_model_calls: int
+    """Latents that the update evaluates forward and backward, if no sample is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """The size of a run, for predictions. What has a default counts for the built-in model only."""
+
+    prompt_count: int
+    """P per iteration, 1…1000000."""
+    token_count: int
+    """N, 1…65536."""
+    channels: int
+    """C, 1…65536."""
+    text_length: int = 1
+    """L, 1…65536."""
+    max_batch: int = 1
+    """Of the evaluator, 1…65536."""
+    threads: int = 1
+    """Of the context, 1…1024."""
+    keep_reference: bool = False
+    """Whether a frozen reference model is kept beside the trained one."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model."""
+
+    trajectory_bytes: int
+    """Latents of the rollout and its stored window steps; with learning, also the update's."""
+    weight_bytes: int
+    """Weights; with learning, also gradients, moments, average, reference, and the copy that an update keeps until it
+    has succeeded."""
+    activation_bytes: int
+    """Working memory of the evaluators."""
+    peak_bytes: int
+    """The sum."""
+
+
+class Plan(Object):
+    """Settings of sampling and a time grid, checked and immutable: all that it tells is a function of the settings.
+
+    `sigmas`: an own time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0, in place of steps,
+    shift and image_tokens. Raises `InvalidArgument` naming every field that is out of bounds or does not go with
+    another.
+    """
+
+    _destroy = "mixgrpo_plan_destroy"
+
+    def __init__(self, config: SamplingConfig | None = None, *, sigmas: ArrayLike | None = None) -> None:
+        self.config = config or SamplingConfig()
+        grid = None if sigmas is None else doubles(sigmas, "sigmas")
+        struct = to_struct(_abi.SamplingConfig, self.config)
+        self._adopt(create("mixgrpo_plan_create", ctypes.byref(struct), pointer(grid), size(grid)))
+
+    def iteration(
+        self, iteration: int, *, window_start: int = SCHEDULED_WINDOW, prompt_count: int = 1, parts: int = 1
+    ) -> IterationPlan:
+        """The window and the work of one iteration, 0 or more.
+
+        `window_start`: the host's own l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…65536.
+        `parts`:
+        `updates_per_iteration` of the learning configuration, 1…4096.
+        """
+        struct = _abi.IterationPlan()
+        call("mixgrpo_plan_iteration", self.handle, iteration, window_start, prompt_count, parts, ctypes.byref(struct))
+        return from_struct(IterationPlan, struct)
+
+    def steps(self, iteration: int, *, window_start: int = SCHEDULED_WINDOW) -> list[Step]:
+        """All steps of an iteration, from sigma = 1 to 0."""
+        count = self.iteration(iteration, window_start=window_start).step_count
+        return [self._step(iteration, window_start, index) for index in range(count)]
+
+    def memory(
+        self,
+        iteration: int,
+        workload: Workload,
+        *,
+        learning: LearningConfig | None = None,
+        model: ModelConfig | None = None,
+        window_start: int = SCHEDULED_WINDOW,
+    ) -> Memory:
+        """Predicted peak memory of an iteration. `learning` None: the rollout alone. `model` None: the host owns the
+        model."""
+        struct = _abi.Memory()
+        call(
+            "mixgrpo_plan_memory",
+            self.handle,
+            iteration,
+            window_start,
+            optional_struct(_abi.LearningConfig, learning),
+            optional_struct(_abi.ModelConfig, model),
+            ctypes.byref(to_struct(_abi.Workload, workload)),
+            ctypes.byref(struct),
+        )
+        return from_struct(Memory, struct)
+
+    def _step(self, iteration: int, window_start: int, index: int) -> Step:
+        struct = _abi.Step()
+        call("mixgrpo_plan_step", self.handle, iteration, window_start, index, ctypes.byref(struct))
+        return from_struct(Step, struct)

@@ -1,0 +1,102 @@
+"""Text embeddings of all prompts of a run."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._arrays import FloatArray, floats, pointer, texts
+from ._handle import Object
+from ._library import call, create, library
+from .context import Context, default_context
+from .errors import InvalidArgument
+
+
+class Prompts(Object):
+    """The text embeddings of all prompts of a run; elsewhere a prompt is its index in here. Immutable.
+
+    `text`: (prompts, L, J), `pooled`: (prompts, Q), copied in. `lines`: the prompts' own words, handed to rewards by
+    `train`.
+    """
+
+    _destroy = "mixgrpo_prompts_destroy"
+    lines: tuple[str, ...] | None
+    """The prompts in words, where they are known."""
+
+    def __init__(
+        self, text: ArrayLike, pooled: ArrayLike, *, lines: Sequence[str] | None = None, context: Context | None = None
+    ) -> None:
+        tokens, pools = floats(text, "text"), floats(pooled, "pooled")
+        if tokens.ndim != 3 or pools.ndim != 2 or pools.shape[0] != tokens.shape[0]:
+            raise InvalidArgument(
+                f"text, pooled: expected (prompts, L, J) and (prompts, Q), got {tokens.shape} and {pools.shape}"
+            )
+        arguments = (pointer(tokens), tokens.size, pointer(pools), pools.size, *tokens.shape, pools.shape[1])
+        self._open("mixgrpo_prompts_create", arguments, len(tokens), lines, context)
+
+    @classmethod
+    def hashed_words(
+        cls,
+        lines: Sequence[str],
+        *,
+        text_length: int,
+        text_width: int,
+        pooled_width: int,
+        context: Context | None = None,
+    ) -> "Prompts":
+        """Encodes prompts by hashing their words: see `hashed_words`."""
+        prompts = cls.__new__(cls)
+        arguments = (texts(lines, "lines"), len(lines), text_length, text_width, pooled_width)
+        prompts._open("mixgrpo_prompts_create_hashed_words", arguments, len(lines), lines, context)
+        return prompts
+
+    def __len__(self) -> int:
+        return int(library.mixgrpo_prompts_count(self.handle))
+
+    def _open(
+        self,
+        function: str,
+        arguments: tuple[object, ...],
+        count: int,
+        lines: Sequence[str] | None,
+        context: Context | None,
+    ) -> None:
+        if lines is not None and len(lines) != count:
+            raise InvalidArgument(f"lines: expected one for each of {count} prompts, got {len(lines)}")
+        self.context = context or default_context()
+        self._adopt(create(function, self.context.handle, *arguments))
+        self.lines = None if lines is None else tuple(lines)
+
+
+def hashed_words(
+    lines: Sequence[str], *, text_length: int, text_width: int, pooled_width: int
+) -> tuple[FloatArray, FloatArray]:
+    """A deterministic stand-in for a text encoder, for examples and tests: text (prompts, L, J) and pooled (prompts,
+    Q).
+
+    Each word becomes a fixed pseudo-random vector derived from its letters, plus one for its position; the pooled
+    embedding is the scaled sum of the words. It knows which words stand where and nothing of what they mean: models
+    trained with a text encoder need that encoder's embeddings. Words after `text_length` have no token; tokens after
+    the last word are 0.
+
+    `text_length` L, 1…4096; `text_width` J and `pooled_width` Q, 1…16384.
+    """
+    encoded = texts(lines, "lines")
+    for name, value in (("text_length", text_length), ("text_width", text_width), ("pooled_width", pooled_width)):
+        if not 1 <= value <= 16384:
+            raise InvalidArgument(f"{name}: expected 1…16384, got {value}")
+    text = np.empty((len(lines), text_length, text_width), np.float32)
+    pooled = np.empty((len(lines), pooled_width), np.float32)
+    call(
+        "mixgrpo_hashed_words_encode",
+        encoded,
+        len(lines),
+        text_length,
+        text_width,
+        pooled_width,
+        pointer(text),
+        text.size,
+        pointer(pooled),
+        pooled.size,
+    )
+    return text, pooled

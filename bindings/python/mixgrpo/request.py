@@ -1,0 +1,71 @@
+"""What a rollout or an update asks its host for."""
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import FloatArray, IntegerArray, floats, rows, view
+from .enums import RequestKind
+
+
+@dataclass(frozen=True)
+class VelocityRequest:
+    """Latents at which the model is to be evaluated, or the word that the optimizer is to step.
+
+    The arrays are read-only views of the library's memory: they hold until the answer was submitted. Copy what must
+    last longer.
+    """
+
+    kind: RequestKind
+    part: int
+    """Update: index of the part, 0…updates_per_iteration - 1; rollout: 0."""
+    needs_reference: bool
+    """Update: also evaluate the frozen reference, for the KL term."""
+    latents: FloatArray
+    """(B, D)"""
+    sigmas: FloatArray
+    """(B), the noise level of each latent."""
+    prompt_index: IntegerArray
+    """(B), as given to the rollout."""
+    sample: IntegerArray
+    """(B), the first sample (prompt's place * G + member) that the latent stands for; several members share it while
+    they are equal."""
+    step: IntegerArray
+    """(B), the step in the iteration's plan; one for all in a rollout."""
+
+    def __len__(self) -> int:
+        """B, the latents to evaluate; 0 for OPTIMIZER_STEP."""
+        return len(self.sigmas)
+
+    @property
+    def is_optimizer_step(self) -> bool:
+        """Whether to step the optimizer, in place of evaluating."""
+        return self.kind is RequestKind.OPTIMIZER_STEP
+
+
+def next_request(function: str, owner: Any, call: Any) -> VelocityRequest | None:
+    """The current request of a rollout or an update, None when nothing is left to do."""
+    struct = _abi.VelocityRequest()
+    call(function, owner.handle, ctypes.byref(struct))
+    if struct.kind == RequestKind.FINISHED:
+        return None
+    count = struct.count
+    return VelocityRequest(
+        kind=RequestKind(struct.kind),
+        part=struct.part,
+        needs_reference=bool(struct.needs_reference),
+        latents=view(struct.latents, (count, struct.latent_size), np.float32, owner),
+        sigmas=view(struct.sigmas, (count,), np.float32, owner),
+        prompt_index=view(struct.prompt_index, (count,), np.int32, owner),
+        sample=view(struct.sample, (count,), np.int32, owner),
+        step=view(struct.step, (count,), np.int32, owner),
+    )
+
+
+def answer_to(asked: int, velocity: ArrayLike, latent_size: int, name: str) -> FloatArray:
+    """The rows that answer a request for `asked` latents. Without one the library is left to say so."""
+    return rows(velocity, asked, latent_size, name) if asked else floats(velocity, name)

@@ -1,0 +1,209 @@
+"""The convenient whole: rollout, the host's rewards, update."""
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import DoubleArray, FloatArray, doubles, integers, optional_floats, output, pointer, shaped, size, texts
+from ._handle import Object
+from ._library import call, create, library, read_text
+from ._structs import from_struct, to_struct
+from .enums import Storage, Weights
+from .errors import InvalidArgument
+from .evaluator import Evaluator
+from .metrics import Metrics, RewardMetrics
+from .plan import SCHEDULED_WINDOW, Plan
+from .prompts import Prompts
+from .samples import SampleConfig
+from .settings import LearningConfig, SamplingConfig
+
+
+class Trainer(Object):
+    """Joins evaluator, prompts, plan, learning and optimizer, and trains the evaluator's model in place:
+
+        samples = trainer.rollout([0, 1, 2, 3])                # (P, G, N, C)
+        metrics = trainer.update(my_score(samples))            # (K, P, G)
+
+    `rewards`: the K names of the rewards. `keep_base`: keep a frozen copy of the weights as they are now, for hybrid
+    samples and
+    `Weights.BASE`; kept in any case when `learning.kl_reference` is above 0.
+
+    Raises `InvalidArgument` naming every field that does not fit.
+    """
+
+    _destroy = "mixgrpo_trainer_destroy"
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        prompts: Prompts,
+        plan: Plan | SamplingConfig | None = None,
+        learning: LearningConfig | None = None,
+        *,
+        rewards: Sequence[str] = ("reward",),
+        keep_base: bool = False,
+    ) -> None:
+        self.evaluator = evaluator
+        self.prompts = prompts
+        self.plan = plan if isinstance(plan, Plan) else Plan(plan)
+        self.learning = learning or LearningConfig()
+        self.reward_names = tuple(rewards)
+        self.context = evaluator.model.context
+        self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
+        struct = to_struct(_abi.LearningConfig, self.learning)
+        self._adopt(
+            create(
+                "mixgrpo_trainer_create",
+                evaluator.handle,
+                prompts.handle,
+                self.plan.handle,
+                ctypes.byref(struct),
+                texts(rewards, "rewards"),
+                len(rewards),
+                keep_base,
+            )
+        )
+
+    @property
+    def iteration(self) -> int:
+        """The iteration that the next rollout belongs to."""
+        return int(library.mixgrpo_trainer_iteration(self.handle))
+
+    def rollout(self, prompt_indices: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
+        """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0.
+
+        A rollout that no update follows is replaced by the next, in the same iteration and with the same random
+        numbers.
+        """
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        out = output(out, (len(index), self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
+        self.context.run("mixgrpo_trainer_rollout", self.handle, pointer(index), len(index), pointer(out), out.size)
+        self._groups = (len(index), self.plan.config.group_size)
+        return out
+
+    def set_window(self, window_start: int = SCHEDULED_WINDOW) -> None:
+        """The host's own window for the rollouts to come, 0…T - 1 - w; by default the plan's."""
+        call("mixgrpo_trainer_set_window", self.handle, window_start)
+
+    def update(
+        self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
+    ) -> Metrics:
+        """Trains on the latest rollout and moves to the next iteration.
+
+        `rewards`: (K, P, G), or (P, G) when K is 1, or (P, G) by name; NaN for a reward that failed. `weights`: (K), or
+        by name, each 0 or more, not all 0; 1 each by default.
+
+        On `Cancelled`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
+        Raises
+        `InvalidState` without a rollout; `NotFinite` when a weight would not be finite.
+        """
+        scores = self._scores(rewards)
+        shares = None if weights is None else self._shares(weights)
+        struct = _abi.Metrics()
+        self.context.run(
+            "mixgrpo_trainer_update",
+            self.handle,
+            pointer(scores),
+            scores.size,
+            pointer(shares),
+            size(shares),
+            ctypes.byref(struct),
+        )
+        return from_struct(Metrics, struct)
+
+    def metrics(self) -> Metrics:
+        """The latest iteration's figures. Raises `InvalidState` before the first update."""
+        struct = _abi.Metrics()
+        call("mixgrpo_trainer_get_metrics", self.handle, ctypes.byref(struct))
+        return from_struct(Metrics, struct)
+
+    def reward_metrics(self) -> dict[str, RewardMetrics]:
+        """The latest iteration's figures of each reward. Raises `InvalidState` before the first update."""
+        struct = _abi.RewardMetrics()
+        metrics = {}
+        for index, name in enumerate(self.reward_names):
+            call("mixgrpo_trainer_get_reward_metrics", self.handle, index, ctypes.byref(struct))
+            metrics[name] = from_struct(RewardMetrics, struct)
+        return metrics
+
+    def metrics_json(self) -> str:
+        """The latest iteration's figures as one line of JSON, without line end."""
+        return read_text("mixgrpo_trainer_metrics_json", self.handle)
+
+    def append_metrics(self, path: str | os.PathLike[str]) -> None:
+        """Appends that line, with a line end, to a file."""
+        call("mixgrpo_trainer_append_metrics", self.handle, os.fspath(path))
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Saves all that a bit-exact continuation needs: weights, optimizer, averages, iteration, settings."""
+        call("mixgrpo_trainer_save", self.handle, os.fspath(folder))
+
+    def load(self, folder: str | os.PathLike[str]) -> None:
+        """Brings this trainer, made with the same model sizes and settings, to the saved state. A pending rollout is
+        dropped.
+
+        Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+        """
+        call("mixgrpo_trainer_load", self.handle, os.fspath(folder))
+
+    def save_model(
+        self, folder: str | os.PathLike[str], weights: Weights = Weights.TRAINED, storage: Storage = Storage.F32
+    ) -> None:
+        """Writes one of the trainer's sets of weights as `Model.save` does."""
+        call("mixgrpo_trainer_save_model", self.handle, weights, os.fspath(folder), storage)
+
+    def sample(
+        self,
+        prompt_indices: ArrayLike,
+        config: SampleConfig | None = None,
+        *,
+        weights: Weights = Weights.TRAINED,
+        initial_noise: ArrayLike | None = None,
+        out: FloatArray | None = None,
+    ) -> FloatArray:
+        """Deterministic samples with the trainer's own weights, (P, S, N, C), as `Evaluator.sample`. A pending rollout
+        stays.
+
+        Raises `InvalidState` when the base or the average is asked for and not kept.
+        """
+        config = config or SampleConfig()
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        shape = (len(index), config.samples_per_prompt, *self.evaluator.latent_shape)
+        noise = optional_floats(initial_noise, shape, "initial_noise")
+        out = output(out, shape, np.float32, apart_from=(noise,))
+        self.context.run(
+            "mixgrpo_trainer_sample",
+            self.handle,
+            weights,
+            ctypes.byref(to_struct(_abi.SampleConfig, config)),
+            pointer(index),
+            len(index),
+            pointer(noise),
+            size(noise),
+            pointer(out),
+            out.size,
+        )
+        return out
+
+    def _scores(self, rewards: ArrayLike | Mapping[str, ArrayLike]) -> DoubleArray:
+        """Rewards as (K, P, G), in the order of the names."""
+        scores = doubles(self._in_order(rewards), "rewards")
+        if scores.ndim == 2 and len(self.reward_names) == 1:
+            scores = scores[np.newaxis]
+        if self._groups is None:
+            return scores
+        return shaped(scores, (len(self.reward_names), *self._groups), "rewards")
+
+    def _shares(self, weights: ArrayLike | Mapping[str, float]) -> DoubleArray:
+        return shaped(doubles(self._in_order(weights), "weights"), (len(self.reward_names),), "weights")
+
+    def _in_order(self, by_name: ArrayLike | Mapping[str, ArrayLike]) -> ArrayLike:
+        if not isinstance(by_name, Mapping):
+            return by_name
+        if set(by_name) != set(self.reward_names):
+            raise InvalidArgument(f"rewards: expected {list(self.reward_names)}, got {list(by_name)}")
+        return [by_name[name] for name in self.reward_names]  # type: ignore[return-value]

@@ -1,0 +1,101 @@
+"""The training loop for hosts whose rewards are Python functions."""
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
+from .errors import InvalidArgument
+from .metrics import Metrics
+from .trainer import Trainer
+
+Reward: TypeAlias = Callable[[ByteArray, Sequence[str]], ArrayLike]
+"""Scores B images, uint8 (B, height, width, 3), of B prompts: (B) numbers, NaN for one that failed."""
+
+Decoder: TypeAlias = Callable[[FloatArray], ByteArray]
+"""Makes images (B, height, width, 3) of B samples (B, N, C), such as `PixelCodec(32, 32, patch=4).decode`."""
+
+
+def train(
+    trainer: Trainer,
+    rewards: Reward | Mapping[str, Reward],
+    *,
+    decode: Decoder,
+    iterations: int,
+    prompts_per_iteration: int = 4,
+    choose: Callable[[int], Sequence[int]] | None = None,
+    weights: Mapping[str, float] | None = None,
+    on_iteration: Callable[[Metrics], object] | None = None,
+    progress: bool = True,
+) -> list[Metrics]:
+    """Runs iterations: draw groups of images, score them, update the model.
+
+    `rewards`: a function for each of the trainer's reward names, or the function when there is one. What a reward
+    raises comes out of this call; the trainer is then before the update, and training may go on.
+    `choose`: iteration → prompt indices; by default prompts take turns, `prompts_per_iteration` at a time.
+    `weights`: of the rewards, by name; 1 each by default.
+    `on_iteration`: called after each update, for logs, files, or to stop by raising.
+    `progress`: show a bar, when tqdm is installed.
+    """
+    functions = _by_name(trainer, rewards)
+    lines = _lines(trainer)
+    pick = choose or _in_turns(len(trainer.prompts), prompts_per_iteration)
+    history: list[Metrics] = []
+    for _ in (bar := _bar(range(iterations), progress)):
+        chosen = pick(trainer.iteration)
+        samples = trainer.rollout(chosen)
+        metrics = trainer.update(score(samples, [lines[index] for index in chosen], functions, decode), weights=weights)
+        history.append(metrics)
+        if on_iteration is not None:
+            on_iteration(metrics)
+        if hasattr(bar, "set_postfix"):
+            bar.set_postfix(reward=f"{metrics.reward_mean:.3f}")
+    return history
+
+
+def score(
+    samples: FloatArray, prompts: Sequence[str], rewards: Mapping[str, Reward], decode: Decoder
+) -> dict[str, DoubleArray]:
+    """The rewards of samples (P, G, N, C), (P, G) by name: each function sees all P * G images at once, group by
+    group."""
+    groups = samples.shape[:2]
+    images = decode(samples.reshape(-1, *samples.shape[2:]))
+    words = [prompt for prompt in prompts for _ in range(groups[1])]
+    return {name: _checked(reward(images, words), groups, name) for name, reward in rewards.items()}
+
+
+def _checked(scores: ArrayLike, groups: tuple[int, ...], name: str) -> DoubleArray:
+    array = doubles(scores, name)
+    return shaped(array, (int(np.prod(groups)),), name).reshape(groups)
+
+
+def _by_name(trainer: Trainer, rewards: Reward | Mapping[str, Reward]) -> Mapping[str, Reward]:
+    functions = rewards if isinstance(rewards, Mapping) else {trainer.reward_names[0]: rewards}
+    if set(functions) != set(trainer.reward_names):
+        raise InvalidArgument(f"rewards: expected {list(trainer.reward_names)}, got {list(functions)}")
+    return functions
+
+
+def _lines(trainer: Trainer) -> Sequence[str]:
+    if trainer.prompts.lines is None:
+        raise InvalidArgument("prompts: expected the prompts' words for the rewards (lines=…), got embeddings alone")
+    return trainer.prompts.lines
+
+
+def _in_turns(count: int, at_a_time: int) -> Callable[[int], Sequence[int]]:
+    if not 1 <= at_a_time <= count:
+        raise InvalidArgument(f"prompts_per_iteration: expected 1…{count}, the number of prompts, got {at_a_time}")
+    return lambda iteration: [(iteration * at_a_time + place) % count for place in range(at_a_time)]
+
+
+def _bar(iterations: Iterable[int], wanted: bool) -> Any:
+    """A progress bar around the loop where tqdm is installed, otherwise the loop's range itself."""
+    if not wanted:
+        return iterations
+    try:
+        return importlib.import_module("tqdm.auto").tqdm(iterations, unit="iteration")
+    except ImportError:
+        return iterations

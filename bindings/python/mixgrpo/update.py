@@ -1,0 +1,171 @@
+"""Policy gradients of one iteration: the training on one rollout as a state machine."""
+
+import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import FloatArray, doubles, optional_floats, output, pointer, shaped
+from ._handle import Object
+from ._library import call, create
+from ._structs import from_struct, to_struct
+from .errors import InvalidState
+from .evaluator import Evaluator
+from .group_advantages import Advantages
+from .optimizer import Optimizer, OptimizerReport
+from .prompts import Prompts
+from .request import VelocityRequest, answer_to, next_request
+from .rollout import Rollout
+from .settings import LearningConfig
+
+
+@dataclass(frozen=True)
+class UpdateStatistics:
+    """What an update has seen so far. A ratio is r of the loss; values in nats are of the true log-density (the sum
+    over D). NaN where nothing was seen."""
+
+    parts_done: int
+    """Optimizer steps asked for."""
+    loss: float
+    """Mean over samples and trained steps."""
+    first_ratio_min: float
+    """Over the samples seen before the first optimizer step: exactly 1 when the model answers the update as it answered
+    the rollout."""
+    first_ratio_max: float
+    ratio_min: float
+    ratio_max: float
+    clip_fraction: float
+    """Share of ratios at which the clip stopped the gradient."""
+    max_log_ratio_nats: float
+    """Largest |log p - log p_old|."""
+    kl_old_nats: float
+    """KL(old, new) of a step, mean."""
+    kl_reference_nats: float
+    """KL(new, reference) of a step, mean; 0 without reference."""
+    model_calls: int
+    """Latents evaluated forward and backward."""
+
+
+class Update(Object):
+    """The training on one finished rollout: it asks for velocities and answers with dL/dvelocity.
+
+        for request in update:
+            if request.is_optimizer_step:
+                optimizer.step()
+            else:
+                velocity = model(request.latents, request.sigmas, request.prompt_index)
+                velocity.backward(update.submit(velocity))
+
+    or `update.run(evaluator, prompts, optimizer)` with the built-in model.
+
+    `advantages`: of the rollout's P groups of G samples, as `advantages` gives them, or plain values (P, G) with all
+    included. `max_batch`: latents per request at most, 0 for no limit.
+
+    Raises `InvalidState` when the rollout is not finished.
+    """
+
+    _destroy = "mixgrpo_update_destroy"
+
+    def __init__(
+        self,
+        rollout: Rollout,
+        advantages: Advantages | ArrayLike,
+        config: LearningConfig | None = None,
+        *,
+        max_batch: int = 0,
+    ) -> None:
+        groups = (rollout.prompt_count, rollout.plan.config.group_size)
+        included = None
+        if isinstance(advantages, Advantages):
+            included = shaped(np.ascontiguousarray(advantages.included, np.uint8), groups, "included")
+            advantages = advantages.values
+        values = shaped(doubles(advantages, "advantages"), groups, "advantages")
+        self.config = config or LearningConfig()
+        self.context = rollout.context
+        self.latent_size = rollout.latent_size
+        self._asked = 0  # latents of the current request
+        self._submits = 0
+        struct = to_struct(_abi.LearningConfig, self.config)
+        self._adopt(
+            create(
+                "mixgrpo_update_create",
+                rollout.handle,
+                ctypes.byref(struct),
+                pointer(values),
+                pointer(included),
+                values.size,
+                max_batch,
+            )
+        )
+
+    def __iter__(self) -> Iterator[VelocityRequest]:
+        """Requests: evaluations, each of which must be submitted before the next, and optimizer steps, which count as
+        done when the next request is taken. A loop that was left goes on in a new one."""
+        while (request := self.request()) is not None:
+            submits = self._submits
+            yield request
+            if self._submits == submits and not request.is_optimizer_step:
+                raise InvalidState("submit: expected an answer to the request before the next, got none")
+
+    def request(self) -> VelocityRequest | None:
+        """What is to be done now, None when nothing is left. Before the submit of an evaluation it gives the same
+        request."""
+        request = next_request("mixgrpo_update_next", self, self.context.run)
+        self._asked = 0 if request is None else len(request)
+        return request
+
+    def submit(
+        self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None, out: FloatArray | None = None
+    ) -> FloatArray:
+        """Answers an evaluation and gives dL/dvelocity, in the shape of `velocity`, to be backpropagated into the
+        host's model and accumulated until the next optimizer step (already scaled: gradients only add).
+
+        `velocity`: (B, D), or its rows split up, of the model in training; `reference_velocity`: of the frozen
+        reference when the request needs it. Raises as `Rollout.submit`.
+        """
+        answer = answer_to(self._asked, velocity, self.latent_size, "velocity")
+        reference = optional_floats(reference_velocity, answer.shape, "reference_velocity")
+        cotangents: FloatArray = output(out, answer.shape, np.float32, apart_from=(answer, reference))
+        self.context.run(
+            "mixgrpo_update_submit",
+            self.handle,
+            pointer(answer),
+            pointer(reference),
+            answer.size,
+            pointer(cotangents),
+            cotangents.size,
+        )
+        self._asked = 0
+        self._submits += 1
+        return cotangents
+
+    def run(
+        self, evaluator: Evaluator, prompts: Prompts, optimizer: Optimizer, *, reference: Evaluator | None = None
+    ) -> OptimizerReport:
+        """Answers all requests with the built-in model, in batches of its `max_batch`, and steps `optimizer` on it.
+
+        `reference`: an evaluator of a frozen copy, needed when `config.kl_reference` is above 0. Gradients must be 0 at
+        the start and are 0 at the end. The report is of the last step, its gradient norm the mean over all parts. On
+        `Cancelled` or an error model and optimizer are as before, the update is back at its start, and the call may be
+        repeated.
+        """
+        report = _abi.OptimizerReport()
+        self.context.run(
+            "mixgrpo_update_run",
+            self.handle,
+            evaluator.handle,
+            prompts.handle,
+            optimizer.handle,
+            reference.handle if reference else None,
+            ctypes.byref(report),
+        )
+        return from_struct(OptimizerReport, report)
+
+    def statistics(self) -> UpdateStatistics:
+        """What was seen so far."""
+        struct = _abi.UpdateStatistics()
+        call("mixgrpo_update_get_statistics", self.handle, ctypes.byref(struct))
+        return from_struct(UpdateStatistics, struct)
