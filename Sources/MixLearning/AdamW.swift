@@ -1,11 +1,12 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
 import MixNumerics
 import MixSampling
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Settings of AdamW.
 public struct AdamWConfiguration: Equatable, Sendable {
@@ -113,7 +114,8 @@ public final class AdamW {
     }
     guard let chunk = faults.buffer.firstIndex(of: true) else { return }
     throw MixGRPOError(
-      .notFinite, "weights: expected finite values after the step, got NaN or infinity among weights "
+      .notFinite,
+      "weights: expected finite values after the step, got NaN or infinity among weights "
         + "\(chunk * Self.chunk)…\(min(count, (chunk + 1) * Self.chunk) - 1)")
   }
 }

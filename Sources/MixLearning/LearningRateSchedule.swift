@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The learning rate of each optimizer step, as a share of the configured one.
 public struct LearningRateSchedule: Equatable, Sendable {

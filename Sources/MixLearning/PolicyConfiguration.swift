@@ -3,7 +3,7 @@ import MixBasics
 /// How the loss weighs the trained steps. Raw values are stable.
 public enum StepWeighting: Int32, Equatable, Sendable, CaseIterable {
   case uniform = 0
-  /// Proportional to the step's standard deviation s, with mean 1 over the trained steps (TempFlow-GRPO, arXiv 2508.04324).
+  /// Proportional to the step's standard deviation s, with mean 1 over the trained steps (TempFlow-GRPO).
   case noiseScale = 1
 }
 

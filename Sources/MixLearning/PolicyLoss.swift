@@ -1,11 +1,12 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
 import MixNumerics
 import MixSampling
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// What one stochastic step of one sample contributes. Values in nats are of the true density, the sum over D.
 public struct StepOutcome: Equatable, Sendable, BitwiseCopyable {

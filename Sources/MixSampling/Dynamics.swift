@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The stochastic step taken inside the window. `noiseLevel` is η of the papers.
 public enum Dynamics: Equatable, Sendable {

@@ -1,10 +1,11 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
 import MixNumerics
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// One sample's stochastic step as it is scored: rows of D values, and the stream its noise came from if that is known.
 package struct StepRow {

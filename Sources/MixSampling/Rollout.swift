@@ -146,7 +146,8 @@ extension Rollout {
   private func checkAdvanced() throws(MixGRPOError) {
     for task in 0..<rows.count * samplesPerRow where faults[task] {
       failure = MixGRPOError(
-        .notFinite, "velocity: expected values that keep latents finite, got an overflow at step \(step), "
+        .notFinite,
+        "velocity: expected values that keep latents finite, got an overflow at step \(step), "
           + "row \(task / samplesPerRow)")
       phase = .failed
       throw failure

@@ -31,7 +31,7 @@ public enum SigmaRounding: Int32, Equatable, Sendable, CaseIterable {
   case thousandths = 1
 }
 
-/// Settings of mixed ODE–SDE sampling, with the paper's defaults (Mix §4.1).
+/// Settings of mixed ODE–SDE sampling, with the defaults of MixGRPO (arXiv 2507.21802).
 public struct SamplingConfiguration: Equatable, Sendable {
   /// Default: 25 steps, shift 3.
   public var schedule = TimeGrid.Schedule.shifted(steps: 25, shift: 3)

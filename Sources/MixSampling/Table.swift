@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// A block of plain values that lives as long as its owner and reports exhaustion as an error.
 package final class Table<Element: BitwiseCopyable>: @unchecked Sendable {

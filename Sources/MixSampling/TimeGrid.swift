@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The noise levels σ₀ > σ₁ > … > σ_T = 0 that a sampler visits.
 public struct TimeGrid: Equatable, Sendable {

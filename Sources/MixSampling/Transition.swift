@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// One sampling step as an affine map
 ///
@@ -86,7 +87,7 @@ extension Transition {
     }
   }
 
-  /// μ = x(1 + g²dt/(2σ)) + v(1 + g²(1−σ)/(2σ))dt, s² = g²·(−dt) (Flow-GRPO eq. 9), written with s² = `variance`.
+  /// μ = x(1 + g²dt/(2σ)) + v(1 + g²(1−σ)/(2σ))dt, s² = g²·(−dt) (Flow-GRPO), written with s² = `variance`.
   private static func diffused(_ kind: Kind, _ sigma: Double, _ nextSigma: Double, variance: Double) -> Transition {
     let dt = nextSigma - sigma
     return Transition(
@@ -148,7 +149,7 @@ extension Transition {
   private static func logRatio(_ sigma: Double) -> Double { log((1 - sigma) / sigma) }
 
   /// Order 1 plus k·D₁, D₁ = (m₀ − m₁)/r₀; k = −½α'(e^{−h} − 1) for midpoint, α'((e^{−h} − 1)/h + 1) for Heun
-  /// (DPM-Solver++, arXiv 2211.01095, appendix B). With m₀ = x − σv the correction is affine in x, v and m₁.
+  /// (DPM-Solver++, arXiv 2211.01095). With m₀ = x − σv the correction is affine in x, v and m₁.
   private static func second(_ solver: Solver, _ sigma: Double, _ nextSigma: Double, previous: Double) -> Transition {
     let step = logRatio(nextSigma) - logRatio(sigma)
     let ratio = (logRatio(sigma) - logRatio(previous)) / step

@@ -117,7 +117,8 @@ import Testing
   // MARK: Bad input
 
   @Test func unfitInputIsAnErrorThatNamesEveryField() {
-    func message(_ rewards: [[Double]], _ groupSize: Int, _ change: (inout AdvantageConfiguration) -> Void = { _ in }) -> String {
+    func message(_ rewards: [[Double]], _ groupSize: Int, _ change: (inout AdvantageConfiguration) -> Void = { _ in }) -> String
+    {
       failure { _ = try advantages(rewards, groupSize, change) }?.message ?? ""
     }
     #expect(message([[1, 2]], 1).contains("group_size"))

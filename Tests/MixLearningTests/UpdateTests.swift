@@ -30,7 +30,8 @@ import Testing
     }
     let theta: Float = 1.03125
     let h: Float = 1 / 256
-    let numeric = try (4 * (loss(theta + h) - loss(theta - h)) - (loss(theta + 2 * h) - loss(theta - 2 * h)) / 2)
+    let numeric =
+      try (4 * (loss(theta + h) - loss(theta - h)) - (loss(theta + 2 * h) - loss(theta - 2 * h)) / 2)
       / (6 * Double(h))
     let gradient = try run(makeUpdate(trajectory, configuration), theta: theta).gradients[0]
     #expect(abs(numeric / gradient - 1) <= 1e-3, "\(numeric) and \(gradient)")
@@ -135,7 +136,10 @@ import Testing
     let trajectory = try trajectory(try plan())
     let expected = try run(makeUpdate(trajectory, configuration))
     let update = try makeUpdate(trajectory, configuration)
-    guard case .evaluate(let request) = update.next() else { Issue.record("expected a request"); return }
+    guard case .evaluate(let request) = update.next() else {
+      Issue.record("expected a request")
+      return
+    }
     let good = answer(request, theta: 1)
     var bad = good
     bad.velocity[3 * 29] = .nan
@@ -154,7 +158,10 @@ import Testing
     let update = try makeUpdate(try trajectory(try plan()), configuration)
     let zeros = [Float](repeating: 0, count: 5000)
     #expect(failure { try update.submit(velocity: zeros, count: 29) }?.code == .invalidState)
-    guard case .evaluate(let request) = update.next() else { Issue.record("expected a request"); return }
+    guard case .evaluate(let request) = update.next() else {
+      Issue.record("expected a request")
+      return
+    }
     #expect(request.needsReference)
     #expect(failure { try update.submit(velocity: zeros, reference: zeros, count: 1) }?.code == .invalidArgument)
     let error = failure { try update.submit(velocity: zeros, count: request.velocityCount) }

@@ -5,11 +5,15 @@ import Testing
 
 /// The known answers that the authors publish with Random123 (`kat_vectors`, philox4x32 10).
 @Test(arguments: [
-  (SIMD4<UInt32>(repeating: 0), SIMD2<UInt32>(repeating: 0),
-   SIMD4<UInt32>(0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8)),
+  (
+    SIMD4<UInt32>(repeating: 0), SIMD2<UInt32>(repeating: 0),
+    SIMD4<UInt32>(0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8)
+  ),
   (SIMD4(repeating: UInt32.max), SIMD2(repeating: UInt32.max), SIMD4(0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd)),
-  (SIMD4(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344), SIMD2(0xa409_3822, 0x299f_31d0),
-   SIMD4(0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1)),
+  (
+    SIMD4(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344), SIMD2(0xa409_3822, 0x299f_31d0),
+    SIMD4(0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1)
+  ),
 ])
 func philoxGivesThePublishedAnswers(counter: SIMD4<UInt32>, key: SIMD2<UInt32>, expected: SIMD4<UInt32>) {
   #expect(Philox.block(counter: counter, key: key) == expected)
@@ -85,7 +89,8 @@ private func normals(_ stream: RandomStream, _ count: Int, offset: Int = 0) -> [
 }
 
 @Test func normalsFollowBoxAndMullerInDouble() {
-  let words: [UInt32] = [0, 1, 2, 0x2000_0000, 0x1FFF_FFFF, 0x4000_0000, 0x5FFF_FFFF, 0x6000_0000, 0x8000_0000, 0xA000_0001]
+  let words: [UInt32] =
+    [0, 1, 2, 0x2000_0000, 0x1FFF_FFFF, 0x4000_0000, 0x5FFF_FFFF, 0x6000_0000, 0x8000_0000, 0xA000_0001]
     + [0xC000_0000, 0xE000_0000, 0xFFFF_FFFF, 0xFFFF_FF00, 0xB504_F333, 0x5A82_799A, 12345, 0xDEAD_BEEF]
   for a in words {
     for b in words {

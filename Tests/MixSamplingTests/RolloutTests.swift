@@ -10,12 +10,52 @@ import Testing
     ("window at 5", { $0.windowMode = .frozen(start: 5) }),
     ("last window", { $0.windowMode = .frozen(start: 7) }),
     ("all", { $0.windowMode = .all(.randomSubset(0.5)) }),
-    ("dance, third order", { $0.windowMode = .frozen(start: 3); $0.dynamics = .dance(noiseLevel: 0.4); $0.solver = .dpmSolver3 }),
-    ("cps, flash", { $0.windowMode = .frozen(start: 2); $0.dynamics = .coefficientPreserving(noiseLevel: 0.5); $0.flash = FlashTail() }),
-    ("flash with Heun", { $0.windowMode = .frozen(start: 0); $0.flash = FlashTail(ratio: 0.7, solver: .dpmSolver2Heun) }),
-    ("flash of third order", { $0.windowMode = .frozen(start: 4); $0.flash = FlashTail(ratio: 1, solver: .dpmSolver3) }),
-    ("one step, third order", { $0.windowMode = .frozen(start: 3); $0.windowLength = 1; $0.solver = .dpmSolver3 }),
-    ("two steps, third order", { $0.windowMode = .frozen(start: 4); $0.windowLength = 2; $0.solver = .dpmSolver3 }),
+    (
+      "dance, third order",
+      {
+        $0.windowMode = .frozen(start: 3)
+        $0.dynamics = .dance(noiseLevel: 0.4)
+        $0.solver = .dpmSolver3
+      }
+    ),
+    (
+      "cps, flash",
+      {
+        $0.windowMode = .frozen(start: 2)
+        $0.dynamics = .coefficientPreserving(noiseLevel: 0.5)
+        $0.flash = FlashTail()
+      }
+    ),
+    (
+      "flash with Heun",
+      {
+        $0.windowMode = .frozen(start: 0)
+        $0.flash = FlashTail(ratio: 0.7, solver: .dpmSolver2Heun)
+      }
+    ),
+    (
+      "flash of third order",
+      {
+        $0.windowMode = .frozen(start: 4)
+        $0.flash = FlashTail(ratio: 1, solver: .dpmSolver3)
+      }
+    ),
+    (
+      "one step, third order",
+      {
+        $0.windowMode = .frozen(start: 3)
+        $0.windowLength = 1
+        $0.solver = .dpmSolver3
+      }
+    ),
+    (
+      "two steps, third order",
+      {
+        $0.windowMode = .frozen(start: 4)
+        $0.windowLength = 2
+        $0.solver = .dpmSolver3
+      }
+    ),
   ]
 
   private func plan(_ mode: Int, _ change: (inout SamplingConfiguration) -> Void = { _ in }) throws -> SamplingPlan {

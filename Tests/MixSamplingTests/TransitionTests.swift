@@ -91,7 +91,8 @@ import Testing
         let t = try Transition.deterministic(solver, sigmas: sigmas, step: step)
         let history = t.previousDataScale * (data.last ?? 0) + t.earlierDataScale * (data.dropLast().last ?? 0)
         data.append(x - sigmas[step] * velocity)
-        x = step < 2
+        x =
+          step < 2
           ? flow.solution(x, from: sigmas[step], to: sigmas[step + 1])
           : t.latentScale * x + t.velocityScale * velocity + history
       }

@@ -40,11 +40,12 @@ import Testing
     #expect(try schedule.window(iteration: 123).start == first[123])
   }
 
-  @Test(arguments: [
-    WindowMode.standard, .progressive(interval: 3, stride: 7, atEnd: .stay), .random,
-    .linearDecay(minimumInterval: 2, maximumInterval: 9, stride: 4, atEnd: .rollBack),
-    .exponentialDecay(initialInterval: 20, rate: 0.1, threshold: 13, stride: 1, atEnd: .rollBack), .all(.randomSubset(0.6)),
-  ], [2, 5, 25])
+  @Test(
+    arguments: [
+      WindowMode.standard, .progressive(interval: 3, stride: 7, atEnd: .stay), .random,
+      .linearDecay(minimumInterval: 2, maximumInterval: 9, stride: 4, atEnd: .rollBack),
+      .exponentialDecay(initialInterval: 20, rate: 0.1, threshold: 13, stride: 1, atEnd: .rollBack), .all(.randomSubset(0.6)),
+    ], [2, 5, 25])
   func theWindowIsAlwaysWholeAndNeverHoldsTheLastStep(mode: WindowMode, steps: Int) throws {
     for length in 1..<min(steps, 6) {
       let schedule = try WindowSchedule(mode, length: length, steps: steps, seed: 1)
