@@ -1,0 +1,235 @@
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "fixture.h"
+#include "tests.h"
+
+enum { VALUES = SAMPLES * WINDOW * LATENT };
+
+static double rewards[SAMPLES], advantages[SAMPLES];
+static uint8_t included[SAMPLES];
+
+static void advantages_are_checked_and_reported(const fixture *f) {
+  mixgrpo_advantage_report report = {.struct_size = sizeof report};
+  const double weights[2] = {1, 0.5}, negative[2] = {1, -1}, none[2] = {0, 0};
+  double two[2 * SAMPLES];
+  uint8_t flags[SAMPLES];
+  for (int i = 0; i < 2 * SAMPLES; i++) two[i] = i % GROUP;
+  two[0] = NAN;
+#define ADVANTAGES(rewards, k, p, g, weights, count, capacity) \
+  mixgrpo_advantages(&f->learning, rewards, k, p, g, weights, count, advantages, flags, capacity, &report)
+  DONE(ADVANTAGES(two, 2, BATCH, GROUP, weights, 2, SAMPLES));
+  CHECK(report.failed_rewards == 1 && report.excluded_samples == 1 && report.degenerate_groups == 0);
+  CHECK(advantages[0] == 0 && !flags[0] && flags[1] && advantages[1] < 0 && advantages[GROUP - 1] > 0);
+  INVALID("weights", ADVANTAGES(two, 2, BATCH, GROUP, weights, 1, SAMPLES));
+  INVALID("weights", ADVANTAGES(two, 2, BATCH, GROUP, NULL, 2, SAMPLES));
+  INVALID("weights", ADVANTAGES(two, 2, BATCH, GROUP, negative, 2, SAMPLES));
+  INVALID("weights", ADVANTAGES(two, 2, BATCH, GROUP, none, 2, SAMPLES));
+  INVALID("rewards", ADVANTAGES(NULL, 2, BATCH, GROUP, NULL, 0, SAMPLES));
+  TOO_SMALL("out_advantages", ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES - 1));
+  const int32_t absurd[] = {0, -1, INT32_MIN, INT32_MAX};
+  for (int i = 0; i < 4; i++) {
+    INVALID("reward_count", ADVANTAGES(two, absurd[i], BATCH, GROUP, NULL, 0, SAMPLES));
+    INVALID("prompt_count", ADVANTAGES(two, 2, absurd[i], GROUP, NULL, 0, SAMPLES));
+    INVALID("group_size", ADVANTAGES(two, 2, BATCH, absurd[i], NULL, 0, SAMPLES));
+  }
+  INVALID("config", mixgrpo_advantages(NULL, two, 2, BATCH, GROUP, NULL, 0, advantages, flags, SAMPLES, NULL));
+  report.struct_size = 0;
+  INVALID("struct_size", ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
+}
+
+static void spread_rewards(const fixture *f) {
+  for (int i = 0; i < SAMPLES; i++) rewards[i] = (i * 7) % 5;
+  DONE(mixgrpo_advantages(&f->learning, rewards, 1, BATCH, GROUP, NULL, 0, advantages, included, SAMPLES, NULL));
+}
+
+static mixgrpo_update *update_of(const fixture *f, mixgrpo_rollout *rollout) {
+  mixgrpo_update *update = NULL;
+  DONE(mixgrpo_update_create(rollout, &f->learning, advantages, included, SAMPLES, 0, &update));
+  return update;
+}
+
+/* The model's answer to a request, computed outside. */
+static void answer(const fixture *f, const mixgrpo_velocity_request *request, float *velocity) {
+  DONE(mixgrpo_evaluator_velocity(
+      f->evaluator, f->prompts, request->latents, request->sigmas, request->prompt_index, (size_t)request->count, 0,
+      velocity, VALUES));
+}
+
+static void pulling_gives_ratio_one_and_a_gradient(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = update_of(f, rollout);
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
+  float velocity[VALUES], cotangents[VALUES];
+  int steps = 0, nonzero = 0;
+  mixgrpo_rollout_destroy(rollout);
+  while (mixgrpo_update_next(update, &request) == MIXGRPO_OK && request.kind != MIXGRPO_REQUEST_FINISHED) {
+    if (request.kind == MIXGRPO_REQUEST_OPTIMIZER_STEP) {
+      CHECK(request.count == 0 && request.part == steps);
+      steps++;
+      continue;
+    }
+    answer(f, &request, velocity);
+    DONE(mixgrpo_update_submit(update, velocity, NULL, request.count * request.latent_size, cotangents, VALUES));
+    for (size_t i = 0; i < request.count * request.latent_size; i++) nonzero += cotangents[i] != 0;
+  }
+  DONE(mixgrpo_update_get_statistics(update, &seen));
+  CHECK(steps == 2 && nonzero > 0 && seen.parts_done == 2);
+  CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_min == 1 && seen.ratio_max == 1);
+  CHECK(seen.max_log_ratio_nats == 0 && seen.clip_fraction == 0 && seen.model_calls > 0 && isfinite(seen.loss));
+  mixgrpo_update_destroy(update);
+}
+
+static void bad_answers_leave_the_request_standing(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = update_of(f, rollout);
+  mixgrpo_velocity_request request = {.struct_size = sizeof request}, again = request;
+  float velocity[VALUES] = {0}, cotangents[VALUES] = {5};
+  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "submit", mixgrpo_update_submit(update, velocity, NULL, LATENT, cotangents, VALUES));
+  DONE(mixgrpo_update_next(update, &request));
+  const size_t values = request.count * request.latent_size;
+  INVALID("count", mixgrpo_update_submit(update, velocity, NULL, values - 1, cotangents, VALUES));
+  INVALID("velocity", mixgrpo_update_submit(update, NULL, NULL, values, cotangents, VALUES));
+  INVALID("velocity", mixgrpo_update_submit(update, velocity, NULL, SIZE_MAX, cotangents, VALUES));
+  TOO_SMALL("out_cotangents", mixgrpo_update_submit(update, velocity, NULL, values, cotangents, values - 1));
+  INVALID("out_cotangents", mixgrpo_update_submit(update, velocity, NULL, values, NULL, VALUES));
+  velocity[3] = INFINITY;
+  REFUSED(MIXGRPO_ERROR_NOT_FINITE, "velocity", mixgrpo_update_submit(update, velocity, NULL, values, cotangents, VALUES));
+  CHECK(cotangents[0] == 5);
+  DONE(mixgrpo_update_next(update, &again));
+  CHECK(again.kind == MIXGRPO_REQUEST_EVALUATE && again.count == request.count);
+  INVALID("out_request", mixgrpo_update_next(update, NULL));
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
+}
+
+static void an_update_needs_what_belongs_to_its_rollout(const fixture *f) {
+  mixgrpo_rollout *open = fixture_rollout(f), *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = NULL;
+  double bad[SAMPLES];
+  uint8_t flags[SAMPLES] = {0};
+#define CREATE(rollout, config, advantages, included, count, batch) \
+  mixgrpo_update_create(rollout, config, advantages, included, count, batch, &update)
+  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "finished", CREATE(open, &f->learning, advantages, included, SAMPLES, 0));
+  INVALID("advantages", CREATE(rollout, &f->learning, advantages, included, SAMPLES - 1, 0));
+  INVALID("advantages", CREATE(rollout, &f->learning, NULL, included, SAMPLES, 0));
+  INVALID("max_batch", CREATE(rollout, &f->learning, advantages, included, SAMPLES, -1));
+  INVALID("config", CREATE(rollout, NULL, advantages, included, SAMPLES, 0));
+  memcpy(bad, advantages, sizeof bad);
+  bad[2] = NAN;
+  INVALID("advantages[2]", CREATE(rollout, &f->learning, bad, included, SAMPLES, 0));
+  flags[5] = 2;
+  INVALID("included[5]", CREATE(rollout, &f->learning, advantages, flags, SAMPLES, 0));
+  mixgrpo_learning_config learning = f->learning;
+  learning.updates_per_iteration = GROUP + 1;
+  INVALID("updates_per_iteration", CREATE(rollout, &learning, advantages, included, SAMPLES, 0));
+  CHECK(update == NULL);
+  DONE(CREATE(rollout, &f->learning, advantages, NULL, SAMPLES, 1));
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(open);
+  mixgrpo_rollout_destroy(rollout);
+}
+
+static mixgrpo_optimizer *optimizer_of(const fixture *f) {
+  mixgrpo_optimizer *optimizer = NULL;
+  size_t count = 0;
+  DONE(mixgrpo_model_count(f->model, NULL, &count));
+  DONE(mixgrpo_optimizer_create(f->context, &f->learning, count, &optimizer));
+  return optimizer;
+}
+
+static float first_weight(const fixture *f) {
+  float value = NAN;
+  DONE(mixgrpo_model_read_weights(f->model, 0, &value, 1));
+  return value;
+}
+
+static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = update_of(f, rollout);
+  mixgrpo_optimizer *optimizer = optimizer_of(f);
+  mixgrpo_optimizer_report report = {.struct_size = sizeof report};
+  mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
+  const float before = first_weight(f);
+  DONE(mixgrpo_context_cancel(f->context));
+  REFUSED(MIXGRPO_CANCELLED, "cancel", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
+  DONE(mixgrpo_context_reset_cancel(f->context));
+  DONE(mixgrpo_model_write_gradients(f->model, 0, (float[]){1}, 1));
+  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "gradients", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  CHECK(first_weight(f) == before && report.step == 0);
+  DONE(mixgrpo_model_zero_gradients(f->model));
+  DONE(mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
+  CHECK(report.step == 2 && report.gradient_norm > 0 && report.learning_rate == 1e-3);
+  CHECK(first_weight(f) != before);
+  DONE(mixgrpo_update_get_statistics(update, &seen));
+  CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_max != 1);
+  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
+  mixgrpo_optimizer_destroy(optimizer);
+}
+
+static void a_reference_is_asked_for_when_set(fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update;
+  mixgrpo_optimizer *optimizer = optimizer_of(f);
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  float velocity[VALUES] = {0}, cotangents[VALUES];
+  f->learning.kl_reference = 0.1;
+  update = update_of(f, rollout);
+  DONE(mixgrpo_update_next(update, &request));
+  const size_t values = request.count * request.latent_size;
+  CHECK(request.needs_reference == 1);
+  INVALID("reference", mixgrpo_update_submit(update, velocity, NULL, values, cotangents, VALUES));
+  velocity[0] = NAN;
+  INVALID("reference_velocity[0]", mixgrpo_update_submit(update, (float[VALUES]){0}, velocity, values, cotangents, VALUES));
+  INVALID("reference", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  DONE(mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, f->evaluator, NULL));
+  f->learning.kl_reference = 0;
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
+  mixgrpo_optimizer_destroy(optimizer);
+}
+
+static void bad_handles_are_errors(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = update_of(f, rollout), *none = NULL;
+  mixgrpo_optimizer *optimizer = optimizer_of(f), *small = NULL;
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
+  float value = 0;
+  BAD_HANDLES(h, "rollout", f->plan, mixgrpo_update_create(h, &f->learning, advantages, included, SAMPLES, 0, &none));
+  BAD_HANDLES(h, "update", f->plan, mixgrpo_update_next(h, &request));
+  BAD_HANDLES(h, "update", f->plan, mixgrpo_update_submit(h, &value, NULL, 1, &value, 1));
+  BAD_HANDLES(h, "update", f->plan, mixgrpo_update_get_statistics(h, &seen));
+  BAD_HANDLES(h, "update", f->plan, mixgrpo_update_run(h, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  BAD_HANDLES(h, "evaluator", f->plan, mixgrpo_update_run(update, h, f->prompts, optimizer, NULL, NULL));
+  BAD_HANDLES(h, "prompts", f->plan, mixgrpo_update_run(update, f->evaluator, h, optimizer, NULL, NULL));
+  BAD_HANDLES(h, "optimizer", f->plan, mixgrpo_update_run(update, f->evaluator, f->prompts, h, NULL, NULL));
+  INVALID("reference", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, MADE_UP_HANDLE, NULL));
+  DONE(mixgrpo_optimizer_create(f->context, &f->learning, 3, &small));
+  INVALID("optimizer", mixgrpo_update_run(update, f->evaluator, f->prompts, small, NULL, NULL));
+  INVALID("out_statistics", mixgrpo_update_get_statistics(update, NULL));
+  INVALID("out_update", mixgrpo_update_create(rollout, &f->learning, advantages, included, SAMPLES, 0, NULL));
+  mixgrpo_optimizer_destroy(small);
+  mixgrpo_optimizer_destroy(optimizer);
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
+}
+
+void test_update(void) {
+  fixture f = fixture_create();
+  advantages_are_checked_and_reported(&f);
+  spread_rewards(&f);
+  pulling_gives_ratio_one_and_a_gradient(&f);
+  bad_answers_leave_the_request_standing(&f);
+  an_update_needs_what_belongs_to_its_rollout(&f);
+  running_moves_the_model_or_leaves_it_alone(&f);
+  a_reference_is_asked_for_when_set(&f);
+  bad_handles_are_errors(&f);
+  fixture_destroy(&f);
+}
