@@ -2,9 +2,9 @@ import ArgumentParser
 import ProceduralWorld
 
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #else
-import Darwin
+  import Darwin
 #endif
 
 @main
