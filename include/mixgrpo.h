@@ -970,8 +970,8 @@ typedef struct mixgrpo_sample_config {
 /* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_sample_config). */
 mixgrpo_status mixgrpo_sample_config_init(mixgrpo_sample_config *out_config, size_t struct_size);
 
-/* Draws S samples for each of P prompts with the built-in model. The noise depends on seed, prompt and number of
- * the sample alone, so that two models can be compared on the same noise.
+/* Draws S samples for each of P prompts with the built-in model. The noise depends on seed, place in prompt_indices
+ * and number of the sample alone, so that two models can be compared on the same noise.
  *   base            evaluator of the base model, needed when trained_model_share < 1, else NULL
  *   prompt_indices  (P), of `prompts`, repetitions allowed
  *   initial_noise   NULL with count 0, or the host's own (P, S, N, C)

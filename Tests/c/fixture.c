@@ -96,9 +96,13 @@ mixgrpo_trainer *fixture_trainer(const fixture *f, int keep_base) {
 }
 
 const char *scratch_path(const char *name) {
-  static char folder[64] = "/tmp/mixgrpo-test-XXXXXX", paths[2][256];
-  static int made, turn;
-  if (!made) made = mkdtemp(folder) != NULL;
+  static char folder[128], paths[2][256];
+  static int turn;
+  if (!folder[0]) {
+    const char *temporary = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/mixgrpo-test-XXXXXX", temporary ? temporary : "/tmp");
+    CHECK(mkdtemp(folder) != NULL);
+  }
   turn = !turn;
   snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
   return paths[turn];

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds and runs the tests of the C interface against .build/release/libmixgrpo.so, or the folder in MIXGRPO_LIBRARY_FOLDER.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=$(realpath "${MIXGRPO_LIBRARY_FOLDER:-.build/release}")
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+strict=(-Wall -Wextra -pedantic -Werror -Iinclude)
+link=(-L"$folder" -lmixgrpo -Wl,-rpath,"$folder")
+
+for compiler in gcc clang; do
+  command -v "$compiler" > /dev/null || continue
+  "$compiler" -std=c99 "${strict[@]}" -Wpadded -c -o "$out/header.o" Tests/c/header_check.c
+done
+for compiler in g++ clang++; do
+  command -v "$compiler" > /dev/null || continue
+  "$compiler" -std=c++17 "${strict[@]}" -Wpadded -o "$out/header" Tests/c/header_check.cpp "${link[@]}"
+  "$out/header"
+done
+echo "the header compiles alone as C99 and C++17"
+
+cc -std=c99 "${strict[@]}" -o "$out/layout" Tests/c/struct_layout.c
+"$out/layout" > "$out/layout.txt"
+echo "$(grep -c ^struct "$out/layout.txt") structs without holes"
+
+Tests/c/check_exports.sh "$folder/libmixgrpo.so" include/mixgrpo.h Tests/c/test_*.c Tests/c/fixture.c
+
+cc -std=c99 -O1 -g "${strict[@]}" -o "$out/tests" \
+  Tests/c/main.c Tests/c/check.c Tests/c/fixture.c Tests/c/test_*.c "${link[@]}" -lm -lpthread
+TMPDIR="$out" "$out/tests"
