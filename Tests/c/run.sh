@@ -8,16 +8,20 @@ trap 'rm -rf "$out"' EXIT
 strict=(-Wall -Wextra -pedantic -Werror -Iinclude)
 link=(-L"$folder" -lmixgrpo -Wl,-rpath,"$folder")
 
+checked=
 for compiler in gcc clang; do
   command -v "$compiler" > /dev/null || continue
   "$compiler" -std=c99 "${strict[@]}" -Wpadded -c -o "$out/header.o" Tests/c/header_check.c
+  checked+=" $compiler"
 done
 for compiler in g++ clang++; do
   command -v "$compiler" > /dev/null || continue
   "$compiler" -std=c++17 "${strict[@]}" -Wpadded -o "$out/header" Tests/c/header_check.cpp "${link[@]}"
   "$out/header"
+  checked+=" $compiler"
 done
-echo "the header compiles alone as C99 and C++17"
+[[ $checked == *++* ]] || { echo "error: no C++ compiler found (apt-get install g++)" >&2; exit 1; }
+echo "the header compiles alone as C99 and C++17:$checked"
 
 cc -std=c99 "${strict[@]}" -o "$out/layout" Tests/c/struct_layout.c
 "$out/layout" > "$out/layout.txt"
