@@ -10,7 +10,7 @@
  *
  *     mixgrpo_context_create(0, &context);                                     // 0: one thread per core
  *     mixgrpo_model_load(context, "base", &model);
- *     mixgrpo_prompts_create_hashed_words(context, lines, 8, 8, 64, 64, &prompts);
+ *     mixgrpo_prompts_create_hashed_words(context, lines, 8, 16, 64, 64, &prompts);
  *     mixgrpo_evaluator_config_init(&geometry, sizeof geometry);
  *     geometry.height_tokens = geometry.width_tokens = 8;                      // N = 64 image tokens
  *     mixgrpo_evaluator_create(model, &geometry, NULL, 0, &evaluator);
