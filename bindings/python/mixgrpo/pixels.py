@@ -25,6 +25,11 @@ class PixelCodec:
     width: int
     patch: int
 
+    def __post_init__(self) -> None:
+        if self.patch < 1 or self.height % self.patch or self.width % self.patch:
+            size = f"{self.height} x {self.width}"
+            raise InvalidArgument(f"patch: expected 1 or more that divides {size}, got {self.patch}")
+
     @property
     def tokens(self) -> int:
         """N."""

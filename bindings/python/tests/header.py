@@ -61,10 +61,10 @@ def macros() -> dict[str, int]:
 
 
 def stated_defaults(struct: str) -> dict[str, str]:
-    """What a struct's comments state as "Default …", by field."""
+    """What a struct's comments say after "Default ", by field."""
     body = re.search(rf"typedef struct {struct} \{{(.*?)\}} {struct};", TEXT, flags=re.S)[1]
     found = {}
     for names, comment in re.findall(r"([\w, \[\]]+);\s*/\*(.*?)\*/", body, flags=re.S):
-        if match := re.search(r"Default\s+([\w.^-]+(?:, \d+)*)", comment):
-            found[re.sub(r"\[\d+\]", "", names.split()[-1])] = match[1].rstrip(".")
+        if match := re.search(r"Default\s+(.*)", comment, flags=re.S):
+            found[re.sub(r"\[\d+\]", "", names.split()[-1])] = match[1]
     return found

@@ -131,4 +131,3 @@ def test_function_has_the_header_s_types_and_names(abi, name):
 
 def test_binary_interface_is_the_header_s(abi):
     assert header.macros()["MIXGRPO_ABI_VERSION"] == abi.ABI_VERSION
-

@@ -1,0 +1,66 @@
+"""Plans: windows, steps, model calls, memory."""
+
+import numpy as np
+import pytest
+
+
+def test_the_window_moves_as_set(mixgrpo):
+    plan = mixgrpo.Plan(mixgrpo.SamplingConfig(steps=8, window_length=2, window_interval=3))
+    starts = [plan.iteration(i).window_start for i in range(18)]
+    assert starts == [i // 3 % 6 for i in range(18)]
+
+
+def test_steps_run_from_one_to_zero_and_the_window_is_trained(mixgrpo, plan):
+    steps = plan.steps(0)
+    assert steps[0].sigma == 1 and steps[-1].next_sigma == 0
+    assert [step.next_sigma for step in steps[:-1]] == [step.sigma for step in steps[1:]]
+    window = plan.iteration(0)
+    trained = [index for index, step in enumerate(steps) if step.trained]
+    assert trained == list(range(window.window_start, window.window_start + window.window_length))
+    assert all((step.noise > 0) == step.trained for step in steps)
+    assert window.trained_step_count == len(trained) == 2
+
+
+def test_model_calls_are_counted_before_anything_runs(mixgrpo, plan):
+    shared = plan.iteration(0, prompt_count=3)
+    assert shared.model_calls_per_image == 6
+    assert shared.rollout_model_calls == 3 * (1 + 4 * 5)
+    own = mixgrpo.Plan(mixgrpo.SamplingConfig(steps=6, window_length=2, group_size=4, exact_sharing=False))
+    assert own.iteration(0, prompt_count=3).rollout_model_calls == 3 * 4 * 6
+
+
+def test_the_host_gives_grids_and_windows(mixgrpo):
+    grid = np.linspace(1, 0, 7) ** 2
+    plan = mixgrpo.Plan(
+        mixgrpo.SamplingConfig(steps=6, window_length=2, window_mode=mixgrpo.WindowMode.GIVEN), sigmas=grid
+    )
+    assert [step.sigma for step in plan.steps(0, window_start=1)] == grid[:-1].tolist()
+    assert plan.iteration(5, window_start=3).window_start == 3
+    with pytest.raises(mixgrpo.InvalidArgument):
+        plan.iteration(5)
+    with pytest.raises(mixgrpo.InvalidArgument, match="window_start"):
+        plan.iteration(5, window_start=4)
+    with pytest.raises(mixgrpo.InvalidArgument):
+        mixgrpo.Plan(mixgrpo.SamplingConfig(steps=6), sigmas=grid[::-1])
+
+
+def test_memory_grows_with_the_run(mixgrpo, plan, config):
+    def predicted(prompts, **options):
+        workload = mixgrpo.Workload(prompt_count=prompts, token_count=4, channels=12, text_length=4, max_batch=8)
+        return plan.memory(0, workload, **options)
+
+    alone = predicted(2)
+    assert (alone.weight_bytes, alone.activation_bytes) == (0, 0)
+    assert alone.peak_bytes >= alone.trajectory_bytes > 0
+    assert predicted(4).trajectory_bytes > alone.trajectory_bytes
+    whole = predicted(2, model=config, learning=mixgrpo.LearningConfig())
+    assert whole.weight_bytes > 0 and whole.activation_bytes > 0 and whole.peak_bytes > alone.peak_bytes
+
+
+def test_wrong_numbers_are_named(mixgrpo, plan):
+    with pytest.raises(mixgrpo.InvalidArgument, match="iteration"):
+        plan.iteration(-1)
+    with pytest.raises(mixgrpo.InvalidArgument, match="prompt_count"):
+        plan.iteration(0, prompt_count=0)
+    with pytest.raises(mixgrpo.InvalidArgument, match="window_length"):
+        mixgrpo.Plan(mixgrpo.SamplingConfig(steps=4, window_length=4))
