@@ -70,7 +70,7 @@ let package = Package(
     example("sample"),
 
     tests("MixNumerics"),
-    tests("MixFlowModel", resources: [.copy("Fixtures")]),
+    tests("MixFlowModel", ["MixGRPO"], resources: [.copy("Fixtures")]),
     tests("MixSampling"),
     tests("MixLearning"),
     tests("MixStorage", resources: [.copy("Fixtures")]),
