@@ -57,6 +57,7 @@ test-examples: library $(EXAMPLES)/align
 	swift build -c release --product align
 	.ci/setup python $(VENV) light
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
+	python3 Tests/examples/readme_snippets.py
 
 # --------------------------------------------------------------------------------------------------------------- bench
 

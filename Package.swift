@@ -68,6 +68,7 @@ let package = Package(
     example("pretrain"),
     example("align"),
     example("sample"),
+    example("quickstart"),
 
     tests("MixNumerics"),
     tests("MixFlowModel", ["MixGRPO"], resources: [.copy("Fixtures")]),
