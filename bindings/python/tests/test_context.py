@@ -142,7 +142,10 @@ def test_a_process_at_work_stops_on_sigint(mixgrpo):
         assert process.stdout.readline() == "begun\n", process.stderr.read()
         threading.Event().wait(0.5)
         process.send_signal(signal.SIGINT)
-        out, errors = process.communicate(timeout=30)
+        try:
+            out, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert (out, errors) == ("stopped False\n", "")
 
 

@@ -1,0 +1,37 @@
+"""The README's programs run as they stand there (with fewer iterations)."""
+
+import re
+
+import numpy as np
+import pytest
+from header import ROOT
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "bindings/python/README.md").read_text(), flags=re.S)
+
+
+def test_the_convenient_way(mixgrpo, tmp_path, monkeypatch):
+    if not (ROOT / "examples/base").exists():
+        pytest.fail("the README's program loads examples/base, which is missing", pytrace=False)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    program = BLOCKS[0].replace("iterations=10", "iterations=1")
+    assert program != BLOCKS[0]
+    exec(compile(program, "README.md", "exec"), {})
+    assert mixgrpo.Model.load(tmp_path / "aligned").config == mixgrpo.ModelConfig.load(ROOT / "examples/base")
+
+
+def test_the_open_way(mixgrpo, plan):
+    steps, backwards = [], []
+    names = dict(
+        mixgrpo=mixgrpo,
+        plan=plan,
+        D=5,
+        i=0,
+        my_velocity=lambda latents, sigmas, prompt_index: -latents,
+        my_scores=lambda samples: samples.mean(axis=2),
+        my_optimizer_step=lambda: steps.append(1),
+        my_backward=backwards.append,
+    )
+    exec(compile(BLOCKS[1], "README.md", "exec"), names)
+    assert len(steps) == mixgrpo.LearningConfig().updates_per_iteration
+    assert np.isfinite(np.concatenate(backwards)).all()
