@@ -30,8 +30,7 @@ enum {
   PROMPTS = 4, GROUP = 12,   /* per iteration, and pictures per prompt */
   TRAINED = PROMPTS * GROUP,
   EVALUATED_PER_PROMPT = 2,  /* the fixed evaluation set: so many pictures of every prompt */
-  EVALUATED = WORLD_PROMPTS * EVALUATED_PER_PROMPT,
-  EVALUATION_SEED = 2024,
+  EVALUATED = WORLD_PROMPTS * EVALUATED_PER_PROMPT, EVALUATION_SEED = 2024,
   SHOWN = 60, COLUMNS = 10,  /* of them, in before.png and after.png */
 };
 
