@@ -9,9 +9,12 @@ public final class RunContext: Sendable {
   public let threads: Int
   private let cancelled = Atomic<Bool>(false)
 
-  public init(threads: Int) throws(MixGRPOError) {
-    try require((1...1024).contains(threads), "threads", expected: "1…1024", got: threads)
-    self.threads = threads
+  /// - Parameter threads: 1…1024, or 0 (the default) for one per available core.
+  /// - Throws: `invalidArgument`; `unsupported` when the processor lacks the instructions the kernels are compiled for.
+  public init(threads: Int = 0) throws(MixGRPOError) {
+    try Processor.requireInstructions()
+    try require((0...1024).contains(threads), "threads", expected: "0…1024", got: threads)
+    self.threads = threads == 0 ? Processor.availableCores : threads
   }
 
   public func cancel() { cancelled.store(true, ordering: .releasing) }

@@ -102,15 +102,24 @@ public final class FlowEvaluator {
     if savingActivations { saved = training?.keep(count, latents, promptIndex, prompts, latentSize: latentSize) }
   }
 
+  /// - Throws: `invalidArgument` when the embeddings' sizes are not the model's.
+  package func check(_ prompts: PromptEmbeddings) throws(MixGRPOError) {
+    var check = Validation()
+    check.require(prompts.textLength == textLength, "prompts", expected: "text_length \(textLength)", got: prompts.textLength)
+    check.require(
+      prompts.textWidth == shape.textWidth, "prompts", expected: "text width \(shape.textWidth)", got: prompts.textWidth)
+    check.require(
+      prompts.pooledWidth == shape.pooledWidth, "prompts", expected: "pooled width \(shape.pooledWidth)",
+      got: prompts.pooledWidth)
+    try check.throwIfAny()
+  }
+
   private func check(
     _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ guidance: UnsafePointer<Float>?,
     _ prompts: PromptEmbeddings
   ) throws(MixGRPOError) {
     try require(count > 0, "count", expected: "at least 1", got: count)
-    try require(prompts.textLength == textLength, "prompts", expected: "text_length \(textLength)", got: prompts.textLength)
-    try require(prompts.textWidth == shape.textWidth, "prompts", expected: "text width \(shape.textWidth)", got: prompts.textWidth)
-    try require(
-      prompts.pooledWidth == shape.pooledWidth, "prompts", expected: "pooled width \(shape.pooledWidth)", got: prompts.pooledWidth)
+    try check(prompts)
     for sample in 0..<count {
       try require(sigmas[sample] >= 0 && sigmas[sample] <= 1, "sigma[\(sample)]", expected: "0…1", got: sigmas[sample])
       try require(

@@ -1,5 +1,6 @@
 import MixBasics
 import MixFlowModel
+import MixNumerics
 import MixStorage
 
 /// How weights are stored in a model folder.
@@ -13,7 +14,7 @@ extension FlowTransformer {
   /// Loads a diffusers folder: `config.json` beside `diffusion_pytorch_model.safetensors`, whole or sharded with an index.
   ///
   /// F32, F16 and BF16 weights are read. Every weight must be there with its shape, and no other.
-  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `invalidArgument` for sizes out of bounds, `outOfMemory`.
+  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `invalidArgument` for sizes out of bounds, `notFinite`, `outOfMemory`.
   public convenience init(folder path: String) throws(MixGRPOError) {
     let folder = try WeightFolder(path: path)
     let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: path)
@@ -22,6 +23,9 @@ extension FlowTransformer {
     for entry in parameters {
       let target = UnsafeMutableBufferPointer(start: weights.base + entry.offset, count: entry.count)
       try folder.read(entry.name, expectedShape: entry.shape, into: target)
+      guard Reduction.allFinite(weights.base + entry.offset, count: entry.count) else {
+        throw MixGRPOError(.notFinite, "\(entry.name): expected finite weights, got NaN or infinity")
+      }
     }
   }
 
@@ -45,8 +49,7 @@ extension FlowTransformer {
   /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite, and nothing is written then.
   public func save(folder path: String, precision: StoredPrecision = .float32) throws(MixGRPOError) {
     for entry in parameters {
-      let values = UnsafeBufferPointer(start: weights.base + entry.offset, count: entry.count)
-      guard values.allSatisfy(\.isFinite) else {
+      guard Reduction.allFinite(weights.base + entry.offset, count: entry.count) else {
         throw MixGRPOError(.notFinite, "\(entry.name): expected finite weights to save, got NaN or infinity")
       }
     }

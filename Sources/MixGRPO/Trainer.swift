@@ -42,7 +42,7 @@ public final class Trainer {
     evaluator: FlowEvaluator, prompts: PromptEmbeddings, sampling: SamplingConfiguration,
     learning: LearningConfiguration, rewardNames: [String], keepBase: Bool = false, context: RunContext
   ) throws(MixGRPOError) {
-    try Self.validate(evaluator, sampling, learning, rewardNames)
+    try Self.validate(evaluator, prompts, sampling, learning, rewardNames)
     (self.evaluator, self.prompts, self.context) = (evaluator, prompts, context)
     (self.sampling, self.learning, self.rewardNames) = (sampling, learning, rewardNames)
     let model = evaluator.model
@@ -57,9 +57,11 @@ public final class Trainer {
   }
 
   private static func validate(
-    _ evaluator: FlowEvaluator, _ sampling: SamplingConfiguration, _ learning: LearningConfiguration, _ names: [String]
+    _ evaluator: FlowEvaluator, _ prompts: PromptEmbeddings, _ sampling: SamplingConfiguration,
+    _ learning: LearningConfiguration, _ names: [String]
   ) throws(MixGRPOError) {
     var check = Validation()
+    check.include { () throws(MixGRPOError) in try evaluator.check(prompts) }
     check.include { () throws(MixGRPOError) in try requireLatents(of: evaluator, evaluator.latentSize) }
     check.include(sampling.validate)
     check.include { () throws(MixGRPOError) in

@@ -52,9 +52,8 @@ public func mixgrpo_context_create(
 ) -> mixgrpo_status {
   withStatus {
     let target = try place(out_context, "out_context")
-    try Processor.requireInstructions()
     try requireRange(threads, 0...1024, "threads")
-    let run = try RunContext(threads: threads == 0 ? Processor.availableCores : Int(threads))
+    let run = try RunContext(threads: Int(threads))
     let handle = try HandleTable.live.add(ContextObject(run))
     CancelTable.live.add(handle, run)
     target.pointee = handle

@@ -86,3 +86,16 @@ struct Settings {
     (self.sampling, self.learning) = (checkedSampling, checkedLearning)
   }
 }
+
+extension Preset {
+  /// The name in memory that lasts as long as the process.
+  fileprivate var staticName: StaticString {
+    switch self {
+    case .mixGRPO: "mixgrpo"
+    case .mixGRPOFlash: "mixgrpo_flash"
+    case .mixGRPOFlashStar: "mixgrpo_flash_star"
+    case .flowGRPO: "flow_grpo"
+    case .danceGRPO: "dance_grpo"
+    }
+  }
+}

@@ -1,5 +1,8 @@
+#if canImport(Glibc)
 import Glibc
-import MixBasics
+#else
+import Darwin
+#endif
 
 /// What the machine offers.
 enum Processor {

@@ -1,10 +1,9 @@
 import MixBasics
-import MixGRPO
 import MixLearning
 import MixSampling
 
-/// Published methods as filled configurations.
-enum Preset: String, CaseIterable {
+/// Published methods as filled configurations: a preset is nothing but these settings.
+public enum Preset: String, CaseIterable, Sendable {
   /// Mix §4.1: the defaults.
   case mixGRPO = "mixgrpo"
   /// Mix §3.3, with the window of the defaults.
@@ -16,24 +15,15 @@ enum Preset: String, CaseIterable {
   /// arXiv 2505.07818.
   case danceGRPO = "dance_grpo"
 
-  init(name: String) throws(MixGRPOError) {
+  /// - Throws: `invalidArgument` for a name that is none.
+  public init(name: String) throws(MixGRPOError) {
     guard let preset = Preset(rawValue: name) else {
       throw .invalid("name", expected: Preset.allCases.map(\.rawValue).joined(separator: ", "), got: "\"\(name)\"")
     }
     self = preset
   }
 
-  var staticName: StaticString {
-    switch self {
-    case .mixGRPO: "mixgrpo"
-    case .mixGRPOFlash: "mixgrpo_flash"
-    case .mixGRPOFlashStar: "mixgrpo_flash_star"
-    case .flowGRPO: "flow_grpo"
-    case .danceGRPO: "dance_grpo"
-    }
-  }
-
-  var sampling: SamplingConfiguration {
+  public var sampling: SamplingConfiguration {
     var configuration = SamplingConfiguration()
     switch self {
     case .mixGRPO: break
@@ -49,7 +39,7 @@ enum Preset: String, CaseIterable {
     return configuration
   }
 
-  var learning: LearningConfiguration {
+  public var learning: LearningConfiguration {
     var settings = LearningConfiguration()
     if self == .flowGRPO { settings.policy.referencePenalty = 0.04 }
     return settings
