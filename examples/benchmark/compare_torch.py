@@ -1,0 +1,163 @@
+"""Rollout and update side by side with PyTorch: one run, turn by turn, medians and ratios.
+
+    python examples/benchmark/compare_torch.py --benchmark .build/release/benchmark --out out
+
+Both sides run the same model with the same weights (their velocities are compared first), the same numbers of steps, samples
+and optimizer steps, and the same number of threads. Each is a process that lives through the run and sleeps while the other
+one works; they take turns, so that whatever else the machine does meets both. PyTorch runs in up to three ways:
+
+    compile     a step of all samples in one call, torch.compile, no_grad in the rollout, fused AdamW
+    eager       the same without torch.compile
+    one-by-one  every sample on its own, as public trainers do
+
+A ratio is the median over the rounds of PyTorch's time over ours in the same round. Written: bench.json, bench.md, bench.png.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import results
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    arguments: str
+    # What a turn may take: a short call is repeated and its median counts.
+    turn_seconds: float
+    rounds: dict[str, int]  # for each model
+    # Beside ours and compile, in the first rounds only: they show, they are no target.
+    others: tuple[str, ...] = ()
+
+
+CASES = [
+    Case("forward1", "forward --batch 1", 0.4, {"S": 9, "between": 7, "M": 5}, ("eager",)),
+    Case("forward12", "forward --batch 12", 0.8, {"S": 9, "between": 7, "M": 5}, ("eager",)),
+    Case("forward_backward12", "forward-backward --batch 12", 0.8, {"S": 9, "between": 5, "M": 3}, ("eager",)),
+    Case("window0", "iteration --window 0", 0, {"S": 7, "between": 3, "M": 3}, ("unshared", "eager", "one-by-one")),
+    Case("window10", "iteration --window 10", 0, {"S": 7, "between": 3, "M": 3}),
+    Case("window20", "iteration --window 20", 0, {"S": 5, "between": 1, "M": 0}),
+]
+
+
+class Side:
+    """A process that answers lines of arguments with lines of JSON."""
+
+    def __init__(self, command: list[str], prefix: str = ""):
+        self.prefix = prefix
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def answer(self) -> dict:
+        line = self.process.stdout.readline()
+        answer = json.loads(line) if line else {"error": f"{self.process.args}: ended with status {self.process.wait()}"}
+        if "error" in answer:
+            raise SystemExit(f"error: {answer['error']}")
+        return answer
+
+    def ask(self, arguments: str) -> dict:
+        print(f"{self.prefix}{arguments}", file=self.process.stdin, flush=True)
+        return self.answer()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def start_sides(model: str, folder: Path, options) -> tuple[dict[str, Side], float]:
+    """Our side and PyTorch's for one model, and how far their velocities differ."""
+    subprocess.run([options.benchmark, "export", model, folder], check=True)
+    ours = Side([options.benchmark, "serve"], prefix=f"{model} ")
+    modes = ["compile", "eager"] + (["one-by-one"] if model in options.one_by_one else [])
+    worker = [sys.executable, str(HERE / "torch_worker.py"), str(folder)]
+    sides = {mode: Side([*worker, mode, str(options.threads)]) for mode in modes}
+    errors = [side.answer()["error_of_velocity"] for side in sides.values()]
+    return {"ours": ours, **sides}, max(errors)
+
+
+def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[dict]:
+    """Round by round, each side once; a turn is a dictionary with the side's name and its answer."""
+    rounds = min(case.rounds[model], options.rounds or case.rounds[model])
+    arguments = f"{case.arguments} --seconds {case.turn_seconds} --repeats 100"
+    turns = []
+    for number in range(rounds):
+        for name in ("ours", "compile", *(case.others if number < options.other_rounds else ())):
+            if name == "unshared":
+                answer = sides["ours"].ask(f"{arguments} --threads {options.threads} --unshared")
+            elif name == "ours":
+                answer = sides["ours"].ask(f"{arguments} --threads {options.threads}")
+            elif name in sides:
+                answer = sides[name].ask(arguments)
+            else:
+                continue
+            turns.append({"round": number, "side": name, **answer})
+            print(f"{model} {case.name} round {number + 1}/{rounds}: {name} {answer['seconds']:.4g} s", file=sys.stderr)
+    return turns
+
+
+def compare(model: str, options) -> tuple[list[dict], float]:
+    with tempfile.TemporaryDirectory() as folder:
+        sides, error = start_sides(model, Path(folder), options)
+        measured = []
+        for case in CASES:
+            if turns := take_turns(case, model, sides, options):
+                measured.append({"model": model, "case": case.name, "turns": turns})
+        for side in sides.values():
+            side.close()
+    return measured, error
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def peak(options) -> float:
+    """GFLOP/s of the fastest matrix product on as many threads."""
+    answer = subprocess.run([options.benchmark, "peak", "--threads", str(options.threads)], check=True, capture_output=True)
+    return json.loads(answer.stdout)["gflop_per_second"]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--benchmark", default=".build/release/benchmark", help="our side")
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    parser.add_argument("--models", default="S,between,M", help="M takes two thirds of the time")
+    parser.add_argument("--one-by-one", default="S", help="models whose samples PyTorch also runs one by one")
+    parser.add_argument("--rounds", type=int, help="rounds at most")
+    parser.add_argument("--other-rounds", type=int, default=1, help="rounds in which the other ways take part")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    options.models, options.one_by_one = options.models.split(","), options.one_by_one.split(",")
+    return options
+
+
+def main():
+    options = parse()
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"warning: the machine is busy (load {load:.1f}): neither times nor ratios will hold", file=sys.stderr)
+    peaks, measured, errors = [peak(options)], [], {}
+    for model in options.models:
+        found, errors[model] = compare(model, options)
+        measured += found
+        peaks.append(peak(options))
+    summary = results.summarize(measured, max(peaks))
+    summary |= {"processor": processor(), "threads": options.threads, "load": load, "velocity_error": errors}
+    options.out.mkdir(exist_ok=True)
+    (options.out / "bench.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (options.out / "bench.md").write_text(results.markdown(summary))
+    results.draw(summary, options.out / "bench.png")
+    print((options.out / "bench.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Ratios, table and figure of a comparison."""
+
+import statistics
+from pathlib import Path
+
+TITLES = {
+    "forward1": "forward, 1 sample",
+    "forward12": "forward, 12 samples",
+    "forward_backward12": "forward + backward, 12 samples",
+    "window0": "iteration, window at 0",
+    "window10": "iteration, window at 10",
+    "window20": "iteration, window at 20",
+}
+SIDES = {"ours": "MixGRPO", "compile": "torch.compile", "eager": "eager", "one-by-one": "one by one"}
+
+
+def summarize(measured: list[dict], peak: float) -> dict:
+    """Medians of each side, ratios, and the share of the peak; `peak` in GFLOP/s."""
+    rows = [row(entry, peak) for entry in measured]
+    add_shares_of_torch(rows, peak)
+    return {
+        "ratios": {f"{row['model']}_{row['case']}": main_ratio(row) for row in rows},
+        "ratios_same_model_calls": {
+            f"{row['model']}_{row['case']}": row["ratios"]["compile_over_unshared"]
+            for row in rows if "compile_over_unshared" in row["ratios"]
+        },
+        "memory_ratios": memory_ratios(rows),
+        "sgemm_gflop_per_second": peak,
+        "rows": rows,
+    }
+
+
+def row(entry: dict, peak: float) -> dict:
+    """One case of one model."""
+    sides = {turn["side"]: [] for turn in entry["turns"]}
+    for turn in entry["turns"]:
+        sides[turn["side"]].append(turn)
+    found = {
+        name: {
+            "seconds": statistics.median(turn["seconds"] for turn in turns),
+            "turns": [turn["seconds"] for turn in turns],
+            "peak_bytes": max(turn["peak_bytes"] for turn in turns),
+        }
+        for name, turns in sides.items()
+    }
+    for name in ("ours", "unshared"):
+        if name in sides:
+            found[name]["gflop"] = sides[name][0]["operations"] * 1e-9
+            found[name]["share_of_peak"] = found[name]["gflop"] / found[name]["seconds"] / peak
+    ratios = {
+        f"{name}_over_{base}": round_ratio(sides[name], sides[base])
+        for base in ("ours", "unshared") if base in sides
+        for name in ("compile", "eager", "one-by-one") if name in sides
+    }
+    return {"model": entry["model"], "case": entry["case"], "sides": found, "ratios": ratios}
+
+
+def round_ratio(numerator: list[dict], denominator: list[dict]) -> float:
+    """The median ratio of times over the rounds in which both took part."""
+    times = {turn["round"]: turn["seconds"] for turn in denominator}
+    return statistics.median(turn["seconds"] / times[turn["round"]] for turn in numerator if turn["round"] in times)
+
+
+def main_ratio(row: dict) -> float:
+    """Against torch.compile, but for a single sample against eager, which has no such call's overhead."""
+    return row["ratios"]["eager_over_ours" if row["case"] == "forward1" else "compile_over_ours"]
+
+
+def add_shares_of_torch(rows: list[dict], peak: float):
+    """PyTorch evaluates what members share once per member, wherever the window is."""
+    unshared = {row["model"]: row["sides"]["unshared"]["gflop"] for row in rows if "unshared" in row["sides"]}
+    for row in rows:
+        for name, side in row["sides"].items():
+            if name in ("ours", "unshared"):
+                continue
+            gflop = unshared.get(row["model"]) if row["case"].startswith("window") else row["sides"]["ours"]["gflop"]
+            if gflop is not None:
+                side["gflop"] = gflop
+                side["share_of_peak"] = gflop / side["seconds"] / peak
+
+
+def memory_ratios(rows: list[dict]) -> dict:
+    """For one iteration: the leaner of PyTorch's two ways over ours."""
+    ratios = {}
+    for row in rows:
+        sides = row["sides"]
+        if row["case"] == "window0":
+            torch = min(sides[name]["peak_bytes"] for name in ("compile", "eager") if name in sides)
+            ratios[row["model"]] = torch / sides["ours"]["peak_bytes"]
+    return ratios
+
+
+# ---------------------------------------------------------------------------------------------------------------- table
+
+
+def duration(seconds: float) -> str:
+    value, unit = (seconds * 1e3, "ms") if seconds < 1 else (seconds, "s")
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
+
+
+def cell(side: dict | None, share: bool = False) -> str:
+    if side is None:
+        return "–"
+    return duration(side["seconds"]) + (f" ({100 * side['share_of_peak']:.0f} %)" if share and "share_of_peak" in side else "")
+
+
+def mebibytes(side: dict | None) -> str:
+    return "–" if side is None else f"{side['peak_bytes'] / 2**20:.0f} MiB"
+
+
+def markdown(summary: dict) -> str:
+    lines = [
+        "# Side by side with PyTorch\n",
+        f"{summary['processor']}, {summary['threads']} threads, float32; the fastest matrix product makes "
+        f"{summary['sgemm_gflop_per_second']:.0f} GFLOP/s, shares of it in brackets. Medians; the sides took turns.\n",
+        "| model | part | " + " | ".join(SIDES.values()) + " | faster than torch.compile | than eager |",
+        "|---|---|" + "--:|" * (len(SIDES) + 2),
+    ]
+    for row in summary["rows"]:
+        cells = [cell(row["sides"].get(name), share=name in ("ours", "compile")) for name in SIDES]
+        ratios = [row["ratios"].get(f"{name}_over_ours") for name in ("compile", "eager")]
+        shown = ["–" if ratio is None else f"{ratio:.2f} ×" for ratio in ratios]
+        lines.append(f"| {row['model']} | {TITLES[row['case']]} | " + " | ".join(cells + shown) + " |")
+    lines += ["", "| memory of an iteration | " + " | ".join(SIDES.values()) + " |", "|---|" + "--:|" * len(SIDES)]
+    for row in summary["rows"]:
+        if row["case"] == "window0":
+            lines.append(f"| {row['model']} | " + " | ".join(mebibytes(row["sides"].get(name)) for name in SIDES) + " |")
+    lines += same_calls(summary)
+    return "\n".join(lines) + "\n"
+
+
+def same_calls(summary: dict) -> list[str]:
+    """What is left of the ratio when we too evaluate shared latents once per member."""
+    ratios = summary["ratios_same_model_calls"]
+    if not ratios:
+        return []
+    text = ", ".join(f"{name.split('_')[0]} {ratio:.2f} ×" for name, ratio in ratios.items())
+    return ["", f"With the same model calls as PyTorch (nothing shared), window at 0, against torch.compile: {text}."]
+
+
+# --------------------------------------------------------------------------------------------------------------- figure
+
+OURS, TORCH, GRID, INK = "#1f5fa8", "#c9a26b", "#dddddd", "#333333"
+SHADES = {"S": "#9cc3ea", "between": "#4f8fcd", "M": "#17497f"}
+
+
+def draw(summary: dict, path: Path):
+    """Left: how many times faster. Right: the share of the fastest matrix product's speed that each side reaches."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update({"font.size": 9, "font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK,
+                         "xtick.color": INK, "ytick.color": INK})
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.9), width_ratios=[1.25, 1], layout="constrained")
+    draw_ratios(left, summary)
+    draw_shares(right, summary)
+    for axes in (left, right):
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(length=0)
+        axes.grid(axis="x", color=GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
+    figure.savefig(path, dpi=110)
+
+
+def legend(axes):
+    """One row below the axes, clear of the bars."""
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.07), borderaxespad=0)
+
+
+def models_of(summary: dict) -> list[str]:
+    return list(dict.fromkeys(row["model"] for row in summary["rows"]))
+
+
+def draw_ratios(axes, summary: dict):
+    models = models_of(summary)
+    cases = [case for case in TITLES if any(row["case"] == case for row in summary["rows"])]
+    height = 0.8 / len(models)
+    for index, model in enumerate(models):
+        rows = {row["case"]: row for row in summary["rows"] if row["model"] == model}
+        places = [place for place, case in enumerate(cases) if case in rows]
+        ratios = [rows[case]["ratios"]["compile_over_ours"] for case in cases if case in rows]
+        offsets = [place + (index - (len(models) - 1) / 2) * height for place in places]
+        bars = axes.barh(offsets, ratios, height * 0.92, color=SHADES.get(model, OURS), label=f"model {model}")
+        axes.bar_label(bars, [f"{ratio:.2f}" for ratio in ratios], padding=3, fontsize=8)
+    axes.axvline(1, color=INK, linewidth=1)
+    axes.set_yticks(range(len(cases)), [TITLES[case] for case in cases])
+    axes.invert_yaxis()
+    axes.set_title("Times faster than torch.compile, batched", loc="left", fontsize=10, fontweight="bold")
+    legend(axes)
+    axes.margins(x=0.12)
+
+
+def draw_shares(axes, summary: dict):
+    shown = [("forward12", "forward"), ("forward_backward12", "forward + backward"), ("window0", "iteration")]
+    entries = [
+        (row, f"{row['model']}, {title}") for case, title in shown for row in summary["rows"]
+        if row["case"] == case and "share_of_peak" in row["sides"]["compile"]
+    ]
+    for name, label, colour, offset in (("ours", "MixGRPO", OURS, -0.2), ("compile", "torch.compile", TORCH, 0.2)):
+        shares = [100 * row["sides"][name]["share_of_peak"] for row, _ in entries]
+        bars = axes.barh([place + offset for place in range(len(entries))], shares, 0.37, color=colour, label=label)
+        axes.bar_label(bars, [f"{share:.0f}" for share in shares], padding=3, fontsize=8)
+    axes.set_yticks(range(len(entries)), [title for _, title in entries])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 108)
+    axes.set_title("Share of the peak, %", loc="left", fontsize=10, fontweight="bold")
+    legend(axes)

@@ -1,0 +1,131 @@
+"""One MixGRPO iteration (arXiv 2507.21802) in PyTorch, as one writes it for speed on a CPU.
+
+A group of samples starts from one noise. Steps of the window are stochastic (Flow-SDE) and stored, all others are Euler
+steps; nothing else is kept. The update runs in a few optimizer steps, each over a part of the group and all window steps.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from torch_flux import TorchFlux
+
+
+@dataclass(frozen=True)
+class Settings:
+    window: int = 0
+    group: int = 12
+    steps: int = 25
+    updates: int = 4
+    window_length: int = 4
+    shift: float = 3.0
+    noise_level: float = 0.7
+    clip_range: float = 1e-4
+    learning_rate: float = 1e-5
+    weight_decay: float = 1e-4
+
+    def sigmas(self) -> list[float]:
+        times = [1 - i / self.steps for i in range(self.steps + 1)]
+        return [self.shift * t / (1 + (self.shift - 1) * t) for t in times]
+
+    def stochastic_step(self, step: int) -> tuple[float, float, float]:
+        """Scalars (a, b, s) of the mean a*x + b*v and its standard deviation."""
+        sigmas = self.sigmas()
+        sigma, dt = sigmas[step], sigmas[step + 1] - sigmas[step]
+        clamped = sigmas[1] if sigma == 1 else sigma
+        squared = self.noise_level**2 * sigma / (1 - clamped)
+        return (
+            1 + squared * dt / (2 * sigma),
+            (1 + squared * (1 - sigma) / (2 * sigma)) * dt,
+            math.sqrt(-squared * dt),
+        )
+
+
+@dataclass
+class Trajectory:
+    """What the window leaves behind; the first two axes are members and window steps."""
+
+    latents: torch.Tensor  # (G, w, tokens, channels)
+    next_latents: torch.Tensor  # (G, w, tokens, channels)
+    log_probabilities: torch.Tensor  # (G, w)
+    sigmas: torch.Tensor  # (w,)
+    scalars: torch.Tensor  # (w, 3): a, b, s
+
+
+def log_probability(x, next_x, velocity, scalars):
+    """Mean over a sample's values of the log-density of the step; scalars (..., 3) belong to the leading axes."""
+    a, b, s = (scalars[..., k, None, None] for k in range(3))
+    z = (next_x - a * x - b * velocity) / s
+    return (-0.5 * z.square() - s.log() - 0.5 * math.log(2 * math.pi)).mean(dim=(-2, -1))
+
+
+class Trainer:
+    """Batched: a step of all members is one call of the model. One by one: as public trainers do, each sample on its own."""
+
+    def __init__(self, flux: TorchFlux, settings: Settings, one_by_one: bool):
+        self.flux, self.settings, self.one_by_one = flux, settings, one_by_one
+        self.optimizer = torch.optim.AdamW(
+            flux.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+
+    @torch.no_grad()
+    def rollout(self) -> tuple[torch.Tensor, Trajectory]:
+        """Samples (G, tokens, channels) and their trajectory."""
+        noise = torch.randn(1, self.flux.tokens, self.flux.channels)
+        if not self.one_by_one:
+            return self._sample(noise.expand(self.settings.group, -1, -1).contiguous())
+        samples, parts = zip(*(self._sample(noise) for _ in range(self.settings.group)))
+        joined = {
+            name: torch.cat([getattr(part, name) for part in parts])
+            for name in ("latents", "next_latents", "log_probabilities")
+        }
+        return torch.cat(samples), Trajectory(**joined, sigmas=parts[0].sigmas, scalars=parts[0].scalars)
+
+    def _sample(self, x: torch.Tensor) -> tuple[torch.Tensor, Trajectory]:
+        settings, sigmas = self.settings, self.settings.sigmas()
+        window = range(settings.window, settings.window + settings.window_length)
+        scalars = torch.tensor([settings.stochastic_step(step) for step in window])
+        stored = []
+        for step in range(settings.steps):
+            velocity = self.flux.velocity(x, torch.full((len(x),), sigmas[step]))
+            if step in window:
+                a, b, s = scalars[step - settings.window]
+                following = a * x + b * velocity + s * torch.randn_like(x)
+                stored.append((x, following, log_probability(x, following, velocity, scalars[step - settings.window])))
+                x = following
+            else:
+                x = x + velocity * (sigmas[step + 1] - sigmas[step])
+        latents, next_latents, log_probabilities = (torch.stack(kind, dim=1) for kind in zip(*stored))
+        window_sigmas = torch.tensor(sigmas[window.start : window.stop])
+        return x, Trajectory(latents, next_latents, log_probabilities, window_sigmas, scalars)
+
+    def update(self, trajectory: Trajectory, rewards: torch.Tensor):
+        advantages = ((rewards - rewards.mean()) / (rewards.std() + 1e-8)).clamp(-5, 5)
+        for members in torch.arange(self.settings.group).chunk(self.settings.updates):
+            if self.one_by_one:
+                for member in members:
+                    for step in range(self.settings.window_length):
+                        loss = self._loss(trajectory, member[None], slice(step, step + 1), advantages)
+                        (loss / (len(members) * self.settings.window_length)).backward()
+            else:
+                self._loss(trajectory, members, slice(None), advantages).backward()
+            torch.nn.utils.clip_grad_norm_(self.flux.model.parameters(), 1.0, foreach=True)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def _loss(self, trajectory: Trajectory, members, steps: slice, advantages: torch.Tensor) -> torch.Tensor:
+        """The clipped loss of all (member, step) pairs, their velocities in one call."""
+        x = trajectory.latents[members, steps].flatten(0, 1)
+        next_x = trajectory.next_latents[members, steps].flatten(0, 1)
+        old = trajectory.log_probabilities[members, steps].flatten()
+        sigma = trajectory.sigmas[steps].repeat(len(members))
+        scalars = trajectory.scalars[steps].repeat(len(members), 1)
+        advantage = advantages[members].repeat_interleave(len(x) // len(members))
+        ratio = (log_probability(x, next_x, self.flux.velocity(x, sigma), scalars) - old).exp()
+        clipped = ratio.clamp(1 - self.settings.clip_range, 1 + self.settings.clip_range)
+        return torch.maximum(-advantage * ratio, -advantage * clipped).mean()
+
+    def iteration(self):
+        samples, trajectory = self.rollout()
+        self.update(trajectory, rewards=samples[:, 0, 0])

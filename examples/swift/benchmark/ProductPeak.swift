@@ -1,0 +1,35 @@
+import MixBasics
+import MixNumerics
+
+/// The fastest single-precision matrix product that all threads reach together: what the arithmetic of a model is set against.
+///
+/// Each thread multiplies square matrices of its own, as the library does; the best of three sizes counts.
+enum ProductPeak {
+  /// Floating-point operations per second.
+  static func measure(threads: Int, seconds: Double = 1.5) throws -> Double {
+    MatrixProduct.prepare()
+    return try [256, 512, 1_024].map { try measure(size: $0, threads: threads, seconds: seconds / 3) }.max() ?? 0
+  }
+
+  /// The best of many rounds; a round gives every thread some products.
+  private static func measure(size: Int, threads: Int, seconds limit: Double) throws -> Double {
+    let storage = try FloatStorage(count: threads * 3 * size * size)
+    for index in 0..<storage.count { storage.base[index] = Float(index % 13) - 6 }
+    let operations = 2 * Double(size) * Double(size) * Double(size)
+    let products = max(1, Int(2e9 / operations))
+    let started = ContinuousClock.now
+    var best = 0.0
+    repeat {
+      let round = ContinuousClock.now
+      // One task per thread, so that no two tasks share matrices at a time.
+      Workers(threads: threads).forEach(threads) { task, _ in multiply(storage.base, task, size, products) }
+      best = max(best, operations * Double(products * threads) / seconds(since: round))
+    } while seconds(since: started) < limit
+    return best
+  }
+
+  private static func multiply(_ base: UnsafeMutablePointer<Float>, _ task: Int, _ size: Int, _ products: Int) {
+    func matrix(_ index: Int) -> Matrix { Matrix(base + (3 * task + index) * size * size, rows: size, columns: size) }
+    for _ in 0..<products { MatrixProduct.timesTransposed(matrix(0), matrix(1), into: matrix(2)) }
+  }
+}
