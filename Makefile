@@ -58,6 +58,7 @@ test-examples: library $(EXAMPLES)/align
 	.ci/setup python $(VENV) light
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	python3 Tests/examples/readme_snippets.py
+	Tests/examples/install.sh
 
 # --------------------------------------------------------------------------------------------------------------- bench
 
