@@ -1,6 +1,7 @@
 # make demo     align the shipped model on a reward written in C; pictures and figures go to out/
 # make test     everything that is tested
 # make bench    how fast rollout and update are on this machine
+# make bench-torch  the same side by side with PyTorch
 # make install  library, header and mixgrpo.pc into PREFIX (default /usr/local)
 # make format   format the Swift sources
 # make clean
@@ -14,7 +15,7 @@ LIBRARY := .build/release/libmixgrpo.so
 EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-python test-examples bench library install format clean packages
+.PHONY: help demo test test-swift test-c test-python test-examples bench bench-torch library install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -66,6 +67,13 @@ bench: packages
 	swift build -c release --product benchmark
 	@mkdir -p $(OUT)
 	.build/release/benchmark --out $(OUT)
+
+bench-torch: packages
+	swift build -c release --product benchmark
+	.ci/setup python $(VENV)
+	$(VENV)/bin/python -c 'import matplotlib' 2>/dev/null || $(VENV)/bin/pip install -q matplotlib
+	@mkdir -p $(OUT)
+	$(VENV)/bin/python examples/benchmark/compare_torch.py --benchmark .build/release/benchmark --out $(OUT)
 
 # ------------------------------------------------------------------------------------------------------------- install
 

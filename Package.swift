@@ -69,6 +69,7 @@ let package = Package(
     example("align"),
     example("sample"),
     example("quickstart"),
+    example("benchmark"),
 
     tests("MixNumerics"),
     tests("MixFlowModel", ["MixGRPO"], resources: [.copy("Fixtures")]),
