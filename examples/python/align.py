@@ -33,7 +33,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="examples/base", help="folder of the base model")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what the run leaves")
-    parser.add_argument("--iterations", type=int, default=60, help="rollouts and updates")
+    parser.add_argument("--iterations", type=int, default=24, help="rollouts and updates")
     parser.add_argument("--eval-steps", type=int, default=STEPS, help="steps from noise to picture in the evaluation")
     parser.add_argument("--learning-rate", type=float, default=2e-5, help="rate of AdamW")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training's noise")
@@ -49,7 +49,11 @@ def create_trainer(chosen: argparse.Namespace) -> mixgrpo.Trainer:
     side = world.SIZE // codec.patch
     evaluator = mixgrpo.Evaluator(model, height_tokens=side, width_tokens=side, text_length=16)
     sampling = mixgrpo.SamplingConfig(
-        steps=STEPS, group_size=12, window_mode=mixgrpo.WindowMode.FROZEN, seed=chosen.seed
+        steps=STEPS,
+        group_size=12,
+        window_mode=mixgrpo.WindowMode.FROZEN,
+        initial_noise=mixgrpo.InitialNoise.OWN,  # the sky hangs on it, and so groups differ more in reward
+        seed=chosen.seed,
     )
     learning = mixgrpo.LearningConfig(learning_rate=chosen.learning_rate)
     return mixgrpo.Trainer(evaluator, prompts, sampling, learning, rewards=["night_taste"])

@@ -24,7 +24,7 @@ struct Align: ParsableCommand {
 
   @Option(help: "Folder of the base model.") var model = "examples/base"
   @Option(help: "Folder for what the run leaves.") var out = "out"
-  @Option(help: "Rollouts and updates.") var iterations = 60
+  @Option(help: "Rollouts and updates.") var iterations = 24
   @Option(help: "Steps from noise to picture in the evaluation.") var evalSteps = Alignment.steps
   @Option(help: "Rate of AdamW.") var learningRate = 2e-5
   @Option(help: "Seed of the training's noise.") var seed: UInt64 = 0

@@ -30,6 +30,7 @@ struct Alignment {
     sampling.schedule = .shifted(steps: steps, shift: 3)
     sampling.groupSize = groupSize
     sampling.windowMode = .frozen(start: 0)
+    sampling.sharedInitialNoise = false  // the sky hangs on it, and so groups differ more in reward
     sampling.seed = seed
     return sampling
   }
