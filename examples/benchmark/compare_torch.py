@@ -17,8 +17,10 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,11 +139,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     options.models, options.one_by_one = options.models.split(","), options.one_by_one.split(",")
+    if unknown := set(options.models) - {"S", "between", "M"}:
+        parser.error(f"--models: expected S, between or M, got {', '.join(unknown)}")
     return options
+
+
+def check_tools(options):
+    """torch.compile writes C++ that includes Python's header."""
+    if not shutil.which(options.benchmark):
+        raise SystemExit(f"error: no program {options.benchmark}; build it: swift build -c release --product benchmark")
+    if not shutil.which("g++") or not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        raise SystemExit("error: torch.compile needs a compiler and Python's header: sudo apt-get install -y g++ python3-dev")
 
 
 def main():
     options = parse()
+    check_tools(options)
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"warning: the machine is busy (load {load:.1f}): neither times nor ratios will hold", file=sys.stderr)
