@@ -37,15 +37,16 @@ class Case:
     # What a turn may take: a short call is repeated and its median counts.
     turn_seconds: float
     rounds: dict[str, int]  # for each model
-    # Beside ours and compile, in the first rounds only: they show, they are no target.
+    # In all rounds beside ours, and in the first only.
+    against: tuple[str, ...] = ("compile",)
     others: tuple[str, ...] = ()
 
 
 CASES = [
-    Case("forward1", "forward --batch 1", 0.4, {"S": 9, "between": 7, "M": 5}, ("eager",)),
-    Case("forward12", "forward --batch 12", 0.8, {"S": 9, "between": 7, "M": 5}, ("eager",)),
-    Case("forward_backward12", "forward-backward --batch 12", 0.8, {"S": 9, "between": 5, "M": 3}, ("eager",)),
-    Case("window0", "iteration --window 0", 0, {"S": 7, "between": 3, "M": 3}, ("unshared", "eager", "one-by-one")),
+    Case("forward1", "forward --batch 1", 0.4, {"S": 9, "between": 7, "M": 5}, ("eager", "compile")),
+    Case("forward12", "forward --batch 12", 0.8, {"S": 9, "between": 7, "M": 5}, others=("eager",)),
+    Case("forward_backward12", "forward-backward --batch 12", 0.8, {"S": 9, "between": 5, "M": 3}, others=("eager",)),
+    Case("window0", "iteration --window 0", 0, {"S": 7, "between": 3, "M": 3}, others=("unshared", "eager", "one-by-one")),
     Case("window10", "iteration --window 10", 0, {"S": 7, "between": 3, "M": 3}),
     Case("window20", "iteration --window 20", 0, {"S": 5, "between": 1, "M": 0}),
 ]
@@ -91,7 +92,7 @@ def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[
     arguments = f"{case.arguments} --seconds {case.turn_seconds} --repeats 100"
     turns = []
     for number in range(rounds):
-        for name in ("ours", "compile", *(case.others if number < options.other_rounds else ())):
+        for name in ("ours", *case.against, *(case.others if number == 0 else ())):
             if name == "unshared":
                 answer = sides["ours"].ask(f"{arguments} --threads {options.threads} --unshared")
             elif name == "ours":
@@ -135,7 +136,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--models", default="S,between,M", help="M takes two thirds of the time")
     parser.add_argument("--one-by-one", default="S", help="models whose samples PyTorch also runs one by one")
     parser.add_argument("--rounds", type=int, help="rounds at most")
-    parser.add_argument("--other-rounds", type=int, default=1, help="rounds in which the other ways take part")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     options.models, options.one_by_one = options.models.split(","), options.one_by_one.split(",")
