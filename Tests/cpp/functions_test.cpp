@@ -1,0 +1,293 @@
+// Every function gets its arguments through: the wrapper's numbers are those of the library.
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "check.hpp"
+
+namespace {
+
+void rollouts_can_be_pulled_or_run() {
+  fixture f;
+  auto pulled = f.rollout(), run = f.rollout();
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { pulled.samples(); }));
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { pulled.submit(std::vector<float>(latent)); }));
+  int requests = 0;
+  while (auto request = pulled.next()) {
+    CHECK(request.latent_size == latent && request.latents.size() == request.count() * latent);
+    CHECK(request.prompt_index.size() == request.count() && request.step[0] == request.step[request.count() - 1]);
+    CHECK(request.sample[0] == 0 && !request.is_optimizer_step());
+    const auto velocity = f.evaluator.velocity(f.prompts, request.latents, request.sigmas, request.prompt_index);
+    CHECK(invalid("count", [&] { pulled.submit({velocity.data(), velocity.size() - 1}); }));
+    pulled.submit(velocity);  // the request still stood
+    requests++;
+  }
+  CHECK(requests == 5 && pulled.sample_count() == samples);
+  run.run(f.evaluator, f.prompts);
+  CHECK(pulled.samples() == run.samples() && pulled.model_calls() == run.model_calls() && run.model_calls() > 0);
+  const auto first = run.step(0), second = run.step(1);
+  CHECK(first.next_latents == second.latents && first.log_probabilities.size() == samples);
+  CHECK(invalid("index", [&] { run.step(2); }));
+}
+
+void host_noise_starts_a_rollout() {
+  fixture f;
+  auto config = mixgrpo::make_rollout_config();
+  config.latent_size = latent;
+  const auto noise = mixgrpo::normal_noise(3, 0, 0, batch * latent);
+  mixgrpo::rollout rollout(f.context, f.plan, config, {2, 0}, noise);
+  const auto request = rollout.next();
+  CHECK(std::equal(noise.begin(), noise.end(), request.latents.begin(), request.latents.end()));
+  CHECK(invalid("initial_noise", [&] { mixgrpo::rollout(f.context, f.plan, config, {2, 0}, {1, 2, 3}); }));
+}
+
+std::vector<float> weights_after_pulled_update() {
+  fixture f;
+  auto rollout = f.rollout();
+  rollout.run(f.evaluator, f.prompts);
+  const auto advantages = mixgrpo::advantages(f.settings.learning, score(rollout.samples()), batch, group);
+  mixgrpo::update update(rollout, f.settings.learning, advantages.values, advantages.included, 8);
+  mixgrpo::optimizer optimizer(f.context, f.settings.learning, f.model.value_count());
+  CHECK(std::isnan(update.statistics().loss));
+  int steps = 0;
+  while (auto request = update.next()) {
+    if (request.is_optimizer_step()) {
+      CHECK(optimizer.step(f.model).step == ++steps);
+      continue;
+    }
+    const auto velocity = f.evaluator.velocity(f.prompts, request.latents, request.sigmas, request.prompt_index, true);
+    CHECK(invalid("reference_velocity", [&] { update.submit(velocity, {1, 2}); }));
+    f.evaluator.backward(update.submit(velocity));
+  }
+  CHECK(steps == 2 && update.statistics().first_ratio_min == 1 && update.statistics().first_ratio_max == 1);
+  return f.model.weights();
+}
+
+std::vector<float> weights_after_run_update() {
+  fixture f;
+  auto rollout = f.rollout();
+  rollout.run(f.evaluator, f.prompts);
+  const auto advantages = mixgrpo::advantages(f.settings.learning, score(rollout.samples()), batch, group);
+  mixgrpo::update update(rollout, f.settings.learning, advantages.values);
+  mixgrpo::optimizer optimizer(f.context, f.settings.learning, f.model.value_count());
+  CHECK(update.run(f.evaluator, f.prompts, optimizer).step == 2);
+  return f.model.weights();
+}
+
+std::vector<float> weights_after_trainer() {
+  fixture f;
+  auto trainer = f.trainer();
+  trainer.update(score(trainer.rollout({2, 0})));
+  return f.model.weights();
+}
+
+void pulled_run_and_trainer_updates_agree() {
+  const auto pulled = weights_after_pulled_update(), run = weights_after_run_update(), trained = weights_after_trainer();
+  CHECK(run == trained && run != fixture().model.weights());
+  double difference = 0;
+  for (std::size_t i = 0; i < run.size(); i++)
+    difference = std::max(difference, static_cast<double>(std::fabs(pulled[i] - run[i])));
+  CHECK(difference <= 1e-6);  // gradients may be added in another order
+}
+
+void a_frozen_reference_answers_too() {
+  fixture f;
+  f.settings.learning.kl_reference = 0.1;
+  auto frozen = f.model.copy();
+  auto geometry = mixgrpo::make_evaluator_config();
+  geometry.height_tokens = geometry.width_tokens = 2, geometry.text_length = 3;
+  mixgrpo::evaluator reference(frozen, geometry);
+  auto rollout = f.rollout();
+  rollout.run(f.evaluator, f.prompts);
+  const auto advantages = mixgrpo::advantages(f.settings.learning, score(rollout.samples()), batch, group);
+  mixgrpo::optimizer optimizer(f.context, f.settings.learning, f.model.value_count());
+  mixgrpo::update update(rollout, f.settings.learning, advantages.values, advantages.included);
+  CHECK(throws<mixgrpo::error>([&] { update.run(f.evaluator, f.prompts, optimizer); }));
+  update.run(f.evaluator, f.prompts, optimizer, &reference);
+  CHECK(update.statistics().kl_reference_nats > 0);
+  CHECK(frozen.weights() == fixture().model.weights());
+}
+
+void failed_rewards_are_left_out() {
+  const auto learning = mixgrpo::make_learning_config();
+  const double failed = std::numeric_limits<double>::quiet_NaN();
+  const auto result = mixgrpo::advantages(learning, {1, 2, 3, failed, 1, 0, 0, 1}, 1, 4, {1, 3});
+  CHECK(result.report.failed_rewards == 1 && result.report.excluded_samples == 1);
+  CHECK(result.included == (std::vector<std::uint8_t>{1, 1, 1, 0}) && result.values[3] == 0);
+  CHECK(invalid("weights", [&] { mixgrpo::advantages(learning, {1, 2, 3, 4}, 1, 4, {1, 3}); }));
+}
+
+void trainers_report_save_and_go_on() {
+  fixture f;
+  auto trainer = f.trainer(true);
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { trainer.metrics(); }));
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { trainer.metrics_json(); }));
+  const auto metrics = trainer.update(score(trainer.rollout({2, 0})), {1, 2});
+  CHECK(trainer.metrics().reward_mean == metrics.reward_mean && metrics.first_ratio_max == 1 && trainer.iteration() == 1);
+  CHECK(std::string(trainer.reward_metrics(1).name) == "match");
+  const std::string json = trainer.metrics_json();
+  CHECK(json.front() == '{' && json.back() == '}' && json.find('\0') == std::string::npos);
+  trainer.append_metrics(scratch("metrics.jsonl"));
+  std::string line;
+  std::getline(std::ifstream(scratch("metrics.jsonl")), line);
+  CHECK(line == json);
+
+  trainer.save(scratch("checkpoint"));
+  trainer.set_window(1);
+  const auto next = trainer.rollout({1, 3});
+  fixture fresh;
+  auto resumed = fresh.trainer(true);
+  resumed.load(scratch("checkpoint"));
+  CHECK(resumed.iteration() == 1 && fresh.model.weights() == f.model.weights());
+  resumed.set_window(1);
+  CHECK(resumed.rollout({1, 3}) == next);
+  CHECK(invalid("window_start", [&] { resumed.set_window(99); }));
+}
+
+void deterministic_samples_of_all_weights() {
+  fixture f;
+  auto trainer = f.trainer(true);
+  auto config = mixgrpo::make_sample_config();
+  config.steps = 3, config.samples_per_prompt = 2;
+  const auto base = trainer.sample(config, {0, 1, 0});
+  CHECK(base.size() == 6 * latent && base == f.evaluator.sample(f.prompts, config, {0, 1, 0}));
+  trainer.update(score(trainer.rollout({2, 0})));
+  CHECK(trainer.sample(config, {0, 1, 0}) != base);
+  CHECK(trainer.sample(config, {0, 1, 0}, MIXGRPO_MODEL_BASE) == base);
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { trainer.sample(config, {0}, MIXGRPO_MODEL_AVERAGE); }));
+  const auto noise = mixgrpo::normal_noise(1, 2, 3, 2 * latent);
+  CHECK(trainer.sample(config, {0}, MIXGRPO_MODEL_BASE, noise) != trainer.sample(config, {0}, MIXGRPO_MODEL_BASE));
+  config.trained_model_share = 0.5;
+  CHECK(invalid("base", [&] { f.evaluator.sample(f.prompts, config, {0}); }));
+  trainer.save_model(scratch("base"), MIXGRPO_STORAGE_F32, MIXGRPO_MODEL_BASE);
+  CHECK(mixgrpo::model::load(f.context, scratch("base")).weights() == fixture().model.weights());
+}
+
+void models_tell_and_take_their_weights() {
+  fixture f;
+  const auto last = f.model.parameter(f.model.tensor_count() - 1);
+  CHECK(last.offset + last.count == f.model.value_count() && f.model.parameter(last.name).offset == last.offset);
+  CHECK(invalid("no.such.weight", [&] { f.model.parameter("no.such.weight"); }));
+  std::vector<float> values(last.count, 0.5f);
+  auto copy = f.model.copy();
+  copy.write_weights(last.offset, values);
+  CHECK(copy.weights() != f.model.weights());
+  copy.read_weights(last.offset, values);
+  CHECK(values == std::vector<float>(last.count, 0.5f));
+  copy.write_gradients(last.offset, values);
+  CHECK(copy.gradients().back() == 0.5f);
+  copy.zero_gradients();
+  CHECK(copy.gradients() == std::vector<float>(copy.value_count()));
+  f.model.save(scratch("model"));
+  CHECK(mixgrpo::load_model_config(scratch("model")).in_channels == f.model.config().in_channels);
+  CHECK(mixgrpo::model::load(f.context, scratch("model")).weights() == f.model.weights());
+}
+
+void gradients_reach_the_latents() {
+  fixture f;
+  const auto latents = mixgrpo::normal_noise(1, 1, 1, latent);
+  const std::vector<float> cotangent(latent, 1.0f);
+  std::vector<float> gradient(latent);
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "backward", [&] { f.evaluator.backward(cotangent); }));
+  f.evaluator.velocity(f.prompts, latents, {0.5f}, {1}, true);
+  f.evaluator.backward_into(gradient, cotangent);
+  CHECK(gradient != std::vector<float>(latent) && f.model.gradients() != std::vector<float>(f.model.value_count()));
+}
+
+void own_embeddings_are_those_of_the_encoder() {
+  fixture f;
+  const auto encoded = mixgrpo::hashed_words_encode({"a red circle", "night"}, 3, 6, 5);
+  const mixgrpo::prompts own(f.context, encoded.text, encoded.pooled, 2, 3, 6, 5);
+  CHECK(own.count() == 2 && encoded.text.size() == 2 * 3 * 6 && encoded.pooled.size() == 2 * 5);
+  const auto latents = mixgrpo::normal_noise(1, 1, 1, latent);
+  CHECK(f.evaluator.velocity(own, latents, {0.5f}, {1}) == f.evaluator.velocity(f.prompts, latents, {0.5f}, {3}));
+  CHECK(invalid("text", [&] { mixgrpo::prompts(f.context, encoded.pooled, encoded.pooled, 2, 3, 6, 5); }));
+}
+
+void settings_are_checked_described_and_planned() {
+  auto settings = mixgrpo::preset("mixgrpo_flash");
+  CHECK(settings.sampling.flash_ratio == 0.4 && mixgrpo::describe(settings).find("flash_ratio") != std::string::npos);
+  CHECK(mixgrpo::preset_names().size() == 5 && mixgrpo::preset_names().front() == "mixgrpo");
+  mixgrpo::check(settings);
+  settings.sampling.steps = 1;
+  settings.learning.clip_range = 2;
+  CHECK(invalid("steps", [&] { mixgrpo::check(settings); }) && invalid("clip_range", [&] { mixgrpo::check(settings); }));
+  CHECK(invalid("steps", [&] { mixgrpo::plan plan(settings.sampling); }));
+
+  const auto small = small_settings();
+  const mixgrpo::plan plan(small.sampling), own(small.sampling, {1, 0.9, 0.5, 0.3, 0.2, 0});
+  CHECK(plan.group_size() == 4 && plan.iteration(0, 2, 2).window_length == 2 && plan.iteration(0, 2, 2, 1).window_start == 1);
+  CHECK(own.step(0, 1).sigma == 0.9 && own.step(0, 0).kind == MIXGRPO_STEP_FLOW && own.step(0, 0, 2).kind == MIXGRPO_STEP_EULER);
+  auto workload = mixgrpo::make_workload();
+  workload.prompt_count = 2, workload.token_count = 4, workload.channels = 4, workload.text_length = 3;
+  workload.max_batch = 3, workload.threads = 1;
+  const auto model = small_model_config();
+  CHECK(plan.memory(0, workload).weight_bytes == 0);
+  CHECK(plan.memory(0, workload, &small.learning, &model).weight_bytes > 0);
+}
+
+void stateless_pieces_give_the_librarys_numbers() {
+  const auto grid = mixgrpo::time_grid(4, 1);
+  CHECK(grid == (std::vector<double>{1, 0.75, 0.5, 0.25, 0}) && invalid("steps", [] { mixgrpo::time_grid(-1, 1); }));
+  const auto euler = mixgrpo::deterministic_step(MIXGRPO_SOLVER_EULER, grid, 1);
+  CHECK(euler.latent == 1 && euler.velocity == -0.25 && euler.noise == 0);
+  const auto step = mixgrpo::stochastic_step(MIXGRPO_DYNAMICS_DANCE, 0.3, 0.75, 0.5);
+  const auto x = mixgrpo::normal_noise(1, 0, 0, 6), v = mixgrpo::normal_noise(1, 0, 1, 6), y = mixgrpo::normal_noise(1, 0, 2, 6);
+  CHECK(x != v && x == mixgrpo::normal_noise(1, 0, 0, 6));
+  const auto old = mixgrpo::step_log_probability(step, MIXGRPO_LOG_PROBABILITY_MEAN, x, v, y, 2);
+  const auto loss = mixgrpo::policy_loss(mixgrpo::make_learning_config(), step, MIXGRPO_LOG_PROBABILITY_MEAN, x, v, y, old, {1, -2});
+  CHECK(loss.ratios == (std::vector<double>{1, 1}) && loss.loss == 0.5 && loss.cotangents.size() == 6);
+}
+
+void optimizers_step_the_hosts_own_weights() {
+  const mixgrpo::context context(1);
+  auto learning = mixgrpo::make_learning_config();
+  learning.learning_rate = 0.5, learning.weight_decay = 0;
+  mixgrpo::optimizer optimizer(context, learning, 2);
+  std::vector<float> weights = {1, 1};
+  const auto report = optimizer.step(weights, {3, 4});
+  CHECK(report.gradient_norm == 5 && report.learning_rate == 0.5 && std::fabs(weights[0] - 0.5f) <= 1e-5f);
+  CHECK(refused(MIXGRPO_ERROR_NOT_FINITE, "gradient", [&] { optimizer.step(weights, {NAN, 0}); }));
+}
+
+void pictures_survive_the_way_there_and_back() {
+  std::vector<std::uint8_t> bytes(2 * 4 * 4 * 3);
+  for (std::size_t i = 0; i < bytes.size(); i++) bytes[i] = static_cast<std::uint8_t>(i * 5 % 251);
+  CHECK(mixgrpo::pixels_decode(mixgrpo::pixels_encode(bytes, 2, 4, 4, 2), 2, 4, 4, 2) == bytes);
+  CHECK(invalid("pixels", [&] { mixgrpo::pixels_encode(bytes, 3, 4, 4, 2); }));
+
+  auto picture = mixgrpo::image({bytes.data(), 48}, 4, 4);
+  picture.set_texts({{"prompt", "a red circle – au café"}, {"seed", "7"}});
+  const auto again = mixgrpo::image::decode(picture.encode());
+  CHECK(again.width() == 4 && again.height() == 4 && again.pixels() == std::vector<std::uint8_t>(bytes.begin(), bytes.begin() + 48));
+  CHECK(again.texts().size() == 2 && again.texts()[0].value == "a red circle – au café" && again.texts()[1].key == "seed");
+  CHECK(invalid("key", [&] { picture.set_texts({{" outer space", ""}}); }) && picture.texts().size() == 2);
+  picture.set_texts({});
+  CHECK(picture.texts().empty());
+
+  const auto grid = mixgrpo::image::grid(bytes, 2, 4, 4, 2, 1, 3);
+  CHECK(grid.width() == 4 * 3 + 1 + 4 * 3 && grid.height() == 4 * 3);
+  grid.save(scratch("grid.png"));
+  CHECK(mixgrpo::image::load(scratch("grid.png")).pixels() == grid.pixels());
+  CHECK(refused(MIXGRPO_ERROR_INPUT_OUTPUT, "none", [&] { grid.save(scratch("none/grid.png")); }));
+}
+
+}  // namespace
+
+void test_functions() {
+  rollouts_can_be_pulled_or_run();
+  host_noise_starts_a_rollout();
+  pulled_run_and_trainer_updates_agree();
+  a_frozen_reference_answers_too();
+  failed_rewards_are_left_out();
+  trainers_report_save_and_go_on();
+  deterministic_samples_of_all_weights();
+  models_tell_and_take_their_weights();
+  gradients_reach_the_latents();
+  own_embeddings_are_those_of_the_encoder();
+  settings_are_checked_described_and_planned();
+  stateless_pieces_give_the_librarys_numbers();
+  optimizers_step_the_hosts_own_weights();
+  pictures_survive_the_way_there_and_back();
+}

@@ -1,0 +1,1208 @@
+// mixgrpo.hpp: the C++17 face of mixgrpo.h. Header-only; link with libmixgrpo.
+//
+// Every function of mixgrpo.h is here under its own name, as a class for every kind of handle and free functions for the
+// rest. Shapes, bounds, defaults and errors are told there, beside the C function, and not repeated here; the symbols of
+// shapes (B, N, C, D, P, G, T, K) are the same.
+//
+//     mixgrpo::context context;                                               // one thread per core
+//     auto model = mixgrpo::model::load(context, "base");
+//     auto prompts = mixgrpo::prompts::hashed_words(context, {"a red circle", "a blue square"}, 16, 64, 64);
+//     mixgrpo::evaluator evaluator(model, mixgrpo::make_evaluator_config());
+//     mixgrpo::plan plan(mixgrpo::make_sampling_config());
+//     mixgrpo::trainer trainer(evaluator, prompts, plan, mixgrpo::make_learning_config(), {"my reward"});
+//     for (int i = 0; i < 100; i++) {
+//       const std::vector<float> samples = trainer.rollout({0, 1});           // (2, G, N, C)
+//       trainer.update(my_rewards(samples));                                  // (1, 2, G)
+//     }
+//     model.save("aligned", MIXGRPO_STORAGE_BF16);
+//
+// A model of the host's own answers requests instead:
+//
+//     mixgrpo::rollout rollout(context, plan, config, {0, 1});
+//     while (auto request = rollout.next()) rollout.submit(my_velocity(request));
+//     ...
+//     mixgrpo::update update(rollout, learning, advantages.values, advantages.included);
+//     while (auto request = update.next()) {
+//       if (request.is_optimizer_step()) my_optimizer_step();
+//       else my_backward(update.submit(my_velocity(request)));                // dL/dvelocity (B, D): accumulate
+//     }
+//
+// Errors.     A status that is not MIXGRPO_OK is thrown as mixgrpo::error, or as mixgrpo::cancelled, with the library's
+//             message; the objects are as they were before the call. std::bad_alloc and std::length_error come from
+//             std::vector, when there is no memory for a result.
+// Handles.    Objects own their handle, can be moved and not copied, and may be destroyed in any order: what an object is
+//             built from stays alive inside it. A moved-from object may be assigned to and destroyed; other calls on it
+//             throw invalid_argument.
+// Callbacks.  An exception that leaves a log or progress receiver never passes through the library: it stops the call within
+//             one model call, as context::cancel would, and is thrown from there. See context::on_progress.
+// Results.    Functions return std::vector; those on the hot path have a twin, named ..._into, that fills memory of the
+//             host's. Arguments are views, for which vectors, arrays, std::span and braced lists are taken.
+// Threads.    As in mixgrpo.h: const member functions may run on many threads at once.
+#ifndef MIXGRPO_HPP
+#define MIXGRPO_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "mixgrpo.h"
+
+namespace mixgrpo {
+
+// ------------------------------------------------------------------------------------------------------------- errors
+
+/// What went wrong: a status of mixgrpo.h, and in what() the field, what was expected and what came.
+class error : public std::runtime_error {
+ public:
+  error(mixgrpo_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
+
+  mixgrpo_status status() const noexcept { return status_; }
+  /// Such as "invalid_argument".
+  const char* status_name() const noexcept { return mixgrpo_status_name(status_); }
+
+ private:
+  mixgrpo_status status_;
+};
+
+/// The context was cancelled; everything is as before the call.
+class cancelled : public error {
+ public:
+  using error::error;
+};
+
+// -------------------------------------------------------------------------------------------------------------- views
+
+/// A pointer and a number of values that belong to somebody else, as C++20's std::span. Made of whatever has data() and
+/// size(), of C arrays, and (a view of const values, as an argument) of a braced list.
+template <class T>
+class view {
+  template <class Container>
+  using element = std::remove_pointer_t<decltype(std::data(std::declval<Container&>()))>;
+  template <class Container>  // no other change of type than the addition of const
+  using enable_if_fits = std::enable_if_t<std::is_convertible_v<element<Container> (*)[], T (*)[]>>;
+
+ public:
+  using value_type = std::remove_const_t<T>;
+
+  constexpr view() noexcept = default;
+  constexpr view(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+  template <class Container, class = enable_if_fits<Container>>
+  constexpr view(Container& values) noexcept : data_(std::data(values)), size_(std::size(values)) {}
+
+  template <class Container, class = enable_if_fits<const Container>>
+  constexpr view(const Container& values) noexcept : data_(std::data(values)), size_(std::size(values)) {}
+
+  /// The list lives until the end of the full expression: for arguments only.
+  constexpr view(std::initializer_list<value_type> values) noexcept {
+    data_ = values.begin();
+    size_ = values.size();
+  }
+
+  constexpr T* data() const noexcept { return data_; }
+  constexpr std::size_t size() const noexcept { return size_; }
+  constexpr bool empty() const noexcept { return size_ == 0; }
+  constexpr T* begin() const noexcept { return data_; }
+  constexpr T* end() const noexcept { return data_ + size_; }
+  constexpr T& operator[](std::size_t index) const noexcept { return data_[index]; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// ----------------------------------------------------------------------------------------------------- implementation
+
+namespace detail {
+
+template <class C, void (*destroy)(C*)>
+struct plain_destroyer {
+  void operator()(C* handle) const noexcept { destroy(handle); }
+};
+
+/// A context with the receivers of its callbacks. Every object that was created with the context holds it, so that a
+/// receiver lives as long as anything may call it.
+class context_state : public std::enable_shared_from_this<context_state> {
+ public:
+  explicit context_state(mixgrpo_context* context) noexcept : handle(context) {}
+
+  /// Hands what left a receiver on to the call that is being made, and stops it.
+  template <class Receive>
+  void guard(Receive receive) noexcept;
+
+  /// Takes back the stop of `guard`, but not a cancel by the host, even one that comes in this moment.
+  void resume() noexcept {
+    mixgrpo_context_reset_cancel(handle.get());
+    if (cancelled_by_host) mixgrpo_context_cancel(handle.get());
+  }
+
+  static void forward_log(void* self, mixgrpo_log_level level, const char* message) noexcept {
+    auto& state = *static_cast<context_state*>(self);
+    state.guard([&] { state.log(level, message); });
+  }
+  static void forward_progress(void* self, const mixgrpo_progress* progress) noexcept {
+    auto& state = *static_cast<context_state*>(self);
+    state.guard([&] { state.progress(*progress); });
+  }
+
+  std::unique_ptr<mixgrpo_context, plain_destroyer<mixgrpo_context, mixgrpo_context_destroy>> handle;
+  std::function<void(mixgrpo_log_level, const char*)> log;
+  std::function<void(const mixgrpo_progress&)> progress;
+  std::atomic<bool> cancelled_by_host{false};
+};
+
+/// What a receiver threw during the call that this thread is in.
+struct thrown_by_receiver {
+  std::exception_ptr exception;
+  std::shared_ptr<context_state> context;
+};
+
+inline thrown_by_receiver& pending() noexcept {
+  static thread_local thrown_by_receiver thrown;
+  return thrown;
+}
+
+template <class Receive>
+void context_state::guard(Receive receive) noexcept {
+  if (pending().exception) return;  // the call is on its way out
+  try {
+    receive();
+  } catch (...) {
+    pending() = {std::current_exception(), shared_from_this()};
+    mixgrpo_context_cancel(handle.get());
+  }
+}
+
+/// The funnel of all calls: what a receiver threw comes first, then the status.
+inline void check(mixgrpo_status status) {
+  if (pending().exception) {
+    const thrown_by_receiver thrown = std::exchange(pending(), {});
+    thrown.context->resume();
+    std::rethrow_exception(thrown.exception);
+  }
+  if (status == MIXGRPO_CANCELLED) throw cancelled(status, mixgrpo_last_error());
+  if (status != MIXGRPO_OK) throw error(status, mixgrpo_last_error());
+}
+
+[[noreturn]] inline void refuse(const char* field, const std::string& expected, const std::string& got) {
+  throw error(MIXGRPO_ERROR_INVALID_ARGUMENT, std::string(field) + ": expected " + expected + ", got " + got);
+}
+
+/// For arrays whose length the C function derives from another argument and cannot check.
+inline void check_size(const char* field, std::size_t expected, std::size_t size) {
+  if (size != expected) refuse(field, std::to_string(expected) + " values", std::to_string(size));
+}
+
+/// As above, for an array that may be left out.
+inline void check_optional_size(const char* field, std::size_t expected, std::size_t size) {
+  if (size != 0) check_size(field, expected, size);
+}
+
+/// The product, or the largest number there is: no vector has that size. 0 for a negative factor, which is then refused by
+/// the library.
+template <class... Factors>
+std::size_t product(Factors... factors) noexcept {
+  std::size_t result = 1;
+  const auto multiply = [&](std::size_t factor) {
+    const std::size_t limit = std::numeric_limits<std::size_t>::max();
+    result = factor != 0 && result > limit / factor ? limit : result * factor;
+  };
+  const auto natural = [](auto factor) { return factor > 0 ? static_cast<std::size_t>(factor) : std::size_t{0}; };
+  (multiply(natural(factors)), ...);
+  return result;
+}
+
+/// A pointer as C wants it: NULL for an array that is left out.
+template <class T>
+T* pointer(view<T> values) noexcept {
+  return values.empty() ? nullptr : values.data();
+}
+
+/// A string as C wants it; one with a zero inside would be cut off there.
+inline const char* text(const char* field, const std::string& value) {
+  if (value.find('\0') != std::string::npos) refuse(field, "text without a zero character", "one that has it");
+  return value.c_str();
+}
+
+inline std::vector<const char*> texts(const char* field, view<const std::string> values) {
+  std::vector<const char*> pointers;
+  pointers.reserve(values.size());
+  for (const std::string& value : values) pointers.push_back(text(field, value));
+  return pointers;
+}
+
+/// A number of elements where the C function takes an int32_t.
+inline std::int32_t count(const char* field, std::size_t size) {
+  if (size > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
+    refuse(field, "at most 2147483647", std::to_string(size));
+  return static_cast<std::int32_t>(size);
+}
+
+/// A result structure, ready to be filled.
+template <class Result>
+Result sized() noexcept {
+  Result result{};
+  result.struct_size = sizeof result;
+  return result;
+}
+
+/// The text of a function that tells its size, terminating zero included, when it is given no buffer.
+template <class Write>
+std::string read_text(Write write) {
+  std::size_t size = 0;
+  check(write(nullptr, 0, &size));
+  std::string text(size, '\0');
+  check(write(text.data(), text.size(), &size));
+  text.resize(size - 1);
+  return text;
+}
+
+/// For objects that are built from another: the context that it was created with.
+struct access {
+  template <class Object>
+  static const std::shared_ptr<context_state>& state(const Object& object) noexcept {
+    return object.state();
+  }
+};
+
+/// A handle and the context it was created with.
+template <class C, void (*destroy)(C*)>
+class object {
+ public:
+  /// The handle for functions of mixgrpo.h; stays the object's. NULL when moved from.
+  C* get() const noexcept { return handle_.get(); }
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+ protected:
+  /// `create`: puts a handle where it is told, and gives a status.
+  template <class Create>
+  object(std::shared_ptr<context_state> context, Create create) : handle_(nullptr, destroyer{std::move(context)}) {
+    C* created = nullptr;
+    const mixgrpo_status status = create(&created);
+    handle_.reset(created);
+    check(status);
+  }
+
+ private:
+  friend struct access;
+  const std::shared_ptr<context_state>& state() const noexcept { return handle_.get_deleter().context; }
+
+  struct destroyer {
+    std::shared_ptr<context_state> context;  // given up after the handle
+    void operator()(C* handle) const noexcept { destroy(handle); }
+  };
+  std::unique_ptr<C, destroyer> handle_;
+};
+
+}  // namespace detail
+
+// ------------------------------------------------------------------------------------------------------------ context
+
+/// How long work runs and how its host hears of it.
+class context {
+ public:
+  /// `threads`: 0 for one per available core. Throws unsupported also when the loaded library has another binary interface.
+  explicit context(std::int32_t threads = 0) {
+    if (mixgrpo_abi_version() != MIXGRPO_ABI_VERSION)
+      throw error(
+          MIXGRPO_ERROR_UNSUPPORTED, "libmixgrpo: expected ABI " + std::to_string(MIXGRPO_ABI_VERSION) + ", got " +
+                                         std::to_string(mixgrpo_abi_version()) + " (release " + mixgrpo_version() + ")");
+    mixgrpo_context* created = nullptr;
+    detail::check(mixgrpo_context_create(threads, &created));
+    try {
+      state_ = std::make_shared<detail::context_state>(created);
+    } catch (...) {
+      mixgrpo_context_destroy(created);
+      throw;
+    }
+  }
+  context(const context&) = delete;
+  context& operator=(const context&) = delete;
+  context(context&&) noexcept = default;
+  context& operator=(context&&) noexcept = default;
+
+  /// The handle for functions of mixgrpo.h; stays the object's. NULL when moved from.
+  mixgrpo_context* get() const noexcept { return state_ ? state_->handle.get() : nullptr; }
+  explicit operator bool() const noexcept { return get() != nullptr; }
+
+  std::int32_t threads() const noexcept { return mixgrpo_context_threads(get()); }
+
+  /// Sets the receiver of log lines; an empty function (the default) for silence. As on_progress, but for one thing: a line
+  /// may come when a call has done its work, and what is thrown then changes nothing about that.
+  void on_log(std::function<void(mixgrpo_log_level, const char* message)> receiver) {
+    detail::check(
+        mixgrpo_context_set_log(get(), receiver ? detail::context_state::forward_log : nullptr, state_.get()));
+    state_->log = std::move(receiver);
+  }
+
+  /// Sets the receiver of progress; an empty function (the default) for silence. It runs on the thread that made the call,
+  /// and lives until it is replaced or until the context and all that was created with it are destroyed. What it throws
+  /// stops the call within one model call, as `cancel` would (other calls in flight on this context are cancelled with it),
+  /// and is thrown from there; the objects are as they were before the call. (A function of mixgrpo.h, called with `get`,
+  /// cannot throw it: the next call of this header on that thread does.)
+  void on_progress(std::function<void(const mixgrpo_progress&)> receiver) {
+    detail::check(
+        mixgrpo_context_set_progress(get(), receiver ? detail::context_state::forward_progress : nullptr, state_.get()));
+    state_->progress = std::move(receiver);
+  }
+
+  /// Stops rollouts, updates and sampling of this context within one model call: they throw `cancelled`. Sticky until
+  /// reset_cancel. From any thread at any time, also from a signal handler.
+  void cancel() const noexcept {
+    if (!state_) return;
+    state_->cancelled_by_host = true;
+    mixgrpo_context_cancel(get());
+  }
+  void reset_cancel() const noexcept {
+    if (!state_) return;
+    state_->cancelled_by_host = false;
+    mixgrpo_context_reset_cancel(get());
+  }
+  bool is_cancelled() const noexcept { return mixgrpo_context_is_cancelled(get()) != 0; }
+
+ private:
+  friend struct detail::access;
+  const std::shared_ptr<detail::context_state>& state() const noexcept { return state_; }
+
+  std::shared_ptr<detail::context_state> state_;
+};
+
+// -------------------------------------------------------------------------------------------------------------- model
+
+/// The default sizes of a model.
+inline mixgrpo_model_config make_model_config() {
+  mixgrpo_model_config config;
+  detail::check(mixgrpo_model_config_init(&config, sizeof config));
+  return config;
+}
+
+/// The sizes in `folder`/config.json.
+inline mixgrpo_model_config load_model_config(const std::string& folder) {
+  auto config = make_model_config();
+  detail::check(mixgrpo_model_config_load(detail::text("folder", folder), &config));
+  return config;
+}
+
+/// The built-in flow transformer.
+class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
+ public:
+  /// Random weights, drawn from `seed` alone.
+  model(const context& context, const mixgrpo_model_config& config, std::uint64_t seed)
+      : model(detail::access::state(context), [&](mixgrpo_model** out) {
+          return mixgrpo_model_create(context.get(), &config, seed, out);
+        }) {}
+
+  /// A diffusers folder.
+  static model load(const context& context, const std::string& folder) {
+    const char* path = detail::text("folder", folder);
+    return model(detail::access::state(context), [&](mixgrpo_model** out) {
+      return mixgrpo_model_load(context.get(), path, out);
+    });
+  }
+
+  /// An independent copy of the weights, for a frozen reference.
+  model copy() const {
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_copy(get(), out); });
+  }
+
+  void save(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
+    detail::check(mixgrpo_model_save(get(), detail::text("folder", folder), storage));
+  }
+
+  mixgrpo_model_config config() const {
+    auto config = detail::sized<mixgrpo_model_config>();
+    detail::check(mixgrpo_model_get_config(get(), &config));
+    return config;
+  }
+
+  /// The number of weight tensors.
+  std::size_t tensor_count() const {
+    std::size_t tensors = 0;
+    detail::check(mixgrpo_model_count(get(), &tensors, nullptr));
+    return tensors;
+  }
+
+  /// The number of weights.
+  std::size_t value_count() const {
+    std::size_t values = 0;
+    detail::check(mixgrpo_model_count(get(), nullptr, &values));
+    return values;
+  }
+
+  /// The result's name lives as long as the model.
+  mixgrpo_parameter_info parameter(std::size_t index) const {
+    auto info = detail::sized<mixgrpo_parameter_info>();
+    detail::check(mixgrpo_model_parameter(get(), index, &info));
+    return info;
+  }
+  mixgrpo_parameter_info parameter(const std::string& name) const {
+    std::size_t index = 0;
+    detail::check(mixgrpo_model_find_parameter(get(), detail::text("name", name), &index));
+    return parameter(index);
+  }
+
+  /// All weights, or all gradients, as one vector in the order of `parameter`.
+  std::vector<float> weights() const {
+    std::vector<float> values(value_count());
+    read_weights(0, values);
+    return values;
+  }
+  std::vector<float> gradients() const {
+    std::vector<float> values(value_count());
+    read_gradients(0, values);
+    return values;
+  }
+
+  /// A range of that vector, from `offset` on.
+  void read_weights(std::size_t offset, view<float> out) const {
+    detail::check(mixgrpo_model_read_weights(get(), offset, out.data(), out.size()));
+  }
+  void write_weights(std::size_t offset, view<const float> values) {
+    detail::check(mixgrpo_model_write_weights(get(), offset, values.data(), values.size()));
+  }
+  void read_gradients(std::size_t offset, view<float> out) const {
+    detail::check(mixgrpo_model_read_gradients(get(), offset, out.data(), out.size()));
+  }
+  void write_gradients(std::size_t offset, view<const float> values) {
+    detail::check(mixgrpo_model_write_gradients(get(), offset, values.data(), values.size()));
+  }
+  void zero_gradients() { detail::check(mixgrpo_model_zero_gradients(get())); }
+
+ private:
+  template <class Create>
+  model(std::shared_ptr<detail::context_state> state, Create create) : object(std::move(state), create) {}
+};
+
+// ------------------------------------------------------------------------------------------------------------ prompts
+
+/// The text embeddings of all prompts of a run. Immutable.
+class prompts : public detail::object<mixgrpo_prompts, mixgrpo_prompts_destroy> {
+ public:
+  /// `text`: (prompt_count, text_length, text_width); `pooled`: (prompt_count, pooled_width). Copied.
+  prompts(
+      const context& context, view<const float> text, view<const float> pooled, std::int32_t prompt_count,
+      std::int32_t text_length, std::int32_t text_width, std::int32_t pooled_width)
+      : prompts(detail::access::state(context), [&](mixgrpo_prompts** out) {
+          return mixgrpo_prompts_create(
+              context.get(), text.data(), text.size(), pooled.data(), pooled.size(), prompt_count, text_length, text_width,
+              pooled_width, out);
+        }) {}
+
+  /// UTF-8 prompts, encoded by hashing their words: for examples and tests.
+  static prompts hashed_words(
+      const context& context, view<const std::string> lines, std::int32_t text_length, std::int32_t text_width,
+      std::int32_t pooled_width) {
+    const std::vector<const char*> pointers = detail::texts("prompts", lines);
+    const std::int32_t count = detail::count("prompt_count", pointers.size());
+    return prompts(detail::access::state(context), [&](mixgrpo_prompts** out) {
+      return mixgrpo_prompts_create_hashed_words(
+          context.get(), pointers.data(), count, text_length, text_width, pooled_width, out);
+    });
+  }
+
+  std::int32_t count() const noexcept { return mixgrpo_prompts_count(get()); }
+
+ private:
+  template <class Create>
+  prompts(std::shared_ptr<detail::context_state> state, Create create) : object(std::move(state), create) {}
+};
+
+/// Text embeddings in memory of the host's.
+struct embeddings {
+  std::vector<float> text;    // (prompts, L, J)
+  std::vector<float> pooled;  // (prompts, Q)
+};
+
+inline embeddings hashed_words_encode(
+    view<const std::string> lines, std::int32_t text_length, std::int32_t text_width, std::int32_t pooled_width) {
+  const std::vector<const char*> pointers = detail::texts("prompts", lines);
+  embeddings result;
+  result.text.resize(detail::product(lines.size(), text_length, text_width));
+  result.pooled.resize(detail::product(lines.size(), pooled_width));
+  detail::check(mixgrpo_hashed_words_encode(
+      pointers.data(), detail::count("prompt_count", pointers.size()), text_length, text_width, pooled_width,
+      result.text.data(), result.text.size(), result.pooled.data(), result.pooled.size()));
+  return result;
+}
+
+// ---------------------------------------------------------------------------------------------------------- evaluator
+
+inline mixgrpo_evaluator_config make_evaluator_config() {
+  mixgrpo_evaluator_config config;
+  detail::check(mixgrpo_evaluator_config_init(&config, sizeof config));
+  return config;
+}
+
+inline mixgrpo_sample_config make_sample_config() {
+  mixgrpo_sample_config config;
+  detail::check(mixgrpo_sample_config_init(&config, sizeof config));
+  return config;
+}
+
+/// A model made ready for one picture geometry, with its working memory.
+class evaluator : public detail::object<mixgrpo_evaluator, mixgrpo_evaluator_destroy> {
+ public:
+  /// `image_ids`: positions (N, 3) of the image tokens, or empty for the usual (0, row, column).
+  evaluator(model& model, const mixgrpo_evaluator_config& config, view<const float> image_ids = {})
+      : object(
+            detail::access::state(model),
+            [&](mixgrpo_evaluator** out) {
+              return mixgrpo_evaluator_create(model.get(), &config, detail::pointer(image_ids), image_ids.size(), out);
+            }),
+        velocity_size_(detail::product(config.height_tokens, config.width_tokens, model.config().out_channels)) {}
+
+  /// D = N*C, values in one latent.
+  std::size_t latent_size() const noexcept { return mixgrpo_evaluator_latent_size(get()); }
+
+  /// The velocity dx/dsigma, (B, N, C), at `latents` (B, N, C), `sigmas` (B) and `prompt_index` (B).
+  std::vector<float> velocity(
+      const prompts& prompts, view<const float> latents, view<const float> sigmas, view<const std::int32_t> prompt_index,
+      bool keep_activations = false) {
+    std::vector<float> result(detail::product(sigmas.size(), velocity_size_));
+    velocity_into(result, prompts, latents, sigmas, prompt_index, keep_activations);
+    return result;
+  }
+  void velocity_into(
+      view<float> out, const prompts& prompts, view<const float> latents, view<const float> sigmas,
+      view<const std::int32_t> prompt_index, bool keep_activations = false) {
+    const std::size_t count = sigmas.size();
+    detail::check_size("latents", detail::product(count, latent_size()), latents.size());
+    detail::check_size("prompt_index", count, prompt_index.size());
+    detail::check(mixgrpo_evaluator_velocity(
+        get(), prompts.get(), latents.data(), sigmas.data(), prompt_index.data(), count, keep_activations, out.data(),
+        out.size()));
+  }
+
+  /// Adds dL/dweights of the latest velocity, which must have kept its activations, to the model's gradients.
+  void backward(view<const float> velocity_cotangent) {
+    detail::check(
+        mixgrpo_evaluator_backward(get(), velocity_cotangent.data(), velocity_cotangent.size(), nullptr, 0));
+  }
+  /// The same, and writes dL/dlatents (B, N, C).
+  void backward_into(view<float> out_latents_cotangent, view<const float> velocity_cotangent) {
+    detail::check(mixgrpo_evaluator_backward(
+        get(), velocity_cotangent.data(), velocity_cotangent.size(), out_latents_cotangent.data(),
+        out_latents_cotangent.size()));
+  }
+
+  /// Deterministic samples, (P, S, N, C). `base`: needed when trained_model_share < 1.
+  std::vector<float> sample(
+      const prompts& prompts, const mixgrpo_sample_config& config, view<const std::int32_t> prompt_indices,
+      evaluator* base = nullptr, view<const float> initial_noise = {}) {
+    std::vector<float> result(detail::product(prompt_indices.size(), config.samples_per_prompt, latent_size()));
+    sample_into(result, prompts, config, prompt_indices, base, initial_noise);
+    return result;
+  }
+  void sample_into(
+      view<float> out, const prompts& prompts, const mixgrpo_sample_config& config,
+      view<const std::int32_t> prompt_indices, evaluator* base = nullptr, view<const float> initial_noise = {}) {
+    detail::check(mixgrpo_evaluator_sample(
+        get(), base ? base->get() : nullptr, prompts.get(), &config, prompt_indices.data(), prompt_indices.size(),
+        detail::pointer(initial_noise), initial_noise.size(), out.data(), out.size()));
+  }
+
+ private:
+  std::size_t velocity_size_;  // N*out_channels
+};
+
+// ----------------------------------------------------------------------------------------------------------- settings
+
+/// How to sample and how to learn.
+struct settings {
+  mixgrpo_sampling_config sampling;
+  mixgrpo_learning_config learning;
+};
+
+inline mixgrpo_sampling_config make_sampling_config() {
+  mixgrpo_sampling_config config;
+  detail::check(mixgrpo_config_init(&config, sizeof config, nullptr, 0));
+  return config;
+}
+
+inline mixgrpo_learning_config make_learning_config() {
+  mixgrpo_learning_config config;
+  detail::check(mixgrpo_config_init(nullptr, 0, &config, sizeof config));
+  return config;
+}
+
+/// A published method, such as "mixgrpo_flash", with the default seed and group size.
+inline settings preset(const std::string& name) {
+  settings result{make_sampling_config(), make_learning_config()};
+  detail::check(mixgrpo_config_preset(detail::text("name", name), &result.sampling, &result.learning));
+  return result;
+}
+
+inline std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  while (const char* name = mixgrpo_config_preset_name(names.size())) names.emplace_back(name);
+  return names;
+}
+
+/// Throws invalid_argument naming every field that is wrong or does not go with another.
+inline void check(const settings& settings) {
+  detail::check(mixgrpo_config_check(&settings.sampling, &settings.learning));
+}
+
+/// What the settings will really do, in lines of "field = value".
+inline std::string describe(const settings& settings) {
+  return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
+    return mixgrpo_config_describe(&settings.sampling, &settings.learning, out, capacity, size);
+  });
+}
+
+// --------------------------------------------------------------------------------------------------------------- plan
+
+/// Settings of sampling and time grid, checked and immutable.
+class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
+ public:
+  /// `sigmas`: an own time grid of T + 1 values, or empty.
+  explicit plan(const mixgrpo_sampling_config& config, view<const double> sigmas = {})
+      : object(
+            nullptr,
+            [&](mixgrpo_plan** out) {
+              return mixgrpo_plan_create(&config, detail::pointer(sigmas), sigmas.size(), out);
+            }),
+        group_size_(config.group_size) {}
+
+  /// G, images per prompt.
+  std::int32_t group_size() const noexcept { return group_size_; }
+
+  /// The window and the work of one iteration. `parts`: updates_per_iteration of the learning configuration.
+  mixgrpo_iteration_plan iteration(
+      std::int64_t iteration, std::int32_t prompt_count, std::int32_t parts,
+      std::int32_t window_start = MIXGRPO_SCHEDULED_WINDOW) const {
+    auto result = detail::sized<mixgrpo_iteration_plan>();
+    detail::check(mixgrpo_plan_iteration(get(), iteration, window_start, prompt_count, parts, &result));
+    return result;
+  }
+
+  mixgrpo_step step(
+      std::int64_t iteration, std::int32_t index, std::int32_t window_start = MIXGRPO_SCHEDULED_WINDOW) const {
+    auto result = detail::sized<mixgrpo_step>();
+    detail::check(mixgrpo_plan_step(get(), iteration, window_start, index, &result));
+    return result;
+  }
+
+  /// `workload`: of make_workload. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
+  mixgrpo_memory memory(
+      std::int64_t iteration, const mixgrpo_workload& workload, const mixgrpo_learning_config* learning = nullptr,
+      const mixgrpo_model_config* model = nullptr, std::int32_t window_start = MIXGRPO_SCHEDULED_WINDOW) const {
+    auto result = detail::sized<mixgrpo_memory>();
+    detail::check(mixgrpo_plan_memory(get(), iteration, window_start, learning, model, &workload, &result));
+    return result;
+  }
+
+ private:
+  std::int32_t group_size_;
+};
+
+/// All sizes 0, to be filled in.
+inline mixgrpo_workload make_workload() noexcept { return detail::sized<mixgrpo_workload>(); }
+
+// ------------------------------------------------------------------------------------------------------------ rollout
+
+/// What a rollout or an update asks for. The views are valid until the next non-const call on the object that gave them
+/// (with submit: until it returns). True until there is nothing left to do.
+struct request {
+  mixgrpo_request_kind kind = MIXGRPO_REQUEST_FINISHED;
+  std::int32_t part = 0;         // update: index of the part
+  bool needs_reference = false;  // update: also evaluate the frozen reference
+  std::size_t latent_size = 0;   // D
+  view<const float> latents;     // (B, D)
+  view<const float> sigmas;      // (B)
+  view<const std::int32_t> prompt_index;  // (B), as given to the rollout
+  view<const std::int32_t> sample;        // (B), the first sample that the latent stands for
+  view<const std::int32_t> step;          // (B), the step in the iteration's plan
+
+  request() = default;
+  explicit request(const mixgrpo_velocity_request& from)
+      : kind(from.kind), part(from.part), needs_reference(from.needs_reference != 0), latent_size(from.latent_size) {
+    const auto count = static_cast<std::size_t>(from.count);
+    latents = {from.latents, count * latent_size};
+    sigmas = {from.sigmas, count};
+    prompt_index = {from.prompt_index, count};
+    sample = {from.sample, count};
+    step = {from.step, count};
+  }
+
+  /// B, the latents to evaluate.
+  std::size_t count() const noexcept { return sigmas.size(); }
+  /// Update only: step the optimizer on what was accumulated, zero the gradients, then call next again.
+  bool is_optimizer_step() const noexcept { return kind == MIXGRPO_REQUEST_OPTIMIZER_STEP; }
+  explicit operator bool() const noexcept { return kind != MIXGRPO_REQUEST_FINISHED; }
+};
+
+/// What was stored of a trained step.
+struct trained_step {
+  std::vector<float> latents;             // (P, G, D)
+  std::vector<float> next_latents;        // (P, G, D)
+  std::vector<double> log_probabilities;  // (P, G)
+};
+
+inline mixgrpo_rollout_config make_rollout_config() {
+  mixgrpo_rollout_config config;
+  detail::check(mixgrpo_rollout_config_init(&config, sizeof config));
+  return config;
+}
+
+/// The sampling of one iteration as a state machine that asks for velocities.
+class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> {
+ public:
+  /// `initial_noise`: empty (drawn by the library), (P, D), or (P, G, D).
+  rollout(
+      const context& context, const plan& plan, const mixgrpo_rollout_config& config,
+      view<const std::int32_t> prompt_indices, view<const float> initial_noise = {})
+      : object(
+            detail::access::state(context),
+            [&](mixgrpo_rollout** out) {
+              return mixgrpo_rollout_create(
+                  context.get(), plan.get(), &config, prompt_indices.data(), prompt_indices.size(),
+                  detail::pointer(initial_noise), initial_noise.size(), out);
+            }),
+        sample_count_(detail::product(prompt_indices.size(), plan.group_size())),
+        latent_size_(config.latent_size) {}
+
+  /// P*G.
+  std::size_t sample_count() const noexcept { return sample_count_; }
+
+  /// What is to be evaluated. Repeating it before the submit gives the same request.
+  request next() {
+    auto result = detail::sized<mixgrpo_velocity_request>();
+    detail::check(mixgrpo_rollout_next(get(), &result));
+    return request(result);
+  }
+
+  /// Answers the current request: (B, D). After an error the request still stands and may be answered again, unless a
+  /// latent overflowed.
+  void submit(view<const float> velocity) {
+    detail::check(mixgrpo_rollout_submit(get(), velocity.data(), velocity.size()));
+  }
+
+  /// Answers all requests that are left with the built-in model.
+  void run(evaluator& evaluator, const prompts& prompts) {
+    detail::check(mixgrpo_rollout_run(get(), evaluator.get(), prompts.get()));
+  }
+
+  /// The finished samples, (P, G, D).
+  std::vector<float> samples() const {
+    std::vector<float> result(detail::product(sample_count_, latent_size_));
+    samples_into(result);
+    return result;
+  }
+  void samples_into(view<float> out) const {
+    detail::check(mixgrpo_rollout_read_samples(get(), out.data(), out.size()));
+  }
+
+  /// Trained step `index`, 0...trained_step_count - 1.
+  trained_step step(std::int32_t index) const {
+    const std::size_t values = detail::product(sample_count_, latent_size_);
+    trained_step result{std::vector<float>(values), std::vector<float>(values), std::vector<double>(sample_count_)};
+    detail::check(mixgrpo_rollout_read_step(
+        get(), index, result.latents.data(), values, result.next_latents.data(), values, result.log_probabilities.data(),
+        sample_count_));
+    return result;
+  }
+
+  /// Latents evaluated so far.
+  std::int64_t model_calls() const noexcept { return mixgrpo_rollout_model_calls(get()); }
+
+ private:
+  std::size_t sample_count_, latent_size_;
+};
+
+// --------------------------------------------------------------------------------------------------------- advantages
+
+struct group_advantages {
+  std::vector<double> values;           // (P, G)
+  std::vector<std::uint8_t> included;   // (P, G), 0 for a sample that is left out
+  mixgrpo_advantage_report report;
+};
+
+/// Group advantages of rewards (K, P, G); K follows from the number of rewards. `weights`: (K), or empty for 1 each.
+inline group_advantages advantages(
+    const mixgrpo_learning_config& config, view<const double> rewards, std::int32_t prompt_count,
+    std::int32_t group_size, view<const double> weights = {}) {
+  const std::size_t samples = detail::product(prompt_count, group_size);
+  if (samples == 0 || rewards.empty() || rewards.size() % samples != 0)
+    detail::refuse(
+        "rewards", "a multiple of prompt_count*group_size = " + std::to_string(prompt_count) + "*" +
+                       std::to_string(group_size) + " values", std::to_string(rewards.size()));
+  group_advantages result{
+      std::vector<double>(samples), std::vector<std::uint8_t>(samples), detail::sized<mixgrpo_advantage_report>()};
+  detail::check(mixgrpo_advantages(
+      &config, rewards.data(), detail::count("reward_count", rewards.size() / samples), prompt_count, group_size,
+      detail::pointer(weights), weights.size(), result.values.data(), result.included.data(), samples, &result.report));
+  return result;
+}
+
+// -------------------------------------------------------------------------------------------------- optimizer, update
+
+/// AdamW.
+class optimizer : public detail::object<mixgrpo_optimizer, mixgrpo_optimizer_destroy> {
+ public:
+  optimizer(const context& context, const mixgrpo_learning_config& config, std::size_t parameter_count)
+      : object(detail::access::state(context), [&](mixgrpo_optimizer** out) {
+          return mixgrpo_optimizer_create(context.get(), &config, parameter_count, out);
+        }) {}
+
+  /// One step on the host's own weights, in place.
+  mixgrpo_optimizer_report step(view<float> weights, view<const float> gradients) {
+    detail::check_size("gradients", weights.size(), gradients.size());
+    auto report = detail::sized<mixgrpo_optimizer_report>();
+    detail::check(mixgrpo_optimizer_step(get(), weights.data(), gradients.data(), weights.size(), &report));
+    return report;
+  }
+
+  /// One step on a model with its accumulated gradients, which are zeroed.
+  mixgrpo_optimizer_report step(model& model) {
+    auto report = detail::sized<mixgrpo_optimizer_report>();
+    detail::check(mixgrpo_optimizer_step_model(get(), model.get(), &report));
+    return report;
+  }
+};
+
+/// The training on one rollout as a state machine: it asks for velocities and answers with dL/dvelocity.
+class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
+ public:
+  /// `advantages`, `included`: (P, G), of a finished rollout; `included` may be empty for all. `max_batch`: latents per
+  /// request at most, 0 for no limit.
+  update(
+      const rollout& rollout, const mixgrpo_learning_config& config, view<const double> advantages,
+      view<const std::uint8_t> included = {}, std::int32_t max_batch = 0)
+      : object(detail::access::state(rollout), [&](mixgrpo_update** out) {
+          detail::check_optional_size("included", advantages.size(), included.size());
+          return mixgrpo_update_create(
+              rollout.get(), &config, advantages.data(), detail::pointer(included), advantages.size(), max_batch, out);
+        }) {}
+
+  /// What is to be done next. Repeating it before the submit gives the same request; an optimizer step is taken as done by
+  /// the following call.
+  request next() {
+    auto result = detail::sized<mixgrpo_velocity_request>();
+    detail::check(mixgrpo_update_next(get(), &result));
+    return request(result);
+  }
+
+  /// Answers with velocities (B, D), and with those of the frozen reference when they are needed. Gives dL/dvelocity (B, D),
+  /// to be backpropagated into the host's model and accumulated until the next optimizer step.
+  std::vector<float> submit(view<const float> velocity, view<const float> reference_velocity = {}) {
+    std::vector<float> cotangents(velocity.size());
+    submit_into(cotangents, velocity, reference_velocity);
+    return cotangents;
+  }
+  void submit_into(
+      view<float> out_cotangents, view<const float> velocity, view<const float> reference_velocity = {}) {
+    detail::check_optional_size("reference_velocity", velocity.size(), reference_velocity.size());
+    detail::check(mixgrpo_update_submit(
+        get(), velocity.data(), detail::pointer(reference_velocity), velocity.size(), out_cotangents.data(),
+        out_cotangents.size()));
+  }
+
+  /// Answers all requests with the built-in model and steps `optimizer` on it. `reference`: an evaluator of a frozen copy,
+  /// needed when kl_reference > 0.
+  mixgrpo_optimizer_report run(
+      evaluator& evaluator, const prompts& prompts, optimizer& optimizer, mixgrpo::evaluator* reference = nullptr) {
+    auto report = detail::sized<mixgrpo_optimizer_report>();
+    detail::check(mixgrpo_update_run(
+        get(), evaluator.get(), prompts.get(), optimizer.get(), reference ? reference->get() : nullptr, &report));
+    return report;
+  }
+
+  /// What was seen so far.
+  mixgrpo_update_statistics statistics() const {
+    auto result = detail::sized<mixgrpo_update_statistics>();
+    detail::check(mixgrpo_update_get_statistics(get(), &result));
+    return result;
+  }
+};
+
+// ------------------------------------------------------------------------------------------------------------ trainer
+
+/// Joins evaluator, prompts, plan, learning and optimizer. Trains the evaluator's model in place.
+class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> {
+ public:
+  /// `reward_names`: (K). `keep_base`: keep a frozen copy of the weights as they are now.
+  trainer(
+      evaluator& evaluator, const prompts& prompts, const plan& plan, const mixgrpo_learning_config& learning,
+      view<const std::string> reward_names, bool keep_base = false)
+      : object(
+            detail::access::state(evaluator),
+            [&](mixgrpo_trainer** out) {
+              const std::vector<const char*> names = detail::texts("reward_names", reward_names);
+              return mixgrpo_trainer_create(
+                  evaluator.get(), prompts.get(), plan.get(), &learning, names.data(), names.size(), keep_base, out);
+            }),
+        group_size_(plan.group_size()),
+        latent_size_(evaluator.latent_size()) {}
+
+  /// The iteration that the next rollout belongs to.
+  std::int64_t iteration() const noexcept { return mixgrpo_trainer_iteration(get()); }
+
+  /// Samples a group for each of P prompts: (P, G, N, C).
+  std::vector<float> rollout(view<const std::int32_t> prompt_indices) {
+    std::vector<float> result(detail::product(prompt_indices.size(), group_size_, latent_size_));
+    rollout_into(result, prompt_indices);
+    return result;
+  }
+  void rollout_into(view<float> out, view<const std::int32_t> prompt_indices) {
+    detail::check(
+        mixgrpo_trainer_rollout(get(), prompt_indices.data(), prompt_indices.size(), out.data(), out.size()));
+  }
+
+  /// The host's own window for the rollouts to come; MIXGRPO_SCHEDULED_WINDOW (the default) for the plan's.
+  void set_window(std::int32_t window_start) { detail::check(mixgrpo_trainer_set_window(get(), window_start)); }
+
+  /// Trains on the latest rollout and moves to the next iteration. `rewards`: (K, P, G), NaN for one that failed;
+  /// `weights`: (K), or empty for 1 each.
+  mixgrpo_metrics update(view<const double> rewards, view<const double> weights = {}) {
+    auto metrics = detail::sized<mixgrpo_metrics>();
+    detail::check(mixgrpo_trainer_update(
+        get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size(), &metrics));
+    return metrics;
+  }
+
+  /// The latest iteration's figures.
+  mixgrpo_metrics metrics() const {
+    auto metrics = detail::sized<mixgrpo_metrics>();
+    detail::check(mixgrpo_trainer_get_metrics(get(), &metrics));
+    return metrics;
+  }
+  /// Those of one reward; the name lives as long as the trainer.
+  mixgrpo_reward_metrics reward_metrics(std::size_t index) const {
+    auto metrics = detail::sized<mixgrpo_reward_metrics>();
+    detail::check(mixgrpo_trainer_get_reward_metrics(get(), index, &metrics));
+    return metrics;
+  }
+  /// The figures as one line of JSON, without line end.
+  std::string metrics_json() const {
+    return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
+      return mixgrpo_trainer_metrics_json(get(), out, capacity, size);
+    });
+  }
+  /// Appends that line, with a line end, to a file.
+  void append_metrics(const std::string& path) const {
+    detail::check(mixgrpo_trainer_append_metrics(get(), detail::text("path", path)));
+  }
+
+  /// Saves, and goes on from, all that a bit-exact continuation needs.
+  void save(const std::string& folder) const {
+    detail::check(mixgrpo_trainer_save(get(), detail::text("folder", folder)));
+  }
+  void load(const std::string& folder) { detail::check(mixgrpo_trainer_load(get(), detail::text("folder", folder))); }
+
+  /// Deterministic samples with the trainer's own weights and prompts, (P, S, N, C). `weights`: mixgrpo_weights.
+  std::vector<float> sample(
+      const mixgrpo_sample_config& config, view<const std::int32_t> prompt_indices,
+      mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED, view<const float> initial_noise = {}) {
+    std::vector<float> result(detail::product(prompt_indices.size(), config.samples_per_prompt, latent_size_));
+    sample_into(result, config, prompt_indices, weights, initial_noise);
+    return result;
+  }
+  void sample_into(
+      view<float> out, const mixgrpo_sample_config& config, view<const std::int32_t> prompt_indices,
+      mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED, view<const float> initial_noise = {}) {
+    detail::check(mixgrpo_trainer_sample(
+        get(), weights, &config, prompt_indices.data(), prompt_indices.size(), detail::pointer(initial_noise),
+        initial_noise.size(), out.data(), out.size()));
+  }
+
+  /// Writes one of the trainer's sets of weights as model::save does.
+  void save_model(
+      const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32,
+      mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED) const {
+    detail::check(mixgrpo_trainer_save_model(get(), weights, detail::text("folder", folder), storage));
+  }
+
+ private:
+  std::int32_t group_size_;
+  std::size_t latent_size_;
+};
+
+// --------------------------------------------------------------------------------------------------- stateless pieces
+
+/// steps + 1 noise levels from 1 to 0.
+inline std::vector<double> time_grid(std::int32_t steps, double shift, std::int32_t image_tokens = 0) {
+  std::vector<double> sigmas(detail::product(steps) + 1);
+  detail::check(mixgrpo_time_grid(steps, shift, image_tokens, sigmas.data(), sigmas.size()));
+  return sigmas;
+}
+
+inline mixgrpo_step stochastic_step(mixgrpo_dynamics dynamics, double noise_level, double sigma, double next_sigma) {
+  auto step = detail::sized<mixgrpo_step>();
+  detail::check(mixgrpo_stochastic_step(dynamics, noise_level, sigma, next_sigma, &step));
+  return step;
+}
+
+inline mixgrpo_step deterministic_step(mixgrpo_solver solver, view<const double> sigmas, std::size_t index) {
+  auto step = detail::sized<mixgrpo_step>();
+  detail::check(mixgrpo_deterministic_step(solver, sigmas.data(), sigmas.size(), index, &step));
+  return step;
+}
+
+/// Log-probabilities (B) of a stochastic step. `latents`, `velocity`, `next_latents`: (B, D).
+inline std::vector<double> step_log_probability(
+    const mixgrpo_step& step, mixgrpo_log_probability form, view<const float> latents, view<const float> velocity,
+    view<const float> next_latents, std::size_t count) {
+  if (count == 0 || latents.size() % count != 0)
+    detail::refuse("count", "a divisor of latents' " + std::to_string(latents.size()) + " values", std::to_string(count));
+  detail::check_size("velocity", latents.size(), velocity.size());
+  detail::check_size("next_latents", latents.size(), next_latents.size());
+  std::vector<double> result(count);
+  detail::check(mixgrpo_step_log_probability(
+      &step, form, latents.data(), velocity.data(), next_latents.data(), count, latents.size() / count, result.data(),
+      count));
+  return result;
+}
+
+struct policy_loss_result {
+  double loss = 0;
+  std::vector<double> ratios;     // (B)
+  std::vector<float> cotangents;  // (B, D), dL/dvelocity
+};
+
+/// Clipped policy loss of one stochastic step, and its gradient. B is the number of advantages; `reference_velocity` may be
+/// empty without kl_reference.
+inline policy_loss_result policy_loss(
+    const mixgrpo_learning_config& config, const mixgrpo_step& step, mixgrpo_log_probability form,
+    view<const float> latents, view<const float> velocity, view<const float> next_latents,
+    view<const double> old_log_probabilities, view<const double> advantages, view<const float> reference_velocity = {}) {
+  const std::size_t count = advantages.size();
+  if (count == 0 || latents.size() % count != 0)
+    detail::refuse(
+        "advantages", "a divisor of latents' " + std::to_string(latents.size()) + " values", std::to_string(count));
+  detail::check_size("velocity", latents.size(), velocity.size());
+  detail::check_size("next_latents", latents.size(), next_latents.size());
+  detail::check_size("old_log_probabilities", count, old_log_probabilities.size());
+  detail::check_optional_size("reference_velocity", latents.size(), reference_velocity.size());
+  policy_loss_result result{0, std::vector<double>(count), std::vector<float>(latents.size())};
+  detail::check(mixgrpo_policy_loss(
+      &config, &step, form, latents.data(), velocity.data(), next_latents.data(), detail::pointer(reference_velocity),
+      old_log_probabilities.data(), advantages.data(), count, latents.size() / count, &result.loss, result.ratios.data(),
+      count, result.cotangents.data(), result.cotangents.size()));
+  return result;
+}
+
+/// Standard normal values that depend on nothing but (seed, stream, index).
+inline std::vector<float> normal_noise(
+    std::uint64_t seed, std::uint64_t stream, std::uint64_t index, std::size_t count) {
+  std::vector<float> values(count);
+  detail::check(mixgrpo_normal_noise(seed, stream, index, values.data(), count));
+  return values;
+}
+
+// ------------------------------------------------------------------------------------------------ pixels, images, PNG
+
+/// Latents (B, N, C) to pixels (B, height, width, 3), and back.
+inline std::vector<std::uint8_t> pixels_decode(
+    view<const float> latents, std::int32_t image_count, std::int32_t height, std::int32_t width, std::int32_t patch) {
+  std::vector<std::uint8_t> pixels(latents.size());
+  detail::check(mixgrpo_pixels_decode(
+      latents.data(), latents.size(), image_count, height, width, patch, pixels.data(), pixels.size()));
+  return pixels;
+}
+inline std::vector<float> pixels_encode(
+    view<const std::uint8_t> pixels, std::int32_t image_count, std::int32_t height, std::int32_t width,
+    std::int32_t patch) {
+  std::vector<float> latents(pixels.size());
+  detail::check(mixgrpo_pixels_encode(
+      pixels.data(), pixels.size(), image_count, height, width, patch, latents.data(), latents.size()));
+  return latents;
+}
+
+/// One text entry of a picture, UTF-8.
+struct image_text {
+  std::string key;
+  std::string value;
+};
+
+/// An 8-bit RGB picture with text entries.
+class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
+ public:
+  /// Copies pixels (height, width, 3).
+  image(view<const std::uint8_t> pixels, std::int32_t width, std::int32_t height)
+      : image([&](mixgrpo_image** out) {
+          return mixgrpo_image_create(pixels.data(), pixels.size(), width, height, out);
+        }) {}
+
+  /// A grid of `image_count` pictures of one size, (B, height, width, 3), with `gap` white pixels between neighbours.
+  static image grid(
+      view<const std::uint8_t> pixels, std::int32_t image_count, std::int32_t width, std::int32_t height,
+      std::int32_t columns, std::int32_t gap = 0, std::int32_t scale = 1) {
+    return image([&](mixgrpo_image** out) {
+      return mixgrpo_image_create_grid(
+          pixels.data(), pixels.size(), image_count, width, height, columns, gap, scale, out);
+    });
+  }
+
+  /// A PNG in memory, or in a file.
+  static image decode(view<const std::uint8_t> png) {
+    return image([&](mixgrpo_image** out) { return mixgrpo_image_decode(png.data(), png.size(), out); });
+  }
+  static image load(const std::string& path) {
+    return image([&](mixgrpo_image** out) { return mixgrpo_image_load(detail::text("path", path), out); });
+  }
+
+  std::int32_t width() const { return info().width; }
+  std::int32_t height() const { return info().height; }
+
+  /// (height, width, 3).
+  std::vector<std::uint8_t> pixels() const {
+    const mixgrpo_image_info size = info();
+    std::vector<std::uint8_t> result(detail::product(size.height, size.width, 3));
+    detail::check(mixgrpo_image_read_pixels(get(), result.data(), result.size()));
+    return result;
+  }
+
+  std::vector<image_text> texts() const {
+    std::vector<image_text> result(static_cast<std::size_t>(info().text_count));
+    for (std::size_t i = 0; i < result.size(); i++) {
+      mixgrpo_text entry{};
+      detail::check(mixgrpo_image_get_text(get(), i, &entry));
+      result[i] = {entry.key, entry.value};
+    }
+    return result;
+  }
+
+  /// Replaces all text entries.
+  void set_texts(view<const image_text> texts) {
+    std::vector<mixgrpo_text> entries;
+    for (const image_text& entry : texts)
+      entries.push_back({detail::text("key", entry.key), detail::text("value", entry.value)});
+    detail::check(mixgrpo_image_set_texts(get(), entries.data(), entries.size()));
+  }
+
+  /// Writes a PNG with its text entries, to memory or to a file.
+  std::vector<std::uint8_t> encode() const {
+    std::size_t size = 0;
+    detail::check(mixgrpo_image_encode(get(), nullptr, 0, &size));
+    std::vector<std::uint8_t> png(size);
+    detail::check(mixgrpo_image_encode(get(), png.data(), size, &size));
+    return png;
+  }
+  void save(const std::string& path) const { detail::check(mixgrpo_image_save(get(), detail::text("path", path))); }
+
+ private:
+  template <class Create, class = decltype(std::declval<Create&>()(std::declval<mixgrpo_image**>()))>
+  explicit image(Create create) : object(nullptr, create) {}
+
+  mixgrpo_image_info info() const {
+    auto info = detail::sized<mixgrpo_image_info>();
+    detail::check(mixgrpo_image_get_info(get(), &info));
+    return info;
+  }
+};
+
+}  // namespace mixgrpo
+
+#endif
