@@ -18,7 +18,7 @@ let openBLAS =
 
 let libraryLinkerFlags =
   [
-    "-static-stdlib", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "--start-group",
+    "-static-stdlib", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "--start-group",
     "-lswiftSynchronization", "-lswiftCore", "-lswift_Concurrency", "-lswift_StringProcessing", "-lswift_RegexParser",
     "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker",
     "--version-script=\(Context.packageDirectory)/Sources/MixGRPOC/exports.map", "-Xlinker", "--gc-sections",

@@ -4,8 +4,8 @@ public struct Validation {
 
   public init() {}
 
-  public mutating func require(_ holds: Bool, _ field: String, expected: String, got: @autoclosure () -> Any) {
-    if !holds { problems.append("\(field): expected \(expected), got \(got())") }
+  public mutating func require(_ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any) {
+    if !holds { problems.append("\(field()): expected \(expected()), got \(got())") }
   }
 
   /// Adds the problems of a part, so that nested configurations report together.
@@ -21,7 +21,7 @@ public struct Validation {
 
 /// Checks one value outside a collected validation.
 public func require(
-  _ holds: Bool, _ field: String, expected: String, got: @autoclosure () -> Any
+  _ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any
 ) throws(MixGRPOError) {
-  if !holds { throw .invalid(field, expected: expected, got: got()) }
+  if !holds { throw .invalid(field(), expected: expected(), got: got()) }
 }

@@ -25,9 +25,6 @@ final class Conditioning {
   private(set) var rowOfSample: [Int]
   private var keys: [(prompt: Int32, sigma: Float, guidance: Float)] = []
 
-  // Backward only.
-  private var backwardStorage: FloatStorage?
-
   init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) throws(MixGRPOError) {
     (self.shape, self.layout, self.capacity) = (shape, layout, capacity)
     let (d, m) = (shape.width, shape.modulationWidth)
@@ -46,6 +43,10 @@ final class Conditioning {
     keys.reserveCapacity(capacity)
   }
 
+  static func backwardFloats(_ shape: EvaluationShape, capacity: Int) -> Int {
+    capacity * (shape.modulationWidth + 2 * shape.width)
+  }
+
   static func floats(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) -> Int {
     let embedders = [layout.time, layout.pooled] + (layout.guidance.map { [$0] } ?? [])
     return embedders.reduce(capacity * (2 * shape.width + shape.modulationWidth) + 48) {
@@ -60,14 +61,14 @@ final class Conditioning {
   /// Computes the rows of `count` ≤ capacity samples.
   func prepare(
     count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>, prompts: PromptEmbeddings,
-    guidance: UnsafePointer<Float>?, weights: ParameterView, workers: Workers
+    guidance: UnsafePointer<Float>?, weights: ParameterView, team: Team
   ) {
     assignRows(count, sigmas, promptIndex, guidance)
     for row in keys.indices { embed(row, prompts, weights) }
     let weight = weights.weight(layout.modulation)
     let bias = weights.bias(layout.modulation)
     let panels = Panels(columns: shape.modulationWidth)
-    workers.forEach(keys.count * panels.count) { task, _ in
+    team.forEach(keys.count * panels.count) { task, _ in
       let columns = panels[task % panels.count]
       let row = task / panels.count
       let target = table.row(row) + columns.lowerBound
@@ -117,20 +118,21 @@ final class Conditioning {
   }
 
   /// Accumulates all gradients above the modulations.
-  /// - Parameter dmodulation: (samples, modulationWidth), the gradient of each sample's row.
+  /// - Parameters:
+  ///   - dmodulation: (samples, modulationWidth), the gradient of each sample's row.
+  ///   - scratch: `backwardFloats`.
   func backward(
-    dmodulation: Matrix, weights: ParameterView, gradients: ParameterView, workers: Workers
-  ) throws(MixGRPOError) {
+    dmodulation: Matrix, scratch: UnsafeMutablePointer<Float>, weights: ParameterView, gradients: ParameterView, team: Team
+  ) {
     let (rows, d, m) = (keys.count, shape.width, shape.modulationWidth)
-    let storage = try backwardBuffers()
-    let drow = Matrix(storage.base, rows: rows, columns: m)
-    let dembedding = Matrix(storage.base + capacity * m, rows: rows, columns: d)
-    let dhidden = Matrix(storage.base + capacity * (m + d), rows: rows, columns: d)
+    let drow = Matrix(scratch, rows: rows, columns: m)
+    let dembedding = Matrix(scratch + capacity * m, rows: rows, columns: d)
+    let dhidden = Matrix(scratch + capacity * (m + d), rows: rows, columns: d)
     drow.base.update(repeating: 0, count: rows * m)
     for sample in 0..<dmodulation.rows { Reduction.add(dmodulation.row(sample), to: drow.row(rowOfSample[sample]), count: m) }
 
     let job = WeightGradient(layer: layout.modulation, dy: drow, x: activated.rows(0..<rows))
-    WeightGradient.runAll([job], gradients: gradients, workers: workers)
+    team.forEach(job.tasks) { task, _ in job.run(task, gradients: gradients) }
     MatrixProduct.times(drow, weights.weight(layout.modulation), into: dembedding)
     for row in 0..<rows {
       Activation.siluBackward(embedding.row(row), dy: dembedding.row(row), into: dembedding.row(row), count: d)
@@ -138,12 +140,5 @@ final class Conditioning {
     time.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
     guidance?.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
     pooled.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
-  }
-
-  private func backwardBuffers() throws(MixGRPOError) -> FloatStorage {
-    if let backwardStorage { return backwardStorage }
-    let made = try FloatStorage(count: capacity * (shape.modulationWidth + 2 * shape.width))
-    backwardStorage = made
-    return made
   }
 }

@@ -111,39 +111,39 @@ extension DoubleStreamBlock {
     image imageSums: StreamSums, weights: ParameterView, gradients: (text: StreamGradients, image: StreamGradients),
     scratch: ForwardScratch, attentionScratch: AttentionScratch, team: Team
   ) {
-    let streams = [
-      StreamBackward(
-        block: self, layout: layout.text, saved: saved.text, gradients: gradients.text, sums: textSums,
-        modulation: row + layout.text.modulation, rows: textRows),
-      StreamBackward(
-        block: self, layout: layout.image, saved: saved.image, gradients: gradients.image, sums: imageSums,
-        modulation: row + layout.image.modulation, rows: imageRows),
-    ]
-    for stream in streams { stream.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team) }
+    let text = StreamBackward(
+      block: self, layout: layout.text, saved: saved.text, gradients: gradients.text, sums: textSums,
+      modulation: row + layout.text.modulation, rows: textRows)
+    let image = StreamBackward(
+      block: self, layout: layout.image, saved: saved.image, gradients: gradients.image, sums: imageSums,
+      modulation: row + layout.image.modulation, rows: imageRows)
+    text.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team)
+    image.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team)
     let djoint = Matrix(scratch.wide.base, rows: shape.tokens, columns: 3 * shape.width)
     team.forEach(shape.heads) { head, worker in
       attention.backward(
         head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: attentionScratch[worker])
     }
-    for stream in streams { stream.fromAttention(djoint, dx: dx, weights: weights, scratch: scratch, team: team) }
+    text.fromAttention(djoint, dx: dx, weights: weights, scratch: scratch, team: team)
+    image.fromAttention(djoint, dx: dx, weights: weights, scratch: scratch, team: team)
   }
 
-  /// The block's weight gradients, once the backward of all samples has run.
+  /// Adds the block's weight gradients to `jobs`, once the backward of all samples has run.
   func weightGradients(
-    _ saved: DoubleActivations, _ gradients: (text: StreamGradients, image: StreamGradients)
-  ) -> [WeightGradient] {
-    streamGradients(layout.image, saved.image, gradients.image) + streamGradients(layout.text, saved.text, gradients.text)
+    _ saved: DoubleActivations, _ gradients: (text: StreamGradients, image: StreamGradients),
+    into jobs: inout [WeightGradient]
+  ) {
+    streamGradients(layout.image, saved.image, gradients.image, &jobs)
+    streamGradients(layout.text, saved.text, gradients.text, &jobs)
   }
 
   private func streamGradients(
-    _ layout: StreamLayout, _ saved: StreamActivations, _ gradients: StreamGradients
-  ) -> [WeightGradient] {
-    [
-      WeightGradient(layer: layout.qkv, dy: gradients.raw, x: gradients.normalized),
-      WeightGradient(layer: layout.attentionOut, dy: gradients.branch, x: saved.attended),
-      WeightGradient(layer: layout.feedForwardIn, dy: gradients.hidden, x: gradients.normalizedMiddle),
-      WeightGradient(layer: layout.feedForwardOut, dy: gradients.feedForward, x: gradients.activated),
-    ]
+    _ layout: StreamLayout, _ saved: StreamActivations, _ gradients: StreamGradients, _ jobs: inout [WeightGradient]
+  ) {
+    jobs.append(WeightGradient(layer: layout.feedForwardOut, dy: gradients.feedForward, x: gradients.activated))
+    jobs.append(WeightGradient(layer: layout.feedForwardIn, dy: gradients.hidden, x: gradients.normalizedMiddle))
+    jobs.append(WeightGradient(layer: layout.qkv, dy: gradients.raw, x: gradients.normalized))
+    jobs.append(WeightGradient(layer: layout.attentionOut, dy: gradients.branch, x: saved.attended))
   }
 }
 

@@ -94,7 +94,9 @@ extension Team {
   }
 }
 
-/// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of 64 rows of W that do not depend on each other.
+/// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of W that do not depend on each other.
+///
+/// W is cut along its longer side: a product packs both operands, and so the shorter one is packed again for each piece.
 struct WeightGradient {
   let layer: LinearLayer
   let dy: Matrix  // (rows of all samples, outputs)
@@ -103,24 +105,32 @@ struct WeightGradient {
   var firstColumn = 0
   var hasBias = true
 
-  private static let piece = 64
-  var tasks: Int { (layer.outputs + Self.piece - 1) / Self.piece }
+  private var cutsRows: Bool { layer.outputs >= x.columns }
+  private var panels: Panels { Panels(columns: max(layer.outputs, x.columns)) }
+  var tasks: Int { panels.count }
 
   func run(_ task: Int, gradients: ParameterView) {
-    let rows = task * Self.piece..<min(layer.outputs, (task + 1) * Self.piece)
-    let target = gradients.weight(layer).rows(rows).columns(firstColumn..<firstColumn + x.columns)
-    MatrixProduct.transposedTimes(dy.columns(rows), x, into: target, beta: 1)
-    if hasBias { Reduction.addColumnSums(dy.columns(rows), to: gradients.bias(layer) + rows.lowerBound) }
+    let piece = panels[task]
+    let target = gradients.weight(layer).columns(firstColumn..<firstColumn + x.columns)
+    if cutsRows {
+      MatrixProduct.transposedTimes(dy.columns(piece), x, into: target.rows(piece), beta: 1)
+      if hasBias { Reduction.addColumnSums(dy.columns(piece), to: gradients.bias(layer) + piece.lowerBound) }
+    } else {
+      MatrixProduct.transposedTimes(dy, x.columns(piece), into: target.columns(piece), beta: 1)
+      if hasBias && task == 0 { Reduction.addColumnSums(dy, to: gradients.bias(layer)) }
+    }
   }
 
-  /// All pieces of several layers, over the workers.
-  static func runAll(_ jobs: [WeightGradient], gradients: ParameterView, workers: Workers) {
-    let total = jobs.reduce(0) { $0 + $1.tasks }
-    workers.forEach(total) { task, _ in
-      var rest = task
-      for job in jobs {
-        if rest < job.tasks { return job.run(rest, gradients: gradients) }
-        rest -= job.tasks
+  /// All pieces of several layers.
+  static func runAll(_ jobs: borrowing [WeightGradient], gradients: ParameterView, team: Team) {
+    jobs.withUnsafeBufferPointer { jobs in
+      let total = jobs.reduce(0) { $0 + $1.tasks }
+      team.forEach(total) { task, _ in
+        var rest = task
+        for job in jobs {
+          if rest < job.tasks { return job.run(rest, gradients: gradients) }
+          rest -= job.tasks
+        }
       }
     }
   }

@@ -26,6 +26,6 @@ public struct EvaluatorMemory: Equatable, Sendable {
     let answers = maxBatch * (shape.outputSize + textLength * shape.width)
     let conditioning = Conditioning.floats(shape, layout, capacity: maxBatch)
     inferenceBytes = 4 * (max(threads, 1) * perThread + answers + conditioning + 2 * shape.tokens * shape.headDim)
-    trainingBytes = 4 * (TrainingBuffers.floats(shape, capacity: maxBatch) + maxBatch * (shape.modulationWidth + 2 * shape.width))
+    trainingBytes = 4 * TrainingBuffers.floats(shape, capacity: maxBatch)
   }
 }

@@ -135,27 +135,26 @@ public final class FlowEvaluator {
     _ count: Int, _ latents: UnsafePointer<Float>, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>,
     _ prompts: PromptEmbeddings, _ guidance: UnsafePointer<Float>, _ velocity: UnsafeMutablePointer<Float>, saving: Bool
   ) {
-    conditioning.prepare(
-      count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
-      guidance: model.layout.guidance == nil ? nil : guidance, weights: weights,
-      workers: workers)
-    projectTexts(count, promptIndex, prompts)
-    forEachSample(count) { sample, worker, team in
-      forward(
-        sample, latents: UnsafeMutablePointer(mutating: latents) + sample * latentSize,
-        velocity: velocity + sample * velocitySize, saving: saving ? training?.saved : nil,
-        scratch: forwardScratch(worker), attentionScratch: attentionScratch(team === Team.alone ? worker : 0), team: team)
+    let saved = saving ? training?.saved : nil
+    Team.lead(threads: workers.count) { team in
+      conditioning.prepare(
+        count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
+        guidance: model.layout.guidance == nil ? nil : guidance, weights: weights, team: team)
+      projectTexts(count, promptIndex, prompts)
+      forEachSample(count, team) { sample, worker, team in
+        forward(
+          sample, latents: UnsafeMutablePointer(mutating: latents) + sample * latentSize,
+          velocity: velocity + sample * velocitySize, saving: saved, scratch: forwardScratch(worker),
+          attentionScratch: attentionScratch(team === Team.alone ? worker : 0), team: team)
+      }
     }
   }
 
   /// Whole rounds of samples go one to a thread; what is left over is shared by all threads.
-  func forEachSample(_ count: Int, _ body: (_ sample: Int, _ worker: Int, _ team: Team) -> Void) {
+  func forEachSample(_ count: Int, _ team: Team, _ body: (_ sample: Int, _ worker: Int, _ team: Team) -> Void) {
     let rounds = count / workers.count * workers.count
-    workers.forEach(rounds) { sample, worker in body(sample, worker, .alone) }
-    guard rounds < count else { return }
-    Team.lead(threads: workers.count) { team in
-      for sample in rounds..<count { body(sample, 0, team) }
-    }
+    team.forEach(rounds) { sample, worker in body(sample, worker, .alone) }
+    for sample in rounds..<count { body(sample, 0, team) }
   }
 
   private func forward(

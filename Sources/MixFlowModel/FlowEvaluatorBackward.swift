@@ -18,11 +18,15 @@ final class TrainingBuffers {
   let normSums: UnsafeMutablePointer<Float>  // (capacity, 4, headDim)
   let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, kept for the first layer's gradient
   let promptIndex: UnsafeMutablePointer<Int32>
+  let conditioning: UnsafeMutablePointer<Float>  // scratch of its backward
+  /// The weight gradients of the block at hand.
+  var jobs: [WeightGradient] = []
   private let storage: FloatStorage
 
   static func floats(_ shape: EvaluationShape, capacity: Int) -> Int {
     SavedActivations.floats(shape, capacity: capacity) + BackwardScratch.floats(shape, capacity: capacity)
-      + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + 1) + 6 * 16
+      + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + 1)
+      + Conditioning.backwardFloats(shape, capacity: capacity) + 7 * 16
   }
 
   init(_ shape: EvaluationShape, capacity: Int) throws(MixGRPOError) {
@@ -38,6 +42,8 @@ final class TrainingBuffers {
     normSums = base + plan.reserve(capacity * 4 * shape.headDim)
     latents = base + plan.reserve(capacity * shape.latentSize)
     promptIndex = UnsafeMutableRawPointer(base + plan.reserve(capacity)).bindMemory(to: Int32.self, capacity: capacity)
+    conditioning = base + plan.reserve(Conditioning.backwardFloats(shape, capacity: capacity))
+    jobs.reserveCapacity(8)
   }
 
   /// Copies what the first layer's gradient needs of a batch.
@@ -67,13 +73,15 @@ extension FlowEvaluator {
       throw MixGRPOError(.invalidState, "backward: expected a velocity call that saved activations before it, got none")
     }
     let gradients = ParameterView(base: try model.gradients().base)
-    let pass = BackwardPass(evaluator: self, batch: batch, training: training, gradients: gradients)
-    pass.outputLayer(UnsafeMutablePointer(mutating: dvelocity))
-    for index in (0..<shape.singleBlocks).reversed() { pass.singleBlock(index) }
-    for index in (0..<shape.doubleBlocks).reversed() { pass.doubleBlock(index) }
-    pass.firstLayer(dlatents)
-    try conditioning.backward(
-      dmodulation: pass.dmodulation, weights: weights, gradients: gradients, workers: workers)
+    Team.lead(threads: workers.count) { team in
+      let pass = BackwardPass(evaluator: self, batch: batch, training: training, gradients: gradients, team: team)
+      pass.outputLayer(UnsafeMutablePointer(mutating: dvelocity))
+      for index in (0..<shape.singleBlocks).reversed() { pass.singleBlock(index) }
+      for index in (0..<shape.doubleBlocks).reversed() { pass.doubleBlock(index) }
+      pass.firstLayer(dlatents)
+      conditioning.backward(
+        dmodulation: pass.dmodulation, scratch: training.conditioning, weights: weights, gradients: gradients, team: team)
+    }
     saved = nil
   }
 }
@@ -83,6 +91,7 @@ private struct BackwardPass {
   let batch: SavedBatch
   let training: TrainingBuffers
   let gradients: ParameterView
+  let team: Team
 
   private var shape: EvaluationShape { evaluator.shape }
   private var layout: ParameterLayout { evaluator.model.layout }
@@ -98,7 +107,7 @@ private struct BackwardPass {
 
   func outputLayer(_ dvelocity: UnsafeMutablePointer<Float>) {
     let normalized = training.backward.double(samples: samples).image.normalized
-    evaluator.forEachSample(batch.count) { sample, worker, team in
+    evaluator.forEachSample(batch.count, team) { sample, worker, team in
       let drow = dmodulation.row(sample)
       drow.update(repeating: 0, count: shape.modulationWidth)
       let dx = dx(sample)
@@ -112,7 +121,8 @@ private struct BackwardPass {
         into: dx.rows(imageRows), team: team)
     }
     let dy = Matrix(dvelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
-    run([WeightGradient(layer: layout.out, dy: dy, x: normalized)])
+    training.jobs.append(WeightGradient(layer: layout.out, dy: dy, x: normalized))
+    runJobs()
   }
 
   func singleBlock(_ index: Int) {
@@ -126,10 +136,11 @@ private struct BackwardPass {
         gradients: training.backward.single(samples: sample..<sample + 1), scratch: scratch,
         attentionScratch: attentionScratch, team: team)
     }
-    reduceNorms([block.layout.queryNorm, block.layout.keyNorm])
-    run(
-      block.weightGradients(
-        training.saved.single(index, samples: samples), training.backward.single(samples: samples)))
+    reduceNorm(0, block.layout.queryNorm)
+    reduceNorm(1, block.layout.keyNorm)
+    block.weightGradients(
+      training.saved.single(index, samples: samples), training.backward.single(samples: samples), into: &training.jobs)
+    runJobs()
   }
 
   func doubleBlock(_ index: Int) {
@@ -147,19 +158,20 @@ private struct BackwardPass {
         weights: weights, gradients: training.backward.double(samples: sample..<sample + 1), scratch: scratch,
         attentionScratch: attentionScratch, team: team)
     }
-    reduceNorms([
-      block.layout.text.queryNorm, block.layout.text.keyNorm, block.layout.image.queryNorm, block.layout.image.keyNorm,
-    ])
-    run(
-      block.weightGradients(
-        training.saved.double(index, samples: samples), training.backward.double(samples: samples)))
+    reduceNorm(0, block.layout.text.queryNorm)
+    reduceNorm(1, block.layout.text.keyNorm)
+    reduceNorm(2, block.layout.image.queryNorm)
+    reduceNorm(3, block.layout.image.keyNorm)
+    block.weightGradients(
+      training.saved.double(index, samples: samples), training.backward.double(samples: samples), into: &training.jobs)
+    runJobs()
   }
 
   /// The first layer; dx of image and text rows is gathered stream by stream first.
   func firstLayer(_ dlatents: UnsafeMutablePointer<Float>?) {
     let gathered = training.backward.double(samples: samples)
     let (dimage, dtext) = (gathered.image.normalized, gathered.text.normalized)
-    evaluator.forEachSample(batch.count) { sample, _, team in
+    evaluator.forEachSample(batch.count, team) { sample, _, team in
       let image = dimage.rows(sample * shape.imageTokens..<(sample + 1) * shape.imageTokens)
       Reduction.copy(dx(sample).rows(imageRows), into: image)
       Reduction.copy(
@@ -173,17 +185,19 @@ private struct BackwardPass {
     }
     let latents = Matrix(
       batch.latents, rows: batch.count * shape.imageTokens, columns: shape.latentChannels)
-    var jobs = [WeightGradient(layer: layout.imageIn, dy: dimage, x: latents)]
-    run(jobs)
+    training.jobs.append(WeightGradient(layer: layout.imageIn, dy: dimage, x: latents))
+    runJobs()
     for sample in samples {
       let rows = dtext.rows(sample * shape.textTokens..<(sample + 1) * shape.textTokens)
-      jobs = [WeightGradient(layer: layout.textIn, dy: rows, x: evaluator.promptText(batch.prompts, batch.promptIndex[sample]))]
-      run(jobs)
+      training.jobs.append(
+        WeightGradient(
+          layer: layout.textIn, dy: rows, x: evaluator.promptText(batch.prompts, batch.promptIndex[sample])))
+      runJobs()
     }
   }
 
   private func forEachSample(_ body: (Int, ForwardScratch, AttentionScratch, Team) -> Void) {
-    evaluator.forEachSample(batch.count) { sample, worker, team in
+    evaluator.forEachSample(batch.count, team) { sample, worker, team in
       normSums(sample).update(repeating: 0, count: 4 * shape.headDim)
       body(
         sample, evaluator.forwardScratch(worker), evaluator.attentionScratch(team === Team.alone ? worker : 0), team)
@@ -192,16 +206,15 @@ private struct BackwardPass {
 
   private func normSums(_ sample: Int) -> UnsafeMutablePointer<Float> { training.normSums + sample * 4 * shape.headDim }
 
-  /// Adds each sample's RMSNorm weight gradients, sample by sample.
-  private func reduceNorms(_ offsets: [Int]) {
+  /// Adds each sample's gradient of one RMSNorm weight, sample by sample.
+  private func reduceNorm(_ index: Int, _ offset: Int) {
     for sample in samples {
-      for (index, offset) in offsets.enumerated() {
-        Reduction.add(normSums(sample) + index * shape.headDim, to: gradients.base + offset, count: shape.headDim)
-      }
+      Reduction.add(normSums(sample) + index * shape.headDim, to: gradients.base + offset, count: shape.headDim)
     }
   }
 
-  private func run(_ jobs: [WeightGradient]) {
-    WeightGradient.runAll(jobs, gradients: gradients, workers: evaluator.workers)
+  private func runJobs() {
+    WeightGradient.runAll(training.jobs, gradients: gradients, team: team)
+    training.jobs.removeAll(keepingCapacity: true)
   }
 }

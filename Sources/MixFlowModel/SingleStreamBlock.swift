@@ -85,14 +85,15 @@ struct SingleStreamBlock {
       dshift: dmodulation, dscale: dmodulation + d)
   }
 
-  /// The block's weight gradients, once the backward of all samples has run.
-  func weightGradients(_ saved: SingleActivations, _ gradients: SingleGradients) -> [WeightGradient] {
-    [
-      WeightGradient(layer: layout.qkvFeedForward, dy: gradients.raw, x: gradients.normalized),
-      WeightGradient(layer: layout.out, dy: gradients.branch, x: saved.attended),
+  /// Adds the block's weight gradients to `jobs`, once the backward of all samples has run.
+  func weightGradients(
+    _ saved: SingleActivations, _ gradients: SingleGradients, into jobs: inout [WeightGradient]
+  ) {
+    jobs.append(WeightGradient(layer: layout.qkvFeedForward, dy: gradients.raw, x: gradients.normalized))
+    jobs.append(
       WeightGradient(
-        layer: layout.out, dy: gradients.branch, x: gradients.activated, firstColumn: shape.width, hasBias: false),
-    ]
+        layer: layout.out, dy: gradients.branch, x: gradients.activated, firstColumn: shape.width, hasBias: false))
+    jobs.append(WeightGradient(layer: layout.out, dy: gradients.branch, x: saved.attended))
   }
 }
 

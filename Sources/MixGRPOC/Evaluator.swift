@@ -98,25 +98,26 @@ public func mixgrpo_evaluator_velocity(
     let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
     try requireRange(count, 1...Int(Int32.max), "count")
     let evaluator = object.evaluator
-    let latentCount = try checkedProduct(count, evaluator.latentSize, field: "count")
+    let latentCount = try checkedProduct(count, evaluator.latentSize, "count")
     let latents = try input(latents, count: latentCount, "latents")
     try requireFinite(latents, "latents")
     let sigmas = try input(sigmas, count: count, "sigmas")
     let promptIndex = try input(prompt_index, count: count, "prompt_index")
     let keeps = try flag(keep_activations, "keep_activations")
-    let needed = try checkedProduct(count, evaluator.velocitySize, field: "count")
+    let needed = try checkedProduct(count, evaluator.velocitySize, "count")
     let target = try output(out_velocity, capacity: velocity_capacity, needed: needed, "out_velocity")
     guard let latents = latents.baseAddress, let sigmas = sigmas.baseAddress, let promptIndex = promptIndex.baseAddress
     else { return }
     object.keptCount = 0
-    try writeWhenDone(target) { velocity in
-      try evaluator.velocity(
-        latents: latents, count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts.embeddings,
-        into: velocity, savingActivations: keeps)
-      guard Reduction.allFinite(velocity, count: needed) else {
-        throw MixGRPOError(.notFinite, "velocity: expected finite values of the model, got NaN or infinity")
-      }
+    // The evaluator's own memory first: a failure leaves the host's buffer untouched.
+    let velocity = try evaluator.answerBuffer(count: count)
+    try evaluator.velocity(
+      latents: latents, count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts.embeddings,
+      into: velocity, savingActivations: keeps)
+    guard Reduction.allFinite(velocity, count: needed) else {
+      throw MixGRPOError(.notFinite, "velocity: expected finite values of the model, got NaN or infinity")
     }
+    target.fill(from: velocity)
     object.keptCount = keeps ? count : 0
   }
 }

@@ -1,78 +1,89 @@
-import Dispatch
 import Synchronization
 
-/// Threads that work together on one sample, stage by stage.
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// Threads that work together on one program, stage by stage.
 ///
-/// One thread leads: it runs the program and publishes each stage's tasks. The others help with whatever stage is open. The
-/// leader takes tasks too, so a stage ends even when no helper ever arrives. Helpers spin between stages for as long as
-/// the leader's program runs, never longer.
+/// One thread, the caller's, leads: it runs the program and publishes each stage's tasks. Helpers of the `ThreadPool` join in
+/// with whatever stage is open. The leader takes tasks too, so a stage ends even when no helper ever comes. Helpers look for
+/// the next stage for as long as the program runs, and sleep afterwards.
 package final class Team: @unchecked Sendable {
   /// A team of one: stages run in the caller's thread.
   package static let alone = Team()
 
   private typealias Body = (_ task: Int, _ worker: Int) -> Void
+  private static let leader = 0
 
   // Stage number (24 bits), tasks of the stage (20 bits), next task (20 bits) in one word, so that a claim is one exchange.
   private let ticket = Atomic<UInt64>(0)
   private let completed = Atomic<Int>(0)
-  private let finished = Atomic<Bool>(false)
-  private let hasLeader = Atomic<Bool>(false)
+  private let isFinished = Atomic<Bool>(false)
+  /// Helpers inside; the pool counts them in, they count themselves out.
+  let helpers = Atomic<Int>(0)
   private var body: Body = { _, _ in }
-  private var isAlone = true
-  private var leader = 0
+  private var firstTask = 0
 
-  private init() {}
+  init() {}
 
   /// Runs `program` with a team of up to `threads` threads.
   package static func lead(threads: Int, _ program: (Team) -> Void) {
-    guard threads > 1 else { return program(.alone) }
-    let team = Team()
-    team.isAlone = false
-    withoutActuallyEscaping(program) { program in
-      // Only the one leader calls it.
-      nonisolated(unsafe) let program = program
-      DispatchQueue.concurrentPerform(iterations: threads) { worker in
-        if team.hasLeader.exchange(true, ordering: .acquiringAndReleasing) {
-          team.help(worker)
-        } else {
-          team.leader = worker
-          program(team)
-          team.finished.store(true, ordering: .releasing)
-        }
-      }
-    }
+    guard threads > 1, let team = ThreadPool.shared.open(helpers: threads - 1) else { return program(.alone) }
+    team.isFinished.store(false, ordering: .relaxed)
+    ThreadPool.shared.invite(team, helpers: threads - 1)
+    program(team)
+    team.isFinished.store(true, ordering: .releasing)
+    ThreadPool.shared.close(team)
   }
 
   /// One stage: `body(task, worker)` for every task in 0..<tasks; returns when all have ended. Only the program may call it.
   ///
-  /// `worker` is 0 in a team of one, else 0..<threads.
+  /// `worker` is 0 for the leader and differs among those who work at the same time; it picks scratch memory.
   package func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
-    guard !isAlone, tasks > 1 else {
-      for task in 0..<max(tasks, 0) { body(task, leader) }
+    guard self !== Team.alone, tasks > 1 else {
+      for task in 0..<max(tasks, 0) { body(task, Self.leader) }
       return
     }
+    var first = 0
+    while first < tasks {  // a ticket counts to a million
+      let count = min(tasks - first, 1 << 20 - 1)
+      runStage(first, count, body)
+      first += count
+    }
+  }
+
+  private func runStage(_ first: Int, _ count: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
     withoutActuallyEscaping(body) { body in
-      self.body = body
+      (self.body, firstTask) = (body, first)
       completed.store(0, ordering: .relaxed)
       let stage = (ticket.load(ordering: .relaxed) >> 40) &+ 1
-      ticket.store(stage << 40 | UInt64(tasks) << 20, ordering: .releasing)
-      while runOneTask(leader) {}
-      while completed.load(ordering: .acquiring) < tasks { spin() }
+      ticket.store(stage << 40 | UInt64(count) << 20, ordering: .releasing)
+      while runOneTask(Self.leader) {}
+      wait { completed.load(ordering: .acquiring) == count }
       self.body = { _, _ in }
     }
   }
 
   /// One stage over rows: whole for a team of one, else in pieces. For kernels whose rows do not depend on each other.
   package func forEachRows(_ rows: Int, _ body: (Range<Int>) -> Void) {
-    if isAlone { return body(0..<rows) }
+    if self === Team.alone { return body(0..<rows) }
     let size = 16
     forEach((rows + size - 1) / size) { piece, _ in body(piece * size..<min(rows, (piece + 1) * size)) }
   }
 
-  private func help(_ worker: Int) {
-    while !finished.load(ordering: .acquiring) {
-      if !runOneTask(worker) { spin() }
+  /// What a helper does from its invitation to the program's end.
+  func help(_ worker: Int) {
+    while !isFinished.load(ordering: .acquiring) {
+      if !runOneTask(worker) { wait { isFinished.load(ordering: .acquiring) || hasTask } }
     }
+  }
+
+  private var hasTask: Bool {
+    let word = ticket.load(ordering: .relaxed)
+    return word & 0xF_FFFF < (word >> 20) & 0xF_FFFF
   }
 
   /// Claims and runs a task of the open stage; false when none is left.
@@ -84,7 +95,7 @@ package final class Team: @unchecked Sendable {
       let (exchanged, original) = ticket.weakCompareExchange(
         expected: word, desired: word &+ 1, ordering: .acquiringAndReleasing)
       if exchanged {
-        body(Int(next), worker)
+        body(firstTask + Int(next), worker)
         completed.wrappingAdd(1, ordering: .releasing)
         return true
       }
@@ -92,5 +103,13 @@ package final class Team: @unchecked Sendable {
     }
   }
 
-  @inline(__always) private func spin() { for _ in 0..<16 { _ = finished.load(ordering: .relaxed) } }
+  /// Waits for what another thread of the program is about to do; gives up its time slice when that takes long.
+  @inline(__always)
+  func wait(until isDone: () -> Bool) {
+    var turns = 0
+    while !isDone() {
+      turns &+= 1
+      if turns > 4_096 { sched_yield() }
+    }
+  }
 }

@@ -41,11 +41,11 @@ static mixgrpo_prompts *encode_prompts(const mixgrpo_context *context) {
   return prompts;
 }
 
-fixture fixture_create(void) {
+fixture fixture_create(int threads) {
   fixture f = {0};
   const mixgrpo_model_config config = small_model_config();
   mixgrpo_evaluator_config geometry;
-  DONE(mixgrpo_context_create(2, &f.context));
+  DONE(mixgrpo_context_create(threads, &f.context));
   DONE(mixgrpo_model_create(f.context, &config, 1, &f.model));
   randomize(f.model);
   f.prompts = encode_prompts(f.context);

@@ -24,7 +24,7 @@ typedef struct {
 extern const int32_t chosen_prompts[BATCH];
 
 mixgrpo_model_config small_model_config(void);
-fixture fixture_create(void);
+fixture fixture_create(int threads);
 void fixture_destroy(fixture *f);
 
 /* A rollout of `chosen_prompts`, not begun and finished. */

@@ -32,3 +32,7 @@ Tests/c/check_exports.sh "$folder/libmixgrpo.so" include/mixgrpo.h Tests/c/test_
 cc -std=c99 -O1 -g "${strict[@]}" -o "$out/tests" \
   Tests/c/main.c Tests/c/check.c Tests/c/fixture.c Tests/c/test_*.c "${link[@]}" -lm -lpthread
 TMPDIR="$out" "$out/tests"
+
+cc -std=c11 -O1 -g "${strict[@]}" -o "$out/allocations" \
+  Tests/c/allocations.c Tests/c/check.c Tests/c/fixture.c "${link[@]}" -lm -lpthread
+TMPDIR="$out" "$out/allocations"

@@ -92,7 +92,7 @@ static void note_progress(void *user_data, const mixgrpo_progress *progress) {
 }
 
 static void progress_and_log_reach_their_receivers(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   mixgrpo_trainer *trainer = fixture_trainer(&f, 0);
   float samples[SAMPLES * LATENT];
   const double rewards[2 * SAMPLES] = {0};
@@ -133,7 +133,7 @@ static void last_error_belongs_to_its_thread(void) {
 }
 
 static void bad_handles_are_errors(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   BAD_HANDLES(h, "context", f.plan, mixgrpo_context_cancel(h));
   BAD_HANDLES(h, "context", f.plan, mixgrpo_context_reset_cancel(h));
   BAD_HANDLES(h, "context", f.plan, mixgrpo_context_set_log(h, NULL, NULL));

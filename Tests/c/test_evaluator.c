@@ -171,7 +171,7 @@ static void overflow_is_not_finite(const fixture *f) {
 }
 
 void test_evaluator(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   DONE(mixgrpo_normal_noise(1, 1, 1, latents, VALUES));
   DONE(mixgrpo_normal_noise(1, 1, 2, cotangent, VALUES));
   latents[5] = 1;

@@ -158,7 +158,7 @@ static void bad_files_are_errors(void) {
 }
 
 static void bad_handles_are_errors(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   mixgrpo_image_info info = {.struct_size = sizeof info};
   mixgrpo_text text;
   uint8_t byte;

@@ -8,7 +8,7 @@
 enum { VALUES = SAMPLES * LATENT };
 
 static void parts_may_go_before_the_whole(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   mixgrpo_trainer *trainer = fixture_trainer(&f, 0);
   mixgrpo_rollout *rollout = fixture_rollout(&f);
   mixgrpo_velocity_request request = {.struct_size = sizeof request};
@@ -26,7 +26,7 @@ static void parts_may_go_before_the_whole(void) {
 }
 
 static void destroying_twice_or_the_wrong_thing_does_nothing(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   mixgrpo_rollout *rollout = fixture_finished_rollout(&f);
   mixgrpo_trainer *trainer = fixture_trainer(&f, 0);
   void *const handles[] = {f.context, f.model, f.prompts, f.evaluator, f.plan, rollout, trainer, NULL, MADE_UP_HANDLE};
@@ -83,7 +83,7 @@ static void *read_often(void *argument) {
 }
 
 static void const_handles_serve_many_threads(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   pthread_t threads[4];
   reader readers[4];
   for (int i = 0; i < 4; i++) {

@@ -238,7 +238,7 @@ static void bad_handles_are_errors(const fixture *f) {
 }
 
 void test_model(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   defaults_are_those_of_the_header();
   every_size_has_bounds(&f);
   parameters_tile_the_flat_vector(&f);

@@ -82,7 +82,7 @@ static void a_model_is_stepped_and_its_gradients_zeroed(const fixture *f) {
 }
 
 void test_optimizer(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   one_step_is_adamw(&f);
   a_bad_step_changes_nothing(&f);
   creation_has_bounds(&f);

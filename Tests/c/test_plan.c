@@ -136,7 +136,7 @@ static void bad_handles_are_errors(const fixture *f) {
 }
 
 void test_plan(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   the_window_moves_and_rolls_back();
   flash_counts_its_tail_in_steps();
   steps_join_and_end_at_data(&f);

@@ -70,7 +70,7 @@ static void embeddings_are_copied_and_checked(const fixture *f) {
 }
 
 void test_prompts(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   words_become_the_same_numbers_each_time();
   bad_sizes_touch_nothing();
   embeddings_are_copied_and_checked(&f);

@@ -220,7 +220,7 @@ static void bad_handles_are_errors(const fixture *f) {
 }
 
 void test_rollout(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   defaults_and_bounds(&f);
   noise_of_the_host_is_checked(&f);
   pulling_and_running_give_the_same_samples(&f);

@@ -150,7 +150,7 @@ static void bad_handles_are_errors(const fixture *f) {
 }
 
 void test_samples(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   defaults_are_those_of_the_header();
   the_same_seed_draws_the_same(&f);
   own_noise_is_taken(&f);

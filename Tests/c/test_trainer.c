@@ -256,7 +256,7 @@ static void bad_handles_are_errors(const fixture *f) {
 }
 
 void test_trainer(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   an_iteration_trains_and_reports(&f);
   metrics_are_lines_of_json(&f);
   bad_calls_change_nothing(&f);

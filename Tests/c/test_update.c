@@ -222,7 +222,7 @@ static void bad_handles_are_errors(const fixture *f) {
 }
 
 void test_update(void) {
-  fixture f = fixture_create();
+  fixture f = fixture_create(2);
   advantages_are_checked_and_reported(&f);
   spread_rewards(&f);
   pulling_gives_ratio_one_and_a_gradient(&f);

@@ -15,6 +15,15 @@ func checkedProduct(_ sizes: Int..., field: String) throws(MixGRPOError) -> Int 
   return total
 }
 
+/// A product of two sizes that the host gave, without an allocation.
+/// - Throws: `invalidArgument` when it is no size in memory.
+@discardableResult
+func checkedProduct(_ count: Int, _ size: Int, _ field: @autoclosure () -> String) throws(MixGRPOError) -> Int {
+  let (product, overflow) = count.multipliedReportingOverflow(by: size)
+  try require(count >= 0 && size >= 0 && !overflow && product <= Int.max / 16, field(), expected: "a size in memory", got: count)
+  return product
+}
+
 /// A place for one value.
 func place<Value>(
   _ pointer: UnsafeMutablePointer<Value>?, _ argument: String
@@ -28,7 +37,7 @@ func place<Value>(
 func input<Value>(
   _ pointer: UnsafePointer<Value>?, count: Int, _ argument: String
 ) throws(MixGRPOError) -> UnsafeBufferPointer<Value> {
-  _ = try checkedProduct(count, MemoryLayout<Value>.stride, field: argument)
+  try checkedProduct(count, MemoryLayout<Value>.stride, argument)
   guard let pointer else {
     try require(count == 0, argument, expected: "\(count) values", got: "NULL")
     return UnsafeBufferPointer(start: nil, count: 0)
@@ -57,7 +66,7 @@ func optionalInput<Value>(
 func output<Value>(
   _ pointer: UnsafeMutablePointer<Value>?, capacity: Int, needed: Int, _ argument: String
 ) throws(MixGRPOError) -> UnsafeMutableBufferPointer<Value> {
-  _ = try checkedProduct(capacity, field: "\(argument) capacity")
+  try checkedProduct(capacity, 1, "\(argument) capacity")
   guard let pointer else {
     try require(needed == 0, argument, expected: "room for \(needed) values", got: "NULL")
     return UnsafeMutableBufferPointer(start: nil, count: 0)

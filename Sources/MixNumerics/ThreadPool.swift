@@ -1,0 +1,112 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// Threads that sleep until a team invites them.
+///
+/// They are made when first needed and kept. Nobody waits for them to come: where no thread can be made, or after a fork, which
+/// leaves them behind, the leader of a team does all the work itself. Opening and closing a team allocates nothing once as many
+/// teams were open at the same time before.
+final class ThreadPool: @unchecked Sendable {
+  static let shared = ThreadPool()
+
+  private struct Invitation {
+    let team: Team
+    var seats: Int
+  }
+
+  private static let mostThreads = 1_023
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let work: UnsafeMutablePointer<pthread_cond_t>
+  private var invitations: [Invitation] = []
+  private var spareTeams: [Team] = []
+  private var threads = 0
+  private var sleeping = 0
+
+  private init() {
+    mutex = .allocate(capacity: 1)
+    work = .allocate(capacity: 1)
+    invitations.reserveCapacity(64)
+    spareTeams.reserveCapacity(64)
+    reset()
+    pthread_atfork(nil, nil) { ThreadPool.shared.reset() }
+  }
+
+  private func reset() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(work, nil)
+    invitations.removeAll(keepingCapacity: true)
+    (threads, sleeping) = (0, 0)
+  }
+
+  /// A team to lead.
+  func open(helpers: Int) -> Team? {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return spareTeams.popLast() ?? Team()
+  }
+
+  /// Calls up to `helpers` threads into an open team.
+  func invite(_ team: Team, helpers: Int) {
+    pthread_mutex_lock(mutex)
+    invitations.append(Invitation(team: team, seats: helpers))
+    for _ in 0..<max(0, helpers - sleeping) where threads < Self.mostThreads { startThread() }
+    if helpers == 1 { pthread_cond_signal(work) } else { pthread_cond_broadcast(work) }
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Ends a team whose program has ended: nobody joins any more, and all who did have left.
+  func close(_ team: Team) {
+    pthread_mutex_lock(mutex)
+    invitations.removeAll { $0.team === team }
+    pthread_mutex_unlock(mutex)
+    team.wait { team.helpers.load(ordering: .acquiring) == 0 }
+    pthread_mutex_lock(mutex)
+    spareTeams.append(team)
+    pthread_mutex_unlock(mutex)
+  }
+
+  private func startThread() {
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    // The host's signals are for the host's threads.
+    var (all, before) = (sigset_t(), sigset_t())
+    sigfillset(&all)
+    pthread_sigmask(SIG_SETMASK, &all, &before)
+    var thread = pthread_t()
+    let status = pthread_create(&thread, &attributes, { _ in
+      ThreadPool.shared.serve()
+      return nil
+    }, nil)
+    pthread_sigmask(SIG_SETMASK, &before, nil)
+    pthread_attr_destroy(&attributes)
+    if status == 0 { threads += 1 }
+  }
+
+  private func serve() {
+    pthread_mutex_lock(mutex)
+    while true {
+      if let (team, worker) = takeSeat() {
+        pthread_mutex_unlock(mutex)
+        team.help(worker)
+        team.helpers.wrappingSubtract(1, ordering: .releasing)
+        pthread_mutex_lock(mutex)
+      } else {
+        sleeping += 1
+        pthread_cond_wait(work, mutex)
+        sleeping -= 1
+      }
+    }
+  }
+
+  private func takeSeat() -> (Team, worker: Int)? {
+    guard let index = invitations.lastIndex(where: { $0.seats > 0 }) else { return nil }
+    invitations[index].seats -= 1
+    let team = invitations[index].team
+    team.helpers.wrappingAdd(1, ordering: .relaxed)
+    return (team, invitations[index].seats + 1)
+  }
+}
