@@ -2,7 +2,7 @@
 # make test     everything that is tested
 # make bench    how fast rollout and update are on this machine
 # make bench-torch  the same side by side with PyTorch
-# make install  library, header and mixgrpo.pc into PREFIX (default /usr/local)
+# make install  library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
 # make format   format the Swift sources
 # make clean
 
@@ -14,8 +14,9 @@ VERSION := 0.1.0
 LIBRARY := .build/release/libmixgrpo.so
 EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
+CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-python test-examples bench bench-torch library install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-examples bench bench-torch library install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -38,9 +39,15 @@ $(EXAMPLES)/align: examples/c/align.c examples/c/world.c examples/c/world.h incl
 	cc $(CFLAGS) -Iinclude -o $@ examples/c/align.c examples/c/world.c -L.build/release -lmixgrpo -lm \
 	  -Wl,-rpath,'$$ORIGIN/../release'
 
+$(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/world.h include/mixgrpo.h include/mixgrpo.hpp | library
+	@mkdir -p $(@D)
+	cc $(CFLAGS) -c -o $(EXAMPLES)/world.o examples/c/world.c
+	c++ $(CXXFLAGS) -Iinclude -o $@ examples/cpp/align.cpp $(EXAMPLES)/world.o -L.build/release -lmixgrpo \
+	  -Wl,-rpath,'$$ORIGIN/../release'
+
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-python test-examples
+test: test-swift test-c test-cpp test-python test-examples
 	@echo "all tests passed"
 
 test-swift: packages
@@ -50,11 +57,15 @@ test-swift: packages
 test-c: library
 	Tests/c/run.sh
 
+test-cpp: library
+	Tests/cpp/run.sh
+	Tests/cmake/run.sh
+
 test-python: library
 	.ci/setup python $(VENV)
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests
 
-test-examples: library $(EXAMPLES)/align
+test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	swift build -c release --product align
 	.ci/setup python $(VENV) light
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
@@ -78,15 +89,18 @@ bench-torch: packages
 # ------------------------------------------------------------------------------------------------------------- install
 
 install: library
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
 	strip --strip-unneeded $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
 	ln -sf libmixgrpo.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.0
 	ln -sf libmixgrpo.so.0 $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so
-	install -m 644 include/mixgrpo.h $(DESTDIR)$(PREFIX)/include/mixgrpo.h
+	install -m 644 include/mixgrpo.h include/mixgrpo.hpp $(DESTDIR)$(PREFIX)/include
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: mixgrpo' \
 	  'Description: Aligns flow-matching image models with any reward' 'Version: $(VERSION)' \
 	  'Libs: -L$${libdir} -lmixgrpo' 'Cflags: -I$${includedir}' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/mixgrpo.pc
+	install -m 644 cmake/mixgrpoConfig.cmake $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo
+	sed 's/@VERSION@/$(VERSION)/' cmake/mixgrpoConfigVersion.cmake.in > \
+	  $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo/mixgrpoConfigVersion.cmake
 
 # --------------------------------------------------------------------------------------------------------- housekeeping
 
