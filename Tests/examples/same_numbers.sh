@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# The C, Python and Swift programs `align` do the same to the last bit: same rewards, figures, pictures and weights.
+# The C, C++, Python and Swift programs `align` do the same to the last bit: same rewards, figures, pictures and weights.
 # They are run for two iterations, with a different number of threads each.
 #
 # Needs libmixgrpo.so and the executables; where they are not at their usual places, tell by environment variables:
-#   ALIGN_C, ALIGN_SWIFT   the executables      MIXGRPO_LIBRARY   libmixgrpo.so
-#   PYTHON                 with NumPy           MODEL             folder of the base model
+#   ALIGN_C, ALIGN_CPP, ALIGN_SWIFT   the executables   MIXGRPO_LIBRARY   libmixgrpo.so
+#   PYTHON   with NumPy                                 MODEL             folder of the base model
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 export MIXGRPO_LIBRARY=${MIXGRPO_LIBRARY:-$root/.build/release/libmixgrpo.so}
 export PYTHONPATH=$root/bindings/python${PYTHONPATH:+:$PYTHONPATH}
 c=${ALIGN_C:-$root/.build/examples/align}
+cpp=${ALIGN_CPP:-$root/.build/examples/align-cpp}
 swift=${ALIGN_SWIFT:-$root/.build/release/align}
 python=${PYTHON:-python3}
 settings=(--model "${MODEL:-$root/examples/base}" --iterations 2 --eval-steps 2 --seed 7)
@@ -38,10 +39,11 @@ compare() { # file of C's, file of the other's
 }
 
 run c 1 "$c"
+run cpp 4 "$cpp"
 run swift 2 "$swift"
 run python 3 "$python" "$root/examples/python/align.py"
 
-for other in swift python; do
+for other in cpp swift python; do
   compare "$out/c.txt" "$out/$other.txt"
   for file in summary.json metrics.jsonl; do
     compare "$out/c/$file" "$out/$other/$file"
@@ -61,4 +63,4 @@ if [ "$(grep -c '"first_ratio_min":1.0,"first_ratio_max":1.0,' "$out/c/metrics.j
   failures=$((failures + 1))
 fi
 
-[ "$failures" -eq 0 ] && echo "C, Swift and Python agree to the last bit"
+[ "$failures" -eq 0 ] && echo "C, C++, Swift and Python agree to the last bit"
