@@ -27,7 +27,7 @@ struct DoubleStreamBlock {
         into: (isText ? normalized.0 : normalized.1).rows(rows))
     }
     team.project(
-      normalized, (weights.weight(layout.text.qkv), weights.weight(layout.image.qkv)), into: (text.raw, image.raw))
+      normalized, (weights.transposed(layout.text.qkv), weights.transposed(layout.image.qkv)), into: (text.raw, image.raw))
     forEachStreamRow(team) { isText, rows in
       let stream = isText ? layout.text : layout.image
       let first = isText ? 0 : shape.textTokens
@@ -42,7 +42,7 @@ struct DoubleStreamBlock {
     keepAttended(scratch, saved)
     team.project(
       (text.attended, image.attended),
-      (weights.weight(layout.text.attentionOut), weights.weight(layout.image.attentionOut)),
+      (weights.transposed(layout.text.attentionOut), weights.transposed(layout.image.attentionOut)),
       into: (text.branch, image.branch))
     forEachStreamRow(team) { isText, rows in
       let (stream, part) = isText ? (layout.text, text) : (layout.image, image)
@@ -55,7 +55,7 @@ struct DoubleStreamBlock {
         into: (isText ? normalized.0 : normalized.1).rows(rows))
     }
     team.project(
-      normalized, (weights.weight(layout.text.feedForwardIn), weights.weight(layout.image.feedForwardIn)),
+      normalized, (weights.transposed(layout.text.feedForwardIn), weights.transposed(layout.image.feedForwardIn)),
       into: (text.hidden, image.hidden))
     let activated = (scratch.activated.rows(textRows), scratch.activated.rows(imageRows))
     forEachStreamRow(team) { isText, rows in
@@ -65,7 +65,7 @@ struct DoubleStreamBlock {
         into: (isText ? activated.0 : activated.1).rows(rows))
     }
     team.project(
-      activated, (weights.weight(layout.text.feedForwardOut), weights.weight(layout.image.feedForwardOut)),
+      activated, (weights.transposed(layout.text.feedForwardOut), weights.transposed(layout.image.feedForwardOut)),
       into: (text.feedForward, image.feedForward))
     forEachStreamRow(team) { isText, rows in
       let (stream, part) = isText ? (layout.text, text) : (layout.image, image)

@@ -50,35 +50,43 @@ struct ArenaPlan {
 /// Weights or gradients seen through the layout.
 struct ParameterView {
   let base: UnsafeMutablePointer<Float>
+  /// Transposed copies of the projections; weights only.
+  var transposedBase: UnsafeMutablePointer<Float>?
 
   @inline(__always)
   func weight(_ layer: LinearLayer) -> Matrix { Matrix(base + layer.weight, rows: layer.outputs, columns: layer.inputs) }
+
+  /// Wᵀ (inputs, outputs) of a projection.
+  @inline(__always)
+  func transposed(_ layer: LinearLayer) -> Matrix {
+    Matrix((transposedBase ?? base) + layer.weight, rows: layer.inputs, columns: layer.outputs)
+  }
 
   @inline(__always)
   func bias(_ layer: LinearLayer) -> UnsafeMutablePointer<Float> { base + layer.bias }
 }
 
 extension Team {
-  /// y = x·Wᵀ, panel by panel of W's rows.
+  /// y = x·Wᵀ given Wᵀ, panel by panel of its columns.
   @inline(__always)
-  func project(_ x: Matrix, _ weight: Matrix, into y: Matrix, beta: Float = 0) {
-    let panels = Panels(columns: weight.rows)
+  func project(_ x: Matrix, _ transposed: Matrix, into y: Matrix, beta: Float = 0) {
+    let panels = Panels(columns: transposed.columns)
     forEach(panels.count) { panel, _ in
       let columns = panels[panel]
-      MatrixProduct.timesTransposed(x, weight.rows(columns), into: y.columns(columns), beta: beta)
+      MatrixProduct.times(x, transposed.columns(columns), into: y.columns(columns), beta: beta)
     }
   }
 
   /// The same for two streams in one stage.
   @inline(__always)
-  func project(_ x: (Matrix, Matrix), _ weight: (Matrix, Matrix), into y: (Matrix, Matrix)) {
-    let panels = Panels(columns: weight.0.rows)
+  func project(_ x: (Matrix, Matrix), _ transposed: (Matrix, Matrix), into y: (Matrix, Matrix)) {
+    let panels = Panels(columns: transposed.0.columns)
     forEach(2 * panels.count) { task, _ in
       let columns = panels[task / 2]
       if task % 2 == 0 {
-        MatrixProduct.timesTransposed(x.0, weight.0.rows(columns), into: y.0.columns(columns))
+        MatrixProduct.times(x.0, transposed.0.columns(columns), into: y.0.columns(columns))
       } else {
-        MatrixProduct.timesTransposed(x.1, weight.1.rows(columns), into: y.1.columns(columns))
+        MatrixProduct.times(x.1, transposed.1.columns(columns), into: y.1.columns(columns))
       }
     }
   }

@@ -25,7 +25,8 @@ public struct EvaluatorMemory: Equatable, Sendable {
     let perThread = ForwardScratch.floats(shape) + attention.scratchCount
     let answers = maxBatch * (shape.outputSize + textLength * shape.width)
     let conditioning = Conditioning.floats(shape, layout, capacity: maxBatch)
-    inferenceBytes = 4 * (max(threads, 1) * perThread + answers + conditioning + 2 * shape.tokens * shape.headDim)
+    inferenceBytes =
+      4 * (max(threads, 1) * perThread + answers + conditioning + TransposedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
     trainingBytes = 4 * TrainingBuffers.floats(shape, capacity: maxBatch)
   }
 }

@@ -21,6 +21,7 @@ public final class FlowEvaluator {
   let rotary: RotaryEmbedding
   let attention: Attention
   let conditioning: Conditioning
+  private let transposed: TransposedWeights
   private let forwardStorage: FloatStorage
   private let textStorage: FloatStorage
   private var promptRow: [Int]
@@ -48,6 +49,7 @@ public final class FlowEvaluator {
       positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
     attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
+    transposed = try TransposedWeights(model.layout)
     forwardStorage = try FloatStorage(
       count: workers.count * (ForwardScratch.floats(shape) + attention.scratchCount))
     textStorage = try FloatStorage(count: maxBatch * textLength * shape.width)
@@ -137,6 +139,7 @@ public final class FlowEvaluator {
   ) {
     let saved = saving ? training?.saved : nil
     Team.lead(threads: workers.count) { team in
+      transposed.refresh(model, team: team)
       conditioning.prepare(
         count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
         guidance: model.layout.guidance == nil ? nil : guidance, weights: weights, team: team)
@@ -187,7 +190,7 @@ public final class FlowEvaluator {
   ) {
     Reduction.copy(projectedText(promptRow[sample]), into: input.text)
     team.project(
-      Matrix(latents, rows: shape.imageTokens, columns: shape.latentChannels), weights.weight(model.layout.imageIn),
+      Matrix(latents, rows: shape.imageTokens, columns: shape.latentChannels), weights.transposed(model.layout.imageIn),
       into: input.image)
     Reduction.addBias(weights.bias(model.layout.imageIn), to: input.image)
   }
@@ -201,7 +204,7 @@ public final class FlowEvaluator {
       promptRow[sample] = first
       guard first == sample else { continue }
       let target = projectedText(sample)
-      Team.alone.project(promptText(prompts, prompt), weights.weight(model.layout.textIn), into: target)
+      Team.alone.project(promptText(prompts, prompt), weights.transposed(model.layout.textIn), into: target)
       Reduction.addBias(weights.bias(model.layout.textIn), to: target)
     }
   }
@@ -217,7 +220,9 @@ public final class FlowEvaluator {
 
   // MARK: - Parts
 
-  var weights: ParameterView { ParameterView(base: model.weights.base) }
+  var weights: ParameterView {
+    ParameterView(base: UnsafeMutablePointer(mutating: model.weights), transposedBase: transposed.base)
+  }
 
   func doubleBlock(_ index: Int) -> DoubleStreamBlock {
     DoubleStreamBlock(

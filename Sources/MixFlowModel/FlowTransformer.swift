@@ -7,7 +7,9 @@ import MixNumerics
 public final class FlowTransformer: @unchecked Sendable {
   public let configuration: FlowTransformerConfiguration
   package let layout: ParameterLayout
-  package let weights: FloatStorage
+  private let storage: FloatStorage
+  /// Changes whenever weights may have been written; what is derived from them is made again then.
+  package private(set) var weightsVersion = 0
   private var gradientStorage: FloatStorage?
 
   /// Every weight tensor by its checkpoint name.
@@ -20,13 +22,22 @@ public final class FlowTransformer: @unchecked Sendable {
     try configuration.validate()
     self.configuration = configuration
     layout = ParameterLayout(configuration)
-    weights = try FloatStorage(count: layout.count)
+    storage = try FloatStorage(count: layout.count)
   }
 
   /// An independent copy of the weights (a frozen reference, say); gradients are not copied.
   public convenience init(copying other: FlowTransformer) throws(MixGRPOError) {
     try self.init(configuration: other.configuration)
-    weights.base.update(from: other.weights.base, count: layout.count)
+    storage.base.update(from: other.storage.base, count: layout.count)
+  }
+
+  /// All weights, to be read.
+  package var weights: UnsafePointer<Float> { UnsafePointer(storage.base) }
+
+  /// All weights, to be written before the next evaluation and not after it.
+  package func writableWeights() -> UnsafeMutableBufferPointer<Float> {
+    weightsVersion &+= 1
+    return storage.buffer
   }
 
   /// The gradient buffer, laid out like the weights; made at first use, zero then.
@@ -50,12 +61,13 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// Copies one tensor's weights out, row-major.
   public func readWeights(_ entry: ParameterEntry, into target: UnsafeMutablePointer<Float>) {
-    target.update(from: weights.base + entry.offset, count: entry.count)
+    target.update(from: weights + entry.offset, count: entry.count)
   }
 
   /// Replaces one tensor's weights, row-major.
   public func writeWeights(_ entry: ParameterEntry, from source: UnsafePointer<Float>) {
-    (weights.base + entry.offset).update(from: source, count: entry.count)
+    weightsVersion &+= 1
+    (storage.base + entry.offset).update(from: source, count: entry.count)
   }
 
   /// Copies one tensor's gradient out, row-major; zeros before any backward.

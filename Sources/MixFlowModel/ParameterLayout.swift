@@ -33,6 +33,8 @@ struct StreamLayout: Sendable {
   let feedForwardOut: LinearLayer  // 4d → d
   /// First of six chunks (shift, scale, gate, shift_mlp, scale_mlp, gate_mlp) of d in a modulation row.
   let modulation: Int
+
+  var layers: [LinearLayer] { [qkv, attentionOut, feedForwardIn, feedForwardOut] }
 }
 
 struct DoubleBlockLayout: Sendable {
@@ -70,6 +72,10 @@ package struct ParameterLayout: Sendable {
   private(set) var doubleBlocks: [DoubleBlockLayout] = []
   private(set) var singleBlocks: [SingleBlockLayout] = []
   private(set) var out: LinearLayer
+  /// Where the layers begin that meet whole sequences; embedders and modulations stand before them.
+  private(set) var projections = 0
+  /// Those layers.
+  private(set) var projectionLayers: [LinearLayer] = []
 
   static let sinusoidWidth = 256
 
@@ -77,8 +83,6 @@ package struct ParameterLayout: Sendable {
     let d = configuration.width
     let headDim = configuration.attentionHeadDim
     var table = Table()
-    imageIn = table.linear(["x_embedder"], configuration.inChannels, [d])
-    textIn = table.linear(["context_embedder"], configuration.jointAttentionDim, [d])
     time = table.embedder("time_text_embed.timestep_embedder", Self.sinusoidWidth, d)
     guidance = configuration.guidanceEmbeds ? table.embedder("time_text_embed.guidance_embedder", Self.sinusoidWidth, d) : nil
     pooled = table.embedder("time_text_embed.text_embedder", configuration.pooledProjectionDim, d)
@@ -89,6 +93,9 @@ package struct ParameterLayout: Sendable {
       doubles.flatMap { ["\($0).norm1.linear", "\($0).norm1_context.linear"] } + singles.map { "\($0).norm.linear" }
         + ["norm_out.linear"],
       d, Array(repeating: 6 * d, count: 2 * doubles.count) + Array(repeating: 3 * d, count: singles.count) + [2 * d])
+    projections = table.count
+    imageIn = table.linear(["x_embedder"], configuration.inChannels, [d])
+    textIn = table.linear(["context_embedder"], configuration.jointAttentionDim, [d])
     for (index, block) in doubles.enumerated() {
       doubleBlocks.append(table.doubleBlock(block, d, headDim, 12 * d * index))
     }
@@ -98,6 +105,9 @@ package struct ParameterLayout: Sendable {
     outModulation = 12 * d * doubles.count + 3 * d * singles.count
     out = table.linear(["proj_out"], d, [configuration.outChannels])
     (entries, count) = (table.entries, table.count)
+    projectionLayers =
+      [imageIn, textIn, out] + doubleBlocks.flatMap { $0.text.layers + $0.image.layers }
+      + singleBlocks.flatMap { [$0.qkvFeedForward, $0.out] }
   }
 }
 

@@ -24,7 +24,7 @@ struct SingleStreamBlock {
       LayerNormalization.modulate(
         saved.x.rows(rows), shift: modulation, scale: modulation + d, into: scratch.normalized.rows(rows))
     }
-    team.project(scratch.normalized, weights.weight(layout.qkvFeedForward), into: saved.raw)
+    team.project(scratch.normalized, weights.transposed(layout.qkvFeedForward), into: saved.raw)
     let bias = weights.bias(layout.qkvFeedForward)
     team.forEachRows(shape.tokens) { rows in
       let raw = saved.raw.rows(rows)
@@ -36,9 +36,9 @@ struct SingleStreamBlock {
     team.forEach(attention.forwardTasks) { task, worker in
       attention.forward(task, qkv: scratch.joint, into: saved.attended, scratch: attentionScratch[worker])
     }
-    let out = weights.weight(layout.out)
-    team.project(saved.attended, out.columns(attentionColumns), into: saved.branch)
-    team.project(scratch.activated, out.columns(feedForwardColumns), into: saved.branch, beta: 1)
+    let out = weights.transposed(layout.out)
+    team.project(saved.attended, out.rows(attentionColumns), into: saved.branch)
+    team.project(scratch.activated, out.rows(feedForwardColumns), into: saved.branch, beta: 1)
     team.forEachRows(shape.tokens) { rows in
       GatedResidual.apply(
         saved.x.rows(rows), branch: saved.branch.rows(rows), bias: weights.bias(layout.out), gate: modulation + 2 * d,

@@ -7,9 +7,11 @@ extension FlowTransformer {
   /// Linear weights are uniform in ±√(6/(inputs + outputs)) (Glorot), biases 0, RMSNorm weights 1; modulations and the
   /// output projection are 0, so that every block starts as the identity (DiT, arXiv 2212.09748, §3.2).
   public func initializeWeights(seed: UInt64) {
-    weights.zero()
+    let weights = writableWeights()
+    weights.update(repeating: 0)
+    guard let base = weights.baseAddress else { return }
     for (index, entry) in layout.entries.enumerated() {
-      let target = weights.base + entry.offset
+      let target = base + entry.offset
       if entry.shape.count == 1 {
         if entry.name.contains("norm_") { target.update(repeating: 1, count: entry.count) }
       } else if !startsAtZero(entry.name) {

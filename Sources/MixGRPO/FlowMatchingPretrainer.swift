@@ -88,8 +88,7 @@ public final class FlowMatchingPretrainer {
         Slice(first: first, count: count, batch: batch), latents, prompts, promptIndex, iteration)
       first += count
     }
-    try optimizer.step(
-      weights: evaluator.model.weights.base, gradients: evaluator.model.gradients().base, workers: workers)
+    try optimizer.step(evaluator.model, workers: workers)
     return loss
   }
 

@@ -21,9 +21,9 @@ extension FlowTransformer {
     try Self.compare(folder, ParameterLayout(configuration), path)
     try self.init(configuration: configuration)
     for entry in parameters {
-      let target = UnsafeMutableBufferPointer(start: weights.base + entry.offset, count: entry.count)
+      let target = UnsafeMutableBufferPointer(rebasing: writableWeights()[entry.offset..<entry.offset + entry.count])
       try folder.read(entry.name, expectedShape: entry.shape, into: target)
-      guard Reduction.allFinite(weights.base + entry.offset, count: entry.count) else {
+      guard Reduction.allFinite(weights + entry.offset, count: entry.count) else {
         throw MixGRPOError(.notFinite, "\(entry.name): expected finite weights, got NaN or infinity")
       }
     }
@@ -49,14 +49,14 @@ extension FlowTransformer {
   /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite, and nothing is written then.
   public func save(folder path: String, precision: StoredPrecision = .float32) throws(MixGRPOError) {
     for entry in parameters {
-      guard Reduction.allFinite(weights.base + entry.offset, count: entry.count) else {
+      guard Reduction.allFinite(weights + entry.offset, count: entry.count) else {
         throw MixGRPOError(.notFinite, "\(entry.name): expected finite weights to save, got NaN or infinity")
       }
     }
     let entries = parameters.map { entry in
       WeightEntry(
         name: entry.name, shape: entry.shape,
-        values: UnsafeBufferPointer(start: UnsafePointer(weights.base + entry.offset), count: entry.count))
+        values: UnsafeBufferPointer(start: weights + entry.offset, count: entry.count))
     }
     try WeightFolder.write(
       entries, configuration: configuration.json, precision: precision == .float32 ? .float32 : .bfloat16, to: path)

@@ -67,7 +67,7 @@ extension Trainer {
         throw MixGRPOError(.invalidState, "weights: expected a trainer with ema_decay above 0, got one without")
       }
       let model = try FlowTransformer(configuration: evaluator.model.configuration)
-      model.weights.base.update(from: average.base, count: average.count)
+      model.writableWeights().baseAddress?.update(from: average.base, count: average.count)
       return model
     }
   }

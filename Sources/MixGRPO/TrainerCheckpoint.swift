@@ -21,8 +21,7 @@ extension Trainer {
     metadata["optimizer_steps"] = "\(learner.optimizer.stepCount)"
     let entries = parts.map { part in
       WeightEntry(
-        name: part.name, shape: [part.values.count],
-        values: UnsafeBufferPointer(start: UnsafePointer(part.values.base), count: part.values.count))
+        name: part.name, shape: [part.values.count], values: UnsafeBufferPointer(part.values))
     }
     try SafetensorsWriter.write(
       entries, precision: .float32, metadata: metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, to: FileAccess.join(folder, Self.fileName))
@@ -49,19 +48,19 @@ extension Trainer {
       }
       read.append(values)
     }
-    for (part, values) in zip(parts, read) { part.values.base.update(from: values.base, count: values.count) }
+    for (part, values) in zip(parts, read) { part.values.baseAddress?.update(from: values.base, count: values.count) }
     learner.optimizer.stepCount = steps
     self.iteration = iteration
     dropRollout()
   }
 
-  private var parts: [(name: String, values: FloatStorage)] {
+  private var parts: [(name: String, values: UnsafeMutableBufferPointer<Float>)] {
     var parts = [
-      ("weights", evaluator.model.weights), ("first_moment", learner.optimizer.firstMoment),
-      ("second_moment", learner.optimizer.secondMoment),
+      ("weights", evaluator.model.writableWeights()), ("first_moment", learner.optimizer.firstMoment.buffer),
+      ("second_moment", learner.optimizer.secondMoment.buffer),
     ]
-    if let average = learner.average?.average { parts.append(("average", average)) }
-    if let base { parts.append(("base", base.model.weights)) }
+    if let average = learner.average?.average { parts.append(("average", average.buffer)) }
+    if let base { parts.append(("base", base.model.writableWeights())) }
     return parts
   }
 

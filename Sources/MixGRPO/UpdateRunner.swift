@@ -72,9 +72,8 @@ extension Update {
         try answer(request, learner.evaluator, reference, prompts)
         afterRequest(metrics.evaluations)
       case .optimizerStep:
-        let report = try learner.optimizer.step(
-          weights: model.weights.base, gradients: model.gradients().base, workers: workers)
-        learner.average?.update(weights: model.weights.base, workers: workers)
+        let report = try learner.optimizer.step(model, workers: workers)
+        learner.average?.update(weights: model.weights, workers: workers)
         model.zeroGradients()
         (norms, steps, rate) = (norms + report.gradientNorm, steps + 1, report.learningRate)
       case .finished:
@@ -104,6 +103,18 @@ extension Update {
   }
 }
 
+extension AdamW {
+  /// One step on a model with the gradients it has gathered, which stay.
+  @discardableResult
+  package func step(_ model: FlowTransformer, workers: Workers) throws(MixGRPOError) -> OptimizerReport {
+    let gradients = try model.gradients()
+    guard let weights = model.writableWeights().baseAddress else {
+      throw MixGRPOError(.internalFault, "weights: expected at least one, got none")
+    }
+    return try step(weights: weights, gradients: gradients.base, workers: workers)
+  }
+}
+
 /// Everything an update may change, kept until it has succeeded.
 private final class LearnerSnapshot {
   private let weights: FloatStorage
@@ -113,7 +124,9 @@ private final class LearnerSnapshot {
   private let stepCount: Int
 
   init(_ learner: Learner) throws(MixGRPOError) {
-    weights = try Self.copy(learner.evaluator.model.weights)
+    let model = learner.evaluator.model
+    weights = try FloatStorage(count: model.parameterCount)
+    weights.base.update(from: model.weights, count: weights.count)
     firstMoment = try Self.copy(learner.optimizer.firstMoment)
     secondMoment = try Self.copy(learner.optimizer.secondMoment)
     average = if let average = learner.average?.average { try Self.copy(average) } else { nil }
@@ -127,7 +140,7 @@ private final class LearnerSnapshot {
   }
 
   func restore(_ learner: Learner) {
-    learner.evaluator.model.weights.base.update(from: weights.base, count: weights.count)
+    learner.evaluator.model.writableWeights().baseAddress?.update(from: weights.base, count: weights.count)
     learner.optimizer.firstMoment.base.update(from: firstMoment.base, count: firstMoment.count)
     learner.optimizer.secondMoment.base.update(from: secondMoment.base, count: secondMoment.count)
     if let average, let kept = learner.average?.average { kept.base.update(from: average.base, count: average.count) }

@@ -71,7 +71,7 @@ public func mixgrpo_model_read_weights(
     let model = try resolve(model, "model", as: ModelObject.self).model
     try model.checkRange(offset, count)
     let target = try output(out_values, capacity: count, needed: count, "out_values")
-    target.fill(from: model.weights.base + offset)
+    target.fill(from: model.weights + offset)
   }
 }
 
@@ -82,7 +82,9 @@ public func mixgrpo_model_write_weights(
   withStatus {
     let model = try resolve(model, "model", as: ModelObject.self).model
     let source = try model.source(offset, values, count)
-    model.weights.replace(from: offset, by: source)
+    if let values = source.baseAddress {
+      model.writableWeights().baseAddress.map { ($0 + offset).update(from: values, count: source.count) }
+    }
   }
 }
 

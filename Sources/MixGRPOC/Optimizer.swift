@@ -69,9 +69,7 @@ public func mixgrpo_optimizer_step_model(
     let model = try resolve(model, "model", as: ModelObject.self).model
     try object.requireFit(model)
     let report = try ResultPlace.optional(out_report, "out_report")
-    let gradients = try model.gradients()
-    let done = try object.optimizer.step(
-      weights: model.weights.base, gradients: gradients.base, workers: object.workers)
+    let done = try object.optimizer.step(model, workers: object.workers)
     model.zeroGradients()
     report?.write(mixgrpo_optimizer_report(done))
   }

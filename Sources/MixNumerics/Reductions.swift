@@ -20,6 +20,19 @@ package enum Reduction {
     for row in 0..<from.rows { to.row(row).update(from: from.row(row), count: from.columns) }
   }
 
+  /// to (columns, rows) ← transpose of from (rows, columns), tile by tile so that both stay in cache.
+  package static func transpose(_ from: Matrix, into to: Matrix) {
+    let tile = 16
+    for firstRow in stride(from: 0, to: from.rows, by: tile) {
+      for firstColumn in stride(from: 0, to: from.columns, by: tile) {
+        for row in firstRow..<min(firstRow + tile, from.rows) {
+          let source = from.row(row)
+          for column in firstColumn..<min(firstColumn + tile, from.columns) { to.row(column)[row] = source[column] }
+        }
+      }
+    }
+  }
+
   /// Whether every value is finite: x − x is 0 for finite x and NaN otherwise.
   package static func allFinite(_ x: UnsafePointer<Float>, count: Int) -> Bool {
     var difference = Vector.zero

@@ -11,7 +11,8 @@ import Testing
         jointAttentionDim: 24, pooledProjectionDim: 20, guidanceEmbeds: true, axesDimsRope: [4, 14, 14]))
     model.initializeWeights(seed: 1)
     // Zero-initialised layers would hide every difference.
-    for index in 0..<model.parameterCount where model.weights.base[index] == 0 { model.weights.base[index] = 0.03 * sin(index) }
+    let weights = model.writableWeights()
+    for index in weights.indices where weights[index] == 0 { weights[index] = 0.03 * sin(index) }
     return model
   }
 
