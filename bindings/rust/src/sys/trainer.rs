@@ -1,0 +1,101 @@
+//! Trainer and deterministic samples.
+
+use std::ffi::c_char;
+
+use super::*;
+
+opaque!(mixgrpo_trainer);
+c_struct!(mixgrpo_metrics {
+    struct_size: u32,
+    window_start: i32,
+    window_length: i32,
+    failed_rewards: i32,
+    degenerate_groups: i32,
+    reserved: i32,
+    iteration: i64,
+    model_calls_rollout: i64,
+    model_calls_update: i64,
+    reward_mean: f64,
+    reward_std: f64,
+    loss: f64,
+    first_ratio_min: f64,
+    first_ratio_max: f64,
+    ratio_min: f64,
+    ratio_max: f64,
+    clip_fraction: f64,
+    max_log_ratio_nats: f64,
+    kl_old_nats: f64,
+    kl_reference_nats: f64,
+    gradient_norm: f64,
+    learning_rate: f64,
+    seconds_rollout: f64,
+    seconds_update: f64,
+});
+c_struct!(mixgrpo_reward_metrics {
+    struct_size: u32,
+    failed: i32,
+    mean: f64,
+    std: f64,
+    name: *const c_char,
+});
+
+pub type mixgrpo_weights = i32;
+pub const MIXGRPO_MODEL_TRAINED: mixgrpo_weights = 0;
+pub const MIXGRPO_MODEL_BASE: mixgrpo_weights = 1;
+pub const MIXGRPO_MODEL_AVERAGE: mixgrpo_weights = 2;
+c_struct!(mixgrpo_sample_config {
+    struct_size: u32,
+    steps: i32,
+    solver: i32,
+    samples_per_prompt: i32,
+    shift: f64,
+    image_tokens: i32,
+    sigma_rounding: i32,
+    trained_model_share: f64,
+    seed: u64,
+});
+
+extern "C" {
+    pub fn mixgrpo_trainer_create(
+        evaluator: *mut mixgrpo_evaluator, prompts: *const mixgrpo_prompts, plan: *const mixgrpo_plan,
+        learning: *const mixgrpo_learning_config, reward_names: *const *const c_char, reward_count: usize,
+        keep_base: i32, out_trainer: *mut *mut mixgrpo_trainer,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_destroy(trainer: *mut mixgrpo_trainer);
+    pub fn mixgrpo_trainer_iteration(trainer: *const mixgrpo_trainer) -> i64;
+    pub fn mixgrpo_trainer_rollout(
+        trainer: *mut mixgrpo_trainer, prompt_indices: *const i32, prompt_count: usize, out_samples: *mut f32,
+        capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_set_window(trainer: *mut mixgrpo_trainer, window_start: i32) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_update(
+        trainer: *mut mixgrpo_trainer, rewards: *const f64, count: usize, weights: *const f64, weight_count: usize,
+        out_metrics: *mut mixgrpo_metrics,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_get_metrics(
+        trainer: *const mixgrpo_trainer, out_metrics: *mut mixgrpo_metrics,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_get_reward_metrics(
+        trainer: *const mixgrpo_trainer, index: usize, out_metrics: *mut mixgrpo_reward_metrics,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_metrics_json(
+        trainer: *const mixgrpo_trainer, out_json: *mut c_char, capacity: usize, out_size: *mut usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_append_metrics(trainer: *const mixgrpo_trainer, path: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_save(trainer: *const mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_load(trainer: *mut mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_sample_config_init(out_config: *mut mixgrpo_sample_config, struct_size: usize) -> mixgrpo_status;
+    pub fn mixgrpo_evaluator_sample(
+        evaluator: *mut mixgrpo_evaluator, base: *mut mixgrpo_evaluator, prompts: *const mixgrpo_prompts,
+        config: *const mixgrpo_sample_config, prompt_indices: *const i32, prompt_count: usize,
+        initial_noise: *const f32, noise_count: usize, out_samples: *mut f32, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_sample(
+        trainer: *mut mixgrpo_trainer, weights: mixgrpo_weights, config: *const mixgrpo_sample_config,
+        prompt_indices: *const i32, prompt_count: usize, initial_noise: *const f32, noise_count: usize,
+        out_samples: *mut f32, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_save_model(
+        trainer: *const mixgrpo_trainer, weights: mixgrpo_weights, folder: *const c_char, storage: mixgrpo_storage,
+    ) -> mixgrpo_status;
+}
