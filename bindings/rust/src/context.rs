@@ -1,0 +1,213 @@
+//! Threads, log, progress, cancel.
+
+use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::border::{self, Handle};
+use crate::enums::{LogLevel, Stage};
+use crate::error::Result;
+use crate::mirror::Mirror;
+use crate::{panics, sys};
+
+/// How far a call with the built-in model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// Latents evaluated in this call so far.
+    pub done: i64,
+    /// Latents this call will evaluate, if no sample is left out.
+    pub total: i64,
+}
+
+type LogReceiver = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
+type ProgressReceiver = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// How long work runs and how its host hears of it: worker threads, receivers of log lines and progress, and a cancel.
+///
+/// A clone is the same context; what is created with a context keeps it alive. Results do not depend on the number of
+/// threads, to the last bit.
+///
+/// Receivers run on the thread that called the library. A panic in one of them ends the running call as [`cancel`] does
+/// and goes on out of that call, with all objects as they were before it.
+///
+/// ```
+/// let context = mixgrpo::Context::new(2)?;
+/// context.set_log(|level, line| eprintln!("{level:?}: {line}"));
+/// assert_eq!(context.threads(), 2);
+/// # Ok::<(), mixgrpo::Error>(())
+/// ```
+///
+/// [`cancel`]: Context::cancel
+#[derive(Clone)]
+pub struct Context {
+    shared: Arc<Shared>,
+}
+
+/// What all clones have in common, and the user data of the callbacks.
+pub(crate) struct Shared {
+    handle: Handle<sys::mixgrpo_context>,
+    log: RwLock<Option<LogReceiver>>,
+    progress: RwLock<Option<ProgressReceiver>>,
+    /// Whether the host, not a panic, wants calls to stop.
+    cancelled_by_host: AtomicBool,
+}
+
+impl Context {
+    /// Creates a context. `threads`: worker threads, 0 (one per available core) or 1…1024.
+    ///
+    /// # Errors
+    /// `Unsupported` when the processor lacks the instructions the library is built for (AVX2 and FMA on x86-64).
+    pub fn new(threads: i32) -> Result<Self> {
+        // SAFETY: the output is valid during the call.
+        let handle = Handle::create(|out| unsafe { sys::mixgrpo_context_create(threads, out) })?;
+        let shared = Arc::new(Shared {
+            handle,
+            log: RwLock::default(),
+            progress: RwLock::default(),
+            cancelled_by_host: AtomicBool::new(false),
+        });
+        let (raw, data) = (shared.handle.get(), Arc::as_ptr(&shared).cast_mut().cast::<c_void>());
+        // SAFETY: `shared` lives as long as the context and all that was created with it, which hold clones of it.
+        border::call(|| unsafe { sys::mixgrpo_context_set_log(raw, Some(receive_log), data) })?;
+        // SAFETY: as above.
+        border::call(|| unsafe { sys::mixgrpo_context_set_progress(raw, Some(receive_progress), data) })?;
+        Ok(Self { shared })
+    }
+
+    /// The number of worker threads in use.
+    pub fn threads(&self) -> i32 {
+        // SAFETY: the handle is alive.
+        unsafe { sys::mixgrpo_context_threads(self.raw()) }
+    }
+
+    /// Sets the receiver of log lines, in place of the one before. The library prints nothing by itself.
+    pub fn set_log(&self, receiver: impl Fn(LogLevel, &str) + Send + Sync + 'static) {
+        replace(&self.shared.log, Some(Arc::new(receiver)));
+    }
+
+    /// Sets the receiver of progress, in place of the one before.
+    pub fn set_progress(&self, receiver: impl Fn(Progress) + Send + Sync + 'static) {
+        replace(&self.shared.progress, Some(Arc::new(receiver)));
+    }
+
+    /// Takes both receivers away.
+    pub fn silence(&self) {
+        replace(&self.shared.log, None);
+        replace(&self.shared.progress, None);
+    }
+
+    /// Stops rollouts, updates and sampling of this context within one model call: they fail as `Cancelled`, with their
+    /// objects as before the call. Calls that begin later stop too, until [`reset_cancel`](Self::reset_cancel). From any
+    /// thread at any time, also from a signal handler.
+    pub fn cancel(&self) {
+        self.shared.cancelled_by_host.store(true, Ordering::SeqCst);
+        self.shared.cancel();
+    }
+
+    /// Lets work begin again after a cancel. From any thread.
+    pub fn reset_cancel(&self) {
+        self.shared.cancelled_by_host.store(false, Ordering::SeqCst);
+        self.shared.reset_cancel();
+    }
+
+    /// Whether a cancel is in force.
+    pub fn is_cancelled(&self) -> bool {
+        // SAFETY: the handle is alive.
+        unsafe { sys::mixgrpo_context_is_cancelled(self.raw()) != 0 }
+    }
+
+    pub(crate) fn raw(&self) -> *const sys::mixgrpo_context {
+        self.shared.handle.get()
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Context")
+            .field("threads", &self.threads())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Ends the running call because of a panic.
+    pub(crate) fn stop_call(&self) {
+        self.cancel();
+    }
+
+    /// Takes that back, unless the host has cancelled meanwhile.
+    pub(crate) fn let_calls_begin(&self) {
+        if self.cancelled_by_host.load(Ordering::SeqCst) {
+            return;
+        }
+        self.reset_cancel();
+        if self.cancelled_by_host.load(Ordering::SeqCst) {
+            self.cancel();
+        }
+    }
+
+    // Neither of the two can fail with a live handle.
+
+    fn cancel(&self) {
+        // SAFETY: the handle is alive; the call is allowed from any thread, signal handlers included.
+        unsafe { sys::mixgrpo_context_cancel(self.handle.get()) };
+    }
+
+    fn reset_cancel(&self) {
+        // SAFETY: the handle is alive; the call is allowed from any thread.
+        unsafe { sys::mixgrpo_context_reset_cancel(self.handle.get()) };
+    }
+}
+
+fn replace<T: ?Sized>(place: &RwLock<Option<Arc<T>>>, receiver: Option<Arc<T>>) {
+    let before = std::mem::replace(&mut *place.write().unwrap_or_else(PoisonError::into_inner), receiver);
+    drop(before); // after the lock was given back: its drop may do anything
+}
+
+/// The receiver is called outside of the lock, so that it may be replaced from within.
+fn current<T: ?Sized>(place: &RwLock<Option<Arc<T>>>) -> Option<Arc<T>> {
+    place.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// # Safety
+/// `data` is the pointer to a `Shared` in a living `Arc`.
+unsafe fn owner(data: *mut c_void) -> Arc<Shared> {
+    let shared = data.cast_const().cast::<Shared>();
+    // SAFETY: as promised by the caller; the count that the returned `Arc` will take back is added here.
+    unsafe {
+        Arc::increment_strong_count(shared);
+        Arc::from_raw(shared)
+    }
+}
+
+unsafe extern "C" fn receive_log(data: *mut c_void, level: sys::mixgrpo_log_level, message: *const c_char) {
+    // SAFETY: the data is what was given to `mixgrpo_context_set_log`.
+    let context = || unsafe { owner(data) };
+    panics::contain(context, || {
+        if let (Some(receiver), Ok(level)) = (current(&context().log), LogLevel::from_raw(level, "level")) {
+            // SAFETY: the message is valid during this call.
+            receiver(level, &unsafe { border::text(message) });
+        }
+    });
+}
+
+unsafe extern "C" fn receive_progress(data: *mut c_void, progress: *const sys::mixgrpo_progress) {
+    // SAFETY: the data is what was given to `mixgrpo_context_set_progress`.
+    let context = || unsafe { owner(data) };
+    panics::contain(context, || {
+        // SAFETY: NULL, or valid during this call.
+        let (Some(receiver), Some(report)) = (current(&context().progress), (unsafe { progress.as_ref() })) else {
+            return;
+        };
+        if let Ok(stage) = Stage::from_raw(report.stage, "stage") {
+            receiver(Progress {
+                stage,
+                done: report.done,
+                total: report.total,
+            });
+        }
+    });
+}

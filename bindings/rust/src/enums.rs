@@ -1,0 +1,213 @@
+//! The choices that settings offer and results tell.
+
+use crate::mirror::mirrored_enum;
+
+mirrored_enum! {
+    /// How much a log line matters.
+    LogLevel {
+        /// Good to know.
+        Info = MIXGRPO_LOG_INFO,
+        /// Something is not as it should be.
+        Warning = MIXGRPO_LOG_WARNING,
+    }
+}
+
+mirrored_enum! {
+    /// What a call with the built-in model is doing.
+    Stage {
+        /// Sampling groups of images.
+        Rollout = MIXGRPO_STAGE_ROLLOUT,
+        /// Training on them.
+        Update = MIXGRPO_STAGE_UPDATE,
+        /// Drawing deterministic samples.
+        Sample = MIXGRPO_STAGE_SAMPLE,
+    }
+}
+
+mirrored_enum! {
+    /// How weights are written.
+    Storage {
+        /// 32 bits.
+        F32 = MIXGRPO_STORAGE_F32,
+        /// The upper 16 of them, rounded to nearest.
+        Bf16 = MIXGRPO_STORAGE_BF16,
+    }
+}
+
+mirrored_enum! {
+    /// The stochastic step inside the window.
+    Dynamics {
+        /// Flow-SDE (arXiv 2505.05470): noise g = η·√(σ/(1 − σ)).
+        Flow = MIXGRPO_DYNAMICS_FLOW,
+        /// Dance-SDE (arXiv 2505.07818): noise g = η.
+        Dance = MIXGRPO_DYNAMICS_DANCE,
+        /// Coefficient-preserving sampling (arXiv 2509.05952).
+        Cps = MIXGRPO_DYNAMICS_CPS,
+    }
+}
+
+mirrored_enum! {
+    /// How the window of stochastic, trained steps moves over the iterations (MixGRPO §3.2).
+    WindowMode {
+        /// Stays at `window_start`.
+        Frozen = MIXGRPO_WINDOW_FROZEN,
+        /// Moves by `window_stride` after every `window_interval` iterations.
+        Progressive = MIXGRPO_WINDOW_PROGRESSIVE,
+        /// As progressive; the interval falls linearly to its minimum.
+        LinearDecay = MIXGRPO_WINDOW_LINEAR_DECAY,
+        /// As progressive; the interval is ⌈interval·exp(−k·max(0, l − l₀))⌉.
+        ExponentialDecay = MIXGRPO_WINDOW_EXPONENTIAL_DECAY,
+        /// Uniform on its range, drawn from seed and iteration alone.
+        Random = MIXGRPO_WINDOW_RANDOM,
+        /// Every step but the last is stochastic (Flow-GRPO, DanceGRPO).
+        All = MIXGRPO_WINDOW_ALL,
+        /// The host gives the window of each iteration.
+        Given = MIXGRPO_WINDOW_GIVEN,
+    }
+}
+
+mirrored_enum! {
+    /// What a moving window does at the end of its range.
+    WindowEnd {
+        /// Begins again.
+        RollBack = MIXGRPO_WINDOW_ROLL_BACK,
+        /// Stays there.
+        Stay = MIXGRPO_WINDOW_STAY,
+    }
+}
+
+mirrored_enum! {
+    /// Which stochastic steps are trained when all are stochastic and `trained_fraction` is below 1.
+    TrainedSubset {
+        /// The first.
+        First = MIXGRPO_TRAINED_FIRST,
+        /// A random choice.
+        Random = MIXGRPO_TRAINED_RANDOM,
+    }
+}
+
+mirrored_enum! {
+    /// How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095.
+    Solver {
+        /// First order.
+        Euler = MIXGRPO_SOLVER_EULER,
+        /// DPM-Solver++ of first order.
+        Dpm1 = MIXGRPO_SOLVER_DPM_1,
+        /// DPM-Solver++ of second order, midpoint.
+        Dpm2Midpoint = MIXGRPO_SOLVER_DPM_2_MIDPOINT,
+        /// DPM-Solver++ of second order, Heun.
+        Dpm2Heun = MIXGRPO_SOLVER_DPM_2_HEUN,
+        /// DPM-Solver++ of third order.
+        Dpm3 = MIXGRPO_SOLVER_DPM_3,
+    }
+}
+
+mirrored_enum! {
+    /// Where the members of a group start.
+    InitialNoise {
+        /// All from the same noise.
+        Shared = MIXGRPO_NOISE_SHARED,
+        /// Each from its own.
+        Own = MIXGRPO_NOISE_OWN,
+    }
+}
+
+mirrored_enum! {
+    /// The number whose difference between new and old policy is the logarithm of the ratio.
+    LogProbability {
+        /// Log-density per value: the mean over D.
+        Mean = MIXGRPO_LOG_PROBABILITY_MEAN,
+        /// The log-density itself: the sum over D.
+        Sum = MIXGRPO_LOG_PROBABILITY_SUM,
+        /// −mean (x′ − μ)², with CPS only; not a density.
+        CpsPeer = MIXGRPO_LOG_PROBABILITY_CPS_PEER,
+        /// mean e·μ with the step's noise e (GRPO-Guard, arXiv 2510.22319).
+        Guarded = MIXGRPO_LOG_PROBABILITY_GUARDED,
+    }
+}
+
+mirrored_enum! {
+    /// How the model is told a noise level.
+    SigmaRounding {
+        /// As it is.
+        Exact = MIXGRPO_SIGMA_EXACT,
+        /// ⌊1000 σ⌋/1000, for models served behind integer timesteps.
+        Thousandths = MIXGRPO_SIGMA_THOUSANDTHS,
+    }
+}
+
+mirrored_enum! {
+    /// How several rewards become one advantage.
+    AdvantageMode {
+        /// Normalise each reward in its group, then take the weighted mean.
+        AdvantageAggregation = MIXGRPO_ADVANTAGE_AGGREGATION,
+        /// Take the weighted sum of rewards, then normalise in the group.
+        RewardAggregation = MIXGRPO_REWARD_AGGREGATION,
+        /// Normalise each reward in its group, sum weighted, then whiten over the batch.
+        Gdpo = MIXGRPO_GDPO,
+    }
+}
+
+mirrored_enum! {
+    /// Over what the divisor of an advantage is taken.
+    StdScope {
+        /// Over the group.
+        Group = MIXGRPO_STD_GROUP,
+        /// Over all groups of the iteration.
+        Batch = MIXGRPO_STD_BATCH,
+    }
+}
+
+mirrored_enum! {
+    /// How much each trained step counts.
+    StepWeighting {
+        /// All the same.
+        Uniform = MIXGRPO_STEPS_UNIFORM,
+        /// Proportional to the step's standard deviation, with mean 1.
+        ByNoise = MIXGRPO_STEPS_BY_NOISE,
+    }
+}
+
+mirrored_enum! {
+    /// How the learning rate goes.
+    Schedule {
+        /// Stays.
+        Constant = MIXGRPO_SCHEDULE_CONSTANT,
+        /// Falls as a half cosine.
+        Cosine = MIXGRPO_SCHEDULE_COSINE,
+    }
+}
+
+mirrored_enum! {
+    /// What a step is, after its order was lowered to what its place allows.
+    StepKind {
+        /// Deterministic, first order.
+        Euler = MIXGRPO_STEP_EULER,
+        /// Deterministic, DPM-Solver++ of first order.
+        Dpm1 = MIXGRPO_STEP_DPM_1,
+        /// Deterministic, DPM-Solver++ of second order, midpoint.
+        Dpm2Midpoint = MIXGRPO_STEP_DPM_2_MIDPOINT,
+        /// Deterministic, DPM-Solver++ of second order, Heun.
+        Dpm2Heun = MIXGRPO_STEP_DPM_2_HEUN,
+        /// Deterministic, DPM-Solver++ of third order.
+        Dpm3 = MIXGRPO_STEP_DPM_3,
+        /// Stochastic, Flow-SDE.
+        Flow = MIXGRPO_STEP_FLOW,
+        /// Stochastic, Dance-SDE.
+        Dance = MIXGRPO_STEP_DANCE,
+        /// Stochastic, coefficient-preserving.
+        Cps = MIXGRPO_STEP_CPS,
+    }
+}
+
+mirrored_enum! {
+    /// Which weights of a trainer.
+    Weights {
+        /// Those in training.
+        Trained = MIXGRPO_MODEL_TRAINED,
+        /// As they were at creation; needs `keep_base`.
+        Base = MIXGRPO_MODEL_BASE,
+        /// The exponential moving average; needs `ema_decay` above 0.
+        Average = MIXGRPO_MODEL_AVERAGE,
+    }
+}

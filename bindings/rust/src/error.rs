@@ -1,0 +1,96 @@
+//! What failed and why.
+
+use std::fmt;
+
+use crate::sys;
+
+/// The kind of a failure. The numbers behind it are those of `mixgrpo.h` and pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// The context was cancelled; everything is as before the call.
+    Cancelled,
+    /// A value out of its range, of the wrong size, or not finite.
+    InvalidArgument,
+    /// The call does not fit what came before, such as an update without a rollout, or what another thread is doing with
+    /// the same model.
+    InvalidState,
+    /// A buffer is smaller than what would be written.
+    BufferTooSmall,
+    /// Memory could not be had.
+    OutOfMemory,
+    /// The operating system refused to read or write.
+    InputOutput,
+    /// A file's content is not what its format demands.
+    InvalidFormat,
+    /// A valid request that this build or machine cannot serve.
+    Unsupported,
+    /// A result would be NaN or infinite; it was not applied.
+    NotFinite,
+    /// A fault of the library itself.
+    Internal,
+}
+
+impl Status {
+    /// The failure behind a status of the C interface; a number that is none of them is `Internal`.
+    pub(crate) fn of(code: sys::mixgrpo_status) -> Self {
+        match code {
+            sys::MIXGRPO_CANCELLED => Self::Cancelled,
+            sys::MIXGRPO_ERROR_INVALID_ARGUMENT => Self::InvalidArgument,
+            sys::MIXGRPO_ERROR_INVALID_STATE => Self::InvalidState,
+            sys::MIXGRPO_ERROR_BUFFER_TOO_SMALL => Self::BufferTooSmall,
+            sys::MIXGRPO_ERROR_OUT_OF_MEMORY => Self::OutOfMemory,
+            sys::MIXGRPO_ERROR_INPUT_OUTPUT => Self::InputOutput,
+            sys::MIXGRPO_ERROR_INVALID_FORMAT => Self::InvalidFormat,
+            sys::MIXGRPO_ERROR_UNSUPPORTED => Self::Unsupported,
+            sys::MIXGRPO_ERROR_NOT_FINITE => Self::NotFinite,
+            _ => Self::Internal,
+        }
+    }
+}
+
+/// A failed call. The objects it was made on are as they were before, unless the method says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    status: Status,
+    message: String,
+}
+
+impl Error {
+    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Status::InvalidArgument, message)
+    }
+
+    /// The kind of the failure.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// One line that names the field, what was expected and what came; several are separated by "; ".
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the call stopped because its context was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.status == Status::Cancelled
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What a fallible call gives.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,89 @@
+//! Aligns flow-matching image models with any reward, inside your own process: a safe interface to `libmixgrpo.so`. The
+//! method is MixGRPO (arXiv 2507.21802): a mixed ODE/SDE sampler, whose stochastic window slides over the steps, and GRPO.
+//!
+//! **The convenient way**: a [`Trainer`] with the built-in flow transformer; the host only scores.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/quickstart.rs")]
+//! ```
+//!
+//! **The open way**: the host owns the model (any framework, any device). [`Rollout`] and [`Update`] ask for velocities and
+//! are answered; their documentation shows a whole iteration.
+//!
+//! # What holds everywhere
+//!
+//! * Every failure is an [`Error`] with its [`Status`] and the library's own message: field, expected, got. Objects are as
+//!   they were before the call. The library prints nothing and never ends the process.
+//! * Arrays are flat, row-major slices; their shapes stand in the documentation. B latents in a batch; N image tokens; C
+//!   channels of a token; D = N·C values of one latent; P prompts; G members of a group; T steps; w window length; K rewards;
+//!   σ in [0, 1] the noise level, 1 pure noise and 0 data.
+//! * All objects are `Send` and `Sync`. What an object was built from stays alive inside it. A model belongs to its
+//!   evaluators and trainers too: a call that changes it while another thread uses it is refused, not made to wait.
+//! * Panics in closures never cross the C interface: they stop the call and go on out of it.
+//! * Results do not depend on the number of threads, to the last bit.
+//!
+//! [`sys`] holds the raw declarations.
+#![warn(missing_docs)]
+
+#[cfg(not(unix))]
+compile_error!("libmixgrpo is built for Linux");
+
+mod advantages;
+mod border;
+mod context;
+mod enums;
+mod error;
+mod evaluator;
+mod guarded;
+mod image;
+mod metrics;
+mod mirror;
+mod model;
+mod optimizer;
+mod panics;
+mod pixels;
+mod plan;
+mod prompts;
+mod request;
+mod rollout;
+mod samples;
+mod settings;
+mod steps;
+pub mod sys;
+mod trainer;
+mod training;
+mod update;
+
+pub use advantages::{AdvantageReport, Advantages};
+pub use context::{Context, Progress};
+pub use enums::*;
+pub use error::{Error, Result, Status};
+pub use evaluator::{Evaluator, EvaluatorConfig};
+pub use image::{Grid, Image};
+pub use metrics::{Metrics, RewardMetrics};
+pub use model::{Model, ModelConfig, ParameterInfo};
+pub use optimizer::{Optimizer, OptimizerReport};
+pub use pixels::PixelCodec;
+pub use plan::{IterationPlan, Memory, Plan, Workload};
+pub use prompts::{hashed_words, Prompts, TextShape};
+pub use request::LatentBatch;
+pub use rollout::{Rollout, RolloutConfig, RolloutRequest, StoredStep};
+pub use samples::SampleConfig;
+pub use settings::{check, describe, preset, preset_names, LearningConfig, SamplingConfig};
+pub use steps::{normal_noise, policy_loss, time_grid, PolicyLoss, Step, Transitions};
+pub use trainer::Trainer;
+pub use training::{train, Batch, Training};
+pub use update::{Update, UpdateEvaluation, UpdateRequest, UpdateStatistics};
+
+/// The release of the loaded library, such as "0.1.0".
+pub fn version() -> &'static str {
+    // SAFETY: the text is static.
+    unsafe { border::static_text(sys::mixgrpo_version()) }.unwrap_or_default()
+}
+
+/// The binary interface of the loaded library; with another than [`sys::MIXGRPO_ABI_VERSION`] every call fails as
+/// `Unsupported`.
+pub fn abi_version() -> u32 {
+    // SAFETY: may be called at any time.
+    unsafe { sys::mixgrpo_abi_version() }
+}

@@ -1,0 +1,136 @@
+//! Values and structs of the C interface in Rust's own types.
+
+use crate::error::{Error, Result, Status};
+
+/// A value that crosses the C interface as `Raw`.
+pub(crate) trait Mirror<Raw>: Sized {
+    fn to_raw(self) -> Raw;
+    /// `field` names it in the error for a number that means nothing here.
+    fn from_raw(raw: Raw, field: &str) -> Result<Self>;
+}
+
+/// A struct that crosses the C interface as `Raw`.
+pub(crate) trait MirrorStruct: Sized {
+    type Raw;
+    /// A raw struct that the library can write to.
+    fn sized() -> Self::Raw;
+    fn to_raw(&self) -> Self::Raw;
+    fn from_raw(raw: &Self::Raw) -> Result<Self>;
+
+    /// What a call of the C interface writes.
+    fn read(call: impl FnOnce(*mut Self::Raw) -> crate::sys::mixgrpo_status) -> Result<Self> {
+        let mut raw = Self::sized();
+        crate::border::call(|| call(&mut raw))?;
+        Self::from_raw(&raw)
+    }
+}
+
+macro_rules! same {
+    ($($kind:ty),+) => {
+        $(impl Mirror<$kind> for $kind {
+            fn to_raw(self) -> $kind {
+                self
+            }
+            fn from_raw(raw: $kind, _: &str) -> Result<Self> {
+                Ok(raw)
+            }
+        })+
+    };
+}
+
+same!(i32, i64, u64, f64, [i32; 3], [f64; 2]);
+
+/// A flag.
+impl Mirror<i32> for bool {
+    fn to_raw(self) -> i32 {
+        self.into()
+    }
+    fn from_raw(raw: i32, _: &str) -> Result<Self> {
+        Ok(raw != 0)
+    }
+}
+
+/// The start of a window; none for the one that the plan gives.
+impl Mirror<i32> for Option<u32> {
+    fn to_raw(self) -> i32 {
+        self.map_or(crate::sys::MIXGRPO_SCHEDULED_WINDOW, |start| {
+            i32::try_from(start).unwrap_or(i32::MAX)
+        })
+    }
+    fn from_raw(raw: i32, _: &str) -> Result<Self> {
+        Ok(u32::try_from(raw).ok())
+    }
+}
+
+pub(crate) fn unknown(kind: &str, field: &str, got: i32) -> Error {
+    Error::new(
+        Status::Unsupported,
+        format!("{field}: expected a {kind} that this crate knows, got {got}"),
+    )
+}
+
+/// Declares an enumeration of the C interface.
+macro_rules! mirrored_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$about:meta])* $case:ident = $raw:ident,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$about])* $case,)+ }
+
+        impl $crate::mirror::Mirror<i32> for $name {
+            fn to_raw(self) -> i32 {
+                match self { $(Self::$case => $crate::sys::$raw,)+ }
+            }
+            fn from_raw(raw: i32, field: &str) -> $crate::Result<Self> {
+                match raw {
+                    $($crate::sys::$raw => Ok(Self::$case),)+
+                    other => Err($crate::mirror::unknown(stringify!($name), field, other)),
+                }
+            }
+        }
+    };
+}
+
+/// Declares a struct of the C interface without its `struct_size` and reserved fields.
+macro_rules! mirrored_struct {
+    ($(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $name { $($(#[$about])* pub $field: $kind,)+ }
+
+        impl $crate::mirror::MirrorStruct for $name {
+            type Raw = $crate::sys::$raw;
+            fn sized() -> Self::Raw {
+                $crate::sys::$raw::sized()
+            }
+            fn to_raw(&self) -> Self::Raw {
+                let mut raw = Self::sized();
+                $(raw.$field = $crate::mirror::Mirror::to_raw(self.$field);)+
+                raw
+            }
+            fn from_raw(raw: &Self::Raw) -> $crate::Result<Self> {
+                Ok(Self { $($field: $crate::mirror::Mirror::from_raw(raw.$field, stringify!($field))?,)+ })
+            }
+        }
+    };
+}
+
+/// `Default` by the library's own `_init`, so that defaults stand in one place.
+macro_rules! library_default {
+    ($name:ident, $init:expr) => {
+        impl Default for $name {
+            /// The library's defaults. With a library of another binary interface all values are 0, and the first call that
+            /// can fail tells so.
+            fn default() -> Self {
+                use $crate::mirror::MirrorStruct;
+                let mut raw = Self::sized();
+                let size = std::mem::size_of_val(&raw);
+                #[allow(clippy::redundant_closure_call)]
+                let _ = $crate::border::call(|| $init(&mut raw, size));
+                Self::from_raw(&raw).expect("0 and the defaults of this binary interface are known here")
+            }
+        }
+    };
+}
+
+pub(crate) use {library_default, mirrored_enum, mirrored_struct};

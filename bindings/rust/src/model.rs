@@ -1,0 +1,272 @@
+//! The built-in flow transformer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::border::{self, buffer, c_path, c_text, Handle};
+use crate::context::Context;
+use crate::enums::Storage;
+use crate::error::Result;
+use crate::guarded::Guarded;
+use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
+use crate::sys;
+
+mirrored_struct! {
+    /// The sizes of a model; the names are those of diffusers' config.json.
+    ModelConfig = mixgrpo_model_config {
+        /// C, channels of an image token. Default 48, 1…65536.
+        in_channels: i32,
+        /// Channels of the velocity; a model that is sampled from has `in_channels`. Default 48.
+        out_channels: i32,
+        /// Double-stream blocks. Default 2, 0…1000.
+        num_layers: i32,
+        /// Single-stream blocks. Default 4, 0…1000.
+        num_single_layers: i32,
+        /// The sum of `axes_dims_rope`. Default 32, 2…4096.
+        attention_head_dim: i32,
+        /// heads · head dim is at most 65536. Default 4, 1…1024.
+        num_attention_heads: i32,
+        /// J, width of a text token. Default 64, 1…65536.
+        joint_attention_dim: i32,
+        /// Q, width of the pooled text. Default 64, 1…65536.
+        pooled_projection_dim: i32,
+        /// The model takes a guidance value. Default false.
+        guidance_embeds: bool,
+        /// Rotary dimensions of the three position axes, each even. Default 4, 14, 14.
+        axes_dims_rope: [i32; 3],
+    }
+}
+
+// SAFETY: the library writes one struct of the given size.
+library_default!(ModelConfig, |raw, size| unsafe {
+    sys::mixgrpo_model_config_init(raw, size)
+});
+
+impl ModelConfig {
+    /// Reads `folder`/config.json alone.
+    ///
+    /// # Errors
+    /// `InputOutput`; `InvalidFormat`; `Unsupported` for another class or a patch size other than 1.
+    pub fn load(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = c_path(folder.as_ref())?;
+        // SAFETY: path and output are valid during the call.
+        Self::read(|raw| unsafe { sys::mixgrpo_model_config_load(folder.as_ptr(), raw) })
+    }
+}
+
+/// One weight tensor of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterInfo {
+    /// The checkpoint's name.
+    pub name: String,
+    /// As in the checkpoint: (out, in) of a matrix, one dimension of a vector.
+    pub shape: Vec<usize>,
+    /// Of its first value in the flat vector of all weights.
+    pub offset: usize,
+    /// Number of values.
+    pub count: usize,
+}
+
+/// The FLUX transformer (`FluxTransformer2DModel` in diffusers), float32, with gradients. Weight names, shapes and files
+/// are those of the diffusers checkpoint.
+///
+/// A model belongs to its evaluators and trainers too: a call that changes it and comes while another call uses it on
+/// another thread is refused as `InvalidState`.
+///
+/// ```
+/// use mixgrpo::{Context, Model, ModelConfig};
+///
+/// let sizes = ModelConfig { num_layers: 1, num_single_layers: 1, ..ModelConfig::default() };
+/// let mut model = Model::new(&Context::new(1)?, &sizes, 7)?;
+/// let bias = model.find_parameter("proj_out.bias")?;
+/// let bias = model.parameter(bias)?;
+/// model.write_weights(bias.offset, &vec![0.5; bias.count])?;
+/// assert_eq!(model.weights()?[bias.offset], 0.5);
+/// # Ok::<(), mixgrpo::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Model {
+    handle: Handle<sys::mixgrpo_model>,
+    pub(crate) shared: Arc<ModelShared>,
+}
+
+/// What a model has in common with its evaluators and trainers.
+#[derive(Debug)]
+pub(crate) struct ModelShared {
+    pub(crate) weights: Guarded,
+    pub(crate) context: Context,
+}
+
+impl Model {
+    /// Creates a model with random weights, drawn from `seed` alone; modulations and the output layer are 0, so that every
+    /// block starts as the identity.
+    pub fn new(context: &Context, config: &ModelConfig, seed: u64) -> Result<Self> {
+        let config = config.to_raw();
+        // SAFETY: all pointers are valid during the call.
+        let create = |out: *mut *mut _| unsafe { sys::mixgrpo_model_create(context.raw(), &config, seed, out) };
+        Ok(Self::adopt(Handle::create(create)?, context))
+    }
+
+    /// Loads a diffusers folder: config.json with diffusion_pytorch_model.safetensors, or with its shards and their index;
+    /// F32, F16 and BF16 values.
+    ///
+    /// # Errors
+    /// `InputOutput`; `InvalidFormat` for a truncated or contradictory file, a missing or surplus tensor, a shape that does
+    /// not follow from the configuration; `NotFinite` for a NaN or infinite weight; `Unsupported` for another class.
+    pub fn load(context: &Context, folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = c_path(folder.as_ref())?;
+        // SAFETY: all pointers are valid during the call.
+        let load = |out: *mut *mut _| unsafe { sys::mixgrpo_model_load(context.raw(), folder.as_ptr(), out) };
+        Ok(Self::adopt(Handle::create(load)?, context))
+    }
+
+    fn adopt(handle: Handle<sys::mixgrpo_model>, context: &Context) -> Self {
+        let shared = ModelShared {
+            weights: Guarded::new("model"),
+            context: context.clone(),
+        };
+        Self {
+            handle,
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Writes a diffusers folder, created if need be (its parent must exist). Each file is written aside and renamed.
+    ///
+    /// # Errors
+    /// `InputOutput`.
+    pub fn save(&self, folder: impl AsRef<Path>, storage: Storage) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
+        let _reading = self.shared.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_model_save(self.raw(), folder.as_ptr(), storage.to_raw()) })
+    }
+
+    /// An independent copy of the weights (gradients are not copied), for a frozen reference.
+    pub fn copy(&self) -> Result<Self> {
+        let _reading = self.shared.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        let handle = Handle::create(|out| unsafe { sys::mixgrpo_model_copy(self.raw(), out) })?;
+        Ok(Self::adopt(handle, self.context()))
+    }
+
+    /// The context it works on.
+    pub fn context(&self) -> &Context {
+        &self.shared.context
+    }
+
+    /// Its sizes.
+    pub fn config(&self) -> Result<ModelConfig> {
+        // SAFETY: all pointers are valid during the call.
+        ModelConfig::read(|raw| unsafe { sys::mixgrpo_model_get_config(self.raw(), raw) })
+    }
+
+    /// The number of weight tensors.
+    pub fn parameter_count(&self) -> Result<usize> {
+        Ok(self.counts()?.0)
+    }
+
+    /// The number of weights.
+    pub fn weight_count(&self) -> Result<usize> {
+        Ok(self.counts()?.1)
+    }
+
+    fn counts(&self) -> Result<(usize, usize)> {
+        let (mut tensors, mut values) = (0, 0);
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_model_count(self.raw(), &mut tensors, &mut values) })?;
+        Ok((tensors, values))
+    }
+
+    /// Describes weight tensor `index`, in the order of the flat vector.
+    pub fn parameter(&self, index: usize) -> Result<ParameterInfo> {
+        let mut raw = sys::mixgrpo_parameter_info::sized();
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_model_parameter(self.raw(), index, &mut raw) })?;
+        let rank = usize::try_from(raw.rank).unwrap_or(0);
+        Ok(ParameterInfo {
+            // SAFETY: the name lives as long as the model.
+            name: unsafe { border::text(raw.name) },
+            shape: raw.shape.iter().take(rank).map(|size| *size as usize).collect(),
+            offset: raw.offset as usize,
+            count: raw.count as usize,
+        })
+    }
+
+    /// Describes all weight tensors.
+    pub fn parameters(&self) -> Result<Vec<ParameterInfo>> {
+        (0..self.parameter_count()?)
+            .map(|index| self.parameter(index))
+            .collect()
+    }
+
+    /// The index of the weight tensor with this checkpoint name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is none.
+    pub fn find_parameter(&self, name: &str) -> Result<usize> {
+        let name = c_text(name, "name")?;
+        let mut index = 0;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_model_find_parameter(self.raw(), name.as_ptr(), &mut index) })?;
+        Ok(index)
+    }
+
+    /// All weights, in one flat vector.
+    pub fn weights(&self) -> Result<Vec<f32>> {
+        let mut values = buffer(self.weight_count()?)?;
+        self.read_weights(0, &mut values)?;
+        Ok(values)
+    }
+
+    /// All gradients. They are 0 until a backward adds to them.
+    pub fn gradients(&self) -> Result<Vec<f32>> {
+        let mut values = buffer(self.weight_count()?)?;
+        self.read_gradients(0, &mut values)?;
+        Ok(values)
+    }
+
+    /// Reads weights from `offset` of the flat vector on.
+    pub fn read_weights(&self, offset: usize, out: &mut [f32]) -> Result<()> {
+        let _reading = self.shared.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_model_read_weights(self.raw(), offset, out.as_mut_ptr(), out.len()) })
+    }
+
+    /// Writes weights from `offset` of the flat vector on.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the range ends beyond the vector or a value is not finite: nothing is written.
+    pub fn write_weights(&mut self, offset: usize, values: &[f32]) -> Result<()> {
+        let _changing = self.shared.weights.change()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_model_write_weights(self.raw(), offset, values.as_ptr(), values.len()) })
+    }
+
+    /// Reads gradients from `offset` of the flat vector on.
+    pub fn read_gradients(&self, offset: usize, out: &mut [f32]) -> Result<()> {
+        let _reading = self.shared.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_model_read_gradients(self.raw(), offset, out.as_mut_ptr(), out.len()) })
+    }
+
+    /// Writes gradients from `offset` of the flat vector on. Errors as [`write_weights`](Self::write_weights).
+    pub fn write_gradients(&mut self, offset: usize, values: &[f32]) -> Result<()> {
+        let _changing = self.shared.weights.change()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe {
+            sys::mixgrpo_model_write_gradients(self.raw(), offset, values.as_ptr(), values.len())
+        })
+    }
+
+    /// Sets all gradients to 0.
+    pub fn zero_gradients(&mut self) -> Result<()> {
+        let _changing = self.shared.weights.change()?;
+        // SAFETY: the handle is alive.
+        border::call(|| unsafe { sys::mixgrpo_model_zero_gradients(self.raw()) })
+    }
+
+    pub(crate) fn raw(&self) -> *mut sys::mixgrpo_model {
+        self.handle.get()
+    }
+}

@@ -1,0 +1,51 @@
+//! Panics of callbacks. They must not cross the C interface: they are kept while it returns, and go on behind it.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+
+use crate::context::Shared;
+
+/// A panic on its way through the C interface.
+struct Caught {
+    payload: Box<dyn Any + Send>,
+    /// The context that was cancelled to end the call soon.
+    stopped: Arc<Shared>,
+}
+
+thread_local! {
+    /// Callbacks run on the thread that called the library.
+    static CAUGHT: RefCell<Option<Caught>> = const { RefCell::new(None) };
+}
+
+/// Runs a callback of `context`. If it panics, the running call is cancelled, and callbacks to come are left out.
+pub(crate) fn contain(context: impl Fn() -> Arc<Shared>, callback: impl FnOnce()) {
+    if is_pending() {
+        return;
+    }
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(callback)) {
+        keep(payload, context());
+    }
+}
+
+fn is_pending() -> bool {
+    CAUGHT.try_with(|caught| caught.borrow().is_some()).unwrap_or(true)
+}
+
+fn keep(payload: Box<dyn Any + Send>, stopped: Arc<Shared>) {
+    stopped.stop_call();
+    let caught = Caught { payload, stopped };
+    // A thread that is ending has no place to keep it; nor may it be dropped, since that could panic again.
+    let _ = CAUGHT.try_with(|place| std::mem::forget(place.replace(Some(caught))));
+}
+
+/// Lets a panic of the call that has just returned go on, and takes back the cancel that was made of it.
+pub(crate) fn resume() {
+    let caught = CAUGHT.try_with(|caught| caught.take()).ok().flatten();
+    if let Some(Caught { payload, stopped }) = caught {
+        stopped.let_calls_begin();
+        drop(stopped);
+        resume_unwind(payload);
+    }
+}

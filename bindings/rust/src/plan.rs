@@ -1,0 +1,159 @@
+//! Grid, window, steps, work and memory of every iteration, before anything runs.
+
+use std::ptr::null;
+
+use crate::border::{optional, Handle};
+use crate::error::Result;
+use crate::mirror::{mirrored_struct, Mirror, MirrorStruct};
+use crate::model::ModelConfig;
+use crate::settings::{LearningConfig, SamplingConfig};
+use crate::steps::Step;
+use crate::sys;
+
+mirrored_struct! {
+    /// The window and the work of one iteration.
+    IterationPlan = mixgrpo_iteration_plan {
+        /// l; 0 with `All`.
+        window_start: i32,
+        /// w; T − 1 with `All`.
+        window_length: i32,
+        /// Steps in all, after Flash has shortened the tail.
+        step_count: i32,
+        /// Stochastic steps that the update trains.
+        trained_step_count: i32,
+        /// What papers count: without sharing, one for each step.
+        model_calls_per_image: i32,
+        /// Latents that the rollout evaluates, with sharing as set.
+        rollout_model_calls: i64,
+        /// Latents that the update evaluates forward and backward, if no sample is left out.
+        update_model_calls: i64,
+    }
+}
+
+mirrored_struct! {
+    /// The size of a run, for predictions. The last four fields count for the built-in model only.
+    Workload = mixgrpo_workload {
+        /// P per iteration, 1…1000000.
+        prompt_count: i32,
+        /// N, 1…65536.
+        token_count: i32,
+        /// C, 1…65536.
+        channels: i32,
+        /// L, 1…65536.
+        text_length: i32,
+        /// Of the evaluator, 1…65536.
+        max_batch: i32,
+        /// Of the context, 1…1024.
+        threads: i32,
+        /// A frozen reference model is kept beside the trained one.
+        keep_reference: bool,
+    }
+}
+
+mirrored_struct! {
+    /// Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model.
+    Memory = mixgrpo_memory {
+        /// Latents of the rollout and its stored window steps; with learning, also the update's.
+        trajectory_bytes: u64,
+        /// Weights; with learning, also gradients, moments, average, reference, and the copy that an update keeps until it
+        /// has succeeded.
+        weight_bytes: u64,
+        /// Working memory of the evaluators.
+        activation_bytes: u64,
+        /// The sum.
+        peak_bytes: u64,
+    }
+}
+
+/// Settings of sampling and time grid, checked and immutable. Pure: everything it tells is a function of the settings.
+///
+/// ```
+/// use mixgrpo::{Plan, SamplingConfig};
+///
+/// let plan = Plan::new(&SamplingConfig::default())?;
+/// let first = plan.iteration(0, None, 4, 4)?; // four prompts, four parts
+/// assert_eq!((first.window_start, first.window_length), (0, 4));
+/// assert!(plan.step(0, None, 0)?.trained);
+/// # Ok::<(), mixgrpo::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Plan {
+    handle: Handle<sys::mixgrpo_plan>,
+    sampling: SamplingConfig,
+}
+
+impl Plan {
+    /// Checks settings and makes a plan of them.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming every field that is out of bounds or does not go with another.
+    pub fn new(sampling: &SamplingConfig) -> Result<Self> {
+        Self::create(sampling, None)
+    }
+
+    /// The same with the host's own time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0, in place
+    /// of `steps`, `shift` and `image_tokens`.
+    pub fn with_sigmas(sampling: &SamplingConfig, sigmas: &[f64]) -> Result<Self> {
+        Self::create(sampling, Some(sigmas))
+    }
+
+    fn create(sampling: &SamplingConfig, sigmas: Option<&[f64]>) -> Result<Self> {
+        let (config, (grid, count)) = (sampling.to_raw(), optional(sigmas));
+        // SAFETY: all pointers are valid during the call.
+        let handle = Handle::create(|out| unsafe { sys::mixgrpo_plan_create(&config, grid, count, out) })?;
+        Ok(Self {
+            handle,
+            sampling: *sampling,
+        })
+    }
+
+    /// The settings it was made of.
+    pub fn sampling(&self) -> &SamplingConfig {
+        &self.sampling
+    }
+
+    /// G.
+    pub(crate) fn group_size(&self) -> usize {
+        usize::try_from(self.sampling.group_size).unwrap_or(0)
+    }
+
+    /// The window and the work of one iteration.
+    ///
+    /// `window_start`: the host's own l in 0…T − 1 − w, needed with `WindowMode::Given`; `None` for the plan's.
+    /// `prompt_count`: P, 1…65536. `parts`: `updates_per_iteration` of the learning configuration, 1…4096.
+    pub fn iteration(
+        &self, iteration: i64, window_start: Option<u32>, prompt_count: i32, parts: i32,
+    ) -> Result<IterationPlan> {
+        let window = window_start.to_raw();
+        // SAFETY: all pointers are valid during the call.
+        IterationPlan::read(|out| unsafe {
+            sys::mixgrpo_plan_iteration(self.raw(), iteration, window, prompt_count, parts, out)
+        })
+    }
+
+    /// Step `index` of an iteration.
+    pub fn step(&self, iteration: i64, window_start: Option<u32>, index: i32) -> Result<Step> {
+        let window = window_start.to_raw();
+        // SAFETY: all pointers are valid during the call.
+        Step::read(|out| unsafe { sys::mixgrpo_plan_step(self.raw(), iteration, window, index, out) })
+    }
+
+    /// Predicted peak memory of an iteration. Without `learning`: the rollout alone. Without `model`: the host owns it.
+    pub fn memory(
+        &self, iteration: i64, window_start: Option<u32>, learning: Option<&LearningConfig>,
+        model: Option<&ModelConfig>, workload: &Workload,
+    ) -> Result<Memory> {
+        let (learning, model) = (learning.map(MirrorStruct::to_raw), model.map(MirrorStruct::to_raw));
+        let (window, workload) = (window_start.to_raw(), workload.to_raw());
+        // SAFETY: all pointers are valid during the call, or NULL where that is allowed.
+        Memory::read(|out| unsafe {
+            let learning = learning.as_ref().map_or(null(), std::ptr::from_ref);
+            let model = model.as_ref().map_or(null(), std::ptr::from_ref);
+            sys::mixgrpo_plan_memory(self.raw(), iteration, window, learning, model, &workload, out)
+        })
+    }
+
+    pub(crate) fn raw(&self) -> *const sys::mixgrpo_plan {
+        self.handle.get()
+    }
+}

@@ -1,0 +1,104 @@
+//! What a rollout or an update asks its host for.
+
+use crate::sys;
+
+/// Latents at which the model is to be evaluated: views of the library's memory, without a copy. They end with the request
+/// that they belong to, which its `submit` takes:
+///
+/// ```compile_fail
+/// # fn f(rollout: &mut mixgrpo::Rollout, velocity: &[f32]) -> mixgrpo::Result<()> {
+/// let request = rollout.next_request()?.unwrap();
+/// let latents = request.latents();
+/// request.submit(velocity)?;
+/// println!("{}", latents[0]); // refused: they are gone
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LatentBatch {
+    raw: sys::mixgrpo_velocity_request,
+}
+
+// SAFETY: the arrays do not change while the batch exists: its request holds the rollout or update exclusively.
+unsafe impl Send for LatentBatch {}
+// SAFETY: as above.
+unsafe impl Sync for LatentBatch {}
+
+impl LatentBatch {
+    /// `raw` is a request for an evaluation, whose arrays stay as they are for the life of this batch.
+    pub(crate) fn new(raw: sys::mixgrpo_velocity_request) -> Self {
+        Self { raw }
+    }
+
+    /// B, the number of latents.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.raw.count).unwrap_or(0)
+    }
+
+    /// Whether there are none; never so in a request.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// D, values in one latent.
+    pub fn latent_size(&self) -> usize {
+        usize::try_from(self.raw.latent_size).unwrap_or(0)
+    }
+
+    /// Index of the update's part, 0…updates_per_iteration − 1; 0 in a rollout.
+    pub fn part(&self) -> i32 {
+        self.raw.part
+    }
+
+    /// Whether the update also wants the frozen reference's velocity, for the KL term.
+    pub fn needs_reference(&self) -> bool {
+        self.raw.needs_reference != 0
+    }
+
+    /// (B, D)
+    pub fn latents(&self) -> &[f32] {
+        self.view(self.raw.latents, self.len() * self.latent_size())
+    }
+
+    /// Latent `index`, (D).
+    ///
+    /// # Panics
+    /// Where `index` is not below [`len`](Self::len).
+    pub fn latent(&self, index: usize) -> &[f32] {
+        assert!(
+            index < self.len(),
+            "latent: expected an index below {}, got {index}",
+            self.len()
+        );
+        &self.latents()[index * self.latent_size()..][..self.latent_size()]
+    }
+
+    /// (B), the noise level of each latent.
+    pub fn sigmas(&self) -> &[f32] {
+        self.view(self.raw.sigmas, self.len())
+    }
+
+    /// (B), the host's number of the prompt, as given to the rollout.
+    pub fn prompt_index(&self) -> &[i32] {
+        self.view(self.raw.prompt_index, self.len())
+    }
+
+    /// (B), the first sample (prompt's place · G + member) that the latent stands for; several members share it while they
+    /// are equal.
+    pub fn sample(&self) -> &[i32] {
+        self.view(self.raw.sample, self.len())
+    }
+
+    /// (B), the step in the iteration's plan; one for all in a rollout.
+    pub fn step(&self) -> &[i32] {
+        self.view(self.raw.step, self.len())
+    }
+
+    fn view<T>(&self, pointer: *const T, count: usize) -> &[T] {
+        if pointer.is_null() {
+            return &[];
+        }
+        // SAFETY: arrays of a request have the sizes that the header gives, and stay while the batch exists.
+        unsafe { std::slice::from_raw_parts(pointer, count) }
+    }
+}

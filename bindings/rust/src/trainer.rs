@@ -1,0 +1,252 @@
+//! The convenient whole: rollout, the host's rewards, update.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::border::{self, buffer, c_path, c_texts, optional, pointers, product, Handle};
+use crate::enums::{Storage, Weights};
+use crate::error::Result;
+use crate::evaluator::{Evaluator, EvaluatorShared};
+use crate::metrics::{Metrics, RewardMetrics};
+use crate::mirror::{Mirror, MirrorStruct};
+use crate::plan::Plan;
+use crate::prompts::Prompts;
+use crate::samples::SampleConfig;
+use crate::settings::LearningConfig;
+use crate::sys;
+
+/// Joins evaluator, prompts, plan, learning and optimizer, and trains the evaluator's model in place:
+///
+/// ```no_run
+/// use mixgrpo::*;
+///
+/// # fn score(samples: &[f32]) -> Vec<f64> { vec![0.0; 24] }
+/// # fn f(evaluator: &Evaluator, prompts: &Prompts, plan: &Plan) -> mixgrpo::Result<()> {
+/// let mut trainer = Trainer::new(evaluator, prompts, plan, &LearningConfig::default(), &["my_reward"], false)?;
+/// for _ in 0..100 {
+///     let samples = trainer.rollout(&[0, 1])?; // (P, G, N, C)
+///     let metrics = trainer.update(&score(&samples), None)?; // (K, P, G) rewards
+///     println!("{}: {:.3}", metrics.iteration, metrics.reward_mean);
+/// }
+/// trainer.save_model(Weights::Trained, "aligned", Storage::Bf16)
+/// # }
+/// ```
+///
+/// [`train`](crate::train) is this loop with a closure as the reward.
+#[derive(Debug)]
+pub struct Trainer {
+    handle: Handle<sys::mixgrpo_trainer>,
+    evaluator: Arc<EvaluatorShared>,
+    prompt_count: usize,
+    group_size: usize,
+    reward_count: usize,
+}
+
+impl Trainer {
+    /// Creates a trainer on the context of the evaluator's model, at iteration 0.
+    ///
+    /// `reward_names`: (K) distinct non-empty names, K in 1…1024. `keep_base`: keep a frozen copy of the weights as they are
+    /// now, for hybrid samples and `Weights::Base`; kept in any case when `kl_reference` is above 0.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming every field that does not fit.
+    pub fn new(
+        evaluator: &Evaluator, prompts: &Prompts, plan: &Plan, learning: &LearningConfig, reward_names: &[&str],
+        keep_base: bool,
+    ) -> Result<Self> {
+        let names = c_texts(reward_names, "reward_names")?;
+        let (names, name_count, learning) = (pointers(&names), names.len(), learning.to_raw());
+        let shared = &evaluator.shared;
+        let (memory, model) = (shared.memory.change()?, shared.model.weights.read()?);
+        // SAFETY: all pointers are valid during the call.
+        let handle = Handle::create(|out| unsafe {
+            let (evaluator, prompts, plan, names) = (evaluator.raw(), prompts.raw(), plan.raw(), names.as_ptr());
+            sys::mixgrpo_trainer_create(
+                evaluator,
+                prompts,
+                plan,
+                &learning,
+                names,
+                name_count,
+                keep_base.to_raw(),
+                out,
+            )
+        })?;
+        drop((memory, model));
+        Ok(Self {
+            handle,
+            evaluator: Arc::clone(shared),
+            prompt_count: prompts.len(),
+            group_size: plan.group_size(),
+            reward_count: name_count,
+        })
+    }
+
+    /// The iteration that the next rollout belongs to.
+    pub fn iteration(&self) -> i64 {
+        // SAFETY: the handle is alive.
+        unsafe { sys::mixgrpo_trainer_iteration(self.raw()) }
+    }
+
+    /// G, images per prompt.
+    pub fn group_size(&self) -> usize {
+        self.group_size
+    }
+
+    /// D = N·C, values in one sample.
+    pub fn latent_size(&self) -> usize {
+        self.evaluator.latent_size
+    }
+
+    /// The number of prompts that it knows.
+    pub fn prompt_count(&self) -> usize {
+        self.prompt_count
+    }
+
+    /// Samples a group for each of P distinct prompts: (P, G, N, C) at σ = 0.
+    ///
+    /// A rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
+    pub fn rollout(&mut self, prompt_indices: &[i32]) -> Result<Vec<f32>> {
+        let mut samples = buffer(product(&[prompt_indices.len(), self.group_size, self.latent_size()]))?;
+        self.rollout_into(prompt_indices, &mut samples)?;
+        Ok(samples)
+    }
+
+    /// The same into the host's own buffer.
+    pub fn rollout_into(&mut self, prompt_indices: &[i32], samples: &mut [f32]) -> Result<()> {
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
+        let (raw, indices, count) = (self.raw(), prompt_indices.as_ptr(), prompt_indices.len());
+        let (out, capacity) = (samples.as_mut_ptr(), samples.len());
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_rollout(raw, indices, count, out, capacity) })
+    }
+
+    /// The host's own window for the rollouts to come, 0…T − 1 − w; `None` (the default) for the plan's.
+    pub fn set_window(&mut self, window_start: Option<u32>) -> Result<()> {
+        // SAFETY: the handle is alive.
+        border::call(|| unsafe { sys::mixgrpo_trainer_set_window(self.raw(), window_start.to_raw()) })
+    }
+
+    /// Trains on the latest rollout and moves to the next iteration.
+    ///
+    /// `rewards`: (K, P, G); NaN for a reward that failed. `weights`: (K), each 0 or more, not all 0; `None` for 1 each.
+    ///
+    /// On `Cancelled` or an error weights, optimizer and iteration are as before the call, and it may be repeated.
+    ///
+    /// # Errors
+    /// `InvalidState` without a rollout; `NotFinite` when a weight would not be finite.
+    pub fn update(&mut self, rewards: &[f64], weights: Option<&[f64]>) -> Result<Metrics> {
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
+        let (raw, values, count, (weights, weight_count)) =
+            (self.raw(), rewards.as_ptr(), rewards.len(), optional(weights));
+        // SAFETY: all pointers are valid during the call.
+        Metrics::read(|out| unsafe { sys::mixgrpo_trainer_update(raw, values, count, weights, weight_count, out) })
+    }
+
+    /// The latest iteration's figures.
+    ///
+    /// # Errors
+    /// `InvalidState` before the first update.
+    pub fn metrics(&self) -> Result<Metrics> {
+        // SAFETY: all pointers are valid during the call.
+        Metrics::read(|out| unsafe { sys::mixgrpo_trainer_get_metrics(self.raw(), out) })
+    }
+
+    /// The latest iteration's figures of each reward. Errors as [`metrics`](Self::metrics).
+    pub fn reward_metrics(&self) -> Result<Vec<RewardMetrics>> {
+        (0..self.reward_count).map(|index| self.one_reward(index)).collect()
+    }
+
+    fn one_reward(&self, index: usize) -> Result<RewardMetrics> {
+        let mut raw = sys::mixgrpo_reward_metrics::sized();
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, &mut raw) })?;
+        // SAFETY: the name lives as long as the trainer.
+        let name = unsafe { border::text(raw.name) };
+        Ok(RewardMetrics {
+            name,
+            failed: raw.failed,
+            mean: raw.mean,
+            std: raw.std,
+        })
+    }
+
+    /// The latest iteration's figures as one line of JSON, without line end. Errors as [`metrics`](Self::metrics).
+    pub fn metrics_json(&self) -> Result<String> {
+        // SAFETY: all pointers are valid during the call.
+        border::read_text(|text, capacity, size| unsafe {
+            sys::mixgrpo_trainer_metrics_json(self.raw(), text, capacity, size)
+        })
+    }
+
+    /// Appends that line, with a line end, to a file.
+    pub fn append_metrics(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = c_path(path.as_ref())?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_append_metrics(self.raw(), path.as_ptr()) })
+    }
+
+    /// Saves all that a bit-exact continuation needs into `folder`: weights, optimizer, averages, iteration, settings. Files
+    /// are written aside and renamed.
+    pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
+        let _reading = self.evaluator.model.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_save(self.raw(), folder.as_ptr()) })
+    }
+
+    /// Brings this trainer, created with the same model sizes and settings, to the saved state; weights go into its model. A
+    /// pending rollout is dropped.
+    ///
+    /// # Errors
+    /// `InputOutput`; `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+    pub fn load(&mut self, folder: impl AsRef<Path>) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_load(self.raw(), folder.as_ptr()) })
+    }
+
+    /// Draws deterministic samples with the trainer's own weights and prompts, (P, S, N, C), as
+    /// [`Evaluator::sample`](crate::Evaluator::sample). A pending rollout stays.
+    ///
+    /// # Errors
+    /// `InvalidState` when the base or the average is asked for and not kept.
+    pub fn sample(
+        &mut self, weights: Weights, config: &SampleConfig, prompt_indices: &[i32], initial_noise: Option<&[f32]>,
+    ) -> Result<Vec<f32>> {
+        let mut out: Vec<f32> = buffer(config.values(prompt_indices, self.latent_size()))?;
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
+        let (raw, weights, config) = (self.raw(), weights.to_raw(), config.to_raw());
+        let (indices, count, (noise, noise_count)) =
+            (prompt_indices.as_ptr(), prompt_indices.len(), optional(initial_noise));
+        let (samples, capacity) = (out.as_mut_ptr(), out.len());
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe {
+            sys::mixgrpo_trainer_sample(
+                raw,
+                weights,
+                &config,
+                indices,
+                count,
+                noise,
+                noise_count,
+                samples,
+                capacity,
+            )
+        })?;
+        Ok(out)
+    }
+
+    /// Writes one of the trainer's sets of weights as [`Model::save`](crate::Model::save) does.
+    pub fn save_model(&self, weights: Weights, folder: impl AsRef<Path>, storage: Storage) -> Result<()> {
+        let (folder, weights, storage) = (c_path(folder.as_ref())?, weights.to_raw(), storage.to_raw());
+        let _reading = self.evaluator.model.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_save_model(self.raw(), weights, folder.as_ptr(), storage) })
+    }
+
+    fn raw(&self) -> *mut sys::mixgrpo_trainer {
+        self.handle.get()
+    }
+}
