@@ -1,0 +1,9 @@
+//! The safe interface, on a model of 2 × 2 tokens.
+
+mod callbacks;
+mod errors;
+mod models;
+mod open_way;
+mod small;
+mod threads;
+mod training;
