@@ -1,9 +1,16 @@
 """A small model and what belongs to it. Everything but the layout and world tests needs the built library."""
 
+import signal
+
 import numpy as np
 import pytest
 
 LINES = ["a red circle at the left", "a blue square at the top", "a green triangle in the middle"]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Background jobs of a shell are born deaf to Ctrl-C, and so would be the tests of it and the programs they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
