@@ -16,7 +16,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-examples bench bench-torch library install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-examples bench bench-torch library install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -47,7 +47,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-cpp test-python test-examples
+test: test-swift test-c test-cpp test-python test-rust test-examples
 	@echo "all tests passed"
 
 test-swift: packages
@@ -65,8 +65,12 @@ test-python: library
 	.ci/setup python $(VENV)
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests
 
+test-rust: library
+	Tests/rust/run.sh
+
 test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	swift build -c release --product align
+	Tests/rust/run.sh align
 	.ci/setup python $(VENV) light
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	python3 Tests/examples/readme_snippets.py

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The C, C++, Python and Swift programs `align` do the same to the last bit: same rewards, figures, pictures and weights.
-# They are run for two iterations, with a different number of threads each.
+# The C, C++, Python, Swift and (where it was built) Rust programs `align` do the same to the last bit: same rewards,
+# figures, pictures and weights. They are run for two iterations, with a different number of threads each.
 #
 # Needs libmixgrpo.so and the executables; where they are not at their usual places, tell by environment variables:
-#   ALIGN_C, ALIGN_CPP, ALIGN_SWIFT   the executables   MIXGRPO_LIBRARY   libmixgrpo.so
-#   PYTHON   with NumPy                                 MODEL             folder of the base model
+#   ALIGN_C, ALIGN_CPP, ALIGN_SWIFT, ALIGN_RUST   the executables   MIXGRPO_LIBRARY   libmixgrpo.so
+#   PYTHON   with NumPy                                             MODEL             folder of the base model
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 export MIXGRPO_LIBRARY=${MIXGRPO_LIBRARY:-$root/.build/release/libmixgrpo.so}
@@ -12,6 +12,7 @@ export PYTHONPATH=$root/bindings/python${PYTHONPATH:+:$PYTHONPATH}
 c=${ALIGN_C:-$root/.build/examples/align}
 cpp=${ALIGN_CPP:-$root/.build/examples/align-cpp}
 swift=${ALIGN_SWIFT:-$root/.build/release/align}
+rust=${ALIGN_RUST:-$root/.build/rust/release/examples/align}
 python=${PYTHON:-python3}
 settings=(--model "${MODEL:-$root/examples/base}" --iterations 2 --eval-steps 2 --seed 7)
 
@@ -42,8 +43,17 @@ run c 1 "$c"
 run cpp 4 "$cpp"
 run swift 2 "$swift"
 run python 3 "$python" "$root/examples/python/align.py"
+others=(cpp swift python)
+languages="C, C++, Swift and Python"
+if [ -x "$rust" ]; then
+  run rust 2 "$rust"
+  others+=(rust)
+  languages="C, C++, Swift, Python and Rust"
+else
+  echo "align in Rust is left out: it was not built, which needs cargo"
+fi
 
-for other in cpp swift python; do
+for other in "${others[@]}"; do
   compare "$out/c.txt" "$out/$other.txt"
   for file in summary.json metrics.jsonl; do
     compare "$out/c/$file" "$out/$other/$file"
@@ -63,4 +73,4 @@ if [ "$(grep -c '"first_ratio_min":1.0,"first_ratio_max":1.0,' "$out/c/metrics.j
   failures=$((failures + 1))
 fi
 
-[ "$failures" -eq 0 ] && echo "C, C++, Swift and Python agree to the last bit"
+[ "$failures" -eq 0 ] && echo "$languages agree to the last bit"

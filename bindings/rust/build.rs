@@ -28,36 +28,24 @@ fn library_folder() -> Result<PathBuf, String> {
     if let Some(folder) = env::var_os("MIXGRPO_LIBRARY_FOLDER") {
         let folder = PathBuf::from(folder);
         return found_in(&folder).ok_or_else(|| {
-            format!(
-                "MIXGRPO_LIBRARY_FOLDER: expected a folder with {LIBRARY}, got {}",
-                folder.display()
-            )
+            format!("MIXGRPO_LIBRARY_FOLDER: expected a folder with {LIBRARY}, got {}", folder.display())
         });
     }
     let checkout = Path::new(&env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join(BUILT_IN_CHECKOUT);
-    pkg_config()
-        .and_then(|folder| found_in(&folder))
-        .or_else(|| found_in(&checkout))
-        .ok_or_else(|| {
-            format!(
-                "{LIBRARY}: expected it in the folder MIXGRPO_LIBRARY_FOLDER, by pkg-config (mixgrpo.pc), or built by \
+    pkg_config().and_then(|folder| found_in(&folder)).or_else(|| found_in(&checkout)).ok_or_else(|| {
+        format!(
+            "{LIBRARY}: expected it in the folder MIXGRPO_LIBRARY_FOLDER, by pkg-config (mixgrpo.pc), or built by \
              `make library` in the checkout, got none"
-            )
-        })
+        )
+    })
 }
 
 fn found_in(folder: &Path) -> Option<PathBuf> {
-    folder
-        .canonicalize()
-        .ok()
-        .filter(|folder| folder.join(LIBRARY).exists())
+    folder.canonicalize().ok().filter(|folder| folder.join(LIBRARY).exists())
 }
 
 fn pkg_config() -> Option<PathBuf> {
-    let output = Command::new("pkg-config")
-        .args(["--variable=libdir", "mixgrpo"])
-        .output()
-        .ok()?;
+    let output = Command::new("pkg-config").args(["--variable=libdir", "mixgrpo"]).output().ok()?;
     let folder = String::from_utf8(output.stdout).ok()?;
     (output.status.success() && !folder.trim().is_empty()).then(|| PathBuf::from(folder.trim()))
 }

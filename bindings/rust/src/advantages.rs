@@ -51,11 +51,8 @@ impl Advantages {
         let samples = product(&[prompt_count, group_size]);
         let reward_count = rewards.len() / samples.max(1);
         same_size("rewards", product(&[reward_count.max(1), samples]), rewards.len())?;
-        let (kinds, prompts, group) = (
-            count(reward_count, "rewards")?,
-            count(prompt_count, "prompt_count")?,
-            count(group_size, "group_size")?,
-        );
+        let (kinds, prompts, group) =
+            (count(reward_count, "rewards")?, count(prompt_count, "prompt_count")?, count(group_size, "group_size")?);
         let (config, (weights, weight_count)) = (config.to_raw(), optional(weights));
         let (mut values, mut included) = (buffer::<f64>(samples)?, buffer::<u8>(samples)?);
         let (out, flags, given) = (values.as_mut_ptr(), included.as_mut_ptr(), rewards.as_ptr());
@@ -75,30 +72,16 @@ impl Advantages {
                 report,
             )
         })?;
-        Ok(Self {
-            values,
-            included: included.into_iter().map(|flag| flag != 0).collect(),
-            report,
-        })
+        Ok(Self { values, included: included.into_iter().map(|flag| flag != 0).collect(), report })
     }
 
     /// The host's own advantages, (P, G), with all samples included.
     pub fn given(values: Vec<f64>) -> Result<Self> {
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(Error::invalid(format!(
-                "advantages: expected finite values, got {value}"
-            )));
+            return Err(Error::invalid(format!("advantages: expected finite values, got {value}")));
         }
-        let report = AdvantageReport {
-            failed_rewards: 0,
-            excluded_samples: 0,
-            degenerate_groups: 0,
-            dropped_groups: 0,
-        };
-        Ok(Self {
-            included: vec![true; values.len()],
-            values,
-            report,
-        })
+        let report =
+            AdvantageReport { failed_rewards: 0, excluded_samples: 0, degenerate_groups: 0, dropped_groups: 0 };
+        Ok(Self { included: vec![true; values.len()], values, report })
     }
 }

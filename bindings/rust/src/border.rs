@@ -27,10 +27,7 @@ fn compatible() -> Result<()> {
         sys::MIXGRPO_ABI_VERSION => Ok(()),
         other => Err(Error::new(
             Status::Unsupported,
-            format!(
-                "libmixgrpo: expected binary interface {}, got {other}",
-                sys::MIXGRPO_ABI_VERSION
-            ),
+            format!("libmixgrpo: expected binary interface {}, got {other}", sys::MIXGRPO_ABI_VERSION),
         )),
     }
 }
@@ -80,9 +77,7 @@ impl<T: Object> Handle<T> {
     pub(crate) fn create(function: impl FnOnce(*mut *mut T) -> sys::mixgrpo_status) -> Result<Self> {
         let mut raw = null_mut();
         call(|| function(&mut raw))?;
-        NonNull::new(raw)
-            .map(Self)
-            .ok_or_else(|| Error::new(Status::Internal, "handle: expected one, got NULL"))
+        NonNull::new(raw).map(Self).ok_or_else(|| Error::new(Status::Internal, "handle: expected one, got NULL"))
     }
 
     pub(crate) fn get(&self) -> *mut T {
@@ -139,10 +134,7 @@ pub(crate) fn pointers(texts: &[CString]) -> Vec<*const c_char> {
 /// Reads a text whose size the library tells when it is given no buffer.
 pub(crate) fn read_text(read: impl Fn(*mut c_char, usize, *mut usize) -> sys::mixgrpo_status) -> Result<String> {
     let bytes = read_bytes(|buffer: *mut u8, capacity, size| read(buffer.cast(), capacity, size))?;
-    Ok(CStr::from_bytes_until_nul(&bytes)
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned())
+    Ok(CStr::from_bytes_until_nul(&bytes).unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// Reads bytes whose number the library tells when it is given no buffer.
@@ -159,10 +151,7 @@ pub(crate) fn read_bytes(read: impl Fn(*mut u8, usize, *mut usize) -> sys::mixgr
 pub(crate) fn buffer<T: Copy + Default>(count: usize) -> Result<Vec<T>> {
     let mut values = Vec::new();
     values.try_reserve_exact(count).map_err(|_| {
-        Error::new(
-            Status::OutOfMemory,
-            format!("buffer: expected memory for {count} values, got none"),
-        )
+        Error::new(Status::OutOfMemory, format!("buffer: expected memory for {count} values, got none"))
     })?;
     values.resize(count, T::default());
     Ok(values)
@@ -170,9 +159,7 @@ pub(crate) fn buffer<T: Copy + Default>(count: usize) -> Result<Vec<T>> {
 
 /// The product of dimensions; one that fits nowhere gives a size that no memory can be had for.
 pub(crate) fn product(dimensions: &[usize]) -> usize {
-    dimensions
-        .iter()
-        .fold(1, |product: usize, dimension| product.saturating_mul(*dimension))
+    dimensions.iter().fold(1, |product: usize, dimension| product.saturating_mul(*dimension))
 }
 
 /// A number of things as the C interface counts them.
@@ -185,9 +172,7 @@ pub(crate) fn same_size(field: &str, expected: usize, got: usize) -> Result<()> 
     if expected == got {
         return Ok(());
     }
-    Err(Error::invalid(format!(
-        "{field}: expected {expected} values, got {got}"
-    )))
+    Err(Error::invalid(format!("{field}: expected {expected} values, got {got}")))
 }
 
 /// The beginning and size of an optional array: NULL and 0 without.

@@ -125,10 +125,7 @@ impl Context {
 
 impl std::fmt::Debug for Context {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Context")
-            .field("threads", &self.threads())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Context").field("threads", &self.threads()).finish_non_exhaustive()
     }
 }
 
@@ -203,11 +200,7 @@ unsafe extern "C" fn receive_progress(data: *mut c_void, progress: *const sys::m
             return;
         };
         if let Ok(stage) = Stage::from_raw(report.stage, "stage") {
-            receiver(Progress {
-                stage,
-                done: report.done,
-                total: report.total,
-            });
+            receiver(Progress { stage, done: report.done, total: report.total });
         }
     });
 }

@@ -30,9 +30,7 @@ mirrored_struct! {
 }
 
 // SAFETY: the library writes one struct of the given size.
-library_default!(EvaluatorConfig, |raw, size| unsafe {
-    sys::mixgrpo_evaluator_config_init(raw, size)
-});
+library_default!(EvaluatorConfig, |raw, size| unsafe { sys::mixgrpo_evaluator_config_init(raw, size) });
 
 /// A model made ready for one picture geometry, with its working memory. Several evaluators may share one model.
 ///
@@ -92,15 +90,7 @@ impl Evaluator {
         let tokens = latent_size / usize::try_from(sizes.in_channels).unwrap_or(1).max(1);
         let velocity_size = tokens * usize::try_from(sizes.out_channels).unwrap_or(0);
         let (memory, model) = (Guarded::new("evaluator"), Arc::clone(&model.shared));
-        Ok(Self {
-            handle,
-            shared: Arc::new(EvaluatorShared {
-                memory,
-                model,
-                latent_size,
-                velocity_size,
-            }),
-        })
+        Ok(Self { handle, shared: Arc::new(EvaluatorShared { memory, model, latent_size, velocity_size }) })
     }
 
     /// The number D = N·C of values in one latent.
@@ -155,11 +145,7 @@ impl Evaluator {
 
     /// The same, which also writes ∂L/∂latents, (B, N, C).
     pub fn backward_to_latents(&mut self, velocity_cotangent: &[f32], latents_cotangent: &mut [f32]) -> Result<()> {
-        self.run_backward(
-            velocity_cotangent,
-            latents_cotangent.as_mut_ptr(),
-            latents_cotangent.len(),
-        )
+        self.run_backward(velocity_cotangent, latents_cotangent.as_mut_ptr(), latents_cotangent.len())
     }
 
     fn run_backward(&mut self, cotangent: &[f32], out: *mut f32, capacity: usize) -> Result<()> {
@@ -181,10 +167,7 @@ impl Evaluator {
         let mut out: Vec<f32> = buffer(config.values(prompt_indices, self.latent_size()))?;
         let (_memory, _model) = (self.shared.memory.change()?, self.shared.model.weights.read()?);
         let other = base.as_ref().map(|base| Arc::clone(&base.shared));
-        let _other = other
-            .as_ref()
-            .map(|base| Ok((base.memory.change()?, base.model.weights.read()?)))
-            .transpose()?;
+        let _other = other.as_ref().map(|base| Ok((base.memory.change()?, base.model.weights.read()?))).transpose()?;
         let (raw, base, config) = (self.raw(), base.map_or(null_mut(), |base| base.raw()), config.to_raw());
         let (indices, number, (noise, noise_count)) =
             (prompt_indices.as_ptr(), prompt_indices.len(), optional(initial_noise));

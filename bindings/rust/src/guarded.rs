@@ -15,10 +15,7 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     pub(crate) fn new(field: &'static str) -> Self {
-        Self {
-            field,
-            lock: RwLock::new(()),
-        }
+        Self { field, lock: RwLock::new(()) }
     }
 
     /// For a call beside which others may read.
@@ -41,9 +38,6 @@ impl Guarded {
 
     fn in_use(&self) -> Error {
         let field = self.field;
-        Error::new(
-            Status::InvalidState,
-            format!("{field}: expected no other call that uses it now, got one at work"),
-        )
+        Error::new(Status::InvalidState, format!("{field}: expected no other call that uses it now, got one at work"))
     }
 }

@@ -69,9 +69,7 @@ impl Image {
     }
 
     fn create(function: impl FnOnce(*mut *mut sys::mixgrpo_image) -> sys::mixgrpo_status) -> Result<Self> {
-        Ok(Self {
-            handle: Handle::create(function)?,
-        })
+        Ok(Self { handle: Handle::create(function)? })
     }
 
     fn info(&self) -> Result<sys::mixgrpo_image_info> {
@@ -104,10 +102,7 @@ impl Image {
     }
 
     fn text(&self, index: usize) -> Result<(String, String)> {
-        let mut raw = sys::mixgrpo_text {
-            key: std::ptr::null(),
-            value: std::ptr::null(),
-        };
+        let mut raw = sys::mixgrpo_text { key: std::ptr::null(), value: std::ptr::null() };
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_image_get_text(self.raw(), index, &mut raw) })?;
         // SAFETY: the strings are valid until the texts are set, for which the image would have to be mutable.
@@ -117,17 +112,10 @@ impl Image {
     /// Replaces all text entries, such as prompt, seed and reward; at most 1024. A key: 1…79 printable Latin-1 characters,
     /// without outer or double spaces. A value: at most 4 MiB.
     pub fn set_texts(&mut self, texts: &[(&str, &str)]) -> Result<()> {
-        let owned = texts
-            .iter()
-            .map(|(key, value)| Ok((c_text(key, "key")?, c_text(value, "value")?)));
+        let owned = texts.iter().map(|(key, value)| Ok((c_text(key, "key")?, c_text(value, "value")?)));
         let owned = owned.collect::<Result<Vec<_>>>()?;
-        let raw: Vec<_> = owned
-            .iter()
-            .map(|(key, value)| sys::mixgrpo_text {
-                key: key.as_ptr(),
-                value: value.as_ptr(),
-            })
-            .collect();
+        let raw: Vec<_> =
+            owned.iter().map(|(key, value)| sys::mixgrpo_text { key: key.as_ptr(), value: value.as_ptr() }).collect();
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_image_set_texts(self.raw(), raw.as_ptr(), raw.len()) })
     }

@@ -75,6 +75,11 @@ pub use trainer::Trainer;
 pub use training::{train, Batch, Training};
 pub use update::{Update, UpdateEvaluation, UpdateRequest, UpdateStatistics};
 
+/// The programs in the README are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The release of the loaded library, such as "0.1.0".
 pub fn version() -> &'static str {
     // SAFETY: the text is static.

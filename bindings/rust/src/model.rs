@@ -38,9 +38,7 @@ mirrored_struct! {
 }
 
 // SAFETY: the library writes one struct of the given size.
-library_default!(ModelConfig, |raw, size| unsafe {
-    sys::mixgrpo_model_config_init(raw, size)
-});
+library_default!(ModelConfig, |raw, size| unsafe { sys::mixgrpo_model_config_init(raw, size) });
 
 impl ModelConfig {
     /// Reads `folder`/config.json alone.
@@ -121,14 +119,8 @@ impl Model {
     }
 
     fn adopt(handle: Handle<sys::mixgrpo_model>, context: &Context) -> Self {
-        let shared = ModelShared {
-            weights: Guarded::new("model"),
-            context: context.clone(),
-        };
-        Self {
-            handle,
-            shared: Arc::new(shared),
-        }
+        let shared = ModelShared { weights: Guarded::new("model"), context: context.clone() };
+        Self { handle, shared: Arc::new(shared) }
     }
 
     /// Writes a diffusers folder, created if need be (its parent must exist). Each file is written aside and renamed.
@@ -195,9 +187,7 @@ impl Model {
 
     /// Describes all weight tensors.
     pub fn parameters(&self) -> Result<Vec<ParameterInfo>> {
-        (0..self.parameter_count()?)
-            .map(|index| self.parameter(index))
-            .collect()
+        (0..self.parameter_count()?).map(|index| self.parameter(index)).collect()
     }
 
     /// The index of the weight tensor with this checkpoint name.

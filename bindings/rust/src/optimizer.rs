@@ -35,10 +35,7 @@ impl Optimizer {
         let handle = Handle::create(|out| unsafe {
             sys::mixgrpo_optimizer_create(context.raw(), &config, parameter_count, out)
         })?;
-        Ok(Self {
-            handle,
-            _context: context.clone(),
-        })
+        Ok(Self { handle, _context: context.clone() })
     }
 
     /// One step on the host's own weights, in place.

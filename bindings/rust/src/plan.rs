@@ -101,10 +101,7 @@ impl Plan {
         let (config, (grid, count)) = (sampling.to_raw(), optional(sigmas));
         // SAFETY: all pointers are valid during the call.
         let handle = Handle::create(|out| unsafe { sys::mixgrpo_plan_create(&config, grid, count, out) })?;
-        Ok(Self {
-            handle,
-            sampling: *sampling,
-        })
+        Ok(Self { handle, sampling: *sampling })
     }
 
     /// The settings it was made of.

@@ -36,11 +36,7 @@ pub struct Prompts {
 impl Prompts {
     /// Copies embeddings in. `text`: (`prompt_count`, L, J); `pooled`: (`prompt_count`, Q).
     pub fn new(context: &Context, prompt_count: i32, shape: TextShape, text: &[f32], pooled: &[f32]) -> Result<Self> {
-        let TextShape {
-            length,
-            width,
-            pooled_width,
-        } = shape;
+        let TextShape { length, width, pooled_width } = shape;
         let (words, word_count, pool, pool_count) = (text.as_ptr(), text.len(), pooled.as_ptr(), pooled.len());
         // SAFETY: all pointers are valid during the call.
         let handle = Handle::create(|out| unsafe {
@@ -58,30 +54,20 @@ impl Prompts {
                 out,
             )
         })?;
-        Ok(Self {
-            handle,
-            _context: context.clone(),
-        })
+        Ok(Self { handle, _context: context.clone() })
     }
 
     /// Encodes prompts by hashing their words: see [`hashed_words`].
     pub fn hashed_words<S: AsRef<str>>(context: &Context, lines: &[S], shape: TextShape) -> Result<Self> {
         let texts = c_texts(lines, "prompts")?;
         let (lines, number) = (pointers(&texts), count(texts.len(), "prompts")?);
-        let TextShape {
-            length,
-            width,
-            pooled_width,
-        } = shape;
+        let TextShape { length, width, pooled_width } = shape;
         // SAFETY: all pointers are valid during the call.
         let handle = Handle::create(|out| unsafe {
             let (context, lines) = (context.raw(), lines.as_ptr());
             sys::mixgrpo_prompts_create_hashed_words(context, lines, number, length, width, pooled_width, out)
         })?;
-        Ok(Self {
-            handle,
-            _context: context.clone(),
-        })
+        Ok(Self { handle, _context: context.clone() })
     }
 
     /// The number of prompts.
@@ -108,11 +94,7 @@ impl Prompts {
 pub fn hashed_words<S: AsRef<str>>(lines: &[S], shape: TextShape) -> Result<(Vec<f32>, Vec<f32>)> {
     let texts = c_texts(lines, "prompts")?;
     let (lines, number) = (pointers(&texts), count(texts.len(), "prompts")?);
-    let TextShape {
-        length,
-        width,
-        pooled_width,
-    } = shape;
+    let TextShape { length, width, pooled_width } = shape;
     let size = |value: i32| usize::try_from(value).unwrap_or(0);
     let mut text: Vec<f32> = buffer(product(&[texts.len(), size(length), size(width)]))?;
     let mut pooled: Vec<f32> = buffer(product(&[texts.len(), size(pooled_width)]))?;

@@ -65,11 +65,7 @@ impl LatentBatch {
     /// # Panics
     /// Where `index` is not below [`len`](Self::len).
     pub fn latent(&self, index: usize) -> &[f32] {
-        assert!(
-            index < self.len(),
-            "latent: expected an index below {}, got {index}",
-            self.len()
-        );
+        assert!(index < self.len(), "latent: expected an index below {}, got {index}", self.len());
         &self.latents()[index * self.latent_size()..][..self.latent_size()]
     }
 

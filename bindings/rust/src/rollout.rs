@@ -27,9 +27,7 @@ mirrored_struct! {
 }
 
 // SAFETY: the library writes one struct of the given size.
-library_default!(RolloutConfig, |raw, size| unsafe {
-    sys::mixgrpo_rollout_config_init(raw, size)
-});
+library_default!(RolloutConfig, |raw, size| unsafe { sys::mixgrpo_rollout_config_init(raw, size) });
 
 /// The sampling of one iteration, all P prompts and G members in flight together. Any model may answer:
 ///
@@ -102,13 +100,7 @@ impl Rollout {
             sys::mixgrpo_rollout_create(context, plan, &raw, indices, prompt_count, noise, noise_count, out)
         })?;
         let latent_size = usize::try_from(config.latent_size).unwrap_or(usize::MAX);
-        Ok(Self {
-            handle,
-            prompt_count,
-            group_size: plan.group_size(),
-            latent_size,
-            context: context.clone(),
-        })
+        Ok(Self { handle, prompt_count, group_size: plan.group_size(), latent_size, context: context.clone() })
     }
 
     /// What is to be evaluated now, `None` when nothing is left.
@@ -120,20 +112,14 @@ impl Rollout {
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_rollout_next(self.handle.get(), &mut raw) })?;
         let asks = raw.kind == sys::MIXGRPO_REQUEST_EVALUATE;
-        Ok(asks.then_some(RolloutRequest {
-            rollout: self,
-            batch: LatentBatch::new(raw),
-        }))
+        Ok(asks.then_some(RolloutRequest { rollout: self, batch: LatentBatch::new(raw) }))
     }
 
     /// Answers all requests that are left with the built-in model.
     ///
     /// On `Cancelled` or an error the rollout stands at the request that was not answered, and the call may be repeated.
     pub fn run(&mut self, evaluator: &mut Evaluator, prompts: &Prompts) -> Result<()> {
-        let (_memory, _model) = (
-            evaluator.shared.memory.change()?,
-            evaluator.shared.model.weights.read()?,
-        );
+        let (_memory, _model) = (evaluator.shared.memory.change()?, evaluator.shared.model.weights.read()?);
         let (raw, evaluator, prompts) = (self.handle.get(), evaluator.raw(), prompts.raw());
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_rollout_run(raw, evaluator, prompts) })
@@ -162,16 +148,9 @@ impl Rollout {
     /// `InvalidState` before the rollout is finished.
     pub fn stored_step(&self, index: i32) -> Result<StoredStep> {
         let (values, samples) = (self.values(), self.sample_count());
-        let mut stored = StoredStep {
-            latents: buffer(values)?,
-            next_latents: buffer(values)?,
-            log_probabilities: buffer(samples)?,
-        };
-        let StoredStep {
-            latents,
-            next_latents,
-            log_probabilities,
-        } = &mut stored;
+        let mut stored =
+            StoredStep { latents: buffer(values)?, next_latents: buffer(values)?, log_probabilities: buffer(samples)? };
+        let StoredStep { latents, next_latents, log_probabilities } = &mut stored;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe {
             let (before, after) = (latents.as_mut_ptr(), next_latents.as_mut_ptr());

@@ -29,9 +29,7 @@ mirrored_struct! {
 }
 
 // SAFETY: the library writes one struct of the given size.
-library_default!(SampleConfig, |raw, size| unsafe {
-    sys::mixgrpo_sample_config_init(raw, size)
-});
+library_default!(SampleConfig, |raw, size| unsafe { sys::mixgrpo_sample_config_init(raw, size) });
 
 impl SampleConfig {
     /// The number of values in (P, S, N, C).

@@ -123,12 +123,8 @@ mirrored_struct! {
 }
 
 // SAFETY (both): the library writes one struct of the given size.
-library_default!(SamplingConfig, |raw, size| unsafe {
-    sys::mixgrpo_config_init(raw, size, std::ptr::null_mut(), 0)
-});
-library_default!(LearningConfig, |raw, size| unsafe {
-    sys::mixgrpo_config_init(std::ptr::null_mut(), 0, raw, size)
-});
+library_default!(SamplingConfig, |raw, size| unsafe { sys::mixgrpo_config_init(raw, size, std::ptr::null_mut(), 0) });
+library_default!(LearningConfig, |raw, size| unsafe { sys::mixgrpo_config_init(std::ptr::null_mut(), 0, raw, size) });
 
 impl SamplingConfig {
     /// Checks these settings by themselves.
@@ -174,10 +170,7 @@ pub fn preset(name: &str) -> Result<(SamplingConfig, LearningConfig)> {
     let (mut sampling, mut learning) = (SamplingConfig::default().to_raw(), LearningConfig::default().to_raw());
     // SAFETY: name and outputs are valid during the call.
     border::call(|| unsafe { sys::mixgrpo_config_preset(name.as_ptr(), &mut sampling, &mut learning) })?;
-    Ok((
-        SamplingConfig::from_raw(&sampling)?,
-        LearningConfig::from_raw(&learning)?,
-    ))
+    Ok((SamplingConfig::from_raw(&sampling)?, LearningConfig::from_raw(&learning)?))
 }
 
 /// The names of all presets.

@@ -87,12 +87,7 @@ impl Step {
     pub fn log_probabilities(&self, form: LogProbability, transitions: &Transitions<'_>) -> Result<Vec<f64>> {
         let batch = transitions.batch()?;
         let (step, mut out) = (self.to_raw(), buffer(batch)?);
-        let &Transitions {
-            latent_size,
-            latents,
-            velocity,
-            next_latents,
-        } = transitions;
+        let &Transitions { latent_size, latents, velocity, next_latents } = transitions;
         let (latents, velocity, next) = (latents.as_ptr(), velocity.as_ptr(), next_latents.as_ptr());
         let (values, capacity) = (out.as_mut_ptr(), out.len());
         // SAFETY: all pointers are valid during the call, and of the sizes that `batch` checked.
@@ -160,12 +155,7 @@ pub fn policy_loss(
     reference_velocity: Option<&[f32]>, old_log_probabilities: &[f64], advantages: &[f64],
 ) -> Result<PolicyLoss> {
     let batch = transitions.batch()?;
-    let &Transitions {
-        latent_size,
-        latents,
-        velocity,
-        next_latents,
-    } = transitions;
+    let &Transitions { latent_size, latents, velocity, next_latents } = transitions;
     same_size("old_log_probabilities", batch, old_log_probabilities.len())?;
     same_size("advantages", batch, advantages.len())?;
     if let Some(reference) = reference_velocity {
@@ -173,11 +163,7 @@ pub fn policy_loss(
     }
     let reference = reference_velocity.map_or(null(), <[f32]>::as_ptr);
     let (config, step, form) = (config.to_raw(), step.to_raw(), form.to_raw());
-    let mut out = PolicyLoss {
-        loss: 0.0,
-        ratios: buffer(batch)?,
-        cotangents: buffer(latents.len())?,
-    };
+    let mut out = PolicyLoss { loss: 0.0, ratios: buffer(batch)?, cotangents: buffer(latents.len())? };
     // SAFETY: all pointers are valid during the call, and of the sizes checked above.
     border::call(|| unsafe {
         sys::mixgrpo_policy_loss(

@@ -61,16 +61,7 @@ impl Trainer {
         // SAFETY: all pointers are valid during the call.
         let handle = Handle::create(|out| unsafe {
             let (evaluator, prompts, plan, names) = (evaluator.raw(), prompts.raw(), plan.raw(), names.as_ptr());
-            sys::mixgrpo_trainer_create(
-                evaluator,
-                prompts,
-                plan,
-                &learning,
-                names,
-                name_count,
-                keep_base.to_raw(),
-                out,
-            )
+            sys::mixgrpo_trainer_create(evaluator, prompts, plan, &learning, names, name_count, keep_base.to_raw(), out)
         })?;
         drop((memory, model));
         Ok(Self {
@@ -163,12 +154,7 @@ impl Trainer {
         border::call(|| unsafe { sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, &mut raw) })?;
         // SAFETY: the name lives as long as the trainer.
         let name = unsafe { border::text(raw.name) };
-        Ok(RewardMetrics {
-            name,
-            failed: raw.failed,
-            mean: raw.mean,
-            std: raw.std,
-        })
+        Ok(RewardMetrics { name, failed: raw.failed, mean: raw.mean, std: raw.std })
     }
 
     /// The latest iteration's figures as one line of JSON, without line end. Errors as [`metrics`](Self::metrics).
@@ -223,17 +209,7 @@ impl Trainer {
         let (samples, capacity) = (out.as_mut_ptr(), out.len());
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe {
-            sys::mixgrpo_trainer_sample(
-                raw,
-                weights,
-                &config,
-                indices,
-                count,
-                noise,
-                noise_count,
-                samples,
-                capacity,
-            )
+            sys::mixgrpo_trainer_sample(raw, weights, &config, indices, count, noise, noise_count, samples, capacity)
         })?;
         Ok(out)
     }

@@ -39,9 +39,7 @@ impl<'a> Batch<'a> {
     /// The prompt of each sample, in the order of [`samples`](Self::samples).
     pub fn prompt_of_each(&self) -> impl Iterator<Item = i32> + 'a {
         let group_size = self.group_size;
-        self.prompts
-            .iter()
-            .flat_map(move |prompt| std::iter::repeat(*prompt).take(group_size))
+        self.prompts.iter().flat_map(move |prompt| std::iter::repeat(*prompt).take(group_size))
     }
 }
 
@@ -73,13 +71,7 @@ where
     F: FnMut(&Batch<'_>) -> std::result::Result<Vec<f64>, E>,
     E: From<Error>,
 {
-    Training {
-        trainer,
-        reward,
-        weights: None,
-        choice: Choice::InTurn(4),
-        failure: PhantomData,
-    }
+    Training { trainer, reward, weights: None, choice: Choice::InTurn(4), failure: PhantomData }
 }
 
 /// A training that goes on as long as it is asked to: see [`train`].
@@ -138,9 +130,7 @@ impl<'a, F, E> Training<'a, F, E> {
 fn in_turn(iteration: i64, count: usize, known: usize) -> Result<Vec<i32>> {
     let known = i64::from(border::count(known, "prompts")?).max(1);
     let first = (iteration % known) * (count as i64 % known);
-    Ok((0..count as i64)
-        .map(|place| ((first + place) % known) as i32)
-        .collect())
+    Ok((0..count as i64).map(|place| ((first + place) % known) as i32).collect())
 }
 
 impl<F, E> Training<'_, F, E>
@@ -151,11 +141,7 @@ where
     fn iterate(&mut self) -> std::result::Result<Metrics, E> {
         let prompts = self.prompts()?;
         let samples = self.trainer.rollout(&prompts)?;
-        let batch = Batch {
-            samples: &samples,
-            prompts: &prompts,
-            group_size: self.trainer.group_size(),
-        };
+        let batch = Batch { samples: &samples, prompts: &prompts, group_size: self.trainer.group_size() };
         let rewards = (self.reward)(&batch)?;
         Ok(self.trainer.update(&rewards, self.weights.as_deref())?)
     }

@@ -128,11 +128,7 @@ impl Update {
         let handle = Handle::create(|out| unsafe {
             sys::mixgrpo_update_create(rollout.raw(), &config, values, flags, count, max_batch, out)
         })?;
-        Ok(Self {
-            handle,
-            latent_size: rollout.latent_size(),
-            _context: rollout.context().clone(),
-        })
+        Ok(Self { handle, latent_size: rollout.latent_size(), _context: rollout.context().clone() })
     }
 
     /// What is to be done now, `None` when nothing is left.
@@ -141,10 +137,9 @@ impl Update {
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_update_next(self.handle.get(), &mut raw) })?;
         Ok(match raw.kind {
-            sys::MIXGRPO_REQUEST_EVALUATE => Some(UpdateRequest::Evaluate(UpdateEvaluation {
-                update: self,
-                batch: LatentBatch::new(raw),
-            })),
+            sys::MIXGRPO_REQUEST_EVALUATE => {
+                Some(UpdateRequest::Evaluate(UpdateEvaluation { update: self, batch: LatentBatch::new(raw) }))
+            }
             sys::MIXGRPO_REQUEST_OPTIMIZER_STEP => Some(UpdateRequest::OptimizerStep { part: raw.part }),
             _ => None,
         })
@@ -166,21 +161,13 @@ impl Update {
         &mut self, evaluator: &mut Evaluator, prompts: &Prompts, optimizer: &mut Optimizer,
         reference: Option<&mut Evaluator>,
     ) -> Result<OptimizerReport> {
-        let (_memory, _model) = (
-            evaluator.shared.memory.change()?,
-            evaluator.shared.model.weights.change()?,
-        );
+        let (_memory, _model) = (evaluator.shared.memory.change()?, evaluator.shared.model.weights.change()?);
         let other = reference.as_ref().map(|reference| Arc::clone(&reference.shared));
         let _other_memory = other.as_ref().map(|other| other.memory.change()).transpose()?;
-        let frozen = other
-            .as_ref()
-            .filter(|other| !Arc::ptr_eq(&other.model, &evaluator.shared.model));
+        let frozen = other.as_ref().filter(|other| !Arc::ptr_eq(&other.model, &evaluator.shared.model));
         let _other_model = frozen.map(|other| other.model.weights.read()).transpose()?;
         let (raw, prompts, optimizer) = (self.handle.get(), prompts.raw(), optimizer.raw());
-        let (evaluator, reference) = (
-            evaluator.raw(),
-            reference.map_or(null_mut(), |reference| reference.raw()),
-        );
+        let (evaluator, reference) = (evaluator.raw(), reference.map_or(null_mut(), |reference| reference.raw()));
         // SAFETY: all pointers are valid during the call.
         OptimizerReport::read(|report| unsafe {
             sys::mixgrpo_update_run(raw, evaluator, prompts, optimizer, reference, report)

@@ -48,10 +48,7 @@ fn night_taste(rgb: &[u8]) -> f64 {
     let (mut points, mut counted) = (0, 0);
     for (index, pixel) in rgb.chunks_exact(3).enumerate() {
         if is_frame(index / world::SIZE) || is_frame(index % world::SIZE) {
-            let distances = pixel
-                .iter()
-                .zip(world::NIGHT)
-                .map(|(colour, night)| (i32::from(*colour) - night).abs());
+            let distances = pixel.iter().zip(world::NIGHT).map(|(colour, night)| (i32::from(*colour) - night).abs());
             points += 16 - (distances.sum::<i32>() / 32).min(16);
             counted += 1;
         }
@@ -62,19 +59,10 @@ fn night_taste(rgb: &[u8]) -> f64 {
 fn create_trainer(context: &Context, options: &Options) -> mixgrpo::Result<Trainer> {
     let model = Model::load(context, &options.model)?;
     let captions: Vec<String> = (0..world::PROMPTS).map(world::caption).collect();
-    let text = TextShape {
-        length: 16,
-        width: 64,
-        pooled_width: 64,
-    };
+    let text = TextShape { length: 16, width: 64, pooled_width: 64 };
     let prompts = Prompts::hashed_words(context, &captions, text)?;
     let side = codec().height / codec().patch;
-    let geometry = EvaluatorConfig {
-        height_tokens: side,
-        width_tokens: side,
-        text_length: 16,
-        ..Default::default()
-    };
+    let geometry = EvaluatorConfig { height_tokens: side, width_tokens: side, text_length: 16, ..Default::default() };
     let sampling = SamplingConfig {
         steps: STEPS,
         group_size: 12,
@@ -83,36 +71,18 @@ fn create_trainer(context: &Context, options: &Options) -> mixgrpo::Result<Train
         seed: options.seed,
         ..Default::default()
     };
-    let learning = LearningConfig {
-        learning_rate: options.learning_rate,
-        ..Default::default()
-    };
+    let learning = LearningConfig { learning_rate: options.learning_rate, ..Default::default() };
     let evaluator = Evaluator::new(&model, &geometry)?;
-    Trainer::new(
-        &evaluator,
-        &prompts,
-        &Plan::new(&sampling)?,
-        &learning,
-        &["night_taste"],
-        false,
-    )
+    Trainer::new(&evaluator, &prompts, &Plan::new(&sampling)?, &learning, &["night_taste"], false)
 }
 
 /// Draws the evaluation set without randomness from noise that is always the same, and leaves a grid of some of it.
 fn evaluate(trainer: &mut Trainer, steps: i32, grid: &Path) -> mixgrpo::Result<Scores> {
     let samples_per_prompt = EVALUATED_PER_PROMPT as i32;
-    let config = SampleConfig {
-        steps,
-        samples_per_prompt,
-        seed: EVALUATION_SEED,
-        ..Default::default()
-    };
+    let config = SampleConfig { steps, samples_per_prompt, seed: EVALUATION_SEED, ..Default::default() };
     let prompts: Vec<i32> = (0..world::PROMPTS as i32).collect();
     let pixels = codec().decode(&trainer.sample(Weights::Trained, &config, &prompts, None)?)?;
-    let mut scores = Scores {
-        taste: 0.0,
-        prompt_match: 0.0,
-    };
+    let mut scores = Scores { taste: 0.0, prompt_match: 0.0 };
     for (index, picture) in pixels.chunks(world::BYTES).enumerate() {
         scores.taste += night_taste(picture);
         scores.prompt_match += world::prompt_match(picture, index / EVALUATED_PER_PROMPT);
@@ -127,23 +97,9 @@ fn evaluate(trainer: &mut Trainer, steps: i32, grid: &Path) -> mixgrpo::Result<S
 fn save_grid(pixels: &[u8], scores: Scores, path: &Path) -> mixgrpo::Result<()> {
     let row = |colour: usize| (0..5).map(move |place| (colour * 3 + (colour + place) % 3) * 5 + place);
     let group = EVALUATED_PER_PROMPT * world::BYTES;
-    let shown: Vec<u8> = (0..6)
-        .flat_map(row)
-        .flat_map(|prompt| &pixels[prompt * group..][..group])
-        .copied()
-        .collect();
+    let shown: Vec<u8> = (0..6).flat_map(row).flat_map(|prompt| &pixels[prompt * group..][..group]).copied().collect();
     let (count, side) = ((shown.len() / world::BYTES) as i32, world::SIZE as i32);
-    let mut grid = Image::grid(
-        &shown,
-        count,
-        side,
-        side,
-        Grid {
-            columns: COLUMNS as i32,
-            gap: 4,
-            scale: 3,
-        },
-    )?;
+    let mut grid = Image::grid(&shown, count, side, side, Grid { columns: COLUMNS as i32, gap: 4, scale: 3 })?;
     let (taste, prompt_match) = (options::digits(scores.taste), options::digits(scores.prompt_match));
     grid.set_texts(&[("night taste", &taste), ("prompt match", &prompt_match)])?;
     grid.save(path)
@@ -153,11 +109,7 @@ fn save_grid(pixels: &[u8], scores: Scores, path: &Path) -> mixgrpo::Result<()> 
 fn align(trainer: &mut Trainer, iterations: usize, log: &Path) -> Outcome<i64> {
     let _ = fs::remove_file(log); // of an earlier run; lines are appended to it
     let taste = |batch: &Batch| -> mixgrpo::Result<Vec<f64>> {
-        Ok(codec()
-            .decode(batch.samples())?
-            .chunks(world::BYTES)
-            .map(night_taste)
-            .collect())
+        Ok(codec().decode(batch.samples())?.chunks(world::BYTES).map(night_taste).collect())
     };
     // Prompts take turns in a mixed order: 37 and 90 have no common factor.
     let turn = |place: i64| (place * 37 % world::PROMPTS as i64) as i32;
@@ -218,10 +170,7 @@ fn run(options: &Options) -> Outcome<()> {
     let out = &options.out;
     fs::create_dir_all(out)?;
     let before = evaluate(&mut trainer, options.eval_steps, &out.join("before.png"))?;
-    println!(
-        "before: night taste {:.3}, prompt match {:.3}",
-        before.taste, before.prompt_match
-    );
+    println!("before: night taste {:.3}, prompt match {:.3}", before.taste, before.prompt_match);
 
     INTERRUPTIBLE.get_or_init(|| context.clone());
     // SAFETY: the handler does nothing but what a signal handler may.
@@ -233,13 +182,7 @@ fn run(options: &Options) -> Outcome<()> {
 
     let after = evaluate(&mut trainer, options.eval_steps, &out.join("after.png"))?;
     trainer.save_model(Weights::Trained, out.join("aligned"), Storage::Bf16)?;
-    summarize(
-        before,
-        after,
-        model_calls,
-        start.elapsed().as_secs_f64(),
-        &out.join("summary.json"),
-    )?;
+    summarize(before, after, model_calls, start.elapsed().as_secs_f64(), &out.join("summary.json"))?;
     Ok(())
 }
 

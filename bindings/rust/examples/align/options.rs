@@ -49,9 +49,7 @@ impl Options {
 }
 
 fn number<T: FromStr>(name: &str, value: &str) -> Outcome<T> {
-    value
-        .parse()
-        .map_err(|_| format!("{name}: expected a number, got \"{value}\"").into())
+    value.parse().map_err(|_| format!("{name}: expected a number, got \"{value}\"").into())
 }
 
 /// 17 significant digits, which give back the same double, without zeros at the end: C's "%.17g" below 1e17.

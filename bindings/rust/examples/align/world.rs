@@ -59,10 +59,7 @@ fn cover(prompt: usize, [dx, dy]: [i32; 2], radius: i32) -> Coverage {
     let mut coverage = [0; SIZE * SIZE];
     for (y, x) in (0..2 * radius).flat_map(|y| (0..2 * radius).map(move |x| (y, x))) {
         let covered = (0..16).filter(|sample| {
-            let (u, v) = (
-                8 * (x - radius) + 2 * (sample % 4) + 1,
-                8 * (y - radius) + 2 * (sample / 4) + 1,
-            );
+            let (u, v) = (8 * (x - radius) + 2 * (sample % 4) + 1, 8 * (y - radius) + 2 * (sample / 4) + 1);
             is_inside(shape, radius, u, v)
         });
         coverage[(top + y) as usize * SIZE + (left + x) as usize] = covered.count() as u8;

@@ -30,12 +30,7 @@ pub type mixgrpo_stage = i32;
 pub const MIXGRPO_STAGE_ROLLOUT: mixgrpo_stage = 0;
 pub const MIXGRPO_STAGE_UPDATE: mixgrpo_stage = 1;
 pub const MIXGRPO_STAGE_SAMPLE: mixgrpo_stage = 2;
-c_struct!(mixgrpo_progress {
-    struct_size: u32,
-    stage: mixgrpo_stage,
-    done: i64,
-    total: i64,
-});
+c_struct!(mixgrpo_progress { struct_size: u32, stage: mixgrpo_stage, done: i64, total: i64 });
 pub type mixgrpo_progress_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, progress: *const mixgrpo_progress)>;
 

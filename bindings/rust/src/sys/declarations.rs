@@ -16,10 +16,7 @@ const SOURCES: [&str; 6] = [
 /// What stands between `start` and the next semicolon, with single spaces.
 fn declared(start: &str) -> Vec<String> {
     let sources = SOURCES.iter().flat_map(|source| source.split(start).skip(1));
-    sources
-        .filter_map(|rest| rest.split(';').next())
-        .map(header::squeezed)
-        .collect()
+    sources.filter_map(|rest| rest.split(';').next()).map(header::squeezed).collect()
 }
 
 /// rustfmt breaks long declarations and leaves a comma at the end.
@@ -29,16 +26,9 @@ fn on_one_line(function: &str) -> String {
 
 #[test]
 fn every_function_of_the_header_is_declared_with_its_types_and_no_other() {
-    let here: Vec<String> = declared("pub fn ")
-        .iter()
-        .map(|function| on_one_line(function))
-        .collect();
+    let here: Vec<String> = declared("pub fn ").iter().map(|function| on_one_line(function)).collect();
     let there = header::functions();
-    assert!(
-        there.len() > 100,
-        "only {} functions were read from the header",
-        there.len()
-    );
+    assert!(there.len() > 100, "only {} functions were read from the header", there.len());
     for (declared, expected) in here.iter().zip(&there) {
         assert_eq!(declared, expected);
     }

@@ -16,10 +16,7 @@ fn text() -> String {
 /// The header's statements without comments, each with single spaces: "mixgrpo_status mixgrpo_model_zero_gradients(…)".
 pub fn statements() -> Vec<String> {
     let code = without_comments(&text());
-    let lines: String = code
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.starts_with("extern"))
-        .collect();
+    let lines: String = code.lines().filter(|line| !line.starts_with('#') && !line.starts_with("extern")).collect();
     let (mut statements, mut statement, mut depth) = (Vec::new(), String::new(), 0);
     for character in lines.chars() {
         depth += i32::from(character == '{') - i32::from(character == '}');
@@ -37,10 +34,7 @@ pub fn structs() -> BTreeMap<String, Vec<String>> {
     let bodies = statements().into_iter().filter_map(|statement| {
         let (head, body) = statement.split_once('{')?;
         let name = head.trim().strip_prefix("typedef struct ")?.to_string();
-        let fields = body
-            .split(';')
-            .filter_map(|field| last_word(field.split('[').next()?))
-            .collect::<Vec<_>>();
+        let fields = body.split(';').filter_map(|field| last_word(field.split('[').next()?)).collect::<Vec<_>>();
         Some((name, fields[..fields.len() - 1].to_vec())) // behind the last stands the struct's name again
     });
     bodies.collect()
@@ -50,30 +44,22 @@ pub fn structs() -> BTreeMap<String, Vec<String>> {
 pub fn constants() -> BTreeMap<String, i64> {
     let text = text();
     let macros = text.lines().filter_map(|line| line.strip_prefix("#define "));
-    let numbers = macros
-        .filter_map(|line| line.split_once(' '))
-        .map(|(name, value)| (name.to_string(), value.to_string()));
-    let bodies = statements()
-        .into_iter()
-        .filter(|statement| statement.starts_with("enum {"));
+    let numbers =
+        macros.filter_map(|line| line.split_once(' ')).map(|(name, value)| (name.to_string(), value.to_string()));
+    let bodies = statements().into_iter().filter(|statement| statement.starts_with("enum {"));
     let enumerators = bodies.flat_map(|body| {
         let inner = body.trim_start_matches("enum {").trim_end_matches('}').to_string();
         let pairs = inner.split(',').filter_map(|pair| pair.split_once('='));
-        pairs
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect::<Vec<_>>()
+        pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect::<Vec<_>>()
     });
     let both = numbers.chain(enumerators);
-    both.filter_map(|(name, value)| Some((name.trim().to_string(), value.trim().parse().ok()?)))
-        .collect()
+    both.filter_map(|(name, value)| Some((name.trim().to_string(), value.trim().parse().ok()?))).collect()
 }
 
 /// The functions in their order: name, types of the parameters with their names, and type of the result, as Rust writes
 /// them: "mixgrpo_model_copy(model: *const mixgrpo_model, out_copy: *mut *mut mixgrpo_model) -> mixgrpo_status".
 pub fn functions() -> Vec<String> {
-    let statements = statements()
-        .into_iter()
-        .filter(|statement| !statement.starts_with("typedef"));
+    let statements = statements().into_iter().filter(|statement| !statement.starts_with("typedef"));
     statements.filter_map(|statement| in_rust(&statement)).collect()
 }
 
@@ -84,10 +70,7 @@ fn in_rust(statement: &str) -> Option<String> {
         nothing if nothing == "c_void" => String::new(),
         kind => format!(" -> {kind}"),
     };
-    let parameters = rest
-        .strip_suffix(')')?
-        .split(',')
-        .filter(|parameter| *parameter != "void");
+    let parameters = rest.strip_suffix(')')?.split(',').filter(|parameter| *parameter != "void");
     let typed = parameters.filter_map(|parameter| {
         let parameter = parameter.trim();
         let field = last_word(parameter)?;

@@ -78,13 +78,7 @@ fn layout_here() -> String {
     let lines = structs().into_iter().flat_map(|structure| {
         let Struct { name, size, fields } = structure;
         let of_fields = fields.into_iter().map(move |field| {
-            format!(
-                "{name}.{} {} {} {}\n",
-                field.name,
-                field.offset,
-                field.size,
-                kind(field.rust_type)
-            )
+            format!("{name}.{} {} {} {}\n", field.name, field.offset, field.size, kind(field.rust_type))
         });
         std::iter::once(format!("{name} {size}\n")).chain(of_fields)
     });
@@ -95,10 +89,7 @@ fn program() -> String {
     let mut statements = String::new();
     for Struct { name, fields, .. } in structs() {
         statements += &format!("  printf(\"{name} %zu\\n\", sizeof({name}));\n");
-        for Field {
-            name: field, rust_type, ..
-        } in fields
-        {
+        for Field { name: field, rust_type, .. } in fields {
             let element = if rust_type.starts_with('[') { "[0]" } else { "" };
             statements += &format!(
                 "  printf(\"{name}.{field} %zu %zu %s\\n\", offsetof({name}, {field}), sizeof((({name} *)0)->{field}), \
@@ -124,11 +115,7 @@ fn layout_in_c(folder: &Path) -> String {
         .arg(&executable)
         .output()
         .expect("cc runs");
-    assert!(
-        compiled.status.success(),
-        "{}",
-        String::from_utf8_lossy(&compiled.stderr)
-    );
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     let printed = Command::new(&executable).output().expect("the program runs");
     String::from_utf8(printed.stdout).expect("the program prints text")
 }

@@ -16,7 +16,7 @@ macro_rules! opaque {
 
 /// A struct as C lays it out. One that begins with `struct_size` can be made `sized`: that field set, all others 0.
 macro_rules! c_struct {
-    ($name:ident { struct_size: u32, $($field:ident: $type:ty,)+ }) => {
+    ($name:ident { struct_size: u32, $($field:ident: $type:ty),+ $(,)? }) => {
         c_struct!(@declare $name { struct_size: u32, $($field: $type,)+ });
         impl $name {
             pub fn sized() -> Self {
@@ -26,7 +26,7 @@ macro_rules! c_struct {
             }
         }
     };
-    ($name:ident { $($field:ident: $type:ty,)+ }) => {
+    ($name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
         c_struct!(@declare $name { $($field: $type,)+ });
     };
     (@declare $name:ident { $($field:ident: $type:ty,)+ }) => {

@@ -5,12 +5,7 @@ use std::ffi::c_char;
 use super::*;
 
 opaque!(mixgrpo_image);
-c_struct!(mixgrpo_image_info {
-    struct_size: u32,
-    width: i32,
-    height: i32,
-    text_count: i32,
-});
+c_struct!(mixgrpo_image_info { struct_size: u32, width: i32, height: i32, text_count: i32 });
 c_struct!(mixgrpo_text {
     key: *const c_char,
     value: *const c_char,

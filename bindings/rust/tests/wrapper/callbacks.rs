@@ -21,10 +21,7 @@ fn progress_counts_up_to_its_total() {
     let heard = heard.lock().unwrap();
     assert!(heard.iter().all(|progress| progress.stage == Stage::Rollout));
     assert!(heard.windows(2).all(|pair| pair[0].done < pair[1].done));
-    assert_eq!(
-        heard.last().map(|progress| progress.done),
-        heard.last().map(|progress| progress.total)
-    );
+    assert_eq!(heard.last().map(|progress| progress.done), heard.last().map(|progress| progress.total));
     assert!(heard.len() > 1);
 }
 
@@ -41,10 +38,7 @@ fn a_panic_in_a_receiver_comes_out_of_the_call_and_leaves_everything_as_before()
     context.silence();
     let after = troubled.update(&rewards, None).unwrap();
     assert_eq!(calm.rollout(&[0, 1]).unwrap(), samples);
-    assert_eq!(
-        after.loss.to_bits(),
-        calm.update(&rewards, None).unwrap().loss.to_bits()
-    );
+    assert_eq!(after.loss.to_bits(), calm.update(&rewards, None).unwrap().loss.to_bits());
 }
 
 #[test]

@@ -12,17 +12,9 @@ fn the_library_is_the_one_that_was_declared() {
 
 #[test]
 fn every_wrong_field_of_a_configuration_is_named() {
-    let error = Plan::new(&SamplingConfig {
-        steps: 1,
-        group_size: 1,
-        ..Default::default()
-    })
-    .unwrap_err();
+    let error = Plan::new(&SamplingConfig { steps: 1, group_size: 1, ..Default::default() }).unwrap_err();
     assert_eq!(error.status(), Status::InvalidArgument);
-    assert!(
-        error.message().contains("steps") && error.message().contains("group_size"),
-        "{error}"
-    );
+    assert!(error.message().contains("steps") && error.message().contains("group_size"), "{error}");
 }
 
 #[test]
@@ -75,19 +67,11 @@ fn arrays_that_c_takes_by_one_size_must_have_it() {
         assert_eq!(error.status(), Status::InvalidArgument, "{error}");
     }
     let mut optimizer = Optimizer::new(&context, &LearningConfig::default(), 2).unwrap();
-    assert_eq!(
-        optimizer.step(&mut [0.0, 0.0], &[0.0]).unwrap_err().status(),
-        Status::InvalidArgument
-    );
+    assert_eq!(optimizer.step(&mut [0.0, 0.0], &[0.0]).unwrap_err().status(), Status::InvalidArgument);
     let rewards = [0.0; 7];
     assert!(Advantages::new(&LearningConfig::default(), &rewards, 2, 4, None).is_err());
     let x = [0.0; 4];
-    let transitions = Transitions {
-        latent_size: 2,
-        latents: &x,
-        velocity: &x[..2],
-        next_latents: &x,
-    };
+    let transitions = Transitions { latent_size: 2, latents: &x, velocity: &x[..2], next_latents: &x };
     let step = Step::stochastic(Dynamics::Flow, 0.7, 0.8, 0.7).unwrap();
     assert!(step.log_probabilities(LogProbability::Mean, &transitions).is_err());
 }
@@ -95,18 +79,11 @@ fn arrays_that_c_takes_by_one_size_must_have_it() {
 #[test]
 fn sizes_that_fit_nowhere_are_errors() {
     let context = Context::new(1).unwrap();
-    let shape = TextShape {
-        length: i32::MAX,
-        width: i32::MAX,
-        pooled_width: i32::MAX,
-    };
+    let shape = TextShape { length: i32::MAX, width: i32::MAX, pooled_width: i32::MAX };
     assert!(hashed_words(&small::LINES, shape).is_err());
     assert!(time_grid(-1, 3.0, 0).is_err());
     assert!(PixelCodec::new(-4, 4, 2).decode(&[0.0; 12]).is_err());
-    let config = RolloutConfig {
-        latent_size: u64::MAX,
-        ..Default::default()
-    };
+    let config = RolloutConfig { latent_size: u64::MAX, ..Default::default() };
     assert!(Rollout::new(&context, &small::plan(), &config, &[0]).is_err());
     let window = small::plan().iteration(0, Some(u32::MAX), 1, 1).unwrap_err();
     assert_eq!(window.status(), Status::InvalidArgument, "{window}");
@@ -114,8 +91,5 @@ fn sizes_that_fit_nowhere_are_errors() {
 
 #[test]
 fn a_broken_picture_is_refused() {
-    assert_eq!(
-        Image::decode(b"no picture").unwrap_err().status(),
-        Status::InvalidFormat
-    );
+    assert_eq!(Image::decode(b"no picture").unwrap_err().status(), Status::InvalidFormat);
 }

@@ -34,10 +34,7 @@ fn a_copy_is_independent() {
     let (copy, before) = (model.copy().unwrap(), model.weights().unwrap());
     model.write_weights(0, &[0.25]).unwrap();
     assert_eq!(copy.weights().unwrap(), before);
-    assert_eq!(
-        model.write_weights(0, &[f32::NAN]).unwrap_err().status(),
-        Status::InvalidArgument
-    );
+    assert_eq!(model.write_weights(0, &[f32::NAN]).unwrap_err().status(), Status::InvalidArgument);
     assert_eq!(model.weights().unwrap()[0], 0.25);
 }
 
@@ -47,19 +44,12 @@ fn backward_adds_gradients_once_for_each_velocity_that_was_kept() {
     let (mut model, prompts) = (small::model(&context), small::prompts(&context));
     let mut evaluator = small::evaluator(&model);
     let latents = vec![0.3; 2 * evaluator.latent_size()];
-    let velocity = evaluator
-        .velocity(&prompts, &latents, &[0.5, 0.25], &[0, 2], true)
-        .unwrap();
+    let velocity = evaluator.velocity(&prompts, &latents, &[0.5, 0.25], &[0, 2], true).unwrap();
     let mut cotangent = vec![0.0; latents.len()];
-    evaluator
-        .backward_to_latents(&vec![1.0; velocity.len()], &mut cotangent)
-        .unwrap();
+    evaluator.backward_to_latents(&vec![1.0; velocity.len()], &mut cotangent).unwrap();
     assert!(cotangent.iter().all(|value| value.is_finite()) && cotangent.iter().any(|value| *value != 0.0));
     assert!(model.gradients().unwrap().iter().any(|value| *value != 0.0));
-    assert_eq!(
-        evaluator.backward(&velocity).unwrap_err().status(),
-        Status::InvalidState
-    );
+    assert_eq!(evaluator.backward(&velocity).unwrap_err().status(), Status::InvalidState);
     model.zero_gradients().unwrap();
     assert!(model.gradients().unwrap().iter().all(|value| *value == 0.0));
 }
@@ -69,29 +59,12 @@ fn samples_depend_on_the_seed_alone() {
     let context = Context::new(2).unwrap();
     let (model, prompts) = (small::model(&context), small::prompts(&context));
     let (mut evaluator, mut base) = (small::evaluator(&model), small::evaluator(&model.copy().unwrap()));
-    let config = SampleConfig {
-        steps: 3,
-        samples_per_prompt: 2,
-        trained_model_share: 0.5,
-        ..Default::default()
-    };
-    let first = evaluator
-        .sample(Some(&mut base), &prompts, &config, &[0, 1], None)
-        .unwrap();
+    let config = SampleConfig { steps: 3, samples_per_prompt: 2, trained_model_share: 0.5, ..Default::default() };
+    let first = evaluator.sample(Some(&mut base), &prompts, &config, &[0, 1], None).unwrap();
     assert_eq!(first.len(), 2 * 2 * evaluator.latent_size());
-    assert_eq!(
-        first,
-        evaluator
-            .sample(Some(&mut base), &prompts, &config, &[0, 1], None)
-            .unwrap()
-    );
+    assert_eq!(first, evaluator.sample(Some(&mut base), &prompts, &config, &[0, 1], None).unwrap());
     let other = SampleConfig { seed: 1, ..config };
-    assert_ne!(
-        first,
-        evaluator
-            .sample(Some(&mut base), &prompts, &other, &[0, 1], None)
-            .unwrap()
-    );
+    assert_ne!(first, evaluator.sample(Some(&mut base), &prompts, &other, &[0, 1], None).unwrap());
     assert!(evaluator.sample(None, &prompts, &config, &[0], None).is_err());
 }
 
@@ -100,13 +73,8 @@ fn a_plan_tells_steps_work_and_memory() {
     let plan = small::plan();
     let first = plan.iteration(0, None, 2, 2).unwrap();
     assert_eq!((first.step_count, first.trained_step_count), (6, 2));
-    let steps: Vec<Step> = (0..first.step_count)
-        .map(|index| plan.step(0, None, index).unwrap())
-        .collect();
-    assert_eq!(
-        steps.iter().map(|step| step.trained).collect::<Vec<_>>(),
-        [true, true, false, false, false, false]
-    );
+    let steps: Vec<Step> = (0..first.step_count).map(|index| plan.step(0, None, index).unwrap()).collect();
+    assert_eq!(steps.iter().map(|step| step.trained).collect::<Vec<_>>(), [true, true, false, false, false, false]);
     assert!(steps
         .iter()
         .all(|step| step.trained == (step.noise > 0.0) && step.trained == (step.kind == StepKind::Flow)));
@@ -122,9 +90,7 @@ fn a_plan_tells_steps_work_and_memory() {
         keep_reference: false,
     };
     let alone = plan.memory(0, None, None, None, &workload).unwrap();
-    let whole = plan
-        .memory(0, None, Some(&small::learning()), Some(&small::sizes()), &workload)
-        .unwrap();
+    let whole = plan.memory(0, None, Some(&small::learning()), Some(&small::sizes()), &workload).unwrap();
     assert_eq!(alone.weight_bytes, 0);
     assert!(whole.weight_bytes > 0 && whole.peak_bytes > alone.peak_bytes);
 }
@@ -143,24 +109,11 @@ fn the_policy_loss_of_the_old_policy_has_ratio_1() {
     let step = Step::stochastic(Dynamics::Flow, 0.7, 0.8, 0.7).unwrap();
     let mut noise = [0.0; 18];
     normal_noise(5, 0, 0, &mut noise).unwrap();
-    let transitions = Transitions {
-        latent_size: 3,
-        latents: &noise[..6],
-        velocity: &noise[6..12],
-        next_latents: &noise[12..],
-    };
+    let transitions =
+        Transitions { latent_size: 3, latents: &noise[..6], velocity: &noise[6..12], next_latents: &noise[12..] };
     let old = step.log_probabilities(LogProbability::Mean, &transitions).unwrap();
     let learning = LearningConfig::default();
-    let loss = policy_loss(
-        &learning,
-        &step,
-        LogProbability::Mean,
-        &transitions,
-        None,
-        &old,
-        &[1.0, -1.0],
-    )
-    .unwrap();
+    let loss = policy_loss(&learning, &step, LogProbability::Mean, &transitions, None, &old, &[1.0, -1.0]).unwrap();
     assert_eq!((loss.ratios, loss.loss), (vec![1.0, 1.0], 0.0));
     assert!(loss.cotangents.iter().any(|value| *value != 0.0));
 }
@@ -168,18 +121,7 @@ fn the_policy_loss_of_the_old_policy_has_ratio_1() {
 #[test]
 fn pictures_go_to_files_and_grids() {
     let (folder, pixels) = (Folder::new("image"), [7_u8; 2 * 2 * 2 * 3]);
-    let mut grid = Image::grid(
-        &pixels,
-        2,
-        2,
-        2,
-        Grid {
-            columns: 2,
-            gap: 1,
-            scale: 3,
-        },
-    )
-    .unwrap();
+    let mut grid = Image::grid(&pixels, 2, 2, 2, Grid { columns: 2, gap: 1, scale: 3 }).unwrap();
     assert_eq!(grid.size().unwrap(), (2 * 2 * 3 + 1, 6));
     grid.set_texts(&[("seed", "7"), ("prompt", "grün")]).unwrap();
     grid.save(folder.0.join("grid.png")).unwrap();

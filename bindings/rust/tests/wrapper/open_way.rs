@@ -12,10 +12,7 @@ fn velocity(weight: f32, batch: &LatentBatch) -> Vec<f32> {
 }
 
 fn begin(context: &Context) -> Rollout {
-    let config = RolloutConfig {
-        latent_size: SIZE as u64,
-        ..Default::default()
-    };
+    let config = RolloutConfig { latent_size: SIZE as u64, ..Default::default() };
     Rollout::new(context, &small::plan(), &config, &[5, 2]).unwrap()
 }
 
@@ -29,12 +26,7 @@ fn finished(context: &Context, weight: f32) -> Rollout {
 }
 
 fn advantages(rollout: &Rollout) -> Advantages {
-    let rewards: Vec<f64> = rollout
-        .samples()
-        .unwrap()
-        .chunks(SIZE)
-        .map(|x| f64::from(x[0]))
-        .collect();
+    let rewards: Vec<f64> = rollout.samples().unwrap().chunks(SIZE).map(|x| f64::from(x[0])).collect();
     Advantages::new(&small::learning(), &rewards, 2, GROUP, None).unwrap()
 }
 
@@ -88,19 +80,13 @@ fn stored_steps_have_the_log_probabilities_of_their_transitions() {
         velocity: &velocity,
         next_latents: &stored.next_latents,
     };
-    assert_eq!(
-        step.log_probabilities(LogProbability::Mean, &transitions).unwrap(),
-        stored.log_probabilities
-    );
+    assert_eq!(step.log_probabilities(LogProbability::Mean, &transitions).unwrap(), stored.log_probabilities);
 }
 
 #[test]
 fn noise_of_one_s_own_is_where_all_samples_start() {
     let noise: Vec<f32> = (0..2 * SIZE).map(|value| value as f32 / 8.0).collect();
-    let config = RolloutConfig {
-        latent_size: SIZE as u64,
-        ..Default::default()
-    };
+    let config = RolloutConfig { latent_size: SIZE as u64, ..Default::default() };
     let mut rollout = Rollout::with_noise(&Context::new(1).unwrap(), &small::plan(), &config, &[0, 1], &noise).unwrap();
     assert_eq!(rollout.next_request().unwrap().unwrap().latents(), noise);
 }
@@ -147,29 +133,16 @@ fn the_built_in_model_answers_too() {
     let context = Context::new(2).unwrap();
     let (model, prompts) = (small::model(&context), small::prompts(&context));
     let (mut evaluator, mut reference) = (small::evaluator(&model), small::evaluator(&model.copy().unwrap()));
-    let config = RolloutConfig {
-        latent_size: evaluator.latent_size() as u64,
-        ..Default::default()
-    };
+    let config = RolloutConfig { latent_size: evaluator.latent_size() as u64, ..Default::default() };
     let mut rollout = Rollout::new(&context, &small::plan(), &config, &[0, 1]).unwrap();
     rollout.run(&mut evaluator, &prompts).unwrap();
-    assert_eq!(
-        rollout.model_calls(),
-        small::plan().iteration(0, None, 2, 2).unwrap().rollout_model_calls
-    );
-    let learning = LearningConfig {
-        kl_reference: 0.1,
-        ..small::learning()
-    };
+    assert_eq!(rollout.model_calls(), small::plan().iteration(0, None, 2, 2).unwrap().rollout_model_calls);
+    let learning = LearningConfig { kl_reference: 0.1, ..small::learning() };
     let given = Advantages::given((0..8).map(|sample| f64::from(sample) - 3.5).collect()).unwrap();
     let mut update = Update::new(&rollout, &learning, &given, 0).unwrap();
-    let (mut optimizer, before) = (
-        Optimizer::new(&context, &learning, model.weight_count().unwrap()).unwrap(),
-        model.weights().unwrap(),
-    );
-    let report = update
-        .run(&mut evaluator, &prompts, &mut optimizer, Some(&mut reference))
-        .unwrap();
+    let (mut optimizer, before) =
+        (Optimizer::new(&context, &learning, model.weight_count().unwrap()).unwrap(), model.weights().unwrap());
+    let report = update.run(&mut evaluator, &prompts, &mut optimizer, Some(&mut reference)).unwrap();
     assert_eq!(report.step, 2);
     assert_eq!(update.statistics().unwrap().first_ratio_min, 1.0);
     assert_ne!(model.weights().unwrap(), before);
@@ -177,8 +150,5 @@ fn the_built_in_model_answers_too() {
 
 #[test]
 fn advantages_that_are_not_finite_are_refused() {
-    assert_eq!(
-        Advantages::given(vec![0.0, f64::NAN]).unwrap_err().status(),
-        Status::InvalidArgument
-    );
+    assert_eq!(Advantages::given(vec![0.0, f64::NAN]).unwrap_err().status(), Status::InvalidArgument);
 }

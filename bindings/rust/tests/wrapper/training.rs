@@ -10,10 +10,7 @@ use crate::small::{self, brightness, Folder, GROUP};
 #[test]
 fn training_with_a_closure_moves_the_model() {
     let mut trainer = small::trainer(&Context::new(2).unwrap());
-    let config = SampleConfig {
-        steps: 3,
-        ..Default::default()
-    };
+    let config = SampleConfig { steps: 3, ..Default::default() };
     let before = trainer.sample(Weights::Trained, &config, &[0], None).unwrap();
     let seen = Cell::new(0);
     let reward = |batch: &Batch| {
@@ -21,14 +18,7 @@ fn training_with_a_closure_moves_the_model() {
         brightness(batch)
     };
     let history: Result<Vec<Metrics>> = train(&mut trainer, reward).prompts_per_iteration(2).take(2).collect();
-    assert_eq!(
-        history
-            .unwrap()
-            .iter()
-            .map(|metrics| metrics.iteration)
-            .collect::<Vec<_>>(),
-        [0, 1]
-    );
+    assert_eq!(history.unwrap().iter().map(|metrics| metrics.iteration).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(seen.get(), 2 * 2 * GROUP);
     assert_ne!(trainer.sample(Weights::Trained, &config, &[0], None).unwrap(), before);
     assert_eq!(trainer.sample(Weights::Base, &config, &[0], None).unwrap(), before);
@@ -48,17 +38,11 @@ fn prompts_take_turns_or_are_chosen() {
     for metrics in train(&mut trainer, reward).prompts_per_iteration(2).take(2) {
         metrics.unwrap();
     }
-    let chosen = train(&mut trainer, reward)
-        .choose(|iteration| vec![iteration as i32])
-        .next();
+    let chosen = train(&mut trainer, reward).choose(|iteration| vec![iteration as i32]).next();
     assert_eq!(chosen.unwrap().unwrap().iteration, 2);
     train(&mut trainer, reward).next().unwrap().unwrap();
     assert_eq!(*seen.borrow(), [vec![0, 1], vec![2, 0], vec![2], vec![0, 1, 2]]);
-    assert!(train(&mut trainer, reward)
-        .prompts_per_iteration(0)
-        .next()
-        .unwrap()
-        .is_err());
+    assert!(train(&mut trainer, reward).prompts_per_iteration(0).next().unwrap().is_err());
 }
 
 #[test]
@@ -79,25 +63,18 @@ fn a_reward_may_fail_or_panic_and_training_goes_on_as_if_it_had_not() {
     assert!(catch_unwind(AssertUnwindSafe(|| training.next().map(drop))).is_err());
     let after = training.next().unwrap().unwrap();
     let expected = train(&mut calm, brightness).next().unwrap().unwrap();
-    assert_eq!(
-        (after.iteration, after.loss, after.gradient_norm),
-        (0, expected.loss, expected.gradient_norm)
-    );
+    assert_eq!((after.iteration, after.loss, after.gradient_norm), (0, expected.loss, expected.gradient_norm));
 }
 
 #[test]
 fn a_reward_of_nan_is_left_out_and_counted() {
     let mut trainer = small::trainer(&Context::new(1).unwrap());
     trainer.rollout(&[0, 1]).unwrap();
-    let rewards: Vec<f64> = (0..8)
-        .map(|sample| if sample == 3 { f64::NAN } else { f64::from(sample) })
-        .collect();
+    let rewards: Vec<f64> = (0..8).map(|sample| if sample == 3 { f64::NAN } else { f64::from(sample) }).collect();
     let metrics = trainer.update(&rewards, Some(&[2.0])).unwrap();
     assert_eq!(metrics.failed_rewards, 1);
     assert_eq!(trainer.metrics().unwrap(), metrics);
-    let [reward] = &trainer.reward_metrics().unwrap()[..] else {
-        panic!("expected one reward")
-    };
+    let [reward] = &trainer.reward_metrics().unwrap()[..] else { panic!("expected one reward") };
     assert_eq!((reward.name.as_str(), reward.failed), ("brightness", 1));
     assert!(trainer.metrics_json().unwrap().contains("\"brightness\""));
 }
@@ -105,15 +82,9 @@ fn a_reward_of_nan_is_left_out_and_counted() {
 #[test]
 fn rewards_of_a_wrong_number_leave_the_rollout_standing() {
     let mut trainer = small::trainer(&Context::new(1).unwrap());
-    assert_eq!(
-        trainer.update(&[0.0; 4], None).unwrap_err().status(),
-        Status::InvalidState
-    );
+    assert_eq!(trainer.update(&[0.0; 4], None).unwrap_err().status(), Status::InvalidState);
     trainer.rollout(&[0]).unwrap();
-    assert_eq!(
-        trainer.update(&[0.0; 3], None).unwrap_err().status(),
-        Status::InvalidArgument
-    );
+    assert_eq!(trainer.update(&[0.0; 3], None).unwrap_err().status(), Status::InvalidArgument);
     assert_eq!(trainer.iteration(), 0);
     trainer.update(&[0.0, 1.0, 2.0, 3.0], None).unwrap();
     assert_eq!(trainer.iteration(), 1);
@@ -129,9 +100,7 @@ fn a_saved_training_goes_on_bit_by_bit() {
     let going_on = [&mut first, &mut second].map(|trainer| train(trainer, brightness).next().unwrap().unwrap());
     assert_eq!(going_on[0].loss.to_bits(), going_on[1].loss.to_bits());
     assert_eq!(going_on[0].gradient_norm.to_bits(), going_on[1].gradient_norm.to_bits());
-    first
-        .save_model(Weights::Trained, folder.0.join("model"), Storage::F32)
-        .unwrap();
+    first.save_model(Weights::Trained, folder.0.join("model"), Storage::F32).unwrap();
     first.append_metrics(folder.0.join("metrics.jsonl")).unwrap();
     let line = std::fs::read_to_string(folder.0.join("metrics.jsonl")).unwrap();
     assert_eq!(line, first.metrics_json().unwrap() + "\n");

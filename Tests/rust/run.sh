@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The Rust crate against .build/release/libmixgrpo.so, or the folder in MIXGRPO_LIBRARY_FOLDER. Usage: Tests/rust/run.sh [align]
+#   without an argument: format, lints, tests, documentation
+#   align: builds that example, for the comparison of all languages
+# Without cargo nothing is done and success is reported, but not in CI.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=$(realpath "${MIXGRPO_LIBRARY_FOLDER:-.build/release}")
+export MIXGRPO_LIBRARY_FOLDER=$folder CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/.build/rust} CARGO_NET_OFFLINE=true
+cd bindings/rust
+
+missing() { # what
+  echo "$1: the Rust crate is left out" >&2
+  [ -z "${CI:-}" ]
+  exit
+}
+
+needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+command -v cargo >/dev/null || missing "cargo is not here"
+installed=$(cargo --version | cut -d' ' -f2)
+[ "$(printf '%s\n' "$needed" "$installed" | sort -V | head -1)" = "$needed" ] \
+  || missing "cargo is $installed, older than $needed"
+
+if [ "${1:-}" = align ]; then
+  cargo build -q --release --example align
+  exit
+fi
+
+if cargo fmt --version >/dev/null 2>&1; then cargo fmt --check; else echo "rustfmt is not here: format not checked"; fi
+if cargo clippy --version >/dev/null 2>&1; then
+  cargo clippy -q --all-targets -- -D warnings
+else
+  echo "clippy is not here: lints not checked"
+fi
+cargo test -q
+RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
+echo "the Rust crate is tested and documented"
