@@ -118,6 +118,15 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
     const char *const others[] = {"token_count", "channels", "text_length", "max_batch", "threads", "keep_reference"};
     for (int k = 0; k < 6; k++) CHECK(strstr(mixgrpo_last_error(), others[k]) != NULL);
   }
+  /* Each size within its bounds, their product beyond all memory. */
+  mixgrpo_model_config giant = model;
+  giant.num_layers = giant.num_single_layers = 1000;
+  giant.num_attention_heads = 1024;
+  giant.attention_head_dim = 64;
+  giant.axes_dims_rope[0] = 8;
+  giant.axes_dims_rope[1] = giant.axes_dims_rope[2] = 28;
+  mixgrpo_workload most = {sizeof most, 1, 65536, CHANNELS, 65536, 65536, 1024, 1};
+  INVALID("max_batch", mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &giant, &most, &rollout));
   INVALID("workload", mixgrpo_plan_memory(f->plan, 0, -1, NULL, NULL, NULL, &rollout));
   INVALID("out_memory", mixgrpo_plan_memory(f->plan, 0, -1, NULL, NULL, &work, NULL));
   BAD_HANDLES(h, "plan", f->model, mixgrpo_plan_memory(h, 0, -1, NULL, NULL, &work, &rollout));
