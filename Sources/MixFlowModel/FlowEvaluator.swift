@@ -35,12 +35,14 @@ public final class FlowEvaluator {
   /// - Parameters:
   ///   - textLength: tokens of every prompt, 1…65536.
   ///   - maxBatch: 1…65536.
+  ///   - threads: 1…1024.
   /// - Throws: `invalidArgument`, `outOfMemory`.
   public init(
     model: FlowTransformer, geometry: TokenGeometry, textLength: Int, maxBatch: Int, threads: Int
   ) throws(MixGRPOError) {
     try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
     try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
+    try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
     MatrixProduct.prepare()
     (self.model, self.geometry, self.textLength, self.maxBatch) = (model, geometry, textLength, maxBatch)
     shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)

@@ -31,7 +31,8 @@ package final class Team: @unchecked Sendable {
 
   /// Runs `program` with a team of up to `threads` threads.
   package static func lead(threads: Int, _ program: (Team) -> Void) {
-    guard threads > 1, let team = ThreadPool.shared.open(helpers: threads - 1) else { return program(.alone) }
+    guard threads > 1 else { return program(.alone) }
+    let team = ThreadPool.shared.open()
     team.isFinished.store(false, ordering: .relaxed)
     ThreadPool.shared.invite(team, helpers: threads - 1)
     program(team)

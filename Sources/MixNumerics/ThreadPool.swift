@@ -42,7 +42,7 @@ final class ThreadPool: @unchecked Sendable {
   }
 
   /// A team to lead.
-  func open(helpers: Int) -> Team? {
+  func open() -> Team {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return spareTeams.popLast() ?? Team()

@@ -37,7 +37,7 @@ struct Align: ParsableCommand {
 
   func run() throws {
     let start = ContinuousClock.now
-    let context = try RunContext(threads: threads > 0 ? threads : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    let context = try RunContext(threads: threads)
     let alignment = try Alignment(model: model, learningRate: learningRate, seed: seed, context: context)
     try enterOutputFolder()
     let before = try alignment.evaluate(steps: evalSteps)

@@ -27,7 +27,7 @@ struct TrainingOptions: ParsableArguments {
   }
 
   func context() throws -> RunContext {
-    try RunContext(threads: threads > 0 ? threads : max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+    try RunContext(threads: threads)
   }
 
   var optimizer: AdamWConfiguration {

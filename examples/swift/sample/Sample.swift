@@ -36,7 +36,7 @@ struct Sample: ParsableCommand {
   }
 
   func run() throws {
-    let context = try RunContext(threads: threads > 0 ? threads : Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    let context = try RunContext(threads: threads)
     let transformer = try FlowTransformer(folder: model)
     let codec = try PixelCodec(height: height, width: width, patch: patch(of: transformer))
     let evaluator = try FlowEvaluator(
