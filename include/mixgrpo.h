@@ -384,7 +384,8 @@ enum {
   MIXGRPO_WINDOW_EXPONENTIAL_DECAY = 3, /* as progressive; the interval is ceil(interval*exp(-k*max(0, l - l0))) */
   MIXGRPO_WINDOW_RANDOM = 4,            /* uniform on its range, drawn from seed and iteration alone */
   MIXGRPO_WINDOW_ALL = 5,               /* every step but the last is stochastic (Flow-GRPO, DanceGRPO) */
-  MIXGRPO_WINDOW_GIVEN = 6              /* the host gives the window of each iteration */
+  MIXGRPO_WINDOW_GIVEN = 6,             /* the host gives the window of each iteration */
+  MIXGRPO_WINDOW_ADAPTIVE = 7           /* moves when the reward's gain flattens, see mixgrpo_adaptive_window */
 };
 
 /* In place of a window's start: the window that the plan gives the iteration. */
@@ -443,9 +444,10 @@ typedef struct mixgrpo_sampling_config {
   int32_t window_length;           /* w, steps. Default 4, 1...T - 1. Not used by ALL */
   int32_t window_start;            /* l of FROZEN. Default 0, 0...T - 1 - w */
   int32_t window_stride;           /* steps the window moves at a time. Default 1, 1...1000000 */
-  int32_t window_interval;         /* tau, iterations between moves; LINEAR_DECAY, EXPONENTIAL_DECAY: the first. Default
-                                      25, 1...1000000 */
-  int32_t window_minimum_interval; /* the last interval of LINEAR_DECAY, iterations. Default 1, 1...window_interval */
+  int32_t window_interval;         /* tau, iterations between moves; LINEAR_DECAY, EXPONENTIAL_DECAY: the first; ADAPTIVE:
+                                      at most. Default 25, 1...1000000 */
+  int32_t window_minimum_interval; /* the last interval of LINEAR_DECAY, iterations; ADAPTIVE: iterations between moves at
+                                      least. Default 1, 1...window_interval */
   int32_t window_at_end;           /* mixgrpo_window_end. Default ROLL_BACK */
   int32_t window_decay_threshold;  /* l0 of EXPONENTIAL_DECAY, a step. Default 13, 0...1000000 */
   double window_decay_rate;        /* k of EXPONENTIAL_DECAY, per step. Default 0.1, 0...100 */
@@ -461,6 +463,10 @@ typedef struct mixgrpo_sampling_config {
   int32_t log_probability;         /* mixgrpo_log_probability. Default MEAN */
   int32_t sigma_rounding;          /* mixgrpo_sigma_rounding. Default EXACT */
   uint64_t seed;                   /* of all random numbers of the run. Default 0 */
+  double window_minimum_gain;      /* ADAPTIVE moves when the reward gains less per iteration, in standard deviations of the
+                                      reward. Default 0.01, -1000...1000 */
+  int32_t window_trend;            /* k, the iterations that ADAPTIVE judges a gain over. Default 10, 2...1000000 */
+  int32_t reserved;                /* 0 */
 } mixgrpo_sampling_config;
 
 typedef int32_t mixgrpo_advantage_mode;
@@ -620,7 +626,9 @@ mixgrpo_status mixgrpo_plan_create(
     const mixgrpo_sampling_config *config, const double *sigmas, size_t sigma_count, mixgrpo_plan **out_plan);
 void mixgrpo_plan_destroy(mixgrpo_plan *plan);
 
-/* The window and the work of one iteration.
+/* The window and the work of one iteration. With ADAPTIVE and MIXGRPO_SCHEDULED_WINDOW (here, in mixgrpo_plan_step and in
+ * mixgrpo_plan_memory) it is a forecast: the window of a run in which every place is held for window_interval iterations, the
+ * longest there is. Without Flash a window elsewhere changes sharing alone.
  *   iteration     0 or more
  *   window_start  MIXGRPO_SCHEDULED_WINDOW, or the host's own l in 0...T - 1 - w (needed with MIXGRPO_WINDOW_GIVEN)
  *   prompt_count  P, 1...65536
@@ -633,6 +641,34 @@ mixgrpo_status mixgrpo_plan_iteration(
 /* Step `index`, 0...step_count - 1, of an iteration. `out_step`: struct_size set. */
 mixgrpo_status mixgrpo_plan_step(
     const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t index, mixgrpo_step *out_step);
+
+/* Where a window of MIXGRPO_WINDOW_ADAPTIVE stands. A pure state machine: a state and an iteration's reward give the next state.
+ * With a trainer it is part of the trainer; a host that creates rollouts itself keeps the state and passes window_start to
+ * mixgrpo_rollout_create.
+ *
+ * A line is fitted by least squares to the rewards r of the iterations at this place, one of age a weighing
+ * w = (1 - 1/k)^a, k = window_trend:
+ *   gain = (sum(w a) sum(w r) - sum(w) sum(w a r)) / (sum(w) sum(w a^2) - sum(w a)^2)     per iteration
+ * The window moves by window_stride when gain < window_minimum_gain * sum(w s)/sum(w), s the standard deviation of the reward,
+ * but not before max(window_minimum_interval, k) iterations, and at the latest after window_interval. */
+typedef struct mixgrpo_adaptive_window {
+  uint32_t struct_size;
+  int32_t window_start; /* l. 0...T - 1 - w */
+  int64_t iterations;   /* at this place, those without a reward not counted. 0...999999 */
+  double first_reward;  /* at this place; r in the sums is the difference from it */
+  double sums[6];       /* sum(w), sum(w a), sum(w a^2), sum(w r), sum(w a r), sum(w s) */
+  double gain;          /* the reward's gain per iteration, NaN before two iterations; not read from a state passed in */
+} mixgrpo_adaptive_window;
+
+/* Fills the state at the start of a run. `struct_size`: sizeof(mixgrpo_adaptive_window). */
+mixgrpo_status mixgrpo_adaptive_window_init(mixgrpo_adaptive_window *out_state, size_t struct_size);
+
+/* The state after an iteration with the window at state->window_start. An iteration that says nothing leaves the state as it is:
+ * `reward_mean` or `reward_std` not finite, or `reward_std` 0 or less. `out_state`: struct_size set; may be `state`.
+ * Errors: INVALID_ARGUMENT for a plan of another window mode, or a state that no run can be in. */
+mixgrpo_status mixgrpo_adaptive_window_advance(
+    const mixgrpo_plan *plan, const mixgrpo_adaptive_window *state, double reward_mean, double reward_std,
+    mixgrpo_adaptive_window *out_state);
 
 /* Predicted peak memory of `iteration`. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
  * `out_memory`: struct_size set. */
@@ -676,7 +712,7 @@ typedef struct mixgrpo_velocity_request {
 /* Which rollout. */
 typedef struct mixgrpo_rollout_config {
   uint32_t struct_size;
-  int32_t window_start;  /* l, or MIXGRPO_SCHEDULED_WINDOW (default); needed with MIXGRPO_WINDOW_GIVEN */
+  int32_t window_start;  /* l, or MIXGRPO_SCHEDULED_WINDOW (default); needed with MIXGRPO_WINDOW_GIVEN and _ADAPTIVE */
   int64_t iteration;     /* selects the window and keys the random numbers. Default 0, 0 or more */
   uint64_t latent_size;  /* D, values in one latent. Default 0, which must be replaced by 1...1000000000 */
   int32_t max_batch;     /* latents per request at most; changes no result. Default 0 (no limit), 0 or more */

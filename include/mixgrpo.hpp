@@ -694,6 +694,14 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
     return result;
   }
 
+  /// Where an adaptive window stands after an iteration; `state` is that of make_adaptive_window at the start.
+  mixgrpo_adaptive_window advance(
+      const mixgrpo_adaptive_window& state, double reward_mean, double reward_std) const {
+    auto result = detail::sized<mixgrpo_adaptive_window>();
+    detail::check(mixgrpo_adaptive_window_advance(get(), &state, reward_mean, reward_std, &result));
+    return result;
+  }
+
   /// `workload`: of make_workload. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
   mixgrpo_memory memory(
       std::int64_t iteration, const mixgrpo_workload& workload, const mixgrpo_learning_config* learning = nullptr,
@@ -706,6 +714,13 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
  private:
   std::int32_t group_size_;
 };
+
+/// An adaptive window at the start of a run.
+inline mixgrpo_adaptive_window make_adaptive_window() {
+  mixgrpo_adaptive_window state;
+  detail::check(mixgrpo_adaptive_window_init(&state, sizeof state));
+  return state;
+}
 
 /// All sizes 0, to be filled in.
 inline mixgrpo_workload make_workload() noexcept { return detail::sized<mixgrpo_workload>(); }

@@ -26,6 +26,8 @@ public final class Trainer {
   public private(set) var metrics: IterationMetrics?
   /// The host's own window for the rollouts to come, in place of the scheduled one; required with `WindowMode.given`.
   public var window: SDEWindow?
+  /// Where an adaptive window stands; nil in the other modes.
+  public package(set) var adaptiveWindow: AdaptiveWindowState?
   /// The weights as they were at creation, if they are kept.
   public let base: FlowEvaluator?
 
@@ -45,6 +47,7 @@ public final class Trainer {
     try Self.validate(evaluator, prompts, sampling, learning, rewardNames)
     (self.evaluator, self.prompts, self.context) = (evaluator, prompts, context)
     (self.sampling, self.learning, self.rewardNames) = (sampling, learning, rewardNames)
+    if case .adaptive = sampling.windowMode { adaptiveWindow = AdaptiveWindowState() }
     let model = evaluator.model
     let average =
       learning.averageDecay > 0
@@ -87,7 +90,7 @@ public final class Trainer {
     let started = DispatchTime.now()
     try require(
       chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
-    let plan = try SamplingPlan(sampling, iteration: iteration, window: window)
+    let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
     let rollout = try Rollout(
       plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
     let total = plan.modelCalls(prompts: chosen.count)
@@ -120,6 +123,7 @@ public final class Trainer {
     let total = rollout.plan.trainingEvaluations(prompts: rollout.prompts, parts: learning.policy.updatesPerIteration)
     let report = try update.run(learner, reference: base, prompts: prompts, context: context) { progress($0, total) }
     let made = record(rollout, advantages, weights, update, report, seconds(since: started))
+    try advanceWindow(rollout, advantages, made)
     metrics = made
     self.rollout = nil
     iteration += 1
@@ -157,6 +161,23 @@ public final class Trainer {
       degenerateGroups: advantages.degenerateGroups.count, policy: update.metrics, gradientNorm: report.gradientNorm,
       learningRate: report.learningRate, modelCallsRollout: rollout.modelCalls,
       modelCallsUpdate: update.metrics.evaluations, secondsRollout: secondsRollout, secondsUpdate: secondsUpdate)
+  }
+
+  /// The host's or the adaptive window; nil for the scheduled one.
+  private func currentWindow() throws(MixGRPOError) -> SDEWindow? {
+    guard window == nil, let adaptiveWindow else { return window }
+    return SDEWindow(start: adaptiveWindow.start, length: try sampling.windowSchedule().length)
+  }
+
+  /// An iteration that trained elsewhere, or in which no group told its samples apart, says nothing about the adaptive window.
+  private func advanceWindow(
+    _ rollout: Rollout, _ advantages: Advantages, _ made: IterationMetrics
+  ) throws(MixGRPOError) {
+    let idleGroups = advantages.degenerateGroups.count + advantages.droppedGroups.count
+    guard let state = adaptiveWindow, rollout.plan.window.lowerBound == state.start, idleGroups < rollout.prompts
+    else { return }
+    adaptiveWindow = try sampling.windowSchedule().advance(
+      state, rewardMean: made.rewardMean, rewardDeviation: made.rewardStandardDeviation)
   }
 
   /// A restored run begins without a rollout.

@@ -19,6 +19,7 @@ extension Trainer {
     metadata["format"] = Self.format
     metadata["iteration"] = "\(iteration)"
     metadata["optimizer_steps"] = "\(learner.optimizer.stepCount)"
+    metadata["adaptive_window"] = adaptiveWindow?.text
     let entries = parts.map { part in
       WeightEntry(
         name: part.name, shape: [part.values.count], values: UnsafeBufferPointer(part.values))
@@ -39,6 +40,7 @@ extension Trainer {
     }
     try compareSettings(file.metadata)
     let iteration = try counter("iteration", file), steps = try counter("optimizer_steps", file)
+    let window = try savedWindow(file)
     var read: [FloatStorage] = []
     for part in parts {
       let values = try FloatStorage(count: part.values.count)
@@ -51,6 +53,7 @@ extension Trainer {
     for (part, values) in zip(parts, read) { part.values.baseAddress?.update(from: values.base, count: values.count) }
     learner.optimizer.stepCount = steps
     self.iteration = iteration
+    adaptiveWindow = window
     dropRollout()
   }
 
@@ -89,6 +92,18 @@ extension Trainer {
       check.require(saved[name] == value, name, expected: "\(saved[name] ?? "nothing"), as saved", got: value)
     }
     try check.throwIfAny()
+  }
+
+  /// Nil where the window is not adaptive.
+  private func savedWindow(_ file: SafetensorsFile) throws(MixGRPOError) -> AdaptiveWindowState? {
+    guard adaptiveWindow != nil else { return nil }
+    guard let text = file.metadata["adaptive_window"], let state = AdaptiveWindowState(text: text) else {
+      throw MixGRPOError(.invalidFormat, "\(file.path): adaptive_window: expected a state, got none")
+    }
+    do { try sampling.windowSchedule().check(state) } catch {
+      throw MixGRPOError(.invalidFormat, "\(file.path): adaptive_window: \(error.message)")
+    }
+    return state
   }
 
   private func counter(_ name: String, _ file: SafetensorsFile) throws(MixGRPOError) -> Int {

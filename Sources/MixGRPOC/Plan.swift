@@ -13,6 +13,15 @@ final class PlanObject: HandleObject, @unchecked Sendable {
     try SamplingPlan(configuration, iteration: Int(iteration), window: window(windowStart))
   }
 
+  /// As above; with adaptive windows the forecast in place of the scheduled one.
+  func forecast(iteration: Int64, windowStart: Int32) throws(MixGRPOError) -> SamplingPlan {
+    guard case .adaptive = configuration.windowMode, Int(windowStart) == MIXGRPO_SCHEDULED_WINDOW else {
+      return try plan(iteration: iteration, windowStart: windowStart)
+    }
+    let window = try configuration.windowSchedule().forecast(iteration: Int(iteration))
+    return try SamplingPlan(configuration, iteration: Int(iteration), window: window)
+  }
+
   func window(_ start: Int32) throws(MixGRPOError) -> SDEWindow? {
     if Int(start) == MIXGRPO_SCHEDULED_WINDOW { return nil }
     let length = try configuration.windowSchedule().length
@@ -52,7 +61,7 @@ public func mixgrpo_plan_iteration(
     let result = try ResultPlace(out_iteration, "out_iteration")
     try requireRange(prompt_count, 1...1_000_000, "prompt_count")
     try requireRange(parts, 1...4_096, "parts")
-    let plan = try object.plan(iteration: iteration, windowStart: window_start)
+    let plan = try object.forecast(iteration: iteration, windowStart: window_start)
     result.write(mixgrpo_iteration_plan(plan, prompts: Int(prompt_count), parts: Int(parts)))
   }
 }
@@ -78,7 +87,7 @@ public func mixgrpo_plan_step(
   withStatus {
     let object = try resolve(plan, "plan", as: PlanObject.self)
     let result = try ResultPlace(out_step, "out_step")
-    let plan = try object.plan(iteration: iteration, windowStart: window_start)
+    let plan = try object.forecast(iteration: iteration, windowStart: window_start)
     try require(
       plan.transitions.indices.contains(Int(index)), "index", expected: "0…\(plan.steps - 1)", got: index)
     var step = mixgrpo_step(plan.transitions[Int(index)])

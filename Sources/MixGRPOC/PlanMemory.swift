@@ -15,7 +15,7 @@ public func mixgrpo_plan_memory(
     let result = try ResultPlace(out_memory, "out_memory")
     let workload = try read(workload, "workload")
     try workload.validate(hasModel: model != nil)
-    let plan = try object.plan(iteration: iteration, windowStart: window_start)
+    let plan = try object.forecast(iteration: iteration, windowStart: window_start)
     let learning = try readOptional(learning, "learning").map { (config) throws(MixGRPOError) in
       try LearningConfiguration(config, groupSize: plan.groupSize)
     }

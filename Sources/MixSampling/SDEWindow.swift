@@ -43,6 +43,8 @@ public enum WindowMode: Equatable, Sendable {
   case random
   /// Every step but the last is stochastic (Flow-GRPO, DanceGRPO); the window length is not used.
   case all(TrainedSubset)
+  /// Moves by `stride` when the reward's gain flattens (`AdaptiveWindowState`).
+  case adaptive(AdaptiveInterval, stride: Int, atEnd: WindowEnd)
   /// The caller passes the window of each iteration.
   case given
 

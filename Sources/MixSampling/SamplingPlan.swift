@@ -29,7 +29,8 @@ public struct SamplingPlan: Equatable, Sendable {
   public var steps: Int { transitions.count }
 
   /// The plan of one training iteration.
-  /// - Parameter window: the caller's own window; required with `WindowMode.given`, otherwise in place of the scheduled one.
+  /// - Parameter window: the caller's own window, in place of the scheduled one; required with `WindowMode.given` and
+  ///   `.adaptive`.
   /// - Throws: `invalidArgument` naming every unfit field.
   public init(_ configuration: SamplingConfiguration, iteration: Int, window: SDEWindow? = nil) throws(MixGRPOError) {
     try configuration.validate()

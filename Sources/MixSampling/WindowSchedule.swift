@@ -30,10 +30,24 @@ public struct WindowSchedule: Equatable, Sendable {
   /// l_max, the last possible start
   public var lastStart: Int { steps - 1 - length }
 
-  /// - Throws: `invalidArgument` for a negative iteration, and for `.given`, whose windows the caller has.
+  /// - Throws: `invalidArgument` for a negative iteration, and for `.given` and `.adaptive`, whose windows do not follow from
+  ///   the iteration alone.
   public func window(iteration: Int) throws(MixGRPOError) -> SDEWindow {
     try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
     return SDEWindow(start: try start(iteration), length: length)
+  }
+
+  /// The window to count with before anything runs: the scheduled one; for `.adaptive` the one of a run in which every place is
+  /// held for its longest, `maximum`; for `.given` the first.
+  /// - Throws: `invalidArgument` for a negative iteration.
+  public func forecast(iteration: Int) throws(MixGRPOError) -> SDEWindow {
+    try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
+    switch mode {
+    case .given: return SDEWindow(start: 0, length: length)
+    case .adaptive(let interval, let stride, let atEnd):
+      return SDEWindow(start: visit(iteration, stride, atEnd) { _ in interval.maximum }, length: length)
+    default: return try window(iteration: iteration)
+    }
   }
 
   /// The steps of `window` that are trained, in increasing order.
@@ -68,8 +82,10 @@ public struct WindowSchedule: Equatable, Sendable {
       var stream = RandomStream(seed: seed, purpose: .windowStart, iteration: iteration)
       return stream.integer(below: lastStart + 1)
     case .all: return 0
-    case .given:
-      throw .invalid("window", expected: "the caller's window, as the window mode is given", got: "none")
+    case .given, .adaptive:
+      throw .invalid(
+        "window", expected: "a window, as the window mode \(mode == .given ? "given" : "adaptive") has none of its own",
+        got: "none")
     }
   }
 
@@ -135,8 +151,22 @@ extension WindowSchedule {
     case .all(.firstFraction(let fraction)), .all(.randomSubset(let fraction)):
       validation.require(
         fraction > 0 && fraction <= 1, "trained_fraction", expected: "a value in (0, 1]", got: fraction)
+    case .adaptive(let interval, let stride, _): validateAdaptive(interval, stride, &validation)
     case .random, .all(.full), .given: break
     }
+  }
+
+  private func validateAdaptive(_ interval: AdaptiveInterval, _ stride: Int, _ validation: inout Validation) {
+    requireCount(interval.maximum, "window_interval", &validation)
+    requireCount(interval.minimum, "window_minimum_interval", &validation)
+    validation.require(
+      interval.minimum <= interval.maximum, "window_minimum_interval",
+      expected: "at most window_interval, \(interval.maximum)", got: interval.minimum)
+    requireCount(stride, "window_stride", &validation)
+    validation.require(
+      (2...1_000_000).contains(interval.trend), "window_trend", expected: "2…1000000", got: interval.trend)
+    validation.require(
+      abs(interval.minimumGain) <= 1000, "window_minimum_gain", expected: "-1000…1000", got: interval.minimumGain)
   }
 
   private func requireCount(_ value: Int, _ field: String, _ validation: inout Validation) {

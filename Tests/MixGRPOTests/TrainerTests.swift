@@ -196,6 +196,40 @@ struct TinyRun {
     #expect(error?.message.contains("optimizer.learningRate") == true)
   }
 
+  private func adaptive(_ gain: Double) -> SamplingConfiguration {
+    TinyRun.configuration {
+      $0.windowMode = .adaptive(AdaptiveInterval(maximum: 5, trend: 3, minimumGain: gain), stride: 1, atEnd: .rollBack)
+    }
+  }
+
+  @Test func anAdaptiveWindowMovesWithTheRewardAndSurvivesACheckpoint() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mixgrpo-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let whole = try TinyRun(sampling: adaptive(1000))
+    #expect(try (0..<4).map { _ in try whole.iterate().window.lowerBound } == [0, 0, 0, 1])
+    try whole.trainer.save(folder: folder)
+    let resumed = try TinyRun(sampling: adaptive(1000))
+    try resumed.trainer.load(folder: folder)
+    #expect(resumed.trainer.adaptiveWindow == whole.trainer.adaptiveWindow)
+    #expect(try (0..<3).map { _ in try resumed.iterate().window.lowerBound } == [1, 1, 2])
+    let patient = try TinyRun(sampling: adaptive(-1000))
+    #expect(try (0..<6).map { _ in try patient.iterate().window.lowerBound } == [0, 0, 0, 0, 0, 1])
+  }
+
+  @Test func anIterationThatTaughtNothingOrElsewhereLeavesTheAdaptiveWindow() throws {
+    let run = try TinyRun(sampling: adaptive(1000))
+    _ = try run.trainer.rollout(prompts: [0, 1])
+    try run.trainer.update(rewards: [(0..<12).map { $0 < 6 ? 1 : 2 }])  // groups without differences
+    _ = try run.trainer.rollout(prompts: [0, 1])
+    try run.trainer.update(rewards: [[Double](repeating: .nan, count: 12)])
+    run.trainer.window = SDEWindow(start: 2, length: 3)
+    #expect(try run.iterate().window.lowerBound == 2)
+    #expect(run.trainer.adaptiveWindow == AdaptiveWindowState())
+    run.trainer.window = nil
+    try run.iterate()
+    #expect(run.trainer.adaptiveWindow?.iterations == 1)
+  }
+
   @Test func badCallsNameWhatIsWrong() throws {
     let run = try TinyRun()
     #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [[1]]) }

@@ -103,6 +103,9 @@ int main(void) {
   FIELD(mixgrpo_sampling_config, log_probability);
   FIELD(mixgrpo_sampling_config, sigma_rounding);
   FIELD(mixgrpo_sampling_config, seed);
+  FIELD(mixgrpo_sampling_config, window_minimum_gain);
+  FIELD(mixgrpo_sampling_config, window_trend);
+  FIELD(mixgrpo_sampling_config, reserved);
 
   STRUCT(mixgrpo_learning_config);
   FIELD(mixgrpo_learning_config, struct_size);
@@ -149,6 +152,14 @@ int main(void) {
   FIELD(mixgrpo_step, noise);
   FIELD(mixgrpo_step, trained);
   FIELD(mixgrpo_step, reserved);
+
+  STRUCT(mixgrpo_adaptive_window);
+  FIELD(mixgrpo_adaptive_window, struct_size);
+  FIELD(mixgrpo_adaptive_window, window_start);
+  FIELD(mixgrpo_adaptive_window, iterations);
+  FIELD(mixgrpo_adaptive_window, first_reward);
+  FIELD(mixgrpo_adaptive_window, sums);
+  FIELD(mixgrpo_adaptive_window, gain);
 
   STRUCT(mixgrpo_workload);
   FIELD(mixgrpo_workload, struct_size);

@@ -97,6 +97,45 @@ static void hosts_may_give_grid_and_window(const fixture *f) {
   CHECK(none == NULL);
 }
 
+static void an_adaptive_window_follows_the_reward(const fixture *f) {
+  mixgrpo_sampling_config config = f->sampling;
+  mixgrpo_adaptive_window state, next, untouched;
+  mixgrpo_iteration_plan result = {.struct_size = sizeof result};
+  mixgrpo_plan *plan = NULL;
+  config.window_mode = MIXGRPO_WINDOW_ADAPTIVE;
+  config.window_trend = 2;
+  config.window_interval = 4;
+  DONE(mixgrpo_plan_create(&config, NULL, 0, &plan));
+  DONE(mixgrpo_adaptive_window_init(&state, sizeof state));
+  CHECK(state.window_start == 0 && state.iterations == 0 && isnan(state.gain));
+  next = state;
+  DONE(mixgrpo_adaptive_window_advance(plan, &state, 0.5, 0.1, &next));
+  CHECK(next.iterations == 1 && next.first_reward == 0.5 && state.iterations == 0);
+  DONE(mixgrpo_adaptive_window_advance(plan, &next, NAN, 0.1, &next));
+  DONE(mixgrpo_adaptive_window_advance(plan, &next, 0.5, 0, &next));
+  CHECK(next.iterations == 1 && next.window_start == 0); /* they said nothing */
+  untouched = next;
+  DONE(mixgrpo_adaptive_window_advance(plan, &untouched, 0.75, 0.1, &untouched));
+  CHECK(untouched.iterations == 2 && untouched.window_start == 0 && fabs(untouched.gain - 0.25) <= 1e-12);
+  DONE(mixgrpo_adaptive_window_advance(plan, &next, 0.5, 0.1, &next));
+  CHECK(next.iterations == 0 && next.window_start == 1); /* flat: it moves */
+  DONE(mixgrpo_plan_iteration(plan, 4, MIXGRPO_SCHEDULED_WINDOW, 1, 1, &result));
+  CHECK(result.window_start == 1); /* the forecast: every place for its longest */
+
+  INVALID("window_mode", mixgrpo_adaptive_window_advance(f->plan, &state, 0, 1, &next));
+  INVALID("out_state", mixgrpo_adaptive_window_advance(plan, &state, 0, 1, NULL));
+  INVALID("plan", mixgrpo_adaptive_window_advance(NULL, &state, 0, 1, &next));
+  state.iterations = INT64_MAX;
+  state.window_start = STEPS;
+  INVALID("iterations", mixgrpo_adaptive_window_advance(plan, &state, 0, 1, &next));
+  CHECK(strstr(mixgrpo_last_error(), "window_start") != NULL && next.window_start == 1);
+  state.struct_size = 4;
+  INVALID("struct_size", mixgrpo_adaptive_window_advance(plan, &state, 0, 1, &next));
+  INVALID("struct_size", mixgrpo_adaptive_window_init(&state, 4));
+  INVALID("out_state", mixgrpo_adaptive_window_init(NULL, sizeof state));
+  mixgrpo_plan_destroy(plan);
+}
+
 static void memory_is_told_before_anything_runs(const fixture *f) {
   const mixgrpo_model_config model = small_model_config();
   mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0};
@@ -150,6 +189,7 @@ void test_plan(void) {
   flash_counts_its_tail_in_steps();
   steps_join_and_end_at_data(&f);
   hosts_may_give_grid_and_window(&f);
+  an_adaptive_window_follows_the_reward(&f);
   memory_is_told_before_anything_runs(&f);
   bad_handles_are_errors(&f);
   fixture_destroy(&f);

@@ -21,6 +21,7 @@ static void defaults_are_those_of_the_header(void) {
   CHECK(sampling.window_stride == 1 && sampling.window_interval == 25 && sampling.window_minimum_interval == 1);
   CHECK(sampling.window_at_end == MIXGRPO_WINDOW_ROLL_BACK && sampling.window_decay_threshold == 13);
   CHECK(sampling.window_decay_rate == 0.1 && sampling.trained_fraction == 1);
+  CHECK(sampling.window_minimum_gain == 0.01 && sampling.window_trend == 10);
   CHECK(sampling.trained_subset == MIXGRPO_TRAINED_FIRST && sampling.solver == MIXGRPO_SOLVER_EULER);
   CHECK(sampling.flash_ratio == 0 && sampling.flash_solver == MIXGRPO_SOLVER_DPM_2_MIDPOINT);
   CHECK(sampling.group_size == 12 && sampling.initial_noise == MIXGRPO_NOISE_SHARED && sampling.exact_sharing == 1);
@@ -77,7 +78,7 @@ static void every_sampling_field_has_bounds(void) {
   WRONG(sampling, noise_level, 0);
   WRONG(sampling, noise_level, 10.1);
   WRONG(sampling, noise_level, NAN);
-  WRONG_CHOICE(sampling, window_mode, 7);
+  WRONG_CHOICE(sampling, window_mode, 8);
   WRONG(sampling, window_length, 0);
   WRONG(sampling, window_length, 25);
   WRONG(sampling, window_length, INT32_MIN);
@@ -154,6 +155,13 @@ static void fields_that_do_not_go_together_are_named(void) {
   sampling.window_decay_threshold = -1;
   INVALID("window_decay_rate", mixgrpo_config_check(&sampling, NULL));
   CHECK(strstr(mixgrpo_last_error(), "window_decay_threshold") != NULL);
+  reset();
+  sampling.window_mode = MIXGRPO_WINDOW_ADAPTIVE;
+  sampling.window_trend = 1;
+  sampling.window_minimum_gain = NAN;
+  sampling.window_minimum_interval = 26;
+  INVALID("window_trend", mixgrpo_config_check(&sampling, NULL));
+  CHECK(strstr(mixgrpo_last_error(), "window_minimum_gain") && strstr(mixgrpo_last_error(), "window_minimum_interval"));
   reset();
   sampling.window_mode = MIXGRPO_WINDOW_ALL;
   sampling.trained_fraction = 0;

@@ -220,6 +220,13 @@ void settings_are_checked_described_and_planned() {
   CHECK(plan.group_size() == 4 && plan.iteration(0, 2, 2).window_length == 2 && plan.iteration(0, 2, 2, 1).window_start == 1);
   CHECK(own.step(0, 1).sigma == 0.9 && own.step(0, 0).kind == MIXGRPO_STEP_FLOW);
   CHECK(own.step(0, 0, 2).kind == MIXGRPO_STEP_EULER);  // with the host's own window
+  auto adaptive = small.sampling;
+  adaptive.window_mode = MIXGRPO_WINDOW_ADAPTIVE, adaptive.window_trend = 2;
+  const mixgrpo::plan moving(adaptive);
+  auto window = mixgrpo::make_adaptive_window();
+  for (const double reward : {0.5, 0.5}) window = moving.advance(window, reward, 0.1);
+  CHECK(window.window_start == 1 && window.iterations == 0);  // two iterations without a gain
+  CHECK(invalid("window_mode", [&] { plan.advance(window, 0, 1); }));
   auto workload = mixgrpo::make_workload();
   workload.prompt_count = 2, workload.token_count = 4, workload.channels = 4, workload.text_length = 3;
   workload.max_batch = 3, workload.threads = 1;

@@ -19,6 +19,7 @@ extension mixgrpo_sampling_config: SizedStruct {}
 extension mixgrpo_learning_config: SizedStruct {}
 extension mixgrpo_iteration_plan: SizedStruct {}
 extension mixgrpo_step: SizedStruct {}
+extension mixgrpo_adaptive_window: SizedStruct {}
 extension mixgrpo_workload: SizedStruct {}
 extension mixgrpo_memory: SizedStruct {}
 extension mixgrpo_rollout_config: SizedStruct {}

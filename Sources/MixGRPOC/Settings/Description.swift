@@ -57,9 +57,7 @@ private struct DescriptionLines {
 
   /// With windows that the host gives, the first one stands for all.
   private func firstPlan(_ sampling: SamplingConfiguration) throws(MixGRPOError) -> SamplingPlan {
-    let isGiven = sampling.windowMode == .given
-    let first = isGiven ? SDEWindow(start: 0, length: sampling.windowLength) : nil
-    return try SamplingPlan(sampling, iteration: 0, window: first)
+    try SamplingPlan(sampling, iteration: 0, window: sampling.windowSchedule().forecast(iteration: 0))
   }
 
   private mutating func add(_ schedule: TimeGrid.Schedule) {
@@ -87,6 +85,10 @@ private struct DescriptionLines {
     case .all(.firstFraction(let fraction)): add("window_mode", "all steps, the first \(fraction) trained")
     case .all(.randomSubset(let fraction)): add("window_mode", "all steps, a random \(fraction) trained")
     case .given: add("window_mode", "given by the host")
+    case .adaptive(let interval, let stride, let atEnd):
+      add(
+        "window_mode", "adaptive, \(stride) steps after \(max(interval.minimum, interval.trend)) to \(interval.maximum) iterations,"
+          + " when \(interval.trend) iterations show a gain below \(interval.minimumGain) std each, \(name(atEnd)) at the end")
     }
   }
 

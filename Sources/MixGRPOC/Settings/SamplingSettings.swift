@@ -21,6 +21,7 @@ extension SamplingConfiguration {
     include { () throws(MixGRPOError) in logProbability = try choice(config.log_probability, "log_probability") }
     include { () throws(MixGRPOError) in sigmaRounding = try choice(config.sigma_rounding, "sigma_rounding") }
     include { () throws(MixGRPOError) in try requireRange(config.image_tokens, 0...1_000_000, "image_tokens") }
+    include { () throws(MixGRPOError) in try requireReserved(config.reserved) }
     windowLength = Int(config.window_length)
     groupSize = Int(config.group_size)
     sharedInitialNoise = Int(config.initial_noise) == MIXGRPO_NOISE_SHARED
@@ -58,8 +59,15 @@ extension mixgrpo_sampling_config {
     case MIXGRPO_WINDOW_RANDOM: return .random
     case MIXGRPO_WINDOW_ALL: return .all(try chosenSubset())
     case MIXGRPO_WINDOW_GIVEN: return .given
-    default: throw .invalid("window_mode", expected: "a mixgrpo_window_mode, 0…6", got: window_mode)
+    case MIXGRPO_WINDOW_ADAPTIVE: return .adaptive(adaptiveInterval, stride: stride, atEnd: atEnd)
+    default: throw .invalid("window_mode", expected: "a mixgrpo_window_mode, 0…7", got: window_mode)
     }
+  }
+
+  private var adaptiveInterval: AdaptiveInterval {
+    AdaptiveInterval(
+      minimum: Int(window_minimum_interval), maximum: Int(window_interval), trend: Int(window_trend),
+      minimumGain: window_minimum_gain)
   }
 
   private func chosenSubset() throws(MixGRPOError) -> TrainedSubset {
@@ -125,6 +133,8 @@ extension mixgrpo_sampling_config {
     shift = 3
     (window_stride, window_interval, window_minimum_interval, window_decay_threshold) = (1, 25, 1, 13)
     (window_decay_rate, trained_fraction) = (0.1, 1)
+    let adaptive = AdaptiveInterval()
+    (window_trend, window_minimum_gain) = (Int32(truncatingIfNeeded: adaptive.trend), adaptive.minimumGain)
   }
 
   private mutating func set(_ schedule: TimeGrid.Schedule) {
@@ -155,6 +165,10 @@ extension mixgrpo_sampling_config {
       setMode(MIXGRPO_WINDOW_ALL)
       set(subset)
     case .given: setMode(MIXGRPO_WINDOW_GIVEN)
+    case .adaptive(let interval, let stride, let atEnd):
+      setMode(MIXGRPO_WINDOW_ADAPTIVE, interval.maximum, stride, atEnd)
+      window_minimum_interval = Int32(truncatingIfNeeded: interval.minimum)
+      (window_trend, window_minimum_gain) = (Int32(truncatingIfNeeded: interval.trend), interval.minimumGain)
     }
   }
 

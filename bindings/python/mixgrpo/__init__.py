@@ -65,7 +65,7 @@ from .model import Model, ModelConfig
 from .optimizer import Optimizer, OptimizerReport
 from .parameters import Parameter, Tensors
 from .pixels import PixelCodec
-from .plan import SCHEDULED_WINDOW, IterationPlan, Memory, Plan, Workload
+from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan, Workload
 from .prompts import Prompts, hashed_words
 from .request import VelocityRequest
 from .rollout import Rollout, StoredStep
@@ -78,6 +78,7 @@ from .update import Update, UpdateStatistics
 
 __all__ = [
     "SCHEDULED_WINDOW",
+    "AdaptiveWindow",
     "AdvantageMode",
     "Advantages",
     "BufferTooSmall",

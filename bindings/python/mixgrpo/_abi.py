@@ -187,6 +187,8 @@ class SamplingConfig(Struct):
         ("flash_ratio", c_double),
         *_each(c_int32, "flash_solver group_size initial_noise exact_sharing log_probability sigma_rounding"),
         ("seed", c_uint64),
+        ("window_minimum_gain", c_double),
+        *_each(c_int32, "window_trend reserved"),
     ]
 
 
@@ -242,6 +244,16 @@ class Step(Struct):
     ]
 
 
+class AdaptiveWindow(Struct):
+    _fields_ = [
+        ("window_start", c_int32),
+        ("iterations", c_int64),
+        ("first_reward", c_double),
+        ("sums", c_double * 6),
+        ("gain", c_double),
+    ]
+
+
 class Workload(Struct):
     _fields_ = _each(c_int32, "prompt_count token_count channels text_length max_batch threads keep_reference")
 
@@ -266,6 +278,12 @@ _declare(
 _declare(
     "mixgrpo_plan_step", Status,
     plan=Handle, iteration=Int64, window_start=Int32, index=Int32, out_step=POINTER(Step),
+)
+_declare("mixgrpo_adaptive_window_init", Status, out_state=POINTER(AdaptiveWindow), struct_size=Size)
+_declare(
+    "mixgrpo_adaptive_window_advance", Status,
+    plan=Handle, state=POINTER(AdaptiveWindow), reward_mean=Double, reward_std=Double,
+    out_state=POINTER(AdaptiveWindow),
 )
 _declare(
     "mixgrpo_plan_memory", Status,

@@ -53,6 +53,8 @@ class WindowMode(IntEnum):
     """Every step but the last is stochastic (Flow-GRPO, DanceGRPO)."""
     GIVEN = 6
     """The host gives the window of each iteration."""
+    ADAPTIVE = 7
+    """Moves when the reward's gain flattens, see `AdaptiveWindow`."""
 
 
 class WindowEnd(IntEnum):

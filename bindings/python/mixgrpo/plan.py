@@ -1,7 +1,8 @@
 """Grid, window, steps, work and memory of every iteration, before anything runs."""
 
 import ctypes
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
 
 from numpy.typing import ArrayLike
 
@@ -36,6 +37,28 @@ class IterationPlan:
     """Latents that the rollout evaluates, with sharing as set."""
     update_model_calls: int
     """Latents that the update evaluates forward and backward, if no sample is left out."""
+
+
+@dataclass(frozen=True)
+class AdaptiveWindow:
+    """Where a window of `WindowMode.ADAPTIVE` stands, at the start of a run by default. With a trainer it is part of the
+    trainer; a host that runs rollouts itself keeps it, and moves it with `Plan.advance`.
+
+    A line is fitted by least squares to the rewards of the iterations at this place, one of age a weighing (1 - 1/k)^a,
+    k = `window_trend`. The window moves when its slope is below `window_minimum_gain` standard deviations of the
+    reward, after at least max(`window_minimum_interval`, k) and at most `window_interval` iterations.
+    """
+
+    window_start: int = 0
+    """l"""
+    iterations: int = 0
+    """At this place, those without a reward not counted."""
+    first_reward: float = 0.0
+    """At this place; r in the sums is the difference from it."""
+    sums: tuple[float, ...] = (0.0,) * 6
+    """Of w, w*a, w*a^2, w*r, w*a*r, w*s."""
+    gain: float = math.nan
+    """Of the reward per iteration; NaN before two iterations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +119,8 @@ class Plan(Object):
 
         `window_start`: the host's own l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…65536.
         `parts`:
-        `updates_per_iteration` of the learning configuration, 1…4096.
+        `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a forecast: the window
+        of a run in which every place is held for `window_interval` iterations.
         """
         struct = _abi.IterationPlan()
         call("mixgrpo_plan_iteration", self.handle, iteration, window_start, prompt_count, parts, ctypes.byref(struct))
@@ -106,6 +130,24 @@ class Plan(Object):
         """All steps of an iteration, from sigma = 1 to 0."""
         count = self.iteration(iteration, window_start=window_start).step_count
         return [self._step(iteration, window_start, index) for index in range(count)]
+
+    def advance(self, state: AdaptiveWindow, reward_mean: float, reward_std: float) -> AdaptiveWindow:
+        """The adaptive window after an iteration at `state.window_start`. An iteration that says nothing (a mean or
+        standard deviation that is not finite, or no deviation) leaves it as it is.
+
+        Raises `InvalidArgument` for a plan of another window mode, or a state that no run can be in.
+        """
+        struct = _abi.AdaptiveWindow()
+        before = {**asdict(state), "gain": 0.0}
+        call(
+            "mixgrpo_adaptive_window_advance",
+            self.handle,
+            ctypes.byref(to_struct(_abi.AdaptiveWindow, before)),
+            reward_mean,
+            reward_std,
+            ctypes.byref(struct),
+        )
+        return from_struct(AdaptiveWindow, struct)
 
     def memory(
         self,

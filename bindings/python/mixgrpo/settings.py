@@ -64,9 +64,9 @@ class SamplingConfig:
     window_stride: int = _sampling.window_stride
     """Steps the window moves at a time, 1…1000000."""
     window_interval: int = _sampling.window_interval
-    """tau, iterations between moves, 1…1000000; LINEAR_DECAY, EXPONENTIAL_DECAY: the first."""
+    """tau, iterations between moves, 1…1000000; LINEAR_DECAY, EXPONENTIAL_DECAY: the first; ADAPTIVE: at most."""
     window_minimum_interval: int = _sampling.window_minimum_interval
-    """The last interval of LINEAR_DECAY, iterations, 1…window_interval."""
+    """The last interval of LINEAR_DECAY, iterations, 1…window_interval; ADAPTIVE: iterations between moves at least."""
     window_at_end: WindowEnd = WindowEnd(_sampling.window_at_end)
     """What a moving window does at the end of its range."""
     window_decay_threshold: int = _sampling.window_decay_threshold
@@ -96,6 +96,10 @@ class SamplingConfig:
     """How the model is told a noise level."""
     seed: int = _sampling.seed
     """Of all random numbers of the run, 0…2**64 - 1."""
+    window_minimum_gain: float = _sampling.window_minimum_gain
+    """ADAPTIVE moves when the reward gains less per iteration, in standard deviations of the reward; -1000…1000."""
+    window_trend: int = _sampling.window_trend
+    """k, the iterations that ADAPTIVE judges a gain over, 2…1000000."""
 
 
 @dataclass(frozen=True, kw_only=True)

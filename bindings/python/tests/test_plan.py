@@ -1,5 +1,7 @@
 """Plans: windows, steps, model calls, memory."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,42 @@ def test_wrong_numbers_are_named(mixgrpo, plan):
         plan.iteration(0, prompt_count=0)
     with pytest.raises(mixgrpo.InvalidArgument, match="window_length"):
         mixgrpo.Plan(mixgrpo.SamplingConfig(steps=4, window_length=4))
+
+
+def adaptive(mixgrpo, **settings):
+    return mixgrpo.Plan(mixgrpo.SamplingConfig(window_mode=mixgrpo.WindowMode.ADAPTIVE, window_trend=3, **settings))
+
+
+def test_an_adaptive_window_moves_when_the_gain_flattens(mixgrpo):
+    plan = adaptive(mixgrpo, window_minimum_gain=0.1)
+
+    def starts(rewards):
+        state, seen = mixgrpo.AdaptiveWindow(), []
+        for reward in rewards:
+            seen.append(state.window_start)
+            state = plan.advance(state, reward, 1.0)
+        return seen
+
+    assert starts([0.5] * 7) == [0, 0, 0, 1, 1, 1, 2]
+    assert starts([0.5, math.nan, 0.5, 0.5, 0.5]) == [0, 0, 0, 0, 1]
+    assert starts(0.2 * iteration for iteration in range(27)) == [0] * 25 + [1] * 2
+    assert plan.iteration(25).window_start == 1  # the forecast
+    state = mixgrpo.AdaptiveWindow()
+    for reward in (1.0, 1.25, 1.5):
+        state = plan.advance(state, reward, 1.0)
+    assert abs(state.gain - 0.25) <= 1e-12 and state.first_reward == 1.0
+
+
+def test_an_adaptive_window_that_cannot_be_is_refused(mixgrpo):
+    plan, state = adaptive(mixgrpo), mixgrpo.AdaptiveWindow
+    with pytest.raises(mixgrpo.InvalidArgument, match="window_start"):
+        plan.advance(state(window_start=21), 0.0, 1.0)
+    with pytest.raises(mixgrpo.InvalidArgument, match="window_mode"):
+        mixgrpo.Plan().advance(state(), 0.0, 1.0)
+    with pytest.raises(mixgrpo.InvalidArgument, match="window_trend") as error:
+        mixgrpo.check(
+            mixgrpo.SamplingConfig(
+                window_mode=mixgrpo.WindowMode.ADAPTIVE, window_trend=1, window_minimum_gain=math.inf, window_stride=0
+            )
+        )
+    assert "window_minimum_gain" in str(error.value) and "window_stride" in str(error.value)

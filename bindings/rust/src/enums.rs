@@ -63,6 +63,8 @@ mirrored_enum! {
         All = MIXGRPO_WINDOW_ALL,
         /// The host gives the window of each iteration.
         Given = MIXGRPO_WINDOW_GIVEN,
+        /// Moves when the reward's gain flattens, see [`AdaptiveWindow`](crate::AdaptiveWindow).
+        Adaptive = MIXGRPO_WINDOW_ADAPTIVE,
     }
 }
 

@@ -64,7 +64,7 @@ pub use metrics::{Metrics, RewardMetrics};
 pub use model::{Model, ModelConfig, ParameterInfo};
 pub use optimizer::{Optimizer, OptimizerReport};
 pub use pixels::PixelCodec;
-pub use plan::{IterationPlan, Memory, Plan, Workload};
+pub use plan::{AdaptiveWindow, IterationPlan, Memory, Plan, Workload};
 pub use prompts::{hashed_words, Prompts, TextShape};
 pub use request::LatentBatch;
 pub use rollout::{Rollout, RolloutConfig, RolloutRequest, StoredStep};

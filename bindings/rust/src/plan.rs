@@ -4,7 +4,7 @@ use std::ptr::null;
 
 use crate::border::{optional, Handle};
 use crate::error::Result;
-use crate::mirror::{mirrored_struct, Mirror, MirrorStruct};
+use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
 use crate::model::ModelConfig;
 use crate::settings::{LearningConfig, SamplingConfig};
 use crate::steps::Step;
@@ -64,6 +64,30 @@ mirrored_struct! {
         peak_bytes: u64,
     }
 }
+
+mirrored_struct! {
+    /// Where a window of `WindowMode::Adaptive` stands. With a [`Trainer`](crate::Trainer) it is part of the trainer; a host
+    /// that runs rollouts itself keeps it, and moves it with [`Plan::advance`].
+    ///
+    /// A line is fitted by least squares to the rewards of the iterations at this place, one of age a weighing
+    /// (1 − 1/k)ᵃ, k = `window_trend`. The window moves when its slope is below `window_minimum_gain` standard deviations
+    /// of the reward, after at least max(`window_minimum_interval`, k) and at most `window_interval` iterations.
+    AdaptiveWindow = mixgrpo_adaptive_window {
+        /// l.
+        window_start: i32,
+        /// At this place, those without a reward not counted.
+        iterations: i64,
+        /// At this place; r in the sums is the difference from it.
+        first_reward: f64,
+        /// Of w, w·a, w·a², w·r, w·a·r, w·s.
+        sums: [f64; 6],
+        /// Of the reward per iteration; NaN before two iterations.
+        gain: f64,
+    }
+}
+
+// SAFETY: the library writes one struct of the given size.
+library_default!(AdaptiveWindow, |raw, size| unsafe { sys::mixgrpo_adaptive_window_init(raw, size) });
 
 /// Settings of sampling and time grid, checked and immutable. Pure: everything it tells is a function of the settings.
 ///
@@ -133,6 +157,31 @@ impl Plan {
         let window = window_start.to_raw();
         // SAFETY: all pointers are valid during the call.
         Step::read(|out| unsafe { sys::mixgrpo_plan_step(self.raw(), iteration, window, index, out) })
+    }
+
+    /// An adaptive window after an iteration at its place. An iteration that says nothing (a mean or standard deviation that
+    /// is not finite, or no deviation) leaves it as it is.
+    ///
+    /// ```
+    /// use mixgrpo::{AdaptiveWindow, Plan, SamplingConfig, WindowMode};
+    ///
+    /// let sampling = SamplingConfig { window_mode: WindowMode::Adaptive, window_trend: 2, ..Default::default() };
+    /// let plan = Plan::new(&sampling)?;
+    /// let mut window = AdaptiveWindow::default();
+    /// for reward in [0.5, f64::NAN, 0.5] {
+    ///     window = plan.advance(&window, reward, 0.1)?;
+    /// }
+    /// assert_eq!(window.window_start, 1); // two iterations without a gain
+    /// # Ok::<(), mixgrpo::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a plan of another window mode, or a state that no run can be in.
+    pub fn advance(&self, state: &AdaptiveWindow, reward_mean: f64, reward_std: f64) -> Result<AdaptiveWindow> {
+        // SAFETY: all pointers are valid during the call.
+        AdaptiveWindow::read(|out| unsafe {
+            sys::mixgrpo_adaptive_window_advance(self.raw(), &state.to_raw(), reward_mean, reward_std, out)
+        })
     }
 
     /// Predicted peak memory of an iteration. Without `learning`: the rollout alone. Without `model`: the host owns it.

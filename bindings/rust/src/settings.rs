@@ -37,9 +37,10 @@ mirrored_struct! {
         window_start: i32,
         /// Steps the window moves at a time. Default 1, 1…1000000.
         window_stride: i32,
-        /// τ, iterations between moves; for the decays the first. Default 25, 1…1000000.
+        /// τ, iterations between moves; for the decays the first, for `Adaptive` at most. Default 25, 1…1000000.
         window_interval: i32,
-        /// The last interval of `LinearDecay`, iterations. Default 1, 1…window_interval.
+        /// The last interval of `LinearDecay`, iterations; for `Adaptive` iterations between moves at least. Default 1,
+        /// 1…window_interval.
         window_minimum_interval: i32,
         /// At the end of the window's range. Default `RollBack`.
         window_at_end: WindowEnd,
@@ -70,6 +71,11 @@ mirrored_struct! {
         sigma_rounding: SigmaRounding,
         /// Of all random numbers of the run. Default 0.
         seed: u64,
+        /// `Adaptive` moves when the reward gains less per iteration, in standard deviations of the reward. Default 0.01,
+        /// −1000…1000.
+        window_minimum_gain: f64,
+        /// k, the iterations that `Adaptive` judges a gain over. Default 10, 2…1000000.
+        window_trend: i32,
     }
 }
 

@@ -33,6 +33,7 @@ fn structs() -> Vec<Struct> {
         mixgrpo_learning_config::layout(),
         mixgrpo_iteration_plan::layout(),
         mixgrpo_step::layout(),
+        mixgrpo_adaptive_window::layout(),
         mixgrpo_workload::layout(),
         mixgrpo_memory::layout(),
         mixgrpo_velocity_request::layout(),

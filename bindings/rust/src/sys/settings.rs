@@ -16,6 +16,7 @@ pub const MIXGRPO_WINDOW_EXPONENTIAL_DECAY: mixgrpo_window_mode = 3;
 pub const MIXGRPO_WINDOW_RANDOM: mixgrpo_window_mode = 4;
 pub const MIXGRPO_WINDOW_ALL: mixgrpo_window_mode = 5;
 pub const MIXGRPO_WINDOW_GIVEN: mixgrpo_window_mode = 6;
+pub const MIXGRPO_WINDOW_ADAPTIVE: mixgrpo_window_mode = 7;
 pub const MIXGRPO_SCHEDULED_WINDOW: i32 = -1;
 pub type mixgrpo_window_end = i32;
 pub const MIXGRPO_WINDOW_ROLL_BACK: mixgrpo_window_end = 0;
@@ -67,6 +68,9 @@ c_struct!(mixgrpo_sampling_config {
     log_probability: i32,
     sigma_rounding: i32,
     seed: u64,
+    window_minimum_gain: f64,
+    window_trend: i32,
+    reserved: i32,
 });
 pub type mixgrpo_advantage_mode = i32;
 pub const MIXGRPO_ADVANTAGE_AGGREGATION: mixgrpo_advantage_mode = 0;
@@ -138,6 +142,14 @@ c_struct!(mixgrpo_step {
     trained: i32,
     reserved: i32,
 });
+c_struct!(mixgrpo_adaptive_window {
+    struct_size: u32,
+    window_start: i32,
+    iterations: i64,
+    first_reward: f64,
+    sums: [f64; 6],
+    gain: f64,
+});
 c_struct!(mixgrpo_workload {
     struct_size: u32,
     prompt_count: i32,
@@ -184,6 +196,13 @@ extern "C" {
     ) -> mixgrpo_status;
     pub fn mixgrpo_plan_step(
         plan: *const mixgrpo_plan, iteration: i64, window_start: i32, index: i32, out_step: *mut mixgrpo_step,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_adaptive_window_init(
+        out_state: *mut mixgrpo_adaptive_window, struct_size: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_adaptive_window_advance(
+        plan: *const mixgrpo_plan, state: *const mixgrpo_adaptive_window, reward_mean: f64, reward_std: f64,
+        out_state: *mut mixgrpo_adaptive_window,
     ) -> mixgrpo_status;
     pub fn mixgrpo_plan_memory(
         plan: *const mixgrpo_plan, iteration: i64, window_start: i32, learning: *const mixgrpo_learning_config,
