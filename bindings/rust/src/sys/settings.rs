@@ -197,9 +197,7 @@ extern "C" {
     pub fn mixgrpo_plan_step(
         plan: *const mixgrpo_plan, iteration: i64, window_start: i32, index: i32, out_step: *mut mixgrpo_step,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_adaptive_window_init(
-        out_state: *mut mixgrpo_adaptive_window, struct_size: usize,
-    ) -> mixgrpo_status;
+    pub fn mixgrpo_adaptive_window_init(out_state: *mut mixgrpo_adaptive_window, struct_size: usize) -> mixgrpo_status;
     pub fn mixgrpo_adaptive_window_advance(
         plan: *const mixgrpo_plan, state: *const mixgrpo_adaptive_window, reward_mean: f64, reward_std: f64,
         out_state: *mut mixgrpo_adaptive_window,
