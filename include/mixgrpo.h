@@ -692,7 +692,8 @@ enum {
 };
 
 /* What a rollout or an update asks for. The arrays belong to the library and are valid until the next non-const call on
- * the object that filled them (with submit: until it returns). */
+ * the object that filled them (with submit: until it returns). Those of an update stay as they are after its submit too,
+ * until its next mixgrpo_update_next: the host's backward may read them. */
 typedef struct mixgrpo_velocity_request {
   uint32_t struct_size;
   mixgrpo_request_kind kind;

@@ -728,7 +728,7 @@ inline mixgrpo_workload make_workload() noexcept { return detail::sized<mixgrpo_
 // ------------------------------------------------------------------------------------------------------------ rollout
 
 /// What a rollout or an update asks for. The views are valid until the next non-const call on the object that gave them
-/// (with submit: until it returns). True until there is nothing left to do.
+/// (with submit: until it returns; an update's until its next `next`). True until there is nothing left to do.
 struct request {
   mixgrpo_request_kind kind = MIXGRPO_REQUEST_FINISHED;
   std::int32_t part = 0;         // update: index of the part

@@ -9,7 +9,7 @@ public enum UpdateAction {
 
 /// Latents whose velocity an update needs, with gradients. Rows of several steps may stand together.
 ///
-/// The pointers are views into the update; they hold until its next `submit`.
+/// The pointers are views into the update; they hold until its next `next`, so that a backward after `submit` may read them.
 public struct UpdateRequest {
   /// Rows, at least 1.
   public let count: Int

@@ -64,7 +64,7 @@ static void pulling_gives_ratio_one_and_a_gradient(const fixture *f) {
   mixgrpo_update *update = update_of(f, rollout);
   mixgrpo_velocity_request request = {.struct_size = sizeof request};
   mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
-  float velocity[VALUES], cotangents[VALUES];
+  float velocity[VALUES], cotangents[VALUES], latents[VALUES];
   int steps = 0, nonzero = 0;
   mixgrpo_rollout_destroy(rollout);
   while (mixgrpo_update_next(update, &request) == MIXGRPO_OK && request.kind != MIXGRPO_REQUEST_FINISHED) {
@@ -74,7 +74,9 @@ static void pulling_gives_ratio_one_and_a_gradient(const fixture *f) {
       continue;
     }
     answer(f, &request, velocity);
+    memcpy(latents, request.latents, request.count * LATENT * sizeof *latents);
     DONE(mixgrpo_update_submit(update, velocity, NULL, request.count * request.latent_size, cotangents, VALUES));
+    CHECK(memcmp(latents, request.latents, request.count * LATENT * sizeof *latents) == 0); /* a backward may read them */
     for (size_t i = 0; i < request.count * request.latent_size; i++) nonzero += cotangents[i] != 0;
   }
   DONE(mixgrpo_update_get_statistics(update, &seen));

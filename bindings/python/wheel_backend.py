@@ -27,7 +27,7 @@ LIBRARY = "libmixgrpo.dylib" if sys.platform == "darwin" else "libmixgrpo.so"
 
 
 def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
-    files = {f"mixgrpo/{file.name}": file.read_bytes() for file in package_files()}
+    files = {file.relative_to(HERE).as_posix(): file.read_bytes() for file in package_files()}
     library = shared_library()
     if library is not None:
         files[f"mixgrpo/{LIBRARY}"] = stripped(library)
@@ -42,7 +42,7 @@ def build_editable(wheel_directory: str, config_settings: Any = None, metadata_d
 
 def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
     name = f"mixgrpo-{version()}"
-    files = {f"mixgrpo/{file.name}": file.read_bytes() for file in package_files()}
+    files = {file.relative_to(HERE).as_posix(): file.read_bytes() for file in package_files()}
     files |= {file: (HERE / file).read_bytes() for file in ("pyproject.toml", "README.md", "wheel_backend.py")}
     files |= {"PKG-INFO": metadata().encode(), **license_file("LICENSE")}
     with tarfile.open(Path(sdist_directory) / f"{name}.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
@@ -54,7 +54,7 @@ def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
 
 
 def package_files() -> list[Path]:
-    return sorted(file for file in (HERE / "mixgrpo").iterdir() if file.suffix == ".py" or file.name == "py.typed")
+    return sorted(file for file in (HERE / "mixgrpo").rglob("*") if file.suffix == ".py" or file.name == "py.typed")
 
 
 def shared_library() -> Path | None:

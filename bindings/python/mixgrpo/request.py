@@ -16,8 +16,8 @@ from .enums import RequestKind
 class VelocityRequest:
     """Latents at which the model is to be evaluated, or the word that the optimizer is to step.
 
-    The arrays are read-only views of the library's memory: they hold until the answer was submitted. Copy what must
-    last longer.
+    The arrays are read-only views of the library's memory: they hold until the answer was submitted, those of an update
+    until the next request is taken, so that a backward may read them. Copy what must last longer.
     """
 
     kind: RequestKind

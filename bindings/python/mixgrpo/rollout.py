@@ -71,6 +71,8 @@ class Rollout(Object):
         noise = None if initial_noise is None else _group_noise(initial_noise, groups, latent_size)
         self.context = context or default_context()
         self.plan = plan
+        self.iteration = iteration
+        self.window_start = window_start
         self.latent_size = latent_size
         self.prompt_count = len(indices)
         self._asked = 0  # latents of the current request

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
-from ._arrays import DoubleArray, FloatArray, doubles, integers, optional_floats, output, pointer, shaped, size, texts
+from ._arrays import FloatArray, integers, optional_floats, output, pointer, size, texts
 from ._handle import Object
 from ._library import call, create, library, read_text
 from ._structs import from_struct, to_struct
 from .enums import Storage, Weights
-from .errors import InvalidArgument
 from .evaluator import Evaluator
 from .metrics import Metrics, RewardMetrics
 from .plan import SCHEDULED_WINDOW, Plan
 from .prompts import Prompts
+from .reward_names import scores_in_order, weights_in_order
 from .samples import SampleConfig
 from .settings import LearningConfig, SamplingConfig
 
@@ -73,6 +73,11 @@ class Trainer(Object):
         """The iteration that the next rollout belongs to."""
         return int(library.mixgrpo_trainer_iteration(self.handle))
 
+    @property
+    def lines(self) -> Sequence[str] | None:
+        """The prompts' words, None when there are embeddings alone."""
+        return self.prompts.lines
+
     def rollout(self, prompt_indices: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
         """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0.
 
@@ -101,8 +106,8 @@ class Trainer(Object):
         Raises
         `InvalidState` without a rollout; `NotFinite` when a weight would not be finite.
         """
-        scores = self._scores(rewards)
-        shares = None if weights is None else self._shares(weights)
+        scores = scores_in_order(rewards, self.reward_names, self._groups)
+        shares = weights_in_order(weights, self.reward_names)
         struct = _abi.Metrics()
         self.context.run(
             "mixgrpo_trainer_update",
@@ -188,22 +193,3 @@ class Trainer(Object):
             out.size,
         )
         return out
-
-    def _scores(self, rewards: ArrayLike | Mapping[str, ArrayLike]) -> DoubleArray:
-        """Rewards as (K, P, G), in the order of the names."""
-        scores = doubles(self._in_order(rewards), "rewards")
-        if scores.ndim == 2 and len(self.reward_names) == 1:
-            scores = scores[np.newaxis]
-        if self._groups is None:
-            return scores
-        return shaped(scores, (len(self.reward_names), *self._groups), "rewards")
-
-    def _shares(self, weights: ArrayLike | Mapping[str, float]) -> DoubleArray:
-        return shaped(doubles(self._in_order(weights), "weights"), (len(self.reward_names),), "weights")
-
-    def _in_order(self, by_name: ArrayLike | Mapping[str, ArrayLike]) -> ArrayLike:
-        if not isinstance(by_name, Mapping):
-            return by_name
-        if set(by_name) != set(self.reward_names):
-            raise InvalidArgument(f"rewards: expected {list(self.reward_names)}, got {list(by_name)}")
-        return [by_name[name] for name in self.reward_names]  # type: ignore[return-value]

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
 from .errors import InvalidArgument
 from .metrics import Metrics
-from .trainer import Trainer
 
 Reward: TypeAlias = Callable[[ByteArray, Sequence[str]], ArrayLike]
 """Scores B images, uint8 (B, height, width, 3), of B prompts: (B) numbers, NaN for one that failed."""
@@ -19,8 +18,28 @@ Decoder: TypeAlias = Callable[[FloatArray], ByteArray]
 """Makes images (B, height, width, 3) of B samples (B, N, C), such as `PixelCodec(32, 32, patch=4).decode`."""
 
 
+class Trainable(Protocol):
+    """What `train` needs of a trainer: `Trainer` has it, and so has `mixgrpo.torch.TorchTrainer`."""
+
+    reward_names: tuple[str, ...]
+
+    @property
+    def iteration(self) -> int:
+        """The iteration that the next rollout belongs to."""
+
+    @property
+    def lines(self) -> Sequence[str] | None:
+        """The prompts' words."""
+
+    def rollout(self, prompt_indices: ArrayLike, /) -> FloatArray:
+        """Samples a group for each prompt, (P, G, …)."""
+
+    def update(self, rewards: Mapping[str, ArrayLike], *, weights: Mapping[str, float] | None = None) -> Metrics:
+        """Trains on the latest rollout."""
+
+
 def train(
-    trainer: Trainer,
+    trainer: Trainable,
     rewards: Reward | Mapping[str, Reward],
     *,
     decode: Decoder,
@@ -42,7 +61,7 @@ def train(
     """
     functions = _by_name(trainer, rewards)
     lines = _lines(trainer)
-    pick = choose or _in_turns(len(trainer.prompts), prompts_per_iteration)
+    pick = choose or _in_turns(len(lines), prompts_per_iteration)
     history: list[Metrics] = []
     for _ in (bar := _bar(range(iterations), progress)):
         chosen = pick(trainer.iteration)
@@ -72,17 +91,17 @@ def _checked(scores: ArrayLike, groups: tuple[int, ...], name: str) -> DoubleArr
     return shaped(array, (int(np.prod(groups)),), name).reshape(groups)
 
 
-def _by_name(trainer: Trainer, rewards: Reward | Mapping[str, Reward]) -> Mapping[str, Reward]:
+def _by_name(trainer: Trainable, rewards: Reward | Mapping[str, Reward]) -> Mapping[str, Reward]:
     functions = rewards if isinstance(rewards, Mapping) else {trainer.reward_names[0]: rewards}
     if set(functions) != set(trainer.reward_names):
         raise InvalidArgument(f"rewards: expected {list(trainer.reward_names)}, got {list(functions)}")
     return functions
 
 
-def _lines(trainer: Trainer) -> Sequence[str]:
-    if trainer.prompts.lines is None:
+def _lines(trainer: Trainable) -> Sequence[str]:
+    if trainer.lines is None:
         raise InvalidArgument("prompts: expected the prompts' words for the rewards (lines=…), got embeddings alone")
-    return trainer.prompts.lines
+    return trainer.lines
 
 
 def _in_turns(count: int, at_a_time: int) -> Callable[[int], Sequence[int]]:

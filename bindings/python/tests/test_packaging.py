@@ -47,7 +47,7 @@ def test_the_wheel_holds_what_it_says(mixgrpo, wheel):
         metadata = archive.read(f"mixgrpo-{mixgrpo.__version__}.dist-info/METADATA").decode()
         modules = {name for name in archive.namelist() if name.endswith(".py")}
     assert "Requires-Dist: numpy>=1.24\n" in metadata and f"\nVersion: {mixgrpo.__version__}\n" in metadata
-    assert modules == {f"mixgrpo/{file.name}" for file in (BINDING / "mixgrpo").glob("*.py")}
+    assert modules == {file.relative_to(BINDING).as_posix() for file in (BINDING / "mixgrpo").rglob("*.py")}
 
 
 @pytest.fixture

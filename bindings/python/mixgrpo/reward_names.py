@@ -1,0 +1,36 @@
+"""Rewards and their weights, given by name or in order."""
+
+from collections.abc import Mapping, Sequence
+
+from numpy.typing import ArrayLike
+
+from ._arrays import DoubleArray, doubles, shaped
+from .errors import InvalidArgument
+
+
+def scores_in_order(
+    rewards: ArrayLike | Mapping[str, ArrayLike], names: Sequence[str], groups: tuple[int, int] | None
+) -> DoubleArray:
+    """Rewards as (K, P, G), in the order of the K names; `groups` is (P, G), None when it is not known yet.
+
+    Takes (K, P, G), or (P, G) when K is 1, or (P, G) by name.
+    """
+    scores = doubles(_in_order(rewards, names), "rewards")
+    if scores.ndim == 2 and len(names) == 1:
+        scores = scores.reshape(1, *scores.shape)
+    return scores if groups is None else shaped(scores, (len(names), *groups), "rewards")
+
+
+def weights_in_order(
+    weights: ArrayLike | Mapping[str, float] | None, names: Sequence[str]
+) -> DoubleArray | None:
+    """The rewards' weights as (K), in the order of the names; None stays None."""
+    return None if weights is None else shaped(doubles(_in_order(weights, names), "weights"), (len(names),), "weights")
+
+
+def _in_order(by_name: ArrayLike | Mapping[str, ArrayLike], names: Sequence[str]) -> ArrayLike:
+    if not isinstance(by_name, Mapping):
+        return by_name
+    if set(by_name) != set(names):
+        raise InvalidArgument(f"rewards: expected {list(names)}, got {list(by_name)}")
+    return [by_name[name] for name in names]  # type: ignore[return-value]
