@@ -21,9 +21,7 @@ def scores_in_order(
     return scores if groups is None else shaped(scores, (len(names), *groups), "rewards")
 
 
-def weights_in_order(
-    weights: ArrayLike | Mapping[str, float] | None, names: Sequence[str]
-) -> DoubleArray | None:
+def weights_in_order(weights: ArrayLike | Mapping[str, float] | None, names: Sequence[str]) -> DoubleArray | None:
     """The rewards' weights as (K), in the order of the names; None stays None."""
     return None if weights is None else shaped(doubles(_in_order(weights, names), "weights"), (len(names),), "weights")
 

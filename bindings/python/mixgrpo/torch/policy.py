@@ -1,0 +1,183 @@
+"""A PyTorch model that answers the requests of rollouts and updates."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, TypeAlias
+
+import torch
+
+from ..errors import InvalidArgument, InvalidState
+from ..request import VelocityRequest
+from ..rollout import Rollout
+from ..update import Update
+from .tensors import array_of, checked_velocity, filled_up, shared
+
+Velocity: TypeAlias = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Gives the velocity dx/dsigma, (B, *latent_shape), of latents (B, *latent_shape), noise levels (B) float32 and prompt
+indices (B) int64, all on the policy's device. It must not change its arguments in place."""
+
+
+class TorchPolicy:
+    """A model in PyTorch, on any device and of any type, around which the library draws and learns:
+
+        policy = TorchPolicy(velocity, (64, 12))
+        rollout = mixgrpo.Rollout(plan, [0, 1], latent_size=policy.latent_size, max_batch=policy.batch_size)
+        policy.run(rollout)
+        update = mixgrpo.Update(rollout, mixgrpo.advantages(scores), learning, max_batch=policy.batch_size)
+        for request in update:
+            if request.is_optimizer_step:
+                optimizer.step()
+                optimizer.zero_grad()
+            else:
+                policy.backward(update, request)
+
+    or `TorchTrainer`, which does that.
+
+    `velocity`: a module or any function, see `Velocity`. Dropout and the like must be off (`module.eval()`), else
+    rollout and update see different models.
+    `latent_shape`: of one latent as the model takes it, such as (N, C) or (C, H, W).
+    `reference`: the frozen model of the KL term and of hybrid samples; evaluated without gradient.
+    `device`, `dtype`: of the latents that the model is given; by default those of a module's first floating-point
+    parameter, else float32 on the CPU. Noise levels are float32 always.
+    `autocast`: evaluate under `torch.autocast` of this type; a function may as well do so itself.
+    `batch_size`: latents in one call of the model, 0 (default) for as many as there are. It bounds the memory of
+    activations: gradients of smaller batches add up to the same. Calls whose answer the update will need again are
+    filled up to exactly this size, because a model may round a row otherwise in a batch of another size. The first
+    ratio is exactly 1 for a deterministic module with `batch_size=1`; otherwise as exactly as the module computes the
+    same row at another place of a batch.
+
+    Latents cross to a float32 CPU model without a copy, and to others with one in each direction per request.
+    """
+
+    def __init__(
+        self,
+        velocity: Velocity,
+        latent_shape: Sequence[int],
+        *,
+        reference: Velocity | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        autocast: torch.dtype | None = None,
+        batch_size: int = 0,
+    ) -> None:
+        if not latent_shape or min(latent_shape) < 1:
+            raise InvalidArgument(f"latent_shape: expected sizes of 1 or more, got {tuple(latent_shape)}")
+        if batch_size < 0:
+            raise InvalidArgument(f"batch_size: expected 0 (no limit) or more, got {batch_size}")
+        if dtype is not None and not dtype.is_floating_point:
+            raise InvalidArgument(f"dtype: expected a floating-point type, got {dtype}")
+        example = _first_parameter(velocity)
+        self.velocity = velocity
+        self.reference = reference
+        self.latent_shape = tuple(latent_shape)
+        self.device = torch.device(device) if device is not None else example.device
+        self.dtype = dtype or example.dtype
+        self.autocast = autocast
+        self.batch_size = batch_size
+
+    @property
+    def latent_size(self) -> int:
+        """D, values in one latent."""
+        return prod(self.latent_shape)
+
+    def run(self, rollout: Rollout) -> None:
+        """Answers all requests of a rollout that are left.
+
+        After an error the rollout stands at the request that was not answered, and the call may be repeated. Raises
+        `InvalidArgument` for an answer that is no tensor of the right shape and type, `NotFinite` for NaN in it,
+        `InvalidState` when the model wrote to its latents, which spoils the rollout; and what the model raises.
+        """
+        trained = _trained_steps(rollout)
+        with torch.no_grad():
+            for request in rollout:
+                rows = self.batch_size if int(request.step[0]) in trained else 0
+                rollout.submit(array_of(self._evaluate(self.velocity, request, rows)))
+
+    def backward(
+        self, update: Update, request: VelocityRequest, *, scaler: "torch.amp.GradScaler | None" = None
+    ) -> None:
+        """Answers one evaluation of an update and carries dL/dvelocity back through the model, into the gradients of
+        its parameters, where it adds to what is there.
+
+        `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgument` also when
+        the velocity hangs on no parameter. Then nothing was submitted, and the request may be answered again.
+        """
+        reference = self._reference_velocity(request) if request.needs_reference else None
+        with torch.enable_grad():
+            velocity = self._evaluate(self.velocity, request, self.batch_size)
+        if not velocity.requires_grad:
+            raise InvalidArgument("velocity: expected a tensor that autograd follows, got one cut off from it")
+        cotangents = update.submit(array_of(velocity), reference_velocity=reference)
+        gradient = torch.from_numpy(cotangents).to(velocity)
+        torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
+
+    def evaluate(
+        self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, *, reference: bool = False
+    ) -> torch.Tensor:
+        """The velocity without gradient, (B, *latent_shape), on the policy's device and in batches of its size."""
+        function = self._reference() if reference else self.velocity
+        with torch.no_grad():
+            return self._in_batches(function, latents, sigmas, prompt_index, rows=0)
+
+    def _reference_velocity(self, request: VelocityRequest) -> Any:
+        with torch.no_grad():
+            return array_of(self._evaluate(self._reference(), request, self.batch_size))
+
+    def _reference(self) -> Velocity:
+        if self.reference is None:
+            raise InvalidArgument("reference: expected a frozen model, got none")
+        return self.reference
+
+    def _evaluate(self, function: Velocity, request: VelocityRequest, rows: int) -> torch.Tensor:
+        """The velocity of a request, (B, *latent_shape), in a batch of at least `rows`."""
+        latents = shared(request.latents).view(len(request), *self.latent_shape)
+        writes = latents._version
+        sigmas, prompts = torch.tensor(request.sigmas), torch.tensor(request.prompt_index)
+        velocity = self._in_batches(function, latents, sigmas, prompts, rows)
+        if latents._version != writes:
+            raise InvalidState(
+                "latents: expected to be left as they are by the velocity function, got a change in place; "
+                "draw the rollout again"
+            )
+        return velocity
+
+    def _in_batches(
+        self, function: Velocity, latents: torch.Tensor, sigmas: torch.Tensor, prompts: torch.Tensor, rows: int
+    ) -> torch.Tensor:
+        size = self.batch_size or len(latents)
+        pieces = [slice(start, start + size) for start in range(0, len(latents), size)]
+        answers = [self._call(function, latents[at], sigmas[at], prompts[at], rows) for at in pieces]
+        return answers[0] if len(answers) == 1 else torch.cat(answers)
+
+    def _call(
+        self, function: Velocity, latents: torch.Tensor, sigmas: torch.Tensor, prompts: torch.Tensor, rows: int
+    ) -> torch.Tensor:
+        count = len(latents)
+        latents = filled_up(latents.to(self.device, self.dtype), rows)
+        sigmas = filled_up(sigmas.to(self.device), rows)
+        prompts = filled_up(prompts.to(self.device, torch.int64), rows)
+        with self._autocast():
+            velocity = function(latents, sigmas, prompts)
+        name = "velocity" if function is self.velocity else "reference_velocity"
+        return checked_velocity(velocity, tuple(latents.shape), name)[:count]
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if self.autocast is None:
+            return contextlib.nullcontext()
+        autocast: contextlib.AbstractContextManager[Any] = torch.autocast(self.device.type, self.autocast)
+        return autocast
+
+
+def _first_parameter(velocity: Velocity) -> torch.Tensor:
+    """What tells device and type of a model: a module's first floating-point parameter, or that of the module that a
+    function object calls its `module`."""
+    module = velocity if isinstance(velocity, torch.nn.Module) else getattr(velocity, "module", None)
+    parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
+    return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))
+
+
+def _trained_steps(rollout: Rollout) -> frozenset[int]:
+    """The steps that the update will evaluate again."""
+    steps = rollout.plan.steps(rollout.iteration, window_start=rollout.window_start)
+    return frozenset(index for index, step in enumerate(steps) if step.trained)

@@ -1,0 +1,42 @@
+"""Between the library's arrays and PyTorch's tensors: shared on the CPU, one copy in each direction otherwise."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .._arrays import FloatArray
+from ..errors import InvalidArgument
+
+
+def shared(array: NDArray[Any]) -> torch.Tensor:
+    """A CPU tensor over the memory of an array, also of a read-only view of the library's memory.
+
+    PyTorch knows no read-only tensors: nobody may write to it.
+    """
+    alias = array.view()
+    alias.flags.writeable = True
+    return torch.from_numpy(alias)
+
+
+def array_of(velocity: torch.Tensor) -> FloatArray:
+    """A float32 array of a tensor's values, over its memory when it is float32 on the CPU already."""
+    return np.asarray(velocity.detach().to("cpu", torch.float32).contiguous().numpy())
+
+
+def filled_up(tensor: torch.Tensor, rows: int) -> torch.Tensor:
+    """The tensor with its last row repeated until it has at least `rows`; itself when it has them."""
+    missing = rows - len(tensor)
+    return tensor if missing <= 0 else torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])])
+
+
+def checked_velocity(velocity: Any, shape: tuple[int, ...], name: str) -> torch.Tensor:
+    """What a model answered, if it is a tensor of real numbers of exactly this shape."""
+    if not isinstance(velocity, torch.Tensor):
+        raise InvalidArgument(f"{name}: expected a tensor {shape}, got {type(velocity).__name__}")
+    if not velocity.is_floating_point():
+        raise InvalidArgument(f"{name}: expected floating-point values, got {velocity.dtype}")
+    if tuple(velocity.shape) != shape:
+        raise InvalidArgument(f"{name}: expected shape {shape}, got {tuple(velocity.shape)}")
+    return velocity
