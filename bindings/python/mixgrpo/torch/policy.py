@@ -11,6 +11,7 @@ from ..errors import InvalidArgument, InvalidState
 from ..request import VelocityRequest
 from ..rollout import Rollout
 from ..update import Update
+from .shutdown import answering
 from .tensors import array_of, checked_velocity, filled_up, shared
 
 Velocity: TypeAlias = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -92,7 +93,8 @@ class TorchPolicy:
         with torch.no_grad():
             for request in rollout:
                 rows = self.batch_size if int(request.step[0]) in trained else 0
-                rollout.submit(array_of(self._evaluate(self.velocity, request, rows)))
+                with answering():
+                    rollout.submit(array_of(self._evaluate(self.velocity, request, rows)))
 
     def backward(
         self, update: Update, request: VelocityRequest, *, scaler: "torch.amp.GradScaler | None" = None
@@ -103,6 +105,18 @@ class TorchPolicy:
         `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgument` also when
         the velocity hangs on no parameter. Then nothing was submitted, and the request may be answered again.
         """
+        with answering():
+            self._backward(update, request, scaler)
+
+    def evaluate(
+        self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, *, reference: bool = False
+    ) -> torch.Tensor:
+        """The velocity without gradient, (B, *latent_shape), on the policy's device and in batches of its size."""
+        function = self._reference() if reference else self.velocity
+        with answering(), torch.no_grad():
+            return self._in_batches(function, latents, sigmas, prompt_index, rows=0)
+
+    def _backward(self, update: Update, request: VelocityRequest, scaler: "torch.amp.GradScaler | None") -> None:
         reference = self._reference_velocity(request) if request.needs_reference else None
         with torch.enable_grad():
             velocity = self._evaluate(self.velocity, request, self.batch_size)
@@ -111,14 +125,6 @@ class TorchPolicy:
         cotangents = update.submit(array_of(velocity), reference_velocity=reference)
         gradient = torch.from_numpy(cotangents).to(velocity)
         torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
-
-    def evaluate(
-        self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, *, reference: bool = False
-    ) -> torch.Tensor:
-        """The velocity without gradient, (B, *latent_shape), on the policy's device and in batches of its size."""
-        function = self._reference() if reference else self.velocity
-        with torch.no_grad():
-            return self._in_batches(function, latents, sigmas, prompt_index, rows=0)
 
     def _reference_velocity(self, request: VelocityRequest) -> Any:
         with torch.no_grad():

@@ -1,0 +1,43 @@
+"""A small PyTorch model that knows noise levels and prompts, and what tests of mixgrpo.torch share."""
+
+import importlib.util
+import os
+
+import pytest
+
+if importlib.util.find_spec("torch") is None:
+    if os.environ.get("CI"):
+        pytest.fail("CI needs PyTorch: .ci/setup python .venv", pytrace=False)
+    pytest.skip("PyTorch is not installed: .ci/setup python .venv", allow_module_level=True)
+
+import torch
+
+TOKENS, CHANNELS = 3, 4
+SHAPE = (TOKENS, CHANNELS)
+D = TOKENS * CHANNELS
+PROMPTS = 3
+LINES = ["a red circle", "a blue square", "a green triangle"]
+
+
+class SmallFlow(torch.nn.Module):
+    """A velocity (B, N, C) that hangs on every input."""
+
+    def __init__(self, seed: int = 1, dtype: torch.dtype = torch.float32, width: int = 16):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+
+        def matrix(rows, columns):
+            values = torch.randn(rows, columns, generator=generator, dtype=torch.float64) * rows**-0.5
+            return torch.nn.Parameter(values.to(dtype))
+
+        self.enter, self.leave = matrix(D, width), matrix(width, D)
+        self.level, self.prompt = matrix(1, width), matrix(PROMPTS, width)
+
+    def forward(self, latents, sigmas, prompt_index):
+        inside = latents.reshape(len(latents), D) @ self.enter
+        inside = inside + sigmas[:, None].to(self.level) @ self.level + self.prompt[prompt_index]
+        return (torch.tanh(inside) @ self.leave).reshape(latents.shape)
+
+
+def weights_of(module):
+    return torch.cat([weight.detach().flatten() for weight in module.parameters()]).clone()
