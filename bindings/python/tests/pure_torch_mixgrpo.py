@@ -1,7 +1,7 @@
 """MixGRPO in plain PyTorch and float64, written from the papers alone, to hold the library to.
 
 Mix = arXiv 2507.21802, Flow = arXiv 2505.05470, Dance = arXiv 2505.07818, DPM++ = arXiv 2211.01095. Nothing of the
-library is used: grid, steps, log-probabilities, advantages and loss are computed here, and autograd makes the gradients.
+library is used: grid, steps, log-probabilities, advantages and loss are computed here; autograd makes the gradients.
 """
 
 import math
