@@ -1,21 +1,14 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // The kernels are compiled for AVX2 + FMA on x86-64: the library's baseline there, checked when a context is created.
 #if arch(x86_64)
 let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3", "-Xcc", "-fno-math-errno"], .when(configuration: .release))]
-let multiarch = "x86_64-linux-gnu"
 #else
 let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"], .when(configuration: .release))]
-let multiarch = "aarch64-linux-gnu"
 #endif
 
-// libmixgrpo.so carries a private copy of OpenBLAS (so that a host's own BLAS and its thread settings are never touched)
-// and of the Swift runtime. MIXGRPO_BLAS=shared links the system's libopenblas.so instead.
-let openBLAS =
-  Context.environment["MIXGRPO_BLAS"] == "shared"
-  ? ["-lopenblas"] : ["-L/usr/lib/\(multiarch)/openblas-pthread", "-Xlinker", "-l:libopenblas.a"]
-
+// libmixgrpo.so carries a private copy of the Swift runtime.
 let libraryLinkerFlags =
   [
     "-static-stdlib", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "--start-group",
@@ -23,7 +16,7 @@ let libraryLinkerFlags =
     "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker",
     "--version-script=\(Context.packageDirectory)/Sources/MixGRPOC/exports.map", "-Xlinker", "--gc-sections",
     "-Xlinker", "--exclude-libs=ALL", "-Xlinker", "-soname=libmixgrpo.so.0",
-  ] + openBLAS
+  ]
 
 /// An example executable under `examples/swift`.
 func example(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -31,13 +24,12 @@ func example(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
     name: name,
     dependencies: ["MixGRPO", "ProceduralWorld", .product(name: "ArgumentParser", package: "swift-argument-parser")]
       + dependencies,
-    path: "examples/swift/\(name)", linkerSettings: [.linkedLibrary("openblas")])
+    path: "examples/swift/\(name)")
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, resources: resources,
-    linkerSettings: [.linkedLibrary("openblas")])
+    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, resources: resources)
 }
 
 let package = Package(
@@ -48,13 +40,13 @@ let package = Package(
   ],
   dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
   targets: [
-    .systemLibrary(name: "COpenBLAS"),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
     .systemLibrary(name: "CMixGRPO", path: "include"),
 
     // Each may import only those above it.
     .target(name: "MixBasics"),
-    .target(name: "MixNumerics", dependencies: ["MixBasics", "COpenBLAS"], swiftSettings: kernelSettings),
+    .target(name: "MixNumerics", dependencies: ["MixBasics"], swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixNumerics"]),
     .target(name: "MixSampling", dependencies: ["MixNumerics"]),
     .target(name: "MixLearning", dependencies: ["MixSampling"]),
@@ -69,9 +61,9 @@ let package = Package(
     example("align"),
     example("sample"),
     example("quickstart"),
-    example("benchmark"),
+    example("benchmark", ["COpenBLAS"]),  // OpenBLAS is what the library's own products are compared with
 
-    tests("MixNumerics"),
+    tests("MixNumerics", ["COpenBLAS"]),
     tests("MixFlowModel", ["MixGRPO"], resources: [.copy("Fixtures")]),
     tests("MixSampling"),
     tests("MixLearning"),

@@ -72,8 +72,8 @@ final class Conditioning {
       let columns = panels[task % panels.count]
       let row = task / panels.count
       let target = table.row(row) + columns.lowerBound
-      MatrixProduct.timesVector(weight.rows(columns), activated.row(row), into: target)
-      Reduction.add(bias + columns.lowerBound, to: target, count: columns.count)
+      target.update(from: bias + columns.lowerBound, count: columns.count)
+      MatrixProduct.addTimesVector(weight.rows(columns), activated.row(row), to: target)
     }
   }
 
@@ -122,7 +122,8 @@ final class Conditioning {
   ///   - dmodulation: (samples, modulationWidth), the gradient of each sample's row.
   ///   - scratch: `backwardFloats`.
   func backward(
-    dmodulation: Matrix, scratch: UnsafeMutablePointer<Float>, weights: ParameterView, gradients: ParameterView, team: Team
+    dmodulation: Matrix, scratch: UnsafeMutablePointer<Float>, workerScratch: WorkerScratch, weights: ParameterView,
+    gradients: ParameterView, team: Team
   ) {
     let (rows, d, m) = (keys.count, shape.width, shape.modulationWidth)
     let drow = Matrix(scratch, rows: rows, columns: m)
@@ -132,7 +133,7 @@ final class Conditioning {
     for sample in 0..<dmodulation.rows { Reduction.add(dmodulation.row(sample), to: drow.row(rowOfSample[sample]), count: m) }
 
     let job = WeightGradient(layer: layout.modulation, dy: drow, x: activated.rows(0..<rows))
-    team.forEach(job.tasks) { task, _ in job.run(task, gradients: gradients) }
+    team.forEach(job.tasks) { task, worker in job.run(task, gradients: gradients, scratch: workerScratch[worker]) }
     MatrixProduct.times(drow, weights.weight(layout.modulation), into: dembedding)
     for row in 0..<rows {
       Activation.siluBackward(embedding.row(row), dy: dembedding.row(row), into: dembedding.row(row), count: d)

@@ -15,7 +15,7 @@ struct DoubleStreamBlock {
   /// Computes both streams' outputs from `saved.text.x` and `saved.image.x`; the other places of `saved` are filled.
   func forward(
     _ saved: DoubleActivations, modulation row: UnsafePointer<Float>, weights: ParameterView, scratch: ForwardScratch,
-    attentionScratch: AttentionScratch, team: Team, intoText: Matrix, image intoImage: Matrix
+    workerScratch: WorkerScratch, team: Team, intoText: Matrix, image intoImage: Matrix
   ) {
     let (text, image) = (saved.text, saved.image)
     let (textModulation, imageModulation) = (row + layout.text.modulation, row + layout.image.modulation)
@@ -27,7 +27,7 @@ struct DoubleStreamBlock {
         into: (isText ? normalized.0 : normalized.1).rows(rows))
     }
     team.project(
-      normalized, (weights.transposed(layout.text.qkv), weights.transposed(layout.image.qkv)), into: (text.raw, image.raw))
+      normalized, (weights.packed(layout.text.qkv), weights.packed(layout.image.qkv)), into: (text.raw, image.raw))
     forEachStreamRow(team) { isText, rows in
       let stream = isText ? layout.text : layout.image
       let first = isText ? 0 : shape.textTokens
@@ -37,12 +37,12 @@ struct DoubleStreamBlock {
         firstToken: first + rows.lowerBound, into: scratch.joint.rows(first + rows.lowerBound..<first + rows.upperBound))
     }
     team.forEach(attention.forwardTasks) { task, worker in
-      attention.forward(task, qkv: scratch.joint, into: scratch.attended, scratch: attentionScratch[worker])
+      attention.forward(task, qkv: scratch.joint, into: scratch.attended, scratch: workerScratch[worker])
     }
     keepAttended(scratch, saved)
     team.project(
       (text.attended, image.attended),
-      (weights.transposed(layout.text.attentionOut), weights.transposed(layout.image.attentionOut)),
+      (weights.packed(layout.text.attentionOut), weights.packed(layout.image.attentionOut)),
       into: (text.branch, image.branch))
     forEachStreamRow(team) { isText, rows in
       let (stream, part) = isText ? (layout.text, text) : (layout.image, image)
@@ -55,7 +55,7 @@ struct DoubleStreamBlock {
         into: (isText ? normalized.0 : normalized.1).rows(rows))
     }
     team.project(
-      normalized, (weights.transposed(layout.text.feedForwardIn), weights.transposed(layout.image.feedForwardIn)),
+      normalized, (weights.packed(layout.text.feedForwardIn), weights.packed(layout.image.feedForwardIn)),
       into: (text.hidden, image.hidden))
     let activated = (scratch.activated.rows(textRows), scratch.activated.rows(imageRows))
     forEachStreamRow(team) { isText, rows in
@@ -65,7 +65,7 @@ struct DoubleStreamBlock {
         into: (isText ? activated.0 : activated.1).rows(rows))
     }
     team.project(
-      activated, (weights.transposed(layout.text.feedForwardOut), weights.transposed(layout.image.feedForwardOut)),
+      activated, (weights.packed(layout.text.feedForwardOut), weights.packed(layout.image.feedForwardOut)),
       into: (text.feedForward, image.feedForward))
     forEachStreamRow(team) { isText, rows in
       let (stream, part) = isText ? (layout.text, text) : (layout.image, image)
@@ -109,7 +109,7 @@ extension DoubleStreamBlock {
   func backward(
     _ saved: DoubleActivations, dx: Matrix, modulation row: UnsafePointer<Float>, text textSums: StreamSums,
     image imageSums: StreamSums, weights: ParameterView, gradients: (text: StreamGradients, image: StreamGradients),
-    scratch: ForwardScratch, attentionScratch: AttentionScratch, team: Team
+    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let text = StreamBackward(
       block: self, layout: layout.text, saved: saved.text, gradients: gradients.text, sums: textSums,
@@ -122,7 +122,7 @@ extension DoubleStreamBlock {
     let djoint = Matrix(scratch.wide.base, rows: shape.tokens, columns: 3 * shape.width)
     team.forEach(shape.heads) { head, worker in
       attention.backward(
-        head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: attentionScratch[worker])
+        head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: workerScratch[worker])
     }
     text.fromAttention(djoint, dx: dx, weights: weights, scratch: scratch, team: team)
     image.fromAttention(djoint, dx: dx, weights: weights, scratch: scratch, team: team)

@@ -23,9 +23,9 @@ struct Embedder {
   func forward(_ row: Int, _ weights: ParameterView, addingTo output: UnsafeMutablePointer<Float>) {
     let width = layout.first.outputs
     hidden.row(row).update(from: weights.bias(layout.first), count: width)
-    MatrixProduct.timesVector(weights.weight(layout.first), input.row(row), into: hidden.row(row), beta: 1)
+    MatrixProduct.addTimesVector(weights.weight(layout.first), input.row(row), to: hidden.row(row))
     Activation.silu(hidden.row(row), into: activated.row(row), count: width)
-    MatrixProduct.timesVector(weights.weight(layout.second), activated.row(row), into: output, beta: 1)
+    MatrixProduct.addTimesVector(weights.weight(layout.second), activated.row(row), to: output)
     Reduction.add(weights.bias(layout.second), to: output, count: width)
   }
 
@@ -33,13 +33,13 @@ struct Embedder {
   func backward(_ doutput: Matrix, rows: Int, _ weights: ParameterView, _ gradients: ParameterView, dhidden: Matrix) {
     let dy = doutput.rows(0..<rows)
     let dh = dhidden.rows(0..<rows)
-    MatrixProduct.transposedTimes(dy, activated.rows(0..<rows), into: gradients.weight(layout.second), beta: 1)
+    MatrixProduct.transposedTimes(dy, activated.rows(0..<rows), into: gradients.weight(layout.second), accumulate: true)
     Reduction.addColumnSums(dy, to: gradients.bias(layout.second))
     MatrixProduct.times(dy, weights.weight(layout.second), into: dh)
     for row in 0..<rows {
       Activation.siluBackward(hidden.row(row), dy: dh.row(row), into: dh.row(row), count: dh.columns)
     }
-    MatrixProduct.transposedTimes(dh, input.rows(0..<rows), into: gradients.weight(layout.first), beta: 1)
+    MatrixProduct.transposedTimes(dh, input.rows(0..<rows), into: gradients.weight(layout.first), accumulate: true)
     Reduction.addColumnSums(dh, to: gradients.bias(layout.first))
   }
 }

@@ -50,16 +50,16 @@ struct ArenaPlan {
 /// Weights or gradients seen through the layout.
 struct ParameterView {
   let base: UnsafeMutablePointer<Float>
-  /// Transposed copies of the projections; weights only.
-  var transposedBase: UnsafeMutablePointer<Float>?
+  /// Where a packed projection at offset 0 would lie; weights only.
+  var packedBase: UnsafeMutablePointer<Float>?
 
   @inline(__always)
   func weight(_ layer: LinearLayer) -> Matrix { Matrix(base + layer.weight, rows: layer.outputs, columns: layer.inputs) }
 
-  /// Wᵀ (inputs, outputs) of a projection.
+  /// Wᵀ (inputs, outputs) of a projection, packed.
   @inline(__always)
-  func transposed(_ layer: LinearLayer) -> Matrix {
-    Matrix((transposedBase ?? base) + layer.weight, rows: layer.inputs, columns: layer.outputs)
+  func packed(_ layer: LinearLayer) -> PackedMatrix {
+    PackedMatrix((packedBase ?? base) + layer.packed, depth: layer.inputs, columns: layer.outputs)
   }
 
   @inline(__always)
@@ -67,26 +67,26 @@ struct ParameterView {
 }
 
 extension Team {
-  /// y = x·Wᵀ given Wᵀ, panel by panel of its columns.
+  /// y = x·Wᵀ given Wᵀ packed, or y += x·Wᵀ, panel by panel of its columns.
   @inline(__always)
-  func project(_ x: Matrix, _ transposed: Matrix, into y: Matrix, beta: Float = 0) {
-    let panels = Panels(columns: transposed.columns)
+  func project(_ x: Matrix, _ weight: PackedMatrix, into y: Matrix, accumulate: Bool = false) {
+    let panels = Panels(columns: weight.columns)
     forEach(panels.count) { panel, _ in
       let columns = panels[panel]
-      MatrixProduct.times(x, transposed.columns(columns), into: y.columns(columns), beta: beta)
+      MatrixProduct.times(x, weight.columns(columns), into: y.columns(columns), accumulate: accumulate)
     }
   }
 
   /// The same for two streams in one stage.
   @inline(__always)
-  func project(_ x: (Matrix, Matrix), _ transposed: (Matrix, Matrix), into y: (Matrix, Matrix)) {
-    let panels = Panels(columns: transposed.0.columns)
+  func project(_ x: (Matrix, Matrix), _ weight: (PackedMatrix, PackedMatrix), into y: (Matrix, Matrix)) {
+    let panels = Panels(columns: weight.0.columns)
     forEach(2 * panels.count) { task, _ in
       let columns = panels[task / 2]
       if task % 2 == 0 {
-        MatrixProduct.times(x.0, transposed.0.columns(columns), into: y.0.columns(columns))
+        MatrixProduct.times(x.0, weight.0.columns(columns), into: y.0.columns(columns))
       } else {
-        MatrixProduct.times(x.1, transposed.1.columns(columns), into: y.1.columns(columns))
+        MatrixProduct.times(x.1, weight.1.columns(columns), into: y.1.columns(columns))
       }
     }
   }
@@ -104,7 +104,7 @@ extension Team {
 
 /// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of W that do not depend on each other.
 ///
-/// W is cut along its longer side: a product packs both operands, and so the shorter one is packed again for each piece.
+/// W is cut along its longer side: a piece packs both factors, and so the shorter one is packed again for each piece.
 struct WeightGradient {
   let layer: LinearLayer
   let dy: Matrix  // (rows of all samples, outputs)
@@ -117,26 +117,30 @@ struct WeightGradient {
   private var panels: Panels { Panels(columns: max(layer.outputs, x.columns)) }
   var tasks: Int { panels.count }
 
-  func run(_ task: Int, gradients: ParameterView) {
+  /// - Parameter scratch: `GradientProduct.scratch` floats of the thread's own.
+  func run(_ task: Int, gradients: ParameterView, scratch: UnsafeMutablePointer<Float>) {
+    let product = GradientProduct(scratch: scratch)
     let piece = panels[task]
     let target = gradients.weight(layer).columns(firstColumn..<firstColumn + x.columns)
     if cutsRows {
-      MatrixProduct.transposedTimes(dy.columns(piece), x, into: target.rows(piece), beta: 1)
+      product.add(dy.columns(piece), x, to: target.rows(piece))
       if hasBias { Reduction.addColumnSums(dy.columns(piece), to: gradients.bias(layer) + piece.lowerBound) }
     } else {
-      MatrixProduct.transposedTimes(dy, x.columns(piece), into: target.columns(piece), beta: 1)
+      product.add(dy, x.columns(piece), to: target.columns(piece))
       if hasBias && task == 0 { Reduction.addColumnSums(dy, to: gradients.bias(layer)) }
     }
   }
 
   /// All pieces of several layers.
-  static func runAll(_ jobs: borrowing [WeightGradient], gradients: ParameterView, team: Team) {
+  static func runAll(
+    _ jobs: borrowing [WeightGradient], gradients: ParameterView, scratch: WorkerScratch, team: Team
+  ) {
     jobs.withUnsafeBufferPointer { jobs in
       let total = jobs.reduce(0) { $0 + $1.tasks }
-      team.forEach(total) { task, _ in
+      team.forEach(total) { task, worker in
         var rest = task
         for job in jobs {
-          if rest < job.tasks { return job.run(rest, gradients: gradients) }
+          if rest < job.tasks { return job.run(rest, gradients: gradients, scratch: scratch[worker]) }
           rest -= job.tasks
         }
       }

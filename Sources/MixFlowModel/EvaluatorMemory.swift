@@ -23,11 +23,11 @@ public struct EvaluatorMemory: Equatable, Sendable {
     let layout = ParameterLayout(configuration)
     let shape = EvaluationShape(configuration, layout, imageTokens: tokens, textTokens: textLength)
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
-    let perThread = ForwardScratch.floats(shape) + attention.scratchCount
+    let perThread = ForwardScratch.floats(shape) + WorkerScratch.floats(attention)
     let answers = maxBatch * (shape.outputSize + textLength * shape.width)
     let conditioning = Conditioning.floats(shape, layout, capacity: maxBatch)
     inferenceBytes =
-      4 * (max(threads, 1) * perThread + answers + conditioning + TransposedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
+      4 * (max(threads, 1) * perThread + answers + conditioning + PackedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
     trainingBytes = 4 * TrainingBuffers.floats(shape, capacity: maxBatch)
   }
 

@@ -21,7 +21,7 @@ public final class FlowEvaluator {
   let rotary: RotaryEmbedding
   let attention: Attention
   let conditioning: Conditioning
-  private let transposed: TransposedWeights
+  private let packed: PackedWeights
   private let forwardStorage: FloatStorage
   private let textStorage: FloatStorage
   private var promptRow: [Int]
@@ -43,7 +43,6 @@ public final class FlowEvaluator {
     try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
     try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
     try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
-    MatrixProduct.prepare()
     (self.model, self.geometry, self.textLength, self.maxBatch) = (model, geometry, textLength, maxBatch)
     shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
     workers = Workers(threads: threads)
@@ -51,9 +50,9 @@ public final class FlowEvaluator {
       positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
     attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
-    transposed = try TransposedWeights(model.layout)
+    packed = try PackedWeights(model.layout)
     forwardStorage = try FloatStorage(
-      count: workers.count * (ForwardScratch.floats(shape) + attention.scratchCount))
+      count: workers.count * (ForwardScratch.floats(shape) + WorkerScratch.floats(attention)))
     textStorage = try FloatStorage(count: maxBatch * textLength * shape.width)
     promptRow = Array(repeating: 0, count: maxBatch)
     guidanceStorage = try FloatStorage(count: maxBatch)
@@ -141,7 +140,7 @@ public final class FlowEvaluator {
   ) {
     let saved = saving ? training?.saved : nil
     Team.lead(threads: workers.count) { team in
-      transposed.refresh(model, team: team)
+      packed.refresh(model, team: team)
       conditioning.prepare(
         count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
         guidance: model.layout.guidance == nil ? nil : guidance, weights: weights, team: team)
@@ -150,7 +149,7 @@ public final class FlowEvaluator {
         forward(
           sample, latents: UnsafeMutablePointer(mutating: latents) + sample * latentSize,
           velocity: velocity + sample * velocitySize, saving: saved, scratch: forwardScratch(worker),
-          attentionScratch: attentionScratch(team === Team.alone ? worker : 0), team: team)
+          workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
       }
     }
   }
@@ -164,7 +163,7 @@ public final class FlowEvaluator {
 
   private func forward(
     _ sample: Int, latents: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, saving: SavedActivations?,
-    scratch: ForwardScratch, attentionScratch: AttentionScratch, team: Team
+    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let modulation = conditioning.modulation(sample)
     let stream = Stream(shape: shape, saving: saving, sample: sample, scratch: scratch)
@@ -173,12 +172,12 @@ public final class FlowEvaluator {
       let target = stream.output(ofDouble: index)
       doubleBlock(index).forward(
         stream.double(index), modulation: modulation, weights: weights, scratch: scratch,
-        attentionScratch: attentionScratch, team: team, intoText: target.text, image: target.image)
+        workerScratch: workerScratch, team: team, intoText: target.text, image: target.image)
     }
     for index in 0..<shape.singleBlocks {
       singleBlock(index).forward(
         stream.single(index), modulation: modulation, weights: weights, scratch: scratch,
-        attentionScratch: attentionScratch, team: team, into: stream.output(ofSingle: index))
+        workerScratch: workerScratch, team: team, into: stream.output(ofSingle: index))
     }
     outputLayer.forward(
       stream.final.rows(shape.textTokens..<shape.tokens), modulation: modulation, weights: weights,
@@ -192,7 +191,7 @@ public final class FlowEvaluator {
   ) {
     Reduction.copy(projectedText(promptRow[sample]), into: input.text)
     team.project(
-      Matrix(latents, rows: shape.imageTokens, columns: shape.latentChannels), weights.transposed(model.layout.imageIn),
+      Matrix(latents, rows: shape.imageTokens, columns: shape.latentChannels), weights.packed(model.layout.imageIn),
       into: input.image)
     Reduction.addBias(weights.bias(model.layout.imageIn), to: input.image)
   }
@@ -206,7 +205,7 @@ public final class FlowEvaluator {
       promptRow[sample] = first
       guard first == sample else { continue }
       let target = projectedText(sample)
-      Team.alone.project(promptText(prompts, prompt), weights.transposed(model.layout.textIn), into: target)
+      Team.alone.project(promptText(prompts, prompt), weights.packed(model.layout.textIn), into: target)
       Reduction.addBias(weights.bias(model.layout.textIn), to: target)
     }
   }
@@ -223,7 +222,7 @@ public final class FlowEvaluator {
   // MARK: - Parts
 
   var weights: ParameterView {
-    ParameterView(base: UnsafeMutablePointer(mutating: model.weights), transposedBase: transposed.base)
+    ParameterView(base: UnsafeMutablePointer(mutating: model.weights), packedBase: packed.base)
   }
 
   func doubleBlock(_ index: Int) -> DoubleStreamBlock {
@@ -246,9 +245,10 @@ public final class FlowEvaluator {
     ForwardScratch(shape, base: forwardStorage.base + worker * ForwardScratch.floats(shape))
   }
 
-  func attentionScratch(_ worker: Int) -> AttentionScratch {
+  func workerScratch(_ worker: Int) -> WorkerScratch {
     let first = forwardStorage.base + workers.count * ForwardScratch.floats(shape)
-    return AttentionScratch(base: first + worker * attention.scratchCount, stride: attention.scratchCount)
+    let stride = WorkerScratch.floats(attention)
+    return WorkerScratch(base: first + worker * stride, stride: stride)
   }
 }
 

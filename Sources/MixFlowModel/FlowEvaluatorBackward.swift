@@ -80,7 +80,8 @@ extension FlowEvaluator {
       for index in (0..<shape.doubleBlocks).reversed() { pass.doubleBlock(index) }
       pass.firstLayer(dlatents)
       conditioning.backward(
-        dmodulation: pass.dmodulation, scratch: training.conditioning, weights: weights, gradients: gradients, team: team)
+        dmodulation: pass.dmodulation, scratch: training.conditioning, workerScratch: workerScratch(0), weights: weights,
+        gradients: gradients, team: team)
     }
     saved = nil
   }
@@ -127,14 +128,14 @@ private struct BackwardPass {
 
   func singleBlock(_ index: Int) {
     let block = evaluator.singleBlock(index)
-    forEachSample { sample, scratch, attentionScratch, team in
+    forEachSample { sample, scratch, workerScratch, team in
       let sums = normSums(sample)
       block.backward(
         training.saved.single(index, samples: sample..<sample + 1), dx: dx(sample),
         modulation: evaluator.conditioning.modulation(sample), dmodulation: dmodulation.row(sample), dqueryNorm: sums,
         dkeyNorm: sums + shape.headDim, weights: weights,
         gradients: training.backward.single(samples: sample..<sample + 1), scratch: scratch,
-        attentionScratch: attentionScratch, team: team)
+        workerScratch: workerScratch, team: team)
     }
     reduceNorm(0, block.layout.queryNorm)
     reduceNorm(1, block.layout.keyNorm)
@@ -145,7 +146,7 @@ private struct BackwardPass {
 
   func doubleBlock(_ index: Int) {
     let block = evaluator.doubleBlock(index)
-    forEachSample { sample, scratch, attentionScratch, team in
+    forEachSample { sample, scratch, workerScratch, team in
       let (sums, drow) = (normSums(sample), dmodulation.row(sample))
       block.backward(
         training.saved.double(index, samples: sample..<sample + 1), dx: dx(sample),
@@ -156,7 +157,7 @@ private struct BackwardPass {
           modulation: drow + block.layout.image.modulation, queryNorm: sums + 2 * shape.headDim,
           keyNorm: sums + 3 * shape.headDim),
         weights: weights, gradients: training.backward.double(samples: sample..<sample + 1), scratch: scratch,
-        attentionScratch: attentionScratch, team: team)
+        workerScratch: workerScratch, team: team)
     }
     reduceNorm(0, block.layout.text.queryNorm)
     reduceNorm(1, block.layout.text.keyNorm)
@@ -196,11 +197,11 @@ private struct BackwardPass {
     }
   }
 
-  private func forEachSample(_ body: (Int, ForwardScratch, AttentionScratch, Team) -> Void) {
+  private func forEachSample(_ body: (Int, ForwardScratch, WorkerScratch, Team) -> Void) {
     evaluator.forEachSample(batch.count, team) { sample, worker, team in
       normSums(sample).update(repeating: 0, count: 4 * shape.headDim)
       body(
-        sample, evaluator.forwardScratch(worker), evaluator.attentionScratch(team === Team.alone ? worker : 0), team)
+        sample, evaluator.forwardScratch(worker), evaluator.workerScratch(team === Team.alone ? worker : 0), team)
     }
   }
 
@@ -214,7 +215,7 @@ private struct BackwardPass {
   }
 
   private func runJobs() {
-    WeightGradient.runAll(training.jobs, gradients: gradients, team: team)
+    WeightGradient.runAll(training.jobs, gradients: gradients, scratch: evaluator.workerScratch(0), team: team)
     training.jobs.removeAll(keepingCapacity: true)
   }
 }

@@ -15,7 +15,7 @@ struct OutputLayer {
     into velocity: Matrix, team: Team
   ) {
     LayerNormalization.modulate(x, shift: shift(row), scale: scale(row), into: normalized)
-    team.project(normalized, weights.transposed(layer), into: velocity)
+    team.project(normalized, weights.packed(layer), into: velocity)
     Reduction.addBias(weights.bias(layer), to: velocity)
   }
 

@@ -1,3 +1,5 @@
+import MixNumerics
+
 /// One weight tensor of the checkpoint and where it lies in the model's flat buffer.
 public struct ParameterEntry: Equatable, Sendable {
   /// The checkpoint's name, e.g. `transformer_blocks.0.attn.to_q.weight`.
@@ -15,6 +17,8 @@ package struct LinearLayer: Sendable {
   package let bias: Int
   package let inputs: Int
   package let outputs: Int
+  /// Where Wᵀ begins among all packed weights.
+  package let packed: Int
 }
 
 /// Linear, SiLU, Linear.
@@ -74,6 +78,8 @@ package struct ParameterLayout: Sendable {
   private(set) var out: LinearLayer
   /// Where the layers begin that meet whole sequences; embedders and modulations stand before them.
   private(set) var projections = 0
+  /// The packed counterparts of those layers.
+  private(set) var packedProjections = 0..<0
   /// Those layers.
   private(set) var projectionLayers: [LinearLayer] = []
 
@@ -94,6 +100,7 @@ package struct ParameterLayout: Sendable {
         + ["norm_out.linear"],
       d, Array(repeating: 6 * d, count: 2 * doubles.count) + Array(repeating: 3 * d, count: singles.count) + [2 * d])
     projections = table.count
+    let firstPacked = table.packedCount
     imageIn = table.linear(["x_embedder"], configuration.inChannels, [d])
     textIn = table.linear(["context_embedder"], configuration.jointAttentionDim, [d])
     for (index, block) in doubles.enumerated() {
@@ -105,6 +112,7 @@ package struct ParameterLayout: Sendable {
     outModulation = 12 * d * doubles.count + 3 * d * singles.count
     out = table.linear(["proj_out"], d, [configuration.outChannels])
     (entries, count) = (table.entries, table.count)
+    packedProjections = firstPacked..<table.packedCount
     projectionLayers =
       [imageIn, textIn, out] + doubleBlocks.flatMap { $0.text.layers + $0.image.layers }
       + singleBlocks.flatMap { [$0.qkvFeedForward, $0.out] }
@@ -115,6 +123,7 @@ package struct ParameterLayout: Sendable {
 private struct Table {
   var entries: [ParameterEntry] = []
   var count = 0
+  var packedCount = 0
 
   mutating func vector(_ name: String, _ size: Int) -> Int { add(name, [size]) }
 
@@ -124,7 +133,9 @@ private struct Table {
     for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs]) }
     let bias = count
     for (name, size) in zip(names, outputs) { _ = add(name + ".bias", [size]) }
-    return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: outputs.reduce(0, +))
+    let width = outputs.reduce(0, +)
+    defer { packedCount += PackedMatrix.floats(depth: inputs, columns: width) }
+    return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: width, packed: packedCount)
   }
 
   mutating func embedder(_ name: String, _ inputs: Int, _ d: Int) -> EmbedderLayout {

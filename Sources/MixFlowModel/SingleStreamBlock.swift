@@ -16,7 +16,7 @@ struct SingleStreamBlock {
   /// Computes `output` (tokens, d) from `saved.x`; the other places of `saved` are filled.
   func forward(
     _ saved: SingleActivations, modulation row: UnsafePointer<Float>, weights: ParameterView, scratch: ForwardScratch,
-    attentionScratch: AttentionScratch, team: Team, into output: Matrix
+    workerScratch: WorkerScratch, team: Team, into output: Matrix
   ) {
     let d = shape.width
     let modulation = row + layout.modulation
@@ -24,7 +24,7 @@ struct SingleStreamBlock {
       LayerNormalization.modulate(
         saved.x.rows(rows), shift: modulation, scale: modulation + d, into: scratch.normalized.rows(rows))
     }
-    team.project(scratch.normalized, weights.transposed(layout.qkvFeedForward), into: saved.raw)
+    team.project(scratch.normalized, weights.packed(layout.qkvFeedForward), into: saved.raw)
     let bias = weights.bias(layout.qkvFeedForward)
     team.forEachRows(shape.tokens) { rows in
       let raw = saved.raw.rows(rows)
@@ -34,11 +34,11 @@ struct SingleStreamBlock {
       Activation.biasGELU(raw.columns(hiddenColumns), bias: bias + 3 * d, into: scratch.activated.rows(rows))
     }
     team.forEach(attention.forwardTasks) { task, worker in
-      attention.forward(task, qkv: scratch.joint, into: saved.attended, scratch: attentionScratch[worker])
+      attention.forward(task, qkv: scratch.joint, into: saved.attended, scratch: workerScratch[worker])
     }
-    let out = weights.transposed(layout.out)
+    let out = weights.packed(layout.out)
     team.project(saved.attended, out.rows(attentionColumns), into: saved.branch)
-    team.project(scratch.activated, out.rows(feedForwardColumns), into: saved.branch, beta: 1)
+    team.project(scratch.activated, out.rows(feedForwardColumns), into: saved.branch, accumulate: true)
     team.forEachRows(shape.tokens) { rows in
       GatedResidual.apply(
         saved.x.rows(rows), branch: saved.branch.rows(rows), bias: weights.bias(layout.out), gate: modulation + 2 * d,
@@ -51,7 +51,7 @@ struct SingleStreamBlock {
     _ saved: SingleActivations, dx: Matrix, modulation row: UnsafePointer<Float>,
     dmodulation drow: UnsafeMutablePointer<Float>, dqueryNorm: UnsafeMutablePointer<Float>,
     dkeyNorm: UnsafeMutablePointer<Float>, weights: ParameterView, gradients: SingleGradients, scratch: ForwardScratch,
-    attentionScratch: AttentionScratch, team: Team
+    workerScratch: WorkerScratch, team: Team
   ) {
     let d = shape.width
     let modulation = row + layout.modulation
@@ -74,7 +74,7 @@ struct SingleStreamBlock {
     let djoint = Matrix(scratch.wide.base, rows: shape.tokens, columns: 3 * d)
     team.forEach(shape.heads) { head, worker in
       attention.backward(
-        head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: attentionScratch[worker])
+        head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: workerScratch[worker])
     }
     queryKey.backward(
       raw: saved.raw, djoint: djoint, queryWeight: queryNorm, keyWeight: keyNorm, firstToken: 0, into: gradients.raw,
@@ -95,13 +95,4 @@ struct SingleStreamBlock {
         layer: layout.out, dy: gradients.branch, x: gradients.activated, firstColumn: shape.width, hasBias: false))
     jobs.append(WeightGradient(layer: layout.out, dy: gradients.branch, x: saved.attended))
   }
-}
-
-/// One thread's tiles of attention probabilities: thread `worker` of a team finds its own.
-struct AttentionScratch {
-  let base: UnsafeMutablePointer<Float>
-  let stride: Int
-
-  @inline(__always)
-  subscript(worker: Int) -> UnsafeMutablePointer<Float> { base + worker * stride }
 }

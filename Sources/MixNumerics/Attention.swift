@@ -5,7 +5,7 @@ package struct Attention {
   package let tokens: Int
   package let heads: Int
   package let headDim: Int
-  /// Query rows per tile: fixed by the shape alone, so that a sample always makes the same products.
+  /// Query rows per tile: fixed by the shape alone, so that a gradient's sums always run in the same order.
   package let tileRows: Int
 
   package init(tokens: Int, heads: Int, headDim: Int) {
@@ -37,31 +37,30 @@ package struct Attention {
 
   /// Backward of one head from the saved q, k, v: dqkv's columns of this head are overwritten.
   ///
-  /// With P the probabilities and dP = do·vᵀ: dS = P ∘ (dP − rowsum(P ∘ dP)), dq = dS·k/√headDim, dk = dSᵀ·q/√headDim, dv = Pᵀ·do.
+  /// With P the probabilities and dP = do·vᵀ: dS = P ∘ (dP − rowsum(P ∘ dP))/√headDim, dq = dS·k, dk = dSᵀ·q, dv = Pᵀ·do.
   package func backward(
     head: Int, qkv: Matrix, doutput: Matrix, into dqkv: Matrix, scratch: UnsafeMutablePointer<Float>
   ) {
     for index in 0..<tiles {
       let rows = tile(index)
-      let beta: Float = index == 0 ? 0 : 1
+      let accumulate = index > 0
       let probabilities = Matrix(scratch, rows: rows.count, columns: tokens)
       let scores = Matrix(scratch + tileRows * tokens, rows: rows.count, columns: tokens)
       let dO = doutput.rows(rows).columns(channels(head))
       attend(head, rows, qkv, probabilities)
-      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dqkv), beta: beta)
+      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dqkv), accumulate: accumulate)
       MatrixProduct.timesTransposed(dO, part(2, head, of: qkv), into: scores)
-      softmaxBackward(probabilities, scores)
-      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dqkv).rows(rows), alpha: scale)
+      softmaxBackward(probabilities, scores, scale: scale)
+      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dqkv).rows(rows))
       MatrixProduct.transposedTimes(
-        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dqkv), alpha: scale, beta: beta)
+        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dqkv), accumulate: accumulate)
     }
   }
 
   @inline(__always)
   private func attend(_ head: Int, _ rows: Range<Int>, _ qkv: Matrix, _ probabilities: Matrix) {
-    MatrixProduct.timesTransposed(
-      part(0, head, of: qkv).rows(rows), part(1, head, of: qkv), into: probabilities, alpha: scale)
-    softmax(probabilities)
+    MatrixProduct.timesTransposed(part(0, head, of: qkv).rows(rows), part(1, head, of: qkv), into: probabilities)
+    softmax(probabilities, scale: scale)
   }
 
   private func tile(_ index: Int) -> Range<Int> { index * tileRows..<min(tokens, (index + 1) * tileRows) }
@@ -75,8 +74,8 @@ package struct Attention {
   }
 }
 
-/// Each row ← exp(row − max)/Σ exp(row − max).
-private func softmax(_ matrix: Matrix) {
+/// Each row ← e/Σe with e = exp(scale·(row − max)).
+private func softmax(_ matrix: Matrix, scale: Float) {
   for index in 0..<matrix.rows {
     let row = matrix.row(index)
     var greatest = Vector(repeating: -.infinity)
@@ -91,7 +90,7 @@ private func softmax(_ matrix: Matrix) {
     let shift = horizontalMaximum(greatest)
     var sum = Vector.zero
     forEachBlock(matrix.columns) { i, lanes in
-      var e = exponential(load(row, i, lanes) - shift)
+      var e = exponential((load(row, i, lanes) - shift) * scale)
       if lanes < 8 { for lane in lanes..<8 { e[lane] = 0 } }
       sum += e
       store(e, row, i, lanes)
@@ -101,14 +100,14 @@ private func softmax(_ matrix: Matrix) {
   }
 }
 
-/// dS ← P ∘ (dP − Σ P ∘ dP), row by row, in place of dP.
-private func softmaxBackward(_ probabilities: Matrix, _ gradient: Matrix) {
+/// dS ← scale·P ∘ (dP − Σ P ∘ dP), row by row, in place of dP.
+private func softmaxBackward(_ probabilities: Matrix, _ gradient: Matrix, scale: Float) {
   for index in 0..<gradient.rows {
     let p = probabilities.row(index)
     let d = gradient.row(index)
     var sum = Vector.zero
     forEachBlock(gradient.columns) { i, lanes in sum = load(p, i, lanes).multiplyAdd(load(d, i, lanes), sum) }
     let dot = horizontalSum(sum)
-    forEachBlock(gradient.columns) { i, lanes in store(load(p, i, lanes) * (load(d, i, lanes) - dot), d, i, lanes) }
+    forEachBlock(gradient.columns) { i, lanes in store(load(p, i, lanes) * (load(d, i, lanes) - dot) * scale, d, i, lanes) }
   }
 }

@@ -1,93 +1,87 @@
-import COpenBLAS
-
-/// A row-major matrix inside a larger buffer: `stride` floats from row to row.
-package struct Matrix {
-  package var base: UnsafeMutablePointer<Float>
-  package var rows: Int
-  package var columns: Int
-  package var stride: Int
-
-  @inline(__always)
-  package init(_ base: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int? = nil) {
-    self.base = base
-    self.rows = rows
-    self.columns = columns
-    self.stride = stride ?? columns
-  }
-
-  @inline(__always)
-  package func rows(_ range: Range<Int>) -> Matrix {
-    Matrix(base + range.lowerBound * stride, rows: range.count, columns: columns, stride: stride)
-  }
-
-  @inline(__always)
-  package func columns(_ range: Range<Int>) -> Matrix {
-    Matrix(base + range.lowerBound, rows: rows, columns: range.count, stride: stride)
-  }
-
-  @inline(__always)
-  package func row(_ index: Int) -> UnsafeMutablePointer<Float> { base + index * stride }
-}
-
-/// Products run on OpenBLAS with one thread: parallelism is over samples and panels, above it.
+/// Products of float32 matrices, each in the caller's thread: parallelism is over samples and panels, above it.
 ///
-/// A row of a product is not a pure function of that row: OpenBLAS picks tiles by the call's shape. Whoever needs the same bits
-/// for the same sample must make the same calls, whatever the batch and the number of threads.
+/// Nothing is allocated. The right factor comes packed, or is packed sixteen columns at a time on the stack; the left one is
+/// read where it lies. A block of depth is as long as keeps a panel and six rows in a core's first cache.
 package enum MatrixProduct {
-  /// Call once before the first product; idempotent and safe from any thread.
-  package static func prepare() { _ = prepared }
+  private static let depthBlock = 384
 
-  private static let prepared: Void = {
-    openblas_set_num_threads(1)
-    blas_thread_shutdown_()
-  }()
-
-  /// c = α·a·bᵀ + β·c for a (m, k), b (n, k), c (m, n).
-  @inline(__always)
-  package static func timesTransposed(_ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0) {
-    cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasTrans, Int32(a.rows), Int32(b.rows), Int32(a.columns), alpha,
-      a.base, Int32(a.stride), b.base, Int32(b.stride), beta, c.base, Int32(c.stride))
+  /// c = a·b, or c += a·b, for a (m, k), b (k, n), c (m, n).
+  package static func times(_ a: Matrix, _ b: PackedMatrix, into c: Matrix, accumulate: Bool = false) {
+    forEachDepthBlock(b.depth) { depth in
+      let rows = TileRows(a.base + depth.lowerBound, rowStride: a.stride, depthStride: 1)
+      for index in 0..<b.panels {
+        let columns = b.columns(ofPanel: index)
+        multiplyPanel(
+          rows, rows: a.rows, depth: depth.count, panel: b.panel(index) + depth.lowerBound * ProductPanel.width,
+          into: c.base + columns.lowerBound, stride: c.stride, columns: columns.count,
+          accumulate: accumulate || depth.lowerBound > 0)
+      }
+    }
   }
 
-  /// c = α·a·b + β·c for a (m, k), b (k, n), c (m, n).
-  @inline(__always)
-  package static func times(_ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0) {
-    cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(a.rows), Int32(b.columns), Int32(a.columns), alpha,
-      a.base, Int32(a.stride), b.base, Int32(b.stride), beta, c.base, Int32(c.stride))
+  /// c = a·b, or c += a·b, for a (m, k), b (k, n), c (m, n).
+  package static func times(_ a: Matrix, _ b: Matrix, into c: Matrix, accumulate: Bool = false) {
+    multiply(
+      TileRows(a.base, rowStride: a.stride, depthStride: 1), depth: a.columns, into: c, accumulate: accumulate
+    ) { depth, columns, panel in
+      PanelPacking.copy(b.rows(depth).columns(columns), into: panel)
+    }
   }
 
-  /// c = α·aᵀ·b + β·c for a (k, m), b (k, n), c (m, n).
-  @inline(__always)
-  package static func transposedTimes(_ a: Matrix, _ b: Matrix, into c: Matrix, alpha: Float = 1, beta: Float = 0) {
-    cblas_sgemm(
-      CblasRowMajor, CblasTrans, CblasNoTrans, Int32(a.columns), Int32(b.columns), Int32(a.rows), alpha,
-      a.base, Int32(a.stride), b.base, Int32(b.stride), beta, c.base, Int32(c.stride))
+  /// c = a·bᵀ for a (m, k), b (n, k), c (m, n).
+  package static func timesTransposed(_ a: Matrix, _ b: Matrix, into c: Matrix) {
+    multiply(
+      TileRows(a.base, rowStride: a.stride, depthStride: 1), depth: a.columns, into: c, accumulate: false
+    ) { depth, columns, panel in
+      PanelPacking.transpose(b.rows(columns).columns(depth), into: panel)
+    }
   }
 
-  /// y = a·x + β·y for a (m, k), x (k), y (m).
+  /// c = aᵀ·b, or c += aᵀ·b, for a (k, m), b (k, n), c (m, n).
+  package static func transposedTimes(_ a: Matrix, _ b: Matrix, into c: Matrix, accumulate: Bool = false) {
+    multiply(
+      TileRows(a.base, rowStride: 1, depthStride: a.stride), depth: a.rows, into: c, accumulate: accumulate
+    ) { depth, columns, panel in
+      PanelPacking.copy(b.rows(depth).columns(columns), into: panel)
+    }
+  }
+
   @inline(__always)
-  package static func timesVector(
-    _ a: Matrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, beta: Float = 0
+  private static func multiply(
+    _ a: TileRows, depth: Int, into c: Matrix, accumulate: Bool,
+    pack: (_ depth: Range<Int>, _ columns: Range<Int>, _ panel: UnsafeMutablePointer<Float>) -> Void
   ) {
-    cblas_sgemv(
-      CblasRowMajor, CblasNoTrans, Int32(a.rows), Int32(a.columns), 1, a.base, Int32(a.stride), x, 1, beta, y, 1)
-  }
-}
-
-/// A fixed cut of a product's output columns: the unit of work when several threads share one sample.
-package struct Panels {
-  package let columns: Int
-  package let width: Int
-  package var count: Int { (columns + width - 1) / width }
-
-  /// At most four panels of at least 128 columns, cut at multiples of 16.
-  package init(columns: Int) {
-    self.columns = columns
-    width = max(128, ((columns + 3) / 4 + 15) / 16 * 16)
+    withPanel { panel in
+      forEachDepthBlock(depth) { depth in
+        let rows = TileRows(
+          a.base + depth.lowerBound * a.depthStride, rowStride: a.rowStride, depthStride: a.depthStride)
+        for first in stride(from: 0, to: c.columns, by: ProductPanel.width) {
+          let columns = first..<min(c.columns, first + ProductPanel.width)
+          pack(depth, columns, panel)
+          multiplyPanel(
+            rows, rows: c.rows, depth: depth.count, panel: panel, into: c.base + first, stride: c.stride,
+            columns: columns.count, accumulate: accumulate || depth.lowerBound > 0)
+        }
+      }
+    }
   }
 
+  /// A panel of the greatest depth on the stack (24 KiB).
   @inline(__always)
-  package subscript(index: Int) -> Range<Int> { index * width..<min(columns, (index + 1) * width) }
+  private static func withPanel(_ body: (UnsafeMutablePointer<Float>) -> Void) {
+    var panel = InlineArray<768, Vector>(repeating: .zero)
+    var span = panel.mutableSpan
+    span.withUnsafeMutableBufferPointer { vectors in
+      UnsafeMutableRawPointer(vectors.baseAddress.unsafelyUnwrapped).withMemoryRebound(
+        to: Float.self, capacity: depthBlock * ProductPanel.width, body)
+    }
+  }
+
+  /// Blocks of nearly equal length, at most `depthBlock`.
+  @inline(__always)
+  private static func forEachDepthBlock(_ depth: Int, _ body: (Range<Int>) -> Void) {
+    let blocks = max(1, (depth + depthBlock - 1) / depthBlock)
+    let length = (depth + blocks - 1) / blocks
+    for block in 0..<blocks { body(block * length..<min(depth, (block + 1) * length)) }
+  }
 }

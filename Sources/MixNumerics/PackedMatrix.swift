@@ -1,0 +1,108 @@
+/// A matrix (depth, columns) cut into panels of sixteen columns, each stored row after row, as products read it.
+///
+/// The last panel is filled up with zeros.
+package struct PackedMatrix {
+  let base: UnsafeMutablePointer<Float>
+  package let depth: Int
+  package let columns: Int
+  private let panelStride: Int
+
+  /// Floats that hold a matrix of this size.
+  package static func floats(depth: Int, columns: Int) -> Int {
+    (columns + ProductPanel.width - 1) / ProductPanel.width * ProductPanel.width * depth
+  }
+
+  /// The packed matrix at `base`, which should be a multiple of 64 bytes.
+  @inline(__always)
+  package init(_ base: UnsafeMutablePointer<Float>, depth: Int, columns: Int) {
+    self.init(base, depth, columns, ProductPanel.width * depth)
+  }
+
+  @inline(__always)
+  private init(_ base: UnsafeMutablePointer<Float>, _ depth: Int, _ columns: Int, _ panelStride: Int) {
+    (self.base, self.depth, self.columns, self.panelStride) = (base, depth, columns, panelStride)
+  }
+
+  var panels: Int { (columns + ProductPanel.width - 1) / ProductPanel.width }
+
+  @inline(__always)
+  func panel(_ index: Int) -> UnsafeMutablePointer<Float> { base + index * panelStride }
+
+  @inline(__always)
+  func columns(ofPanel index: Int) -> Range<Int> {
+    index * ProductPanel.width..<min(columns, (index + 1) * ProductPanel.width)
+  }
+
+  /// Some of the columns; `range` begins at a multiple of sixteen.
+  @inline(__always)
+  package func columns(_ range: Range<Int>) -> PackedMatrix {
+    PackedMatrix(panel(range.lowerBound / ProductPanel.width), depth, range.count, panelStride)
+  }
+
+  @inline(__always)
+  package func rows(_ range: Range<Int>) -> PackedMatrix {
+    PackedMatrix(base + ProductPanel.width * range.lowerBound, range.count, columns, panelStride)
+  }
+
+  /// Takes over the transpose of `matrix` (columns, depth).
+  package func packTranspose(of matrix: Matrix) {
+    for index in 0..<panels {
+      PanelPacking.transpose(matrix.rows(columns(ofPanel: index)), into: panel(index))
+    }
+  }
+}
+
+/// Copies into one panel.
+enum PanelPacking {
+  /// Columns of `matrix` (depth, ≤ 16) side by side.
+  @inline(__always)
+  static func copy(_ matrix: Matrix, into panel: UnsafeMutablePointer<Float>) {
+    let (left, right) = (min(matrix.columns, 8), max(matrix.columns &- 8, 0))
+    var (source, target) = (UnsafePointer(matrix.base), panel)
+    for _ in 0..<matrix.rows {
+      store(load(source, 0, left), target, 0, 8)
+      store(load(source, 8, right), target, 8, 8)
+      source += matrix.stride
+      target += ProductPanel.width
+    }
+  }
+
+  /// Rows of `matrix` (≤ 16, depth) side by side.
+  static func transpose(_ matrix: Matrix, into panel: UnsafeMutablePointer<Float>) {
+    let whole = matrix.columns / 8 * 8
+    for half in [0, 8] where matrix.rows >= half + 8 {
+      for column in stride(from: 0, to: whole, by: 8) {
+        transposeEight(matrix.row(half) + column, matrix.stride, into: panel + column * ProductPanel.width + half)
+      }
+    }
+    let done = matrix.rows / 8 * 8
+    for row in 0..<ProductPanel.width {
+      for column in (row < done ? whole : 0)..<matrix.columns {
+        panel[column * ProductPanel.width + row] = row < matrix.rows ? matrix.row(row)[column] : 0
+      }
+    }
+  }
+
+  /// Eight rows of eight values → eight rows of a panel, pair by pair, four by four, eight by eight.
+  @inline(__always)
+  private static func transposeEight(
+    _ source: UnsafePointer<Float>, _ stride: Int, into target: UnsafeMutablePointer<Float>
+  ) {
+    let rows = InlineArray<8, Vector> { load(source + $0 * stride, 0, 8) }
+    let pairs = InlineArray<8, Vector> { index in  // rows 2i and 2i + 1, low or high halves of each four interleaved
+      let (a, b) = (rows[index / 2 * 2], rows[index / 2 * 2 + 1])
+      return index % 2 == 0
+        ? Vector(a[0], b[0], a[1], b[1], a[4], b[4], a[5], b[5]) : Vector(a[2], b[2], a[3], b[3], a[6], b[6], a[7], b[7])
+    }
+    let fours = InlineArray<8, Vector> { index in
+      let (a, b) = (pairs[index / 4 * 4 + index / 2 % 2], pairs[index / 4 * 4 + index / 2 % 2 + 2])
+      return index % 2 == 0
+        ? Vector(a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]) : Vector(a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7])
+    }
+    for index in 0..<4 {
+      let (a, b) = (fours[index], fours[index + 4])
+      store(Vector(lowHalf: a.lowHalf, highHalf: b.lowHalf), target, index * ProductPanel.width, 8)
+      store(Vector(lowHalf: a.highHalf, highHalf: b.highHalf), target, (index + 4) * ProductPanel.width, 8)
+    }
+  }
+}
