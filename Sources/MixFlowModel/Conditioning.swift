@@ -107,13 +107,17 @@ final class Conditioning {
     Activation.silu(e, into: activated.row(row), count: shape.width)
   }
 
+  /// 10⁴^(−i/128)
+  private static let frequencies: [Double] = {
+    let half = ParameterLayout.sinusoidWidth / 2
+    return (0..<half).map { exp(-log(10_000) * Double($0) / Double(half)) }
+  }()
+
   /// 128 cosines, then 128 sines of value·10⁴^(−i/128).
   private static func sinusoid(_ value: Double, into out: UnsafeMutablePointer<Float>) {
-    let half = ParameterLayout.sinusoidWidth / 2
-    for index in 0..<half {
-      let angle = value * exp(-log(10_000) * Double(index) / Double(half))
-      out[index] = Float(cos(angle))
-      out[half + index] = Float(sin(angle))
+    for (index, frequency) in frequencies.enumerated() {
+      out[index] = Float(cos(value * frequency))
+      out[frequencies.count + index] = Float(sin(value * frequency))
     }
   }
 

@@ -114,7 +114,7 @@ struct WeightGradient {
   var hasBias = true
 
   private var cutsRows: Bool { layer.outputs >= x.columns }
-  private var panels: Panels { Panels(columns: max(layer.outputs, x.columns)) }
+  private var panels: Panels { Panels(columns: max(layer.outputs, x.columns), most: 4, least: 128) }
   var tasks: Int { panels.count }
 
   /// - Parameter scratch: `GradientProduct.scratch` floats of the thread's own.

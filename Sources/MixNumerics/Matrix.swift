@@ -33,10 +33,10 @@ package struct Panels {
   package let width: Int
   package var count: Int { (columns + width - 1) / width }
 
-  /// At most four panels of at least 128 columns, cut at multiples of 16.
-  package init(columns: Int) {
+  /// At most `most` panels of at least `least` columns, cut at multiples of 16.
+  package init(columns: Int, most: Int = 8, least: Int = 32) {
     self.columns = columns
-    width = max(128, ((columns + 3) / 4 + 15) / 16 * 16)
+    width = max(least, ((columns + most - 1) / most + 15) / 16 * 16)
   }
 
   @inline(__always)

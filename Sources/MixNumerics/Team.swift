@@ -71,7 +71,7 @@ package final class Team: @unchecked Sendable {
   /// One stage over rows: whole for a team of one, else in pieces. For kernels whose rows do not depend on each other.
   package func forEachRows(_ rows: Int, _ body: (Range<Int>) -> Void) {
     if self === Team.alone { return body(0..<rows) }
-    let size = 16
+    let size = 8
     forEach((rows + size - 1) / size) { piece, _ in body(piece * size..<min(rows, (piece + 1) * size)) }
   }
 
