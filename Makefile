@@ -16,7 +16,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-examples bench bench-torch library install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-survival test-examples bench bench-torch library install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -47,7 +47,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-cpp test-python test-rust test-examples
+test: test-swift test-c test-cpp test-python test-rust test-survival test-examples
 	@echo "all tests passed"
 
 test-swift: packages
@@ -67,6 +67,11 @@ test-python: library
 
 test-rust: library
 	Tests/rust/run.sh
+
+# Kills training at random moments and fills its disk; more kills: make test-survival KILLS=5000
+KILLS ?= 40
+test-survival: library
+	Tests/survival/run.sh --kills $(KILLS)
 
 test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	swift build -c release --product align

@@ -965,18 +965,44 @@ mixgrpo_status mixgrpo_trainer_get_reward_metrics(
     const mixgrpo_trainer *trainer, size_t index, mixgrpo_reward_metrics *out_metrics);
 
 /* The latest iteration's figures as one line of JSON, without line end: to memory, or appended with a line end to a file.
+ * Lines are whole or absent: a last line that a kill has left torn is taken away before the next is written.
  * Errors: INVALID_STATE before the first update; INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_trainer_metrics_json(
     const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
 mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, const char *path);
 
-/* Saves all that a bit-exact continuation needs into `folder`: weights, optimizer, averages, iteration, settings. Files are
- * written aside and renamed. Errors: INPUT_OUTPUT. */
+/* Saves all that a bit-exact continuation needs into `folder`/trainer.safetensors: weights, optimizer, averages, base,
+ * iteration, window, settings and the library's version, with a checksum of all (XXH64). The file is written aside, synced
+ * and renamed: after a kill or on a full disk the one that was there is there still. Not stopped by a cancel.
+ * Errors: INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *folder);
 
 /* Brings a trainer, created with the same model sizes and settings, to the saved state; weights go into its model. A pending
- * rollout is dropped. Errors: INPUT_OUTPUT; INVALID_FORMAT; INVALID_ARGUMENT naming the settings that differ. */
+ * rollout and the latest figures are dropped. The number of threads may differ and changes no bit; other prompts are not
+ * noticed. Nothing is taken over before all is read and checked. Not stopped by a cancel.
+ * Errors: INPUT_OUTPUT; INVALID_FORMAT, also when the checksum differs; INVALID_ARGUMENT naming the settings that differ. */
 mixgrpo_status mixgrpo_trainer_load(mixgrpo_trainer *trainer, const char *folder);
+
+/* The same in a folder of checkpoints, one file for each iteration that was saved: `folder`/iteration-00000042.safetensors
+ * for the state before iteration 42. When the new one is on the disk, all are removed but the newest `keep_last`
+ * (1...1000000) and, with keep_every > 0, those whose iteration is a multiple of it.
+ * Errors: INPUT_OUTPUT; INVALID_STATE when there is a whole checkpoint of a later iteration: it belongs to another run, or
+ * was not resumed from. */
+mixgrpo_status mixgrpo_trainer_checkpoint(
+    const mixgrpo_trainer *trainer, const char *folder, int32_t keep_last, int64_t keep_every);
+
+/* What a trainer was resumed from. */
+typedef struct mixgrpo_resumption {
+  uint32_t struct_size;
+  int32_t skipped;   /* newer checkpoints that were torn and passed over: a log line (WARNING) tells what is wrong with each */
+  int64_t iteration; /* that comes next; -1 when there is no checkpoint, or no folder, and nothing was changed */
+} mixgrpo_resumption;
+
+/* Brings a trainer to the newest checkpoint in `folder` that is whole, as mixgrpo_trainer_load. `out_resumption`:
+ * struct_size set; may be NULL. Errors: INVALID_FORMAT when there are checkpoints and none is whole; INVALID_ARGUMENT naming
+ * the settings that differ from the newest whole one's; INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_trainer_resume(
+    mixgrpo_trainer *trainer, const char *folder, mixgrpo_resumption *out_resumption);
 
 /* ================================================================================================================== */
 /* Deterministic samples: evaluation and inference                                                                    */

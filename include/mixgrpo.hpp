@@ -1016,6 +1016,19 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
   }
   void load(const std::string& folder) { detail::check(mixgrpo_trainer_load(get(), detail::text("folder", folder))); }
 
+  /// The same in a folder of checkpoints, of which the newest `keep_last` stay, and with keep_every > 0 those whose iteration is a
+  /// multiple of it. Throws invalid_state when there is a whole checkpoint of a later iteration.
+  void checkpoint(const std::string& folder, std::int32_t keep_last = 3, std::int64_t keep_every = 0) const {
+    detail::check(mixgrpo_trainer_checkpoint(get(), detail::text("folder", folder), keep_last, keep_every));
+  }
+
+  /// Brings the trainer to the newest whole checkpoint of a folder; iteration -1 when there is none and nothing was changed.
+  mixgrpo_resumption resume(const std::string& folder) {
+    auto resumption = detail::sized<mixgrpo_resumption>();
+    detail::check(mixgrpo_trainer_resume(get(), detail::text("folder", folder), &resumption));
+    return resumption;
+  }
+
   /// Deterministic samples with the trainer's own weights and prompts, (P, S, N, C). `weights`: mixgrpo_weights.
   std::vector<float> sample(
       const mixgrpo_sample_config& config, view<const std::int32_t> prompt_indices,

@@ -180,8 +180,8 @@ public final class Trainer {
       state, rewardMean: made.rewardMean, rewardDeviation: made.rewardStandardDeviation)
   }
 
-  /// A restored run begins without a rollout.
-  func dropRollout() { rollout = nil }
+  /// A restored run begins without a rollout and without figures.
+  func dropIteration() { (rollout, metrics) = (nil, nil) }
 }
 
 func seconds(since start: DispatchTime) -> Double {

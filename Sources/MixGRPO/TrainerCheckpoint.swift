@@ -4,112 +4,135 @@ import MixLearning
 import MixSampling
 import MixStorage
 
-/// A trainer on disk: one safetensors file with weights, moments and averages, whose metadata holds counters and settings.
-///
-/// One file, written aside and renamed, so that what is there is always whole.
+/// A trainer on disk: one safetensors file of sections (see `CheckpointSection`), with the settings and the library's version in
+/// its header and a checksum of all at its end. Written aside, synced and renamed, so that what is there is always whole.
 extension Trainer {
   private static let fileName = "trainer.safetensors"
-  private static let format = "mixgrpo-trainer-1"
+  private static let format = "mixgrpo-trainer-2"
 
-  /// Saves all that a bit-exact continuation needs into `folder`, made if need be.
+  /// Saves all that a bit-exact continuation needs into `folder`, made if need be. Not stopped by a cancel.
   /// - Throws: `inputOutput`.
   public func save(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
-    var metadata = settings
-    metadata["format"] = Self.format
-    metadata["iteration"] = "\(iteration)"
-    metadata["optimizer_steps"] = "\(learner.optimizer.stepCount)"
-    metadata["adaptive_window"] = adaptiveWindow?.text
-    let entries = parts.map { part in
-      WeightEntry(
-        name: part.name, shape: [part.values.count], values: UnsafeBufferPointer(part.values))
-    }
-    try SafetensorsWriter.write(
-      entries, precision: .float32, metadata: metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, to: FileAccess.join(folder, Self.fileName))
+    try writeCheckpoint(to: FileAccess.join(folder, Self.fileName))
   }
 
   /// Brings this trainer, made with the same model sizes and settings, to the saved state.
   ///
-  /// Everything is read and checked before anything changes; a pending rollout is dropped.
+  /// Everything is read and checked before anything changes; a pending rollout and the latest metrics are dropped. The number
+  /// of threads may differ and changes no bit; other prompts are not noticed. Not stopped by a cancel.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   public func load(folder: String) throws(MixGRPOError) {
-    let path = FileAccess.join(folder, Self.fileName)
+    try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
+  }
+
+  func writeCheckpoint(to path: String) throws(MixGRPOError) {
+    try AtomicFile.removeLeftovers(in: FileAccess.folder(of: path))
+    let sections = checkpointSections
+    var metadata = [("format", Self.format), ("library_version", libraryVersion)]
+    metadata.append(("settings", try text(of: CheckpointSettings(self).values)))
+    for section in sections { metadata.append((section.name, try JSONValue.object(section.state).text())) }
+    try SafetensorsWriter.write(
+      sections.flatMap(\.entries), precision: .float32, metadata: metadata, checksum: true, to: path)
+  }
+
+  func readCheckpoint(from path: String) throws(MixGRPOError) {
     let file = try SafetensorsFile(path: path)
     guard file.metadata["format"] == Self.format else {
-      throw MixGRPOError(.invalidFormat, "\(path): expected format \(Self.format), got \(file.metadata["format"] ?? "none")")
+      throw MixGRPOError(.invalidFormat, "\(path): format: expected \(Self.format), got \(file.metadata["format"] ?? "none")")
     }
-    try compareSettings(file.metadata)
-    let iteration = try counter("iteration", file), steps = try counter("optimizer_steps", file)
-    let window = try savedWindow(file)
-    var read: [FloatStorage] = []
-    for part in parts {
-      let values = try FloatStorage(count: part.values.count)
-      try file.read(part.name, expectedShape: [values.count], into: values.buffer)
-      guard values.buffer.allSatisfy(\.isFinite) else {
-        throw MixGRPOError(.invalidFormat, "\(path): \(part.name): expected finite values, got NaN or infinity")
+    try file.verifyChecksum()
+    try CheckpointSettings(self).compare(saved: savedSettings(file))
+    var takeOver: [() -> Void] = []
+    for section in checkpointSections { takeOver.append(try section.prepare(SavedSection(section.name, in: file))) }
+    for take in takeOver { take() }
+    dropIteration()
+  }
+
+  private func text(of settings: [String: String]) throws(MixGRPOError) -> String {
+    var object = JSONObject()
+    for (name, value) in settings.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }
+    return try JSONValue.object(object).text()
+  }
+
+  private func savedSettings(_ file: SafetensorsFile) throws(MixGRPOError) -> [String: String] {
+    var settings: [String: String] = [:]
+    for member in try SavedSection("settings", in: file).state.members { settings[member.name] = member.value.string }
+    return settings
+  }
+}
+
+// MARK: - Sections
+
+extension Trainer {
+  /// All state of a run, in the file's order. What a trainer gains in state gets a section here.
+  var checkpointSections: [CheckpointSection] {
+    [progressSection, weightsSection, optimizerSection] + (adaptiveWindow.map { [section(of: $0)] } ?? [])
+  }
+
+  /// Counters, and the window if the host has set one. Random numbers are keyed by seed and counters and need no state.
+  private var progressSection: CheckpointSection {
+    var state: JSONObject = ["iteration": .integer(Int64(iteration))]
+    if let window { state["window_start"] = .integer(Int64(window.start)) }
+    return CheckpointSection(name: "progress", state: state) { (saved) throws(MixGRPOError) in
+      let iteration = try saved.count("iteration")
+      let start = saved.state["window_start"] == nil ? nil : try saved.count("window_start")
+      let schedule = try self.sampling.windowSchedule()
+      let window = start.map { SDEWindow(start: $0, length: schedule.length) }
+      if let window { try schedule.check(window) }
+      return {
+        self.iteration = iteration
+        self.window = window
       }
-      read.append(values)
     }
-    for (part, values) in zip(parts, read) { part.values.baseAddress?.update(from: values.base, count: values.count) }
-    learner.optimizer.stepCount = steps
-    self.iteration = iteration
-    adaptiveWindow = window
-    dropRollout()
   }
 
-  private var parts: [(name: String, values: UnsafeMutableBufferPointer<Float>)] {
-    var parts = [
-      ("weights", evaluator.model.writableWeights()), ("first_moment", learner.optimizer.firstMoment.buffer),
-      ("second_moment", learner.optimizer.secondMoment.buffer),
-    ]
-    if let average = learner.average?.average { parts.append(("average", average.buffer)) }
-    if let base { parts.append(("base", base.model.writableWeights())) }
-    return parts
+  /// Where an adaptive window stands; there in that mode alone, which is one of the settings.
+  private func section(of adaptiveWindow: AdaptiveWindowState) -> CheckpointSection {
+    CheckpointSection(name: "adaptive_window", state: ["state": .string(adaptiveWindow.text)]) {
+      (saved) throws(MixGRPOError) in
+      guard let state = saved.state["state"]?.string.flatMap(AdaptiveWindowState.init(text:)) else {
+        throw saved.failure("state", expected: "an adaptive window's")
+      }
+      do { try self.sampling.windowSchedule().check(state) } catch { throw saved.failure("state", expected: error.message) }
+      return { self.adaptiveWindow = state }
+    }
   }
 
-  /// Every setting that a continuation depends on, by name.
-  private var settings: [String: String] {
-    var table: [String: String] = [:]
-    func add(_ group: String, _ value: Any) {
-      for child in Mirror(reflecting: value).children {
-        table["\(group).\(child.label ?? "")"] = "\(child.value)"
+  private var weightsSection: CheckpointSection {
+    var sets = [("trained", evaluator.model.writableWeights())]
+    if let average = learner.average?.average { sets.append(("average", average.buffer)) }
+    if let base { sets.append(("base", base.model.writableWeights())) }
+    return .tensors("weights", sets)
+  }
+
+  private var optimizerSection: CheckpointSection {
+    let optimizer = learner.optimizer
+    let moments = [("first_moment", optimizer.firstMoment.buffer), ("second_moment", optimizer.secondMoment.buffer)]
+    return .tensors("optimizer", moments, state: ["steps": .integer(Int64(optimizer.stepCount))]) {
+      (saved) throws(MixGRPOError) in
+      let steps = try saved.count("steps")
+      return { optimizer.stepCount = steps }
+    }
+  }
+}
+
+extension CheckpointSection {
+  /// Tensors that are read back to where they came from.
+  static func tensors(
+    _ name: String, _ sets: [(String, UnsafeMutableBufferPointer<Float>)], state: JSONObject = [:],
+    prepare: @escaping (SavedSection) throws(MixGRPOError) -> () -> Void = { _ in {} }
+  ) -> CheckpointSection {
+    CheckpointSection(
+      name: name, state: state, tensors: sets.map { Tensor($0, UnsafeBufferPointer($1)) }
+    ) { (saved) throws(MixGRPOError) in
+      let takeState = try prepare(saved)
+      var read: [(FloatStorage, UnsafeMutableBufferPointer<Float>)] = []
+      for (tensor, place) in sets { read.append((try saved.tensor(tensor, count: place.count), place)) }
+      return {
+        for (values, place) in read { place.baseAddress?.update(from: values.base, count: values.count) }
+        takeState()
       }
     }
-    add("model", evaluator.model.configuration)
-    add("sampling", sampling)
-    add("advantages", learning.advantages)
-    add("policy", learning.policy)
-    add("optimizer", learning.optimizer)
-    table["average_decay"] = "\(learning.averageDecay)"
-    table["reward_names"] = "\(rewardNames)"
-    table["positions"] = "\(FNV1a.hash(evaluator.geometry.positions.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init) }))"
-    return table
-  }
-
-  private func compareSettings(_ saved: [String: String]) throws(MixGRPOError) {
-    var check = Validation()
-    for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
-      check.require(saved[name] == value, name, expected: "\(saved[name] ?? "nothing"), as saved", got: value)
-    }
-    try check.throwIfAny()
-  }
-
-  /// Nil where the window is not adaptive.
-  private func savedWindow(_ file: SafetensorsFile) throws(MixGRPOError) -> AdaptiveWindowState? {
-    guard adaptiveWindow != nil else { return nil }
-    guard let text = file.metadata["adaptive_window"], let state = AdaptiveWindowState(text: text) else {
-      throw MixGRPOError(.invalidFormat, "\(file.path): adaptive_window: expected a state, got none")
-    }
-    do { try sampling.windowSchedule().check(state) } catch {
-      throw MixGRPOError(.invalidFormat, "\(file.path): adaptive_window: \(error.message)")
-    }
-    return state
-  }
-
-  private func counter(_ name: String, _ file: SafetensorsFile) throws(MixGRPOError) -> Int {
-    guard let value = file.metadata[name].flatMap({ Int($0) }), value >= 0 else {
-      throw MixGRPOError(.invalidFormat, "\(file.path): \(name): expected a count, got \(file.metadata[name] ?? "nothing")")
-    }
-    return value
   }
 }

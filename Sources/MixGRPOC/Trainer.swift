@@ -128,19 +128,3 @@ public func mixgrpo_trainer_update(
     object.warn(metrics)
   }
 }
-
-// MARK: - Checkpoints
-
-@_cdecl("mixgrpo_trainer_save") @implementation
-public func mixgrpo_trainer_save(_ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
-  withStatus {
-    try resolve(trainer, "trainer", as: TrainerObject.self).trainer.save(folder: path(folder, "folder"))
-  }
-}
-
-@_cdecl("mixgrpo_trainer_load") @implementation
-public func mixgrpo_trainer_load(_ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
-  withStatus {
-    try resolve(trainer, "trainer", as: TrainerObject.self).trainer.load(folder: path(folder, "folder"))
-  }
-}

@@ -11,11 +11,10 @@ package enum AtomicFile {
     to path: String, _ body: (WritableFile) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) {
     try checkTarget(path)
-    let temporary = temporaryPath(beside: path)
-    let file = try WritableFile(creating: temporary, for: path)
+    let (file, temporary) = try makeTemporary(beside: path)
     do throws(MixGRPOError) {
       try body(file)
-      try file.finish()
+      try file.sync()
       try rename(temporary, to: path)
     } catch {
       unlink(temporary)
@@ -38,10 +37,29 @@ package enum AtomicFile {
     }
   }
 
-  /// Short, so that it fits where the target's own name does.
-  private static func temporaryPath(beside path: String) -> String {
-    let mark = String(UInt64.random(in: .min ... .max), radix: 36)
-    return FileAccess.join(FileAccess.folder(of: path), ".\(mark).tmp")
+  private static let temporaryPrefix = ".mixgrpo-"
+  private static let temporarySuffix = ".tmp"
+
+  /// Short, so that its name fits where the target's own does.
+  private static func makeTemporary(beside path: String) throws(MixGRPOError) -> (WritableFile, String) {
+    while true {
+      let mark = String(UInt64.random(in: .min ... .max), radix: 36)
+      let temporary = FileAccess.join(FileAccess.folder(of: path), temporaryPrefix + mark + temporarySuffix)
+      let file = try WritableFile(creating: temporary, for: path)
+      if file.lock() { return (file, temporary) }
+    }
+  }
+
+  /// Removes the temporary files that ended processes left in `folder`; those of living ones are locked and stay.
+  /// - Throws: `inputOutput` when the folder cannot be read.
+  package static func removeLeftovers(in folder: String) throws(MixGRPOError) {
+    for name in try FileAccess.names(in: folder) where name.hasPrefix(temporaryPrefix) && name.hasSuffix(temporarySuffix) {
+      let path = FileAccess.join(folder, name)
+      let descriptor = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+      guard descriptor >= 0 else { continue }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
+      close(descriptor)
+    }
   }
 
   private static func rename(_ source: String, to path: String) throws(MixGRPOError) {

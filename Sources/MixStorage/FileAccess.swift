@@ -76,6 +76,21 @@ package enum FileAccess {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
+  /// The names in a folder, sorted, without `.` and `..`.
+  package static func names(in path: String) throws(MixGRPOError) -> [String] {
+    try checkPath(path)
+    guard let folder = opendir(path) else { throw failure(path, expected: "a readable folder", code: errno) }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: entry.pointee.d_name)) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
   /// Removes a file; one that is not there is fine.
   package static func removeFile(_ path: String) throws(MixGRPOError) {
     try checkPath(path)

@@ -4,21 +4,23 @@ import Synchronization
 
 /// A file of JSON lines that only ever grows by whole lines, such as `metrics.jsonl`.
 ///
-/// A line goes out in one `write(2)` at the file's end, so that lines of several threads or processes do not mix. May be
-/// used from many threads at once.
+/// A line goes out in one `write(2)` at the file's end, so that lines of several threads or processes do not mix. A line that a
+/// kill or a crash has left torn at the end goes when the file is opened next: lines are whole or absent. May be used from
+/// many threads at once.
 public final class MetricsLog: Sendable {
   public let path: String
+  private static let longestLine = 1 << 20
   private let descriptor: Int32
   /// Held while a line goes out, so that a cut tail is never another thread's.
   private let turn = Mutex(())
 
-  /// Opens `path` to append to it, and makes it if it is missing. A last line that was left without its end stays, and the next one
-  /// starts on a line of its own.
+  /// Opens `path` to append to it, and makes it if it is missing. Of a last line without its end the beginning of an object is taken
+  /// away; anything else gets its end and stays.
   /// - Throws: `inputOutput` naming the path.
   public init(path: String) throws(MixGRPOError) {
     self.path = path
     descriptor = try FileAccess.open(path, flags: O_RDWR | O_APPEND | O_CREAT, wanted: "a file to append to")
-    if endsInsideLine { try write([UInt8(ascii: "\n")]) }
+    if endsInsideLine { try repairLastLine() }
   }
 
   deinit { close(descriptor) }
@@ -44,6 +46,9 @@ public final class MetricsLog: Sendable {
   }
 
   private func writeInTurn(_ line: [UInt8]) throws(MixGRPOError) {
+    // Shared by writers of all processes; a repair excludes them.
+    flock(descriptor, LOCK_SH)
+    defer { flock(descriptor, LOCK_UN) }
     let (count, code) = line.withUnsafeBytes { bytes in
       while true {
         let (count, code) = writeOnce(descriptor, bytes)
@@ -60,6 +65,28 @@ public final class MetricsLog: Sendable {
   private func removeTail(of count: Int) {
     let end = lseek(descriptor, 0, SEEK_CUR)
     if end >= count && lseek(descriptor, 0, SEEK_END) == end { ftruncate(descriptor, end - off_t(count)) }
+  }
+
+  /// Without a lock another process is writing: its line is not torn but on its way.
+  private func repairLastLine() throws(MixGRPOError) {
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else { return }
+    let lastLine = endsInsideLine ? tail : nil
+    if let lastLine, isTorn(lastLine) { ftruncate(descriptor, lseek(descriptor, 0, SEEK_END) - off_t(lastLine.count)) }
+    flock(descriptor, LOCK_UN)
+    if endsInsideLine { try write([UInt8(ascii: "\n")]) }
+  }
+
+  private func isTorn(_ line: [UInt8]) -> Bool {
+    line.first == UInt8(ascii: "{") && (try? JSONParser.parse(line, source: "metrics line")) == nil
+  }
+
+  /// What stands after the last line end; nil beyond any line that a log may hold.
+  private var tail: [UInt8]? {
+    let size = Int(lseek(descriptor, 0, SEEK_END))
+    var bytes = [UInt8](repeating: 0, count: min(size, Self.longestLine))
+    guard pread(descriptor, &bytes, bytes.count, off_t(size - bytes.count)) == bytes.count else { return nil }
+    guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return bytes.count == size ? bytes : nil }
+    return Array(bytes[(end + 1)...])
   }
 
   private var endsInsideLine: Bool {

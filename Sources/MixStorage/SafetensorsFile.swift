@@ -50,6 +50,10 @@ package final class SafetensorsFile: Sendable {
     }
   }
 
+  /// Reads the whole file and compares it with the checksum at its end.
+  /// - Throws: `invalidFormat` when there is none or it differs; `inputOutput`.
+  package func verifyChecksum() throws(MixGRPOError) { try ContentChecksum.verify(file, tensors.last) }
+
   /// Reads 16-bit elements in pieces of bounded size and widens them.
   private func readNarrow(
     _ tensor: StoredTensor, into destination: UnsafeMutableBufferPointer<Float>, _ widen: (UInt16) -> Float

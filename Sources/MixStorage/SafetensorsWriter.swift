@@ -30,22 +30,26 @@ package enum SafetensorsWriter {
 
   /// Replaces `path` by a file of `entries`, data in their order, without gaps.
   /// - Parameter metadata: the header's `__metadata__`; the default is what PyTorch loaders look for.
+  /// - Parameter checksum: end with a tensor that `SafetensorsFile.verifyChecksum` compares with all before it.
   /// - Throws: `invalidArgument` for a name given twice, a reserved name, or a shape that does not fit its values; `inputOutput`.
   package static func write(
-    _ entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)] = [("format", "pt")], to path: String
+    _ entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)] = [("format", "pt")],
+    checksum: Bool = false, to path: String
   ) throws(MixGRPOError) {
-    let header = try header(of: entries, precision: precision, metadata: metadata)
+    let header = try header(of: entries, precision: precision, metadata: metadata, checksum: checksum)
     try AtomicFile.write(to: path) { (file) throws(MixGRPOError) in
       try file.write(header)
       for entry in entries { try write(entry.values, precision, to: file) }
+      if checksum { try file.write(ContentChecksum.bytes(of: file.digest)) }
     }
   }
 
   /// Length and JSON, padded with spaces so that the data begin at a multiple of 8.
   private static func header(
-    of entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)]
+    of entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)], checksum: Bool
   ) throws(MixGRPOError) -> [UInt8] {
     var names: Set<String> = [SafetensorsHeader.metadataName]
+    if checksum { names.insert(ContentChecksum.tensorName) }
     var members: [JSONObject.Member] = []
     if !metadata.isEmpty {
       var object = JSONObject()
@@ -60,6 +64,7 @@ package enum SafetensorsWriter {
       members.append(JSONObject.Member(name: entry.name, value: description(of: entry, precision, begin, end)))
       begin = end
     }
+    if checksum { members.append(ContentChecksum.member(at: begin)) }
     return try framed(.object(JSONObject(uniqueMembers: members)))
   }
 

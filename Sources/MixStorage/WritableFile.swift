@@ -5,7 +5,8 @@ import MixBasics
 package final class WritableFile {
   /// The name in error messages.
   private let path: String
-  private var descriptor: Int32
+  private let descriptor: Int32
+  private var hash = XXHash64()
 
   /// Creates `location`, which must not exist yet. Errors speak of `path`, the file that the caller wants in the end.
   init(creating location: String, for path: String) throws(MixGRPOError) {
@@ -18,7 +19,18 @@ package final class WritableFile {
     }
   }
 
-  deinit { if descriptor >= 0 { Glibc.close(descriptor) } }
+  /// Marks the file as being written by a living process: the system takes the mark back when the process ends.
+  /// - Returns: false when the file was taken for a leftover, and removed, before it was marked.
+  func lock() -> Bool {
+    var status = stat()
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else { return false }
+    return fstat(descriptor, &status) != 0 || status.st_nlink > 0
+  }
+
+  /// XXH64 of all that was written.
+  var digest: UInt64 { hash.digest }
+
+  deinit { close(descriptor) }
 
   /// Writes all of `bytes` after what was written before.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(MixGRPOError) {
@@ -29,21 +41,18 @@ package final class WritableFile {
       if count <= 0 { throw FileAccess.failure(path, expected: "room for \(bytes.count) bytes", code: count < 0 ? code : ENOSPC) }
       written += count
     }
+    hash.update(bytes)
   }
 
   package func write(_ bytes: [UInt8]) throws(MixGRPOError) {
     try bytes.withUnsafeBufferPointer { (buffer) throws(MixGRPOError) in try write(UnsafeRawBufferPointer(buffer)) }
   }
 
-  /// Forces the content to the disk and closes.
-  func finish() throws(MixGRPOError) {
-    let synced = fsync(descriptor)
-    let syncCode = errno
-    let closed = Glibc.close(descriptor)
-    let closeCode = errno
-    descriptor = -1
-    if synced != 0 { throw FileAccess.failure(path, expected: "content on the disk", code: syncCode) }
-    if closed != 0 { throw FileAccess.failure(path, expected: "content on the disk", code: closeCode) }
+  /// Forces the content to the disk. The file stays open, and so marked, until it has its final name.
+  func sync() throws(MixGRPOError) {
+    if fsync(descriptor) == 0 { return }
+    let code = errno
+    throw FileAccess.failure(path, expected: "content on the disk", code: code)
   }
 }
 

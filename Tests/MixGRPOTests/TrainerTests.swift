@@ -193,7 +193,7 @@ struct TinyRun {
 
     let other = try TinyRun(learning: TinyRun.learning { $0.optimizer.learningRate = 2e-3 })
     let error = #expect(throws: MixGRPOError.self) { try other.trainer.load(folder: folder) }
-    #expect(error?.message.contains("optimizer.learningRate") == true)
+    #expect(error?.message.contains("learning_rate: expected 0.001, as saved, got 0.002") == true)
   }
 
   private func adaptive(_ gain: Double) -> SamplingConfiguration {

@@ -30,6 +30,26 @@ func truncateFile(_ path: String, to size: Int) -> Bool { truncate(path, off_t(s
     #expect(try text(of: folder.file("link")) == "new")
   }
 
+  @Test func leftoversOfEndedProcessesGoAndThoseOfLivingOnesStay() throws {
+    try folder.write("kept", to: ".mixgrpo.tmp")
+    try folder.write("left", to: ".mixgrpo-0.tmp")
+    try AtomicFile.write(to: folder.file("a")) { (file) throws(MixGRPOError) in
+      try AtomicFile.removeLeftovers(in: folder.path)
+      try file.write([1])
+    }
+    #expect(folder.names == [".mixgrpo.tmp", "a"])
+    #expect(libraryError { try AtomicFile.removeLeftovers(in: folder.file("none")) }?.code == .inputOutput)
+  }
+
+  @Test func numberedFilesAreFoundByTheirNumbers() throws {
+    let files = NumberedFiles(folder: folder.path, prefix: "n-", suffix: ".x")
+    let none = NumberedFiles(folder: folder.file("none"), prefix: "n-", suffix: ".x")
+    for number in [7, 123_456_789, 0] { try AtomicFile.write([1], to: files.path(number)) }
+    for name in ["n-7.x", "n-00000008.y", "m-00000008.x", "n-+0000008.x", "n--0000008.x", "n-.x"] { try folder.write("", to: name) }
+    #expect(try files.numbers() == [0, 7, 123_456_789])
+    #expect(try none.numbers().isEmpty)
+  }
+
   @Test func foldersDevicesAndMissingFoldersAreNoTargets() throws {
     for path in [folder.path, folder.path + "/", "/dev/null", folder.file("none/a")] {
       let error = libraryError { try AtomicFile.write([1], to: path) }
@@ -96,10 +116,24 @@ func truncateFile(_ path: String, to size: Int) -> Bool { truncate(path, off_t(s
     #expect(try text(of: path) == "{\"iteration\":1,\"reward\":0.5}\n{\"iteration\": 2}\n")
   }
 
-  @Test func aTornLastLineDoesNotSpoilTheNext() throws {
-    let path = try folder.write("{\"iter", to: "metrics.jsonl")
+  /// A torn object goes; what is whole and what is no line of a log stays.
+  @Test(arguments: [
+    ("{}\n{\"iter", "{}\n"), ("{\"iter", ""), ("{\"iteration\":1}", "{\"iteration\":1}\n"), ("notes", "notes\n"),
+    ("{}\n", "{}\n"), ("", ""),
+  ])
+  func linesAreWholeOrAbsent(before: String, kept: String) throws {
+    let path = try folder.write(before, to: "metrics.jsonl")
     try MetricsLog(path: path).append(["iteration": 2])
-    #expect(try text(of: path) == "{\"iter\n{\"iteration\":2}\n")
+    #expect(try text(of: path) == kept + "{\"iteration\":2}\n")
+  }
+
+  @Test func aLineThatAnotherProcessIsWritingIsLeftAlone() throws {
+    let path = try folder.write("{\"iter", to: "metrics.jsonl")
+    let other = open(path, O_RDWR)
+    defer { close(other) }
+    #expect(flock(other, LOCK_SH) == 0)
+    _ = try MetricsLog(path: path)
+    #expect(try text(of: path) == "{\"iter")
   }
 
   @Test func whatIsNoLineIsRefusedAndNotWritten() throws {

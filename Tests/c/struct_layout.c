@@ -262,6 +262,11 @@ int main(void) {
   FIELD(mixgrpo_reward_metrics, std);
   FIELD(mixgrpo_reward_metrics, name);
 
+  STRUCT(mixgrpo_resumption);
+  FIELD(mixgrpo_resumption, struct_size);
+  FIELD(mixgrpo_resumption, skipped);
+  FIELD(mixgrpo_resumption, iteration);
+
   STRUCT(mixgrpo_sample_config);
   FIELD(mixgrpo_sample_config, struct_size);
   FIELD(mixgrpo_sample_config, steps);

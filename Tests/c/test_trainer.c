@@ -184,7 +184,7 @@ static void a_checkpoint_of_other_settings_is_refused(const fixture *f) {
   fixture g = *f;
   g.learning.clip_range = 0.5;
   mixgrpo_trainer *trainer = fixture_trainer(&g, 1);
-  INVALID("clipRange", mixgrpo_trainer_load(trainer, scratch_path("checkpoint")));
+  INVALID("clip_range", mixgrpo_trainer_load(trainer, scratch_path("checkpoint")));
   REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "nothing", mixgrpo_trainer_load(trainer, scratch_path("nothing")));
   REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "dev", mixgrpo_trainer_save(trainer, "/dev/null/x"));
   INVALID("folder", mixgrpo_trainer_load(trainer, NULL));
@@ -197,6 +197,73 @@ static void a_checkpoint_of_other_settings_is_refused(const fixture *f) {
   fclose(file);
   REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "trainer", mixgrpo_trainer_load(trainer, scratch_path("torn-checkpoint")));
   mixgrpo_trainer_destroy(trainer);
+}
+
+static void warned(void *data, mixgrpo_log_level level, const char *message) {
+  if (level == MIXGRPO_LOG_WARNING && strstr(message, "iteration-00000002")) ++*(int *)data;
+}
+
+static void tear(const char *path) {
+  FILE *file = fopen(path, "r+");
+  CHECK(file && fseek(file, -9, SEEK_END) == 0 && fputc('x', file) == 'x');
+  fclose(file);
+}
+
+static void a_run_goes_on_from_the_newest_whole_checkpoint(const fixture *f) {
+  mixgrpo_trainer *trainer = fixture_trainer(f, 0);
+  mixgrpo_resumption from = {.struct_size = sizeof from};
+  char folder[256], path[300];
+  int warnings = 0;
+  size_t count = 0;
+  snprintf(folder, sizeof folder, "%s", scratch_path("checkpoints"));
+  DONE(mixgrpo_trainer_resume(trainer, folder, &from));
+  CHECK(from.iteration == -1 && from.skipped == 0);
+  for (int i = 0; i < 3; i++) {
+    DONE(mixgrpo_trainer_checkpoint(trainer, folder, 2, 0));
+    if (i < 2) iterate(trainer);
+  }
+  snprintf(path, sizeof path, "%s/iteration-00000000.safetensors", folder);
+  CHECK(fopen(path, "r") == NULL);
+  float *newest = weights_of(f, &count);
+  iterate(trainer);
+  DONE(mixgrpo_trainer_resume(trainer, folder, NULL));
+  float *resumed = weights_of(f, &count);
+  CHECK(mixgrpo_trainer_iteration(trainer) == 2 && memcmp(newest, resumed, count * sizeof *newest) == 0);
+  snprintf(path, sizeof path, "%s/iteration-00000002.safetensors", folder);
+  tear(path);
+  DONE(mixgrpo_context_set_log(f->context, warned, &warnings));
+  DONE(mixgrpo_trainer_resume(trainer, folder, &from));
+  DONE(mixgrpo_context_set_log(f->context, NULL, NULL));
+  CHECK(from.iteration == 1 && from.skipped == 1 && warnings == 1 && mixgrpo_trainer_iteration(trainer) == 1);
+  snprintf(path, sizeof path, "%s/iteration-00000001.safetensors", folder);
+  tear(path);
+  REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "checksum", mixgrpo_trainer_resume(trainer, folder, &from));
+  CHECK(mixgrpo_trainer_iteration(trainer) == 1);
+  free(newest);
+  free(resumed);
+  mixgrpo_trainer_destroy(trainer);
+}
+
+static void bad_calls_of_checkpoints_are_errors(const fixture *f) {
+  mixgrpo_trainer *trainer = fixture_trainer(f, 0), *fresh = fixture_trainer(f, 0);
+  mixgrpo_resumption from = {.struct_size = 1};
+  const char *folder = scratch_path("of-a-later-run");
+  INVALID("keep_last", mixgrpo_trainer_checkpoint(trainer, folder, 0, 0));
+  INVALID("keep_every", mixgrpo_trainer_checkpoint(trainer, folder, 1, -1));
+  INVALID("keep_every", mixgrpo_trainer_checkpoint(trainer, folder, 1, INT64_MIN));
+  INVALID("folder", mixgrpo_trainer_checkpoint(trainer, NULL, 1, 0));
+  INVALID("folder", mixgrpo_trainer_checkpoint(trainer, "", 1, 0));
+  INVALID("folder", mixgrpo_trainer_resume(trainer, NULL, NULL));
+  INVALID("struct_size", mixgrpo_trainer_resume(trainer, folder, &from));
+  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "dev", mixgrpo_trainer_checkpoint(trainer, "/dev/null/x", 1, 0));
+  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "dev", mixgrpo_trainer_resume(trainer, "/dev/null", NULL));
+  iterate(trainer);
+  DONE(mixgrpo_trainer_checkpoint(trainer, folder, 1, INT64_MAX));
+  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "iteration 1", mixgrpo_trainer_checkpoint(fresh, folder, 1, 0));
+  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_checkpoint(h, folder, 1, 0));
+  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_resume(h, folder, NULL));
+  mixgrpo_trainer_destroy(trainer);
+  mixgrpo_trainer_destroy(fresh);
 }
 
 static void a_host_may_place_the_window(const fixture *f) {
@@ -264,6 +331,8 @@ void test_trainer(void) {
   an_update_that_would_break_the_model_is_refused(&f);
   a_checkpoint_continues_to_the_same_bits(&f);
   a_checkpoint_of_other_settings_is_refused(&f);
+  a_run_goes_on_from_the_newest_whole_checkpoint(&f);
+  bad_calls_of_checkpoints_are_errors(&f);
   a_host_may_place_the_window(&f);
   creation_has_bounds(&f);
   bad_handles_are_errors(&f);

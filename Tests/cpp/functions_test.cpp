@@ -143,6 +143,11 @@ void trainers_report_save_and_go_on() {
   resumed.set_window(1);
   CHECK(resumed.rollout({1, 3}) == next);
   CHECK(invalid("window_start", [&] { resumed.set_window(99); }));
+
+  CHECK(fresh.trainer(true).resume(scratch("checkpoints")).iteration == -1);
+  resumed.checkpoint(scratch("checkpoints"));
+  CHECK(fresh.trainer(true).resume(scratch("checkpoints")).iteration == 1);
+  CHECK(invalid("keep_last", [&] { resumed.checkpoint(scratch("checkpoints"), 0); }));
 }
 
 void deterministic_samples_of_all_weights() {

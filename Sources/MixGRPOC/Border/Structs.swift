@@ -29,6 +29,7 @@ extension mixgrpo_update_statistics: SizedStruct {}
 extension mixgrpo_optimizer_report: SizedStruct {}
 extension mixgrpo_metrics: SizedStruct {}
 extension mixgrpo_reward_metrics: SizedStruct {}
+extension mixgrpo_resumption: SizedStruct {}
 extension mixgrpo_sample_config: SizedStruct {}
 extension mixgrpo_image_info: SizedStruct {}
 

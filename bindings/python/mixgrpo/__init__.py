@@ -60,7 +60,7 @@ from .errors import (
 from .evaluator import Evaluator
 from .group_advantages import Advantages, advantages
 from .image import Image
-from .metrics import Metrics, RewardMetrics
+from .metrics import Metrics, Resumption, RewardMetrics
 from .model import Model, ModelConfig
 from .optimizer import Optimizer, OptimizerReport
 from .parameters import Parameter, Tensors
@@ -114,6 +114,7 @@ __all__ = [
     "Progress",
     "Prompts",
     "RequestKind",
+    "Resumption",
     "Reward",
     "RewardMetrics",
     "Rollout",

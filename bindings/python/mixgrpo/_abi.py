@@ -454,6 +454,14 @@ _declare(
 _declare("mixgrpo_trainer_append_metrics", Status, trainer=Handle, path=Text)
 _declare("mixgrpo_trainer_save", Status, trainer=Handle, folder=Text)
 _declare("mixgrpo_trainer_load", Status, trainer=Handle, folder=Text)
+_declare("mixgrpo_trainer_checkpoint", Status, trainer=Handle, folder=Text, keep_last=Int32, keep_every=Int64)
+
+
+class Resumption(Struct):
+    _fields_ = [("skipped", c_int32), ("iteration", c_int64)]
+
+
+_declare("mixgrpo_trainer_resume", Status, trainer=Handle, folder=Text, out_resumption=POINTER(Resumption))
 
 
 # Deterministic samples: evaluation and inference

@@ -1,4 +1,4 @@
-"""One iteration of a trainer in figures."""
+"""What a trainer tells in figures: an iteration, its rewards, a resumption."""
 
 from dataclasses import dataclass
 
@@ -49,3 +49,13 @@ class RewardMetrics:
     std: float
     failed: int
     """How many were not finite."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """What a trainer was resumed from."""
+
+    iteration: int
+    """The iteration that comes next."""
+    skipped: int
+    """Newer checkpoints that were torn and passed over."""

@@ -14,7 +14,7 @@ from ._library import call, create, library, read_text
 from ._structs import from_struct, to_struct
 from .enums import Storage, Weights
 from .evaluator import Evaluator
-from .metrics import Metrics, RewardMetrics
+from .metrics import Metrics, Resumption, RewardMetrics
 from .plan import SCHEDULED_WINDOW, Plan
 from .prompts import Prompts
 from .reward_names import scores_in_order, weights_in_order
@@ -154,6 +154,27 @@ class Trainer(Object):
         Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
         """
         call("mixgrpo_trainer_load", self.handle, os.fspath(folder))
+
+    def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
+        """Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last`
+        and, with `keep_every` above 0, those whose iteration is a multiple of it.
+
+        After a kill or on a full disk a whole checkpoint is there if one was there before. Raises `InputOutputError`;
+        `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was not
+        resumed from.
+        """
+        call("mixgrpo_trainer_checkpoint", self.handle, os.fspath(folder), keep_last, keep_every)
+
+    def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
+        """Brings this trainer to the newest whole checkpoint of a folder, as `load`. None, with nothing changed, when
+        there is none. The context's log tells what is wrong with those that were passed over.
+
+        Raises `InvalidFormat` when there are checkpoints and none is whole; `InvalidArgument` naming the settings that
+        differ.
+        """
+        struct = _abi.Resumption()
+        call("mixgrpo_trainer_resume", self.handle, os.fspath(folder), ctypes.byref(struct))
+        return None if struct.iteration < 0 else from_struct(Resumption, struct)
 
     def save_model(
         self, folder: str | os.PathLike[str], weights: Weights = Weights.TRAINED, storage: Storage = Storage.F32

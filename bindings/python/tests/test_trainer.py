@@ -209,10 +209,40 @@ def test_a_saved_run_continues_bit_for_bit(mixgrpo, make_trainer, codec, tmp_pat
     assert again.iteration == 2
     mixgrpo.train(again, brightness, iterations=2, **options)
     assert np.array_equal(again.evaluator.model.weights.read(), whole)
-    with pytest.raises(mixgrpo.InvalidArgument, match="learning_?[rR]ate"):
+    with pytest.raises(mixgrpo.InvalidArgument, match="learning_rate: expected"):
         make_trainer(ema_decay=0.9, learning_rate=0.5).load(tmp_path / "half")
     with pytest.raises(mixgrpo.InputOutputError):
         again.load(tmp_path / "nowhere")
+
+
+def test_a_run_resumes_from_the_newest_whole_checkpoint(mixgrpo, context, make_trainer, score, tmp_path):
+    trainer, warnings = make_trainer(), []
+    folder = tmp_path / "checkpoints"
+    assert trainer.resume(folder) is None
+    weights = []
+    for _ in range(4):
+        trainer.checkpoint(folder, keep_last=2, keep_every=3)
+        weights.append(trainer.evaluator.model.weights.read())
+        trainer.update(score(trainer.rollout([0, 1])))
+    assert [path.name for path in sorted(folder.iterdir())] == [f"iteration-{i:08}.safetensors" for i in (0, 2, 3)]
+    newest = folder / "iteration-00000003.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    context.log = lambda level, message: warnings.append(message)
+    again = make_trainer()
+    assert again.resume(folder) == mixgrpo.Resumption(iteration=2, skipped=1)
+    context.log = None
+    assert again.iteration == 2 and np.array_equal(again.evaluator.model.weights.read(), weights[2])
+    assert len(warnings) == 1 and newest.name in warnings[0]
+    with pytest.raises(mixgrpo.InvalidArgument, match="learning_rate: expected"):
+        make_trainer(learning_rate=0.5).resume(folder)
+    with pytest.raises(mixgrpo.InvalidArgument, match="keep_last"):
+        again.checkpoint(folder, keep_last=0)
+    with pytest.raises(mixgrpo.InvalidState):
+        make_trainer().checkpoint(folder)
+    for path in folder.iterdir():
+        path.write_bytes(b"torn")
+    with pytest.raises(mixgrpo.InvalidFormat):
+        again.resume(folder)
 
 
 def test_three_sets_of_weights_are_sampled_and_saved(mixgrpo, make_trainer, codec, tmp_path):

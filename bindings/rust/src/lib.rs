@@ -60,7 +60,7 @@ pub use enums::*;
 pub use error::{Error, Result, Status};
 pub use evaluator::{Evaluator, EvaluatorConfig};
 pub use image::{Grid, Image};
-pub use metrics::{Metrics, RewardMetrics};
+pub use metrics::{Metrics, Resumption, RewardMetrics};
 pub use model::{Model, ModelConfig, ParameterInfo};
 pub use optimizer::{Optimizer, OptimizerReport};
 pub use pixels::PixelCodec;

@@ -1,4 +1,4 @@
-//! One iteration in figures.
+//! What a trainer tells in figures: an iteration, its rewards, a resumption.
 
 use crate::mirror::mirrored_struct;
 
@@ -50,6 +50,16 @@ mirrored_struct! {
         seconds_rollout: f64,
         /// Of the update.
         seconds_update: f64,
+    }
+}
+
+mirrored_struct! {
+    /// What a trainer was resumed from.
+    Resumption = mixgrpo_resumption {
+        /// Newer checkpoints that were torn and passed over.
+        skipped: i32,
+        /// The iteration that comes next.
+        iteration: i64,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::border::{self, buffer, c_path, c_texts, optional, pointers, product, 
 use crate::enums::{Storage, Weights};
 use crate::error::Result;
 use crate::evaluator::{Evaluator, EvaluatorShared};
-use crate::metrics::{Metrics, RewardMetrics};
+use crate::metrics::{Metrics, Resumption, RewardMetrics};
 use crate::mirror::{Mirror, MirrorStruct};
 use crate::plan::Plan;
 use crate::prompts::Prompts;
@@ -191,6 +191,34 @@ impl Trainer {
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_trainer_load(self.raw(), folder.as_ptr()) })
+    }
+
+    /// Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last` and,
+    /// with `keep_every` above 0, those whose iteration is a multiple of it. After a kill or on a full disk a whole checkpoint
+    /// is there if one was there before.
+    ///
+    /// # Errors
+    /// `InputOutput`; `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was
+    /// not resumed from.
+    pub fn checkpoint(&self, folder: impl AsRef<Path>, keep_last: i32, keep_every: i64) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
+        let _reading = self.evaluator.model.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_checkpoint(self.raw(), folder.as_ptr(), keep_last, keep_every) })
+    }
+
+    /// Brings this trainer to the newest whole checkpoint of a folder, as [`load`](Self::load). `None`, with nothing changed,
+    /// when there is none. The context's log tells what is wrong with those that were passed over.
+    ///
+    /// # Errors
+    /// `InvalidFormat` when there are checkpoints and none is whole; `InvalidArgument` naming the settings that differ.
+    pub fn resume(&mut self, folder: impl AsRef<Path>) -> Result<Option<Resumption>> {
+        let folder = c_path(folder.as_ref())?;
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
+        // SAFETY: all pointers are valid during the call.
+        let resumption =
+            Resumption::read(|out| unsafe { sys::mixgrpo_trainer_resume(self.raw(), folder.as_ptr(), out) })?;
+        Ok((resumption.iteration >= 0).then_some(resumption))
     }
 
     /// Draws deterministic samples with the trainer's own weights and prompts, (P, S, N, C), as

@@ -43,6 +43,7 @@ fn structs() -> Vec<Struct> {
         mixgrpo_optimizer_report::layout(),
         mixgrpo_metrics::layout(),
         mixgrpo_reward_metrics::layout(),
+        mixgrpo_resumption::layout(),
         mixgrpo_sample_config::layout(),
         mixgrpo_image_info::layout(),
         mixgrpo_text::layout(),

@@ -39,6 +39,8 @@ c_struct!(mixgrpo_reward_metrics {
     name: *const c_char,
 });
 
+c_struct!(mixgrpo_resumption { struct_size: u32, skipped: i32, iteration: i64 });
+
 pub type mixgrpo_weights = i32;
 pub const MIXGRPO_MODEL_TRAINED: mixgrpo_weights = 0;
 pub const MIXGRPO_MODEL_BASE: mixgrpo_weights = 1;
@@ -84,6 +86,12 @@ extern "C" {
     pub fn mixgrpo_trainer_append_metrics(trainer: *const mixgrpo_trainer, path: *const c_char) -> mixgrpo_status;
     pub fn mixgrpo_trainer_save(trainer: *const mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
     pub fn mixgrpo_trainer_load(trainer: *mut mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_checkpoint(
+        trainer: *const mixgrpo_trainer, folder: *const c_char, keep_last: i32, keep_every: i64,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_resume(
+        trainer: *mut mixgrpo_trainer, folder: *const c_char, out_resumption: *mut mixgrpo_resumption,
+    ) -> mixgrpo_status;
     pub fn mixgrpo_sample_config_init(out_config: *mut mixgrpo_sample_config, struct_size: usize) -> mixgrpo_status;
     pub fn mixgrpo_evaluator_sample(
         evaluator: *mut mixgrpo_evaluator, base: *mut mixgrpo_evaluator, prompts: *const mixgrpo_prompts,

@@ -91,6 +91,24 @@ fn rewards_of_a_wrong_number_leave_the_rollout_standing() {
 }
 
 #[test]
+fn a_training_resumes_from_the_newest_whole_checkpoint() {
+    let (context, folder) = (Context::new(1).unwrap(), Folder::new("checkpoints"));
+    let (mut first, mut second) = (small::trainer(&context), small::trainer(&context));
+    let path = folder.0.join("run");
+    assert_eq!(first.resume(&path).unwrap(), None);
+    for _ in 0..2 {
+        train(&mut first, brightness).next().unwrap().unwrap();
+        first.checkpoint(&path, 2, 0).unwrap();
+    }
+    std::fs::write(path.join("iteration-00000002.safetensors"), "torn").unwrap();
+    assert_eq!(second.resume(&path).unwrap(), Some(Resumption { iteration: 1, skipped: 1 }));
+    let metrics = train(&mut second, brightness).next().unwrap().unwrap();
+    assert_eq!(metrics.loss.to_bits(), first.metrics().unwrap().loss.to_bits());
+    assert_eq!(first.checkpoint(&path, 0, 0).unwrap_err().status(), Status::InvalidArgument);
+    assert_eq!(small::trainer(&context).checkpoint(&path, 1, 0).unwrap_err().status(), Status::InvalidState);
+}
+
+#[test]
 fn a_saved_training_goes_on_bit_by_bit() {
     let (context, folder) = (Context::new(2).unwrap(), Folder::new("training"));
     let (mut first, mut second) = (small::trainer(&context), small::trainer(&context));

@@ -1,0 +1,86 @@
+import MixBasics
+import MixStorage
+
+/// A folder with the checkpoints of one run, `iteration-00000042.safetensors` and so on, of which the newest are kept.
+public struct CheckpointFolder: Equatable, Sendable {
+  public let path: String
+  /// How many of the newest are kept, 1…1000000; default 3.
+  public let keepLast: Int
+  /// Those whose iteration is a multiple of this are kept beside them; 0 (the default) for none.
+  public let keepEvery: Int
+
+  /// - Throws: `invalidArgument` naming every unfit field.
+  public init(path: String, keepLast: Int = 3, keepEvery: Int = 0) throws(MixGRPOError) {
+    var check = Validation()
+    check.include { () throws(MixGRPOError) in try FileAccess.checkPath(path) }
+    check.require((1...1_000_000).contains(keepLast), "keep_last", expected: "1…1000000", got: keepLast)
+    check.require(keepEvery >= 0, "keep_every", expected: "0 or more", got: keepEvery)
+    try check.throwIfAny()
+    (self.path, self.keepLast, self.keepEvery) = (path, keepLast, keepEvery)
+  }
+
+  var files: NumberedFiles { NumberedFiles(folder: path, prefix: "iteration-", suffix: ".safetensors") }
+
+  /// Of `iterations`, ascending, those that are not kept.
+  func outdated(_ iterations: [Int]) -> [Int] {
+    iterations.dropLast(keepLast).filter { keepEvery == 0 || $0 % keepEvery != 0 }
+  }
+}
+
+/// What a run was resumed from.
+public struct Resumption: Equatable, Sendable {
+  /// The iteration that comes next.
+  public let iteration: Int
+  /// The file that was read.
+  public let path: String
+  /// Newer files that were passed over, newest first: what is wrong with each.
+  public let skipped: [String]
+}
+
+extension Trainer {
+  /// Saves a checkpoint under the present iteration's number, then removes those that are no longer to be kept. At any moment, also
+  /// of a kill or a full disk, the folder holds a whole checkpoint if it held one before.
+  /// - Returns: the file's path.
+  /// - Throws: `inputOutput`; `invalidState` when the folder holds a sound checkpoint of a later iteration, which belongs to
+  ///   another run or was not resumed from.
+  @discardableResult
+  public func save(in folder: CheckpointFolder) throws(MixGRPOError) -> String {
+    try FileAccess.createFolder(folder.path)
+    let others = try folder.files.numbers().filter { $0 != iteration }
+    let torn = others.filter { $0 > iteration }
+    for later in torn where Self.isSound(folder.files.path(later)) {
+      throw MixGRPOError(
+        .invalidState, "\(folder.path): expected no checkpoint after iteration \(iteration), got one of iteration \(later): "
+          + "resume from it, or choose another folder")
+    }
+    let path = folder.files.path(iteration)
+    try writeCheckpoint(to: path)
+    let earlier = others.filter { $0 < iteration }
+    for gone in torn + folder.outdated(earlier + [iteration]) { try FileAccess.removeFile(folder.files.path(gone)) }
+    return path
+  }
+
+  private static func isSound(_ path: String) -> Bool {
+    (try? SafetensorsFile(path: path).verifyChecksum()) != nil
+  }
+
+  /// Brings this trainer to the newest checkpoint of a folder that is whole; see `load(folder:)`.
+  /// - Returns: nil, with nothing changed, when there is no checkpoint.
+  /// - Throws: `invalidArgument` naming the settings that differ from the newest whole one's; `invalidFormat` when there are
+  ///   checkpoints and none is whole; `inputOutput` when the folder cannot be read.
+  public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? {
+    var skipped: [String] = []
+    for iteration in try folder.files.numbers().reversed() {
+      let path = folder.files.path(iteration)
+      do {
+        try readCheckpoint(from: path)
+        return Resumption(iteration: self.iteration, path: path, skipped: skipped)
+      } catch where error.code == .invalidFormat || error.code == .inputOutput {
+        skipped.append(error.message)
+      }
+    }
+    if skipped.isEmpty { return nil }
+    throw MixGRPOError(
+      .invalidFormat, "\(folder.path): expected a whole checkpoint, got none: \(skipped.joined(separator: "; "))")
+  }
+}

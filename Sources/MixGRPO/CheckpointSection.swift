@@ -1,0 +1,76 @@
+import MixBasics
+import MixStorage
+
+/// A part of a run's state, such as the counters or an adaptive window. A checkpoint holds the trainer's sections side by side:
+/// small values as a JSON object in the header under `name`, tensors under `name.tensor`.
+///
+/// State that is added to a trainer becomes part of its checkpoints by one more section in `Trainer.checkpointSections`.
+package struct CheckpointSection {
+  package let name: String
+  package let state: JSONObject
+  package let tensors: [Tensor]
+  /// Checks what was saved and changes nothing; what it returns takes it over and cannot fail.
+  package let prepare: (SavedSection) throws(MixGRPOError) -> () -> Void
+
+  package struct Tensor {
+    package let name: String
+    package let values: UnsafeBufferPointer<Float>
+
+    package init(_ name: String, _ values: UnsafeBufferPointer<Float>) { (self.name, self.values) = (name, values) }
+  }
+
+  package init(
+    name: String, state: JSONObject, tensors: [Tensor] = [],
+    prepare: @escaping (SavedSection) throws(MixGRPOError) -> () -> Void
+  ) {
+    (self.name, self.state, self.tensors, self.prepare) = (name, state, tensors, prepare)
+  }
+
+  var entries: [WeightEntry] {
+    tensors.map { WeightEntry(name: "\(name).\($0.name)", shape: [$0.values.count], values: $0.values) }
+  }
+}
+
+/// A section as a file holds it; every read is checked and names what is wrong.
+package struct SavedSection {
+  package let name: String
+  package let state: JSONObject
+  let file: SafetensorsFile
+
+  init(_ name: String, in file: SafetensorsFile) throws(MixGRPOError) {
+    guard let text = file.metadata[name] else {
+      throw MixGRPOError(.invalidFormat, "\(file.path): \(name): expected this section, got none")
+    }
+    guard let state = try JSONParser.parse(text, source: "\(file.path): \(name)").object else {
+      throw MixGRPOError(.invalidFormat, "\(file.path): \(name): expected an object, got something else")
+    }
+    (self.name, self.state, self.file) = (name, state, file)
+  }
+
+  package func failure(_ field: String, expected: String) -> MixGRPOError {
+    MixGRPOError(.invalidFormat, "\(file.path): \(name).\(field): expected \(expected), got \(state[field]?.kind ?? "nothing")")
+  }
+
+  /// A whole number of at least 0.
+  package func count(_ field: String) throws(MixGRPOError) -> Int {
+    guard let value = state[field]?.integer, value >= 0 else { throw failure(field, expected: "a count") }
+    return value
+  }
+
+  package func double(_ field: String) throws(MixGRPOError) -> Double {
+    guard let value = state[field]?.double else { throw failure(field, expected: "a number") }
+    return value
+  }
+
+  package func holds(tensor: String) -> Bool { file.tensor(named: "\(name).\(tensor)") != nil }
+
+  /// The values of a tensor, (count), all finite.
+  package func tensor(_ tensor: String, count: Int) throws(MixGRPOError) -> FloatStorage {
+    let values = try FloatStorage(count: count)
+    try file.read("\(name).\(tensor)", expectedShape: [count], into: values.buffer)
+    guard values.buffer.allSatisfy(\.isFinite) else {
+      throw MixGRPOError(.invalidFormat, "\(file.path): \(name).\(tensor): expected finite values, got NaN or infinity")
+    }
+    return values
+  }
+}

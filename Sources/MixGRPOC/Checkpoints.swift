@@ -1,0 +1,45 @@
+import CMixGRPO
+import MixBasics
+import MixGRPO
+
+@_cdecl("mixgrpo_trainer_save") @implementation
+public func mixgrpo_trainer_save(_ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
+  withStatus {
+    try resolve(trainer, "trainer", as: TrainerObject.self).trainer.save(folder: path(folder, "folder"))
+  }
+}
+
+@_cdecl("mixgrpo_trainer_load") @implementation
+public func mixgrpo_trainer_load(_ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
+  withStatus {
+    try resolve(trainer, "trainer", as: TrainerObject.self).trainer.load(folder: path(folder, "folder"))
+  }
+}
+
+@_cdecl("mixgrpo_trainer_checkpoint") @implementation
+public func mixgrpo_trainer_checkpoint(
+  _ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ keep_last: Int32, _ keep_every: Int64
+) -> mixgrpo_status {
+  withStatus {
+    let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).trainer
+    let folder = try CheckpointFolder(
+      path: path(folder, "folder"), keepLast: Int(keep_last), keepEvery: Int(keep_every))
+    try trainer.save(in: folder)
+  }
+}
+
+@_cdecl("mixgrpo_trainer_resume") @implementation
+public func mixgrpo_trainer_resume(
+  _ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ out_resumption: UnsafeMutablePointer<mixgrpo_resumption>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let result = try ResultPlace.optional(out_resumption, "out_resumption")
+    let resumption = try object.trainer.resume(from: CheckpointFolder(path: path(folder, "folder")))
+    for problem in resumption?.skipped ?? [] { object.context.log(MIXGRPO_LOG_WARNING, "checkpoint skipped: \(problem)") }
+    var report = mixgrpo_resumption()
+    report.skipped = Int32(truncatingIfNeeded: resumption?.skipped.count ?? 0)
+    report.iteration = Int64(resumption?.iteration ?? -1)
+    result?.write(report)
+  }
+}

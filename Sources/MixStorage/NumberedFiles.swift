@@ -1,0 +1,34 @@
+import MixBasics
+
+/// Files of a folder that are named by a number, such as `iteration-00000042.safetensors`.
+package struct NumberedFiles: Sendable {
+  package let folder: String
+  private let prefix: String
+  private let suffix: String
+  private static let digits = 8
+
+  package init(folder: String, prefix: String, suffix: String) {
+    (self.folder, self.prefix, self.suffix) = (folder, prefix, suffix)
+  }
+
+  package func path(_ number: Int) -> String { FileAccess.join(folder, name(number)) }
+
+  private func name(_ number: Int) -> String {
+    let text = String(number)
+    return prefix + String(repeating: "0", count: max(0, Self.digits - text.utf8.count)) + text + suffix
+  }
+
+  /// The numbers there are, ascending; none when the folder is missing. Other files are passed over.
+  package func numbers() throws(MixGRPOError) -> [Int] {
+    guard FileAccess.exists(folder) else { return [] }
+    return try FileAccess.names(in: folder).compactMap(number).sorted()
+  }
+
+  private func number(_ name: String) -> Int? {
+    guard name.hasPrefix(prefix), name.hasSuffix(suffix), name.utf8.count > prefix.utf8.count + suffix.utf8.count else {
+      return nil
+    }
+    guard let number = Int(name.dropFirst(prefix.count).dropLast(suffix.count)), number >= 0 else { return nil }
+    return self.name(number) == name ? number : nil
+  }
+}

@@ -1,0 +1,197 @@
+import Foundation
+import Testing
+
+@testable import MixGRPO
+
+/// A folder of its own, gone after the test.
+final class CheckpointPlace {
+  let path = FileManager.default.temporaryDirectory.appendingPathComponent("mixgrpo-\(UUID().uuidString)").path
+
+  init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? [] }
+  func checkpoints(keepLast: Int = 3, keepEvery: Int = 0) throws -> CheckpointFolder {
+    try CheckpointFolder(path: path, keepLast: keepLast, keepEvery: keepEvery)
+  }
+  func file(_ iteration: Int) -> String { "\(path)/iteration-0000000\(iteration).safetensors" }
+  func tear(_ iteration: Int) throws {
+    let handle = try FileHandle(forUpdating: URL(fileURLWithPath: file(iteration)))
+    try handle.truncate(atOffset: handle.seekToEnd() / 2)
+  }
+}
+
+@Suite struct CheckpointTests {
+  private func run(_ preset: Preset, threads: Int = 2) throws -> TinyRun {
+    var (sampling, learning) = (preset.sampling, preset.learning)
+    sampling.schedule = .shifted(steps: 6, shift: 3)
+    sampling.groupSize = 4
+    if case .all = sampling.windowMode {} else { sampling.windowLength = 2 }
+    if case .progressive = sampling.windowMode { sampling.windowMode = .progressive(interval: 1, stride: 1, atEnd: .rollBack) }
+    learning.policy.updatesPerIteration = 2
+    learning.optimizer.learningRate = 1e-3
+    learning.averageDecay = 0.9
+    return try TinyRun(threads: threads, sampling: sampling, learning: learning)
+  }
+
+  @Test(arguments: Preset.allCases)
+  func aRunThatWasStoppedAfterAnyIterationGoesOnWithTheSameBits(preset: Preset) throws {
+    let place = try CheckpointPlace()
+    let whole = try run(preset)
+    var states: [[Float]] = []
+    for _ in 0..<4 {
+      try whole.trainer.save(in: place.checkpoints(keepLast: 10))
+      try whole.iterate()
+      states.append(whole.weights)
+    }
+    for stop in 0..<4 {
+      let resumed = try run(preset, threads: 1 + stop)
+      let alone = try CheckpointPlace()
+      try FileManager.default.copyItem(atPath: place.file(stop), toPath: alone.file(stop))
+      #expect(try resumed.trainer.resume(from: alone.checkpoints())?.iteration == stop)
+      for iteration in stop..<4 {
+        try resumed.iterate()
+        let isSame = resumed.weights == states[iteration]
+        #expect(isSame, "stopped before \(stop), iteration \(iteration)")
+      }
+    }
+  }
+
+  @Test func theNewestAndEveryKthAreKept() throws {
+    let place = try CheckpointPlace()
+    let run = try TinyRun()
+    for _ in 0..<6 {
+      try run.trainer.save(in: place.checkpoints(keepLast: 2, keepEvery: 3))
+      try run.iterate()
+    }
+    #expect(place.names == [0, 3, 4, 5].map { "iteration-0000000\($0).safetensors" })
+  }
+
+  @Test func theNewestWholeOneIsFoundAndWhatIsTornIsTold() throws {
+    let place = try CheckpointPlace()
+    let run = try TinyRun()
+    for _ in 0..<4 {
+      try run.trainer.save(in: place.checkpoints(keepLast: 4))
+      try run.iterate()
+    }
+    try place.tear(3)
+    try Data(repeating: 0, count: 100).write(to: URL(fileURLWithPath: place.file(2)))
+    let resumed = try TinyRun()
+    let resumption = try #require(try resumed.trainer.resume(from: place.checkpoints()))
+    #expect(resumption.iteration == 1 && resumption.path == place.file(1))
+    #expect(resumption.skipped.map { $0.hasPrefix(place.file(3)) || $0.hasPrefix(place.file(2)) } == [true, true])
+    // The torn ones were overtaken: the next save removes them, and is not mistaken for an earlier run's.
+    try resumed.trainer.save(in: place.checkpoints(keepLast: 1))
+    #expect(place.names == ["iteration-00000001.safetensors"])
+  }
+
+  @Test func aFolderOfTornOnesIsAnErrorAndAnEmptyOneIsNone() throws {
+    let place = try CheckpointPlace()
+    let run = try TinyRun()
+    #expect(try run.trainer.resume(from: place.checkpoints()) == nil)
+    #expect(try run.trainer.resume(from: CheckpointFolder(path: place.path + "/none")) == nil)
+    try run.trainer.save(in: place.checkpoints())
+    try place.tear(0)
+    let before = run.weights
+    let error = #expect(throws: MixGRPOError.self) { try run.trainer.resume(from: place.checkpoints()) }
+    #expect(error?.code == .invalidFormat && error?.message.contains(place.file(0)) == true)
+    #expect(run.weights == before)
+  }
+
+  @Test func anotherRunsLaterCheckpointsAreNotRemoved() throws {
+    let place = try CheckpointPlace()
+    let run = try TinyRun()
+    try run.iterate()
+    try run.trainer.save(in: place.checkpoints())
+    let fresh = try TinyRun()
+    let error = #expect(throws: MixGRPOError.self) { try fresh.trainer.save(in: place.checkpoints(keepLast: 1)) }
+    #expect(error?.code == .invalidState && error?.message.contains("iteration 1") == true)
+    #expect(place.names == ["iteration-00000001.safetensors"])
+  }
+
+  @Test func aHostsWindowIsPartOfTheState() throws {
+    let place = try CheckpointPlace()
+    let whole = try TinyRun()
+    whole.trainer.window = SDEWindow(start: 4, length: 3)
+    try whole.iterate()
+    try whole.trainer.save(folder: place.path)
+    let resumed = try TinyRun()
+    try resumed.trainer.load(folder: place.path)
+    #expect(resumed.trainer.window == SDEWindow(start: 4, length: 3))
+    #expect(try resumed.iterate().window == whole.iterate().window)
+    #expect(resumed.weights == whole.weights)
+  }
+
+  @Test func differingSettingsAreNamedAsInTheHeader() throws {
+    let place = try CheckpointPlace()
+    let run = try TinyRun(learning: TinyRun.learning { $0.averageDecay = 0.5 })
+    try run.trainer.save(folder: place.path)
+    let other = try TinyRun(
+      sampling: TinyRun.configuration {
+        $0.dynamics = .dance(noiseLevel: 0.3)
+        $0.windowMode = .frozen(start: 1)
+        $0.flash = FlashTail()
+      },
+      learning: TinyRun.learning {
+        $0.averageDecay = 0.5
+        $0.optimizer.learningRate = 2e-3
+        $0.policy.referencePenalty = 1
+      })
+    let error = #expect(throws: MixGRPOError.self) { try other.trainer.load(folder: place.path) }
+    for part in [
+      "learning_rate: expected 0.001, as saved, got 0.002", "dynamics: expected flow, as saved, got dance",
+      "noise_level: expected 0.7, as saved, got 0.3", "window_mode: expected progressive, as saved, got frozen",
+      "window_start: expected nothing, as saved, got 1", "flash_ratio: expected nothing, as saved, got 0.4",
+      "kl_reference: expected 0.0, as saved, got 1.0",
+    ] { #expect(error?.message.contains(part) == true, "\(part)") }
+    #expect(error?.message.contains("clip_range") == false)
+  }
+
+  /// Names of settings that are arguments of functions and not fields.
+  private static let arguments: Set<String> = ["sigmas", "reward_names", "keep_base", "image_ids", "weights"]
+
+  @Test func everySettingHasTheHeadersName() throws {
+    let path = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../include/mixgrpo.h").standardized.path
+    let header = try String(contentsOfFile: path, encoding: .utf8)
+    var samplings = Preset.allCases.map(\.sampling)
+    for mode in [
+      WindowMode.frozen(start: 0), .linearDecay(minimumInterval: 1, maximumInterval: 2, stride: 1, atEnd: .stay),
+      .exponentialDecay(initialInterval: 3, rate: 0.1, threshold: 2, stride: 1, atEnd: .stay), .random, .given,
+      .all(.firstFraction(0.5)), .adaptive(AdaptiveInterval(), stride: 1, atEnd: .stay),
+    ] {
+      samplings.append(TinyRun.configuration { $0.windowMode = mode })
+    }
+    samplings.append(TinyRun.configuration { $0.schedule = .resolutionShifted(steps: 8, imageTokens: 9) })
+    samplings.append(TinyRun.configuration { $0.schedule = .sigmas([1, 0.8, 0.6, 0.4, 0.3, 0.2, 0]) })
+    let learning = TinyRun.learning { $0.optimizer.schedule = LearningRateSchedule(.cosine(totalSteps: 9, minimumFraction: 0.1)) }
+    var names: Set<String> = []
+    for sampling in samplings {
+      var settings = CheckpointSettings()
+      settings.add(sampling)
+      settings.add(learning)
+      names.formUnion(settings.values.keys)
+    }
+    names.formUnion(CheckpointSettings(try TinyRun().trainer).values.keys)
+    #expect(names.count >= 45)
+    for name in names.subtracting(Self.arguments) {
+      #expect(header.range(of: "[a-z0-9_]+ \(name)(\\[3\\])?;", options: .regularExpression) != nil, "\(name)")
+    }
+  }
+
+  @Test func theVersionIsTheHeaders() throws {
+    let path = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../include/mixgrpo.h").standardized.path
+    let header = try String(contentsOfFile: path, encoding: .utf8)
+    let numbers = zip(["MAJOR", "MINOR", "PATCH"], libraryVersion.split(separator: "."))
+    for (part, number) in numbers { #expect(header.contains("#define MIXGRPO_VERSION_\(part) \(number)\n")) }
+  }
+
+  @Test func savingAndLoadingAreNotStoppedByACancel() throws {
+    let place = try CheckpointPlace()
+    let run = try TinyRun()
+    run.context.cancel()
+    try run.trainer.save(in: place.checkpoints())
+    try run.trainer.save(folder: place.path)
+    try run.trainer.load(folder: place.path)
+    #expect(try run.trainer.resume(from: place.checkpoints())?.iteration == 0)
+  }
+}
