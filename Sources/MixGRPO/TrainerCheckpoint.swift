@@ -94,7 +94,7 @@ extension Trainer {
       guard let state = saved.state["state"]?.string.flatMap(AdaptiveWindowState.init(text:)) else {
         throw saved.failure("state", expected: "an adaptive window's")
       }
-      do { try self.sampling.windowSchedule().check(state) } catch { throw saved.failure("state", expected: error.message) }
+      do throws(MixGRPOError) { try self.sampling.windowSchedule().check(state) } catch { throw saved.failure("state", expected: error.message) }
       return { self.adaptiveWindow = state }
     }
   }
