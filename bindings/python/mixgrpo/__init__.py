@@ -59,6 +59,7 @@ from .errors import (
 )
 from .evaluator import Evaluator
 from .group_advantages import Advantages, advantages
+from .http_reward import HTTPReward
 from .image import Image
 from .metrics import Metrics, Resumption, RewardMetrics
 from .model import Model, ModelConfig
@@ -73,7 +74,7 @@ from .samples import SampleConfig
 from .settings import LearningConfig, SamplingConfig, check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
-from .training import Decoder, Reward, score, train
+from .training import Decoder, Reward, Trainable, score, train
 from .update import Update, UpdateStatistics
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "Decoder",
     "Dynamics",
     "Evaluator",
+    "HTTPReward",
     "Image",
     "InitialNoise",
     "InputOutputError",
@@ -133,6 +135,7 @@ __all__ = [
     "StoredStep",
     "Tensors",
     "TrainedSubset",
+    "Trainable",
     "Trainer",
     "Unsupported",
     "Update",

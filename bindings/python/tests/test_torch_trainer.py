@@ -254,6 +254,34 @@ def test_the_host_s_window_is_used_and_saved(mixgrpo, run):
         trainer.set_window(4)
 
 
+def test_an_adaptive_window_moves_and_is_saved(mixgrpo):
+    """With a gain that is never enough it moves every other iteration, as the plan itself says."""
+
+    def make():
+        sampling = mixgrpo.SamplingConfig(
+            steps=6, window_length=2, group_size=4, window_mode=mixgrpo.WindowMode.ADAPTIVE, window_interval=2,
+            window_minimum_interval=2, window_trend=2, window_minimum_gain=1000,
+        )  # fmt: skip
+        module = SmallFlow()
+        policy = mixtorch.TorchPolicy(module, SHAPE)
+        trainer = mixtorch.TorchTrainer(policy, torch.optim.AdamW(module.parameters(), lr=1e-2), LINES, sampling)
+        trainer.module = module
+        return trainer
+
+    whole, first = make(), make()
+    assert [metrics.window_start for metrics in iterate(whole, 6)] == [0, 0, 1, 1, 2, 2]
+    iterate(first, 3)
+    state = json.loads(json.dumps(first.state_dict()))
+    second = make()
+    second.module.load_state_dict(first.module.state_dict())
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    second.load_state_dict(state)
+    assert [metrics.window_start for metrics in iterate(second, 3)] == [1, 2, 2]
+    assert torch.equal(weights_of(second.module), weights_of(whole.module))
+    with pytest.raises(mixgrpo.InvalidFormat, match="adaptive window"):
+        second.load_state_dict({**state, "adaptive_window": {"sums": 3}})
+
+
 def test_what_nothing_would_obey_is_refused(mixgrpo, run):
     with pytest.raises(mixgrpo.InvalidArgument, match="learning_rate 0.5, ema_decay 0.9"):
         run(learning=mixgrpo.LearningConfig(learning_rate=0.5, ema_decay=0.9))

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..enums import WindowMode
 from ..errors import InvalidArgument, InvalidFormat
-from ..plan import SCHEDULED_WINDOW, Plan
+from ..plan import SCHEDULED_WINDOW, AdaptiveWindow, Plan
 from ..settings import LearningConfig
 
 FORMAT = 1
@@ -38,6 +38,29 @@ def progress_in(state: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[
         raise InvalidFormat(f"state: expected format {FORMAT} at iteration 0 or later, got {version} at {iteration}")
     _require_equal(saved, settings)
     return iteration, window_start
+
+
+def saved_window(window: AdaptiveWindow | None) -> dict[str, Any] | None:
+    """An adaptive window as plain numbers: no NaN, which equals nothing and is not in JSON."""
+    if window is None:
+        return None
+    return {
+        **dataclasses.asdict(window),
+        "sums": list(window.sums),
+        "gain": window.gain if window.iterations > 1 else None,
+    }
+
+
+def window_in(state: Mapping[str, Any]) -> AdaptiveWindow | None:
+    """The adaptive window of a saved state. Raises `InvalidFormat`."""
+    saved = state.get("adaptive_window")
+    if saved is None:
+        return None
+    try:
+        gain = float("nan") if saved["gain"] is None else float(saved["gain"])
+        return AdaptiveWindow(**{**saved, "sums": tuple(map(float, saved["sums"])), "gain": gain})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidFormat(f"state: expected an adaptive window, got {type(error).__name__}: {error}") from None
 
 
 def _require_equal(saved: Mapping[str, Any], settings: Mapping[str, Any]) -> None:

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, integers
 from ..context import Context
+from ..enums import WindowMode
 from ..errors import InvalidArgument, InvalidState, NotFinite
 from ..group_advantages import Advantages, advantages
 from ..metrics import Metrics
-from ..plan import SCHEDULED_WINDOW, Plan
+from ..plan import SCHEDULED_WINDOW, AdaptiveWindow, Plan
 from ..reward_names import scores_in_order, weights_in_order
 from ..rollout import Rollout
 from ..settings import LearningConfig, SamplingConfig
@@ -22,7 +23,7 @@ from ..update import Update
 from .figures import figures_of
 from .policy import TorchPolicy
 from .snapshot import Snapshot, trained_weights
-from .state import FORMAT, progress_in, settings_of
+from .state import FORMAT, progress_in, saved_window, settings_of, window_in
 
 _HOSTS_OWN = (
     "schedule", "warmup_steps", "total_steps", "min_rate_fraction", "learning_rate", "beta1", "beta2", "epsilon",
@@ -76,6 +77,10 @@ class TorchTrainer:
         self.scaler = scaler
         self.keep_snapshot = keep_snapshot
         self.context = context
+        self.adaptive_window: AdaptiveWindow | None = None
+        """Where the window of `WindowMode.ADAPTIVE` stands; None in the other modes."""
+        if self.plan.config.window_mode is WindowMode.ADAPTIVE:
+            self.adaptive_window = AdaptiveWindow()
         self._iteration = 0
         self._window_start = SCHEDULED_WINDOW
         self._rollout: Rollout | None = None
@@ -100,7 +105,7 @@ class TorchTrainer:
             self._known(prompt_indices),
             latent_size=self.policy.latent_size,
             iteration=self._iteration,
-            window_start=self._window_start,
+            window_start=self._current_window(),
             max_batch=self.policy.batch_size,
             context=self.context,
         )
@@ -136,9 +141,11 @@ class TorchTrainer:
         found = advantages(scores, weights=shares, config=self.learning)
         update, norms, rate = self._train(rollout, found)
         seconds = (self._seconds_rollout, time.perf_counter() - start)
+        metrics = figures_of(rollout, update, scores, shares, found, norms, rate, seconds)
+        self.adaptive_window = self._advanced(rollout, found, metrics)
         self._rollout = None
         self._iteration += 1
-        return figures_of(rollout, update, scores, shares, found, norms, rate, seconds)
+        return metrics
 
     def state_dict(self) -> dict[str, Any]:
         """What the run must remember beside the host's weights and optimizer: iteration, window, settings, seed. Plain
@@ -147,6 +154,7 @@ class TorchTrainer:
             "format": FORMAT,
             "iteration": self._iteration,
             "window_start": self._window_start,
+            "adaptive_window": saved_window(self.adaptive_window),
             "settings": self._settings(),
         }
 
@@ -156,13 +164,29 @@ class TorchTrainer:
 
         Raises `InvalidFormat`; `InvalidArgument` naming the settings that differ.
         """
-        self._iteration, self._window_start = progress_in(state, self._settings())
+        progress, window = progress_in(state, self._settings()), window_in(state)
+        self._iteration, self._window_start = progress
+        self.adaptive_window = window
         self._rollout = None
 
     def _settings(self) -> dict[str, Any]:
         return settings_of(
             self.plan, self.learning, rewards=list(self.reward_names), latent_shape=list(self.policy.latent_shape)
         )
+
+    def _current_window(self) -> int:
+        """The host's or the adaptive window, otherwise the plan's."""
+        if self._window_start == SCHEDULED_WINDOW and self.adaptive_window is not None:
+            return self.adaptive_window.window_start
+        return self._window_start
+
+    def _advanced(self, rollout: Rollout, found: Advantages, metrics: Metrics) -> AdaptiveWindow | None:
+        """An iteration that trained elsewhere, or in which no group told its samples apart, says nothing about the
+        adaptive window."""
+        state, idle = self.adaptive_window, found.degenerate_groups + found.dropped_groups
+        if state is None or metrics.window_start != state.window_start or idle >= rollout.prompt_count:
+            return state
+        return self.plan.advance(state, metrics.reward_mean, metrics.reward_std)
 
     def _known(self, prompt_indices: ArrayLike) -> ArrayLike:
         index = integers(prompt_indices, "prompt_indices").reshape(-1)

@@ -1,0 +1,168 @@
+"""Rewards from a server of the host's: pictures go out as PNG in one POST, numbers come back."""
+
+import base64
+import http.client
+import json
+import math
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._arrays import ByteArray, DoubleArray
+from .errors import InputOutputError, InvalidArgument
+from .image import Image
+
+FORMATS = ("json", "multipart")
+LARGEST_ANSWER = 64 * 2**20
+"""Bytes; a longer answer is garbage."""
+_WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class HTTPReward:
+    """A reward that a server computes, for `mixgrpo.train` or by itself:
+
+        taste = mixgrpo.HTTPReward("http://localhost:8000/score", timeout=60)
+        scores = taste(images, prompts)
+
+    Each batch is one POST. With `format="json"` its body is {"images": [base64 of a PNG, …], "prompts": [text, …]};
+    with "multipart" (form-data) it has the files "images" and the fields "prompts", in order. The answer is JSON: a
+    list of numbers, one for each picture, or {"rewards": [numbers]}; null for a picture that could not be scored.
+
+    `url`: http or https. `headers`: sent along, such as Authorization.
+    `batch_size`: pictures in one POST, 1 or more.
+    `timeout`: seconds for one try, from its beginning to the last byte of the answer, above 0.
+    `retries`: further tries, 0 or more, after a failure that may pass: no connection, no answer in time, an answer that
+    makes no sense, or status 408, 425, 429, 500, 502, 503, 504. `backoff`: seconds before the first of them; each
+    further one waits twice as long.
+
+    A picture without a number, and every picture of a batch that failed for good, gets NaN, which the library leaves
+    out; `failures` tells why. When no picture got a number the call raises `InputOutputError` with the reason, and the
+    rollout can be scored again.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        format: str = "json",
+        headers: Mapping[str, str] | None = None,
+        batch_size: int = 16,
+        timeout: float = 30.0,
+        retries: int = 3,
+        backoff: float = 0.5,
+    ) -> None:
+        _check(url.startswith(("http://", "https://")), "url", "http:// or https://", url)
+        _check(format in FORMATS, "format", " or ".join(FORMATS), format)
+        _check(batch_size >= 1, "batch_size", "1 or more", batch_size)
+        _check(0 < timeout < math.inf, "timeout", "seconds above 0", timeout)
+        _check(retries >= 0, "retries", "0 or more", retries)
+        _check(0 <= backoff < math.inf, "backoff", "seconds of 0 or more", backoff)
+        self.url = url
+        self.format = format
+        self.headers = dict(headers or {})
+        self.batch_size = batch_size
+        self.timeout = timeout
+        self.retries = retries
+        self.backoff = backoff
+        self.failures: list[str] = []
+        """Why batches of the latest call failed for good; empty when none did."""
+
+    def __call__(self, images: ByteArray, prompts: Sequence[str]) -> DoubleArray:
+        """Scores B images, uint8 (B, height, width, 3), of B prompts: (B), NaN where there is no number."""
+        if len(images) != len(prompts):
+            raise InvalidArgument(f"prompts: expected {len(images)}, one for each picture, got {len(prompts)}")
+        self.failures = []
+        starts = range(0, len(images), self.batch_size)
+        scores = [self._batch(images[at : at + self.batch_size], prompts[at : at + self.batch_size]) for at in starts]
+        if self.failures and len(self.failures) == len(starts):
+            raise InputOutputError(f"{self.url}: expected rewards, got none: {self.failures[-1]}")
+        return np.concatenate(scores) if scores else np.empty(0)
+
+    def _batch(self, images: ByteArray, prompts: Sequence[str]) -> DoubleArray:
+        """The scores of one POST; NaN for all when it failed for good."""
+        body, kind = _body(self.format, [Image(image).encode() for image in images], prompts)
+        for number in range(self.retries + 1):
+            try:
+                return _scores(self._post(body, kind), len(images))
+            except urllib.error.HTTPError as error:
+                problem, lasting = f"status {error.code} {error.reason}", error.code not in _WORTH_ANOTHER_TRY
+                error.close()
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                problem, lasting = str(error) or type(error).__name__, False
+            if lasting or number == self.retries:
+                break
+            time.sleep(self.backoff * 2**number)
+        self.failures.append(problem)
+        return np.full(len(images), np.nan)
+
+    def _post(self, body: bytes, kind: str) -> bytes:
+        headers = {"Accept": "application/json", **self.headers, "Content-Type": kind}
+        request = urllib.request.Request(self.url, body, headers, method="POST")
+        deadline = time.monotonic() + self.timeout
+        with urllib.request.urlopen(request, timeout=self.timeout) as response:
+            return _read(response, deadline)
+
+
+def _check(holds: bool, field: str, expected: str, got: object) -> None:
+    if not holds:
+        raise InvalidArgument(f"{field}: expected {expected}, got {got!r}")
+
+
+def _read(response: Any, deadline: float) -> bytes:
+    """The whole answer. A server that sends a byte now and then never runs into a socket's own timeout: the clock
+    does."""
+    pieces, length = [], 0
+    while piece := response.read1(65536):
+        pieces.append(piece)
+        length += len(piece)
+        if length > LARGEST_ANSWER:
+            raise ValueError(f"answer: expected at most {LARGEST_ANSWER} bytes, got more")
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out in the middle of the answer")
+    return b"".join(pieces)
+
+
+def _scores(answer: bytes, count: int) -> DoubleArray:
+    """The numbers of an answer, (B). Raises `ValueError` for what is none."""
+    try:
+        content = json.loads(answer)
+    except (ValueError, RecursionError):
+        raise ValueError(f"answer: expected JSON, got {answer[:80]!r}") from None
+    values = content.get("rewards") if isinstance(content, dict) else content
+    if not isinstance(values, list) or len(values) != count:
+        got = f"{len(values)}" if isinstance(values, list) else f"{answer[:80]!r}"
+        raise ValueError(f"answer: expected a list of {count} numbers, got {got}")
+    return np.array([_number(value) for value in values], np.float64)
+
+
+def _number(value: object) -> float:
+    """A score; NaN for null and for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _body(format: str, pictures: Sequence[bytes], prompts: Sequence[str]) -> tuple[bytes, str]:
+    """The body of a POST and its content type."""
+    if format == "json":
+        images = [base64.b64encode(picture).decode() for picture in pictures]
+        return json.dumps({"images": images, "prompts": list(prompts)}).encode(), "application/json"
+    boundary = uuid.uuid4().hex
+    parts = [
+        *(_part(boundary, f'name="images"; filename="{n}.png"', "image/png", p) for n, p in enumerate(pictures)),
+        *(_part(boundary, 'name="prompts"', "text/plain; charset=utf-8", prompt.encode()) for prompt in prompts),
+    ]
+    return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"
+
+
+def _part(boundary: str, name: str, kind: str, content: bytes) -> bytes:
+    head = f"--{boundary}\r\nContent-Disposition: form-data; {name}\r\nContent-Type: {kind}\r\n\r\n"
+    return head.encode() + content + b"\r\n"
