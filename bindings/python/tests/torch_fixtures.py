@@ -12,6 +12,8 @@ if importlib.util.find_spec("torch") is None:
 
 import torch
 
+torch.set_num_threads(1)  # for models this small a second thread is waited for longer than it helps
+
 TOKENS, CHANNELS = 3, 4
 SHAPE = (TOKENS, CHANNELS)
 D = TOKENS * CHANNELS
