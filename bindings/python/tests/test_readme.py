@@ -35,3 +35,22 @@ def test_the_open_way(mixgrpo, plan):
     exec(compile(BLOCKS[1], "README.md", "exec"), names)
     assert len(steps) == mixgrpo.LearningConfig().updates_per_iteration
     assert np.isfinite(np.concatenate(backwards)).all()
+
+
+def test_the_way_with_pytorch(mixgrpo, tmp_path, monkeypatch):
+    import torch_fixtures as fixtures  # skips without PyTorch
+
+    monkeypatch.chdir(tmp_path)
+    names = dict(
+        torch=fixtures.torch,
+        mixgrpo=mixgrpo,
+        module=fixtures.SmallFlow(),
+        lines=fixtures.LINES,
+        my_match=lambda images, prompts: images.mean(axis=(1, 2, 3)),
+        my_taste=lambda images, prompts: images.std(axis=(1, 2, 3)),
+        my_decode=lambda samples: np.clip(128 + 60 * samples[:, :, :3], 0, 255).astype(np.uint8)[:, None],
+    )
+    program = BLOCKS[2].replace("(64, 12)", str(fixtures.SHAPE))
+    assert program != BLOCKS[2]
+    exec(compile(program, "README.md", "exec"), names)
+    assert names["trainer"].iteration == 2 and (tmp_path / "run.pt").exists()

@@ -1,23 +1,14 @@
 """The transformers of diffusers as velocities: the pipelines' conventions, LoRA, VAE."""
 
-import importlib.util
-import os
-
 import numpy as np
 import pytest
-from torch_fixtures import LINES, torch, weights_of
+from torch_fixtures import LINES, required, torch, weights_of
 
 import mixgrpo.torch as mixtorch
 
-if not all(importlib.util.find_spec(name) for name in ("diffusers", "peft")):
-    if os.environ.get("CI"):
-        pytest.fail("CI needs diffusers and peft: .ci/setup python .venv", pytrace=False)
-    pytest.skip("diffusers and peft are not installed: .ci/setup python .venv", allow_module_level=True)
+diffusers, peft = required("diffusers"), required("peft")
 
-from diffusers import AutoencoderKL, FluxPipeline, FluxTransformer2DModel, SD3Transformer2DModel
-from peft import LoraConfig, get_peft_model
-
-LORA = LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_v"], init_lora_weights=False)
+LORA = peft.LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_v"], init_lora_weights=False)
 
 
 def embeddings(seed=0, count=3, length=4, width=6, pooled=5):
@@ -30,7 +21,7 @@ def embeddings(seed=0, count=3, length=4, width=6, pooled=5):
 @pytest.fixture
 def flux():
     torch.manual_seed(0)
-    return FluxTransformer2DModel(
+    return diffusers.FluxTransformer2DModel(
         in_channels=8, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
         joint_attention_dim=6, pooled_projection_dim=5, guidance_embeds=True, axes_dims_rope=(2, 2, 4),
     ).eval()  # fmt: skip
@@ -39,7 +30,7 @@ def flux():
 @pytest.fixture
 def sd3():
     torch.manual_seed(0)
-    return SD3Transformer2DModel(
+    return diffusers.SD3Transformer2DModel(
         sample_size=8, patch_size=2, in_channels=4, num_layers=1, attention_head_dim=8, num_attention_heads=2,
         joint_attention_dim=6, caption_projection_dim=16, pooled_projection_dim=5, out_channels=4,
         pos_embed_max_size=8,
@@ -54,7 +45,7 @@ def inputs(shape):
 def test_packing_is_the_pipeline_s():
     latents = torch.randn(2, 3, 6, 4)
     packed = mixtorch.pack_latents(latents)
-    assert torch.equal(packed, FluxPipeline._pack_latents(latents, 2, 3, 6, 4))
+    assert torch.equal(packed, diffusers.FluxPipeline._pack_latents(latents, 2, 3, 6, 4))
     assert torch.equal(mixtorch.unpack_latents(packed, 3, 2), latents)
     for bad in (lambda: mixtorch.pack_latents(latents[..., 1:]), lambda: mixtorch.unpack_latents(packed, 2, 2)):
         with pytest.raises(ValueError, match="expected"):
@@ -70,7 +61,7 @@ def test_flux_is_asked_as_its_pipeline_asks(flux):
     expected = flux(
         hidden_states=latents, encoder_hidden_states=texts.text[index], pooled_projections=texts.pooled[index],
         timestep=1000 * sigmas / 1000, guidance=torch.tensor([4.0, 4.0]), txt_ids=torch.zeros(4, 3),
-        img_ids=FluxPipeline._prepare_latent_image_ids(1, 2, 3, "cpu", torch.float32),
+        img_ids=diffusers.FluxPipeline._prepare_latent_image_ids(1, 2, 3, "cpu", torch.float32),
     ).sample  # fmt: skip
     assert float(abs(velocity(latents, sigmas, index) - expected).max()) <= 1e-6
     other = mixtorch.FluxVelocity(flux, texts, height_tokens=2, width_tokens=3, guidance=1.0)
@@ -116,7 +107,7 @@ def test_true_cfg_leads_away_from_the_negative_prompt(request, kind):
 def test_the_built_in_model_and_diffusers_draw_the_same(mixgrpo, model, evaluator, prompts, plan, tmp_path):
     """One set of weights, two implementations: the rollouts agree, through all steps and the noise between them."""
     model.save(tmp_path / "model")
-    module = FluxTransformer2DModel.from_pretrained(tmp_path / "model").eval()
+    module = diffusers.FluxTransformer2DModel.from_pretrained(tmp_path / "model").eval()
     words = mixgrpo.hashed_words(LINES, text_length=4, text_width=6, pooled_width=5)
     texts = mixtorch.TextEmbeddings(*map(torch.tensor, words))
     prompts = mixgrpo.Prompts(*words)
@@ -149,7 +140,7 @@ def test_lora_alone_is_trained_and_off_in_the_reference(mixgrpo, flux, plan, wra
     flux.requires_grad_(False)
     module = flux
     if wrapped:
-        module = get_peft_model(flux, LORA)
+        module = peft.get_peft_model(flux, LORA)
         velocity = mixtorch.FluxVelocity(module, embeddings(), height_tokens=2, width_tokens=2)
     else:
         flux.add_adapter(LORA)
@@ -176,7 +167,7 @@ def test_a_reference_without_adapters_needs_adapters():
 
 def test_a_vae_makes_pictures_of_samples():
     torch.manual_seed(0)
-    vae = AutoencoderKL(
+    vae = diffusers.AutoencoderKL(
         latent_channels=4, block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2,
         up_block_types=("UpDecoderBlock2D",) * 2, norm_num_groups=4, scaling_factor=0.3, shift_factor=0.1,
     ).eval()  # fmt: skip

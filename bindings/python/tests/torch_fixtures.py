@@ -5,13 +5,17 @@ import os
 
 import pytest
 
-if importlib.util.find_spec("torch") is None:
-    if os.environ.get("CI"):
-        pytest.fail("CI needs PyTorch: .ci/setup python .venv", pytrace=False)
-    pytest.skip("PyTorch is not installed: .ci/setup python .venv", allow_module_level=True)
 
-import torch
+def required(name):
+    """The module; the tests that ask for it are skipped where it is missing, but not in CI, which must have it."""
+    if importlib.util.find_spec(name) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI needs {name}: .ci/setup python .venv", pytrace=False)
+        pytest.skip(f"{name} is not installed: .ci/setup python .venv", allow_module_level=True)
+    return importlib.import_module(name)
 
+
+torch = required("torch")
 torch.set_num_threads(1)  # for models this small a second thread is waited for longer than it helps
 
 TOKENS, CHANNELS = 3, 4

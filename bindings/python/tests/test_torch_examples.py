@@ -1,0 +1,51 @@
+"""The examples with PyTorch run as they stand (with fewer iterations)."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from header import ROOT
+from torch_fixtures import required, torch
+
+required("diffusers"), required("peft")
+
+EXAMPLES = ROOT / "examples/python"
+
+
+@pytest.fixture
+def example(mixgrpo, tmp_path):
+    """Runs a program in a folder of its own where examples/base is found; gives what it printed."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    path = os.pathsep.join((str(ROOT / "bindings/python"), str(EXAMPLES)))
+    variables = {**os.environ, "PYTHONPATH": path, "MIXGRPO_LIBRARY": mixgrpo.library_path, "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments):
+        command = [sys.executable, *map(str, arguments)]
+        result = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run
+
+
+def test_the_quickstart_runs(example, tmp_path):
+    program = (EXAMPLES / "torch_quickstart.py").read_text()
+    short = program.replace("iterations=10", "iterations=1").replace("steps=12", "steps=6")
+    assert short.count("iterations=1,") == short.count("steps=6") == 1
+    assert example("-c", short).startswith("iteration 0: darkness 0.")
+    assert (tmp_path / "aligned/pytorch_lora_weights.safetensors").exists()
+
+
+def test_a_lora_run_goes_on_as_if_never_stopped(example, tmp_path):
+    def run(out, iterations):
+        return example(EXAMPLES / "torch_flux_lora.py", "--random", "--iterations", iterations, "--out", out)
+
+    assert "  1/1  reward" in run("parts", 1)
+    assert "goes on from iteration 1" in run("parts", 2)
+    whole = run("whole", 2)
+    saved = [torch.load(tmp_path / name / "run.pt", weights_only=True)["lora"] for name in ("parts", "whole")]
+    assert "  2/2  reward" in whole and saved[0].keys() == saved[1].keys() and len(saved[0]) > 0
+    assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
+    for name in ("before.png", "after.png", "lora/pytorch_lora_weights.safetensors"):
+        assert (tmp_path / "whole" / name).read_bytes()
