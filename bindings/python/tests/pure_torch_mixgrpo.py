@@ -7,7 +7,7 @@ library is used: grid, steps, log-probabilities, advantages and loss are compute
 import math
 from dataclasses import dataclass
 
-import torch
+from torch_fixtures import torch
 
 
 def shifted(t: torch.Tensor, shift: float) -> torch.Tensor:
