@@ -120,7 +120,8 @@ enum {
   MIXGRPO_ERROR_INVALID_FORMAT = -6,   /* a file's content is not what its format demands */
   MIXGRPO_ERROR_UNSUPPORTED = -7,      /* a valid request that this build or machine cannot serve */
   MIXGRPO_ERROR_NOT_FINITE = -8,       /* a result would be NaN or infinite; it was not applied */
-  MIXGRPO_ERROR_INTERNAL = -9          /* a fault of the library itself */
+  MIXGRPO_ERROR_INTERNAL = -9,         /* a fault of the library itself */
+  MIXGRPO_ERROR_DIVERGED = -10         /* an update would take the model too far from what it was; it was not applied */
 };
 
 /* The name of a status, such as "invalid_argument"; "unknown" for a number that is none. Static, never NULL. Any thread. */
@@ -488,6 +489,18 @@ enum {
 typedef int32_t mixgrpo_schedule;
 enum { MIXGRPO_SCHEDULE_CONSTANT = 0, MIXGRPO_SCHEDULE_COSINE = 1 };
 
+/* What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
+ * that changes by more than max_velocity_change. Nothing unsound is ever applied, and metrics and log tell of each fault. */
+typedef int32_t mixgrpo_fault_policy;
+enum {
+  MIXGRPO_FAULT_STOP = 0,     /* NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host
+                                 may save them, and try again with other settings */
+  MIXGRPO_FAULT_SKIP = 1,     /* leave out the optimizer step of a part that is not finite and go on with the next part; a
+                                 velocity that changes too much undoes the whole update. The iteration counts as done */
+  MIXGRPO_FAULT_ROLL_BACK = 2 /* undo the whole update, multiply the learning rate of all steps to come by
+                                 roll_back_rate_factor, and go on with the next iteration */
+};
+
 /* How the model learns: advantages, policy loss, optimizer. */
 typedef struct mixgrpo_learning_config {
   uint32_t struct_size;
@@ -514,6 +527,14 @@ typedef struct mixgrpo_learning_config {
   double kl_reference;           /* weight of the KL to a frozen reference; 0 for none. Default 0, 0...10^6 */
   double kl_old;                 /* weight of (1/2)(log p - log p_old)^2; 0 for none. Default 0, 0...10^6 */
   double ema_decay;              /* decay per optimizer step of the averaged weights; 0 for none. Default 0, 0...1 */
+  int32_t fault_policy;          /* mixgrpo_fault_policy of a trainer. Default STOP */
+  int32_t reserved;              /* 0 */
+  double max_velocity_change;    /* most that one iteration of a trainer may change the velocity of its first trained latent:
+                                    the root mean square of the difference over that of the velocity, which counts as 1 at
+                                    least, the noise's standard deviation; 0 for no limit, which also saves the one model
+                                    call. Default 1, 0...10^6. Finds a learning rate that is far too large, not one that
+                                    ruins the model little by little */
+  double roll_back_rate_factor;  /* of ROLL_BACK. Default 0.5, above 0, at most 1 */
 } mixgrpo_learning_config;
 
 /* Fills both configurations with the defaults given above. Either may be NULL with size 0. The sizes are
@@ -914,6 +935,9 @@ typedef struct mixgrpo_metrics {
   double learning_rate;      /* of the last optimizer step */
   double seconds_rollout;
   double seconds_update;
+  int32_t skipped_steps;     /* optimizer steps that MIXGRPO_FAULT_SKIP left out */
+  int32_t rolled_back;       /* flag: the update was undone by MIXGRPO_FAULT_SKIP or _ROLL_BACK */
+  double velocity_change;    /* see max_velocity_change; NaN where it was not measured */
 } mixgrpo_metrics;
 
 /* One reward of the latest iteration. */
@@ -953,7 +977,7 @@ mixgrpo_status mixgrpo_trainer_set_window(mixgrpo_trainer *trainer, int32_t wind
  *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
  * `out_metrics`: struct_size set; may be NULL.
  * On MIXGRPO_CANCELLED or an error weights, optimizer and iteration are as before the call, and it may be repeated.
- * Errors: INVALID_STATE without a rollout; NOT_FINITE when a weight would not be finite: the update is not applied. */
+ * Errors: INVALID_STATE without a rollout; with MIXGRPO_FAULT_STOP also NOT_FINITE and DIVERGED. */
 mixgrpo_status mixgrpo_trainer_update(
     mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count,
     mixgrpo_metrics *out_metrics);

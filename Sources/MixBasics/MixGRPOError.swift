@@ -21,6 +21,8 @@ public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible 
     case notFinite = -8
     /// A fault of the library itself.
     case internalFault = -9
+    /// An update would take the model too far from what it was; it was not applied.
+    case diverged = -10
   }
 
   public let code: Code

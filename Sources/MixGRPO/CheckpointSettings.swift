@@ -29,7 +29,7 @@ struct CheckpointSettings: Equatable {
   private static let prefixes = ["WindowMode": "window_", "AdaptiveInterval": "window_", "FlashTail": "flash_"]
 
   /// Settings that change no result of a sound run; a resumed run may choose them anew.
-  private static let withoutEffect: Set<String> = []
+  private static let withoutEffect: Set<String> = ["fault_policy", "max_velocity_change", "roll_back_rate_factor"]
 
   /// Adds all fields of a configuration.
   mutating func add(_ configuration: Any) { addFields(of: configuration) }

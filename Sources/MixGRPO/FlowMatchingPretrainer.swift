@@ -71,7 +71,7 @@ public final class FlowMatchingPretrainer {
   ///   - promptIndex: (B), rows of `prompts`.
   /// - Returns: the loss.
   /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when loss, gradient or a weight would not be finite. The model and the
-  ///   optimizer are then as before.
+  ///   optimizer are then as before. Gradients are zero in any case.
   public func step(
     latents: [Float], prompts: PromptEmbeddings, promptIndex: [Int32], iteration: Int
   ) throws(MixGRPOError) -> Double {
@@ -79,6 +79,7 @@ public final class FlowMatchingPretrainer {
     try require(batch > 0, "prompt_index", expected: "at least one sample", got: 0)
     try require(latents.count == batch * size, "latents", expected: "\(batch * size) values", got: latents.count)
     evaluator.model.zeroGradients()
+    defer { evaluator.model.zeroGradients() }
     var loss = 0.0
     var first = 0
     while first < batch {
@@ -88,6 +89,7 @@ public final class FlowMatchingPretrainer {
         Slice(first: first, count: count, batch: batch), latents, prompts, promptIndex, iteration)
       first += count
     }
+    try context.checkCancelled()
     try optimizer.step(evaluator.model, workers: workers)
     return loss
   }

@@ -32,6 +32,12 @@ public struct IterationMetrics: Equatable, Sendable {
   public let modelCallsUpdate: Int
   public let secondsRollout: Double
   public let secondsUpdate: Double
+  /// Optimizer steps that `FaultPolicy.skip` left out.
+  public let skippedSteps: Int
+  /// Whether the update was undone by `FaultPolicy.skip` or `.rollBack`.
+  public let isRolledBack: Bool
+  /// See `SafetyConfiguration.maxVelocityChange`; NaN where it was not measured.
+  public let velocityChange: Double
 
   public var failedRewards: Int { rewards.reduce(0) { $0 + $1.failures } }
 
@@ -61,6 +67,9 @@ public struct IterationMetrics: Equatable, Sendable {
       "model_calls_update": .integer(Int64(modelCallsUpdate)),
       "seconds_rollout": .measurement(secondsRollout),
       "seconds_update": .measurement(secondsUpdate),
+      "skipped_steps": .integer(Int64(skippedSteps)),
+      "rolled_back": .bool(isRolledBack),
+      "velocity_change": .measurement(velocityChange),
     ]
     return (try? JSONValue.object(object).text(.compact)) ?? "{}"
   }

@@ -9,6 +9,7 @@ public struct LearningConfiguration: Equatable, Sendable {
   public var optimizer = AdamWConfiguration()
   /// Decay per optimizer step of the averaged weights, 0…1; 0 (the default) keeps none.
   public var averageDecay = 0.0
+  public var safety = SafetyConfiguration()
 
   public init() {}
 
@@ -20,6 +21,7 @@ public struct LearningConfiguration: Equatable, Sendable {
     check.include { () throws(MixGRPOError) in try advantages.validate(rewards: rewards) }
     check.include { () throws(MixGRPOError) in try policy.validate(groupSize: groupSize) }
     check.include(optimizer.validate)
+    check.include(safety.validate)
     check.require(averageDecay >= 0 && averageDecay <= 1, "ema_decay", expected: "0…1", got: averageDecay)
     try check.throwIfAny()
   }

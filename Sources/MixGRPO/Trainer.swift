@@ -33,6 +33,7 @@ public final class Trainer {
 
   package let learner: Learner
   let context: RunContext
+  private let velocityGuard: VelocityGuard?
   private var rollout: Rollout?
   private var secondsRollout = 0.0
 
@@ -55,6 +56,8 @@ public final class Trainer {
     learner = try Learner(
       evaluator: evaluator, optimizer: AdamW(count: model.parameterCount, configuration: learning.optimizer),
       average: average)
+    let limit = learning.safety.maxVelocityChange
+    velocityGuard = limit > 0 ? try VelocityGuard(latentSize: evaluator.latentSize, limit: limit) : nil
     let keepsBase = keepBase || learning.policy.referencePenalty > 0
     base = keepsBase ? try evaluator.sibling(of: FlowTransformer(copying: model), threads: context.threads) : nil
   }
@@ -105,8 +108,8 @@ public final class Trainer {
   ///   - rewards: (K, prompts · group size), NaN for a reward that failed.
   ///   - weights: (K); nil: those of the configuration.
   ///   - progress: called with the latents evaluated so far and in all, if no sample is left out.
-  /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`. Weights, optimizer and iteration are
-  ///   then as before, and the call may be repeated.
+  /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`, `diverged`. Weights, optimizer and
+  ///   iteration are then as before, and the call may be repeated. The last two only with `FaultPolicy.stop`.
   @discardableResult
   public func update(
     rewards: [[Double]], weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -121,13 +124,20 @@ public final class Trainer {
       trajectory: trajectory, advantages: advantages, configuration: learning.policy, maxBatch: evaluator.maxBatch,
       context: context)
     let total = rollout.plan.trainingEvaluations(prompts: rollout.prompts, parts: learning.policy.updatesPerIteration)
-    let report = try update.run(learner, reference: base, prompts: prompts, context: context) { progress($0, total) }
+    let report = try update.run(updateRun) { progress($0, total) }
     let made = record(rollout, advantages, weights, update, report, seconds(since: started))
     try advanceWindow(rollout, advantages, made)
     metrics = made
     self.rollout = nil
     iteration += 1
     return made
+  }
+
+  private var updateRun: UpdateRun {
+    var run = UpdateRun(learner, base, prompts, context)
+    (run.policy, run.rateFactor) = (learning.safety.faultPolicy, learning.safety.rollBackRateFactor)
+    run.velocityGuard = velocityGuard
+    return run
   }
 
   private func advantages(_ rewards: [[Double]], _ weights: [Double]?) throws(MixGRPOError) -> Advantages {
@@ -160,7 +170,8 @@ public final class Trainer {
       rewardMean: weighted(\.mean), rewardStandardDeviation: weighted(\.standardDeviation),
       degenerateGroups: advantages.degenerateGroups.count, policy: update.metrics, gradientNorm: report.gradientNorm,
       learningRate: report.learningRate, modelCallsRollout: rollout.modelCalls,
-      modelCallsUpdate: update.metrics.evaluations, secondsRollout: secondsRollout, secondsUpdate: secondsUpdate)
+      modelCallsUpdate: update.metrics.evaluations, secondsRollout: secondsRollout, secondsUpdate: secondsUpdate,
+      skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange)
   }
 
   /// The host's or the adaptive window; nil for the scheduled one.

@@ -109,10 +109,10 @@ extension Trainer {
   private var optimizerSection: CheckpointSection {
     let optimizer = learner.optimizer
     let moments = [("first_moment", optimizer.firstMoment.buffer), ("second_moment", optimizer.secondMoment.buffer)]
-    return .tensors("optimizer", moments, state: ["steps": .integer(Int64(optimizer.stepCount))]) {
-      (saved) throws(MixGRPOError) in
-      let steps = try saved.count("steps")
-      return { optimizer.stepCount = steps }
+    let state: JSONObject = ["steps": .integer(Int64(optimizer.stepCount)), "rate_factor": .number(optimizer.rateFactor)]
+    return .tensors("optimizer", moments, state: state) { (saved) throws(MixGRPOError) in
+      let (steps, factor) = (try saved.count("steps"), try saved.double("rate_factor"))
+      return { (optimizer.stepCount, optimizer.rateFactor) = (steps, factor) }
     }
   }
 }

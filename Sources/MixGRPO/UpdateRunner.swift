@@ -12,6 +12,12 @@ public struct UpdateReport: Equatable, Sendable {
   public let gradientNorm: Double
   /// Of the last step.
   public let learningRate: Double
+  /// Optimizer steps that were left out as they were not finite.
+  public let skippedSteps: Int
+  /// Whether the update was undone.
+  public let isRolledBack: Bool
+  /// See `SafetyConfiguration.maxVelocityChange`; NaN where it was not measured.
+  public let velocityChange: Double
 }
 
 /// A model in training: its optimizer, and the running mean of its weights if one is kept.
@@ -34,6 +40,7 @@ extension Update {
   /// Answers all requests with the built-in model and steps the optimizer.
   ///
   /// On an error or a cancel model, optimizer and average are as before, gradients zero, and the update is back at its start.
+  /// Faults that the policy of `safety` takes care of are no errors.
   /// - Parameters:
   ///   - reference: an evaluator of the frozen reference, needed when its penalty is set.
   ///   - afterRequest: called with the rows evaluated so far.
@@ -42,62 +49,77 @@ extension Update {
     _ learner: Learner, reference: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
     afterRequest: (Int) -> Void = { _ in }
   ) throws(MixGRPOError) -> UpdateReport {
+    try run(UpdateRun(learner, reference, prompts, context), afterRequest: afterRequest)
+  }
+
+  /// As above, with what a trainer does about faults.
+  func run(_ run: UpdateRun, afterRequest: (Int) -> Void) throws(MixGRPOError) -> UpdateReport {
+    let learner = run.learner
     let model = learner.evaluator.model
     let gradients = try model.gradients()
     guard !gradients.buffer.contains(where: { $0 != 0 }) else {
       throw MixGRPOError(.invalidState, "gradients: expected zero before an update, got others")
     }
     let before = try LearnerSnapshot(learner)
+    var progress = UpdateProgress()
+    run.velocityGuard?.begin()
     do {
-      return try answerAll(learner, reference, prompts, context, afterRequest)
+      try answerAll(run, &progress, afterRequest)
+      return progress.report(run, isRolledBack: false)
     } catch {
       before.restore(learner)
       gradients.zero()
-      restart()
-      throw error
+      guard error.isFault, run.policy != .stop else {
+        restart()
+        throw error
+      }
     }
+    if run.policy == .rollBack { learner.optimizer.rateFactor *= run.rateFactor }
+    return progress.report(run, isRolledBack: true)
   }
 
   private func answerAll(
-    _ learner: Learner, _ reference: FlowEvaluator?, _ prompts: PromptEmbeddings, _ context: RunContext,
-    _ afterRequest: (Int) -> Void
-  ) throws(MixGRPOError) -> UpdateReport {
-    let workers = Workers(threads: context.threads)
-    let model = learner.evaluator.model
-    var (norms, steps, rate) = (0.0, 0, 0.0)
+    _ run: UpdateRun, _ progress: inout UpdateProgress, _ afterRequest: (Int) -> Void
+  ) throws(MixGRPOError) {
+    let model = run.learner.evaluator.model
     while true {
-      try context.checkCancelled()
-      switch next() {
-      case .evaluate(let request):
-        try answer(request, learner.evaluator, reference, prompts)
-        afterRequest(metrics.evaluations)
-      case .optimizerStep:
-        let report = try learner.optimizer.step(model, workers: workers)
-        learner.average?.update(weights: model.weights, workers: workers)
+      try run.context.checkCancelled()
+      do {
+        switch next() {
+        case .evaluate(let request):
+          try answer(request, run)
+          afterRequest(metrics.evaluations)
+        case .optimizerStep: progress.add(try run.step())
+        case .finished: return try checkVelocity(run, after: progress.steps)
+        }
+      } catch {
+        guard error.code == .notFinite, run.policy == .skip else { throw error }
+        progress.skippedSteps += 1
         model.zeroGradients()
-        (norms, steps, rate) = (norms + report.gradientNorm, steps + 1, report.learningRate)
-      case .finished:
-        return UpdateReport(
-          optimizerSteps: learner.optimizer.stepCount, gradientNorm: norms / Double(steps), learningRate: rate)
+        abandonPart()
       }
     }
   }
 
+  private func checkVelocity(_ run: UpdateRun, after steps: Int) throws(MixGRPOError) {
+    guard let velocityGuard = run.velocityGuard, steps > 0, let request = firstRow() else { return }
+    try velocityGuard.check(run.learner.evaluator.answer(VelocityBatch(request), run.prompts))
+  }
+
   /// One request: velocity, ∂L/∂v, backward.
-  private func answer(
-    _ request: UpdateRequest, _ evaluator: FlowEvaluator, _ reference: FlowEvaluator?, _ prompts: PromptEmbeddings
-  ) throws(MixGRPOError) {
+  private func answer(_ request: UpdateRequest, _ run: UpdateRun) throws(MixGRPOError) {
+    let evaluator = run.learner.evaluator
     try requireLatents(of: evaluator, request.latentSize)
-    let batch = VelocityBatch(
-      count: request.count, latents: request.latents, sigmas: request.sigmas, promptIndex: request.promptIndex)
+    let batch = VelocityBatch(request)
     var frozen: UnsafePointer<Float>?
     if request.needsReference {
-      guard let reference else {
+      guard let reference = run.reference else {
         throw .invalid("reference", expected: "an evaluator of the frozen reference, as kl_reference is set", got: "none")
       }
-      frozen = try reference.answer(batch, prompts)
+      frozen = try reference.answer(batch, run.prompts)
     }
-    let velocity = try evaluator.answer(batch, prompts, savingActivations: true)
+    let velocity = try evaluator.answer(batch, run.prompts, savingActivations: true)
+    run.velocityGuard?.keep(velocity)
     let cotangents = try submit(velocity: velocity, reference: frozen, count: request.velocityCount)
     try evaluator.backward(dvelocity: cotangents)
   }
@@ -113,6 +135,18 @@ extension AdamW {
     }
     return try step(weights: weights, gradients: gradients.base, workers: workers)
   }
+}
+
+extension VelocityBatch {
+  init(_ request: UpdateRequest) {
+    self.init(
+      count: request.count, latents: request.latents, sigmas: request.sigmas, promptIndex: request.promptIndex)
+  }
+}
+
+extension MixGRPOError {
+  /// What a `FaultPolicy` is about.
+  fileprivate var isFault: Bool { code == .notFinite || code == .diverged }
 }
 
 /// Everything an update may change, kept until it has succeeded.

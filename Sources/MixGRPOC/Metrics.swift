@@ -23,6 +23,9 @@ extension mixgrpo_metrics {
     (kl_old_nats, kl_reference_nats) = (policy.oldPolicyNats, policy.referenceNats)
     (gradient_norm, learning_rate) = (metrics.gradientNorm, metrics.learningRate)
     (seconds_rollout, seconds_update) = (metrics.secondsRollout, metrics.secondsUpdate)
+    skipped_steps = Int32(truncatingIfNeeded: metrics.skippedSteps)
+    rolled_back = metrics.isRolledBack ? 1 : 0
+    velocity_change = metrics.velocityChange
   }
 }
 

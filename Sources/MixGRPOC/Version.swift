@@ -27,6 +27,7 @@ public func mixgrpo_status_name(_ status: mixgrpo_status) -> UnsafePointer<CChar
   case .unsupported: StaticText.pointer("unsupported")
   case .notFinite: StaticText.pointer("not_finite")
   case .internalFault: StaticText.pointer("internal")
+  case .diverged: StaticText.pointer("diverged")
   case nil: StaticText.pointer("unknown")
   }
 }

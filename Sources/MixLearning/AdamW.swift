@@ -64,6 +64,8 @@ public final class AdamW {
   public let count: Int
   /// t, the steps done; settable to restore a saved run.
   package var stepCount = 0
+  /// What the configured learning rate is multiplied by; 1 but after roll-backs.
+  package var rateFactor = 1.0
   package let firstMoment: FloatStorage  // (count)
   package let secondMoment: FloatStorage  // (count)
   private let gradientNorm: GradientNorm
@@ -92,7 +94,7 @@ public final class AdamW {
     }
     let report = OptimizerReport(
       step: stepCount + 1, gradientNorm: norm,
-      learningRate: configuration.learningRate * configuration.schedule.fraction(step: stepCount))
+      learningRate: configuration.learningRate * configuration.schedule.fraction(step: stepCount) * rateFactor)
     let update = AdamWStep(configuration, report)
     try checkFinite(update, weights, gradients, workers)
     workers.forEachChunk(of: count, size: Self.chunk) { _, range in

@@ -136,6 +136,17 @@ extension Update {
     return UnsafePointer(batch.cotangents.base)
   }
 
+  /// Leaves out what is left of the part at hand: no request of it and no optimizer step follow.
+  package func abandonPart() { begin(part: part + 1) }
+
+  /// The update's first row alone, to be evaluated once more when all is finished; not to be submitted. Nil without a row.
+  package func firstRow() -> UpdateRequest? {
+    guard phase == .finished, let first = layout.parts.first else { return nil }
+    let row = first.rows.lowerBound..<first.rows.lowerBound + 1
+    batch.gather(row, layout, trajectory, workers)
+    return batch.request(row, part: first.index, needsReference: false)
+  }
+
   /// Goes back to the first request, with empty metrics.
   package func restart() {
     metrics = UpdateMetrics()

@@ -163,6 +163,7 @@ struct TinyRun {
       learning: TinyRun.learning {
         $0.optimizer.learningRate = 1_000
         $0.optimizer.weightDecay = 1_000
+        $0.safety.maxVelocityChange = 0
         $0.policy.updatesPerIteration = 6
       })
     let before = run.weights

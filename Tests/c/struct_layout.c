@@ -130,6 +130,10 @@ int main(void) {
   FIELD(mixgrpo_learning_config, kl_reference);
   FIELD(mixgrpo_learning_config, kl_old);
   FIELD(mixgrpo_learning_config, ema_decay);
+  FIELD(mixgrpo_learning_config, fault_policy);
+  FIELD(mixgrpo_learning_config, reserved);
+  FIELD(mixgrpo_learning_config, max_velocity_change);
+  FIELD(mixgrpo_learning_config, roll_back_rate_factor);
 
   STRUCT(mixgrpo_iteration_plan);
   FIELD(mixgrpo_iteration_plan, struct_size);
@@ -254,6 +258,9 @@ int main(void) {
   FIELD(mixgrpo_metrics, learning_rate);
   FIELD(mixgrpo_metrics, seconds_rollout);
   FIELD(mixgrpo_metrics, seconds_update);
+  FIELD(mixgrpo_metrics, skipped_steps);
+  FIELD(mixgrpo_metrics, rolled_back);
+  FIELD(mixgrpo_metrics, velocity_change);
 
   STRUCT(mixgrpo_reward_metrics);
   FIELD(mixgrpo_reward_metrics, struct_size);

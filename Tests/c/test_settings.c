@@ -127,6 +127,13 @@ static void every_learning_field_has_bounds(void) {
   WRONG(learning, kl_old, NAN);
   WRONG(learning, ema_decay, 1.1);
   WRONG(learning, ema_decay, NAN);
+  WRONG(learning, fault_policy, 3);
+  WRONG(learning, fault_policy, -1);
+  WRONG(learning, max_velocity_change, -1);
+  WRONG(learning, max_velocity_change, NAN);
+  WRONG(learning, roll_back_rate_factor, 0);
+  WRONG(learning, roll_back_rate_factor, 1.5);
+  WRONG(learning, roll_back_rate_factor, NAN);
 }
 
 static void fields_that_do_not_go_together_are_named(void) {

@@ -138,6 +138,7 @@ static void an_update_that_would_break_the_model_is_refused(const fixture *f) {
   g.learning.learning_rate = 1000;
   g.learning.weight_decay = 1000;
   g.learning.epsilon = 1e-30;
+  g.learning.max_velocity_change = 0;
   mixgrpo_trainer *trainer = fixture_trainer(&g, 0);
   mixgrpo_status status = MIXGRPO_OK;
   size_t count = 0;
@@ -155,6 +156,40 @@ static void an_update_that_would_break_the_model_is_refused(const fixture *f) {
   for (size_t i = 0; i < count; i++) if (!isfinite(after[i])) { CHECK(isfinite(after[i])); break; }
   DONE(mixgrpo_model_write_weights(f->model, 0, start, count));
   free(start);
+  free(before);
+  free(after);
+  mixgrpo_trainer_destroy(trainer);
+}
+
+/* A rate a thousand times too large: stopped with the model as it was, or undone until the rate is small enough. */
+static void a_learning_rate_far_too_large_does_not_ruin_the_model(const fixture *f) {
+  fixture g = *f;
+  g.learning.learning_rate = 1;
+  mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
+  mixgrpo_trainer *trainer = fixture_trainer(&g, 0);
+  size_t count = 0;
+  float *before = weights_of(f, &count);
+  DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
+  score();
+  REFUSED(
+      MIXGRPO_ERROR_DIVERGED, "max_velocity_change", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, &metrics));
+  float *after = weights_of(f, &count);
+  CHECK(memcmp(before, after, count * sizeof *before) == 0 && mixgrpo_trainer_iteration(trainer) == 0);
+  DONE(mixgrpo_trainer_checkpoint(trainer, scratch_path("last-good"), 1, 0));
+  mixgrpo_trainer_destroy(trainer);
+
+  g.learning.fault_policy = MIXGRPO_FAULT_ROLL_BACK;
+  g.learning.roll_back_rate_factor = 0.01;
+  trainer = fixture_trainer(&g, 0);
+  int undone = 0;
+  for (int i = 0; i < 3; i++) {
+    iterate(trainer);
+    DONE(mixgrpo_trainer_get_metrics(trainer, &metrics));
+    undone += metrics.rolled_back;
+    CHECK(metrics.rolled_back == !(metrics.velocity_change <= g.learning.max_velocity_change));
+  }
+  CHECK(undone >= 1 && undone < 3 && metrics.learning_rate < 1 && metrics.skipped_steps == 0);
+  DONE(mixgrpo_model_write_weights(f->model, 0, before, count));
   free(before);
   free(after);
   mixgrpo_trainer_destroy(trainer);
@@ -329,6 +364,7 @@ void test_trainer(void) {
   bad_calls_change_nothing(&f);
   failed_rewards_alone_teach_nothing(&f);
   an_update_that_would_break_the_model_is_refused(&f);
+  a_learning_rate_far_too_large_does_not_ruin_the_model(&f);
   a_checkpoint_continues_to_the_same_bits(&f);
   a_checkpoint_of_other_settings_is_refused(&f);
   a_run_goes_on_from_the_newest_whole_checkpoint(&f);

@@ -108,6 +108,13 @@ private struct DescriptionLines {
     add("updates_per_iteration", policy.updatesPerIteration, "optimizer steps")
     add(learning.optimizer)
     if learning.averageDecay > 0 { add("ema_decay", learning.averageDecay, "per optimizer step") }
+    add(learning.safety)
+  }
+
+  private mutating func add(_ safety: SafetyConfiguration) {
+    let rates = safety.faultPolicy == .rollBack ? ", learning rate times \(safety.rollBackRateFactor)" : ""
+    add("fault_policy", name(safety.faultPolicy) + rates)
+    if safety.maxVelocityChange > 0 { add("max_velocity_change", safety.maxVelocityChange, "share of the velocity, per iteration") }
   }
 
   private mutating func add(_ optimizer: AdamWConfiguration) {

@@ -17,6 +17,7 @@ extension LearningConfiguration {
     include { () throws(MixGRPOError) in optimizer = try AdamWConfiguration(config) }
     include { () throws(MixGRPOError) in try requireRange(config.max_gradient_norm, 0...1e12, "max_gradient_norm") }
     averageDecay = config.ema_decay
+    include { () throws(MixGRPOError) in safety = try SafetyConfiguration(config) }
     let complete = self
     include { () throws(MixGRPOError) in try complete.validate(rewards: 1, groupSize: groupSize) }
     try check.throwIfAny()
@@ -56,6 +57,15 @@ extension AdamWConfiguration {
   }
 }
 
+extension SafetyConfiguration {
+  fileprivate init(_ config: mixgrpo_learning_config) throws(MixGRPOError) {
+    self.init()
+    try requireReserved(config.reserved)
+    faultPolicy = try choice(config.fault_policy, "fault_policy")
+    (maxVelocityChange, rollBackRateFactor) = (config.max_velocity_change, config.roll_back_rate_factor)
+  }
+}
+
 extension mixgrpo_learning_config {
   fileprivate func rateShape() throws(MixGRPOError) -> LearningRateSchedule.Shape {
     switch Int(schedule) {
@@ -75,6 +85,9 @@ extension mixgrpo_learning_config {
     set(settings.policy)
     set(settings.optimizer)
     ema_decay = settings.averageDecay
+    fault_policy = settings.safety.faultPolicy.rawValue
+    max_velocity_change = settings.safety.maxVelocityChange
+    roll_back_rate_factor = settings.safety.rollBackRateFactor
   }
 
   private mutating func set(_ advantages: AdvantageConfiguration) {

@@ -26,6 +26,7 @@ from .context import Context, Progress, default_context
 from .enums import (
     AdvantageMode,
     Dynamics,
+    FaultPolicy,
     InitialNoise,
     LogLevel,
     LogProbability,
@@ -46,6 +47,7 @@ from .enums import (
 from .errors import (
     BufferTooSmall,
     Cancelled,
+    Diverged,
     InputOutputError,
     InternalError,
     InvalidArgument,
@@ -86,8 +88,10 @@ __all__ = [
     "Cancelled",
     "Context",
     "Decoder",
+    "Diverged",
     "Dynamics",
     "Evaluator",
+    "FaultPolicy",
     "HTTPReward",
     "Image",
     "InitialNoise",

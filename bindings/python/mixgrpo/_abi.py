@@ -203,6 +203,8 @@ class LearningConfig(Struct):
             "min_rate_fraction learning_rate beta1 beta2 epsilon weight_decay max_gradient_norm trim_fraction "
             "degenerate_tolerance advantage_clip clip_range kl_reference kl_old ema_decay",
         ),
+        *_each(c_int32, "fault_policy reserved"),
+        *_each(c_double, "max_velocity_change roll_back_rate_factor"),
     ]
 
 
@@ -418,6 +420,8 @@ class Metrics(Struct):
             "max_log_ratio_nats kl_old_nats kl_reference_nats gradient_norm learning_rate seconds_rollout "
             "seconds_update",
         ),
+        *_each(c_int32, "skipped_steps rolled_back"),
+        ("velocity_change", c_double),
     ]
 
 

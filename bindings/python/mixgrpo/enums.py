@@ -142,6 +142,19 @@ class Schedule(IntEnum):
     COSINE = 1
 
 
+class FaultPolicy(IntEnum):
+    """What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a
+    velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied."""
+
+    STOP = 0
+    """`NotFinite` or `Diverged`, with everything as before the update."""
+    SKIP = 1
+    """Leave out the optimizer step of a part that is not finite; a velocity that changes too much undoes the whole
+    update. The iteration counts as done."""
+    ROLL_BACK = 2
+    """Undo the whole update, multiply the learning rate by `roll_back_rate_factor`, go on with the next iteration."""
+
+
 class StepKind(IntEnum):
     """What a step is, after its order was lowered to what its place allows."""
 

@@ -18,6 +18,7 @@ class Status(IntEnum):
     UNSUPPORTED = -7
     NOT_FINITE = -8
     INTERNAL = -9
+    DIVERGED = -10
 
 
 class MixGRPOError(Exception):
@@ -80,6 +81,12 @@ class NotFinite(MixGRPOError, ArithmeticError):
     status = Status.NOT_FINITE
 
 
+class Diverged(MixGRPOError, ArithmeticError):
+    """An update would take the model too far from what it was; it was not applied."""
+
+    status = Status.DIVERGED
+
+
 class InternalError(MixGRPOError):
     """A fault of the library itself."""
 
@@ -96,6 +103,7 @@ _BY_STATUS: dict[int, type[MixGRPOError]] = {
         InvalidFormat,
         Unsupported,
         NotFinite,
+        Diverged,
         InternalError,
     )
 }

@@ -1,5 +1,6 @@
 """What a trainer tells in figures: an iteration, its rewards, a resumption."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -37,6 +38,12 @@ class Metrics:
     """Of the last optimizer step."""
     seconds_rollout: float
     seconds_update: float
+    skipped_steps: int = 0
+    """Optimizer steps that `FaultPolicy.SKIP` left out."""
+    rolled_back: bool = False
+    """Whether the update was undone by `FaultPolicy.SKIP` or `ROLL_BACK`."""
+    velocity_change: float = math.nan
+    """See `LearningConfig.max_velocity_change`; NaN where it was not measured."""
 
 
 @dataclass(frozen=True)

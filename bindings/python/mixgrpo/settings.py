@@ -13,6 +13,7 @@ from ._structs import from_struct, optional_struct, to_struct
 from .enums import (
     AdvantageMode,
     Dynamics,
+    FaultPolicy,
     InitialNoise,
     LogProbability,
     Schedule,
@@ -148,6 +149,13 @@ class LearningConfig:
     """Weight of (1/2)(log p - log p_old)^2, 0…10**6; 0 for none."""
     ema_decay: float = _learning.ema_decay
     """Decay per optimizer step of the averaged weights, 0…1; 0 for none."""
+    fault_policy: FaultPolicy = FaultPolicy(_learning.fault_policy)
+    """What a trainer's update does about a fault."""
+    max_velocity_change: float = _learning.max_velocity_change
+    """Most that one iteration of a trainer may change the velocity of its first trained latent: the root mean square of
+    the difference over that of the velocity, which counts as 1 at least, 0…10**6; 0 for no limit."""
+    roll_back_rate_factor: float = _learning.roll_back_rate_factor
+    """Of the learning rate at each roll-back, above 0, at most 1."""
 
 
 def preset_names() -> tuple[str, ...]:

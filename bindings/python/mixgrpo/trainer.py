@@ -104,7 +104,7 @@ class Trainer(Object):
 
         On `Cancelled`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
         Raises
-        `InvalidState` without a rollout; `NotFinite` when a weight would not be finite.
+        `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)

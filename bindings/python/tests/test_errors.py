@@ -22,6 +22,7 @@ ENUMS = {
     "StdScope": "MIXGRPO_STD_",
     "StepWeighting": "MIXGRPO_STEPS_",
     "Schedule": "MIXGRPO_SCHEDULE_",
+    "FaultPolicy": "MIXGRPO_FAULT_",
     "StepKind": "MIXGRPO_STEP_",
     "RequestKind": "MIXGRPO_REQUEST_",
     "Weights": "MIXGRPO_MODEL_",
@@ -73,6 +74,7 @@ def test_every_status_has_its_exception(mixgrpo):
         ("InvalidFormat", ValueError),
         ("Unsupported", NotImplementedError),
         ("NotFinite", ArithmeticError),
+        ("Diverged", ArithmeticError),
     ],
 )
 def test_exceptions_are_python_s_too(mixgrpo, name, base):

@@ -245,6 +245,22 @@ def test_a_run_resumes_from_the_newest_whole_checkpoint(mixgrpo, context, make_t
         again.resume(folder)
 
 
+def test_a_learning_rate_far_too_large_ends_in_a_clear_stop(mixgrpo, make_trainer, codec, tmp_path):
+    trainer = make_trainer(learning_rate=3.0)
+    before = trainer.evaluator.model.weights.read()
+    options = dict(decode=codec.decode, prompts_per_iteration=2, progress=False)
+    with pytest.raises(mixgrpo.Diverged, match="max_velocity_change"):
+        mixgrpo.train(trainer, brightness, iterations=3, **options)
+    assert np.array_equal(trainer.evaluator.model.weights.read(), before)
+    trainer.save_model(tmp_path / "last_good")
+    assert np.isfinite(mixgrpo.Model.load(tmp_path / "last_good").weights.read()).all()
+    patient = make_trainer(
+        learning_rate=3.0, fault_policy=mixgrpo.FaultPolicy.ROLL_BACK, roll_back_rate_factor=0.001
+    )
+    first, *_, last = mixgrpo.train(patient, brightness, iterations=3, **options)
+    assert first.rolled_back and not last.rolled_back and last.learning_rate < 0.01
+
+
 def test_three_sets_of_weights_are_sampled_and_saved(mixgrpo, make_trainer, codec, tmp_path):
     trainer = make_trainer(keep_base=True, ema_decay=0.5)
     settings = mixgrpo.SampleConfig(steps=4, seed=3)

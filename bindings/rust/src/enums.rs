@@ -171,6 +171,20 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
+    /// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
+    /// that changes by more than `max_velocity_change`. Nothing unsound is ever applied.
+    FaultPolicy {
+        /// `NotFinite` or `Diverged`, with everything as before the update.
+        Stop = MIXGRPO_FAULT_STOP,
+        /// Leave out the optimizer step of a part that is not finite; a velocity that changes too much undoes the whole update.
+        /// The iteration counts as done.
+        Skip = MIXGRPO_FAULT_SKIP,
+        /// Undo the whole update, multiply the learning rate by `roll_back_rate_factor`, go on with the next iteration.
+        RollBack = MIXGRPO_FAULT_ROLL_BACK,
+    }
+}
+
+mirrored_enum! {
     /// How the learning rate goes.
     Schedule {
         /// Stays.

@@ -29,6 +29,8 @@ pub enum Status {
     NotFinite,
     /// A fault of the library itself.
     Internal,
+    /// An update would take the model too far from what it was; it was not applied.
+    Diverged,
 }
 
 impl Status {
@@ -44,6 +46,7 @@ impl Status {
             sys::MIXGRPO_ERROR_INVALID_FORMAT => Self::InvalidFormat,
             sys::MIXGRPO_ERROR_UNSUPPORTED => Self::Unsupported,
             sys::MIXGRPO_ERROR_NOT_FINITE => Self::NotFinite,
+            sys::MIXGRPO_ERROR_DIVERGED => Self::Diverged,
             _ => Self::Internal,
         }
     }

@@ -50,6 +50,12 @@ mirrored_struct! {
         seconds_rollout: f64,
         /// Of the update.
         seconds_update: f64,
+        /// Optimizer steps that `FaultPolicy::Skip` left out.
+        skipped_steps: i32,
+        /// Whether the update was undone by `FaultPolicy::Skip` or `RollBack`.
+        rolled_back: bool,
+        /// See `LearningConfig::max_velocity_change`; NaN where it was not measured.
+        velocity_change: f64,
     }
 }
 

@@ -125,6 +125,13 @@ mirrored_struct! {
         kl_old: f64,
         /// Decay per optimizer step of the averaged weights; 0 for none. Default 0, 0…1.
         ema_decay: f64,
+        /// What a trainer's update does about a fault. Default `Stop`.
+        fault_policy: FaultPolicy,
+        /// Most that one iteration of a trainer may change the velocity of its first trained latent: the root mean square of the
+        /// difference over that of the velocity, which counts as 1 at least; 0 for no limit. Default 1, 0…10⁶.
+        max_velocity_change: f64,
+        /// Of the learning rate at each `RollBack`. Default 0.5, above 0, at most 1.
+        roll_back_rate_factor: f64,
     }
 }
 

@@ -125,7 +125,7 @@ impl Trainer {
     /// On `Cancelled` or an error weights, optimizer and iteration are as before the call, and it may be repeated.
     ///
     /// # Errors
-    /// `InvalidState` without a rollout; `NotFinite` when a weight would not be finite.
+    /// `InvalidState` without a rollout; with `FaultPolicy::Stop` also `NotFinite` and `Diverged`.
     pub fn update(&mut self, rewards: &[f64], weights: Option<&[f64]>) -> Result<Metrics> {
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
         let (raw, values, count, (weights, weight_count)) =

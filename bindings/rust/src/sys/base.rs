@@ -19,6 +19,7 @@ pub const MIXGRPO_ERROR_INVALID_FORMAT: mixgrpo_status = -6;
 pub const MIXGRPO_ERROR_UNSUPPORTED: mixgrpo_status = -7;
 pub const MIXGRPO_ERROR_NOT_FINITE: mixgrpo_status = -8;
 pub const MIXGRPO_ERROR_INTERNAL: mixgrpo_status = -9;
+pub const MIXGRPO_ERROR_DIVERGED: mixgrpo_status = -10;
 
 opaque!(mixgrpo_context);
 pub type mixgrpo_log_level = i32;

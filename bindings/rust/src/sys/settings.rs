@@ -85,6 +85,10 @@ pub const MIXGRPO_STEPS_BY_NOISE: mixgrpo_step_weighting = 1;
 pub type mixgrpo_schedule = i32;
 pub const MIXGRPO_SCHEDULE_CONSTANT: mixgrpo_schedule = 0;
 pub const MIXGRPO_SCHEDULE_COSINE: mixgrpo_schedule = 1;
+pub type mixgrpo_fault_policy = i32;
+pub const MIXGRPO_FAULT_STOP: mixgrpo_fault_policy = 0;
+pub const MIXGRPO_FAULT_SKIP: mixgrpo_fault_policy = 1;
+pub const MIXGRPO_FAULT_ROLL_BACK: mixgrpo_fault_policy = 2;
 c_struct!(mixgrpo_learning_config {
     struct_size: u32,
     advantage_mode: i32,
@@ -108,6 +112,10 @@ c_struct!(mixgrpo_learning_config {
     kl_reference: f64,
     kl_old: f64,
     ema_decay: f64,
+    fault_policy: i32,
+    reserved: i32,
+    max_velocity_change: f64,
+    roll_back_rate_factor: f64,
 });
 
 opaque!(mixgrpo_plan);

@@ -30,6 +30,9 @@ c_struct!(mixgrpo_metrics {
     learning_rate: f64,
     seconds_rollout: f64,
     seconds_update: f64,
+    skipped_steps: i32,
+    rolled_back: i32,
+    velocity_change: f64,
 });
 c_struct!(mixgrpo_reward_metrics {
     struct_size: u32,
