@@ -84,7 +84,7 @@ private func cancelElsewhere(_ context: RunContext) {
       run.context.resetCancel()
       moment += 1
     }
-    #expect((8..<1_000).contains(moment))
+    #expect((6..<1_000).contains(moment))
     let undisturbed = try TinyRun(learning: TinyRun.learning { $0.averageDecay = 0.9 })
     try undisturbed.iterate()
     #expect(run.weights == undisturbed.weights)
