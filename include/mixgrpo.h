@@ -4,7 +4,8 @@
  * The library samples groups of images with a mixed ODE/SDE sampler, takes the host's rewards and updates the model with
  * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. Its sections stand in the
  * order of the data: version, status and errors -> context -> model -> prompts -> evaluator -> settings -> plan ->
- * rollout -> advantages -> update -> optimizer -> trainer -> deterministic samples -> stateless pieces -> pixels and PNG.
+ * rollout -> advantages -> update -> optimizer -> trainer -> deterministic samples -> evaluation -> stateless pieces ->
+ * pixels and PNG.
  *
  * THE CONVENIENT WAY: a trainer with the built-in flow transformer; the host only scores.
  *
@@ -1032,6 +1033,9 @@ mixgrpo_status mixgrpo_trainer_resume(
 /* Deterministic samples: evaluation and inference                                                                    */
 /* ================================================================================================================== */
 
+/* An 8-bit RGB picture with text entries, see the section on pixels. */
+typedef struct mixgrpo_image mixgrpo_image;
+
 /* Which weights of a trainer. */
 typedef int32_t mixgrpo_weights;
 enum {
@@ -1078,6 +1082,121 @@ mixgrpo_status mixgrpo_trainer_sample(
 /* Writes one of the trainer's sets of weights as mixgrpo_model_save does. Errors: as above; INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_trainer_save_model(
     const mixgrpo_trainer *trainer, mixgrpo_weights weights, const char *folder, mixgrpo_storage storage);
+
+/* Hybrid inference (Mix 5) at a glance: one picture with a row for each p_mix in `shares` and a column for each sample of each
+ * prompt, every row from the same noise. For models whose latents are pixels, see mixgrpo_pixels_decode.
+ *   config                trained_model_share is not used
+ *   shares                (R), each 0...1, R in 1...1024; below 1 the trainer must keep its base
+ *   height, width, patch  of a picture; gap, scale: as in mixgrpo_image_create_grid
+ * Errors: as mixgrpo_trainer_sample and mixgrpo_pixels_decode. */
+mixgrpo_status mixgrpo_trainer_hybrid_grid(
+    mixgrpo_trainer *trainer, mixgrpo_weights weights, const mixgrpo_sample_config *config, const double *shares,
+    size_t share_count, const int32_t *prompt_indices, size_t prompt_count, int32_t height, int32_t width, int32_t patch,
+    int32_t gap, int32_t scale, mixgrpo_image **out_image);
+
+/* ================================================================================================================== */
+/* Evaluation: the best model, and a watchdog against reward hacking                                                  */
+/* ================================================================================================================== */
+
+/* Regular evaluations of a model in training: always the same prompts and the same noise, which no training sees, scored by any
+ * rewards of the host's, also ones held out from training.
+ *
+ *     if (mixgrpo_evaluation_is_due(evaluation, mixgrpo_trainer_iteration(trainer))) {
+ *       mixgrpo_evaluation_sample(evaluation, trainer, samples, sample_values);    // (P, S, N, C) floats
+ *       my_scores(samples, scores);                                                // (K, P, S) doubles
+ *       mixgrpo_evaluation_submit(evaluation, mixgrpo_trainer_iteration(trainer), scores, score_count, &result);
+ *       if (result.verdict == MIXGRPO_VERDICT_STOP) break;
+ *     }
+ *
+ * A host that owns the model draws the samples itself and leaves mixgrpo_evaluation_sample out. */
+typedef struct mixgrpo_evaluation mixgrpo_evaluation;
+
+/* What the watchdog does when the trained rewards rise while the held-out ones fall. */
+typedef int32_t mixgrpo_watchdog;
+enum { MIXGRPO_WATCHDOG_OFF = 0, MIXGRPO_WATCHDOG_WARN = 1, MIXGRPO_WATCHDOG_STOP = 2 };
+
+typedef int32_t mixgrpo_verdict;
+enum { MIXGRPO_VERDICT_CONTINUE = 0, MIXGRPO_VERDICT_WARN = 1, MIXGRPO_VERDICT_STOP = 2 };
+
+/* When a model is evaluated, and what is kept of it. A reward's level is its mean, counted from its first evaluation in
+ * standard deviations of its scores then; the levels of the trained and of the held-out rewards are averaged. The watchdog
+ * remembers the evaluation with the highest held-out level. An evaluation is suspicious when the held-out level is more than
+ * watchdog_minimum_delta below that, and the trained level more than watchdog_minimum_delta above where it was then. */
+typedef struct mixgrpo_evaluation_config {
+  uint32_t struct_size;
+  int32_t every;                 /* k: iterations 0, k, 2k, ... are due. Default 10, 1...1000000 */
+  int32_t weights;               /* mixgrpo_weights that are evaluated: MODEL_TRAINED (default) or MODEL_AVERAGE */
+  int32_t keep_best;             /* flag: keep a copy of the best weights. Default 1 */
+  int32_t watchdog;              /* mixgrpo_watchdog. Default OFF; otherwise needs trained and held-out rewards */
+  int32_t watchdog_patience;     /* suspicious evaluations in a row before it barks. Default 3, 1...1000000 */
+  double watchdog_minimum_delta; /* the change that counts, standard deviations. Default 0, 0...1000 */
+} mixgrpo_evaluation_config;
+
+/* One evaluation in figures. */
+typedef struct mixgrpo_evaluation_result {
+  uint32_t struct_size;
+  int32_t is_best;         /* flag: the score is the highest so far */
+  mixgrpo_verdict verdict;
+  int32_t failed;          /* scores that were not finite; they are left out, never counted as 0 */
+  int32_t worsening;       /* suspicious evaluations in a row */
+  int32_t reserved;        /* 0 */
+  int64_t iteration;       /* of the trainer when the samples were drawn */
+  int64_t best_iteration;  /* -1 when no evaluation had a score */
+  double score;            /* weighted mean over K of the rewards' means; NaN when one of nonzero weight has none */
+  double best_score;
+  const char *message;     /* why, in one line; "" with CONTINUE. Belongs to the evaluation, valid until its next submit */
+} mixgrpo_evaluation_result;
+
+/* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_evaluation_config). */
+mixgrpo_status mixgrpo_evaluation_config_init(mixgrpo_evaluation_config *out_config, size_t struct_size);
+
+/* Creates an evaluation that has seen nothing.
+ *   sample          how samples are drawn; its seed keys the noise
+ *   prompt_indices  (P), of the trainer's prompts, repetitions allowed
+ *   reward_names    (K) distinct non-empty UTF-8 names, K in 1...1024
+ *   weights         (K) in the score that decides which evaluation is the best, each 0 or more, not all 0; NULL for 1 each
+ *   held_out        (K) flags: training does not see this reward; NULL for none
+ * Errors: INVALID_ARGUMENT naming every field that does not fit. */
+mixgrpo_status mixgrpo_evaluation_create(
+    const mixgrpo_evaluation_config *config, const mixgrpo_sample_config *sample, const int32_t *prompt_indices,
+    size_t prompt_count, const char *const *reward_names, const double *weights, const uint8_t *held_out,
+    size_t reward_count, mixgrpo_evaluation **out_evaluation);
+void mixgrpo_evaluation_destroy(mixgrpo_evaluation *evaluation);
+
+/* 1 when an iteration, which is about to be trained, is to be evaluated first; otherwise (and for NULL) 0. */
+int32_t mixgrpo_evaluation_is_due(const mixgrpo_evaluation *evaluation, int64_t iteration);
+
+/* Draws the samples of an evaluation, (P, S, N, C) at sigma = 0: from the same noise each time. A pending rollout of the trainer
+ * stays. The trainer may go on before the scores come: the weights of these samples are kept until then.
+ * Errors: as mixgrpo_trainer_sample. */
+mixgrpo_status mixgrpo_evaluation_sample(
+    mixgrpo_evaluation *evaluation, mixgrpo_trainer *trainer, float *out_samples, size_t capacity);
+
+/* Takes the scores of an evaluation.
+ *   iteration  the trainer's when the samples were drawn; later than that of the evaluation before
+ *   scores     (K, P, S), NaN for one that failed; `count` = K*P*S
+ * `out_result`: struct_size set. */
+mixgrpo_status mixgrpo_evaluation_submit(
+    mixgrpo_evaluation *evaluation, int64_t iteration, const double *scores, size_t count,
+    mixgrpo_evaluation_result *out_result);
+
+/* The means (K) of the latest evaluation's finite scores, NaN for a reward without. Errors: INVALID_STATE before the first
+ * evaluation, and after mixgrpo_evaluation_load. */
+mixgrpo_status mixgrpo_evaluation_read_means(const mixgrpo_evaluation *evaluation, double *out_means, size_t capacity);
+
+/* Puts the best weights into a model of the same sizes, or writes them as mixgrpo_model_save does.
+ * Errors: INVALID_STATE when none are kept; INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_evaluation_restore_best(const mixgrpo_evaluation *evaluation, mixgrpo_model *model);
+mixgrpo_status mixgrpo_evaluation_save_best(
+    const mixgrpo_evaluation *evaluation, const char *folder, mixgrpo_storage storage);
+
+/* Saves what a continuation needs into `folder`, which may be the trainer's: the best so far with its weights, and the watchdog's
+ * memory. A file is written aside and renamed. Errors: INPUT_OUTPUT. */
+mixgrpo_status mixgrpo_evaluation_save(const mixgrpo_evaluation *evaluation, const char *folder);
+
+/* Brings an evaluation, created with the same rewards, prompts and sampling, to the saved state. Errors: INPUT_OUTPUT;
+ * INVALID_FORMAT; INVALID_ARGUMENT naming the settings that differ. */
+mixgrpo_status mixgrpo_evaluation_load(mixgrpo_evaluation *evaluation, const char *folder);
 
 /* ================================================================================================================== */
 /* Stateless pieces. All may be called from any thread.                                                               */
@@ -1143,9 +1262,6 @@ mixgrpo_status mixgrpo_pixels_decode(
 mixgrpo_status mixgrpo_pixels_encode(
     const uint8_t *pixels, size_t pixel_count, int32_t image_count, int32_t height, int32_t width, int32_t patch,
     float *out_latents, size_t capacity);
-
-/* An 8-bit RGB picture with text entries. */
-typedef struct mixgrpo_image mixgrpo_image;
 
 typedef struct mixgrpo_image_info {
   uint32_t struct_size;

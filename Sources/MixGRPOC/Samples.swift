@@ -3,6 +3,7 @@ import MixBasics
 import MixFlowModel
 import MixGRPO
 import MixSampling
+import MixStorage
 
 extension mixgrpo_sample_config {
   static var standard: mixgrpo_sample_config {
@@ -12,12 +13,14 @@ extension mixgrpo_sample_config {
     return config
   }
 
-  func plan() throws(MixGRPOError) -> SamplingPlan {
-    try requireRange(image_tokens, 0...1_000_000, "image_tokens")
-    let schedule: TimeGrid.Schedule =
-      image_tokens == 0
+  var schedule: TimeGrid.Schedule {
+    image_tokens == 0
       ? .shifted(steps: Int(steps), shift: shift)
       : .resolutionShifted(steps: Int(steps), imageTokens: Int(image_tokens))
+  }
+
+  func plan() throws(MixGRPOError) -> SamplingPlan {
+    try requireRange(image_tokens, 0...1_000_000, "image_tokens")
     return try .deterministic(
       schedule, solver: try choice(solver, "solver"), samplesPerPrompt: Int(samples_per_prompt),
       trainedModelShare: trained_model_share, sigmaRounding: try choice(sigma_rounding, "sigma_rounding"), seed: seed)
@@ -42,6 +45,19 @@ struct SampleRequest {
     let values = try checkedProduct(promptCount, plan.groupSize, latentSize, field: "samples")
     self.noise = try optionalInput(noise, count: noiseCount, expected: values, "initial_noise")
     target = try output(samples, capacity: capacity, needed: values, "out_samples")
+  }
+}
+
+/// Rows of hybrid inference as the host sets them.
+extension HybridGrid {
+  init(_ config: mixgrpo_sample_config, shares: [Double], gap: Int32, scale: Int32) throws(MixGRPOError) {
+    self.init(shares: shares)
+    try requireRange(config.image_tokens, 0...1_000_000, "image_tokens")
+    schedule = config.schedule
+    solver = try choice(config.solver, "solver")
+    samplesPerPrompt = Int(config.samples_per_prompt)
+    sigmaRounding = try choice(config.sigma_rounding, "sigma_rounding")
+    (seed, self.gap, self.scale) = (config.seed, Int(gap), Int(scale))
   }
 }
 
@@ -105,5 +121,31 @@ public func mixgrpo_trainer_save_model(
     let weights: TrainerWeights = try choice(weights, "weights")
     let precision = try StoredPrecision(storage)
     try trainer.model(weights).save(folder: path(folder, "folder"), precision: precision)
+  }
+}
+
+@_cdecl("mixgrpo_trainer_hybrid_grid") @implementation
+public func mixgrpo_trainer_hybrid_grid(
+  _ trainer: OpaquePointer?, _ weights: mixgrpo_weights, _ config: UnsafePointer<mixgrpo_sample_config>?,
+  _ shares: UnsafePointer<Double>?, _ share_count: Int, _ prompt_indices: UnsafePointer<Int32>?, _ prompt_count: Int,
+  _ height: Int32, _ width: Int32, _ patch: Int32, _ gap: Int32, _ scale: Int32,
+  _ out_image: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_image, "out_image") {
+      let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+      let weights: TrainerWeights = try choice(weights, "weights")
+      try requireRange(share_count, 1...1_024, "share_count")
+      let grid = try HybridGrid(
+        read(config, "config"), shares: Array(input(shares, count: share_count, "shares")), gap: gap, scale: scale)
+      try requireRange(prompt_count, 1...1_000_000, "prompt_count")
+      let chosen = Array(try input(prompt_indices, count: prompt_count, "prompt_indices"))
+      let codec = try PixelCodec(height: Int(height), width: Int(width), patch: Int(patch))
+      object.evaluator.keptCount = 0
+      let image = try object.trainer.hybridGrid(grid, weights: weights, chosen: chosen, codec: codec) {
+        object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
+      }
+      return try ImageObject(image)
+    }
   }
 }

@@ -285,6 +285,28 @@ int main(void) {
   FIELD(mixgrpo_sample_config, trained_model_share);
   FIELD(mixgrpo_sample_config, seed);
 
+  STRUCT(mixgrpo_evaluation_config);
+  FIELD(mixgrpo_evaluation_config, struct_size);
+  FIELD(mixgrpo_evaluation_config, every);
+  FIELD(mixgrpo_evaluation_config, weights);
+  FIELD(mixgrpo_evaluation_config, keep_best);
+  FIELD(mixgrpo_evaluation_config, watchdog);
+  FIELD(mixgrpo_evaluation_config, watchdog_patience);
+  FIELD(mixgrpo_evaluation_config, watchdog_minimum_delta);
+
+  STRUCT(mixgrpo_evaluation_result);
+  FIELD(mixgrpo_evaluation_result, struct_size);
+  FIELD(mixgrpo_evaluation_result, is_best);
+  FIELD(mixgrpo_evaluation_result, verdict);
+  FIELD(mixgrpo_evaluation_result, failed);
+  FIELD(mixgrpo_evaluation_result, worsening);
+  FIELD(mixgrpo_evaluation_result, reserved);
+  FIELD(mixgrpo_evaluation_result, iteration);
+  FIELD(mixgrpo_evaluation_result, best_iteration);
+  FIELD(mixgrpo_evaluation_result, score);
+  FIELD(mixgrpo_evaluation_result, best_score);
+  FIELD(mixgrpo_evaluation_result, message);
+
   STRUCT(mixgrpo_image_info);
   FIELD(mixgrpo_image_info, struct_size);
   FIELD(mixgrpo_image_info, width);

@@ -31,6 +31,8 @@ extension mixgrpo_metrics: SizedStruct {}
 extension mixgrpo_reward_metrics: SizedStruct {}
 extension mixgrpo_resumption: SizedStruct {}
 extension mixgrpo_sample_config: SizedStruct {}
+extension mixgrpo_evaluation_config: SizedStruct {}
+extension mixgrpo_evaluation_result: SizedStruct {}
 extension mixgrpo_image_info: SizedStruct {}
 
 /// A configuration that the host passes.

@@ -1,0 +1,136 @@
+import MixBasics
+import MixFlowModel
+import MixLearning
+import MixSampling
+
+/// When a model is evaluated, and what is kept of it.
+public struct EvaluationConfiguration: Equatable, Sendable {
+  /// k: iterations 0, k, 2k, … are due, 1 … 1000000; default 10.
+  public var every = 10
+  /// Which weights are evaluated: the trained ones (default) or their average.
+  public var weights = TrainerWeights.trained
+  /// Whether a copy of the best weights is kept; default true.
+  public var keepBest = true
+  /// Default: off.
+  public var watchdog = Watchdog()
+
+  public init() {}
+}
+
+/// Regular evaluations of a model in training: always the same prompts and the same noise, which no training sees, scored by any
+/// rewards of the host's, also ones held out from training.
+///
+///     if evaluation.isDue(trainer.iteration) {
+///       let samples = try evaluation.sample(trainer)
+///       let result = try evaluation.submit(iteration: trainer.iteration, scores: [score(samples), heldOutScore(samples)])
+///       if result.verdict == .stop { break }
+///     }
+///
+/// A host that owns the model leaves `sample` out. Not for use from two threads at once.
+public final class Evaluation {
+  public let configuration: EvaluationConfiguration
+  public let record: EvaluationRecord
+  /// Deterministic (`SamplingPlan.deterministic`).
+  public let plan: SamplingPlan
+  public let prompts: [Int32]
+  public package(set) var state: EvaluationRecord.State
+  /// The latest evaluation's figures; none before the first, and after `load`.
+  public private(set) var latest: EvaluationResult?
+  /// The weights of the best evaluation, if they are kept and there was one.
+  public package(set) var best: FlowTransformer?
+  /// The weights of the latest samples, until their scores tell whether they are the best.
+  private var pending: (iteration: Int, model: FlowTransformer)?
+
+  /// - Parameters:
+  ///   - plan: deterministic; its seed keys the noise.
+  ///   - prompts: rows of the trainer's prompts, at least one; repetitions allowed.
+  /// - Throws: one `invalidArgument` that names every unfit field.
+  public init(
+    prompts: [Int32], plan: SamplingPlan, rewards: [EvaluationReward],
+    configuration: EvaluationConfiguration = EvaluationConfiguration()
+  ) throws(MixGRPOError) {
+    (self.prompts, self.plan, self.configuration) = (prompts, plan, configuration)
+    var record: EvaluationRecord?
+    var check = Validation()
+    check.require((1...1_000_000).contains(configuration.every), "every", expected: "1…1000000", got: configuration.every)
+    check.require(
+      configuration.weights != .base, "weights", expected: "the trained weights or their average", got: configuration.weights)
+    check.require(plan.window.isEmpty, "plan", expected: "deterministic sampling", got: "a window \(plan.window)")
+    check.require(
+      (1...1_000_000).contains(prompts.count) && prompts.allSatisfy { $0 >= 0 }, "prompt_indices",
+      expected: "1…1000000 numbers of at least 0", got: prompts)
+    check.include { () throws(MixGRPOError) in
+      record = try EvaluationRecord(rewards: rewards, watchdog: configuration.watchdog)
+    }
+    try check.throwIfAny()
+    guard let record else { throw MixGRPOError(.internalFault, "record: expected one, got none") }
+    self.record = record
+    state = EvaluationRecord.State(rewards: rewards.count)
+  }
+
+  /// P·S, the samples that are scored.
+  public var sampleCount: Int { prompts.count * plan.groupSize }
+
+  /// Whether an iteration, which is about to be trained, is to be evaluated first.
+  public func isDue(_ iteration: Int) -> Bool { iteration >= 0 && iteration % configuration.every == 0 }
+
+  /// Draws the samples of an evaluation: the same noise each time. A pending rollout of the trainer stays.
+  ///
+  /// The trainer may go on before the scores come: the weights of these samples are kept until then.
+  /// - Returns: (P, S, tokens, channels) at σ = 0.
+  /// - Throws: as `Trainer.sample`.
+  public func sample(
+    _ trainer: Trainer, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws(MixGRPOError) -> [Float] {
+    let samples = try trainer.sample(plan, weights: configuration.weights, chosen: prompts, progress: progress)
+    pending = configuration.keepBest ? (trainer.iteration, try Self.snapshot(trainer, configuration.weights)) : nil
+    return samples
+  }
+
+  private static func snapshot(_ trainer: Trainer, _ weights: TrainerWeights) throws(MixGRPOError) -> FlowTransformer {
+    let model = try trainer.model(weights)
+    return weights == .average ? model : try FlowTransformer(copying: model)
+  }
+
+  /// Takes the scores of an evaluation: whether it is the best so far, and what the watchdog says.
+  /// - Parameters:
+  ///   - iteration: the trainer's when the samples were drawn; later than that of the evaluation before.
+  ///   - scores: (K, P·S), NaN for one that failed.
+  /// - Throws: `invalidArgument`; nothing has changed then.
+  @discardableResult
+  public func submit(iteration: Int, scores: [[Double]]) throws(MixGRPOError) -> EvaluationResult {
+    try require(
+      scores.allSatisfy { $0.count == sampleCount }, "scores", expected: "\(sampleCount) values for each reward",
+      got: scores.map(\.count))
+    let (next, result) = try record.advance(state, iteration: iteration, scores: scores)
+    if let pending, pending.iteration == iteration {
+      if result.isBest { best = pending.model }
+      self.pending = nil
+    }
+    (state, latest) = (next, result)
+    return result
+  }
+
+  /// Puts the best weights into a model of the same sizes.
+  /// - Throws: `invalidState` when none are kept; `invalidArgument` for another model.
+  public func restoreBest(into model: FlowTransformer) throws(MixGRPOError) {
+    let best = try bestModel()
+    try require(
+      model.configuration == best.configuration, "model", expected: "one of the sizes that were evaluated",
+      got: "\(model.configuration)")
+    model.writableWeights().baseAddress?.update(from: best.weights, count: best.parameterCount)
+  }
+
+  /// The weights of the best evaluation.
+  /// - Throws: `invalidState` when none are kept.
+  public func bestModel() throws(MixGRPOError) -> FlowTransformer {
+    guard let best else {
+      throw MixGRPOError(.invalidState, "best: expected an evaluation with a score whose weights were kept, got none")
+    }
+    return best
+  }
+
+  func restore(_ state: EvaluationRecord.State, best: FlowTransformer?) {
+    (self.state, self.best, pending, latest) = (state, best, nil, nil)
+  }
+}

@@ -1,0 +1,130 @@
+import MixBasics
+import MixFlowModel
+import MixLearning
+import MixNumerics
+import MixStorage
+
+/// An evaluation on disk: one safetensors file with the best weights, whose metadata holds what is remembered.
+///
+/// It lies beside the trainer's file when both are saved into one folder.
+extension Evaluation {
+  private static let fileName = "evaluation.safetensors"
+  private static let format = "mixgrpo-evaluation-1"
+
+  /// Saves what a continuation needs into `folder`, made if need be: the best so far with its weights, and the watchdog's memory.
+  /// - Throws: `inputOutput`.
+  public func save(folder: String) throws(MixGRPOError) {
+    try FileAccess.createFolder(folder)
+    var metadata = settings + [("format", Self.format)] + numbers.map { ($0.key, $0.value) }
+    var entries: [WeightEntry] = []
+    if let best {
+      metadata.append(("model", try JSONValue.object(best.configuration.json).text()))
+      entries = best.parameters.map { entry in
+        WeightEntry(
+          name: entry.name, shape: entry.shape,
+          values: UnsafeBufferPointer(start: best.weights + entry.offset, count: entry.count))
+      }
+    }
+    try SafetensorsWriter.write(
+      entries, precision: .float32, metadata: metadata.sorted { $0.0 < $1.0 }, to: FileAccess.join(folder, Self.fileName))
+  }
+
+  /// Brings this evaluation, made with the same settings, to the saved state. Everything is read and checked before anything
+  /// changes.
+  /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ, `outOfMemory`.
+  public func load(folder: String) throws(MixGRPOError) {
+    let file = try SafetensorsFile(path: FileAccess.join(folder, Self.fileName))
+    guard file.metadata["format"] == Self.format else {
+      throw MixGRPOError(
+        .invalidFormat, "\(file.path): expected format \(Self.format), got \(file.metadata["format"] ?? "none")")
+    }
+    var check = Validation()
+    for (name, value) in settings {
+      let saved = file.metadata[name]
+      check.require(saved == value, name, expected: "\(saved ?? "nothing"), as saved", got: value)
+    }
+    try check.throwIfAny()
+    restore(try savedState(file), best: configuration.keepBest ? try savedBest(file) : nil)
+  }
+
+  /// What a continuation depends on, by name.
+  private var settings: [(String, String)] {
+    [
+      ("rewards", record.rewards.map { "\($0.name)\($0.isHeldOut ? " (held out)" : "") × \($0.weight)" }.joined(separator: ", ")),
+      ("prompt_indices", "\(prompts)"), ("weights", "\(configuration.weights)"),
+      (
+        "sampling",
+        "\(plan.steps) steps, \(plan.transitions.map(\.kind.rawValue)), \(plan.transitions.map(\.sigma)), "
+          + "\(plan.groupSize) per prompt, \(plan.trainedModelSteps) trained, \(plan.sigmaRounding), seed \(plan.seed)"
+      ),
+    ]
+  }
+
+  // MARK: - What is remembered
+
+  private var numbers: [String: String] {
+    [
+      "latest_iteration": "\(state.latestIteration)", "best_iteration": "\(state.bestIteration)",
+      "best_score": "\(state.bestScore)", "origins": Self.text(state.origins), "scales": Self.text(state.scales),
+      "peak_iteration": "\(state.watchdog.peakIteration)", "worsening": "\(state.watchdog.worsening)",
+      "held_out_peak": "\(state.watchdog.heldOutPeak)", "trained_at_peak": "\(state.watchdog.trainedAtPeak)",
+    ]
+  }
+
+  private static func text(_ values: [Double]) -> String { values.map { "\($0)" }.joined(separator: " ") }
+
+  private func savedState(_ file: SafetensorsFile) throws(MixGRPOError) -> EvaluationRecord.State {
+    var state = EvaluationRecord.State(rewards: record.rewards.count)
+    state.latestIteration = try integer("latest_iteration", file)
+    state.bestIteration = try integer("best_iteration", file)
+    state.bestScore = try values("best_score", 1, file)[0]
+    state.origins = try values("origins", record.rewards.count, file)
+    state.scales = try values("scales", record.rewards.count, file)
+    state.watchdog.peakIteration = try integer("peak_iteration", file)
+    state.watchdog.worsening = try integer("worsening", file)
+    state.watchdog.heldOutPeak = try values("held_out_peak", 1, file)[0]
+    state.watchdog.trainedAtPeak = try values("trained_at_peak", 1, file)[0]
+    return state
+  }
+
+  private func integer(_ name: String, _ file: SafetensorsFile) throws(MixGRPOError) -> Int {
+    guard let value = file.metadata[name].flatMap({ Int($0) }), value >= -1 else {
+      throw fault(name, file, expected: "a whole number")
+    }
+    return value
+  }
+
+  private func values(_ name: String, _ count: Int, _ file: SafetensorsFile) throws(MixGRPOError) -> [Double] {
+    let words = file.metadata[name]?.split(separator: " ") ?? []
+    let values = words.compactMap { Double($0) }
+    guard values.count == count, words.count == count else { throw fault(name, file, expected: "\(count) numbers") }
+    return values
+  }
+
+  private func fault(_ name: String, _ file: SafetensorsFile, expected: String) -> MixGRPOError {
+    MixGRPOError(.invalidFormat, "\(file.path): \(name): expected \(expected), got \(file.metadata[name] == nil ? "none" : "something else")")
+  }
+
+  // MARK: - The best weights
+
+  private func savedBest(_ file: SafetensorsFile) throws(MixGRPOError) -> FlowTransformer? {
+    guard let text = file.metadata["model"] else { return nil }
+    guard let json = try JSONParser.parse(text, source: file.path).object else {
+      throw fault("model", file, expected: "an object")
+    }
+    let configuration = try FlowTransformerConfiguration(json: json, source: file.path)
+    // Sizes are believed only when the file holds that many weights.
+    guard file.tensors.reduce(0, { $0 + $1.elementCount }) == ParameterLayout(configuration).count else {
+      throw fault("model", file, expected: "the sizes of the weights beside it")
+    }
+    let best = try FlowTransformer(configuration: configuration)
+    for entry in best.parameters {
+      let target = UnsafeMutableBufferPointer(rebasing: best.writableWeights()[entry.offset..<entry.offset + entry.count])
+      try file.read(entry.name, expectedShape: entry.shape, into: target)
+    }
+    guard Reduction.allFinite(best.weights, count: best.parameterCount) else {
+      throw MixGRPOError(.invalidFormat, "\(file.path): expected finite weights, got NaN or infinity")
+    }
+    return best
+  }
+}

@@ -1,0 +1,209 @@
+import CMixGRPO
+import MixBasics
+import MixGRPO
+import MixLearning
+import MixSampling
+
+final class EvaluationObject: HandleObject, @unchecked Sendable {
+  override class var kind: String { "evaluation" }
+  let evaluation: Evaluation
+  /// Of the latest result.
+  private(set) var message: OwnedText
+
+  init(_ evaluation: Evaluation) throws(MixGRPOError) {
+    self.evaluation = evaluation
+    message = try OwnedText("")
+  }
+
+  func result(_ result: EvaluationResult) throws(MixGRPOError) -> mixgrpo_evaluation_result {
+    message = try OwnedText(result.message)
+    var made = mixgrpo_evaluation_result()
+    made.is_best = result.isBest ? 1 : 0
+    made.verdict = result.verdict.rawValue
+    made.failed = Int32(truncatingIfNeeded: result.failures)
+    made.worsening = Int32(truncatingIfNeeded: result.worsening)
+    (made.iteration, made.best_iteration) = (Int64(result.iteration), Int64(result.bestIteration))
+    (made.score, made.best_score) = (result.score, result.bestScore)
+    made.message = UnsafePointer(message.pointer)
+    return made
+  }
+}
+
+extension EvaluationConfiguration {
+  /// - Throws: `invalidArgument` naming every field that is no choice.
+  fileprivate init(_ config: mixgrpo_evaluation_config) throws(MixGRPOError) {
+    self.init()
+    var check = Validation()
+    func include(_ part: () throws(MixGRPOError) -> Void) { check.include(part) }
+    every = Int(config.every)
+    include { () throws(MixGRPOError) in weights = try choice(config.weights, "weights") }
+    include { () throws(MixGRPOError) in keepBest = try flag(config.keep_best, "keep_best") }
+    include { () throws(MixGRPOError) in watchdog.action = try choice(config.watchdog, "watchdog") }
+    watchdog.patience = Int(config.watchdog_patience)
+    watchdog.minimumDelta = config.watchdog_minimum_delta
+    try check.throwIfAny()
+  }
+}
+
+extension mixgrpo_evaluation_config {
+  fileprivate static var standard: mixgrpo_evaluation_config {
+    let configuration = EvaluationConfiguration()
+    var config = mixgrpo_evaluation_config()
+    config.every = Int32(truncatingIfNeeded: configuration.every)
+    config.weights = configuration.weights.rawValue
+    config.keep_best = configuration.keepBest ? 1 : 0
+    config.watchdog = configuration.watchdog.action.rawValue
+    config.watchdog_patience = Int32(truncatingIfNeeded: configuration.watchdog.patience)
+    config.watchdog_minimum_delta = configuration.watchdog.minimumDelta
+    return config
+  }
+}
+
+/// The rewards as three arrays of the host's tell them.
+private func evaluationRewards(
+  _ names: [String], _ weights: UnsafePointer<Double>?, _ heldOut: UnsafePointer<UInt8>?
+) throws(MixGRPOError) -> [EvaluationReward] {
+  let weights = try weights.map { (pointer) throws(MixGRPOError) in
+    Array(try input(pointer, count: names.count, "weights"))
+  }
+  let flags = try heldOut.map { (pointer) throws(MixGRPOError) in
+    Array(try input(pointer, count: names.count, "held_out"))
+  }
+  var rewards: [EvaluationReward] = []
+  for (index, name) in names.enumerated() {
+    let isHeldOut = try flag(Int32(flags?[index] ?? 0), "held_out[\(index)]")
+    rewards.append(EvaluationReward(name, weight: weights?[index] ?? 1, isHeldOut: isHeldOut))
+  }
+  return rewards
+}
+
+// MARK: - Life
+
+@_cdecl("mixgrpo_evaluation_config_init") @implementation
+public func mixgrpo_evaluation_config_init(
+  _ out_config: UnsafeMutablePointer<mixgrpo_evaluation_config>?, _ struct_size: Int
+) -> mixgrpo_status {
+  withStatus { try writeDefaults(.standard, to: out_config, size: struct_size, "out_config") }
+}
+
+@_cdecl("mixgrpo_evaluation_create") @implementation
+public func mixgrpo_evaluation_create(
+  _ config: UnsafePointer<mixgrpo_evaluation_config>?, _ sample: UnsafePointer<mixgrpo_sample_config>?,
+  _ prompt_indices: UnsafePointer<Int32>?, _ prompt_count: Int,
+  _ reward_names: UnsafePointer<UnsafePointer<CChar>?>?, _ weights: UnsafePointer<Double>?,
+  _ held_out: UnsafePointer<UInt8>?, _ reward_count: Int, _ out_evaluation: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_evaluation, "out_evaluation") {
+      let configuration = try EvaluationConfiguration(read(config, "config"))
+      let plan = try read(sample, "sample").plan()
+      try requireRange(prompt_count, 1...1_000_000, "prompt_count")
+      try requireRange(reward_count, 1...1_024, "reward_count")
+      let names = try texts(reward_names, count: reward_count, "reward_names")
+      return try EvaluationObject(
+        Evaluation(
+          prompts: Array(input(prompt_indices, count: prompt_count, "prompt_indices")), plan: plan,
+          rewards: evaluationRewards(names, weights, held_out), configuration: configuration))
+    }
+  }
+}
+
+@_cdecl("mixgrpo_evaluation_destroy") @implementation
+public func mixgrpo_evaluation_destroy(_ evaluation: OpaquePointer?) {
+  HandleTable.live.remove(evaluation, EvaluationObject.self)
+}
+
+// MARK: - One evaluation
+
+@_cdecl("mixgrpo_evaluation_is_due") @implementation
+public func mixgrpo_evaluation_is_due(_ evaluation: OpaquePointer?, _ iteration: Int64) -> Int32 {
+  let object = try? resolve(evaluation, "evaluation", as: EvaluationObject.self)
+  return object?.evaluation.isDue(Int(iteration)) == true ? 1 : 0
+}
+
+@_cdecl("mixgrpo_evaluation_sample") @implementation
+public func mixgrpo_evaluation_sample(
+  _ evaluation: OpaquePointer?, _ trainer: OpaquePointer?, _ out_samples: UnsafeMutablePointer<Float>?, _ capacity: Int
+) -> mixgrpo_status {
+  withStatus {
+    let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
+    let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let values = try checkedProduct(evaluation.sampleCount, object.trainer.evaluator.latentSize, field: "samples")
+    let target = try output(out_samples, capacity: capacity, needed: values, "out_samples")
+    object.evaluator.keptCount = 0
+    let samples = try evaluation.sample(object.trainer) {
+      object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
+    }
+    target.copy(samples)
+  }
+}
+
+@_cdecl("mixgrpo_evaluation_submit") @implementation
+public func mixgrpo_evaluation_submit(
+  _ evaluation: OpaquePointer?, _ iteration: Int64, _ scores: UnsafePointer<Double>?, _ count: Int,
+  _ out_result: UnsafeMutablePointer<mixgrpo_evaluation_result>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
+    let evaluation = object.evaluation
+    let place = try ResultPlace(out_result, "out_result")
+    let rewards = evaluation.record.rewards.count
+    let expected = try checkedProduct(rewards, evaluation.sampleCount, field: "scores")
+    let values = try input(scores, count: count, expected: expected, "scores")
+    try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
+    let result = try evaluation.submit(iteration: Int(iteration), scores: rewardColumns(values, rewards: rewards))
+    place.write(try object.result(result))
+  }
+}
+
+@_cdecl("mixgrpo_evaluation_read_means") @implementation
+public func mixgrpo_evaluation_read_means(
+  _ evaluation: OpaquePointer?, _ out_means: UnsafeMutablePointer<Double>?, _ capacity: Int
+) -> mixgrpo_status {
+  withStatus {
+    let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
+    guard let latest = evaluation.latest else {
+      throw MixGRPOError(.invalidState, "means: expected an evaluation before, got none")
+    }
+    try output(out_means, capacity: capacity, needed: latest.means.count, "out_means").copy(latest.means)
+  }
+}
+
+// MARK: - The best weights
+
+@_cdecl("mixgrpo_evaluation_restore_best") @implementation
+public func mixgrpo_evaluation_restore_best(_ evaluation: OpaquePointer?, _ model: OpaquePointer?) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
+    try object.evaluation.restoreBest(into: resolve(model, "model", as: ModelObject.self).model)
+  }
+}
+
+@_cdecl("mixgrpo_evaluation_save_best") @implementation
+public func mixgrpo_evaluation_save_best(
+  _ evaluation: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ storage: mixgrpo_storage
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
+    let precision = try StoredPrecision(storage)
+    try object.evaluation.bestModel().save(folder: path(folder, "folder"), precision: precision)
+  }
+}
+
+// MARK: - Checkpoints
+
+@_cdecl("mixgrpo_evaluation_save") @implementation
+public func mixgrpo_evaluation_save(_ evaluation: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
+    try object.evaluation.save(folder: path(folder, "folder"))
+  }
+}
+
+@_cdecl("mixgrpo_evaluation_load") @implementation
+public func mixgrpo_evaluation_load(_ evaluation: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
+    try object.evaluation.load(folder: path(folder, "folder"))
+  }
+}

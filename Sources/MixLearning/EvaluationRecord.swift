@@ -1,0 +1,146 @@
+import MixBasics
+
+/// One reward that evaluations are scored with.
+public struct EvaluationReward: Equatable, Sendable {
+  public var name: String
+  /// In the score that decides which evaluation is the best, 0 or more; default 1.
+  public var weight: Double
+  /// Whether training does not see it; default false.
+  public var isHeldOut: Bool
+
+  public init(_ name: String, weight: Double = 1, isHeldOut: Bool = false) {
+    (self.name, self.weight, self.isHeldOut) = (name, weight, isHeldOut)
+  }
+}
+
+/// One evaluation in figures.
+public struct EvaluationResult: Equatable, Sendable {
+  public let iteration: Int
+  /// (K), over the finite scores; NaN where there were none.
+  public let means: [Double]
+  /// Scores that were NaN or infinite.
+  public let failures: Int
+  /// Σ weight · mean / Σ weight; NaN when a reward of nonzero weight has no mean.
+  public let score: Double
+  /// Whether the score is the highest so far.
+  public let isBest: Bool
+  /// Of the best evaluation; -1 and NaN when none had a score.
+  public let bestIteration: Int
+  public let bestScore: Double
+  public let verdict: WatchdogVerdict
+  /// Suspicious evaluations in a row (`Watchdog`).
+  public let worsening: Int
+  /// Why, in one line; empty when the verdict is to go on.
+  public let message: String
+}
+
+/// How evaluations are judged: which is the best, and whether the rewards are being hacked.
+///
+/// A pure state machine: `advance` takes the state and an evaluation's scores, and gives the next state and the figures.
+public struct EvaluationRecord: Equatable, Sendable {
+  public let rewards: [EvaluationReward]  // (K)
+  public let watchdog: Watchdog
+
+  /// What is remembered from one evaluation to the next.
+  public struct State: Equatable, Sendable {
+    /// -1 before the first evaluation.
+    public var latestIteration = -1
+    public var bestIteration = -1
+    public var bestScore = Double.nan
+    /// (K) mean and standard deviation at each reward's first evaluation; NaN before it.
+    public var origins: [Double]
+    public var scales: [Double]
+    public var watchdog = Watchdog.State()
+
+    public init(rewards: Int) {
+      origins = [Double](repeating: .nan, count: rewards)
+      scales = origins
+    }
+  }
+
+  /// - Throws: one `invalidArgument` that names every unfit field.
+  public init(rewards: [EvaluationReward], watchdog: Watchdog = Watchdog()) throws(MixGRPOError) {
+    (self.rewards, self.watchdog) = (rewards, watchdog)
+    try validate()
+  }
+
+  private func validate() throws(MixGRPOError) {
+    var validation = Validation()
+    let names = rewards.map(\.name), weights = rewards.map(\.weight)
+    validation.require(
+      (1...1_024).contains(names.count) && Set(names).count == names.count && !names.contains(""), "reward_names",
+      expected: "1…1024 distinct names that are not empty", got: names)
+    validation.require(
+      weights.allSatisfy { $0 >= 0 && $0.isFinite }, "weights", expected: "finite values of at least 0", got: weights)
+    let total = weights.reduce(0, +)
+    validation.require(total > 0 && total.isFinite, "weights", expected: "a finite sum above 0", got: weights)
+    watchdog.validate(&validation)
+    let heldOut = rewards.count { $0.isHeldOut }
+    validation.require(
+      watchdog.action == .off || (heldOut > 0 && heldOut < rewards.count), "held_out",
+      expected: "a reward that is held out and one that is not, as the watchdog is on", got: rewards.map(\.isHeldOut))
+    try validation.throwIfAny()
+  }
+
+  /// The state and the figures after an evaluation.
+  /// - Parameters:
+  ///   - iteration: later than that of the evaluation before.
+  ///   - scores: (K, samples), NaN for one that failed.
+  /// - Throws: `invalidArgument`.
+  public func advance(
+    _ state: State, iteration: Int, scores: [[Double]]
+  ) throws(MixGRPOError) -> (state: State, result: EvaluationResult) {
+    try require(
+      iteration > state.latestIteration, "iteration", expected: "more than \(state.latestIteration), the latest evaluated",
+      got: iteration)
+    try require(scores.count == rewards.count, "scores", expected: "\(rewards.count) rewards", got: scores.count)
+    let statistics = scores.map { RewardStatistics($0.filter(\.isFinite)) }
+    var next = state
+    next.latestIteration = iteration
+    next.setOrigins(statistics)
+    let score = score(statistics.map(\.mean))
+    let isBest = score.isFinite && !(score <= state.bestScore)
+    if isBest { (next.bestIteration, next.bestScore) = (iteration, score) }
+    let trained = level(statistics, next, isHeldOut: false), heldOut = level(statistics, next, isHeldOut: true)
+    next.watchdog = watchdog.advance(state.watchdog, iteration: iteration, trained: trained, heldOut: heldOut)
+    let verdict = watchdog.verdict(next.watchdog)
+    let result = EvaluationResult(
+      iteration: iteration, means: statistics.map(\.mean), failures: scores.joined().count { !$0.isFinite }, score: score,
+      isBest: isBest, bestIteration: next.bestIteration, bestScore: next.bestScore, verdict: verdict,
+      worsening: next.watchdog.worsening,
+      message: verdict == .goOn ? "" : message(next.watchdog, iteration, trained, heldOut))
+    return (next, result)
+  }
+
+  private func score(_ means: [Double]) -> Double {
+    let total = rewards.reduce(0) { $0 + $1.weight }
+    return zip(rewards, means).reduce(0) { $1.0.weight > 0 ? $0 + $1.0.weight / total * $1.1 : $0 }
+  }
+
+  /// Mean over the held-out or the other rewards, each from its first mean and in standard deviations of then.
+  private func level(_ statistics: [RewardStatistics], _ state: State, isHeldOut: Bool) -> Double {
+    let chosen = rewards.indices.filter { rewards[$0].isHeldOut == isHeldOut }
+    let sum = chosen.reduce(0.0) { $0 + (statistics[$1].mean - state.origins[$1]) / state.scales[$1] }
+    return sum / Double(chosen.count)
+  }
+
+  private func message(
+    _ state: Watchdog.State, _ iteration: Int, _ trained: Double, _ heldOut: Double
+  ) -> String {
+    let (rise, fall) = (rounded(trained - state.trainedAtPeak), rounded(state.heldOutPeak - heldOut))
+    return "iteration \(iteration): trained rewards rose by \(rise) and held-out rewards fell by \(fall) standard deviations "
+      + "since iteration \(state.peakIteration), in \(state.worsening) evaluations in a row"
+  }
+
+  private func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
+}
+
+extension EvaluationRecord.State {
+  /// A reward's scale is that of its first evaluation with a mean; 1 where its scores did not differ.
+  fileprivate mutating func setOrigins(_ statistics: [RewardStatistics]) {
+    for (reward, found) in statistics.enumerated() where origins[reward].isNaN && found.mean.isFinite {
+      origins[reward] = found.mean
+      scales[reward] = found.isDegenerate(tolerance: 0) ? 1 : found.standardDeviation
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import MixBasics
+
+/// What is to be done when a model learns to please its rewards instead of getting better. Raw values are stable.
+public enum WatchdogAction: Int32, Equatable, Sendable, CaseIterable {
+  case off = 0
+  case warn = 1
+  case stop = 2
+}
+
+/// What an evaluation says about going on. Raw values are stable.
+public enum WatchdogVerdict: Int32, Equatable, Sendable, CaseIterable {
+  case goOn = 0
+  case warn = 1
+  case stop = 2
+}
+
+/// Notices reward hacking: the trained rewards rise while the held-out ones fall.
+///
+/// A pure state machine over evaluations. It remembers the evaluation at which the held-out level was highest. An evaluation is
+/// suspicious when the held-out level is more than `minimumDelta` below that, and the trained level more than `minimumDelta`
+/// above where it was then; `patience` suspicious evaluations in a row bark, and so does every further one.
+public struct Watchdog: Equatable, Sendable {
+  /// Default: off.
+  public var action = WatchdogAction.off
+  /// Suspicious evaluations in a row before it barks, 1 … 1000000; default 3.
+  public var patience = 3
+  /// The change that counts, in standard deviations of the rewards at the first evaluation, 0 … 1000; default 0.
+  public var minimumDelta = 0.0
+
+  public init(action: WatchdogAction = .off, patience: Int = 3, minimumDelta: Double = 0) {
+    (self.action, self.patience, self.minimumDelta) = (action, patience, minimumDelta)
+  }
+
+  /// What is remembered from one evaluation to the next.
+  public struct State: Equatable, Sendable {
+    /// The evaluation with the highest held-out level; -1 before the first.
+    public var peakIteration = -1
+    public var heldOutPeak = 0.0
+    public var trainedAtPeak = 0.0
+    /// Suspicious evaluations in a row.
+    public var worsening = 0
+
+    public init() {}
+  }
+
+  /// The state after an evaluation; a level that is not finite says nothing and leaves it as it is.
+  /// - Parameters:
+  ///   - trained: mean over the trained rewards, each counted from its first evaluation in standard deviations of then.
+  ///   - heldOut: the same over the held-out rewards.
+  public func advance(_ state: State, iteration: Int, trained: Double, heldOut: Double) -> State {
+    guard trained.isFinite, heldOut.isFinite else { return state }
+    var next = state
+    if state.peakIteration < 0 || heldOut >= state.heldOutPeak {
+      (next.peakIteration, next.heldOutPeak, next.trainedAtPeak) = (iteration, heldOut, trained)
+      next.worsening = 0
+    } else {
+      let falls = heldOut < state.heldOutPeak - minimumDelta
+      let rises = trained > state.trainedAtPeak + minimumDelta
+      next.worsening = falls && rises ? min(state.worsening, 1_000_000) + 1 : 0
+    }
+    return next
+  }
+
+  public func verdict(_ state: State) -> WatchdogVerdict {
+    guard state.worsening >= patience else { return .goOn }
+    switch action {
+    case .off: return .goOn
+    case .warn: return .warn
+    case .stop: return .stop
+    }
+  }
+
+  func validate(_ validation: inout Validation) {
+    validation.require(
+      (1...1_000_000).contains(patience), "watchdog_patience", expected: "1…1000000", got: patience)
+    validation.require(
+      minimumDelta >= 0 && minimumDelta <= 1000, "watchdog_minimum_delta", expected: "0…1000", got: minimumDelta)
+  }
+}
