@@ -961,6 +961,9 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
         group_size_(plan.group_size()),
         latent_size_(evaluator.latent_size()) {}
 
+  /// D, values in one sample.
+  std::size_t latent_size() const noexcept { return latent_size_; }
+
   /// The iteration that the next rollout belongs to.
   std::int64_t iteration() const noexcept { return mixgrpo_trainer_iteration(get()); }
 
@@ -1055,6 +1058,88 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
  private:
   std::int32_t group_size_;
   std::size_t latent_size_;
+};
+
+// --------------------------------------------------------------------------------------------------------- evaluation
+
+/// One reward that evaluations are scored with.
+struct evaluation_reward {
+  std::string name;
+  double weight = 1;      // in the score that decides which evaluation is the best
+  bool held_out = false;  // training does not see it
+};
+
+/// When a model is evaluated: every 10 iterations, without a watchdog.
+inline mixgrpo_evaluation_config make_evaluation_config() {
+  mixgrpo_evaluation_config config;
+  detail::check(mixgrpo_evaluation_config_init(&config, sizeof config));
+  return config;
+}
+
+/// Regular evaluations of a model in training; keeps the best weights and watches over reward hacking.
+class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_destroy> {
+ public:
+  evaluation(
+      const mixgrpo_evaluation_config& config, const mixgrpo_sample_config& sample,
+      view<const std::int32_t> prompt_indices, view<const evaluation_reward> rewards)
+      : object(
+            nullptr,
+            [&](mixgrpo_evaluation** out) {
+              std::vector<const char*> names;
+              std::vector<double> weights;
+              std::vector<std::uint8_t> held_out;
+              for (const evaluation_reward& reward : rewards) {
+                names.push_back(detail::text("reward_names", reward.name));
+                weights.push_back(reward.weight);
+                held_out.push_back(reward.held_out ? 1 : 0);
+              }
+              return mixgrpo_evaluation_create(
+                  &config, &sample, prompt_indices.data(), prompt_indices.size(), names.data(), weights.data(),
+                  held_out.data(), names.size(), out);
+            }),
+        reward_count_(rewards.size()),
+        sample_count_(detail::product(prompt_indices.size(), sample.samples_per_prompt)) {}
+
+  /// Whether an iteration, which is about to be trained, is to be evaluated first.
+  bool is_due(std::int64_t iteration) const noexcept { return mixgrpo_evaluation_is_due(get(), iteration) != 0; }
+
+  /// (P, S, N, C), from the same noise each time.
+  std::vector<float> sample(trainer& trainer) {
+    std::vector<float> samples(detail::product(sample_count_, trainer.latent_size()));
+    detail::check(mixgrpo_evaluation_sample(get(), trainer.get(), samples.data(), samples.size()));
+    return samples;
+  }
+
+  /// Takes the scores (K, P, S). The message is valid until the next submit.
+  mixgrpo_evaluation_result submit(std::int64_t iteration, view<const double> scores) {
+    auto result = detail::sized<mixgrpo_evaluation_result>();
+    detail::check(mixgrpo_evaluation_submit(get(), iteration, scores.data(), scores.size(), &result));
+    return result;
+  }
+
+  /// (K), of the latest evaluation.
+  std::vector<double> means() const {
+    std::vector<double> means(reward_count_);
+    detail::check(mixgrpo_evaluation_read_means(get(), means.data(), means.size()));
+    return means;
+  }
+
+  /// The best weights, into a model of the same sizes or a folder.
+  void restore_best(model& model) const { detail::check(mixgrpo_evaluation_restore_best(get(), model.get())); }
+  void save_best(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
+    detail::check(mixgrpo_evaluation_save_best(get(), detail::text("folder", folder), storage));
+  }
+
+  void save(const std::string& folder) const {
+    detail::check(mixgrpo_evaluation_save(get(), detail::text("folder", folder)));
+  }
+  void load(const std::string& folder) {
+    detail::check(mixgrpo_evaluation_load(get(), detail::text("folder", folder)));
+  }
+
+ private:
+  std::size_t reward_count_;
+  std::size_t sample_count_;
 };
 
 // --------------------------------------------------------------------------------------------------- stateless pieces
@@ -1170,6 +1255,18 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
     return image([&](mixgrpo_image** out) {
       return mixgrpo_image_create_grid(
           pixels.data(), pixels.size(), image_count, width, height, columns, gap, scale, out);
+    });
+  }
+
+  /// Hybrid inference at a glance: a row for each p_mix in `shares`, a column for each sample of each prompt.
+  static image hybrid_grid(
+      trainer& trainer, const mixgrpo_sample_config& config, view<const double> shares,
+      view<const std::int32_t> prompt_indices, std::int32_t height, std::int32_t width, std::int32_t patch,
+      std::int32_t gap = 2, std::int32_t scale = 1, mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED) {
+    return image([&](mixgrpo_image** out) {
+      return mixgrpo_trainer_hybrid_grid(
+          trainer.get(), weights, &config, shares.data(), shares.size(), prompt_indices.data(), prompt_indices.size(),
+          height, width, patch, gap, scale, out);
     });
   }
 

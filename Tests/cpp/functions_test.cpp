@@ -169,6 +169,36 @@ void deterministic_samples_of_all_weights() {
   CHECK(mixgrpo::model::load(f.context, scratch("base")).weights() == fixture().model.weights());
 }
 
+void evaluations_keep_the_best_and_watch() {
+  fixture f;
+  auto trainer = f.trainer(true);
+  auto config = mixgrpo::make_evaluation_config();
+  config.watchdog = MIXGRPO_WATCHDOG_WARN, config.watchdog_patience = 1;
+  auto drawn = mixgrpo::make_sample_config();
+  drawn.steps = 3, drawn.samples_per_prompt = 2;
+  const std::vector<mixgrpo::evaluation_reward> rewards = {{"taste"}, {"match", 0, true}};
+  mixgrpo::evaluation evaluation(config, drawn, {2, 0}, rewards), again(config, drawn, {2, 0}, rewards);
+  CHECK(evaluation.is_due(0) && !evaluation.is_due(1) && evaluation.is_due(10));
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "best", [&] { evaluation.restore_best(f.model); }));
+  const auto first = f.model.weights();
+  CHECK(evaluation.sample(trainer) == trainer.sample(drawn, {2, 0}));
+  trainer.update(score(trainer.rollout({2, 0})));
+  CHECK(evaluation.submit(0, {0, 1, 0, 1, 4, 5, 4, 5}).is_best == 1);
+  CHECK(evaluation.means() == std::vector<double>({0.5, 4.5}));
+  evaluation.save(scratch("evaluation"));
+  again.load(scratch("evaluation"));
+  again.restore_best(f.model);
+  CHECK(f.model.weights() == first);
+  again.save_best(scratch("best"));
+  CHECK(mixgrpo::model::load(f.context, scratch("best")).weights() == first);
+  const auto hacked = again.submit(10, {1, 2, 1, 2, 3, 4, 3, 4});
+  CHECK(hacked.verdict == MIXGRPO_VERDICT_WARN && std::string(hacked.message).find("iteration 10") != std::string::npos);
+  CHECK(invalid("iteration", [&] { again.submit(10, {1, 2, 1, 2, 3, 4, 3, 4}); }));
+  CHECK(invalid("scores", [&] { again.submit(20, {1, 2}); }));
+  CHECK(invalid("held_out", [&] { mixgrpo::evaluation(config, drawn, {0}, {{"taste"}}); }));
+  CHECK(invalid("patch", [&] { mixgrpo::image::hybrid_grid(trainer, drawn, {0.5, 1}, {0}, 2, 2, 1); }));
+}
+
 void models_tell_and_take_their_weights() {
   fixture f;
   const auto last = f.model.parameter(f.model.tensor_count() - 1);
@@ -299,6 +329,7 @@ void test_functions() {
   failed_rewards_are_left_out();
   trainers_report_save_and_go_on();
   deterministic_samples_of_all_weights();
+  evaluations_keep_the_best_and_watch();
   models_tell_and_take_their_weights();
   gradients_reach_the_latents();
   own_embeddings_are_those_of_the_encoder();

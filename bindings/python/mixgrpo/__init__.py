@@ -40,6 +40,8 @@ from .enums import (
     StepWeighting,
     Storage,
     TrainedSubset,
+    Verdict,
+    Watchdog,
     Weights,
     WindowEnd,
     WindowMode,
@@ -59,6 +61,7 @@ from .errors import (
     Status,
     Unsupported,
 )
+from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
 from .evaluator import Evaluator
 from .group_advantages import Advantages, advantages
 from .http_reward import HTTPReward
@@ -77,6 +80,7 @@ from .settings import LearningConfig, SamplingConfig, check, describe, preset, p
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
 from .training import Decoder, Reward, Trainable, score, train
+from .training_evaluation import HackedRewardWarning
 from .update import Update, UpdateStatistics
 
 __all__ = [
@@ -90,9 +94,13 @@ __all__ = [
     "Decoder",
     "Diverged",
     "Dynamics",
+    "Evaluation",
+    "EvaluationConfig",
+    "EvaluationResult",
     "Evaluator",
     "FaultPolicy",
     "HTTPReward",
+    "HackedRewardWarning",
     "Image",
     "InitialNoise",
     "InputOutputError",
@@ -145,6 +153,8 @@ __all__ = [
     "Update",
     "UpdateStatistics",
     "VelocityRequest",
+    "Verdict",
+    "Watchdog",
     "Weights",
     "WindowEnd",
     "WindowMode",

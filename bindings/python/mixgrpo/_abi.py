@@ -493,6 +493,55 @@ _declare(
     initial_noise=Floats, noise_count=Size, out_samples=Floats, capacity=Size,
 )
 _declare("mixgrpo_trainer_save_model", Status, trainer=Handle, weights=Int32, folder=Text, storage=Int32)
+_declare(
+    "mixgrpo_trainer_hybrid_grid", Status,
+    trainer=Handle, weights=Int32, config=POINTER(SampleConfig), shares=Doubles, share_count=Size,
+    prompt_indices=Integers, prompt_count=Size, height=Int32, width=Int32, patch=Int32, gap=Int32, scale=Int32,
+    out_image=POINTER(Handle),
+)
+
+
+# Evaluation: the best model, and a watchdog against reward hacking
+
+
+class EvaluationConfig(Struct):
+    _fields_ = [
+        *_each(c_int32, "every weights keep_best watchdog watchdog_patience"),
+        ("watchdog_minimum_delta", c_double),
+    ]
+
+
+class EvaluationResult(Struct):
+    _fields_ = [
+        *_each(c_int32, "is_best verdict failed worsening reserved"),
+        *_each(c_int64, "iteration best_iteration"),
+        *_each(c_double, "score best_score"),
+        ("message", c_char_p),
+    ]
+
+
+_declare("mixgrpo_evaluation_config_init", Status, out_config=POINTER(EvaluationConfig), struct_size=Size)
+_declare(
+    "mixgrpo_evaluation_create", Status,
+    config=POINTER(EvaluationConfig), sample=POINTER(SampleConfig), prompt_indices=Integers, prompt_count=Size,
+    reward_names=POINTER(c_char_p), weights=Doubles, held_out=Bytes, reward_count=Size,
+    out_evaluation=POINTER(Handle),
+)
+_declare("mixgrpo_evaluation_destroy", None, evaluation=Handle)
+_declare("mixgrpo_evaluation_is_due", c_int32, evaluation=Handle, iteration=Int64)
+_declare(
+    "mixgrpo_evaluation_sample", Status,
+    evaluation=Handle, trainer=Handle, out_samples=Floats, capacity=Size,
+)
+_declare(
+    "mixgrpo_evaluation_submit", Status,
+    evaluation=Handle, iteration=Int64, scores=Doubles, count=Size, out_result=POINTER(EvaluationResult),
+)
+_declare("mixgrpo_evaluation_read_means", Status, evaluation=Handle, out_means=Doubles, capacity=Size)
+_declare("mixgrpo_evaluation_restore_best", Status, evaluation=Handle, model=Handle)
+_declare("mixgrpo_evaluation_save_best", Status, evaluation=Handle, folder=Text, storage=Int32)
+_declare("mixgrpo_evaluation_save", Status, evaluation=Handle, folder=Text)
+_declare("mixgrpo_evaluation_load", Status, evaluation=Handle, folder=Text)
 
 
 # Stateless pieces. All may be called from any thread.

@@ -71,6 +71,22 @@ class TrainedSubset(IntEnum):
     RANDOM = 1
 
 
+class Watchdog(IntEnum):
+    """What happens when the trained rewards rise while the held-out ones fall."""
+
+    OFF = 0
+    WARN = 1
+    STOP = 2
+
+
+class Verdict(IntEnum):
+    """What an evaluation says about going on."""
+
+    CONTINUE = 0
+    WARN = 1
+    STOP = 2
+
+
 class Solver(IntEnum):
     """How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095."""
 

@@ -12,9 +12,12 @@ from ._arrays import FloatArray, integers, optional_floats, output, pointer, siz
 from ._handle import Object
 from ._library import call, create, library, read_text
 from ._structs import from_struct, to_struct
+from ._types import Handle
 from .enums import Storage, Weights
 from .evaluator import Evaluator
+from .image import Image
 from .metrics import Metrics, Resumption, RewardMetrics
+from .pixels import PixelCodec
 from .plan import SCHEDULED_WINDOW, Plan
 from .prompts import Prompts
 from .reward_names import scores_in_order, weights_in_order
@@ -214,3 +217,40 @@ class Trainer(Object):
             out.size,
         )
         return out
+
+    def hybrid_grid(
+        self,
+        prompt_indices: ArrayLike,
+        codec: PixelCodec,
+        *,
+        shares: ArrayLike = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+        config: SampleConfig | None = None,
+        weights: Weights = Weights.TRAINED,
+        gap: int = 2,
+        scale: int = 1,
+    ) -> Image:
+        """Hybrid inference (Mix §5) at a glance: a row for each p_mix in `shares`, 0…1, and a column for each sample of
+        each prompt, every row from the same noise. For models whose latents are pixels.
+
+        Raises `InvalidArgument` when a share is below 1 and the base is not kept.
+        """
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        rows = doubles(shares, "shares").reshape(-1)
+        handle = Handle()
+        self.context.run(
+            "mixgrpo_trainer_hybrid_grid",
+            self.handle,
+            weights,
+            ctypes.byref(to_struct(_abi.SampleConfig, config or SampleConfig())),
+            pointer(rows),
+            rows.size,
+            pointer(index),
+            index.size,
+            codec.height,
+            codec.width,
+            codec.patch,
+            gap,
+            scale,
+            ctypes.byref(handle),
+        )
+        return Image._wrap(handle.value or 0)

@@ -1,6 +1,7 @@
 """The training loop for hosts whose rewards are Python functions."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -8,8 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
+from .enums import Watchdog
 from .errors import InvalidArgument
+from .evaluation import EvaluationResult
 from .metrics import Metrics
+from .samples import SampleConfig
+from .training_evaluation import EvaluationSettings
 
 Reward: TypeAlias = Callable[[ByteArray, Sequence[str]], ArrayLike]
 """Scores B images, uint8 (B, height, width, 3), of B prompts: (B) numbers, NaN for one that failed."""
@@ -48,6 +53,13 @@ def train(
     choose: Callable[[int], Sequence[int]] | None = None,
     weights: Mapping[str, float] | None = None,
     on_iteration: Callable[[Metrics], object] | None = None,
+    evaluate_every: int = 0,
+    evaluation_rewards: Mapping[str, Reward] | None = None,
+    evaluation_prompts: Sequence[int] | None = None,
+    evaluation_sampling: SampleConfig | None = None,
+    keep_best: str | os.PathLike[str] | None = None,
+    watchdog: Watchdog = Watchdog.OFF,
+    on_evaluation: Callable[[EvaluationResult, Mapping[str, float]], object] | None = None,
     progress: bool = True,
 ) -> list[Metrics]:
     """Runs iterations: draw groups of images, score them, update the model.
@@ -58,12 +70,32 @@ def train(
     `weights`: of the rewards, by name; 1 each by default.
     `on_iteration`: called after each update, for logs, files, or to stop by raising.
     `progress`: show a bar, when tqdm is installed.
+
+    Evaluation: every `evaluate_every` iterations (0: never), before the first of them and after the last, the model
+    draws the same samples from the same noise, of `evaluation_prompts` (all by default) as `evaluation_sampling` says.
+    They are scored with the trained rewards and with the held-out `evaluation_rewards`, by name.
+    `keep_best`: a folder for the best model, that of the highest mean of the held-out rewards, or of the trained ones
+    when none is held out; averaged weights where the trainer keeps them.
+    `watchdog`: when the trained rewards rise while the held-out ones fall for three evaluations, WARN gives a
+    `HackedRewardWarning`, STOP ends the training.
+    `on_evaluation`: called after each evaluation with its figures and the means of all rewards by name.
+    These are for a `Trainer`; a host that owns the model uses `Evaluation` itself.
     """
     functions = _by_name(trainer, rewards)
     lines = _lines(trainer)
     pick = choose or _in_turns(len(lines), prompts_per_iteration)
     history: list[Metrics] = []
+    held_out = evaluation_rewards or {}
+    settings = EvaluationSettings(evaluate_every, evaluation_prompts, evaluation_sampling, keep_best, watchdog)
+    evaluations = settings.evaluations(
+        trainer,
+        tuple(held_out),
+        lambda samples, chosen: score(samples, [lines[index] for index in chosen], {**functions, **held_out}, decode),
+        on_evaluation,
+    )
     for _ in (bar := _bar(range(iterations), progress)):
+        if evaluations and not evaluations.go_on():
+            return history
         chosen = pick(trainer.iteration)
         samples = trainer.rollout(chosen)
         metrics = trainer.update(score(samples, [lines[index] for index in chosen], functions, decode), weights=weights)
@@ -72,6 +104,8 @@ def train(
             on_iteration(metrics)
         if hasattr(bar, "set_postfix"):
             bar.set_postfix(reward=f"{metrics.reward_mean:.3f}")
+    if evaluations:
+        evaluations.go_on(always=True)
     return history
 
 

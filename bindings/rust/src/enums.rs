@@ -227,3 +227,27 @@ mirrored_enum! {
         Average = MIXGRPO_MODEL_AVERAGE,
     }
 }
+
+mirrored_enum! {
+    /// What happens when the trained rewards rise while the held-out ones fall.
+    Watchdog {
+        /// Nothing.
+        Off = MIXGRPO_WATCHDOG_OFF,
+        /// A warning.
+        Warn = MIXGRPO_WATCHDOG_WARN,
+        /// The host is told to stop.
+        Stop = MIXGRPO_WATCHDOG_STOP,
+    }
+}
+
+mirrored_enum! {
+    /// What an evaluation says about going on.
+    Verdict {
+        /// Go on.
+        Continue = MIXGRPO_VERDICT_CONTINUE,
+        /// The rewards are perhaps being hacked.
+        Warn = MIXGRPO_VERDICT_WARN,
+        /// The same, and the host wanted to stop then.
+        Stop = MIXGRPO_VERDICT_STOP,
+    }
+}

@@ -68,7 +68,7 @@ impl Image {
         Self::create(|out| unsafe { sys::mixgrpo_image_load(path.as_ptr(), out) })
     }
 
-    fn create(function: impl FnOnce(*mut *mut sys::mixgrpo_image) -> sys::mixgrpo_status) -> Result<Self> {
+    pub(crate) fn create(function: impl FnOnce(*mut *mut sys::mixgrpo_image) -> sys::mixgrpo_status) -> Result<Self> {
         Ok(Self { handle: Handle::create(function)? })
     }
 

@@ -7,8 +7,10 @@ use crate::border::{self, buffer, c_path, c_texts, optional, pointers, product, 
 use crate::enums::{Storage, Weights};
 use crate::error::Result;
 use crate::evaluator::{Evaluator, EvaluatorShared};
+use crate::image::{Grid, Image};
 use crate::metrics::{Metrics, Resumption, RewardMetrics};
 use crate::mirror::{Mirror, MirrorStruct};
+use crate::pixels::PixelCodec;
 use crate::plan::Plan;
 use crate::prompts::Prompts;
 use crate::samples::SampleConfig;
@@ -36,7 +38,7 @@ use crate::sys;
 #[derive(Debug)]
 pub struct Trainer {
     handle: Handle<sys::mixgrpo_trainer>,
-    evaluator: Arc<EvaluatorShared>,
+    pub(crate) evaluator: Arc<EvaluatorShared>,
     prompt_count: usize,
     group_size: usize,
     reward_count: usize,
@@ -242,6 +244,28 @@ impl Trainer {
         Ok(out)
     }
 
+    /// Hybrid inference (MixGRPO §5) at a glance: a row for each p_mix in `shares`, 0…1, and a column for each sample of
+    /// each prompt, every row from the same noise. For models whose latents are pixels. Of `layout` gap and scale are used.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a share is below 1 and the base is not kept.
+    pub fn hybrid_grid(
+        &mut self, weights: Weights, config: &SampleConfig, shares: &[f64], prompt_indices: &[i32], codec: PixelCodec,
+        layout: Grid,
+    ) -> Result<Image> {
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
+        let (raw, weights, config) = (self.raw(), weights.to_raw(), config.to_raw());
+        let (shares, rows) = (shares.as_ptr(), shares.len());
+        let (indices, count) = (prompt_indices.as_ptr(), prompt_indices.len());
+        let (PixelCodec { height, width, patch }, Grid { gap, scale, .. }) = (codec, layout);
+        // SAFETY: all pointers are valid during the call.
+        Image::create(|out| unsafe {
+            sys::mixgrpo_trainer_hybrid_grid(
+                raw, weights, &config, shares, rows, indices, count, height, width, patch, gap, scale, out,
+            )
+        })
+    }
+
     /// Writes one of the trainer's sets of weights as [`Model::save`](crate::Model::save) does.
     pub fn save_model(&self, weights: Weights, folder: impl AsRef<Path>, storage: Storage) -> Result<()> {
         let (folder, weights, storage) = (c_path(folder.as_ref())?, weights.to_raw(), storage.to_raw());
@@ -250,7 +274,7 @@ impl Trainer {
         border::call(|| unsafe { sys::mixgrpo_trainer_save_model(self.raw(), weights, folder.as_ptr(), storage) })
     }
 
-    fn raw(&self) -> *mut sys::mixgrpo_trainer {
+    pub(crate) fn raw(&self) -> *mut sys::mixgrpo_trainer {
         self.handle.get()
     }
 }

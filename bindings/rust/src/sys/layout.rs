@@ -45,6 +45,8 @@ fn structs() -> Vec<Struct> {
         mixgrpo_reward_metrics::layout(),
         mixgrpo_resumption::layout(),
         mixgrpo_sample_config::layout(),
+        mixgrpo_evaluation_config::layout(),
+        mixgrpo_evaluation_result::layout(),
         mixgrpo_image_info::layout(),
         mixgrpo_text::layout(),
     ]

@@ -60,7 +60,72 @@ c_struct!(mixgrpo_sample_config {
     seed: u64,
 });
 
+opaque!(mixgrpo_evaluation);
+pub type mixgrpo_watchdog = i32;
+pub const MIXGRPO_WATCHDOG_OFF: mixgrpo_watchdog = 0;
+pub const MIXGRPO_WATCHDOG_WARN: mixgrpo_watchdog = 1;
+pub const MIXGRPO_WATCHDOG_STOP: mixgrpo_watchdog = 2;
+pub type mixgrpo_verdict = i32;
+pub const MIXGRPO_VERDICT_CONTINUE: mixgrpo_verdict = 0;
+pub const MIXGRPO_VERDICT_WARN: mixgrpo_verdict = 1;
+pub const MIXGRPO_VERDICT_STOP: mixgrpo_verdict = 2;
+c_struct!(mixgrpo_evaluation_config {
+    struct_size: u32,
+    every: i32,
+    weights: i32,
+    keep_best: i32,
+    watchdog: i32,
+    watchdog_patience: i32,
+    watchdog_minimum_delta: f64,
+});
+c_struct!(mixgrpo_evaluation_result {
+    struct_size: u32,
+    is_best: i32,
+    verdict: mixgrpo_verdict,
+    failed: i32,
+    worsening: i32,
+    reserved: i32,
+    iteration: i64,
+    best_iteration: i64,
+    score: f64,
+    best_score: f64,
+    message: *const c_char,
+});
+
 extern "C" {
+    pub fn mixgrpo_trainer_hybrid_grid(
+        trainer: *mut mixgrpo_trainer, weights: mixgrpo_weights, config: *const mixgrpo_sample_config,
+        shares: *const f64, share_count: usize, prompt_indices: *const i32, prompt_count: usize, height: i32,
+        width: i32, patch: i32, gap: i32, scale: i32, out_image: *mut *mut mixgrpo_image,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_config_init(
+        out_config: *mut mixgrpo_evaluation_config, struct_size: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_create(
+        config: *const mixgrpo_evaluation_config, sample: *const mixgrpo_sample_config, prompt_indices: *const i32,
+        prompt_count: usize, reward_names: *const *const c_char, weights: *const f64, held_out: *const u8,
+        reward_count: usize, out_evaluation: *mut *mut mixgrpo_evaluation,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_destroy(evaluation: *mut mixgrpo_evaluation);
+    pub fn mixgrpo_evaluation_is_due(evaluation: *const mixgrpo_evaluation, iteration: i64) -> i32;
+    pub fn mixgrpo_evaluation_sample(
+        evaluation: *mut mixgrpo_evaluation, trainer: *mut mixgrpo_trainer, out_samples: *mut f32, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_submit(
+        evaluation: *mut mixgrpo_evaluation, iteration: i64, scores: *const f64, count: usize,
+        out_result: *mut mixgrpo_evaluation_result,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_read_means(
+        evaluation: *const mixgrpo_evaluation, out_means: *mut f64, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_restore_best(
+        evaluation: *const mixgrpo_evaluation, model: *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_save_best(
+        evaluation: *const mixgrpo_evaluation, folder: *const c_char, storage: mixgrpo_storage,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_save(evaluation: *const mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_load(evaluation: *mut mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
     pub fn mixgrpo_trainer_create(
         evaluator: *mut mixgrpo_evaluator, prompts: *const mixgrpo_prompts, plan: *const mixgrpo_plan,
         learning: *const mixgrpo_learning_config, reward_names: *const *const c_char, reward_count: usize,

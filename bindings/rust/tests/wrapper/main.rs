@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod errors;
+mod evaluation;
 mod models;
 mod open_way;
 mod small;

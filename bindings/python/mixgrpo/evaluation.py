@@ -1,0 +1,175 @@
+"""Regular evaluations of a model in training: the best weights, and a watchdog against reward hacking."""
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import DoubleArray, FloatArray, doubles, integers, output, pointer, shaped, texts
+from ._handle import Object
+from ._library import call, create, library
+from ._structs import from_struct, initialised, to_struct
+from .enums import Storage, Verdict, Watchdog, Weights
+from .errors import InvalidArgument
+from .model import Model
+from .samples import SampleConfig
+from .trainer import Trainer
+
+_defaults = initialised(_abi.EvaluationConfig, "mixgrpo_evaluation_config_init")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """When a model is evaluated, and what is kept of it.
+
+    A reward's level is its mean, counted from its first evaluation in standard deviations of its scores then; the
+    levels of the trained and of the held-out rewards are averaged. The watchdog remembers the evaluation with the
+    highest held-out level. An evaluation is suspicious when the held-out level is more than `watchdog_minimum_delta`
+    below that, and the trained level more than `watchdog_minimum_delta` above where it was then.
+    """
+
+    every: int = _defaults.every
+    """k: iterations 0, k, 2k, … are due, 1…1000000."""
+    weights: Weights = Weights(_defaults.weights)
+    """Which are evaluated: TRAINED or AVERAGE."""
+    keep_best: bool = bool(_defaults.keep_best)
+    """Keep a copy of the best weights in memory."""
+    watchdog: Watchdog = Watchdog(_defaults.watchdog)
+    """What it does; otherwise than OFF it needs trained and held-out rewards."""
+    watchdog_patience: int = _defaults.watchdog_patience
+    """Suspicious evaluations in a row before it barks, 1…1000000."""
+    watchdog_minimum_delta: float = _defaults.watchdog_minimum_delta
+    """The change that counts, standard deviations, 0…1000."""
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """One evaluation in figures."""
+
+    iteration: int
+    """Of the trainer when the samples were drawn."""
+    score: float
+    """Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none."""
+    is_best: bool
+    """Whether the score is the highest so far."""
+    best_iteration: int
+    """-1 when no evaluation had a score."""
+    best_score: float
+    verdict: Verdict
+    message: str
+    """Why, in one line; "" with CONTINUE."""
+    worsening: int
+    """Suspicious evaluations in a row."""
+    failed: int
+    """Scores that were not finite; they are left out, never counted as 0."""
+
+
+class Evaluation(Object):
+    """Evaluates always the same prompts from the same noise, which no training sees:
+
+        if evaluation.is_due(trainer.iteration):
+            samples = evaluation.sample(trainer)               # (P, S, N, C)
+            result = evaluation.submit(trainer.iteration, my_scores(samples))  # (K, P, S)
+            if result.verdict is mixgrpo.Verdict.STOP:
+                break
+
+    A host that owns the model draws the samples itself and leaves `sample` out. `prompt_indices`: (P), of the trainer's
+    prompts. `rewards`: the names of the K rewards, or their weights by name in the score that decides which evaluation
+    is the best; 1 each by default. `held_out`: the names of those that training does not see. `sampling`: how samples
+    are drawn; its seed keys the noise. Raises `InvalidArgument` naming every field that does not fit.
+    """
+
+    _destroy = "mixgrpo_evaluation_destroy"
+
+    def __init__(
+        self,
+        prompt_indices: ArrayLike,
+        rewards: Sequence[str] | Mapping[str, float],
+        *,
+        held_out: Sequence[str] = (),
+        config: EvaluationConfig | None = None,
+        sampling: SampleConfig | None = None,
+    ) -> None:
+        self.config, self.sampling = config or EvaluationConfig(), sampling or SampleConfig()
+        self.reward_names = tuple(rewards)
+        if unknown := set(held_out) - set(self.reward_names):
+            raise InvalidArgument(f"held_out: expected names of {list(self.reward_names)}, got {sorted(unknown)}")
+        shares = rewards.values() if isinstance(rewards, Mapping) else [1.0] * len(self.reward_names)
+        weights = doubles(list(shares), "weights")
+        flags = np.array([name in held_out for name in self.reward_names], np.uint8)
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        self._shape = (len(self.reward_names), len(index), self.sampling.samples_per_prompt)
+        self._adopt(
+            create(
+                "mixgrpo_evaluation_create",
+                ctypes.byref(to_struct(_abi.EvaluationConfig, self.config)),
+                ctypes.byref(to_struct(_abi.SampleConfig, self.sampling)),
+                pointer(index),
+                len(index),
+                texts(self.reward_names, "rewards"),
+                pointer(weights),
+                pointer(flags),
+                len(self.reward_names),
+            )
+        )
+
+    def is_due(self, iteration: int) -> bool:
+        """Whether an iteration, which is about to be trained, is to be evaluated first."""
+        return bool(library.mixgrpo_evaluation_is_due(self.handle, iteration))
+
+    def sample(self, trainer: Trainer, *, out: FloatArray | None = None) -> FloatArray:
+        """The samples of an evaluation, (P, S, N, C) at sigma = 0, from the same noise each time. A pending rollout of
+        the trainer stays. The trainer may go on before the scores come: the weights of these samples are kept until
+        then.
+
+        Raises `InvalidState` when the average is asked for and not kept.
+        """
+        out = output(out, (*self._shape[1:], *trainer.evaluator.latent_shape), np.float32)
+        trainer.context.run("mixgrpo_evaluation_sample", self.handle, trainer.handle, pointer(out), out.size)
+        return out
+
+    def submit(self, iteration: int, scores: ArrayLike | Mapping[str, ArrayLike]) -> EvaluationResult:
+        """Takes the scores: (K, P, S), or (P, S) by name; NaN for one that failed.
+
+        `iteration`: the trainer's when the samples were drawn, later than that of the evaluation before.
+        """
+        if isinstance(scores, Mapping):
+            if set(scores) != set(self.reward_names):
+                raise InvalidArgument(f"scores: expected {list(self.reward_names)}, got {list(scores)}")
+            scores = [scores[name] for name in self.reward_names]  # type: ignore[assignment]
+        values = shaped(doubles(scores, "scores"), self._shape, "scores")  # type: ignore[arg-type]
+        struct = _abi.EvaluationResult()
+        call("mixgrpo_evaluation_submit", self.handle, iteration, pointer(values), values.size, ctypes.byref(struct))
+        return from_struct(EvaluationResult, struct)
+
+    def means(self) -> dict[str, float]:
+        """The means of the latest evaluation's finite scores by name; NaN for a reward without.
+
+        Raises `InvalidState` before the first evaluation.
+        """
+        values: DoubleArray = np.empty(len(self.reward_names))
+        call("mixgrpo_evaluation_read_means", self.handle, pointer(values), values.size)
+        return dict(zip(self.reward_names, values.tolist(), strict=True))
+
+    def restore_best(self, model: Model) -> None:
+        """Puts the best weights into a model of the same sizes. Raises `InvalidState` when none are kept."""
+        call("mixgrpo_evaluation_restore_best", self.handle, model.handle)
+
+    def save_best(self, folder: str | os.PathLike[str], storage: Storage = Storage.F32) -> None:
+        """Writes the best weights as `Model.save` does. Raises `InvalidState` when none are kept."""
+        call("mixgrpo_evaluation_save_best", self.handle, os.fspath(folder), storage)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Saves what a continuation needs into a folder, which may be the trainer's."""
+        call("mixgrpo_evaluation_save", self.handle, os.fspath(folder))
+
+    def load(self, folder: str | os.PathLike[str]) -> None:
+        """Brings this evaluation, made with the same rewards, prompts and sampling, to the saved state.
+
+        Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+        """
+        call("mixgrpo_evaluation_load", self.handle, os.fspath(folder))

@@ -1,0 +1,148 @@
+"""Evaluations: fixed noise, the best weights, the watchdog."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+
+def brightness(images, prompts):
+    return images.mean(axis=(1, 2, 3)) / 255
+
+
+def darkness(images, prompts):
+    return 1 - brightness(images, prompts)
+
+
+def evaluation(mixgrpo, held_out=(), **settings):
+    return mixgrpo.Evaluation(
+        [0, 2],
+        {"bright": 1.0, "dark": 0.0},
+        held_out=held_out,
+        config=mixgrpo.EvaluationConfig(**settings),
+        sampling=mixgrpo.SampleConfig(steps=4, samples_per_prompt=2),
+    )
+
+
+def scores(bright, dark):
+    spread = np.array([[-0.5, 0.5], [-0.5, 0.5]])
+    return {"bright": bright + spread, "dark": dark + spread}
+
+
+def test_evaluations_are_due_every_k_iterations(mixgrpo):
+    checked = evaluation(mixgrpo, every=3)
+    assert [checked.is_due(iteration) for iteration in (-3, 0, 1, 2, 3)] == [False, True, False, False, True]
+
+
+def test_the_watchdog_barks_when_only_the_trained_reward_rises(mixgrpo):
+    checked = evaluation(mixgrpo, held_out=["dark"], watchdog=mixgrpo.Watchdog.STOP, watchdog_patience=2)
+    with pytest.raises(mixgrpo.InvalidState):
+        checked.means()
+    first = checked.submit(0, scores(1.0, 5.0))
+    assert (first.is_best, first.score, first.verdict, first.message) == (True, 1.0, mixgrpo.Verdict.CONTINUE, "")
+    assert checked.means() == {"bright": 1.0, "dark": 5.0}
+    assert checked.submit(1, scores(2.0, 4.0)).worsening == 1
+    last = checked.submit(2, scores(1.5, 3.0))
+    assert last.verdict is mixgrpo.Verdict.STOP and "iteration 2" in last.message
+    assert (last.is_best, last.best_iteration, last.best_score) == (False, 1, 2.0)
+    assert checked.submit(3, scores(2.5, np.nan)).failed == 4
+    with pytest.raises(mixgrpo.InvalidArgument, match="iteration"):
+        checked.submit(3, scores(1.0, 1.0))
+
+
+def test_the_best_weights_come_back(mixgrpo, make_trainer, model, tmp_path):
+    trainer, checked = make_trainer(), evaluation(mixgrpo)
+    with pytest.raises(mixgrpo.InvalidState):
+        checked.restore_best(model)
+    samples, start = checked.sample(trainer), model.weights.read()
+    trainer.update(trainer.rollout([0, 1]).mean(axis=(2, 3)))
+    checked.submit(0, scores(1.0, 1.0))  # late
+    assert not np.array_equal(checked.sample(trainer), samples)
+    assert not checked.submit(1, scores(0.5, 1.0)).is_best
+    checked.save(tmp_path)
+    checked.save_best(tmp_path / "best")
+    assert np.array_equal(mixgrpo.Model.load(tmp_path / "best").weights.read(), start)
+    again = evaluation(mixgrpo)
+    again.load(tmp_path)
+    again.restore_best(model)
+    assert np.array_equal(model.weights.read(), start)
+    assert np.array_equal(again.sample(trainer), samples)
+    with pytest.raises(mixgrpo.InvalidArgument, match="rewards"):
+        evaluation(mixgrpo, held_out=["dark"]).load(tmp_path)
+
+
+def test_wrong_settings_are_told_at_once(mixgrpo):
+    with pytest.raises(mixgrpo.InvalidArgument, match="every") as error:
+        evaluation(mixgrpo, every=0, weights=mixgrpo.Weights.BASE, watchdog=mixgrpo.Watchdog.WARN, watchdog_patience=0)
+    assert all(name in str(error.value) for name in ("weights", "held_out", "watchdog_patience"))
+    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
+        evaluation(mixgrpo, held_out=["nothing"])
+    with pytest.raises(mixgrpo.InvalidArgument, match="scores"):
+        evaluation(mixgrpo).submit(0, np.zeros((2, 2, 3)))
+    with pytest.raises(mixgrpo.InvalidArgument, match="scores"):
+        evaluation(mixgrpo).submit(0, {"bright": 0.0})
+
+
+def train(mixgrpo, trainer, codec, **options):
+    return mixgrpo.train(
+        trainer, brightness, decode=codec.decode, iterations=6, prompts_per_iteration=2, progress=False, **options
+    )
+
+
+def test_training_evaluates_and_keeps_the_best(mixgrpo, make_trainer, codec, model, tmp_path):
+    seen = []
+    trainer = make_trainer(learning_rate=3e-3)
+    history = train(
+        mixgrpo, trainer, codec, evaluate_every=2, keep_best=tmp_path / "best",
+        on_evaluation=lambda result, means: seen.append((result, means)),
+    )  # fmt: skip
+    assert len(history) == 6 and [result.iteration for result, _ in seen] == [0, 2, 4, 6]
+    best = max(seen, key=lambda entry: entry[1]["brightness"])[0]
+    assert best.best_iteration == best.iteration > 0
+    if best.iteration == 6:
+        assert np.array_equal(mixgrpo.Model.load(tmp_path / "best").weights.read(), model.weights.read())
+
+
+def test_evaluation_changes_nothing_about_training(mixgrpo, make_trainer, codec, model):
+    start = model.weights.read()
+    train(mixgrpo, make_trainer(), codec)
+    plain = model.weights.read()
+    model.weights.write(start)
+    train(mixgrpo, make_trainer(), codec, evaluate_every=1, evaluation_rewards={"dark": darkness})
+    assert np.array_equal(model.weights.read(), plain)
+
+
+def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
+    options = {"evaluate_every": 1, "evaluation_rewards": {"dark": darkness}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stopped = train(
+            mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.STOP, **options
+        )
+    assert len(stopped) == 3  # patience 3: brightness rises, so darkness falls
+    with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):
+        assert len(train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.WARN, **options)) == 6
+
+
+def test_evaluation_settings_without_evaluations_are_refused(mixgrpo, make_trainer, codec, tmp_path):
+    with pytest.raises(mixgrpo.InvalidArgument, match="evaluate_every.*keep_best, watchdog"):
+        train(mixgrpo, make_trainer(), codec, keep_best=tmp_path, watchdog=mixgrpo.Watchdog.STOP)
+    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
+        train(mixgrpo, make_trainer(), codec, evaluate_every=1, watchdog=mixgrpo.Watchdog.STOP)
+    with pytest.raises(mixgrpo.InvalidArgument, match="evaluation_rewards"):
+        train(mixgrpo, make_trainer(), codec, evaluate_every=1, evaluation_rewards={"brightness": darkness})
+
+
+def test_a_grid_has_a_row_for_each_share_of_the_trained_model(mixgrpo, make_trainer, codec):
+    trainer = make_trainer(keep_base=True, learning_rate=3e-3)
+    settings = mixgrpo.SampleConfig(steps=4, samples_per_prompt=2, seed=5)
+    base = trainer.sample([0, 1], settings)
+    train(mixgrpo, trainer, codec)
+    grid = trainer.hybrid_grid([0, 1], codec, shares=[0, 0.5, 1], config=settings, gap=1).pixels()
+    assert grid.shape == (3 * 4 + 2, 4 * 4 + 3, 3)
+    assert np.array_equal(grid[:4, :4], codec.decode(base[0, :1])[0])
+    assert not np.array_equal(grid[:4], grid[10:])
+    with pytest.raises(mixgrpo.InvalidArgument, match="trained_model_share"):
+        trainer.hybrid_grid([0], codec, shares=[2.0])
+    with pytest.raises(mixgrpo.InvalidArgument, match="base"):
+        make_trainer().hybrid_grid([0], codec)

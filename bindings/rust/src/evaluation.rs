@@ -1,0 +1,229 @@
+//! Regular evaluations of a model in training: the best weights, and a watchdog against reward hacking.
+
+use std::path::Path;
+
+use crate::border::{self, buffer, c_path, c_text, pointers, product, Handle};
+use crate::enums::{Storage, Verdict, Watchdog, Weights};
+use crate::error::Result;
+use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
+use crate::model::Model;
+use crate::samples::SampleConfig;
+use crate::sys;
+use crate::trainer::Trainer;
+
+mirrored_struct! {
+    /// When a model is evaluated, and what is kept of it.
+    ///
+    /// A reward's level is its mean, counted from its first evaluation in standard deviations of its scores then; the levels
+    /// of the trained and of the held-out rewards are averaged. The watchdog remembers the evaluation with the highest
+    /// held-out level. An evaluation is suspicious when the held-out level is more than `watchdog_minimum_delta` below that,
+    /// and the trained level more than `watchdog_minimum_delta` above where it was then.
+    EvaluationConfig = mixgrpo_evaluation_config {
+        /// k: iterations 0, k, 2k, … are due. Default 10, 1…1000000.
+        every: i32,
+        /// Which are evaluated: `Trained` (default) or `Average`.
+        weights: Weights,
+        /// Keep a copy of the best weights in memory. Default true.
+        keep_best: bool,
+        /// What it does. Default `Off`; otherwise needs trained and held-out rewards.
+        watchdog: Watchdog,
+        /// Suspicious evaluations in a row before it barks. Default 3, 1…1000000.
+        watchdog_patience: i32,
+        /// The change that counts, standard deviations. Default 0, 0…1000.
+        watchdog_minimum_delta: f64,
+    }
+}
+
+// SAFETY: the library writes one struct of the given size.
+library_default!(EvaluationConfig, |raw, size| unsafe { sys::mixgrpo_evaluation_config_init(raw, size) });
+
+/// One reward that evaluations are scored with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EvaluationReward<'a> {
+    /// Distinct and not empty.
+    pub name: &'a str,
+    /// In the score that decides which evaluation is the best, 0 or more.
+    pub weight: f64,
+    /// Training does not see it.
+    pub held_out: bool,
+}
+
+/// One evaluation in figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvaluationResult {
+    /// Of the trainer when the samples were drawn.
+    pub iteration: i64,
+    /// Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none.
+    pub score: f64,
+    /// The score is the highest so far.
+    pub is_best: bool,
+    /// −1 when no evaluation had a score.
+    pub best_iteration: i64,
+    /// Its score.
+    pub best_score: f64,
+    /// What the watchdog says.
+    pub verdict: Verdict,
+    /// Why, in one line; empty with `Continue`.
+    pub message: String,
+    /// Suspicious evaluations in a row.
+    pub worsening: i32,
+    /// Scores that were not finite; they are left out, never counted as 0.
+    pub failed: i32,
+}
+
+/// Evaluates always the same prompts from the same noise, which no training sees; the rewards may be held out from training.
+///
+/// ```no_run
+/// use mixgrpo::*;
+///
+/// # fn score(samples: &[f32]) -> Vec<f64> { vec![0.0; 4] }
+/// # fn f(trainer: &mut Trainer) -> mixgrpo::Result<()> {
+/// let rewards = [
+///     EvaluationReward { name: "my_reward", weight: 1.0, held_out: false },
+///     EvaluationReward { name: "another", weight: 0.0, held_out: true },
+/// ];
+/// let config = EvaluationConfig { watchdog: Watchdog::Stop, ..Default::default() };
+/// let mut evaluation = Evaluation::new(&config, &SampleConfig::default(), &[0, 1], &rewards)?;
+/// if evaluation.is_due(trainer.iteration()) {
+///     let samples = evaluation.sample(trainer)?; // (P, S, N, C)
+///     let result = evaluation.submit(trainer.iteration(), &score(&samples))?; // (K, P, S) scores
+///     if result.verdict == Verdict::Stop {
+///         println!("{}", result.message);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A host that owns the model draws the samples itself and leaves `sample` out.
+#[derive(Debug)]
+pub struct Evaluation {
+    handle: Handle<sys::mixgrpo_evaluation>,
+    reward_count: usize,
+    sample_count: usize,
+}
+
+impl Evaluation {
+    /// An evaluation that has seen nothing. `sample`: how samples are drawn; its seed keys the noise. `prompt_indices`: (P),
+    /// of the trainer's prompts, repetitions allowed.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming every field that does not fit.
+    pub fn new(
+        config: &EvaluationConfig, sample: &SampleConfig, prompt_indices: &[i32], rewards: &[EvaluationReward],
+    ) -> Result<Self> {
+        let names = rewards.iter().map(|reward| c_text(reward.name, "reward_names")).collect::<Result<Vec<_>>>()?;
+        let weights: Vec<f64> = rewards.iter().map(|reward| reward.weight).collect();
+        let held_out: Vec<u8> = rewards.iter().map(|reward| reward.held_out.into()).collect();
+        let (names, sample_count) = (pointers(&names), sample.values(prompt_indices, 1));
+        let (config, sample) = (config.to_raw(), sample.to_raw());
+        let (indices, count) = (prompt_indices.as_ptr(), prompt_indices.len());
+        // SAFETY: all pointers are valid during the call.
+        let handle = Handle::create(|out| unsafe {
+            let (names, weights, held_out) = (names.as_ptr(), weights.as_ptr(), held_out.as_ptr());
+            sys::mixgrpo_evaluation_create(
+                &config,
+                &sample,
+                indices,
+                count,
+                names,
+                weights,
+                held_out,
+                rewards.len(),
+                out,
+            )
+        })?;
+        Ok(Self { handle, reward_count: rewards.len(), sample_count })
+    }
+
+    /// Whether an iteration, which is about to be trained, is to be evaluated first.
+    pub fn is_due(&self, iteration: i64) -> bool {
+        // SAFETY: the handle is alive.
+        unsafe { sys::mixgrpo_evaluation_is_due(self.raw(), iteration) != 0 }
+    }
+
+    /// The samples of an evaluation, (P, S, N, C) at σ = 0, from the same noise each time. A pending rollout stays. The
+    /// trainer may go on before the scores come: the weights of these samples are kept until then.
+    ///
+    /// # Errors
+    /// `InvalidState` when the average is asked for and not kept.
+    pub fn sample(&mut self, trainer: &mut Trainer) -> Result<Vec<f32>> {
+        let mut out: Vec<f32> = buffer(product(&[self.sample_count, trainer.latent_size()]))?;
+        let (_memory, _model) = (trainer.evaluator.memory.change()?, trainer.evaluator.model.weights.read()?);
+        let (samples, capacity) = (out.as_mut_ptr(), out.len());
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_sample(self.raw(), trainer.raw(), samples, capacity) })?;
+        Ok(out)
+    }
+
+    /// Takes the scores (K, P, S), NaN for one that failed. `iteration`: the trainer's when the samples were drawn, later
+    /// than that of the evaluation before.
+    pub fn submit(&mut self, iteration: i64, scores: &[f64]) -> Result<EvaluationResult> {
+        let mut raw = sys::mixgrpo_evaluation_result::sized();
+        let (values, count) = (scores.as_ptr(), scores.len());
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_submit(self.raw(), iteration, values, count, &mut raw) })?;
+        Ok(EvaluationResult {
+            iteration: raw.iteration,
+            score: raw.score,
+            is_best: raw.is_best != 0,
+            best_iteration: raw.best_iteration,
+            best_score: raw.best_score,
+            verdict: Verdict::from_raw(raw.verdict, "verdict")?,
+            // SAFETY: the message is valid until the next submit.
+            message: unsafe { border::text(raw.message) },
+            worsening: raw.worsening,
+            failed: raw.failed,
+        })
+    }
+
+    /// The means (K) of the latest evaluation's finite scores, NaN for a reward without.
+    ///
+    /// # Errors
+    /// `InvalidState` before the first evaluation.
+    pub fn means(&self) -> Result<Vec<f64>> {
+        let mut means: Vec<f64> = buffer(self.reward_count)?;
+        let (out, capacity) = (means.as_mut_ptr(), means.len());
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_read_means(self.raw(), out, capacity) })?;
+        Ok(means)
+    }
+
+    /// Puts the best weights into a model of the same sizes.
+    ///
+    /// # Errors
+    /// `InvalidState` when none are kept.
+    pub fn restore_best(&self, model: &mut Model) -> Result<()> {
+        let _alone = model.shared.weights.change()?;
+        // SAFETY: both handles are alive.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_restore_best(self.raw(), model.raw()) })
+    }
+
+    /// Writes the best weights as [`Model::save`] does. Errors as [`restore_best`](Self::restore_best).
+    pub fn save_best(&self, folder: impl AsRef<Path>, storage: Storage) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_save_best(self.raw(), folder.as_ptr(), storage.to_raw()) })
+    }
+
+    /// Saves what a continuation needs into `folder`, which may be the trainer's.
+    pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_save(self.raw(), folder.as_ptr()) })
+    }
+
+    /// Brings this evaluation, made with the same rewards, prompts and sampling, to the saved state.
+    ///
+    /// # Errors
+    /// `InputOutput`; `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+    pub fn load(&mut self, folder: impl AsRef<Path>) -> Result<()> {
+        let folder = c_path(folder.as_ref())?;
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_load(self.raw(), folder.as_ptr()) })
+    }
+
+    fn raw(&self) -> *mut sys::mixgrpo_evaluation {
+        self.handle.get()
+    }
+}

@@ -1,0 +1,77 @@
+//! Evaluations: fixed noise, the best weights, the watchdog, rows of p_mix.
+
+use mixgrpo::*;
+
+use crate::small::{self, brightness, Folder};
+
+const REWARDS: [EvaluationReward; 2] = [
+    EvaluationReward { name: "bright", weight: 1.0, held_out: false },
+    EvaluationReward { name: "dark", weight: 0.0, held_out: true },
+];
+
+fn evaluation(watchdog: Watchdog) -> Evaluation {
+    let config = EvaluationConfig { every: 3, watchdog, watchdog_patience: 1, ..Default::default() };
+    Evaluation::new(&config, &drawn(), &[0, 2], &REWARDS).unwrap()
+}
+
+fn drawn() -> SampleConfig {
+    SampleConfig { steps: 3, samples_per_prompt: 2, ..Default::default() }
+}
+
+fn scores(bright: f64, dark: f64) -> Vec<f64> {
+    [bright, dark].iter().flat_map(|mean| [mean - 0.5, mean + 0.5, mean - 0.5, mean + 0.5]).collect()
+}
+
+#[test]
+fn the_watchdog_barks_when_only_the_trained_reward_rises() {
+    let mut evaluation = evaluation(Watchdog::Stop);
+    assert_eq!([0, 1, 3].map(|iteration| evaluation.is_due(iteration)), [true, false, true]);
+    assert_eq!(evaluation.means().unwrap_err().status(), Status::InvalidState);
+    let first = evaluation.submit(0, &scores(1.0, 5.0)).unwrap();
+    assert!(first.is_best && first.score == 1.0 && first.verdict == Verdict::Continue && first.message.is_empty());
+    let hacked = evaluation.submit(3, &scores(2.0, 4.0)).unwrap();
+    assert!(hacked.verdict == Verdict::Stop && hacked.message.contains("iteration 3"), "{hacked:?}");
+    assert_eq!(evaluation.means().unwrap(), [2.0, 4.0]);
+    assert!(evaluation.submit(3, &scores(2.0, 4.0)).unwrap_err().message().contains("iteration"));
+    assert!(evaluation.submit(6, &[1.0]).unwrap_err().message().contains("scores"));
+}
+
+#[test]
+fn the_best_weights_come_back() {
+    let (context, folder) = (Context::new(1).unwrap(), Folder::new("evaluation"));
+    let (mut trainer, mut evaluation) = (small::trainer(&context), evaluation(Watchdog::Off));
+    let mut model = small::model(&context);
+    let start = model.weights().unwrap();
+    let samples = evaluation.sample(&mut trainer).unwrap();
+    assert_eq!(samples, trainer.sample(Weights::Trained, &drawn(), &[0, 2], None).unwrap());
+    train(&mut trainer, brightness).next().unwrap().unwrap();
+    evaluation.submit(0, &scores(1.0, 1.0)).unwrap();
+    assert_ne!(evaluation.sample(&mut trainer).unwrap(), samples);
+    evaluation.save(&folder.0).unwrap();
+    evaluation.save_best(folder.0.join("best"), Storage::F32).unwrap();
+    assert_eq!(Model::load(&context, folder.0.join("best")).unwrap().weights().unwrap(), start);
+    let mut again = self::evaluation(Watchdog::Off);
+    again.load(&folder.0).unwrap();
+    model.write_weights(0, &vec![0.0; start.len()]).unwrap();
+    again.restore_best(&mut model).unwrap();
+    assert_eq!(model.weights().unwrap(), start);
+}
+
+#[test]
+fn wrong_settings_are_told_at_once() {
+    let config = EvaluationConfig { every: 0, weights: Weights::Base, watchdog: Watchdog::Warn, ..Default::default() };
+    let error = Evaluation::new(&config, &drawn(), &[0], &REWARDS[..1]).unwrap_err();
+    for field in ["every", "weights", "held_out"] {
+        assert!(error.message().contains(field), "{error}");
+    }
+}
+
+#[test]
+fn a_grid_has_a_row_for_each_share_of_the_trained_model() {
+    let mut trainer = small::trainer(&Context::new(1).unwrap());
+    let (codec, layout) = (PixelCodec::new(4, 4, 2), Grid { columns: 0, gap: 1, scale: 1 });
+    let grid = trainer.hybrid_grid(Weights::Trained, &drawn(), &[0.0, 0.5, 1.0], &[0, 1], codec, layout).unwrap();
+    assert_eq!(grid.size().unwrap(), (4 * 4 + 3, 3 * 4 + 2));
+    let error = trainer.hybrid_grid(Weights::Trained, &drawn(), &[2.0], &[0], codec, layout).unwrap_err();
+    assert!(error.message().contains("trained_model_share"), "{error}");
+}
