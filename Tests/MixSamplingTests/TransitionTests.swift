@@ -120,6 +120,16 @@ import Testing
     #expect(long.suffix(2) == [.dpmSolver3, .dpmSolver1])
   }
 
+  @Test(arguments: Solver.allCases)
+  func everySolverIsEulersExactlyAtPureNoiseAndAtTheData(solver: Solver) throws {
+    let sigmas = try TimeGrid(.shifted(steps: 20, shift: 3)).sigmas
+    for step in [0, 19] {
+      let transition = try Transition.deterministic(solver, sigmas: sigmas, step: step)
+      #expect(transition.latentScale == 1 && transition.velocityScale == sigmas[step + 1] - sigmas[step])
+      #expect(transition.previousDataScale == 0 && transition.earlierDataScale == 0 && transition.noiseScale == 0)
+    }
+  }
+
   @Test func anUnfitPlaceIsAnError() {
     #expect(failure { _ = try Transition.stochastic(.flow(noiseLevel: 1), from: 0.5, to: 0.5) }?.code == .invalidArgument)
     #expect(failure { _ = try Transition.stochastic(.flow(noiseLevel: 1), from: 1.5, to: 0.5) }?.code == .invalidArgument)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
-from ._arrays import FloatArray, integers, optional_floats, output, pointer, size, texts
+from ._arrays import FloatArray, doubles, integers, optional_floats, output, pointer, size, texts
 from ._handle import Object
 from ._library import call, create, library, read_text
 from ._structs import from_struct, to_struct
