@@ -5,6 +5,7 @@ import re
 from enum import IntEnum
 
 import header
+import numpy as np
 import pytest
 
 CONFIGURATIONS = {
@@ -12,6 +13,7 @@ CONFIGURATIONS = {
     "SamplingConfig": "mixgrpo_sampling_config",
     "LearningConfig": "mixgrpo_learning_config",
     "SampleConfig": "mixgrpo_sample_config",
+    "EvaluationConfig": "mixgrpo_evaluation_config",
 }
 
 
@@ -85,3 +87,46 @@ def test_describe_tells_what_will_run(mixgrpo):
     assert lines["steps"] == "17"
     assert "learning_rate" in lines
     assert "learning_rate" not in mixgrpo.describe(mixgrpo.SamplingConfig())
+
+
+@pytest.mark.parametrize(
+    ("field", "sampling", "learning"),
+    [
+        ("flash_ratio", {"window_mode": 5, "flash_ratio": 0.4}, {}),  # Flash with all steps
+        ("flash_ratio", {"flash_ratio": 1.01}, {}),
+        ("flash_ratio", {"flash_ratio": -0.1}, {}),
+        ("window_length", {"window_length": 25}, {}),  # longer than the range
+        ("window_length", {"steps": 4, "window_length": 4}, {}),
+        ("window_start", {"window_mode": 0, "window_start": 21}, {}),
+        ("noise_level", {"noise_level": 0.0}, {}),
+        ("noise_level", {"noise_level": float("nan")}, {}),
+        ("noise_level", {"dynamics": 2, "noise_level": 1.1}, {}),  # coefficient-preserving: an angle of at most pi/2
+        ("group_size", {"group_size": 1}, {}),
+        ("log_probability", {"log_probability": 2}, {}),  # the peers' form is for coefficient-preserving steps
+        ("trained_fraction", {"window_mode": 5, "trained_fraction": 0.0}, {}),
+        ("window_minimum_interval", {"window_mode": 2, "window_minimum_interval": 26}, {}),
+        ("window_trend", {"window_mode": 7, "window_trend": 1}, {}),
+        ("updates_per_iteration", {"group_size": 2}, {"updates_per_iteration": 3}),
+        ("clip_range", {}, {"clip_range": 1.0}),
+        ("trim_fraction", {}, {"trim_fraction": 0.5}),
+        ("total_steps", {}, {"schedule": 1, "total_steps": 0}),
+    ],
+)
+def test_impossible_combinations_name_their_field(mixgrpo, field, sampling, learning):
+    with pytest.raises(mixgrpo.InvalidArgument, match=rf"\b{field}\b"):
+        mixgrpo.check(mixgrpo.SamplingConfig(**sampling), mixgrpo.LearningConfig(**learning))
+
+
+def test_impossible_settings_are_told_all_at_once(mixgrpo):
+    sampling = mixgrpo.SamplingConfig(
+        window_mode=mixgrpo.WindowMode.ALL, flash_ratio=2.0, noise_level=11.0, group_size=1, trained_fraction=0.0
+    )
+    with pytest.raises(mixgrpo.InvalidArgument) as caught:
+        mixgrpo.check(sampling, mixgrpo.LearningConfig(clip_range=0.0, learning_rate=-1.0, kl_reference=-1.0))
+    wrong = ("flash_ratio", "noise_level", "group_size", "trained_fraction", "clip_range", "learning_rate", "kl_reference")
+    assert all(re.search(rf"\b{field}\b", str(caught.value)) for field in wrong), str(caught.value)
+
+
+def test_weights_that_sum_to_zero_are_refused(mixgrpo):
+    with pytest.raises(mixgrpo.InvalidArgument, match="weights"):
+        mixgrpo.advantages(np.zeros((2, 1, 4)), weights=[0.0, 0.0])

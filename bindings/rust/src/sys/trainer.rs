@@ -93,39 +93,6 @@ c_struct!(mixgrpo_evaluation_result {
 });
 
 extern "C" {
-    pub fn mixgrpo_trainer_hybrid_grid(
-        trainer: *mut mixgrpo_trainer, weights: mixgrpo_weights, config: *const mixgrpo_sample_config,
-        shares: *const f64, share_count: usize, prompt_indices: *const i32, prompt_count: usize, height: i32,
-        width: i32, patch: i32, gap: i32, scale: i32, out_image: *mut *mut mixgrpo_image,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_config_init(
-        out_config: *mut mixgrpo_evaluation_config, struct_size: usize,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_create(
-        config: *const mixgrpo_evaluation_config, sample: *const mixgrpo_sample_config, prompt_indices: *const i32,
-        prompt_count: usize, reward_names: *const *const c_char, weights: *const f64, held_out: *const u8,
-        reward_count: usize, out_evaluation: *mut *mut mixgrpo_evaluation,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_destroy(evaluation: *mut mixgrpo_evaluation);
-    pub fn mixgrpo_evaluation_is_due(evaluation: *const mixgrpo_evaluation, iteration: i64) -> i32;
-    pub fn mixgrpo_evaluation_sample(
-        evaluation: *mut mixgrpo_evaluation, trainer: *mut mixgrpo_trainer, out_samples: *mut f32, capacity: usize,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_submit(
-        evaluation: *mut mixgrpo_evaluation, iteration: i64, scores: *const f64, count: usize,
-        out_result: *mut mixgrpo_evaluation_result,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_read_means(
-        evaluation: *const mixgrpo_evaluation, out_means: *mut f64, capacity: usize,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_restore_best(
-        evaluation: *const mixgrpo_evaluation, model: *mut mixgrpo_model,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_save_best(
-        evaluation: *const mixgrpo_evaluation, folder: *const c_char, storage: mixgrpo_storage,
-    ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_save(evaluation: *const mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_load(evaluation: *mut mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
     pub fn mixgrpo_trainer_create(
         evaluator: *mut mixgrpo_evaluator, prompts: *const mixgrpo_prompts, plan: *const mixgrpo_plan,
         learning: *const mixgrpo_learning_config, reward_names: *const *const c_char, reward_count: usize,
@@ -174,4 +141,37 @@ extern "C" {
     pub fn mixgrpo_trainer_save_model(
         trainer: *const mixgrpo_trainer, weights: mixgrpo_weights, folder: *const c_char, storage: mixgrpo_storage,
     ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_hybrid_grid(
+        trainer: *mut mixgrpo_trainer, weights: mixgrpo_weights, config: *const mixgrpo_sample_config,
+        shares: *const f64, share_count: usize, prompt_indices: *const i32, prompt_count: usize, height: i32,
+        width: i32, patch: i32, gap: i32, scale: i32, out_image: *mut *mut mixgrpo_image,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_config_init(
+        out_config: *mut mixgrpo_evaluation_config, struct_size: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_create(
+        config: *const mixgrpo_evaluation_config, sample: *const mixgrpo_sample_config, prompt_indices: *const i32,
+        prompt_count: usize, reward_names: *const *const c_char, weights: *const f64, held_out: *const u8,
+        reward_count: usize, out_evaluation: *mut *mut mixgrpo_evaluation,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_destroy(evaluation: *mut mixgrpo_evaluation);
+    pub fn mixgrpo_evaluation_is_due(evaluation: *const mixgrpo_evaluation, iteration: i64) -> i32;
+    pub fn mixgrpo_evaluation_sample(
+        evaluation: *mut mixgrpo_evaluation, trainer: *mut mixgrpo_trainer, out_samples: *mut f32, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_submit(
+        evaluation: *mut mixgrpo_evaluation, iteration: i64, scores: *const f64, count: usize,
+        out_result: *mut mixgrpo_evaluation_result,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_read_means(
+        evaluation: *const mixgrpo_evaluation, out_means: *mut f64, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_restore_best(
+        evaluation: *const mixgrpo_evaluation, model: *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_save_best(
+        evaluation: *const mixgrpo_evaluation, folder: *const c_char, storage: mixgrpo_storage,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_save(evaluation: *const mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_load(evaluation: *mut mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
 }
