@@ -1125,7 +1125,7 @@ enum { MIXGRPO_VERDICT_CONTINUE = 0, MIXGRPO_VERDICT_WARN = 1, MIXGRPO_VERDICT_S
 typedef struct mixgrpo_evaluation_config {
   uint32_t struct_size;
   int32_t every;                 /* k: iterations 0, k, 2k, ... are due. Default 10, 1...1000000 */
-  int32_t weights;               /* mixgrpo_weights that are evaluated: MODEL_TRAINED (default) or MODEL_AVERAGE */
+  int32_t weights;               /* mixgrpo_weights that are evaluated, not MODEL_BASE. Default TRAINED */
   int32_t keep_best;             /* flag: keep a copy of the best weights. Default 1 */
   int32_t watchdog;              /* mixgrpo_watchdog. Default OFF; otherwise needs trained and held-out rewards */
   int32_t watchdog_patience;     /* suspicious evaluations in a row before it barks. Default 3, 1...1000000 */

@@ -4,7 +4,8 @@ import MixLearning
 import MixNumerics
 import MixStorage
 
-/// An evaluation on disk: one safetensors file with the best weights, whose metadata holds what is remembered.
+/// An evaluation on disk: one safetensors file with the best weights, whose metadata holds what is remembered,
+/// with a checksum of all at its end.
 ///
 /// It lies beside the trainer's file when both are saved into one folder.
 extension Evaluation {
@@ -25,8 +26,9 @@ extension Evaluation {
           values: UnsafeBufferPointer(start: best.weights + entry.offset, count: entry.count))
       }
     }
+    let path = FileAccess.join(folder, Self.fileName)
     try SafetensorsWriter.write(
-      entries, precision: .float32, metadata: metadata.sorted { $0.0 < $1.0 }, to: FileAccess.join(folder, Self.fileName))
+      entries, precision: .float32, metadata: metadata.sorted { $0.0 < $1.0 }, checksum: true, to: path)
   }
 
   /// Brings this evaluation, made with the same settings, to the saved state. Everything is read and checked before anything
@@ -38,6 +40,7 @@ extension Evaluation {
       throw MixGRPOError(
         .invalidFormat, "\(file.path): expected format \(Self.format), got \(file.metadata["format"] ?? "none")")
     }
+    try file.verifyChecksum()
     var check = Validation()
     for (name, value) in settings {
       let saved = file.metadata[name]
