@@ -18,6 +18,14 @@ let libraryLinkerFlags =
     "-Xlinker", "--exclude-libs=ALL", "-Xlinker", "-soname=libmixgrpo.so.0",
   ]
 
+// The command carries the Swift runtime too, with the part of Foundation that its argument parser needs.
+let commandLinkerFlags =
+  [
+    "-static-stdlib", "-Xlinker", "--start-group", "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections",
+    "-lswiftSynchronization", "-lswiftCore", "-lswift_Concurrency", "-lswift_StringProcessing", "-lswift_RegexParser",
+    "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker", "--gc-sections",
+  ] + openBLAS
+
 /// An example executable under `examples/swift`.
 func example(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .executableTarget(
@@ -37,6 +45,8 @@ let package = Package(
   products: [
     .library(name: "MixGRPO", targets: ["MixGRPO"]),
     .library(name: "mixgrpo", type: .dynamic, targets: ["MixGRPOC"]),
+    // Installed as bin/mixgrpo; the library has that name among the products.
+    .executable(name: "mixgrpo-command", targets: ["MixGRPOCommand"]),
   ],
   dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
   targets: [
@@ -56,6 +66,13 @@ let package = Package(
       name: "MixGRPOC", dependencies: ["MixGRPO", "CMixGRPO"], exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
+    // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.
+    .target(
+      name: "MixCommand", dependencies: ["MixGRPO", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .executableTarget(
+      name: "MixGRPOCommand", dependencies: ["MixCommand"],
+      linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
+
     .target(name: "ProceduralWorld", dependencies: ["MixGRPO"], path: "examples/swift/ProceduralWorld"),
     example("pretrain"),
     example("align"),
@@ -69,6 +86,7 @@ let package = Package(
     tests("MixLearning"),
     tests("MixStorage", resources: [.copy("Fixtures")]),
     tests("MixGRPO", ["ProceduralWorld"]),
+    tests("MixCommand"),
   ],
   swiftLanguageModes: [.v6]
 )

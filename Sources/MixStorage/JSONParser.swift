@@ -57,10 +57,11 @@ package struct JSONParser {
     if takeAfterSpace("}") { return JSONObject() }
     repeat {
       skipSpace()
+      let start = position
       let name = try parseString()
       if !names.insert(name).inserted { throw failure(expected: "each name once", got: "\"\(excerpt(name))\" again") }
       guard takeAfterSpace(":") else { throw failure(expected: "':'") }
-      members.append(JSONObject.Member(name: name, value: try parseValue(depth: depth)))
+      members.append(JSONObject.Member(name: name, value: try parseValue(depth: depth), position: start))
     } while takeAfterSpace(",")
     guard takeAfterSpace("}") else { throw failure(expected: "',' or '}'") }
     return JSONObject(uniqueMembers: members)
@@ -205,7 +206,16 @@ package struct JSONParser {
 
   private func failure(expected: String, got: String? = nil) -> MixGRPOError {
     let here = peek.map { $0 > 0x20 && $0 < 0x7F ? "'\(Character(Unicode.Scalar($0)))'" : "byte \($0)" } ?? "the end"
-    let name = printable(source)
-    return MixGRPOError(.invalidFormat, "\(name): expected \(expected) at byte \(position), got \(got ?? here)")
+    let place = Self.place(of: position, in: bytes)
+    return MixGRPOError(.invalidFormat, "\(printable(source)): expected \(expected) at \(place), got \(got ?? here)")
+  }
+
+  /// Where a byte stands: in a document of several lines its line and column, both from 1 and the column in bytes.
+  package static func place(of position: Int, in bytes: [UInt8]) -> String {
+    guard bytes.contains(UInt8(ascii: "\n")) else { return "byte \(position)" }
+    let before = bytes.prefix(position)
+    let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    let line = before.reduce(1) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 }
+    return "line \(line), column \(position - lineStart + 1)"
   }
 }

@@ -62,6 +62,16 @@ package struct JSONObject: Equatable, Sendable {
   package struct Member: Equatable, Sendable {
     package let name: String
     package var value: JSONValue
+    /// The byte of a parsed document at which the name stands; two members are equal wherever they stand.
+    package let position: Int
+
+    init(name: String, value: JSONValue, position: Int = 0) {
+      (self.name, self.value, self.position) = (name, value, position)
+    }
+
+    package static func == (first: Member, second: Member) -> Bool {
+      first.name == second.name && first.value == second.value
+    }
   }
 
   package private(set) var members: [Member] = []

@@ -1,0 +1,33 @@
+import MixGRPO
+
+/// Which prompts an iteration takes: all of them in a mixed order, mixed anew in each round; a function of seed and iteration alone.
+struct PromptOrder {
+  let count: Int
+  let perIteration: Int
+  let seed: UInt64
+
+  /// - Throws: `invalidArgument` when an iteration asks for more prompts than there are.
+  init(count: Int, perIteration: Int, seed: UInt64) throws(MixGRPOError) {
+    try require(
+      (1...max(count, 1)).contains(perIteration), "prompts_per_iteration", expected: "1…\(count), as there are so many prompts",
+      got: perIteration)
+    (self.count, self.perIteration, self.seed) = (count, perIteration, seed)
+  }
+
+  /// Different rows. What does not fill an iteration at the end of a round is left to the next round.
+  func rows(iteration: Int) -> [Int32] {
+    let iterationsPerRound = count / perIteration
+    let order = order(round: iteration / iterationsPerRound)
+    let first = iteration % iterationsPerRound * perIteration
+    return order[first..<first + perIteration].map { Int32(truncatingIfNeeded: $0) }
+  }
+
+  private func order(round: Int) -> [Int] {
+    var random = SplitMix64(key: "prompts of round \(round), seed \(seed)".utf8)
+    var order = Array(0..<count)
+    for index in order.indices.dropFirst().reversed() {
+      order.swapAt(index, random.below(UInt32(truncatingIfNeeded: index + 1)))
+    }
+    return order
+  }
+}

@@ -1,0 +1,91 @@
+import MixGRPO
+
+/// A program of the user's that scores pictures.
+///
+/// For each picture it reads a line of JSON from its standard input,
+///
+///     {"image": "/tmp/…/000012-03.png", "prompt": "a red circle", "iteration": 12, "index": 3, "count": 48}
+///
+/// with "metadata" if the prompt's line had other members, and prints a line with a number, or `nan` for no score. Pictures are
+/// removed once the batch is scored. What it writes to standard error goes to ours.
+final class ProgramReward: PictureReward {
+  private let setting: RewardSetting
+  private let context: RunContext
+  private let warn: (String) -> Void
+  private let folder: ScratchFolder
+  private var running: ChildProcess?
+
+  init(_ setting: RewardSetting, _ context: RunContext, warn: @escaping (String) -> Void) throws(MixGRPOError) {
+    (self.setting, self.context, self.warn) = (setting, context, warn)
+    folder = try ScratchFolder()
+    if !setting.perBatch { running = try start() }
+  }
+
+  /// - Throws: `inputOutput` when the program cannot be started, ends, is late, or prints nothing that is a number; `cancelled`.
+  func score(_ batch: PictureBatch) throws(MixGRPOError) -> [Double] {
+    defer { folder.clear() }
+    let lines = try requests(of: batch)
+    let child: ChildProcess
+    if let running { child = running } else { child = try start() }
+    var answers: [String] = []
+    do throws(MixGRPOError) {
+      answers = try child.exchange(
+        Array(lines.utf8), replies: batch.entries.count, closingInput: setting.perBatch, timeout: setting.timeout, context)
+    } catch {
+      running = nil
+      if error.code == .cancelled { throw error }
+      throw MixGRPOError(error.code, "reward \(setting.name): \(error.message)")
+    }
+    return try numbers(answers, iteration: batch.iteration)
+  }
+
+  private func start() throws(MixGRPOError) -> ChildProcess {
+    do throws(MixGRPOError) {
+      return try ChildProcess(setting.program)
+    } catch {
+      throw MixGRPOError(error.code, "reward \(setting.name): \(error.message)")
+    }
+  }
+
+  /// Writes the pictures and tells where they are.
+  private func requests(of batch: PictureBatch) throws(MixGRPOError) -> String {
+    var lines = ""
+    for (index, entry) in batch.entries.enumerated() {
+      let path = try folder.write(PNG.encode(entry.image), name: "\(padded(batch.iteration, 6))-\(padded(index, 4)).png")
+      var object: JSONObject = [
+        "image": .string(path), "prompt": .string(entry.prompt.text), "iteration": .integer(Int64(batch.iteration)),
+        "index": .integer(Int64(index)), "count": .integer(Int64(batch.entries.count)),
+      ]
+      if !entry.prompt.metadata.members.isEmpty { object["metadata"] = .object(entry.prompt.metadata) }
+      lines += try JSONValue.object(object).text() + "\n"
+    }
+    return lines
+  }
+
+  /// What is no number counts as no score and is told; a batch without any number is an error.
+  private func numbers(_ answers: [String], iteration: Int) throws(MixGRPOError) -> [Double] {
+    let scores = answers.map(Self.number)
+    guard let first = scores.firstIndex(where: { $0 == nil }) else { return scores.compactMap { $0 } }
+    let shown = "\"\(answers[first].prefix(80))\""
+    guard scores.contains(where: { $0 != nil }) else {
+      throw MixGRPOError(.inputOutput, "reward \(setting.name): expected a number or nan in each line, got \(shown)")
+    }
+    let count = scores.reduce(0) { $1 == nil ? $0 + 1 : $0 }
+    warn(
+      "reward \(setting.name): iteration \(iteration): expected a number or nan in each line, got \(shown); "
+        + "\(count) of \(scores.count) pictures count as not scored")
+    return scores.map { $0 ?? .nan }
+  }
+
+  /// Nil for what is no number; NaN and infinities are "no score".
+  private static func number(_ line: String) -> Double? {
+    let word = line.split(whereSeparator: \.isWhitespace)
+    guard word.count == 1, let text = word.first else { return nil }
+    return Double(text).map { $0.isFinite ? $0 : .nan }
+  }
+}
+
+/// A number with leading zeros, from 0.
+func padded(_ number: Int, _ digits: Int) -> String {
+  String(repeating: "0", count: max(0, digits - "\(number)".count)) + "\(number)"
+}

@@ -1,0 +1,111 @@
+import MixGRPO
+
+/// A run of `mixgrpo align`: draw groups of pictures, score them, update the model.
+final class AlignRun {
+  private let settings: AlignSettings
+  private let folder: RunFolder
+  private let model: PixelModel
+  private let trainer: Trainer
+  private let order: PromptOrder
+  private let rewards: [any PictureReward]
+  private let journal: RunJournal
+  private let progress: ProgressDisplay
+
+  /// - Throws: for anything that does not fit, before anything of an earlier run is touched.
+  init(_ settings: AlignSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
+    try settings.validate()
+    (self.settings, folder) = (settings, RunFolder(path: settings.out))
+    model = try PixelModel(folder: settings.model, settings.pictures, context: context)
+    order = try PromptOrder(
+      count: model.embeddings.count, perIteration: settings.promptsPerIteration, seed: settings.sampling.seed)
+    trainer = try Trainer(
+      evaluator: model.evaluator, prompts: model.embeddings, sampling: settings.sampling.configuration(),
+      learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
+      rewardNames: settings.rewards.map(\.name), context: context)
+    try folder.prepare(resuming: resuming)
+    if resuming { try trainer.load(folder: folder.checkpoint) }
+    let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
+    self.progress = progress
+    var rewards: [any PictureReward] = []
+    for setting in settings.rewards { rewards.append(try setting.reward(context, warn: progress.tell)) }
+    self.rewards = rewards
+    try SettingsSource.write(settings, to: folder.settings)
+    journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
+  }
+
+  /// Runs to the last iteration, or until it is cancelled or fails; either way the progress is saved.
+  /// - Throws: `cancelled`, or what went wrong, once the checkpoint is written.
+  func run() throws(MixGRPOError) {
+    do throws(MixGRPOError) {
+      try drawPictures(everyTime: trainer.iteration == 0)
+      while trainer.iteration < settings.iterations { try step() }
+      try drawPictures(everyTime: true)
+    } catch {
+      progress.finish()
+      try save()
+      progress.tell("saved at iteration \(trainer.iteration); mixgrpo align --resume --out \(settings.out) continues")
+      throw error
+    }
+    progress.finish()
+    try save()
+  }
+
+  private func save() throws(MixGRPOError) {
+    try trainer.save(folder: folder.checkpoint)
+    let trained = try trainer.model(settings.learning.averageDecay > 0 ? .average : .trained)
+    try trained.save(folder: folder.model, precision: settings.precision.stored)
+  }
+
+  private func step() throws(MixGRPOError) {
+    let iteration = trainer.iteration
+    let chosen = order.rows(iteration: iteration)
+    let samples = try trainer.rollout(prompts: chosen) { report($0, of: $1, from: 0, "drawing") }
+    let pictures = try model.codec.decode(samples, count: chosen.count * settings.groupSize)
+    let scores = try score(pictures, chosen, iteration)
+    let metrics = try trainer.update(rewards: scores) { report($0, of: $1, from: 0.5, "learning") }
+    try journal.append(metrics)
+    progress.show(trainer.iteration, summary(metrics))
+    if trainer.iteration % settings.saveEvery == 0 { try trainer.save(folder: folder.checkpoint) }
+    if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
+  }
+
+  private func score(_ pictures: [RGBImage], _ chosen: [Int32], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
+    let batch = PictureBatch(
+      iteration: iteration,
+      entries: pictures.enumerated().map { index, image in
+        PictureBatch.Entry(image: image, prompt: model.prompts.prompts[Int(chosen[index / settings.groupSize])])
+      })
+    var scores: [[Double]] = []
+    for reward in rewards { scores.append(try reward.score(batch)) }
+    return scores
+  }
+
+  /// Rollout and update are shown as half an iteration each.
+  private func report(_ done: Int, of total: Int, from start: Double, _ what: String) {
+    progress.show(trainer.iteration, share: max(1e-3, start + 0.5 * Double(done) / Double(max(total, 1))), what)
+  }
+
+  private func summary(_ metrics: IterationMetrics) -> String {
+    let failed = metrics.failedRewards > 0 ? "  \(metrics.failedRewards) not scored" : ""
+    return metrics.rewards.map { "\($0.name) \(fixed($0.mean, 4))" }.joined(separator: "  ") + failed
+  }
+
+  /// The same prompts from the same noise each time, so that grids can be compared.
+  private func drawPictures(everyTime: Bool) throws(MixGRPOError) {
+    let isDue = settings.picturesEvery > 0 && (everyTime || trainer.iteration % settings.picturesEvery == 0)
+    let path = folder.pictures(iteration: trainer.iteration)
+    guard isDue, !FileAccess.exists(path) else { return }
+    let rows = min(settings.picturePrompts, model.embeddings.count)
+    let plan = try SamplingPlan.deterministic(
+      settings.sampling.schedule, samplesPerPrompt: settings.picturesPerPrompt, seed: settings.sampling.seed)
+    let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) })
+    let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
+    let grid = try ImageGrid.compose(pictures, columns: settings.picturesPerPrompt, gap: 4, scale: PictureScale.fitting(model.codec))
+    try PNG.write(grid, text: PictureText.prompts(model.prompts.texts.prefix(rows)), to: path)
+    try journal.append(grid, iteration: trainer.iteration)
+  }
+
+  private func decode(_ samples: [Float], count: Int) throws(MixGRPOError) -> [RGBImage] {
+    try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in try model.codec.decode(samples, count: count) }
+  }
+}

@@ -1,0 +1,44 @@
+import MixGRPO
+
+/// The memory that an alignment takes, known from the headers of its model.
+struct AlignmentMemory {
+  struct Part {
+    let name: String
+    let bytes: Int
+    let meaning: String
+  }
+
+  let parts: [Part]
+
+  /// - Throws: what reading the model's configuration throws; `invalidArgument` for settings that do not fit it.
+  init(_ settings: AlignSettings) throws(MixGRPOError) {
+    let folder = try WeightFolder(path: settings.model)
+    let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: settings.model)
+    let pictures = settings.pictures
+    let codec = try PixelCodec(
+      height: pictures.height, width: pictures.width, patch: PixelModel.patch(of: configuration, settings.model))
+    let textLength = try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
+    let learning = try settings.learning.configuration(weights: [], groupSize: settings.groupSize)
+    let evaluator = try EvaluatorMemory(
+      configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: pictures.maxBatch,
+      threads: RunContext(threads: settings.threads).threads)
+    let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0)
+    let trajectory = try plan.rolloutBytes(prompts: settings.promptsPerIteration, latentSize: codec.valuesPerImage)
+    let weights = 4 * folder.tensors.reduce(0) { $0 + $1.elementCount }
+    let hasBase = learning.policy.referencePenalty > 0
+    let copies = 7 + (learning.averageDecay > 0 ? 2 : 0) + (hasBase ? 1 : 0)
+    let activations = evaluator.inferenceBytes * (hasBase ? 2 : 1) + evaluator.trainingBytes
+    parts = [
+      Part(name: "weights", bytes: copies * weights, meaning: "the model's, gradients, moments, and all as before an update"),
+      Part(name: "activations", bytes: activations, meaning: "of pictures in memory at once (max_batch)"),
+      Part(name: "trajectories", bytes: trajectory, meaning: "latents of an iteration"),
+      Part(name: "peak", bytes: copies * weights + activations + trajectory, meaning: "all of these"),
+    ]
+  }
+
+  var json: JSONObject {
+    var object = JSONObject()
+    for part in parts { object["\(part.name)_bytes"] = .integer(Int64(part.bytes)) }
+    return object
+  }
+}

@@ -1,0 +1,74 @@
+import MixGRPO
+
+/// What an alignment will do and cost, known before anything runs.
+struct AlignmentPlan {
+  /// Iterations in a row with the same window.
+  struct Stage {
+    let iterations: Range<Int>
+    let window: Range<Int>
+    let trainedSteps: Int
+    let steps: Int
+    /// Per iteration: rows evaluated, latents that members share counted once.
+    let rolloutCalls: Int
+    let updateCalls: Int
+  }
+
+  private let settings: AlignSettings
+  let stages: [Stage]
+  let sigmas: [Double]
+
+  /// - Throws: `invalidArgument` naming every unfit setting.
+  init(_ settings: AlignSettings) throws(MixGRPOError) {
+    self.settings = settings
+    try require((0...100_000).contains(settings.iterations), "iterations", expected: "0…100000 to plan", got: settings.iterations)
+    try require(
+      (1...65_536).contains(settings.promptsPerIteration), "prompts_per_iteration", expected: "1…65536",
+      got: settings.promptsPerIteration)
+    let sampling = try settings.sampling.configuration()
+    _ = try settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize)
+    sigmas = try TimeGrid(sampling.schedule).sigmas
+    var stages: [Stage] = []
+    for iteration in 0..<settings.iterations {
+      let plan = try SamplingPlan(sampling, iteration: iteration)
+      if let last = stages.last, last.window == plan.window {
+        stages[stages.count - 1] = Self.stage(plan, last.iterations.lowerBound..<iteration + 1, settings)
+      } else {
+        stages.append(Self.stage(plan, iteration..<iteration + 1, settings))
+      }
+    }
+    self.stages = stages
+  }
+
+  private static func stage(_ plan: SamplingPlan, _ iterations: Range<Int>, _ settings: AlignSettings) -> Stage {
+    let prompts = settings.promptsPerIteration
+    return Stage(
+      iterations: iterations, window: plan.window, trainedSteps: plan.trainedSteps.count, steps: plan.steps,
+      rolloutCalls: plan.modelCalls(prompts: prompts),
+      updateCalls: plan.trainingEvaluations(prompts: prompts, parts: settings.learning.updatesPerIteration))
+  }
+
+  var picturesPerIteration: Int { settings.promptsPerIteration * settings.groupSize }
+  var totalRolloutCalls: Int { stages.reduce(0) { $0 + $1.rolloutCalls * $1.iterations.count } }
+  var totalUpdateCalls: Int { stages.reduce(0) { $0 + $1.updateCalls * $1.iterations.count } }
+
+  var json: JSONObject {
+    [
+      "iterations": .integer(Int64(settings.iterations)),
+      "pictures_per_iteration": .integer(Int64(picturesPerIteration)),
+      "sigmas": .array(sigmas.map { .number($0) }),
+      "stages": .array(stages.map(Self.json)),
+      "model_calls_rollout": .integer(Int64(totalRolloutCalls)),
+      "model_calls_update": .integer(Int64(totalUpdateCalls)),
+    ]
+  }
+
+  private static func json(_ stage: Stage) -> JSONValue {
+    [
+      "first_iteration": .integer(Int64(stage.iterations.lowerBound)),
+      "last_iteration": .integer(Int64(stage.iterations.upperBound - 1)),
+      "window_start": .integer(Int64(stage.window.lowerBound)), "window_length": .integer(Int64(stage.window.count)),
+      "trained_steps": .integer(Int64(stage.trainedSteps)), "steps": .integer(Int64(stage.steps)),
+      "model_calls_rollout": .integer(Int64(stage.rolloutCalls)), "model_calls_update": .integer(Int64(stage.updateCalls)),
+    ]
+  }
+}

@@ -1,0 +1,101 @@
+import MixGRPO
+
+/// What there is to say of a file or a folder, for people and programs.
+enum Inspection {
+  /// - Throws: `inputOutput`, `invalidFormat`; `invalidArgument` for what is none of the known kinds.
+  static func report(of path: String) throws(MixGRPOError) -> JSONObject {
+    if WeightFolder.holdsModel(path) { return try model(path) }
+    let run = RunFolder(path: path)
+    if FileAccess.exists(run.settings) { return try self.run(run) }
+    if let checkpoint = checkpointFile(in: path) { return try safetensors(checkpoint) }
+    if path.hasSuffix(".png") { return try picture(path) }
+    if path.hasSuffix(".safetensors") { return try safetensors(path) }
+    if FileAccess.exists(FileAccess.join(path, WeightFolder.configurationName)) { return try model(path) }
+    guard FileAccess.exists(path) else {
+      throw MixGRPOError(.inputOutput, "\(path): expected a file or a folder, got none")
+    }
+    throw .invalid(path, expected: "a model, a checkpoint, a run, a .safetensors or a .png", got: "something else")
+  }
+
+  static func checkpointFile(in folder: String) -> String? {
+    ["trainer.safetensors", "pretrainer.safetensors"].map { FileAccess.join(folder, $0) }.first { FileAccess.exists($0) }
+  }
+
+  // MARK: - Kinds
+
+  private static func model(_ path: String) throws(MixGRPOError) -> JSONObject {
+    let folder = try WeightFolder(path: path)
+    var report: JSONObject = ["kind": "model", "path": .string(path)]
+    add(folder.tensors, to: &report)
+    if let configuration = try? FlowTransformerConfiguration(json: folder.configuration, source: path) {
+      report["width"] = .integer(Int64(configuration.width))
+    }
+    report["configuration"] = .object(folder.configuration)
+    report["tensors"] = .array(folder.tensors.map(row))
+    return report
+  }
+
+  private static func run(_ run: RunFolder) throws(MixGRPOError) -> JSONObject {
+    var report: JSONObject = ["kind": "run", "path": .string(run.path)]
+    if let checkpoint = checkpointFile(in: run.checkpoint) {
+      let file = try SafetensorsFile(path: checkpoint)
+      report["checkpoint"] = .string(checkpoint)
+      report["iteration"] = number(file.metadata["iteration"] ?? file.metadata["optimizer_steps"])
+    }
+    if WeightFolder.holdsModel(run.model) { report["model"] = .string(run.model) }
+    let settings = try JSONParser.parse(try FileAccess.read(run.settings, limit: 16 << 20), source: run.settings)
+    report["settings"] = settings
+    return report
+  }
+
+  private static func safetensors(_ path: String) throws(MixGRPOError) -> JSONObject {
+    let file = try SafetensorsFile(path: path)
+    let format = file.metadata["format"] ?? ""
+    let kind = format.hasPrefix("mixgrpo-trainer") || format.hasPrefix("mixgrpo-pretrainer") ? "checkpoint" : "safetensors"
+    var report: JSONObject = ["kind": .string(kind), "path": .string(path)]
+    add(file.tensors, to: &report)
+    var metadata = JSONObject()
+    for (name, text) in file.metadata.sorted(by: { $0.key < $1.key }) { metadata[name] = value(text) }
+    report["metadata"] = .object(metadata)
+    report["tensors"] = .array(file.tensors.map(row))
+    return report
+  }
+
+  private static func picture(_ path: String) throws(MixGRPOError) -> JSONObject {
+    let bytes = try FileAccess.read(path, limit: 1 << 29)
+    let image = try PNG.read(path: path)
+    var report: JSONObject = [
+      "kind": "picture", "path": .string(path), "width": .integer(Int64(image.width)), "height": .integer(Int64(image.height)),
+      "bytes": .integer(Int64(bytes.count)),
+    ]
+    report["text"] = .array(try PNG.text(in: bytes).map { ["keyword": .string($0.keyword), "text": .string($0.text)] })
+    return report
+  }
+
+  // MARK: - Parts
+
+  private static func add(_ tensors: [StoredTensor], to report: inout JSONObject) {
+    let types = Set(tensors.map(\.type.name)).sorted()
+    report["tensor_count"] = .integer(Int64(tensors.count))
+    report["values"] = .integer(Int64(tensors.reduce(0) { $0 &+ $1.elementCount }))
+    report["element_types"] = .string(types.joined(separator: ", "))
+    report["bytes"] = .integer(Int64(tensors.reduce(0) { $0 &+ bytes(of: $1) }))
+  }
+
+  private static func bytes(of tensor: StoredTensor) -> Int { tensor.elementCount &* (tensor.type.bytesPerElement ?? 0) }
+
+  private static func row(_ tensor: StoredTensor) -> JSONValue {
+    [
+      "name": .string(tensor.name), "type": .string(tensor.type.name),
+      "shape": .array(tensor.shape.map { .integer(Int64($0)) }), "bytes": .integer(Int64(bytes(of: tensor))),
+    ]
+  }
+
+  private static func number(_ text: String?) -> JSONValue { text.flatMap { Int64($0) }.map { .integer($0) } ?? .null }
+
+  /// Metadata are texts; objects among them are shown as such.
+  private static func value(_ text: String) -> JSONValue {
+    guard text.hasPrefix("{"), let parsed = try? JSONParser.parse(text, source: "metadata") else { return .string(text) }
+    return parsed
+  }
+}

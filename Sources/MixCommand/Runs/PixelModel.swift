@@ -1,0 +1,56 @@
+import MixGRPO
+
+/// A model on patches of pixels with what it needs to draw: prompts, evaluator and the way from tokens to pixels.
+struct PixelModel {
+  let evaluator: FlowEvaluator
+  let embeddings: PromptEmbeddings
+  let codec: PixelCodec
+  let prompts: PromptList
+  let context: RunContext
+
+  /// - Parameter prompts: in place of the settings' file.
+  /// - Throws: what reading model, prompts and embeddings throws; `invalidArgument` where they do not fit each other.
+  init(
+    folder: String, _ settings: PictureSettings, prompts given: PromptList? = nil, context: RunContext
+  ) throws(MixGRPOError) {
+    let model = try FlowTransformer(folder: folder)
+    codec = try PixelCodec(height: settings.height, width: settings.width, patch: Self.patch(of: model.configuration, folder))
+    (embeddings, prompts) = try Self.prompts(given, settings, model.configuration)
+    evaluator = try FlowEvaluator(
+      model: model, geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns),
+      textLength: embeddings.textLength, maxBatch: settings.maxBatch, threads: context.threads)
+    evaluator.guidance = Float(settings.guidance)
+    self.context = context
+  }
+
+  /// A token is a square of pixels in three colours.
+  static func patch(of configuration: FlowTransformerConfiguration, _ folder: String) throws(MixGRPOError) -> Int {
+    let channels = configuration.inChannels
+    let patch = (1...150).first { 3 * $0 * $0 >= channels } ?? 1
+    guard 3 * patch * patch == channels else {
+      throw MixGRPOError(
+        .unsupported, "\(folder): in_channels: expected 3·patch², as this command draws with models of pixels, got \(channels)")
+    }
+    return patch
+  }
+
+  private static func prompts(
+    _ given: PromptList?, _ settings: PictureSettings, _ configuration: FlowTransformerConfiguration
+  ) throws(MixGRPOError) -> (PromptEmbeddings, PromptList) {
+    var list = given
+    if list == nil, !settings.prompts.isEmpty { list = try PromptList(path: settings.prompts) }
+    if settings.embeddings.isEmpty {
+      guard let list else { throw .invalid("prompts", expected: "prompts or embeddings", got: "neither") }
+      let encoder = try HashedWordEncoder(
+        textLength: settings.textLength, textWidth: configuration.jointAttentionDim,
+        pooledWidth: configuration.pooledProjectionDim)
+      return (try encoder.embeddings(of: list.texts), list)
+    }
+    let embeddings = try StoredEmbeddings.read(path: settings.embeddings)
+    try require(
+      list == nil || list?.prompts.count == embeddings.count, "prompts",
+      expected: "\(embeddings.count), one for each row of \(settings.embeddings)", got: list?.prompts.count ?? 0)
+    if let list { return (embeddings, list) }
+    return (embeddings, try PromptList(texts: (0..<embeddings.count).map { "row \($0)" }))
+  }
+}

@@ -1,0 +1,102 @@
+import MixGRPO
+
+/// A run of `mixgrpo pretrain`: a model, captioned pictures, and the steps that bring them together.
+final class PretrainRun {
+  private let settings: PretrainSettings
+  private let folder: RunFolder
+  private let pictures: CaptionedPictures
+  private let codec: PixelCodec
+  private let prompts: PromptEmbeddings
+  private let pretrainer: FlowMatchingPretrainer
+  private let context: RunContext
+  private let journal: RunJournal
+  private let progress: ProgressDisplay
+
+  private var done: Int { pretrainer.optimizer.stepCount }
+
+  /// - Throws: for anything that does not fit, before anything of an earlier run is touched.
+  init(_ settings: PretrainSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
+    try settings.validate()
+    (self.settings, self.context, folder) = (settings, context, RunFolder(path: settings.out))
+    pictures = try CaptionedPictures(path: settings.data, seed: settings.seed)
+    codec = try PixelCodec(height: pictures.height, width: pictures.width, patch: settings.model.patch)
+    let encoder = try settings.model.encoder()
+    prompts = try encoder.embeddings(of: pictures.captions)
+    let model = try FlowTransformer(configuration: settings.model.configuration(channels: codec.channels))
+    model.initializeWeights(seed: settings.seed)
+    let evaluator = try FlowEvaluator(
+      model: model, geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns),
+      textLength: encoder.textLength, maxBatch: min(settings.batch, settings.maxBatch), threads: context.threads)
+    pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
+    try folder.prepare(resuming: resuming)
+    if resuming { try pretrainer.load(folder: folder.checkpoint) }
+    try SettingsSource.write(settings, to: folder.settings)
+    journal = try RunJournal(
+      folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
+    progress = ProgressDisplay(
+      total: settings.steps, begun: pretrainer.optimizer.stepCount, lineEvery: settings.steps / 20)
+    progress.tell(
+      "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
+        + "\(codec.tokenCount) tokens of \(codec.channels) channels")
+  }
+
+  /// Runs to the last step, or until it is cancelled or fails; either way the progress is saved.
+  /// - Throws: `cancelled`, or what went wrong, once the checkpoint is written.
+  func run() throws(MixGRPOError) {
+    do throws(MixGRPOError) {
+      var recentLoss = 0.0
+      var seen = 0
+      while done < settings.steps {
+        let loss = try step()
+        // The loss of one step says little: noise levels differ from step to step.
+        seen += 1
+        recentLoss += (loss - recentLoss) / Double(min(seen, 50))
+        progress.show(done, "loss \(fixed(recentLoss, 4))")
+      }
+      try drawPictures()
+    } catch {
+      progress.finish()
+      try save()
+      progress.tell("saved at step \(done); mixgrpo pretrain --resume --out \(settings.out) continues")
+      throw error
+    }
+    progress.finish()
+    try save()
+  }
+
+  private func step() throws(MixGRPOError) -> Double {
+    let step = done
+    let drawn = (0..<settings.batch).map { pictures.draw(step &* settings.batch &+ $0) }
+    var latents = [Float](repeating: 0, count: settings.batch * codec.valuesPerImage)
+    try latents.withUnsafeMutableBufferPointer { (latents) throws(MixGRPOError) in
+      try codec.encode(drawn.map(\.picture), into: latents)
+    }
+    let rate = settings.learningRate * settings.pretraining.optimizer.schedule.fraction(step: step)
+    let loss = try pretrainer.step(
+      latents: latents, prompts: prompts, promptIndex: drawn.map { Int32(truncatingIfNeeded: $0.caption) }, iteration: step)
+    try journal.append(step: step, loss: loss, learningRate: rate)
+    if done % settings.saveEvery == 0 { try pretrainer.save(folder: folder.checkpoint) }
+    if settings.picturesEvery > 0, done % settings.picturesEvery == 0 { try drawPictures() }
+    return loss
+  }
+
+  private func save() throws(MixGRPOError) {
+    try pretrainer.save(folder: folder.checkpoint)
+    try pretrainer.evaluator.model.save(folder: folder.model, precision: settings.precision.stored)
+  }
+
+  /// A picture for each of some captions, evenly chosen, from the same noise each time.
+  private func drawPictures() throws(MixGRPOError) {
+    let path = folder.pictures(iteration: done)
+    guard settings.picturesEvery > 0, !FileAccess.exists(path) else { return }
+    let shown = min(settings.pictureCaptions, pictures.captions.count)
+    let chosen = (0..<shown).map { $0 * pictures.captions.count / shown }
+    let plan = try SamplingPlan.deterministic(.shifted(steps: 25, shift: settings.shift), seed: settings.seed)
+    let samples = try pretrainer.evaluator.sample(
+      plan, prompts: prompts, chosen: chosen.map { Int32(truncatingIfNeeded: $0) }, context: context)
+    let images = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in try codec.decode(samples, count: shown) }
+    let grid = try ImageGrid.compose(images, columns: min(8, shown), gap: 4, scale: PictureScale.fitting(codec))
+    try PNG.write(grid, text: PictureText.prompts(chosen.map { pictures.captions[$0] }), to: path)
+    try journal.append(grid, iteration: done)
+  }
+}

@@ -1,0 +1,53 @@
+import MixGRPO
+
+/// What a run leaves in its folder, and where.
+///
+///     settings.json   all settings, to be read with --config
+///     model/          the model, a diffusers folder
+///     checkpoint/     all that --resume needs
+///     metrics.jsonl   figures, a line for each iteration
+///     events.out.…    the same and the pictures, for TensorBoard
+///     pictures/       grids of pictures, by iteration
+struct RunFolder {
+  let path: String
+
+  var settings: String { FileAccess.join(path, "settings.json") }
+  var model: String { FileAccess.join(path, "model") }
+  var checkpoint: String { FileAccess.join(path, "checkpoint") }
+  var metrics: String { FileAccess.join(path, "metrics.jsonl") }
+
+  func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
+
+  /// True where an earlier run has left something that a new one would write over.
+  var isTaken: Bool { [settings, checkpoint, metrics].contains { FileAccess.exists($0) } }
+
+  var hasCheckpoint: Bool { FileAccess.exists(checkpoint) }
+
+  /// Makes the folder ready.
+  /// - Throws: `invalidState` when there is an earlier run and this is to be a new one, or none to resume; `inputOutput`.
+  func prepare(resuming: Bool) throws(MixGRPOError) {
+    if resuming {
+      guard hasCheckpoint else {
+        throw MixGRPOError(.invalidState, "\(path): expected a run with a checkpoint to resume, got none")
+      }
+    } else if isTaken {
+      throw MixGRPOError(
+        .invalidState, "\(path): expected a folder without a run, got one; --resume continues it, another --out starts a new one")
+    }
+    try FileAccess.createFolder(FileAccess.join(path, "pictures"))
+  }
+
+  /// Drops the lines of iterations that a resumed run does again, and a last line that was cut.
+  func cutMetrics(before iteration: Int) throws(MixGRPOError) {
+    guard FileAccess.exists(metrics) else { return }
+    let bytes = try FileAccess.read(metrics, limit: 1 << 31)
+    var kept: [UInt8] = []
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      guard let object = (try? JSONParser.parse(Array(line), source: metrics))?.object,
+        let number = object["iteration"]?.integer, number < iteration
+      else { continue }
+      kept += line + [UInt8(ascii: "\n")]
+    }
+    if kept != bytes { try AtomicFile.write(kept, to: metrics) }
+  }
+}

@@ -1,0 +1,49 @@
+import MixGRPO
+
+/// Figures and pictures of a run as they come: metrics.jsonl and, if wanted, TensorBoard's event files.
+struct RunJournal {
+  private let metrics: MetricsLog
+  private let events: TensorBoardLog?
+
+  /// - Parameter iteration: the first to come; what an interrupted run said of it and later ones is dropped.
+  init(_ folder: RunFolder, from iteration: Int, resuming: Bool, tensorBoard: Bool) throws(MixGRPOError) {
+    if resuming { try folder.cutMetrics(before: iteration) }
+    metrics = try MetricsLog(path: folder.metrics)
+    events = tensorBoard ? try TensorBoardLog(folder: folder.path, continuedFrom: resuming ? iteration : nil) : nil
+  }
+
+  func append(_ iteration: IterationMetrics) throws(MixGRPOError) {
+    try metrics.append(iteration.json)
+    try events?.append(scalars: Self.curves(iteration), step: iteration.iteration)
+  }
+
+  func append(_ picture: RGBImage, iteration: Int) throws(MixGRPOError) {
+    try events?.append(picture, tag: "pictures", step: iteration)
+  }
+
+  /// A step of pretraining.
+  func append(step: Int, loss: Double, learningRate: Double) throws(MixGRPOError) {
+    try metrics.append(
+      ["iteration": .integer(Int64(step)), "loss": .measurement(loss), "learning_rate": .measurement(learningRate)])
+    try events?.append(scalars: [("loss", loss), ("optimizer/learning_rate", learningRate)], step: step)
+  }
+
+  private static func curves(_ metrics: IterationMetrics) -> [(tag: String, value: Double)] {
+    let rewards = metrics.rewards.flatMap {
+      [
+        (tag: "reward/\($0.name)", value: $0.mean), (tag: "reward_std/\($0.name)", value: $0.standardDeviation),
+        (tag: "reward_failed/\($0.name)", value: Double($0.failures)),
+      ]
+    }
+    return rewards + [
+      ("reward/weighted_mean", metrics.rewardMean), ("policy/loss", metrics.policy.loss),
+      ("policy/clip_fraction", metrics.policy.clippedFraction), ("policy/ratio_min", metrics.policy.ratioMin),
+      ("policy/ratio_max", metrics.policy.ratioMax), ("policy/kl_old_nats", metrics.policy.oldPolicyNats),
+      ("policy/kl_reference_nats", metrics.policy.referenceNats),
+      ("policy/degenerate_groups", Double(metrics.degenerateGroups)), ("optimizer/gradient_norm", metrics.gradientNorm),
+      ("optimizer/learning_rate", metrics.learningRate), ("window/start", Double(metrics.window.lowerBound)),
+      ("seconds/rollout", metrics.secondsRollout), ("seconds/update", metrics.secondsUpdate),
+      ("model_calls/rollout", Double(metrics.modelCallsRollout)), ("model_calls/update", Double(metrics.modelCallsUpdate)),
+    ]
+  }
+}

@@ -1,0 +1,60 @@
+import MixGRPO
+
+/// A run of `mixgrpo sample`: pictures of prompts, in a grid and, if wanted, one by one.
+struct SampleRun {
+  let settings: SampleSettings
+  let context: RunContext
+
+  func run() throws(MixGRPOError) {
+    try settings.validate()
+    let given = settings.texts.isEmpty ? nil : try PromptList(texts: settings.texts)
+    let model = try PixelModel(folder: settings.model, settings.pictures, prompts: given, context: context)
+    let pictures = try draw(model)
+    if !settings.each.isEmpty { try writeEach(pictures, model.prompts.texts) }
+    let grid = try ImageGrid.compose(pictures, columns: settings.samples, gap: 4, scale: settings.scale)
+    try PNG.write(grid, text: PictureText.prompts(model.prompts.texts) + description(), to: settings.out)
+  }
+
+  private func draw(_ model: PixelModel) throws(MixGRPOError) -> [RGBImage] {
+    let base = try settings.base.isEmpty ? nil : second(model)
+    let plan = try SamplingPlan.deterministic(
+      settings.schedule, solver: settings.solver.solver, samplesPerPrompt: settings.samples,
+      trainedModelShare: base == nil ? 1 : settings.trainedShare, seed: settings.seed)
+    let prompts = model.embeddings.count
+    let progress = ProgressDisplay(total: plan.modelCalls(prompts: prompts), lineEvery: .max)
+    let latents = try model.evaluator.sample(
+      plan, base: base, prompts: model.embeddings, chosen: (0..<prompts).map { Int32($0) }, context: context
+    ) { done, _ in progress.show(done, "drawing") }
+    progress.finish()
+    return try latents.withUnsafeBufferPointer { (latents) throws(MixGRPOError) in
+      try model.codec.decode(latents, count: prompts * settings.samples)
+    }
+  }
+
+  private func second(_ model: PixelModel) throws(MixGRPOError) -> FlowEvaluator {
+    let base = try FlowTransformer(folder: settings.base)
+    try require(
+      base.configuration == model.evaluator.model.configuration, "base", expected: "a model of the same sizes as \(settings.model)",
+      got: base.configuration)
+    return try model.evaluator.sibling(of: base, threads: context.threads)
+  }
+
+  private func writeEach(_ pictures: [RGBImage], _ prompts: [String]) throws(MixGRPOError) {
+    try FileAccess.createFolder(settings.each)
+    for (index, picture) in pictures.enumerated() {
+      let (row, column) = (index / settings.samples, index % settings.samples)
+      try PNG.write(
+        picture, text: PictureText.prompts([prompts[row]]) + description(),
+        to: FileAccess.join(settings.each, "\(padded(row, 4))-\(padded(column, 4)).png"))
+    }
+  }
+
+  private func description() throws(MixGRPOError) -> [PNGText] {
+    var texts = [
+      ("model", settings.model), ("steps", "\(settings.steps)"), ("solver", settings.solver.rawValue),
+      ("shift", "\(settings.shift)"), ("seed", "\(settings.seed)"),
+    ]
+    if !settings.base.isEmpty { texts += [("base", settings.base), ("trained share", "\(settings.trainedShare)")] }
+    return try PictureText.settings(texts)
+  }
+}

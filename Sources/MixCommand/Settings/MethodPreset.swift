@@ -1,0 +1,36 @@
+import MixGRPO
+
+extension SettingsTable {
+  /// The members in which this differs from `other`, with its own values.
+  func difference(from other: Self) -> JSONObject {
+    let theirs = other.json
+    var object = JSONObject()
+    for member in json.members where theirs[member.name] != member.value { object[member.name] = member.value }
+    return object
+  }
+}
+
+extension Preset {
+  /// The settings that tell the published methods apart, as this one has them: writing them over other settings makes those
+  /// settings this method, whatever preset they began with.
+  var method: (sampling: JSONObject, learning: JSONObject) {
+    let standard = (sampling: SamplingSettings(), learning: LearningSettings())
+    var names = (sampling: Set<String>(), learning: Set<String>())
+    for preset in Preset.allCases {
+      let (sampling, learning) = (SamplingSettings(preset.sampling), LearningSettings(preset.learning))
+      names.sampling.formUnion(sampling.difference(from: standard.sampling).members.map(\.name))
+      names.learning.formUnion(learning.difference(from: standard.learning).members.map(\.name))
+    }
+    return (
+      SamplingSettings(sampling).json.only(names.sampling), LearningSettings(learning).json.only(names.learning)
+    )
+  }
+}
+
+extension JSONObject {
+  func only(_ names: Set<String>) -> JSONObject {
+    var object = JSONObject()
+    for member in members where names.contains(member.name) { object[member.name] = member.value }
+    return object
+  }
+}

@@ -1,0 +1,81 @@
+import MixGRPO
+
+/// One reward of a run: a built-in statistic of pictures, or a program that scores them.
+struct RewardSetting: Equatable {
+  var name: String
+  var weight = 1.0
+  /// The program and its arguments; empty for a built-in.
+  var program: [String] = []
+  /// Start the program anew for every batch and close its input after it, instead of keeping one running.
+  var perBatch = false
+  /// Seconds that one batch may take.
+  var timeout = 300.0
+
+  /// `brightness` or `brightness:0.5`.
+  init(builtIn text: String) throws(MixGRPOError) {
+    (name, weight) = try Self.nameAndWeight(text, "--reward")
+    _ = try PictureStatistic(named: name)
+  }
+
+  /// `python3 score.py` or `taste:0.5=python3 score.py`; words as a shell would split them, nothing is expanded.
+  init(program text: String, number: Int) throws(MixGRPOError) {
+    name = number == 0 ? "program" : "program_\(number + 1)"
+    var command = text[...]
+    if let sign = text.firstIndex(of: "="), !text[..<sign].contains(where: { $0.isWhitespace || $0 == "/" }) {
+      (name, weight) = try Self.nameAndWeight(String(text[..<sign]), "--reward-program")
+      command = text[text.index(after: sign)...]
+    }
+    program = try CommandWords.split(String(command))
+    try require(!program.isEmpty, "--reward-program", expected: "a program and its arguments", got: "\"\(text)\"")
+  }
+
+  private static func nameAndWeight(_ text: String, _ field: String) throws(MixGRPOError) -> (String, Double) {
+    guard let colon = text.lastIndex(of: ":") else { return (text, 1) }
+    let weight = text[text.index(after: colon)...]
+    guard let value = Double(weight), value.isFinite, value >= 0 else {
+      throw .invalid(field, expected: "a weight of 0 or more after the colon", got: "\"\(weight)\"")
+    }
+    return (String(text[..<colon]), value)
+  }
+}
+
+extension RewardSetting: SettingsTable {
+  static var settings: [Setting<RewardSetting>] {
+    [
+      .text("name", \.name, "a built-in reward, or any name for a program"),
+      .number("weight", \.weight, "in the sum of several"),
+      .texts("program", \.program, "program and arguments, started without a shell"),
+      .flag("per_batch", \.perBatch, "start the program for every batch"),
+      .number("timeout_seconds", \.timeout, "that one batch may take"),
+    ]
+  }
+
+  init(json: JSONValue) throws(MixGRPOError) {
+    guard let object = json.object else { throw unfit("objects such as {\"name\": \"brightness\", \"weight\": 1}", json) }
+    name = ""
+    let problems = apply(object)
+    try require(problems.isEmpty, "rewards", expected: "fit members", got: problems.map { "\($0.path): \($0.message)" })
+    try validate()
+  }
+
+  /// - Throws: `invalidArgument` for a name that is no built-in without a program, and values out of bounds.
+  func validate() throws(MixGRPOError) {
+    var check = Validation()
+    if program.isEmpty { check.include { () throws(MixGRPOError) in _ = try PictureStatistic(named: name) } }
+    check.require(!name.isEmpty, "rewards: name", expected: "a name", got: "none")
+    check.require(weight >= 0 && weight.isFinite, "rewards: weight", expected: "0 or more", got: weight)
+    check.require(timeout > 0 && timeout <= 1e6, "rewards: timeout_seconds", expected: "above 0, at most 1000000", got: timeout)
+    try check.throwIfAny()
+  }
+}
+
+extension Setting {
+  static func rewards(_ name: String, _ path: WritableKeyPath<Root, [RewardSetting]>, _ summary: String) -> Setting {
+    Setting(name: name, summary: summary) {
+      .array($0[keyPath: path].map { .object($0.json) })
+    } write: {
+      guard let values = $1.array else { throw unfit("a list of rewards", $1) }
+      $0[keyPath: path] = try values.map(RewardSetting.init(json:))
+    }
+  }
+}

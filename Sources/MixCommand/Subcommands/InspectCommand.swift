@@ -1,0 +1,47 @@
+import ArgumentParser
+import MixGRPO
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Tells what is in a model, a checkpoint, a run, a safetensors file or a picture.",
+    discussion: """
+      Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, how far a run is, and the text \
+      that a PNG carries. Only headers are read, so that large files take no longer than small ones.
+
+        mixgrpo inspect examples/base
+        mixgrpo inspect run
+        mixgrpo inspect embeddings.safetensors --json
+        mixgrpo inspect samples.png
+      """)
+
+  @Argument(help: "A file or a folder.") var path: String
+  @Flag(help: "As JSON, with all tensors.") var json = false
+  @Flag(help: "Leave out the list of tensors.") var brief = false
+
+  func run() throws {
+    let report = try Inspection.report(of: path)
+    if json { return show(try JSONValue.object(report).text(.indented)) }
+    for member in report.members where !(brief && member.name == "tensors") { showMember(member.name, member.value, indent: 0) }
+  }
+
+  private func showMember(_ name: String, _ value: JSONValue, indent: Int) {
+    let margin = String(repeating: "  ", count: indent)
+    switch value {
+    case .object(let object):
+      show("\(margin)\(name):")
+      for member in object.members { showMember(member.name, member.value, indent: indent + 1) }
+    case .array(let elements) where elements.contains { $0.object != nil }:
+      show("\(margin)\(name):")
+      for element in elements { show("\(margin)  \(row(element))") }
+    case .string(let text): show("\(margin)\(column(name, 24))\(text)")
+    default: show("\(margin)\(column(name, 24))\((try? value.text()) ?? "")")
+    }
+  }
+
+  /// The members of a list's object side by side.
+  private func row(_ element: JSONValue) -> String {
+    guard let object = element.object else { return (try? element.text()) ?? "" }
+    return object.members.map { column($0.value.string ?? (try? $0.value.text()) ?? "", $0.name == "name" ? 56 : 14) }.joined()
+  }
+}

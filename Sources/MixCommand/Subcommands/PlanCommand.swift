@@ -1,0 +1,61 @@
+import ArgumentParser
+import MixGRPO
+
+struct PlanCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Tells what an alignment will do and cost, without running it.",
+    discussion: """
+      Takes the settings of `mixgrpo align` and shows the noise levels, where the window stands in which iterations, and the calls of \
+      the model: forward in rollouts, forward and backward in updates, each for one picture at one step, those that members of a group \
+      share counted once. With --model (or a model in --config) also the memory it takes.
+
+        mixgrpo plan --preset mixgrpo_flash
+        mixgrpo plan --config run/settings.json --group-size 24
+        mixgrpo plan --model examples/base --iterations 300 --json
+      """)
+
+  @OptionGroup(title: "Settings") var config: ConfigOptions
+  @Option(help: ArgumentHelp("The model to align; for the memory.", valueName: "folder")) var model: String?
+  @OptionGroup(title: "Pictures") var pictures: PictureOptions
+  @OptionGroup(title: "Training") var training: TrainingOptions
+  @Flag(help: "As JSON.") var json = false
+
+  func run() throws {
+    let settings = try config.settings(from: AlignSettings()) { settings in
+      replace(&settings.model, with: model)
+      pictures.apply(to: &settings.pictures)
+      training.apply(to: &settings)
+    }
+    if config.printConfig { return show(try SettingsSource.text(settings)) }
+    let plan = try AlignmentPlan(settings)
+    let memory = settings.model.isEmpty ? nil : try AlignmentMemory(settings)
+    if json {
+      var report = plan.json
+      if let memory { report["memory"] = .object(memory.json) }
+      return show(try JSONValue.object(report).text(.indented))
+    }
+    tell(plan)
+    if let memory { tell(memory) }
+  }
+
+  private func tell(_ plan: AlignmentPlan) {
+    show("\(plan.picturesPerIteration) pictures per iteration")
+    show("noise levels  \(plan.sigmas.map { fixed($0, 3) }.joined(separator: " "))\n")
+    show("iterations      window    trained   steps   calls in a rollout   in an update")
+    for stage in plan.stages {
+      let iterations = "\(stage.iterations.lowerBound)–\(stage.iterations.upperBound - 1)"
+      let window = "\(stage.window.lowerBound)–\(stage.window.upperBound - 1)"
+      show(
+        column(iterations, 15) + column(window, 9) + column("\(stage.trainedSteps)", 9) + column("\(stage.steps)", 7)
+          + column("\(stage.rolloutCalls)", 20) + "\(stage.updateCalls)")
+    }
+    show("\ncalls in all  \(plan.totalRolloutCalls) forward, \(plan.totalUpdateCalls) forward and backward")
+  }
+
+  private func tell(_ memory: AlignmentMemory) {
+    for part in memory.parts { show("\(column(part.name, 14))\(column(mebibytes(part.bytes), 14))\(part.meaning)") }
+  }
+
+  private func mebibytes(_ bytes: Int) -> String { "\(fixed(Double(bytes) / 1_048_576, 1)) MiB" }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import MixGRPO
+
+struct SampleCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample",
+    abstract: "Draws pictures with a model.",
+    discussion: """
+      Writes a PNG with a row for each prompt. A picture depends on the seed, the prompt's place and the picture's place in its row, so \
+      that two models can be compared on the same noise. The PNG tells its prompts, from the top row down, and settings as text: \
+      mixgrpo inspect samples.png.
+
+        mixgrpo sample "a red circle" --model run/model --out after.png
+        mixgrpo sample --prompts prompts.txt --model run/model --each pictures
+        mixgrpo sample "a red circle" --model run/model \\
+          --base examples/base --trained-share 0.8
+
+      The last draws the first 80 % of the steps with the aligned model and the rest with the base, which keeps an aligned model's \
+      pictures clean when it has begun to play to its reward.
+      """)
+
+  @Argument(help: "What to draw, such as \"a red circle at the left\".") var texts: [String] = []
+  @OptionGroup(title: "Settings") var config: ConfigOptions
+  @Option(help: ArgumentHelp("The model.", valueName: "folder")) var model: String?
+  @Option(help: ArgumentHelp("A second model for the last steps.", valueName: "folder")) var base: String?
+  @Option(help: "With --base: share of the steps that --model takes (0.8).") var trainedShare: Double?
+  @Option(help: ArgumentHelp("The PNG to write (samples.png).", valueName: "png")) var out: String?
+  @Option(help: ArgumentHelp("Every picture as a PNG of its own too.", valueName: "folder")) var each: String?
+  @OptionGroup(title: "Pictures") var pictures: PictureOptions
+  @Option(help: "Pictures per prompt (6).") var samples: Int?
+  @Option(help: "Steps from noise to picture (25).") var steps: Int?
+  @Option(help: ArgumentHelp("How steps follow the flow (euler).", valueName: "name")) var solver: SolverName?
+  @Option(help: "Of the noise levels towards noise, 1 for none (3).") var shift: Double?
+  @Option(help: "Of the noise (0).") var seed: UInt64?
+  @Option(help: "Pixels in the PNG along the side of a pixel (3).") var scale: Int?
+  @Option(help: "Worker threads, 0 for one per core (0).") var threads: Int?
+
+  func run() throws {
+    let settings = try settings()
+    if config.printConfig { return show(try SettingsSource.text(settings)) }
+    try settings.validate()
+    let context = try RunContext(threads: settings.threads)
+    StopSignals.watch(context) {}
+    try SampleRun(settings: settings, context: context).run()
+    show(settings.out)
+  }
+
+  func settings() throws(MixGRPOError) -> SampleSettings {
+    try config.settings(from: SampleSettings()) { settings in
+      if !texts.isEmpty { settings.texts = texts }
+      replace(&settings.model, with: model)
+      replace(&settings.base, with: base)
+      replace(&settings.trainedShare, with: trainedShare)
+      replace(&settings.out, with: out)
+      replace(&settings.each, with: each)
+      pictures.apply(to: &settings.pictures)
+      replace(&settings.samples, with: samples)
+      replace(&settings.steps, with: steps)
+      replace(&settings.solver, with: solver)
+      replace(&settings.shift, with: shift)
+      replace(&settings.seed, with: seed)
+      replace(&settings.scale, with: scale)
+      replace(&settings.threads, with: threads)
+    }
+  }
+}

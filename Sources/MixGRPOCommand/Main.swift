@@ -1,0 +1,6 @@
+import MixCommand
+
+@main
+enum Main {
+  static func main() { MixgrpoCommand.start() }
+}

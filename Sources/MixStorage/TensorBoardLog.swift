@@ -1,0 +1,86 @@
+import Glibc
+import MixBasics
+import Synchronization
+
+/// Curves and pictures of a run for TensorBoard: an event file that grows by whole records.
+///
+///     let log = try TensorBoardLog(folder: "run")
+///     try log.append(scalars: [("reward/mean", 0.4)], step: 0)
+///
+/// `tensorboard --logdir run` shows them. May be used from many threads at once.
+public final class TensorBoardLog: Sendable {
+  public let path: String
+  private let descriptor: Int32
+  /// Held while a record goes out, so that a cut tail is never another thread's.
+  private let turn = Mutex(())
+
+  /// Makes a new event file in `folder`, which is made if need be.
+  /// - Parameter continuedFrom: the step at which a resumed run goes on; TensorBoard then drops what earlier files of the folder
+  ///   say of this step and later ones.
+  /// - Throws: `invalidArgument` for a negative step; `inputOutput` naming the path.
+  public init(folder: String, continuedFrom step: Int? = nil) throws(MixGRPOError) {
+    try require((step ?? 0) >= 0, "step", expected: "0 or more", got: step ?? 0)
+    try FileAccess.createFolder(folder)
+    (path, descriptor) = try Self.create(in: folder)
+    try write(.fileVersion(wallTime: wallTime()))
+    if let step { try write(.sessionStart(step: Int64(step), wallTime: wallTime())) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Appends one point of each curve. A value that is not finite is left out.
+  /// - Parameter scalars: tags such as "reward/mean", whose part before the slash groups the curves.
+  /// - Throws: `inputOutput` naming the path; what was written of the record is cut off again.
+  public func append(scalars: [(tag: String, value: Double)], step: Int) throws(MixGRPOError) {
+    let finite = scalars.filter { Float($0.value).isFinite }.map { (tag: $0.tag, value: Float($0.value)) }
+    if !finite.isEmpty { try write(.scalars(finite, step: Int64(step), wallTime: wallTime())) }
+  }
+
+  /// Appends a picture.
+  /// - Throws: what `PNG.encode` throws; `inputOutput` as above.
+  public func append(_ image: RGBImage, tag: String, step: Int) throws(MixGRPOError) {
+    let png = try PNG.encode(image)
+    try write(
+      .image(tag, width: image.width, height: image.height, png: png, step: Int64(step), wallTime: wallTime()))
+  }
+
+  // MARK: - The file
+
+  /// TensorBoard takes files with this mark in their name, in the order of their names.
+  private static func create(in folder: String) throws(MixGRPOError) -> (path: String, descriptor: Int32) {
+    let seconds = "\(time(nil))"
+    let padded = String(repeating: "0", count: max(0, 10 - seconds.count)) + seconds
+    for attempt in 0..<10_000 {
+      let path = FileAccess.join(folder, "events.out.tfevents.\(padded).mixgrpo.\(getpid()).\(attempt)")
+      if FileAccess.exists(path) { continue }
+      let flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL
+      return (path, try FileAccess.open(path, flags: flags, wanted: "a place for an event file"))
+    }
+    throw MixGRPOError(.inputOutput, "\(printable(folder)): expected a free name for an event file, got none")
+  }
+
+  private func write(_ record: EventRecord) throws(MixGRPOError) {
+    let bytes = record.framed
+    try turn.withLock { (_) throws(MixGRPOError) in try writeInTurn(bytes) }
+  }
+
+  private func writeInTurn(_ record: [UInt8]) throws(MixGRPOError) {
+    let end = lseek(descriptor, 0, SEEK_END)
+    let (count, code) = record.withUnsafeBytes { bytes in
+      while true {
+        let (count, code) = writeOnce(descriptor, bytes)
+        if count >= 0 || code != EINTR { return (count, code) }
+      }
+    }
+    if count == record.count { return }
+    if count > 0 { ftruncate(descriptor, end) }
+    throw FileAccess.failure(path, expected: "room for \(record.count) bytes", code: count < 0 ? code : ENOSPC)
+  }
+}
+
+/// Seconds since 1970.
+private func wallTime() -> Double {
+  var now = timespec()
+  clock_gettime(CLOCK_REALTIME, &now)
+  return Double(now.tv_sec) + Double(now.tv_nsec) * 1e-9
+}

@@ -1,0 +1,34 @@
+"""A reward program for the tests; its argument says how it behaves."""
+import json
+import signal
+import sys
+import time
+
+behaviour = sys.argv[1]
+if behaviour == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for line in sys.stdin:
+    request = json.loads(line)
+    open(request["image"], "rb").read(8).index(b"PNG")
+    index = request["index"]
+    if behaviour == "index":
+        print(index)
+    elif behaviour == "metadata":
+        print(request["metadata"]["difficulty"] + index)
+    elif behaviour == "one-garbage":
+        print("pretty good" if index == 1 else index)
+    elif behaviour == "one-nan":
+        print("nan" if index == 1 else index)
+    elif behaviour == "garbage":
+        print("loading the model …")
+    elif behaviour == "too-many":
+        print(index, index, sep="\n")
+    elif behaviour == "ends" and index == 1:
+        sys.exit(7)
+    elif behaviour == "ends-later" and request["iteration"] == 1:
+        sys.exit(7)
+    elif behaviour == "stubborn":
+        print("waiting", file=open(sys.argv[2], "w"))
+        time.sleep(600)
+    elif behaviour != "silent":
+        print(index)
