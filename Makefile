@@ -2,7 +2,7 @@
 # make test     everything that is tested
 # make bench    how fast rollout and update are on this machine
 # make bench-torch  the same side by side with PyTorch
-# make install  library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
+# make install  command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
 # make format   format the Swift sources
 # make clean
 
@@ -12,11 +12,12 @@ VENV ?= .venv
 VERSION := 0.1.0
 
 LIBRARY := .build/release/libmixgrpo.so
+COMMAND := .build/release/mixgrpo-command
 EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-survival test-examples bench bench-torch library install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-survival test-command test-examples bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -27,6 +28,9 @@ packages:
 library: packages
 	swift build -c release --product mixgrpo
 	@ln -sf libmixgrpo.so .build/release/libmixgrpo.so.0
+
+command: packages
+	swift build -c release --product mixgrpo-command
 
 # ---------------------------------------------------------------------------------------------------------------- demo
 
@@ -47,7 +51,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-cpp test-python test-rust test-survival test-examples
+test: test-swift test-c test-cpp test-python test-rust test-survival test-command test-examples
 	@echo "all tests passed"
 
 test-swift: packages
@@ -73,6 +77,9 @@ KILLS ?= 40
 test-survival: library
 	Tests/survival/run.sh --kills $(KILLS)
 
+test-command: command
+	Tests/command/run.sh
+
 test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	swift build -c release --product align
 	Tests/rust/run.sh align
@@ -97,12 +104,14 @@ bench-torch: packages
 
 # ------------------------------------------------------------------------------------------------------------- install
 
-install: library
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo $(DESTDIR)$(PREFIX)/include
+install: library command
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
 	strip --strip-unneeded $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
 	ln -sf libmixgrpo.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.0
 	ln -sf libmixgrpo.so.0 $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so
+	install -m 755 $(COMMAND) $(DESTDIR)$(PREFIX)/bin/mixgrpo
+	strip $(DESTDIR)$(PREFIX)/bin/mixgrpo
 	install -m 644 include/mixgrpo.h include/mixgrpo.hpp $(DESTDIR)$(PREFIX)/include
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: mixgrpo' \
 	  'Description: Aligns flow-matching image models with any reward' 'Version: $(VERSION)' \

@@ -24,7 +24,7 @@ let commandLinkerFlags =
     "-static-stdlib", "-Xlinker", "--start-group", "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections",
     "-lswiftSynchronization", "-lswiftCore", "-lswift_Concurrency", "-lswift_StringProcessing", "-lswift_RegexParser",
     "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker", "--gc-sections",
-  ] + openBLAS
+  ]
 
 /// An example executable under `examples/swift`.
 func example(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {

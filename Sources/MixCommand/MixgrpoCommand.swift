@@ -32,7 +32,7 @@ package struct MixgrpoCommand: ParsableCommand {
       Exit codes: 0 done · 1 the run failed · 2 settings or a file do not fit · 64 the command line is not understood · 130 stopped \
       by Ctrl-C or SIGTERM, progress saved (a second Ctrl-C stops at once). Errors are one line on standard error: field, expected, got.
       """,
-    version: "mixgrpo 0.1.0",
+    version: "mixgrpo \(libraryVersion)",
     subcommands: [
       PretrainCommand.self, AlignCommand.self, SampleCommand.self, InspectCommand.self, PlanCommand.self, SettingsCommand.self,
     ])

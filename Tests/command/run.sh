@@ -123,8 +123,12 @@ grep -q '^4/4  darkness' progress || fail "no plain progress lines"
 mixgrpo "${align[@]}" --reward darkness --reward symmetry:0.5 --iterations 2 --pictures-every 2 --out parts --threads 2 >answer 2>&1
 mixgrpo align --resume --out parts --iterations 4 >answer 2>&1
 same_run whole parts "resume"
+printf 'torn' >parts/checkpoints/iteration-00000009.safetensors
+mixgrpo align --resume --out parts --iterations 4 >answer 2>progress
+grep -q "passed over a damaged checkpoint" progress || fail "a torn checkpoint is not told"
+same_run whole parts "resume past a torn checkpoint"
 refuse 2 "whole: expected a folder without a run, got one" "${align[@]}" --reward darkness --out whole
-refuse 2 "0.7" align --resume --out parts --set sampling.noise_level=0.5
+refuse 2 "noise_level: expected" align --resume --out parts --set sampling.noise_level=0.5
 refuse 2 "--resume: expected --out beside it" align --resume
 refuse 1 "fresh/settings.json" align --resume --out fresh
 
@@ -168,7 +172,7 @@ mean() { python3 -c 'import json; r = json.loads(open("scored/metrics.jsonl").re
 refuse_scorer() { # behaviour, message
   rm -rf scored
   refuse 1 "$2" "${align[@]}" --reward-program "mine=python3 $here/scorer.py $1" --iterations 2 --out scored "${@:3}"
-  [ -e scored/checkpoint ] || fail "a failed reward lost the run"
+  [ -e scored/checkpoints ] || fail "a failed reward lost the run"
 }
 scorer index && [ "$(mean)" = "1.5 0" ] || fail "scores do not arrive: $(mean)"
 scorer metadata --prompts prompts.jsonl && [ "$(mean)" = "11.5 0" ] || fail "metadata does not arrive: $(mean)"
@@ -221,7 +225,7 @@ echo "embeddings"
 
 # -------------------------------------------------------------------------------------------------------- inspect and plan
 
-for path in "$base" whole whole/model fit.safetensors a.png; do
+for path in "$base" whole whole/checkpoints whole/model fit.safetensors a.png; do
   mixgrpo inspect "$path" >/dev/null
   mixgrpo inspect "$path" --json | python3 -m json.tool >/dev/null || fail "inspect $path --json"
 done

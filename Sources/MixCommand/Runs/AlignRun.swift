@@ -10,6 +10,7 @@ final class AlignRun {
   private let rewards: [any PictureReward]
   private let journal: RunJournal
   private let progress: ProgressDisplay
+  private let checkpoints: CheckpointFolder
 
   /// - Throws: for anything that does not fit, before anything of an earlier run is touched.
   init(_ settings: AlignSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
@@ -22,10 +23,12 @@ final class AlignRun {
       evaluator: model.evaluator, prompts: model.embeddings, sampling: settings.sampling.configuration(),
       learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
       rewardNames: settings.rewards.map(\.name), context: context)
+    checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     try folder.prepare(resuming: resuming)
-    if resuming { try trainer.load(folder: folder.checkpoint) }
+    let resumption = resuming ? try trainer.resume(from: checkpoints) : nil
     let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
     self.progress = progress
+    for skipped in resumption?.skipped ?? [] { progress.tell("passed over a damaged checkpoint: \(skipped)") }
     var rewards: [any PictureReward] = []
     for setting in settings.rewards { rewards.append(try setting.reward(context, warn: progress.tell)) }
     self.rewards = rewards
@@ -51,7 +54,7 @@ final class AlignRun {
   }
 
   private func save() throws(MixGRPOError) {
-    try trainer.save(folder: folder.checkpoint)
+    try trainer.save(in: checkpoints)
     let trained = try trainer.model(settings.learning.averageDecay > 0 ? .average : .trained)
     try trained.save(folder: folder.model, precision: settings.precision.stored)
   }
@@ -65,7 +68,7 @@ final class AlignRun {
     let metrics = try trainer.update(rewards: scores) { report($0, of: $1, from: 0.5, "learning") }
     try journal.append(metrics)
     progress.show(trainer.iteration, summary(metrics))
-    if trainer.iteration % settings.saveEvery == 0 { try trainer.save(folder: folder.checkpoint) }
+    if trainer.iteration % settings.saveEvery == 0 { try trainer.save(in: checkpoints) }
     if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
   }
 

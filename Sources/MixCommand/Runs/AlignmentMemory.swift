@@ -22,7 +22,7 @@ struct AlignmentMemory {
     let evaluator = try EvaluatorMemory(
       configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: pictures.maxBatch,
       threads: RunContext(threads: settings.threads).threads)
-    let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0)
+    let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0, window: AlignmentPlan.firstWindow(settings))
     let trajectory = try plan.rolloutBytes(prompts: settings.promptsPerIteration, latentSize: codec.valuesPerImage)
     let weights = 4 * folder.tensors.reduce(0) { $0 + $1.elementCount }
     let hasBase = learning.policy.referencePenalty > 0

@@ -27,9 +27,10 @@ struct AlignmentPlan {
     let sampling = try settings.sampling.configuration()
     _ = try settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize)
     sigmas = try TimeGrid(sampling.schedule).sigmas
+    let firstWindow = Self.firstWindow(settings)
     var stages: [Stage] = []
     for iteration in 0..<settings.iterations {
-      let plan = try SamplingPlan(sampling, iteration: iteration)
+      let plan = try SamplingPlan(sampling, iteration: iteration, window: firstWindow)
       if let last = stages.last, last.window == plan.window {
         stages[stages.count - 1] = Self.stage(plan, last.iterations.lowerBound..<iteration + 1, settings)
       } else {
@@ -37,6 +38,11 @@ struct AlignmentPlan {
       }
     }
     self.stages = stages
+  }
+
+  /// Where an adaptive window stands depends on rewards; its first place stands for all.
+  static func firstWindow(_ settings: AlignSettings) -> SDEWindow? {
+    settings.sampling.windowMode == .adaptive ? SDEWindow(start: 0, length: settings.sampling.windowLength) : nil
   }
 
   private static func stage(_ plan: SamplingPlan, _ iterations: Range<Int>, _ settings: AlignSettings) -> Stage {

@@ -17,8 +17,17 @@ enum Inspection {
     throw .invalid(path, expected: "a model, a checkpoint, a run, a .safetensors or a .png", got: "something else")
   }
 
-  static func checkpointFile(in folder: String) -> String? {
-    ["trainer.safetensors", "pretrainer.safetensors"].map { FileAccess.join(folder, $0) }.first { FileAccess.exists($0) }
+  /// The newest of numbered checkpoints, or the only one.
+  private static func checkpointFile(in folder: String) -> String? {
+    let numbered = NumberedFiles(folder: folder, prefix: "iteration-", suffix: ".safetensors")
+    if let newest = (try? numbered.numbers())?.last { return numbered.path(newest) }
+    return ["trainer.safetensors", "pretrainer.safetensors"].map { FileAccess.join(folder, $0) }.first { FileAccess.exists($0) }
+  }
+
+  /// Iterations of an alignment, steps of a pretraining.
+  private static func iteration(of file: SafetensorsFile) -> JSONValue {
+    let progress = file.metadata["progress"].flatMap { (try? JSONParser.parse($0, source: file.path))?.object }
+    return progress?["iteration"] ?? file.metadata["optimizer_steps"].flatMap { Int64($0) }.map { .integer($0) } ?? .null
   }
 
   // MARK: - Kinds
@@ -37,10 +46,10 @@ enum Inspection {
 
   private static func run(_ run: RunFolder) throws(MixGRPOError) -> JSONObject {
     var report: JSONObject = ["kind": "run", "path": .string(run.path)]
-    if let checkpoint = checkpointFile(in: run.checkpoint) {
+    if let checkpoint = checkpointFile(in: run.checkpoints) {
       let file = try SafetensorsFile(path: checkpoint)
       report["checkpoint"] = .string(checkpoint)
-      report["iteration"] = number(file.metadata["iteration"] ?? file.metadata["optimizer_steps"])
+      report["iteration"] = iteration(of: file)
     }
     if WeightFolder.holdsModel(run.model) { report["model"] = .string(run.model) }
     let settings = try JSONParser.parse(try FileAccess.read(run.settings, limit: 16 << 20), source: run.settings)
@@ -53,6 +62,7 @@ enum Inspection {
     let format = file.metadata["format"] ?? ""
     let kind = format.hasPrefix("mixgrpo-trainer") || format.hasPrefix("mixgrpo-pretrainer") ? "checkpoint" : "safetensors"
     var report: JSONObject = ["kind": .string(kind), "path": .string(path)]
+    if kind == "checkpoint" { report["iteration"] = iteration(of: file) }
     add(file.tensors, to: &report)
     var metadata = JSONObject()
     for (name, text) in file.metadata.sorted(by: { $0.key < $1.key }) { metadata[name] = value(text) }
@@ -90,8 +100,6 @@ enum Inspection {
       "shape": .array(tensor.shape.map { .integer(Int64($0)) }), "bytes": .integer(Int64(bytes(of: tensor))),
     ]
   }
-
-  private static func number(_ text: String?) -> JSONValue { text.flatMap { Int64($0) }.map { .integer($0) } ?? .null }
 
   /// Metadata are texts; objects among them are shown as such.
   private static func value(_ text: String) -> JSONValue {

@@ -29,7 +29,7 @@ final class PretrainRun {
       textLength: encoder.textLength, maxBatch: min(settings.batch, settings.maxBatch), threads: context.threads)
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
     try folder.prepare(resuming: resuming)
-    if resuming { try pretrainer.load(folder: folder.checkpoint) }
+    if resuming { try pretrainer.load(folder: folder.checkpoints) }
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
@@ -75,13 +75,13 @@ final class PretrainRun {
     let loss = try pretrainer.step(
       latents: latents, prompts: prompts, promptIndex: drawn.map { Int32(truncatingIfNeeded: $0.caption) }, iteration: step)
     try journal.append(step: step, loss: loss, learningRate: rate)
-    if done % settings.saveEvery == 0 { try pretrainer.save(folder: folder.checkpoint) }
+    if done % settings.saveEvery == 0 { try pretrainer.save(folder: folder.checkpoints) }
     if settings.picturesEvery > 0, done % settings.picturesEvery == 0 { try drawPictures() }
     return loss
   }
 
   private func save() throws(MixGRPOError) {
-    try pretrainer.save(folder: folder.checkpoint)
+    try pretrainer.save(folder: folder.checkpoints)
     try pretrainer.evaluator.model.save(folder: folder.model, precision: settings.precision.stored)
   }
 

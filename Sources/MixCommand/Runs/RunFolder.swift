@@ -4,7 +4,7 @@ import MixGRPO
 ///
 ///     settings.json   all settings, to be read with --config
 ///     model/          the model, a diffusers folder
-///     checkpoint/     all that --resume needs
+///     checkpoints/    all that --resume needs, the newest few
 ///     metrics.jsonl   figures, a line for each iteration
 ///     events.out.…    the same and the pictures, for TensorBoard
 ///     pictures/       grids of pictures, by iteration
@@ -13,15 +13,15 @@ struct RunFolder {
 
   var settings: String { FileAccess.join(path, "settings.json") }
   var model: String { FileAccess.join(path, "model") }
-  var checkpoint: String { FileAccess.join(path, "checkpoint") }
+  var checkpoints: String { FileAccess.join(path, "checkpoints") }
   var metrics: String { FileAccess.join(path, "metrics.jsonl") }
 
   func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
 
   /// True where an earlier run has left something that a new one would write over.
-  var isTaken: Bool { [settings, checkpoint, metrics].contains { FileAccess.exists($0) } }
+  var isTaken: Bool { [settings, checkpoints, metrics].contains { FileAccess.exists($0) } }
 
-  var hasCheckpoint: Bool { FileAccess.exists(checkpoint) }
+  var hasCheckpoint: Bool { FileAccess.exists(checkpoints) }
 
   /// Makes the folder ready.
   /// - Throws: `invalidState` when there is an earlier run and this is to be a new one, or none to resume; `inputOutput`.

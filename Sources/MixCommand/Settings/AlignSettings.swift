@@ -9,6 +9,7 @@ struct AlignSettings: SettingsTable {
   var iterations = 100
   var promptsPerIteration = 4
   var saveEvery = 10
+  var keepCheckpoints = 3
   var picturesEvery = 25
   var picturePrompts = 4
   var picturesPerPrompt = 4
@@ -27,6 +28,7 @@ struct AlignSettings: SettingsTable {
       .integer("iterations", \.iterations, "rollouts, each followed by an update"),
       .integer("prompts_per_iteration", \.promptsPerIteration, "prompts, each drawn group_size times"),
       .integer("save_every", \.saveEvery, "iterations between checkpoints; there is one at the end in any case"),
+      .integer("keep_checkpoints", \.keepCheckpoints, "so many of the newest are kept"),
       .integer("pictures_every", \.picturesEvery, "iterations between picture grids; 0 for none at all"),
       .integer("picture_prompts", \.picturePrompts, "prompts in a grid, a row each"),
       .integer("pictures_per_prompt", \.picturesPerPrompt, "pictures in a row"),
@@ -63,6 +65,8 @@ struct AlignSettings: SettingsTable {
     check.require(
       (1...65_536).contains(promptsPerIteration), "prompts_per_iteration", expected: "1…65536", got: promptsPerIteration)
     check.require((1...1_000_000).contains(saveEvery), "save_every", expected: "1…1000000", got: saveEvery)
+    check.require(
+      (1...1_000_000).contains(keepCheckpoints), "keep_checkpoints", expected: "1…1000000", got: keepCheckpoints)
     check.require((0...1_000_000).contains(picturesEvery), "pictures_every", expected: "0…1000000", got: picturesEvery)
     check.require((1...256).contains(picturePrompts), "picture_prompts", expected: "1…256", got: picturePrompts)
     check.require((1...64).contains(picturesPerPrompt), "pictures_per_prompt", expected: "1…64", got: picturesPerPrompt)

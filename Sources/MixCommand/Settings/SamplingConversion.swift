@@ -50,7 +50,13 @@ extension SamplingSettings {
         atEnd: atEnd)
     case .random: .random
     case .all: .all(subset)
+    case .adaptive: .adaptive(adaptiveInterval, stride: windowStride, atEnd: atEnd)
     }
+  }
+
+  private var adaptiveInterval: AdaptiveInterval {
+    AdaptiveInterval(
+      minimum: windowMinimumInterval, maximum: windowInterval, trend: windowTrend, minimumGain: windowMinimumGain)
   }
 
   private var subset: TrainedSubset {
@@ -108,6 +114,10 @@ extension SamplingSettings {
       (windowDecayRate, windowDecayThreshold) = (rate, threshold)
     case .random, .given: windowMode = .random
     case .all(let subset): set(subset)
+    case .adaptive(let interval, let stride, let atEnd):
+      set(.adaptive, interval.maximum, stride, atEnd)
+      windowMinimumInterval = interval.minimum
+      (windowTrend, windowMinimumGain) = (interval.trend, interval.minimumGain)
     }
   }
 

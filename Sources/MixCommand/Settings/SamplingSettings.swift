@@ -4,7 +4,7 @@ import MixGRPO
 struct SamplingSettings: SettingsTable, Equatable {
   enum DynamicsName: String, CaseIterable { case flow, dance, cps }
   enum ModeName: String, CaseIterable {
-    case frozen, progressive, random, all
+    case frozen, progressive, random, all, adaptive
     case linearDecay = "linear_decay"
     case exponentialDecay = "exponential_decay"
   }
@@ -30,6 +30,8 @@ struct SamplingSettings: SettingsTable, Equatable {
   var windowAtEnd = EndName.rollBack
   var windowDecayThreshold = 13
   var windowDecayRate = 0.1
+  var windowTrend = AdaptiveInterval().trend
+  var windowMinimumGain = AdaptiveInterval().minimumGain
   var trainedFraction = 1.0
   var trainedSubset = SubsetName.first
   var solver = SolverName.euler
@@ -54,11 +56,13 @@ struct SamplingSettings: SettingsTable, Equatable {
       .integer("window_length", \.windowLength, "stochastic steps; not used by all"),
       .integer("window_start", \.windowStart, "of a frozen window, from 0"),
       .integer("window_stride", \.windowStride, "steps the window moves at a time"),
-      .integer("window_interval", \.windowInterval, "iterations between moves; with a decay the first"),
-      .integer("window_minimum_interval", \.windowMinimumInterval, "the last interval of linear_decay"),
+      .integer("window_interval", \.windowInterval, "iterations between moves; with a decay the first, with adaptive the most"),
+      .integer("window_minimum_interval", \.windowMinimumInterval, "the last interval of linear_decay, the least of adaptive"),
       .choice("window_at_end", \.windowAtEnd, "what the window does after its last place"),
       .integer("window_decay_threshold", \.windowDecayThreshold, "the step at which exponential_decay begins"),
       .number("window_decay_rate", \.windowDecayRate, "of exponential_decay, per step"),
+      .integer("window_trend", \.windowTrend, "iterations that adaptive judges the reward's gain over"),
+      .number("window_minimum_gain", \.windowMinimumGain, "adaptive moves when the reward gains less, in deviations per iteration"),
       .number("trained_fraction", \.trainedFraction, "with all: the trained share of the stochastic steps"),
       .choice("trained_subset", \.trainedSubset, "with all: which of them"),
       .choice("solver", \.solver, "of the steps outside the window"),
