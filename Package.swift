@@ -86,7 +86,6 @@ let package = Package(
     tests("MixLearning"),
     tests("MixStorage", resources: [.copy("Fixtures")]),
     tests("MixGRPO", ["ProceduralWorld"]),
-    tests("MixCommand"),
   ],
   swiftLanguageModes: [.v6]
 )

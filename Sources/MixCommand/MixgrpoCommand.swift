@@ -2,9 +2,9 @@ import ArgumentParser
 import MixGRPO
 
 #if canImport(Glibc)
-@preconcurrency import Glibc
+  @preconcurrency import Glibc
 #else
-import Darwin
+  import Darwin
 #endif
 
 /// The command `mixgrpo`.

@@ -33,7 +33,8 @@ extension FlowMatchingPretrainer {
     try requireFormat(file)
     try compareSettings(file.metadata)
     guard let steps = file.metadata["optimizer_steps"].flatMap({ Int($0) }), steps >= 0 else {
-      throw MixGRPOError(.invalidFormat, "\(path): optimizer_steps: expected a count, got \(file.metadata["optimizer_steps"] ?? "nothing")")
+      throw MixGRPOError(
+        .invalidFormat, "\(path): optimizer_steps: expected a count, got \(file.metadata["optimizer_steps"] ?? "nothing")")
     }
     var read: [FloatStorage] = []
     for part in parts {

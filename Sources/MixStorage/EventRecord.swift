@@ -26,12 +26,14 @@ struct EventRecord {
   }
 
   static func scalars(_ values: [(tag: String, value: Float)], step: Int64, wallTime: Double) -> EventRecord {
-    summary(step: step, wallTime: wallTime, values: values.map { scalar in
-      var value = ProtocolBuffer()
-      value.add(1, scalar.tag)
-      value.add(2, scalar.value)
-      return value
-    })
+    summary(
+      step: step, wallTime: wallTime,
+      values: values.map { scalar in
+        var value = ProtocolBuffer()
+        value.add(1, scalar.tag)
+        value.add(2, scalar.value)
+        return value
+      })
   }
 
   /// - Parameter png: the encoded picture.

@@ -41,7 +41,8 @@ import Testing
   }
 
   @Test func everyLogHasAFileOfItsOwn() throws {
-    let first = try TensorBoardLog(folder: folder.path), second = try TensorBoardLog(folder: folder.path)
+    let first = try TensorBoardLog(folder: folder.path)
+    let second = try TensorBoardLog(folder: folder.path)
     #expect(first.path != second.path)
     #expect(folder.names.count == 2)
     #expect(folder.names.allSatisfy { $0.contains("tfevents") })

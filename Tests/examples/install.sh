@@ -17,6 +17,12 @@ if ldd "$prefix/lib/libmixgrpo.so" | grep -iE 'swift|foundation|openblas|not fou
   exit 1
 fi
 
+if ldd "$prefix/bin/mixgrpo" | grep -iE 'swift|foundation|openblas|not found'; then
+  echo "error: the installed command needs more than it should" >&2
+  exit 1
+fi
+[ "$("$prefix/bin/mixgrpo" --version)" = "mixgrpo $(sed -n 's/^VERSION := //p' Makefile)" ]
+
 base=$PWD/examples/base
 cd "$prefix"
 if ./quickstart "$prefix/nothing-here" 2> message; then

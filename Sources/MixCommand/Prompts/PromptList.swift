@@ -63,7 +63,8 @@ struct PromptList {
   private static func checked(_ prompt: Prompt, _ source: String) throws(MixGRPOError) -> Prompt {
     let isFit = prompt.text.utf8.count <= maximumBytesPerPrompt && !prompt.text.utf8.contains(0)
     guard isFit else {
-      throw MixGRPOError(.invalidFormat, "\(source): expected at most \(maximumBytesPerPrompt) bytes and no zero byte, got others")
+      throw MixGRPOError(
+        .invalidFormat, "\(source): expected at most \(maximumBytesPerPrompt) bytes and no zero byte, got others")
     }
     return prompt
   }

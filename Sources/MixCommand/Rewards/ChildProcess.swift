@@ -1,9 +1,9 @@
 import MixGRPO
 
 #if canImport(Glibc)
-@preconcurrency import Glibc
+  @preconcurrency import Glibc
 #else
-import Darwin
+  import Darwin
 #endif
 
 /// A program that answers lines with lines. It has a process group of its own, so that a terminal's Ctrl-C does not end it
@@ -78,7 +78,8 @@ final class ChildProcess {
 
   /// Signals as a program expects them at its start, and a group of its own.
   private static func setSignals(_ attributes: inout posix_spawnattr_t) {
-    var none = sigset_t(), standard = sigset_t()
+    var none = sigset_t()
+    var standard = sigset_t()
     sigemptyset(&none)
     sigemptyset(&standard)
     for signal in [SIGPIPE, SIGINT, SIGTERM] { sigaddset(&standard, signal) }
@@ -202,7 +203,8 @@ final class ChildProcess {
     let answered = countLines()
     for _ in 0..<100 where !reap() { usleep(10_000) }
     let end =
-      !isReaped ? "it closed its output"
+      !isReaped
+      ? "it closed its output"
       : status & 0x7F != 0 ? "signal \(status & 0x7F) ended it" : "it ended with exit code \(status >> 8 & 0xFF)"
     return MixGRPOError(.inputOutput, "\(name): expected \(replies) lines, got \(answered) before \(end)")
   }
@@ -211,7 +213,8 @@ final class ChildProcess {
     let answered = countLines()
     kill(-process, SIGKILL)
     return MixGRPOError(
-      .inputOutput, "\(name): expected \(replies) lines within \(timeout) seconds (timeout_seconds), got \(answered); "
+      .inputOutput,
+      "\(name): expected \(replies) lines within \(timeout) seconds (timeout_seconds), got \(answered); "
         + "does it flush its output after each line?")
   }
 }

@@ -1,9 +1,9 @@
 import MixGRPO
 
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #else
-import Darwin
+  import Darwin
 #endif
 
 /// The built-in rewards: simple figures of a picture's pixels, larger for more of what their name says.
@@ -25,7 +25,9 @@ enum PictureStatistic: String, CaseIterable {
   init(named name: String) throws(MixGRPOError) {
     guard let statistic = PictureStatistic(rawValue: name) else {
       let names = Self.allCases.map(\.rawValue)
-      throw .invalid("reward", expected: "a built-in\(suggestion(for: name, among: names)) (\(names.joined(separator: ", ")))", got: "\"\(name)\"")
+      throw .invalid(
+        "reward", expected: "a built-in\(suggestion(for: name, among: names)) (\(names.joined(separator: ", ")))",
+        got: "\"\(name)\"")
     }
     self = statistic
   }

@@ -11,6 +11,7 @@ final class AlignRun {
   private let journal: RunJournal
   private let progress: ProgressDisplay
   private let checkpoints: CheckpointFolder
+  private var lastPictures = -1
 
   /// - Throws: for anything that does not fit, before anything of an earlier run is touched.
   init(_ settings: AlignSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
@@ -40,7 +41,7 @@ final class AlignRun {
   /// - Throws: `cancelled`, or what went wrong, once the checkpoint is written.
   func run() throws(MixGRPOError) {
     do throws(MixGRPOError) {
-      try drawPictures(everyTime: trainer.iteration == 0)
+      if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
       while trainer.iteration < settings.iterations { try step() }
       try drawPictures(everyTime: true)
     } catch {
@@ -96,16 +97,26 @@ final class AlignRun {
   /// The same prompts from the same noise each time, so that grids can be compared.
   private func drawPictures(everyTime: Bool) throws(MixGRPOError) {
     let isDue = settings.picturesEvery > 0 && (everyTime || trainer.iteration % settings.picturesEvery == 0)
-    let path = folder.pictures(iteration: trainer.iteration)
-    guard isDue, !FileAccess.exists(path) else { return }
+    guard isDue, lastPictures != trainer.iteration else { return }
+    lastPictures = trainer.iteration
     let rows = min(settings.picturePrompts, model.embeddings.count)
     let plan = try SamplingPlan.deterministic(
       settings.sampling.schedule, samplesPerPrompt: settings.picturesPerPrompt, seed: settings.sampling.seed)
     let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) })
     let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
-    let grid = try ImageGrid.compose(pictures, columns: settings.picturesPerPrompt, gap: 4, scale: PictureScale.fitting(model.codec))
-    try PNG.write(grid, text: PictureText.prompts(model.prompts.texts.prefix(rows)), to: path)
+    let grid = try ImageGrid.compose(
+      pictures, columns: settings.picturesPerPrompt, gap: 4, scale: PictureScale.fitting(model.codec))
+    try PNG.write(
+      grid, text: PictureText.prompts(model.prompts.texts.prefix(rows)), to: folder.pictures(iteration: trainer.iteration))
     try journal.append(grid, iteration: trainer.iteration)
+  }
+
+  /// TensorBoard forgets what an earlier part of the run says of the iteration at which this one begins.
+  private func showEarlierPictures() throws(MixGRPOError) {
+    let path = folder.pictures(iteration: trainer.iteration)
+    guard FileAccess.exists(path) else { return }
+    lastPictures = trainer.iteration
+    try journal.append(try PNG.read(path: path), iteration: trainer.iteration)
   }
 
   private func decode(_ samples: [Float], count: Int) throws(MixGRPOError) -> [RGBImage] {

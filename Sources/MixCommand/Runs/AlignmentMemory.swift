@@ -17,7 +17,8 @@ struct AlignmentMemory {
     let pictures = settings.pictures
     let codec = try PixelCodec(
       height: pictures.height, width: pictures.width, patch: PixelModel.patch(of: configuration, settings.model))
-    let textLength = try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
+    let textLength =
+      try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
     let learning = try settings.learning.configuration(weights: [], groupSize: settings.groupSize)
     let evaluator = try EvaluatorMemory(
       configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: pictures.maxBatch,

@@ -20,7 +20,8 @@ struct AlignmentPlan {
   /// - Throws: `invalidArgument` naming every unfit setting.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
     self.settings = settings
-    try require((0...100_000).contains(settings.iterations), "iterations", expected: "0…100000 to plan", got: settings.iterations)
+    try require(
+      (0...100_000).contains(settings.iterations), "iterations", expected: "0…100000 to plan", got: settings.iterations)
     try require(
       (1...65_536).contains(settings.promptsPerIteration), "prompts_per_iteration", expected: "1…65536",
       got: settings.promptsPerIteration)

@@ -11,6 +11,7 @@ final class PretrainRun {
   private let context: RunContext
   private let journal: RunJournal
   private let progress: ProgressDisplay
+  private var lastPictures = -1
 
   private var done: Int { pretrainer.optimizer.stepCount }
 
@@ -87,16 +88,17 @@ final class PretrainRun {
 
   /// A picture for each of some captions, evenly chosen, from the same noise each time.
   private func drawPictures() throws(MixGRPOError) {
-    let path = folder.pictures(iteration: done)
-    guard settings.picturesEvery > 0, !FileAccess.exists(path) else { return }
+    guard settings.picturesEvery > 0, lastPictures != done else { return }
+    lastPictures = done
     let shown = min(settings.pictureCaptions, pictures.captions.count)
     let chosen = (0..<shown).map { $0 * pictures.captions.count / shown }
     let plan = try SamplingPlan.deterministic(.shifted(steps: 25, shift: settings.shift), seed: settings.seed)
     let samples = try pretrainer.evaluator.sample(
       plan, prompts: prompts, chosen: chosen.map { Int32(truncatingIfNeeded: $0) }, context: context)
-    let images = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in try codec.decode(samples, count: shown) }
+    let images = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in try codec.decode(samples, count: shown)
+    }
     let grid = try ImageGrid.compose(images, columns: min(8, shown), gap: 4, scale: PictureScale.fitting(codec))
-    try PNG.write(grid, text: PictureText.prompts(chosen.map { pictures.captions[$0] }), to: path)
+    try PNG.write(grid, text: PictureText.prompts(chosen.map { pictures.captions[$0] }), to: folder.pictures(iteration: done))
     try journal.append(grid, iteration: done)
   }
 }

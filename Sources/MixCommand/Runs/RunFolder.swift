@@ -32,7 +32,8 @@ struct RunFolder {
       }
     } else if isTaken {
       throw MixGRPOError(
-        .invalidState, "\(path): expected a folder without a run, got one; --resume continues it, another --out starts a new one")
+        .invalidState,
+        "\(path): expected a folder without a run, got one; --resume continues it, another --out starts a new one")
     }
     try FileAccess.createFolder(FileAccess.join(path, "pictures"))
   }

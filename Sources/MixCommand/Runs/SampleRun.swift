@@ -34,7 +34,8 @@ struct SampleRun {
   private func second(_ model: PixelModel) throws(MixGRPOError) -> FlowEvaluator {
     let base = try FlowTransformer(folder: settings.base)
     try require(
-      base.configuration == model.evaluator.model.configuration, "base", expected: "a model of the same sizes as \(settings.model)",
+      base.configuration == model.evaluator.model.configuration, "base",
+      expected: "a model of the same sizes as \(settings.model)",
       got: base.configuration)
     return try model.evaluator.sibling(of: base, threads: context.threads)
   }

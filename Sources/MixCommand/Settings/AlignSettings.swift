@@ -56,7 +56,9 @@ struct AlignSettings: SettingsTable {
     validateCounts(&check)
     pictures.validate(&check)
     check.include { () throws(MixGRPOError) in _ = try sampling.configuration() }
-    check.include { () throws(MixGRPOError) in _ = try learning.configuration(weights: rewards.map(\.weight), groupSize: groupSize) }
+    check.include { () throws(MixGRPOError) in
+      _ = try learning.configuration(weights: rewards.map(\.weight), groupSize: groupSize)
+    }
     try check.throwIfAny()
   }
 

@@ -50,7 +50,8 @@ struct SampleSettings: SettingsTable {
     let sources = [!texts.isEmpty, !pictures.prompts.isEmpty].filter { $0 }.count
     check.require(
       sources == 1 || sources == 0 && !pictures.embeddings.isEmpty, "prompts",
-      expected: "prompts, or a file of them (--prompts), or embeddings (--embeddings)", got: sources == 0 ? "none" : "two of these")
+      expected: "prompts, or a file of them (--prompts), or embeddings (--embeddings)",
+      got: sources == 0 ? "none" : "two of these")
     check.require((1...4_096).contains(samples), "samples", expected: "1…4096", got: samples)
     check.require((1...1_024).contains(scale), "scale", expected: "1…1024", got: scale)
     check.require((0...1_024).contains(threads), "threads", expected: "0…1024", got: threads)

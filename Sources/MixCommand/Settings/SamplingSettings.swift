@@ -62,7 +62,8 @@ struct SamplingSettings: SettingsTable, Equatable {
       .integer("window_decay_threshold", \.windowDecayThreshold, "the step at which exponential_decay begins"),
       .number("window_decay_rate", \.windowDecayRate, "of exponential_decay, per step"),
       .integer("window_trend", \.windowTrend, "iterations that adaptive judges the reward's gain over"),
-      .number("window_minimum_gain", \.windowMinimumGain, "adaptive moves when the reward gains less, in deviations per iteration"),
+      .number(
+        "window_minimum_gain", \.windowMinimumGain, "adaptive moves when the reward gains less, in deviations per iteration"),
       .number("trained_fraction", \.trainedFraction, "with all: the trained share of the stochastic steps"),
       .choice("trained_subset", \.trainedSubset, "with all: which of them"),
       .choice("solver", \.solver, "of the steps outside the window"),

@@ -35,7 +35,9 @@ struct AlignCommand: ParsableCommand {
   @Option(help: ArgumentHelp("For all that the run leaves.", valueName: "folder")) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
-  @Option(name: .customLong("reward"), parsing: .singleValue, help: ArgumentHelp("A built-in reward; may be given again.", valueName: "name[:weight]"))
+  @Option(
+    name: .customLong("reward"), parsing: .singleValue,
+    help: ArgumentHelp("A built-in reward; may be given again.", valueName: "name[:weight]"))
   var rewards: [String] = []
   @Option(
     name: .customLong("reward-program"), parsing: .singleValue,
