@@ -67,7 +67,7 @@ final class Conditioning {
     for row in keys.indices { embed(row, prompts, weights) }
     let weight = weights.weight(layout.modulation)
     let bias = weights.bias(layout.modulation)
-    let panels = Panels(columns: shape.modulationWidth)
+    let panels = Panels(columns: shape.modulationWidth, most: 8, least: 32)
     team.forEach(keys.count * panels.count) { task, _ in
       let columns = panels[task % panels.count]
       let row = task / panels.count

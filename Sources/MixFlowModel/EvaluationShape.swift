@@ -67,10 +67,14 @@ struct ParameterView {
 }
 
 extension Team {
+  /// One panel for a team of one.
+  @inline(__always)
+  private func panels(_ columns: Int) -> Panels { Panels(columns: columns, most: self === Team.alone ? 1 : 8, least: 32) }
+
   /// y = x·Wᵀ given Wᵀ packed, or y += x·Wᵀ, panel by panel of its columns.
   @inline(__always)
   func project(_ x: Matrix, _ weight: PackedMatrix, into y: Matrix, accumulate: Bool = false) {
-    let panels = Panels(columns: weight.columns)
+    let panels = panels(weight.columns)
     forEach(panels.count) { panel, _ in
       let columns = panels[panel]
       MatrixProduct.times(x, weight.columns(columns), into: y.columns(columns), accumulate: accumulate)
@@ -80,7 +84,7 @@ extension Team {
   /// The same for two streams in one stage.
   @inline(__always)
   func project(_ x: (Matrix, Matrix), _ weight: (PackedMatrix, PackedMatrix), into y: (Matrix, Matrix)) {
-    let panels = Panels(columns: weight.0.columns)
+    let panels = panels(weight.0.columns)
     forEach(2 * panels.count) { task, _ in
       let columns = panels[task / 2]
       if task % 2 == 0 {
@@ -94,7 +98,7 @@ extension Team {
   /// dx = dy·W, panel by panel of W's columns.
   @inline(__always)
   func projectBackward(_ dy: Matrix, _ weight: Matrix, into dx: Matrix) {
-    let panels = Panels(columns: weight.columns)
+    let panels = panels(weight.columns)
     forEach(panels.count) { panel, _ in
       let columns = panels[panel]
       MatrixProduct.times(dy, weight.columns(columns), into: dx.columns(columns))

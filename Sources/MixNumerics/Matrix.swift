@@ -34,7 +34,7 @@ package struct Panels {
   package var count: Int { (columns + width - 1) / width }
 
   /// At most `most` panels of at least `least` columns, cut at multiples of 16.
-  package init(columns: Int, most: Int = 8, least: Int = 32) {
+  package init(columns: Int, most: Int, least: Int) {
     self.columns = columns
     width = max(least, ((columns + most - 1) / most + 15) / 16 * 16)
   }
