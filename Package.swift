@@ -86,6 +86,7 @@ let package = Package(
     tests("MixLearning"),
     tests("MixStorage", resources: [.copy("Fixtures")]),
     tests("MixGRPO", ["ProceduralWorld"]),
+    tests("MixCommand"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,33 @@
+import MixGRPO
+import Testing
+
+@testable import MixCommand
+
+@Suite struct PromptOrderTests {
+  @Test(arguments: [(7, 2), (5, 5), (1, 1), (12, 4)])
+  func aRoundTakesDifferentPromptsAndRoundsDiffer(count: Int, perIteration: Int) throws {
+    let order = try PromptOrder(count: count, perIteration: perIteration, seed: 3)
+    let round = (0..<count / perIteration).flatMap { order.rows(iteration: $0) }
+    #expect(Set(round).count == round.count)
+    #expect(round.allSatisfy { $0 >= 0 && Int($0) < count })
+    let rounds = (0..<8).map { number in order.rows(iteration: number * (count / perIteration)) }
+    #expect(count == 1 || Set(rounds).count > 1)
+    #expect(try PromptOrder(count: count, perIteration: perIteration, seed: 3).rows(iteration: 9) == order.rows(iteration: 9))
+  }
+
+  @Test func morePromptsThanThereAreAreRefused() {
+    #expect(throws: MixGRPOError.self) { try PromptOrder(count: 3, perIteration: 4, seed: 0) }
+    #expect(throws: MixGRPOError.self) { try PromptOrder(count: 3, perIteration: 0, seed: 0) }
+  }
+
+  @Test func numbersAreShownForPeople() {
+    #expect(fixed(-1.0449, 2) == "-1.04")
+    #expect(fixed(0.996, 2) == "1.00")
+    #expect(fixed(-0.001, 2) == "0.00")
+    #expect(fixed(.nan, 2) == "nan")
+    #expect(duration(65) == "1:05")
+    #expect(duration(7384) == "2:03:04")
+    #expect(duration(.infinity) == "?")
+    #expect(padded(7, 3) == "007")
+  }
+}

@@ -1,0 +1,80 @@
+import MixGRPO
+import Testing
+
+@testable import MixCommand
+
+@Suite struct SettingsTests {
+  @Test func everySettingComesBackFromJSON() throws {
+    var settings = AlignSettings()
+    settings.rewards = [try RewardSetting(builtIn: "contrast:0.25")]
+    settings.sampling.dynamics = .cps
+    settings.learning.optimizer.learningRate = 2e-5
+    settings.pictures.height = 64
+    var read = AlignSettings()
+    #expect(read.apply(settings.json).isEmpty)
+    #expect(read.json == settings.json)
+    #expect(read.rewards == settings.rewards)
+    #expect(read.learning.optimizer.learningRate == 2e-5)
+  }
+
+  @Test func defaultsAreTheLibrarys() throws {
+    #expect(try SamplingSettings().configuration() == SamplingConfiguration())
+    #expect(try LearningSettings().configuration(weights: [], groupSize: 12) == LearningConfiguration())
+  }
+
+  @Test(arguments: Preset.allCases) func presetsComeBackFromSettings(preset: Preset) throws {
+    #expect(try SamplingSettings(preset.sampling).configuration() == preset.sampling)
+    #expect(try LearningSettings(preset.learning).configuration(weights: [], groupSize: 12) == preset.learning)
+    var changed = SamplingSettings(Preset.danceGRPO.sampling)
+    #expect(changed.apply(preset.method.sampling).isEmpty)
+    #expect(changed == SamplingSettings(preset.sampling))
+  }
+
+  @Test func problemsOfAllSettingsAreTold() throws {
+    let object = try #require(
+      JSONParser.parse(
+        "{\"iteration\": 3, \"sampling\": {\"seed\": -1, \"solver\": \"eular\"}, \"learning\": 4}", source: "test"
+      ).object)
+    var settings = AlignSettings()
+    let problems = settings.apply(object)
+    #expect(problems.map(\.path.description) == ["iteration", "sampling.seed", "sampling.solver", "learning"])
+    #expect(problems[0].message.contains("such as \"iterations\""))
+    #expect(problems[3].message == "expected an object, got 4")
+    #expect(problems[1].position == 30)
+  }
+
+  @Test func assignmentsReachSections() throws {
+    var settings = AlignSettings()
+    try SettingsSource.apply(assignment: "sampling.window_mode=random", to: &settings)
+    try SettingsSource.apply(assignment: "learning.learning_rate=0.5", to: &settings)
+    #expect(settings.sampling.windowMode == .random)
+    #expect(settings.learning.optimizer.learningRate == 0.5)
+    #expect(throws: MixGRPOError.self) { try SettingsSource.apply(assignment: "sampling=3", to: &settings) }
+    #expect(throws: MixGRPOError.self) { try SettingsSource.apply(assignment: "=3", to: &settings) }
+  }
+
+  @Test func nearNamesAreSuggested() {
+    #expect(editDistance("kitten", "sitting") == 3)
+    #expect(editDistance("stpes", "steps") == 1)
+    #expect(editDistance("", "abc") == 3)
+    #expect(suggestion(for: "iteratons", among: ["iterations", "seed"]) == " such as \"iterations\"")
+    #expect(suggestion(for: "colour", among: ["iterations", "seed"]) == "")
+  }
+
+  @Test func wordsAreSplitAsAShellSplitsThem() throws {
+    #expect(try CommandWords.split("python3  'a b.py' \"c \\\" d\" e\\ f ''") == ["python3", "a b.py", "c \" d", "e f", ""])
+    #expect(try CommandWords.split("  ").isEmpty)
+    #expect(throws: MixGRPOError.self) { try CommandWords.split("'a") }
+    #expect(throws: MixGRPOError.self) { try CommandWords.split("a\\") }
+  }
+
+  @Test func rewardsAreReadFromFlags() throws {
+    let reward = try RewardSetting(program: "taste:0.5=score --fast=1", number: 0)
+    #expect(reward.name == "taste")
+    #expect(reward.weight == 0.5)
+    #expect(reward.program == ["score", "--fast=1"])
+    #expect(try RewardSetting(program: "score a=b", number: 1).name == "program_2")
+    #expect(throws: MixGRPOError.self) { try RewardSetting(builtIn: "brightness:-1") }
+    #expect(throws: MixGRPOError.self) { try RewardSetting(builtIn: "bright") }
+  }
+}
