@@ -13,6 +13,7 @@ public final class FloatStorage: @unchecked Sendable {
   public init(count: Int) throws(MixGRPOError) {
     let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
     guard count >= 0, !overflow else { throw .invalid("count", expected: "a size in memory", got: count) }
+    try Memory.require(bytes: bytes)
     var raw: UnsafeMutableRawPointer?
     guard posix_memalign(&raw, 64, bytes) == 0, let raw else {
       throw MixGRPOError(.outOfMemory, "memory: expected \(bytes) free bytes, got fewer")

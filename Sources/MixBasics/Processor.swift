@@ -5,9 +5,9 @@ import Darwin
 #endif
 
 /// What the machine offers.
-enum Processor {
+package enum Processor {
   /// Cores, 1…1024.
-  static var availableCores: Int { min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1024) }
+  package static var availableCores: Int { min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1024) }
 
   /// The kernels are compiled for x86-64-v3; on an older processor they would end the process.
   /// - Throws: `unsupported` naming what is missing.

@@ -1,6 +1,8 @@
 /// Collects every problem of a configuration, so that a user sees all of them at once.
 public struct Validation {
   private var problems: [String] = []
+  /// Of another kind than a wrong value, such as missing memory.
+  private var fault: MixGRPOError?
 
   public init() {}
 
@@ -10,11 +12,14 @@ public struct Validation {
 
   /// Adds the problems of a part, so that nested configurations report together.
   public mutating func include(_ check: () throws(MixGRPOError) -> Void) {
-    do { try check() } catch { problems.append(error.message) }
+    do { try check() } catch {
+      if error.code == .invalidArgument { problems.append(error.message) } else { fault = fault ?? error }
+    }
   }
 
-  /// Throws one `invalidArgument` that lists all problems, separated by "; ".
+  /// Throws one `invalidArgument` that lists all problems, separated by "; "; a fault of another kind before them.
   public func throwIfAny() throws(MixGRPOError) {
+    if let fault { throw fault }
     if !problems.isEmpty { throw MixGRPOError(.invalidArgument, problems.joined(separator: "; ")) }
   }
 }

@@ -20,7 +20,7 @@ public struct EvaluatorMemory: Equatable, Sendable {
     try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
     try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
     try Self.requireCountable(configuration, rows: Double(maxBatch) * Double(tokens + textLength), tokens: tokens + textLength)
-    let layout = ParameterLayout(configuration)
+    let layout = try ParameterLayout(configuration)
     let shape = EvaluationShape(configuration, layout, imageTokens: tokens, textTokens: textLength)
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     let perThread = ForwardScratch.floats(shape) + WorkerScratch.floats(attention)

@@ -43,6 +43,8 @@ public final class FlowEvaluator {
     try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
     try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
     try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
+    // Positions, tables and names; the large blocks ask for themselves.
+    try Memory.require(geometry.tokens + textLength + maxBatch, of: 128 + 8 * model.configuration.attentionHeadDim)
     (self.model, self.geometry, self.textLength, self.maxBatch) = (model, geometry, textLength, maxBatch)
     shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
     workers = Workers(threads: threads)

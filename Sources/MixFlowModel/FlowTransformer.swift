@@ -21,7 +21,7 @@ public final class FlowTransformer: @unchecked Sendable {
   public init(configuration: FlowTransformerConfiguration) throws(MixGRPOError) {
     try configuration.validate()
     self.configuration = configuration
-    layout = ParameterLayout(configuration)
+    layout = try ParameterLayout(configuration)
     storage = try FloatStorage(count: layout.count)
   }
 

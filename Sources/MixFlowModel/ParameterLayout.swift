@@ -1,3 +1,4 @@
+import MixBasics
 import MixNumerics
 
 /// One weight tensor of the checkpoint and where it lies in the model's flat buffer.
@@ -85,7 +86,10 @@ package struct ParameterLayout: Sendable {
 
   static let sinusoidWidth = 256
 
-  package init(_ configuration: FlowTransformerConfiguration) {
+  /// - Throws: `outOfMemory`.
+  package init(_ configuration: FlowTransformerConfiguration) throws(MixGRPOError) {
+    // A double block has 32 entries with names; arrays double as they grow.
+    try Memory.require(configuration.numLayers + configuration.numSingleLayers, of: 32 * 384)
     let d = configuration.width
     let headDim = configuration.attentionHeadDim
     var table = Table()

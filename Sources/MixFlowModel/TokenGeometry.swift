@@ -12,6 +12,7 @@ public struct TokenGeometry: Equatable, Sendable {
     try require(limit.contains(height), "token_height", expected: "1…4096", got: height)
     try require(limit.contains(width), "token_width", expected: "1…4096", got: width)
     try require(height * width <= 65_536, "token_height · token_width", expected: "at most 65536", got: height * width)
+    try Memory.require(height * width, of: 96)
     positions = (0..<height * width).flatMap { [0, Float($0 / width), Float($0 % width)] }
   }
 

@@ -49,9 +49,18 @@ public struct HashedWordEncoder: Sendable, Equatable {
   /// The prompts as a model takes them, in their order.
   /// - Throws: `invalidArgument` for no prompt or more than 65 536 of them, `outOfMemory`.
   public func embeddings(of prompts: [String]) throws(MixGRPOError) -> PromptEmbeddings {
+    try requireRoom(for: prompts)
     let encodings = prompts.map(encode)
     return try PromptEmbeddings(
       text: encodings.flatMap(\.text), pooled: encodings.flatMap(\.pooled), count: prompts.count, textLength: textLength)
+  }
+
+  /// What the encodings of `prompts` take, with the copies on their way, and the longest prompt's words.
+  package func requireRoom(for prompts: [String]) throws(MixGRPOError) {
+    let longest = prompts.reduce(0) { max($0, $1.utf8.count) }
+    let values = textLength * textWidth + 2 * pooledWidth
+    try Memory.require(bytes: 40 * longest)
+    try Memory.require(prompts.count, of: 12 * values)
   }
 
   /// The lower-case words of a prompt, as UTF-8.

@@ -18,7 +18,7 @@ extension FlowTransformer {
   public convenience init(folder path: String) throws(MixGRPOError) {
     let folder = try WeightFolder(path: path)
     let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: path)
-    try Self.compare(folder, ParameterLayout(configuration), path)
+    try Self.compare(folder, try ParameterLayout(configuration), path)
     try self.init(configuration: configuration)
     for entry in parameters {
       let target = UnsafeMutableBufferPointer(rebasing: writableWeights()[entry.offset..<entry.offset + entry.count])

@@ -28,7 +28,9 @@ extension FlowEvaluator {
       plan: plan, prompts: chosen, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch, context: context)
     let total = plan.modelCalls(prompts: chosen.count)
     try rollout.run(self, base: base, prompts: prompts, context: context) { progress($0, total) }
-    return Array(try rollout.samples())
+    let samples = try rollout.samples()
+    try Memory.require(samples.count, of: MemoryLayout<Float>.stride)
+    return Array(samples)
   }
 }
 

@@ -140,6 +140,9 @@ public final class Trainer {
     return run
   }
 
+  /// Samples of the rollout that waits for its rewards, P·G; nil without one.
+  package var pendingSamples: Int? { rollout.map { $0.prompts * sampling.groupSize } }
+
   private func advantages(_ rewards: [[Double]], _ weights: [Double]?) throws(MixGRPOError) -> Advantages {
     try require(
       rewards.count == rewardNames.count, "rewards", expected: "\(rewardNames.count) rewards", got: rewards.count)

@@ -18,12 +18,14 @@ public func mixgrpo_advantages(
     var configuration = try LearningConfiguration(read(config, "config")).advantages
     configuration.weights = try rewardWeights(weights, count: weight_count, rewards: Int(reward_count))
     let count = try checkedProduct(Int(reward_count), samples, field: "rewards")
-    let rewards = try rewardColumns(input(rewards, count: count, "rewards"), rewards: Int(reward_count))
-    let values = try output(out_advantages, capacity: capacity, needed: samples, "out_advantages")
+    let values = try input(rewards, count: count, "rewards")
+    try requireRoom(forRewards: count)
+    let rewards = rewardColumns(values, rewards: Int(reward_count))
+    let target = try output(out_advantages, capacity: capacity, needed: samples, "out_advantages")
     let included = try output(out_included, capacity: capacity, needed: samples, "out_included")
     let report = try ResultPlace.optional(out_report, "out_report")
     let advantages = try Advantages(rewards: rewards, groupSize: Int(group_size), configuration: configuration)
-    values.copy(advantages.values)
+    target.copy(advantages.values)
     included.copy(advantages.isIncluded.map { $0 ? 1 : 0 })
     report?.write(mixgrpo_advantage_report(advantages))
   }
@@ -37,8 +39,11 @@ func rewardWeights(
   return Array(weights)
 }
 
+/// What advantages of `count` rewards take on their way: a few arrays of this size, and the groups' indices.
+func requireRoom(forRewards count: Int) throws(MixGRPOError) { try Memory.require(count, of: 128) }
+
 /// (K, samples) as one column per reward.
-func rewardColumns(_ values: UnsafeBufferPointer<Double>, rewards: Int) throws(MixGRPOError) -> [[Double]] {
+func rewardColumns(_ values: UnsafeBufferPointer<Double>, rewards: Int) -> [[Double]] {
   let samples = values.count / max(rewards, 1)
   return (0..<rewards).map { Array(values[$0 * samples..<($0 + 1) * samples]) }
 }

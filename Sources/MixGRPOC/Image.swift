@@ -51,6 +51,7 @@ public func mixgrpo_image_create(
     try handOut(out_image, "out_image") {
       let bytes = try PixelCodec(height: Int(height), width: Int(width), patch: 1).valuesPerImage
       let pixels = try input(pixels, count: count, expected: bytes, "pixels")
+      try Memory.require(bytes: bytes)
       return try ImageObject(RGBImage(width: Int(width), height: Int(height), pixels: Array(pixels)))
     }
   }
@@ -67,6 +68,7 @@ public func mixgrpo_image_create_grid(
       let bytes = try PixelCodec(height: Int(height), width: Int(width), patch: 1).valuesPerImage
       let total = try checkedProduct(Int(image_count), bytes, field: "image_count")
       let pixels = try input(pixels, count: count, expected: total, "pixels")
+      try Memory.require(Int(image_count), of: bytes + 128)
       let images = try (0..<Int(image_count)).map { index in
         let part = pixels[index * bytes..<(index + 1) * bytes]
         return try RGBImage(width: Int(width), height: Int(height), pixels: Array(part))

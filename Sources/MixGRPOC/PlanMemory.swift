@@ -72,7 +72,8 @@ extension mixgrpo_workload {
       if hasAverage { copies += 2 }
       if keepsReference(learning) { copies += 1 }
     }
-    return UInt64(try checkedProduct(copies, ParameterLayout(configuration).count, 4, field: "model"))
+    let weights = try ParameterLayout(configuration).count
+    return UInt64(try checkedProduct(copies, weights, 4, field: "model"))
   }
 
   fileprivate func activationBytes(

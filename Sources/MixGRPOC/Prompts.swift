@@ -82,6 +82,7 @@ private func encode(
     textLength: sizes.textLength, textWidth: sizes.textWidth, pooledWidth: sizes.pooledWidth)
   let lines = try texts(prompts, count: sizes.prompts, "prompts")
   let textSize = sizes.textLength * sizes.textWidth
+  for line in lines { try encoder.requireRoom(for: [line]) }
   for (index, line) in lines.enumerated() {
     let encoding = encoder.encode(line)
     UnsafeMutableBufferPointer(rebasing: text[index * textSize..<(index + 1) * textSize]).copy(encoding.text)

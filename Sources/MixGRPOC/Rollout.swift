@@ -60,7 +60,7 @@ public func mixgrpo_rollout_create(
       let noise = initial_noise == nil && noise_count == 0 ? nil : try input(initial_noise, count: noise_count, "initial_noise")
       let rollout = try Rollout(
         plan: try object.plan(iteration: config.iteration, windowStart: config.window_start),
-        prompts: Array(try input(prompt_indices, count: prompt_count, "prompt_indices")),
+        prompts: try copy(prompt_indices, count: prompt_count, "prompt_indices"),
         latentSize: Int(config.latent_size), initialNoise: noise, maxBatch: Int(config.max_batch), context: context.run)
       return try RolloutObject(rollout, context)
     }

@@ -41,7 +41,7 @@ struct SampleRequest {
   ) throws(MixGRPOError) {
     plan = try read(config, "config").plan()
     try requireRange(promptCount, 1...1_000_000, "prompt_count")
-    chosen = Array(try input(prompts, count: promptCount, "prompt_indices"))
+    chosen = try copy(prompts, count: promptCount, "prompt_indices")
     let values = try checkedProduct(promptCount, plan.groupSize, latentSize, field: "samples")
     self.noise = try optionalInput(noise, count: noiseCount, expected: values, "initial_noise")
     target = try output(samples, capacity: capacity, needed: values, "out_samples")

@@ -93,7 +93,7 @@ public func mixgrpo_trainer_rollout(
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let trainer = object.trainer
     try requireRange(prompt_count, 1...1_000_000, "prompt_count")
-    let chosen = Array(try input(prompt_indices, count: prompt_count, "prompt_indices"))
+    let chosen = try copy(prompt_indices, count: prompt_count, "prompt_indices")
     let values = try checkedProduct(
       prompt_count, trainer.sampling.groupSize, trainer.evaluator.latentSize, field: "samples")
     let target = try output(out_samples, capacity: capacity, needed: values, "out_samples")
@@ -124,12 +124,15 @@ public func mixgrpo_trainer_update(
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let names = object.trainer.rewardNames.count
     let result = try ResultPlace.optional(out_metrics, "out_metrics")
-    let values = try input(rewards, count: count, "rewards")
-    try require(count % names == 0, "rewards", expected: "a multiple of \(names) values, one row per reward", got: count)
+    guard let samples = object.trainer.pendingSamples else {
+      throw MixGRPOError(.invalidState, "update: expected a rollout before it, got none")
+    }
+    let values = try input(rewards, count: count, expected: names * samples, "rewards")
+    try requireRoom(forRewards: count)
     let weights = try rewardWeights(weights, count: weight_count, rewards: names)
     object.evaluator.keptCount = 0
     let metrics = try object.trainer.update(
-      rewards: try rewardColumns(values, rewards: names), weights: weights.isEmpty ? nil : weights
+      rewards: rewardColumns(values, rewards: names), weights: weights.isEmpty ? nil : weights
     ) { object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1) }
     result?.write(mixgrpo_metrics(metrics))
     object.warn(metrics)

@@ -100,6 +100,8 @@ public func mixgrpo_update_create(
       let policy = try LearningConfiguration(read(config, "config"), groupSize: trajectory.plan.groupSize).policy
       let advantages = try input(advantages, count: count, expected: trajectory.samples, "advantages")
       try requireFinite(advantages, "advantages")
+      // The samples' flags and advantages, and the layout of rows.
+      try Memory.require(trajectory.samples, of: 128 * (trajectory.plan.trainedSteps.count + 1))
       let included = try includedSamples(included, count: trajectory.samples)
       try requireRange(max_batch, 0...Int32.max, "max_batch")
       let source = UpdateSource(

@@ -34,6 +34,7 @@ public struct SamplingPlan: Equatable, Sendable {
   /// - Throws: `invalidArgument` naming every unfit field.
   public init(_ configuration: SamplingConfiguration, iteration: Int, window: SDEWindow? = nil) throws(MixGRPOError) {
     try configuration.validate()
+    try Memory.require(configuration.schedule.steps, of: 768)
     let schedule = try configuration.windowSchedule()
     try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
     let window = if let window { window } else { try schedule.window(iteration: iteration) }
@@ -99,6 +100,7 @@ extension SamplingPlan {
       trainedModelShare >= 0 && trainedModelShare <= 1, "trained_model_share", expected: "a value in [0, 1]",
       got: trainedModelShare)
     try validation.throwIfAny()
+    try Memory.require(schedule.steps, of: 768)
     return SamplingPlan(
       deterministic: try TimeGrid(schedule), solver, samplesPerPrompt, trainedModelShare, sigmaRounding, seed)
   }

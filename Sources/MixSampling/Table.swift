@@ -25,6 +25,7 @@ package final class Table<Element: BitwiseCopyable>: @unchecked Sendable {
 
   private static func allocate(_ count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Element> {
     let bytes = try product(max(count, 1), MemoryLayout<Element>.stride, field: "count")
+    try Memory.require(bytes: bytes)
     guard count >= 0, let raw = malloc(bytes) else {
       throw MixGRPOError(.outOfMemory, "memory: expected \(bytes) free bytes, got fewer")
     }

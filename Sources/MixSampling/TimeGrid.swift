@@ -76,6 +76,17 @@ extension TimeGrid.Schedule {
         sigmas.last.map { $0 == 0 } ?? true, "sigmas", expected: "a last value of 0", got: sigmas.last ?? .nan)
     }
     try validation.throwIfAny()
+    try requireDistinctLevels()
+  }
+
+  /// A shift that is extreme for the number of steps rounds neighbouring levels to the same number.
+  private func requireDistinctLevels() throws(MixGRPOError) {
+    if case .sigmas = self { return }
+    let levels = (0...steps).lazy.map { sigma(atTime: Double(steps - $0) / Double(steps)) }
+    guard zip(levels, levels.dropFirst()).allSatisfy({ $0 > $1 }) else {
+      let field = if case .resolutionShifted = self { "image_tokens" } else { "shift" }
+      throw .invalid(field, expected: "one that keeps the noise levels of \(steps) steps apart", got: shiftFactor)
+    }
   }
 
   /// σ at time t in [0, 1]; exactly 0 at t = 0 and, unless given otherwise, exactly 1 at t = 1.

@@ -25,6 +25,7 @@ public struct WindowSchedule: Equatable, Sendable {
     self.steps = steps
     self.seed = seed
     try validate()
+    try Memory.require(steps, of: 64)  // the list of all starts
   }
 
   /// l_max, the last possible start

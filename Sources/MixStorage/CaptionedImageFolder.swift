@@ -25,9 +25,15 @@ public struct CaptionedImageFolder: Sendable {
     let metadataPath = FileAccess.join(path, Self.metadataName)
     let bytes = try FileAccess.read(metadataPath, limit: Self.maximumMetadataBytes)
     var entries: [Entry] = []
-    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+    try Memory.require(bytes.count, of: 4)
+    var lines = bytes[...]
+    var number = 0
+    while !lines.isEmpty {
+      let line = lines.prefix { $0 != UInt8(ascii: "\n") }
+      lines = lines.dropFirst(line.count + 1)
+      number += 1
       if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
-      entries.append(try Self.entry(Array(line), source: "\(printable(metadataPath)) line \(index + 1)"))
+      entries.append(try Self.entry(Array(line), source: "\(printable(metadataPath)) line \(number)"))
     }
     guard !entries.isEmpty else { throw MixGRPOError(.invalidFormat, "\(printable(metadataPath)): expected at least one line, got none") }
     self.path = path

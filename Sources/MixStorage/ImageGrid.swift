@@ -49,6 +49,7 @@ public enum ImageGrid {
     width: Int, height: Int, _ background: (red: UInt8, green: UInt8, blue: UInt8)
   ) throws(MixGRPOError) -> [UInt8] {
     let byteCount = try RGBImage.byteCount(width: width, height: height)
+    try Memory.require(bytes: byteCount)
     let color = [background.red, background.green, background.blue]
     return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
       for index in 0..<byteCount { buffer[index] = color[index % 3] }

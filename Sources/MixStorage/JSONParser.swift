@@ -9,14 +9,19 @@ package struct JSONParser {
   /// Bounds the memory that a document can ask for: a value takes more room parsed than as `0,`.
   package static let maximumValues = 4_000_000
 
+  /// Most bytes that a value takes, by kind of input: parsed with its name, and while its array grows.
+  private static let bytesPerValue = 192
+
   private let bytes: [UInt8]
   private let source: String
   private var position = 0
   private var valueCount = 0
 
   /// - Parameter source: what error messages call the document, such as its path.
-  /// - Throws: `invalidFormat` with the byte where the document stops being JSON.
+  /// - Throws: `invalidFormat` with the byte where the document stops being JSON; `outOfMemory`.
   package static func parse(_ bytes: [UInt8], source: String) throws(MixGRPOError) -> JSONValue {
+    // A value takes at least two bytes of text; its own text once more at most.
+    try Memory.require(bytes: min(bytes.count / 2, maximumValues) * bytesPerValue + 2 * bytes.count)
     var parser = JSONParser(bytes: bytes, source: source)
     let value = try parser.parseValue(depth: 0)
     parser.skipSpace()

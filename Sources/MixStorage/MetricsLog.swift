@@ -20,6 +20,9 @@ public final class MetricsLog: Sendable {
   public init(path: String) throws(MixGRPOError) {
     self.path = path
     descriptor = try FileAccess.open(path, flags: O_RDWR | O_APPEND | O_CREAT, wanted: "a file to append to")
+    if isPipe {
+      throw MixGRPOError(.inputOutput, "\(printable(path)): expected a file to append to, got a pipe, which may fill up and block")
+    }
     if endsInsideLine { try repairLastLine() }
   }
 
@@ -87,6 +90,11 @@ public final class MetricsLog: Sendable {
     guard pread(descriptor, &bytes, bytes.count, off_t(size - bytes.count)) == bytes.count else { return nil }
     guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return bytes.count == size ? bytes : nil }
     return Array(bytes[(end + 1)...])
+  }
+
+  private var isPipe: Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
   }
 
   private var endsInsideLine: Bool {

@@ -6,12 +6,17 @@ import MixBasics
 /// Only libpng's simplified interface is used: it reports failures by return value, so that no `longjmp` crosses Swift.
 public enum PNG {
   private static let maximumFileBytes = 1 << 29
+  private static let maximumTexts = 1024
+  /// What libpng and zlib take beside the picture: rows, window, tables.
+  private static let decoderBytes = 4 << 20
 
   // MARK: Encoding
 
   /// An 8-bit RGB PNG (sRGB) with `text` before the picture's data.
   /// - Throws: `outOfMemory`, `internalFault`.
   public static func encode(_ image: RGBImage, text: [PNGText] = []) throws(MixGRPOError) -> [UInt8] {
+    // Compressed, then again with the texts, which pass through a few forms of up to four bytes a character.
+    try Memory.require(bytes: 2 * roomForFile(of: image) + 16 * text.reduce(0) { $0 + $1.text.utf8.count })
     var file = try compress(image)
     file.insert(contentsOf: text.flatMap(\.chunk), at: PNGChunks.headerBytes)
     return file
@@ -34,7 +39,7 @@ public enum PNG {
     let isWritten = image.pixels.withUnsafeBytes { pixels in
       png_image_write_to_memory(&header, &file, &size, 0, pixels.baseAddress, 0, nil) != 0
     }
-    guard isWritten, size <= file.count else { throw MixGRPOError(.internalFault, "png: \(message(of: header))") }
+    guard isWritten, size <= file.count else { throw failure(header, otherwise: .internalFault, expected: "a file") }
     file.removeLast(file.count - size)
     return file
   }
@@ -95,6 +100,7 @@ public enum PNG {
     header.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
     guard 3 * Int(header.width) * Int(header.height) == byteCount else { throw damaged(header) }
     var white = png_color(red: 255, green: 255, blue: 255)
+    try Memory.require(bytes: byteCount + decoderBytes)
     var pixels = [UInt8](repeating: 0, count: byteCount)
     guard png_image_finish_read(&header, &white, &pixels, 0, nil) != 0 else { throw damaged(header) }
     return pixels
@@ -102,11 +108,13 @@ public enum PNG {
 
   // MARK: Text
 
-  /// The texts of a PNG in their order: tEXt and uncompressed iTXt chunks.
+  /// The texts of a PNG in their order: tEXt and uncompressed iTXt chunks, the first 1024 of them.
   /// - Throws: `invalidFormat` when it is no PNG, or a torn or damaged one.
   public static func text(in file: UnsafeRawBufferPointer) throws(MixGRPOError) -> [PNGText] {
     var texts: [PNGText] = []
     try PNGChunks.forEach(in: file) { (type, data) throws(MixGRPOError) in
+      guard texts.count < maximumTexts, PNGText.isText(type, data) else { return }
+      try Memory.require(data.count, of: 16)
       if let text = PNGText.read(type: type, data: data) { texts.append(text) }
     }
     return texts
@@ -119,7 +127,16 @@ public enum PNG {
   // MARK: Errors
 
   private static func damaged(_ header: png_image) -> MixGRPOError {
-    MixGRPOError(.invalidFormat, "png: expected picture data, got damage (\(message(of: header)))")
+    failure(header, otherwise: .invalidFormat, expected: "picture data")
+  }
+
+  /// libpng tells its reason in words alone; both it and zlib say "memory" when there is none.
+  private static func failure(
+    _ header: png_image, otherwise code: MixGRPOError.Code, expected: String
+  ) -> MixGRPOError {
+    let reason = message(of: header)
+    let isMemory = reason.contains("memory")
+    return MixGRPOError(isMemory ? .outOfMemory : code, "png: expected \(isMemory ? "free memory" : expected), got \(reason)")
   }
 
   private static func message(of header: png_image) -> String {

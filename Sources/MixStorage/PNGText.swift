@@ -42,6 +42,11 @@ public struct PNGText: Equatable, Sendable {
     scalar == "\n" || (32...126).contains(scalar.value) || (161...255).contains(scalar.value)
   }
 
+  /// True for a chunk of a kind that may hold a text, and not larger than the largest.
+  static func isText(_ type: String, _ data: UnsafeRawBufferPointer) -> Bool {
+    (type == "tEXt" || type == "iTXt") && data.count <= maximumBytes + 4096
+  }
+
   /// The text of a chunk; nil for other chunks, compressed texts and broken ones.
   static func read(type: String, data: UnsafeRawBufferPointer) -> PNGText? {
     guard type == "tEXt" || type == "iTXt", let end = data.firstIndex(of: 0) else { return nil }

@@ -54,6 +54,7 @@ public struct PixelCodec: Equatable, Sendable {
   /// As above, into new images.
   public func decode(_ latents: UnsafeBufferPointer<Float>, count: Int) throws(MixGRPOError) -> [RGBImage] {
     try check(count: count, values: latents.count, bytes: latents.count)
+    try Memory.require(count, of: valuesPerImage + 128)
     var images: [RGBImage] = []
     images.reserveCapacity(count)
     for index in 0..<count {

@@ -48,6 +48,7 @@ package final class ReadableFile: Sendable {
   package func bytes(at offset: Int, count: Int) throws(MixGRPOError) -> [UInt8] {
     let isInside = offset >= 0 && count >= 0 && offset <= byteCount && count <= byteCount - offset
     try require(isInside, printable(path), expected: "\(count) bytes at \(offset)", got: "a file of \(byteCount)")
+    try Memory.require(bytes: count)
     var bytes = [UInt8](repeating: 0, count: count)
     try bytes.withUnsafeMutableBufferPointer { (buffer) throws(MixGRPOError) in
       try read(into: UnsafeMutableRawBufferPointer(buffer), at: offset)

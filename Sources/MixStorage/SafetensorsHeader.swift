@@ -26,6 +26,7 @@ struct SafetensorsHeader {
     guard case .object(let object) = try JSONParser.parse(text, source: path) else {
       throw failure("header", expected: "an object", got: "something else")
     }
+    try Memory.require(object.members.count, of: 512)
     for member in object.members { try read(member) }
     tensors.sort { ($0.offset, $0.byteCount) < ($1.offset, $1.byteCount) }
     try checkSpans()

@@ -48,6 +48,7 @@ package enum SafetensorsWriter {
   private static func header(
     of entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)], checksum: Bool
   ) throws(MixGRPOError) -> [UInt8] {
+    try Memory.require(entries.count, of: 2048)
     var names: Set<String> = [SafetensorsHeader.metadataName]
     if checksum { names.insert(ContentChecksum.tensorName) }
     var members: [JSONObject.Member] = []

@@ -93,6 +93,11 @@ static void hosts_may_give_grid_and_window(const fixture *f) {
   INVALID("sigma_count", mixgrpo_plan_create(&config, grid, SIZE_MAX, &none));
   INVALID("sigmas", mixgrpo_plan_create(&config, NULL, STEPS + 1, &none));
   INVALID("config", mixgrpo_plan_create(NULL, NULL, 0, &none));
+  config.shift = 5e-324; /* all levels but the first would be 0 */
+  INVALID("shift", mixgrpo_plan_create(&config, NULL, 0, &none));
+  config.image_tokens = 1000000; /* all levels but the last would be 1 */
+  INVALID("image_tokens", mixgrpo_plan_create(&config, NULL, 0, &none));
+  config.image_tokens = 0, config.shift = 3;
   INVALID("out_plan", mixgrpo_plan_create(&config, NULL, 0, NULL));
   CHECK(none == NULL);
 }

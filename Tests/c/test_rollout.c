@@ -183,6 +183,13 @@ static void a_cancelled_rollout_goes_on_after_reset(const fixture *f) {
   mixgrpo_rollout_destroy(rollout);
 }
 
+/* Hundreds of threads that wait for each other on two cores once took minutes for this. */
+static void the_most_threads_do_no_harm(void) {
+  fixture f = fixture_create(1024);
+  mixgrpo_rollout_destroy(fixture_finished_rollout(&f));
+  fixture_destroy(&f);
+}
+
 static void a_model_that_does_not_fit_is_refused(const fixture *f) {
   mixgrpo_rollout_config config;
   mixgrpo_rollout *other_size, *unknown_prompt;
@@ -230,5 +237,6 @@ void test_rollout(void) {
   a_cancelled_rollout_goes_on_after_reset(&f);
   a_model_that_does_not_fit_is_refused(&f);
   bad_handles_are_errors(&f);
+  the_most_threads_do_no_harm();
   fixture_destroy(&f);
 }

@@ -101,6 +101,7 @@ static void bad_calls_change_nothing(const fixture *f) {
   INVALID("rewards", mixgrpo_trainer_update(trainer, rewards, 2, NULL, 0, NULL));
   INVALID("rewards", mixgrpo_trainer_update(trainer, NULL, REWARDS, NULL, 0, NULL));
   INVALID("rewards", mixgrpo_trainer_update(trainer, rewards, SIZE_MAX - 1, NULL, 0, NULL));
+  INVALID("rewards", mixgrpo_trainer_update(trainer, rewards, (size_t)1 << 40, NULL, 0, NULL)); /* nothing there is read */
   INVALID("weights", mixgrpo_trainer_update(trainer, rewards, REWARDS, negative, 2, NULL));
   INVALID("weights", mixgrpo_trainer_update(trainer, rewards, REWARDS, negative, 1, NULL));
   mixgrpo_metrics metrics = {.struct_size = 3};

@@ -46,6 +46,13 @@ func input<Value>(
   return UnsafeBufferPointer(start: pointer, count: count)
 }
 
+/// A copy of `count` values.
+func copy<Value>(_ pointer: UnsafePointer<Value>?, count: Int, _ argument: String) throws(MixGRPOError) -> [Value] {
+  let values = try input(pointer, count: count, argument)
+  try Memory.require(count, of: MemoryLayout<Value>.stride)
+  return Array(values)
+}
+
 /// Values to read, of which there must be `expected`.
 func input<Value>(
   _ pointer: UnsafePointer<Value>?, count: Int, expected: Int, _ argument: String

@@ -37,7 +37,10 @@ enum LastError {
     return UnsafePointer(text.assumingMemoryBound(to: CChar.self))
   }
 
-  private static func oneLine(_ message: String) -> String {
+  private static let longest = 8192
+
+  private static func oneLine(_ whole: String) -> String {
+    let message = whole.utf8.count <= longest ? whole : whole.prefix(longest / 4) + "…"
     guard message.utf8.contains(where: { $0 < 0x20 }) else { return message }
     return String(decoding: message.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
   }

@@ -10,6 +10,7 @@ func text(_ pointer: UnsafePointer<CChar>?, _ argument: String) throws(MixGRPOEr
   guard let pointer else { throw .invalid(argument, expected: "a string", got: "NULL") }
   let length = strnlen(pointer, maximumTextBytes + 1)
   try require(length <= maximumTextBytes, argument, expected: "at most \(maximumTextBytes) bytes", got: "more")
+  try Memory.require(bytes: length)
   let bytes = UnsafeRawBufferPointer(start: pointer, count: length)
   guard let text = String(validating: bytes, as: UTF8.self) else {
     throw .invalid(argument, expected: "UTF-8", got: "other bytes")
@@ -26,8 +27,10 @@ func path(_ pointer: UnsafePointer<CChar>?, _ argument: String) throws(MixGRPOEr
 func texts(
   _ pointer: UnsafePointer<UnsafePointer<CChar>?>?, count: Int, _ argument: String
 ) throws(MixGRPOError) -> [String] {
+  let entries = try input(pointer, count: count, argument)
+  try Memory.require(count, of: 48)
   var result: [String] = []
-  for (index, entry) in try input(pointer, count: count, argument).enumerated() {
+  for (index, entry) in entries.enumerated() {
     result.append(try text(entry, "\(argument)[\(index)]"))
   }
   return result
