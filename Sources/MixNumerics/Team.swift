@@ -1,3 +1,4 @@
+import MixBasics
 import Synchronization
 
 #if canImport(Glibc)
@@ -29,12 +30,15 @@ package final class Team: @unchecked Sendable {
 
   init() {}
 
+  /// Threads beyond the cores wait for each other's time slices; far beyond them a stage of microseconds would take seconds.
+  private static let mostThreads = max(16, 4 * Processor.availableCores)
+
   /// Runs `program` with a team of up to `threads` threads.
   package static func lead(threads: Int, _ program: (Team) -> Void) {
     guard threads > 1 else { return program(.alone) }
     let team = ThreadPool.shared.open()
     team.isFinished.store(false, ordering: .relaxed)
-    ThreadPool.shared.invite(team, helpers: threads - 1)
+    ThreadPool.shared.invite(team, helpers: min(threads, mostThreads) - 1)
     program(team)
     team.isFinished.store(true, ordering: .releasing)
     ThreadPool.shared.close(team)

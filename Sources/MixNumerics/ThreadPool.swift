@@ -18,6 +18,8 @@ final class ThreadPool: @unchecked Sendable {
   }
 
   private static let mostThreads = 1_023
+  /// Kernels keep their blocks on the heap; the usual 8 MiB would count against a limit on address space.
+  private static let stackBytes = 2 << 20
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let work: UnsafeMutablePointer<pthread_cond_t>
   private var invitations: [Invitation] = []
@@ -71,6 +73,7 @@ final class ThreadPool: @unchecked Sendable {
   private func startThread() {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
+    pthread_attr_setstacksize(&attributes, Self.stackBytes)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     // The host's signals are for the host's threads.
     var (all, before) = (sigset_t(), sigset_t())
