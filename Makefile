@@ -1,5 +1,8 @@
 # make demo     align the shipped model on a reward written in C; pictures and figures go to out/
 # make test     everything that is tested
+# make fuzz     random inputs and calls for hours; INPUTS=1000000 each, SEED=…
+# make fuzz-guided    the same guided by coverage
+# make test-sanitize  tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
 # make bench    how fast rollout and update are on this machine
 # make bench-torch  the same side by side with PyTorch
 # make install  command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
@@ -17,7 +20,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-survival test-command test-examples bench bench-torch library command install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-survival test-command test-limits test-fuzz test-examples test-sanitize fuzz fuzz-guided bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -51,7 +54,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-cpp test-python test-rust test-survival test-command test-examples
+test: test-swift test-c test-limits test-fuzz test-cpp test-python test-rust test-survival test-command test-examples
 	@echo "all tests passed"
 
 test-swift: packages
@@ -60,6 +63,30 @@ test-swift: packages
 
 test-c: library
 	Tests/c/run.sh
+
+test-limits: library
+	Tests/limits/run.sh
+
+# Seconds of what `make fuzz` does for long.
+test-fuzz: library
+	swift build -c release --product formats
+	Tests/fuzz/run.sh 10000
+
+INPUTS ?= 1000000
+SEED ?= $(shell date +%s)
+fuzz: library
+	swift build -c release --product formats
+	Tests/fuzz/run.sh $(INPUTS) $(SEED)
+
+# With libFuzzer; findings go to out/fuzz.
+fuzz-guided: packages
+	Tests/fuzz/guided.sh $(INPUTS)
+
+test-sanitize: library
+	Tests/sanitize/run.sh undefined
+	Tests/sanitize/run.sh valgrind
+	Tests/sanitize/run.sh address
+	Tests/sanitize/run.sh thread
 
 test-cpp: library
 	Tests/cpp/run.sh

@@ -9,9 +9,12 @@ let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-fno
 #endif
 
 // libmixgrpo.so carries a private copy of the Swift runtime.
+// MIXGRPO_SANITIZER=1 for builds with --sanitize: the sanitizer's functions are found in the program that loads the library.
+let noMissingSymbols = Context.environment["MIXGRPO_SANITIZER"] == nil ? ["-Xlinker", "-z", "-Xlinker", "defs"] : []
+
 let libraryLinkerFlags =
-  [
-    "-static-stdlib", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "--start-group",
+  noMissingSymbols + [
+    "-static-stdlib", "-Xlinker", "-z", "-Xlinker", "nodelete", "-Xlinker", "--start-group",
     "-lswiftSynchronization", "-lswiftCore", "-lswift_Concurrency", "-lswift_StringProcessing", "-lswift_RegexParser",
     "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker",
     "--version-script=\(Context.packageDirectory)/Sources/MixGRPOC/exports.map", "-Xlinker", "--gc-sections",
@@ -79,6 +82,11 @@ let package = Package(
     example("sample"),
     example("quickstart"),
     example("benchmark", ["COpenBLAS"]),  // OpenBLAS is what the library's own products are compared with
+
+    // Damaged inputs for all that reads; `make fuzz`.
+    .executableTarget(
+      name: "formats", dependencies: ["MixGRPO"], path: "Tests/fuzz/formats",
+      swiftSettings: Context.environment["MIXGRPO_LIBFUZZER"] == nil ? [] : [.define("LIBFUZZER")]),
 
     tests("MixNumerics", ["COpenBLAS"]),
     tests("MixFlowModel", ["MixGRPO"], resources: [.copy("Fixtures")]),

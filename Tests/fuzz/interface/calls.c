@@ -1,0 +1,92 @@
+#include "calls.h"
+
+static const random_call *const tables[] = {context_calls, model_calls, plan_calls, rollout_calls, trainer_calls, piece_calls, image_calls};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+void *result(size_t size) {
+  char *place = output(size);
+  *(uint32_t *)(void *)place = one_in(48) ? (uint32_t)any_int() : (uint32_t)size;
+  return spoiled(place);
+}
+
+void call_something(void) {
+  uint32_t total = 0;
+  for (int t = 0; t < TABLES; t++)
+    for (const random_call *c = tables[t]; c->call; c++) total += (uint32_t)c->weight;
+  uint32_t chosen = below(total);
+  for (int t = 0; t < TABLES; t++)
+    for (const random_call *c = tables[t]; c->call; c++) {
+      if (chosen < (uint32_t)c->weight) {
+        c->call();
+        return;
+      }
+      chosen -= (uint32_t)c->weight;
+    }
+}
+
+mixgrpo_model_config some_model_config(void) {
+  mixgrpo_model_config config;
+  must(mixgrpo_model_config_init(&config, sizeof config) == MIXGRPO_OK, "defaults");
+  config.in_channels = config.out_channels = 4;
+  config.num_layers = (int32_t)below(2);
+  config.num_single_layers = (int32_t)below(2);
+  config.attention_head_dim = 8;
+  config.num_attention_heads = 1 + (int32_t)below(2);
+  config.joint_attention_dim = 6;
+  config.pooled_projection_dim = 5;
+  config.guidance_embeds = (int32_t)below(2);
+  config.axes_dims_rope[0] = config.axes_dims_rope[1] = 2;
+  config.axes_dims_rope[2] = 4;
+  return config;
+}
+
+mixgrpo_sampling_config some_sampling_config(void) {
+  mixgrpo_sampling_config config;
+  must(mixgrpo_config_init(&config, sizeof config, NULL, 0) == MIXGRPO_OK, "defaults");
+  config.steps = some_int(2, 8);
+  config.window_length = some_int(1, 3);
+  config.group_size = some_int(2, 4);
+  config.window_interval = some_int(1, 3);
+  config.dynamics = some_int(0, 2);
+  config.window_mode = some_int(0, 7);
+  config.solver = some_int(0, 4);
+  config.log_probability = one_in(2) ? 0 : some_int(0, 3);
+  config.flash_ratio = one_in(2) ? 0 : some_double(0, 1);
+  config.initial_noise = some_int(0, 1);
+  config.exact_sharing = some_int(0, 1);
+  config.seed = chance_bits();
+  return config;
+}
+
+mixgrpo_learning_config some_learning_config(void) {
+  mixgrpo_learning_config config;
+  must(mixgrpo_config_init(NULL, 0, &config, sizeof config) == MIXGRPO_OK, "defaults");
+  config.updates_per_iteration = some_int(1, 2);
+  config.advantage_mode = some_int(0, 2);
+  config.std_scope = some_int(0, 1);
+  config.step_weighting = some_int(0, 1);
+  config.schedule = some_int(0, 1);
+  config.learning_rate = one_in(2) ? 1e-3 : some_double(0, 1);
+  config.kl_reference = one_in(3) ? 0.1 : 0;
+  config.kl_old = one_in(3) ? 0.1 : 0;
+  config.ema_decay = one_in(3) ? 0.9 : 0;
+  config.trim_fraction = one_in(3) ? some_double(0, 0.5) : 0;
+  return config;
+}
+
+void share_objects(void) {
+  mixgrpo_context *context = NULL;
+  mixgrpo_model *model = NULL;
+  mixgrpo_prompts *prompts = NULL;
+  mixgrpo_plan *plan = NULL;
+  mixgrpo_sampling_config sampling;
+  const mixgrpo_model_config sizes = some_model_config();
+  const char *const lines[] = {"a red circle", "a blue square", "night"};
+  must(mixgrpo_config_init(&sampling, sizeof sampling, NULL, 0) == MIXGRPO_OK, "defaults");
+  sampling.steps = 5, sampling.window_length = 2, sampling.group_size = 3;
+  must(mixgrpo_context_create(2, &context) == MIXGRPO_OK, "a shared context");
+  must(mixgrpo_model_create(context, &sizes, 1, &model) == MIXGRPO_OK, "a shared model");
+  must(mixgrpo_prompts_create_hashed_words(context, lines, 3, 3, 6, 5, &prompts) == MIXGRPO_OK, "shared prompts");
+  must(mixgrpo_plan_create(&sampling, NULL, 0, &plan) == MIXGRPO_OK, "a shared plan");
+  share(CONTEXT, context), share(MODEL, model), share(PROMPTS, prompts), share(PLAN, plan);
+}

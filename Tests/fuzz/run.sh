@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Random inputs for everything that reads, and random calls of every function of mixgrpo.h.
+# Usage: Tests/fuzz/run.sh INPUTS [SEED]     INPUTS for each format, and calls; the same seed does the same.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+inputs=$1 seed=${2:-1}
+folder=$(realpath "${MIXGRPO_LIBRARY_FOLDER:-.build/release}")
+formats=$(realpath .build/release/formats)
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+for function in $(grep -oE '\bmixgrpo_[a-z0-9_]+\(' include/mixgrpo.h | tr -d '(' | sort -u); do
+  grep -qE "\b$function\b" Tests/fuzz/interface/*.c || { echo "error: Tests/fuzz/interface never calls $function" >&2; exit 1; }
+done
+
+echo "seed $seed"
+"$formats" all --inputs "$inputs" --seed "$seed"
+cc -std=c11 -O1 -g -Wall -Wextra -Werror -Iinclude -o "$out/interface" Tests/fuzz/interface/*.c \
+  -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" -lpthread -lm
+"$out/interface" --calls "$inputs" --seed "$seed"
+"$out/interface" --calls "$((inputs / 4))" --seed "$((seed + 1))" --threads 4 --memory 4096
