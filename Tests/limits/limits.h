@@ -7,7 +7,7 @@
 
 /* ---- Interposition: this program stands in for the allocation functions and pthread_create of every library in it. */
 
-/* From now on the n-th request (from 1) for a block of 64 KiB or more fails, and so do all later ones; 0: none fails. */
+/* From now on the n-th question (from 1) for 64 KiB or more is refused, and so are all later blocks of that size; 0: none fails. */
 void fail_memory_from(long n);
 /* True once a request was refused since then. */
 int memory_was_refused(void);
