@@ -1,7 +1,7 @@
 /// XXH64 with seed 0, a fast 64-bit hash of a stream of bytes (xxHash fast digest algorithm, specification 0.1.1).
 ///
 /// It finds what disks and interrupted writes do to a file; it is no defence against someone who forges one.
-struct XXHash64 {
+package struct XXHash64 {
   private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
   private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
   private static let prime3: UInt64 = 0x1656_67B1_9E37_79F9
@@ -13,7 +13,9 @@ struct XXHash64 {
   private var rest: [UInt8] = []  // fewer than a stripe
   private var count: UInt64 = 0
 
-  mutating func update(_ bytes: UnsafeRawBufferPointer) {
+  package init() {}
+
+  package mutating func update(_ bytes: UnsafeRawBufferPointer) {
     count &+= UInt64(bytes.count)
     var bytes = bytes
     if !rest.isEmpty {
@@ -41,7 +43,7 @@ struct XXHash64 {
   }
 
   /// Of everything so far.
-  var digest: UInt64 {
+  package var digest: UInt64 {
     var hash = count >= UInt64(Self.stripe) ? merged : Self.prime5
     hash &+= count
     return Self.avalanche(rest.withUnsafeBytes { Self.finish($0, hash) })

@@ -70,6 +70,8 @@ mixgrpo_learning_config some_learning_config(void) {
   config.kl_reference = one_in(3) ? 0.1 : 0;
   config.kl_old = one_in(3) ? 0.1 : 0;
   config.ema_decay = one_in(3) ? 0.9 : 0;
+  config.fault_policy = some_int(0, 2);
+  config.max_velocity_change = one_in(2) ? 0 : some_double(0, 2);
   config.trim_fraction = one_in(3) ? some_double(0, 0.5) : 0;
   return config;
 }

@@ -207,7 +207,7 @@ void begin(const char *name) {
 mixgrpo_status judge(mixgrpo_status status) {
   done++;
   succeeded += status == MIXGRPO_OK;
-  must(status >= MIXGRPO_ERROR_NOT_FINITE && status <= MIXGRPO_CANCELLED, "a status of the header, and not internal");
+  must(status >= MIXGRPO_ERROR_DIVERGED && status <= MIXGRPO_CANCELLED && status != MIXGRPO_ERROR_INTERNAL, "a status of the header, and not internal");
   if (status != MIXGRPO_OK) {
     must(mixgrpo_last_error()[0] != 0 && !strchr(mixgrpo_last_error(), '\n'), "an error has one line of text");
     check_outputs_untouched();
