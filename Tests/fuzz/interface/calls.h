@@ -14,13 +14,15 @@ void *result(size_t size);
 mixgrpo_model_config some_model_config(void);
 mixgrpo_sampling_config some_sampling_config(void);
 mixgrpo_learning_config some_learning_config(void);
+mixgrpo_sample_config *some_sample_config(void);
 
 typedef struct {
   void (*call)(void);
   int weight; /* how often, relative to the others */
 } random_call;
 
-extern const random_call context_calls[], model_calls[], plan_calls[], rollout_calls[], trainer_calls[], piece_calls[], image_calls[];
+extern const random_call context_calls[], model_calls[], plan_calls[], rollout_calls[], trainer_calls[], piece_calls[], image_calls[],
+    evaluation_calls[];
 
 /* One random call out of all tables. */
 void call_something(void);

@@ -68,7 +68,7 @@ static void trainer_save_model(void) { CALL(mixgrpo_trainer_save_model, pick_con
 
 /* ---- Samples */
 
-static mixgrpo_sample_config *some_sample_config(void) {
+mixgrpo_sample_config *some_sample_config(void) {
   mixgrpo_sample_config *config = room(sizeof *config);
   must(mixgrpo_sample_config_init(config, sizeof *config) == MIXGRPO_OK, "defaults");
   config->steps = some_int(1, 6);

@@ -98,7 +98,8 @@ static void destroy(kind kind, void *handle) {
     case UPDATE: mixgrpo_update_destroy(handle); break;
     case OPTIMIZER: mixgrpo_optimizer_destroy(handle); break;
     case TRAINER: mixgrpo_trainer_destroy(handle); break;
-    default: mixgrpo_image_destroy(handle); break;
+    case IMAGE: mixgrpo_image_destroy(handle); break;
+    default: mixgrpo_evaluation_destroy(handle); break;
   }
 }
 
