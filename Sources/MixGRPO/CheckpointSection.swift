@@ -53,7 +53,7 @@ package struct SavedSection {
 
   /// A whole number of at least 0.
   package func count(_ field: String) throws(MixGRPOError) -> Int {
-    guard let value = state[field]?.integer, value >= 0 else { throw failure(field, expected: "a count") }
+    guard let value = state[field]?.integer, (0...mostCounted).contains(value) else { throw failure(field, expected: "a count") }
     return value
   }
 
@@ -74,3 +74,6 @@ package struct SavedSection {
     return values
   }
 }
+
+/// What no run reaches: a counter beyond it would overflow some day, and a file that holds one lies.
+package let mostCounted = 1 << 53

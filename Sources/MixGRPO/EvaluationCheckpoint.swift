@@ -117,7 +117,8 @@ extension Evaluation {
     }
     let configuration = try FlowTransformerConfiguration(json: json, source: file.path)
     // Sizes are believed only when the file holds that many weights.
-    guard file.tensors.reduce(0, { $0 + $1.elementCount }) >= ParameterLayout(configuration).count else {
+    let wanted = try ParameterLayout(configuration).count
+    guard file.tensors.reduce(0, { $0 + $1.elementCount }) >= wanted else {
       throw fault("model", file, expected: "the sizes of the weights beside it")
     }
     let best = try FlowTransformer(configuration: configuration)

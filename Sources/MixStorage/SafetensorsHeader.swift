@@ -81,6 +81,10 @@ struct SafetensorsHeader {
         throw failure("\(name): data_offsets", expected: "\(elementCount) × \(size) bytes", got: byteCount)
       }
     }
+    // Of a type that is not known an element takes at least a bit, so that sums of elements stay within those of bytes.
+    guard type.bytesPerElement != nil || elementCount / 8 <= byteCount else {
+      throw failure("\(name): data_offsets", expected: "at least \(elementCount / 8) bytes", got: byteCount)
+    }
     return StoredTensor(
       name: name, type: type, shape: shape, elementCount: elementCount, offset: dataStart + offsets[0], byteCount: byteCount)
   }
