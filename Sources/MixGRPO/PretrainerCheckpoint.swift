@@ -32,7 +32,7 @@ extension FlowMatchingPretrainer {
     let file = try SafetensorsFile(path: path)
     try requireFormat(file)
     try compareSettings(file.metadata)
-    guard let steps = file.metadata["optimizer_steps"].flatMap({ Int($0) }), steps >= 0 else {
+    guard let steps = file.metadata["optimizer_steps"].flatMap({ Int($0) }), (0...mostCounted).contains(steps) else {
       throw MixGRPOError(
         .invalidFormat, "\(path): optimizer_steps: expected a count, got \(file.metadata["optimizer_steps"] ?? "nothing")")
     }
