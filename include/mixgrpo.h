@@ -112,7 +112,7 @@ const char *mixgrpo_version(void);
 typedef int32_t mixgrpo_status;
 enum {
   MIXGRPO_OK = 0,
-  MIXGRPO_CANCELLED = 1,               /* the context was cancelled; everything is as before the call */
+  MIXGRPO_CANCELLED = 1,               /* the context was cancelled; everything is as before the call (see MIXGRPO_UNDO_NONE) */
   MIXGRPO_ERROR_INVALID_ARGUMENT = -1, /* a value out of its range, of the wrong size, NULL, or not finite */
   MIXGRPO_ERROR_INVALID_STATE = -2,    /* the call does not fit what came before, such as a submit without a request */
   MIXGRPO_ERROR_BUFFER_TOO_SMALL = -3, /* a caller's buffer is smaller than what would be written */
@@ -178,8 +178,8 @@ mixgrpo_status mixgrpo_context_set_progress(
     mixgrpo_context *context, mixgrpo_progress_callback callback, void *user_data);
 
 /* Stops rollouts, updates and sampling of this context within one model call: they return MIXGRPO_CANCELLED, with their
- * objects as before the call. Sticky: calls that begin later stop too, until mixgrpo_context_reset_cancel. Both may be
- * called from any thread at any time, the first also from a signal handler. */
+ * objects as before the call (but see MIXGRPO_UNDO_NONE). Sticky: calls that begin later stop too, until
+ * mixgrpo_context_reset_cancel. Both may be called from any thread at any time, the first also from a signal handler. */
 mixgrpo_status mixgrpo_context_cancel(const mixgrpo_context *context);
 mixgrpo_status mixgrpo_context_reset_cancel(const mixgrpo_context *context);
 
@@ -328,15 +328,21 @@ typedef struct mixgrpo_evaluator_config {
   int32_t text_length;    /* L, text tokens of every prompt. Default 16, 1...65536 */
   int32_t max_batch;      /* latents that are evaluated, or can keep their activations, at a time; larger batches without
                              activations are split. Memory grows with it. Default 16, 1...65536 */
-  int32_t reserved;       /* 0 */
+  int32_t recompute_activations; /* flag: keep the input of each block alone and compute the block again in the backward:
+                                    a fraction of the memory, one forward more, the same bits. Default 0 */
   double guidance;        /* the guidance value given to a model with guidance_embeds. Default 3.5, 0...1000 */
+  uint64_t max_bytes;     /* most bytes that model, evaluator and all that training holds may take (the memory that
+                             mixgrpo_plan_memory predicts); 0 for no limit. Batches are split to stay within it, which
+                             changes no bit of a result. What does not fit even so is refused. Default 0 */
 } mixgrpo_evaluator_config;
 
 /* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_evaluator_config). */
 mixgrpo_status mixgrpo_evaluator_config_init(mixgrpo_evaluator_config *out_config, size_t struct_size);
 
 /* Creates an evaluator. `image_ids`: positions (N, 3) of the image tokens, or NULL with count 0 for the usual (0, row,
- * column). Works on the context of the model. */
+ * column). Works on the context of the model.
+ * Errors: OUT_OF_MEMORY when max_bytes is less than the weights and the smallest batch take; the message tells the bytes
+ * needed. */
 mixgrpo_status mixgrpo_evaluator_create(
     mixgrpo_model *model, const mixgrpo_evaluator_config *config, const float *image_ids, size_t image_id_count,
     mixgrpo_evaluator **out_evaluator);
@@ -501,6 +507,11 @@ enum {
   MIXGRPO_FAULT_ROLL_BACK = 2 /* undo the whole update, multiply the learning rate of all steps to come by
                                  roll_back_rate_factor, and go on with the next iteration */
 };
+/* What an update leaves behind that is cancelled or fails. MEMORY: the state before it; the first optimizer step keeps a copy
+ * of weights, moments and average until the update has succeeded (a single step needs none if max_velocity_change is 0). NONE:
+ * the state after the last finished optimizer step, and no copy; the same update may be run again and goes on from there. */
+typedef int32_t mixgrpo_undo;
+enum { MIXGRPO_UNDO_MEMORY = 0, MIXGRPO_UNDO_NONE = 1 };
 
 /* How the model learns: advantages, policy loss, optimizer. */
 typedef struct mixgrpo_learning_config {
@@ -529,7 +540,8 @@ typedef struct mixgrpo_learning_config {
   double kl_old;                 /* weight of (1/2)(log p - log p_old)^2; 0 for none. Default 0, 0...10^6 */
   double ema_decay;              /* decay per optimizer step of the averaged weights; 0 for none. Default 0, 0...1 */
   int32_t fault_policy;          /* mixgrpo_fault_policy of a trainer. Default STOP */
-  int32_t reserved;              /* 0 */
+  int32_t undo;                  /* mixgrpo_undo. Default MEMORY. NONE goes with max_velocity_change 0 and without ROLL_BACK, as
+                                    there is no copy to return to */
   double max_velocity_change;    /* most that one iteration of a trainer may change the velocity of its first trained latent:
                                     the root mean square of the difference over that of the velocity, which counts as 1 at
                                     least, the noise's standard deviation; 0 for no limit, which also saves the one model
@@ -618,7 +630,7 @@ typedef struct mixgrpo_step {
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
-/* The size of a run, for predictions. The last four fields count for the built-in model only. */
+/* The size of a run, for predictions. The fields from text_length on count for the built-in model only. */
 typedef struct mixgrpo_workload {
   uint32_t struct_size;
   int32_t prompt_count;   /* P per iteration, 1...1000000 */
@@ -628,15 +640,19 @@ typedef struct mixgrpo_workload {
   int32_t max_batch;      /* of the evaluator, 1...65536 */
   int32_t threads;        /* of the context, 1...1024 */
   int32_t keep_reference; /* flag: a frozen reference model is kept beside the trained one */
+  int32_t recompute_activations; /* flag, of the evaluator */
+  int32_t reserved;       /* 0 */
+  uint64_t max_bytes;     /* of the evaluator; 0 for no limit */
 } mixgrpo_workload;
 
-/* Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model. */
+/* Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model. The process itself comes
+ * on top: its code and tables, 10 to 20 MB before the first model, and the host's own. */
 typedef struct mixgrpo_memory {
   uint32_t struct_size;
-  int32_t reserved;           /* 0 */
+  int32_t update_batch;       /* samples in flight in an update; 0 without one, or when the host owns the model */
   uint64_t trajectory_bytes;  /* latents of the rollout and its stored window steps; with learning, also the update's */
-  uint64_t weight_bytes;      /* weights; with learning, also gradients, moments, average, reference, and the copy that an
-                                 update keeps until it has succeeded */
+  uint64_t weight_bytes;      /* weights; with learning, also gradients, moments, average, reference, and the copy that
+                                 MIXGRPO_UNDO_MEMORY keeps */
   uint64_t activation_bytes;  /* working memory of the evaluators */
   uint64_t peak_bytes;        /* the sum */
 } mixgrpo_memory;
@@ -693,7 +709,7 @@ mixgrpo_status mixgrpo_adaptive_window_advance(
     mixgrpo_adaptive_window *out_state);
 
 /* Predicted peak memory of `iteration`. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
- * `out_memory`: struct_size set. */
+ * `out_memory`: struct_size set. Errors: OUT_OF_MEMORY when that is over max_bytes, with the bytes needed. */
 mixgrpo_status mixgrpo_plan_memory(
     const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, const mixgrpo_learning_config *learning,
     const mixgrpo_model_config *model, const mixgrpo_workload *workload, mixgrpo_memory *out_memory);
@@ -891,13 +907,15 @@ mixgrpo_status mixgrpo_optimizer_step(
 mixgrpo_status mixgrpo_optimizer_step_model(
     mixgrpo_optimizer *optimizer, mixgrpo_model *model, mixgrpo_optimizer_report *out_report);
 
-/* Answers all requests of `update` with the built-in model, in batches of the evaluator's max_batch, and steps `optimizer`
- * on it. `reference`: an evaluator of a
- * frozen copy, needed when kl_reference > 0, else NULL. Gradients must be 0 at the start and are 0 at the end.
- * `out_report`: struct_size set; may be NULL: of the last step, its gradient_norm the mean over all parts.
+/* Answers all requests of `update` with the built-in model, in batches that the evaluator's max_batch and max_bytes allow, and
+ * steps `optimizer` on it. `reference`: an evaluator of a frozen copy, needed when kl_reference > 0, else NULL. Gradients must
+ * be 0 at the start and are 0 at the end.
+ * `out_report`: struct_size set; may be NULL: of the last step, its gradient_norm the mean over this run's steps.
  * On MIXGRPO_CANCELLED or an error model and optimizer are as before the call, the update is back at its start, and the call
- * may be repeated. Errors: NOT_FINITE when a velocity, gradient or weight would be; INVALID_STATE when the update has begun,
- * or when gradients are not 0. */
+ * may be repeated. With MIXGRPO_UNDO_NONE in the update's configuration the optimizer steps that were finished stay, the
+ * message tells how many, and a repeated call does the rest.
+ * Errors: NOT_FINITE when a velocity, gradient or weight would be; INVALID_STATE when the update has begun, or when gradients
+ * are not 0. */
 mixgrpo_status mixgrpo_update_run(
     mixgrpo_update *update, mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts, mixgrpo_optimizer *optimizer,
     mixgrpo_evaluator *reference, mixgrpo_optimizer_report *out_report);
@@ -954,7 +972,8 @@ typedef struct mixgrpo_reward_metrics {
  *   reward_names  (K) distinct non-empty UTF-8 names, K in 1...1024
  *   keep_base     flag: keep a frozen copy of the weights as they are now, for hybrid samples of MIXGRPO_MODEL_BASE; kept in
  *                 any case when kl_reference > 0
- * Errors: INVALID_ARGUMENT naming every field that does not fit; updates_per_iteration over group_size. */
+ * Errors: INVALID_ARGUMENT naming every field that does not fit; updates_per_iteration over group_size; OUT_OF_MEMORY when an
+ * iteration with one prompt is over the evaluator's max_bytes, with the bytes needed, also with recomputed activations. */
 mixgrpo_status mixgrpo_trainer_create(
     mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts, const mixgrpo_plan *plan,
     const mixgrpo_learning_config *learning, const char *const *reward_names, size_t reward_count, int32_t keep_base,
@@ -966,7 +985,7 @@ int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
 
 /* Samples a group for each of P prompts (distinct, of the trainer's). `out_samples`: (P, G, N, C) at sigma = 0. A
  * rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
- * Errors: NOT_FINITE. */
+ * Errors: NOT_FINITE; OUT_OF_MEMORY when so many prompts are over the evaluator's max_bytes, with the bytes needed. */
 mixgrpo_status mixgrpo_trainer_rollout(
     mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity);
 
@@ -977,7 +996,9 @@ mixgrpo_status mixgrpo_trainer_set_window(mixgrpo_trainer *trainer, int32_t wind
  *   rewards  (K, P, G), `count` = K*P*G; NaN for a reward that failed
  *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
  * `out_metrics`: struct_size set; may be NULL.
- * On MIXGRPO_CANCELLED or an error weights, optimizer and iteration are as before the call, and it may be repeated.
+ * On MIXGRPO_CANCELLED or an error weights, optimizer and iteration are as before the call, and it may be repeated. With
+ * MIXGRPO_UNDO_NONE the optimizer steps that were finished stay, the message tells how many, and the call repeated with the
+ * same rewards does the rest; a checkpoint saved in between holds the weights as they are then.
  * Errors: INVALID_STATE without a rollout; with MIXGRPO_FAULT_STOP also NOT_FINITE and DIVERGED. */
 mixgrpo_status mixgrpo_trainer_update(
     mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count,

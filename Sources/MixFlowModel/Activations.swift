@@ -17,6 +17,12 @@ struct StreamActivations {
 struct DoubleActivations {
   var text: StreamActivations
   var image: StreamActivations
+
+  func replacingInputs(by other: DoubleActivations) -> DoubleActivations {
+    var result = self
+    (result.text.x, result.image.x) = (other.text.x, other.image.x)
+    return result
+  }
 }
 
 /// One sample's activations of one single block.
@@ -27,60 +33,91 @@ struct SingleActivations {
   var branch: Matrix  // (tokens, d): the projection, before the gate
 
   static func floatsPerRow(_ shape: EvaluationShape) -> Int { 6 * shape.width + shape.feedForward }
+
+  func replacingInput(by other: SingleActivations) -> SingleActivations {
+    var result = self
+    result.x = other.x
+    return result
+  }
 }
 
 /// The activations of all blocks for up to `capacity` samples, each kind contiguous over the samples so that a weight
 /// gradient is one product.
+///
+/// Inputs of all blocks lie together, and behind them what else each block leaves. Where that is computed again in the backward,
+/// all blocks share one place for it, in which all samples are in the same block.
 struct SavedActivations {
+  let recomputes: Bool
   private let shape: EvaluationShape
   private let base: UnsafeMutablePointer<Float>
   private let capacity: Int
-  private let singles: Int  // offset of the first single block
-  private let last: Int  // offset of the final joint stream
 
-  static func floats(_ shape: EvaluationShape, capacity: Int) -> Int {
-    let double = StreamActivations.floatsPerRow(shape) * shape.doubleBlocks
-    let single = SingleActivations.floatsPerRow(shape) * shape.singleBlocks
-    return capacity * shape.tokens * (double + single + shape.width)
+  private static func doubleFloats(_ shape: EvaluationShape) -> Int { StreamActivations.floatsPerRow(shape) - shape.width }
+  private static func singleFloats(_ shape: EvaluationShape) -> Int { SingleActivations.floatsPerRow(shape) - shape.width }
+
+  /// Floats per row behind the blocks' inputs.
+  private static func innerFloats(_ shape: EvaluationShape, recomputes: Bool) -> Int {
+    let (double, single) = (doubleFloats(shape), singleFloats(shape))
+    guard recomputes else { return double * shape.doubleBlocks + single * shape.singleBlocks }
+    return max(shape.doubleBlocks > 0 ? double : 0, shape.singleBlocks > 0 ? single : 0)
   }
 
-  init(_ shape: EvaluationShape, capacity: Int, base: UnsafeMutablePointer<Float>) {
-    (self.shape, self.capacity, self.base) = (shape, capacity, base)
-    let rows = capacity * shape.tokens
-    singles = rows * StreamActivations.floatsPerRow(shape) * shape.doubleBlocks
-    last = singles + rows * SingleActivations.floatsPerRow(shape) * shape.singleBlocks
+  static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
+    let inputs = (shape.doubleBlocks + shape.singleBlocks + 1) * shape.width
+    return capacity * shape.tokens * (inputs + innerFloats(shape, recomputes: recomputes))
+  }
+
+  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool, base: UnsafeMutablePointer<Float>) {
+    (self.shape, self.capacity, self.recomputes, self.base) = (shape, capacity, recomputes, base)
+  }
+
+  private var rows: Int { capacity * shape.tokens }
+
+  /// The stream before block `block` of all blocks; behind the last: the final stream.
+  private func input(_ block: Int) -> UnsafeMutablePointer<Float> { base + block * rows * shape.width }
+
+  /// What double blocks leave beside their inputs, and single blocks behind them.
+  private func inner(double: Int, single: Int) -> UnsafeMutablePointer<Float> {
+    let first = input(shape.doubleBlocks + shape.singleBlocks + 1)
+    return recomputes ? first : first + rows * (double * Self.doubleFloats(shape) + single * Self.singleFloats(shape))
   }
 
   /// Samples `samples` of double block `block`, their rows one after the other.
   func double(_ block: Int, samples: Range<Int>) -> DoubleActivations {
-    let size = capacity * StreamActivations.floatsPerRow(shape)
-    let text = base + block * size * shape.tokens
-    let image = text + size * shape.textTokens
+    let (x, inner) = (input(block), inner(double: block, single: 0))
+    let textRows = capacity * shape.textTokens
     return DoubleActivations(
-      text: stream(text, shape.textTokens, samples), image: stream(image, shape.imageTokens, samples))
+      text: stream(x, inner, shape.textTokens, samples),
+      image: stream(
+        x + textRows * shape.width, inner + textRows * Self.doubleFloats(shape), shape.imageTokens, samples))
   }
 
-  private func stream(_ base: UnsafeMutablePointer<Float>, _ tokens: Int, _ samples: Range<Int>) -> StreamActivations {
-    var cursor = Cursor(base: base, totalRows: capacity * tokens, rows: samples.lowerBound * tokens..<samples.upperBound * tokens)
+  private func stream(
+    _ x: UnsafeMutablePointer<Float>, _ inner: UnsafeMutablePointer<Float>, _ tokens: Int, _ samples: Range<Int>
+  ) -> StreamActivations {
+    let rows = samples.lowerBound * tokens..<samples.upperBound * tokens
+    var first = Cursor(base: x, totalRows: capacity * tokens, rows: rows)
+    var cursor = Cursor(base: inner, totalRows: capacity * tokens, rows: rows)
     let d = shape.width
     return StreamActivations(
-      x: cursor.take(d), raw: cursor.take(3 * d), attended: cursor.take(d), branch: cursor.take(d),
+      x: first.take(d), raw: cursor.take(3 * d), attended: cursor.take(d), branch: cursor.take(d),
       middle: cursor.take(d), hidden: cursor.take(shape.feedForward), feedForward: cursor.take(d))
   }
 
   /// Samples `samples` of single block `block`.
   func single(_ block: Int, samples: Range<Int>) -> SingleActivations {
-    let rows = capacity * shape.tokens
-    let first = base + singles + block * rows * SingleActivations.floatsPerRow(shape)
-    var cursor = Cursor(base: first, totalRows: rows, rows: samples.lowerBound * shape.tokens..<samples.upperBound * shape.tokens)
+    let rows = samples.lowerBound * shape.tokens..<samples.upperBound * shape.tokens
+    var first = Cursor(base: input(shape.doubleBlocks + block), totalRows: self.rows, rows: rows)
+    var cursor = Cursor(base: inner(double: shape.doubleBlocks, single: block), totalRows: self.rows, rows: rows)
     let d = shape.width
     return SingleActivations(
-      x: cursor.take(d), raw: cursor.take(3 * d + shape.feedForward), attended: cursor.take(d), branch: cursor.take(d))
+      x: first.take(d), raw: cursor.take(3 * d + shape.feedForward), attended: cursor.take(d), branch: cursor.take(d))
   }
 
   /// The stream after the last block, (tokens, d).
   func final(sample: Int) -> Matrix {
-    Matrix(base + last + sample * shape.tokens * shape.width, rows: shape.tokens, columns: shape.width)
+    let last = input(shape.doubleBlocks + shape.singleBlocks)
+    return Matrix(last + sample * shape.tokens * shape.width, rows: shape.tokens, columns: shape.width)
   }
 }
 

@@ -44,7 +44,7 @@ final class Conditioning {
   }
 
   static func backwardFloats(_ shape: EvaluationShape, capacity: Int) -> Int {
-    capacity * (shape.modulationWidth + 2 * shape.width)
+    capacity * (2 * shape.width + max(shape.width, shape.pooledWidth, ParameterLayout.sinusoidWidth))
   }
 
   static func floats(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) -> Int {
@@ -121,7 +121,7 @@ final class Conditioning {
     }
   }
 
-  /// Accumulates all gradients above the modulations.
+  /// Accumulates all gradients above the modulations, sample by sample: no sum depends on which samples share a call.
   /// - Parameters:
   ///   - dmodulation: (samples, modulationWidth), the gradient of each sample's row.
   ///   - scratch: `backwardFloats`.
@@ -129,21 +129,39 @@ final class Conditioning {
     dmodulation: Matrix, scratch: UnsafeMutablePointer<Float>, workerScratch: WorkerScratch, weights: ParameterView,
     gradients: ParameterView, team: Team
   ) {
-    let (rows, d, m) = (keys.count, shape.width, shape.modulationWidth)
-    let drow = Matrix(scratch, rows: rows, columns: m)
-    let dembedding = Matrix(scratch + capacity * m, rows: rows, columns: d)
-    let dhidden = Matrix(scratch + capacity * (m + d), rows: rows, columns: d)
-    drow.base.update(repeating: 0, count: rows * m)
-    for sample in 0..<dmodulation.rows { Reduction.add(dmodulation.row(sample), to: drow.row(rowOfSample[sample]), count: m) }
-
-    let job = WeightGradient(layer: layout.modulation, dy: drow, x: activated.rows(0..<rows))
+    let (samples, d) = (dmodulation.rows, shape.width)
+    let dembedding = Matrix(scratch, rows: samples, columns: d)
+    let rows = SampleRows(of: rowOfSample, count: samples, gathered: scratch + 2 * samples * d)
+    let job = WeightGradient(layer: layout.modulation, dy: dmodulation, x: rows.gather(activated))
     team.forEach(job.tasks) { task, worker in job.run(task, gradients: gradients, scratch: workerScratch[worker]) }
-    MatrixProduct.times(drow, weights.weight(layout.modulation), into: dembedding)
-    for row in 0..<rows {
-      Activation.siluBackward(embedding.row(row), dy: dembedding.row(row), into: dembedding.row(row), count: d)
+    team.projectBackward(dmodulation, weights.weight(layout.modulation), into: dembedding)
+    for sample in 0..<samples {
+      let dy = dembedding.row(sample)
+      Activation.siluBackward(embedding.row(rowOfSample[sample]), dy: dy, into: dy, count: d)
     }
-    time.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
-    guidance?.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
-    pooled.backward(dembedding, rows: rows, weights, gradients, dhidden: dhidden)
+    let dhidden = Matrix(scratch + samples * d, rows: samples, columns: d)
+    time.backward(dembedding, rows, weights, gradients, dhidden: dhidden)
+    guidance?.backward(dembedding, rows, weights, gradients, dhidden: dhidden)
+    pooled.backward(dembedding, rows, weights, gradients, dhidden: dhidden)
+  }
+}
+
+/// The rows that samples share, side by side for each of them.
+struct SampleRows {
+  /// Row of each sample.
+  let rowOf: [Int]
+  let count: Int
+  /// Room for the widest.
+  let base: UnsafeMutablePointer<Float>
+
+  init(of rowOf: [Int], count: Int, gathered base: UnsafeMutablePointer<Float>) {
+    (self.rowOf, self.count, self.base) = (rowOf, count, base)
+  }
+
+  /// (samples, columns); holds until the next call.
+  func gather(_ x: Matrix) -> Matrix {
+    let gathered = Matrix(base, rows: count, columns: x.columns)
+    for sample in 0..<count { gathered.row(sample).update(from: x.row(rowOf[sample]), count: x.columns) }
+    return gathered
   }
 }

@@ -29,17 +29,15 @@ struct Embedder {
     Reduction.add(weights.bias(layout.second), to: output, count: width)
   }
 
-  /// Accumulates the weights' gradients given the output's, (rows, d); `dhidden` is scratch of the same shape.
-  func backward(_ doutput: Matrix, rows: Int, _ weights: ParameterView, _ gradients: ParameterView, dhidden: Matrix) {
-    let dy = doutput.rows(0..<rows)
-    let dh = dhidden.rows(0..<rows)
-    MatrixProduct.transposedTimes(dy, activated.rows(0..<rows), into: gradients.weight(layout.second), accumulate: true)
+  /// Accumulates the weights' gradients given the output's, (samples, d); `dhidden` is scratch of the same shape.
+  func backward(_ dy: Matrix, _ rows: SampleRows, _ weights: ParameterView, _ gradients: ParameterView, dhidden dh: Matrix) {
+    MatrixProduct.transposedTimes(dy, rows.gather(activated), into: gradients.weight(layout.second), accumulate: true)
     Reduction.addColumnSums(dy, to: gradients.bias(layout.second))
     MatrixProduct.times(dy, weights.weight(layout.second), into: dh)
-    for row in 0..<rows {
-      Activation.siluBackward(hidden.row(row), dy: dh.row(row), into: dh.row(row), count: dh.columns)
+    for sample in 0..<dh.rows {
+      Activation.siluBackward(hidden.row(rows.rowOf[sample]), dy: dh.row(sample), into: dh.row(sample), count: dh.columns)
     }
-    MatrixProduct.transposedTimes(dh, input.rows(0..<rows), into: gradients.weight(layout.first), accumulate: true)
+    MatrixProduct.transposedTimes(dh, rows.gather(input), into: gradients.weight(layout.first), accumulate: true)
     Reduction.addColumnSums(dh, to: gradients.bias(layout.first))
   }
 }

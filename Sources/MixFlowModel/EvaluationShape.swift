@@ -1,7 +1,7 @@
 import MixNumerics
 
 /// The sizes of one evaluation, named as everywhere in this module.
-struct EvaluationShape {
+struct EvaluationShape: Equatable {
   let width: Int  // d
   let feedForward: Int  // 4d
   let heads: Int

@@ -1,34 +1,64 @@
 import MixBasics
 import MixNumerics
 
-/// What an evaluator will take, known before anything is allocated.
+/// What an evaluator will take, known before anything is allocated. The evaluator itself goes by it.
 public struct EvaluatorMemory: Equatable, Sendable {
   /// Taken at creation.
   public let inferenceBytes: Int
-  /// Taken on top at the first call that saves activations.
-  public let trainingBytes: Int
+  /// The model's weights; its gradients are as large.
+  public let weightBytes: Int
+  /// Samples that a trainer keeps in flight: enough for every thread and for products of full speed.
+  public let updateBatch: Int
+  /// Most samples of one call.
+  public let maxBatch: Int
+  /// Whether the backward computes each block's activations again from the block's input.
+  public let recomputesActivations: Bool
+  private let shape: EvaluationShape
 
   /// - Parameters:
   ///   - tokens: image tokens, N.
   ///   - textLength: L.
   /// - Throws: `invalidArgument` for sizes out of bounds.
   public init(
-    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int
+    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
+    recomputesActivations: Bool = false
   ) throws(MixGRPOError) {
     try configuration.validate()
     try require((1...16_777_216).contains(tokens), "token_count", expected: "1…16777216", got: tokens)
     try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
     try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
+    try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
     try Self.requireCountable(configuration, rows: Double(maxBatch) * Double(tokens + textLength), tokens: tokens + textLength)
     let layout = try ParameterLayout(configuration)
-    let shape = EvaluationShape(configuration, layout, imageTokens: tokens, textTokens: textLength)
+    shape = EvaluationShape(configuration, layout, imageTokens: tokens, textTokens: textLength)
+    (self.maxBatch, self.recomputesActivations) = (maxBatch, recomputesActivations)
+    updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
+    weightBytes = 4 * layout.count
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     let perThread = ForwardScratch.floats(shape) + WorkerScratch.floats(attention)
     let answers = maxBatch * (shape.outputSize + textLength * shape.width)
     let conditioning = Conditioning.floats(shape, layout, capacity: maxBatch)
     inferenceBytes =
-      4 * (max(threads, 1) * perThread + answers + conditioning + PackedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
-    trainingBytes = 4 * TrainingBuffers.floats(shape, capacity: maxBatch)
+      4 * (threads * perThread + answers + conditioning + PackedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
+  }
+
+  /// Taken on top by the first call that saves activations of so many samples; kept for later calls.
+  public func trainingBytes(samples: Int) -> Int {
+    4 * TrainingBuffers.floats(shape, capacity: samples, recomputes: recomputesActivations)
+  }
+
+  /// The same evaluator with recomputation, to tell what it would need.
+  var recomputing: EvaluatorMemory { EvaluatorMemory(self, recomputesActivations: true) }
+
+  private init(_ other: EvaluatorMemory, recomputesActivations: Bool) {
+    (inferenceBytes, weightBytes) = (other.inferenceBytes, other.weightBytes)
+    (maxBatch, updateBatch, shape) = (other.maxBatch, other.updateBatch, other.shape)
+    self.recomputesActivations = recomputesActivations
+  }
+
+  /// About a thousand rows keep products at full speed; a multiple of the threads keeps all of them busy.
+  private static func updateBatch(tokens: Int, maxBatch: Int, threads: Int) -> Int {
+    min(max(1, 1_024 / tokens / threads) * threads, maxBatch)
   }
 
   /// Each size is within its bounds here, but not yet their product: activations of every block, of every row.
@@ -41,5 +71,48 @@ public struct EvaluatorMemory: Equatable, Sendable {
     try require(
       bytes < 0x1p60, "max_batch · (token_count + text_length) · width · blocks", expected: "a size in memory",
       got: "about \(bytes) bytes")
+  }
+}
+
+// MARK: - Under a budget
+
+extension EvaluatorMemory {
+  /// The most samples, at most `updateBatch`, whose activations fit beside `taken` other bytes.
+  /// - Parameters:
+  ///   - budget: 0 for none.
+  ///   - bytesPerSample: what else each sample in flight takes.
+  ///   - rows: most samples that are ever asked for at once.
+  /// - Throws: `outOfMemory` with the bytes that one sample needs, also with recomputation.
+  public func updateBatch(
+    within budget: Int, taken: Int, bytesPerSample: Int = 0, rows: Int = .max
+  ) throws(MixGRPOError) -> Int {
+    func needed(_ samples: Int) -> Int { taken + trainingBytes(samples: samples) + samples * bytesPerSample }
+    var batch = min(updateBatch, rows)
+    guard budget > 0 else { return batch }
+    while batch > 1, needed(batch) > budget { batch -= 1 }
+    if needed(batch) <= budget { return batch }
+    let recomputed = taken + recomputing.trainingBytes(samples: batch) + batch * bytesPerSample
+    let way = recomputesActivations ? "" : ", or \(recomputed) with recomputed activations"
+    throw MixGRPOError(.outOfMemory, "max_bytes: expected at least \(needed(batch)) bytes to train\(way), got \(budget)")
+  }
+
+  /// The memory of an evaluator with a budget: it takes no more samples at a time than keep all threads busy.
+  /// - Parameter budget: 0 for none.
+  /// - Throws: `invalidArgument`; `outOfMemory` with the bytes needed to evaluate.
+  public init(
+    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
+    recomputesActivations: Bool = false, within budget: Int
+  ) throws(MixGRPOError) {
+    func memory(_ maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
+      try EvaluatorMemory(
+        configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
+        recomputesActivations: recomputesActivations)
+    }
+    let whole = try memory(maxBatch)
+    self = budget > 0 ? try memory(whole.updateBatch) : whole
+    let needed = inferenceBytes + weightBytes
+    guard budget == 0 || needed <= budget else {
+      throw MixGRPOError(.outOfMemory, "max_bytes: expected at least \(needed) bytes to evaluate, got \(budget)")
+    }
   }
 }

@@ -4,15 +4,20 @@ import MixNumerics
 /// Runs a flow transformer on batches: velocities, and gradients of whatever depends on them.
 ///
 /// A sample is the unit of every product, so its velocity has the same bits in every batch, saved or not, with any number of
-/// threads. All memory is taken at creation, or at the first call that saves activations.
+/// threads. All memory is taken at creation, or at the first call that saves activations of so many samples.
 ///
 /// Thread rule: one call at a time per evaluator; several evaluators may share a model whose weights nobody writes.
 public final class FlowEvaluator {
   public let model: FlowTransformer
   public let geometry: TokenGeometry
   public let textLength: Int
-  /// Most samples whose activations can be saved at once; larger batches without saving are cut.
-  public let maxBatch: Int
+  /// Most samples whose activations can be saved at once; larger batches without saving are cut. Less than asked for where a
+  /// budget demands it.
+  public var maxBatch: Int { memory.maxBatch }
+  /// What this evaluator takes.
+  public let memory: EvaluatorMemory
+  /// Most bytes of model, evaluator and all that training holds; 0 for no limit.
+  public let maxBytes: Int
   /// What a model with `guidance_embeds` is told when a call gives no guidance of its own; others ignore it.
   public var guidance: Float = 3.5 { didSet { defaultGuidance.update(repeating: guidance, count: maxBatch) } }
 
@@ -35,17 +40,24 @@ public final class FlowEvaluator {
   /// - Parameters:
   ///   - textLength: tokens of every prompt, 1…65536.
   ///   - maxBatch: 1…65536.
-  ///   - threads: 1…1024.
-  /// - Throws: `invalidArgument`, `outOfMemory`.
+  ///   - threads: 1…1024; more than there are cores is allowed and slower.
+  ///   - recomputesActivations: save the blocks' inputs alone, and compute each block again in the backward: less memory, a
+  ///     forward more, the same bits.
+  ///   - maxBytes: a budget for model, evaluator and all that training holds, 0 for none. Batches are split to stay within it,
+  ///     which changes no bit of a result.
+  /// - Throws: `invalidArgument`; `outOfMemory`, also when a single sample is over the budget.
   public init(
-    model: FlowTransformer, geometry: TokenGeometry, textLength: Int, maxBatch: Int, threads: Int
+    model: FlowTransformer, geometry: TokenGeometry, textLength: Int, maxBatch: Int, threads: Int,
+    recomputesActivations: Bool = false, maxBytes: Int = 0
   ) throws(MixGRPOError) {
-    try require((1...65_536).contains(textLength), "text_length", expected: "1…65536", got: textLength)
-    try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
-    try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
+    try require(maxBytes >= 0, "max_bytes", expected: "0 (no limit) or more", got: maxBytes)
+    memory = try EvaluatorMemory(
+      configuration: model.configuration, tokens: geometry.tokens, textLength: textLength, maxBatch: maxBatch,
+      threads: threads, recomputesActivations: recomputesActivations, within: maxBytes)
+    let maxBatch = memory.maxBatch
     // Positions, tables and names; the large blocks ask for themselves.
     try Memory.require(geometry.tokens + textLength + maxBatch, of: 128 + 8 * model.configuration.attentionHeadDim)
-    (self.model, self.geometry, self.textLength, self.maxBatch) = (model, geometry, textLength, maxBatch)
+    (self.model, self.geometry, self.textLength, self.maxBytes) = (model, geometry, textLength, maxBytes)
     shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
     workers = Workers(threads: threads)
     rotary = try RotaryEmbedding(
@@ -93,7 +105,7 @@ public final class FlowEvaluator {
     saved = nil
     if savingActivations {
       try require(count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: count)
-      if training == nil { training = try TrainingBuffers(shape, capacity: maxBatch) }
+      try reserveTraining(count)
     }
     var first = 0
     while first < count {
@@ -105,6 +117,20 @@ public final class FlowEvaluator {
       first += part
     }
     if savingActivations { saved = training?.keep(count, latents, promptIndex, prompts, latentSize: latentSize) }
+  }
+
+  /// Room for the activations of `count` samples, made when there is less.
+  private func reserveTraining(_ count: Int) throws(MixGRPOError) {
+    if let training, training.capacity >= count { return }
+    if maxBytes > 0 {
+      let needed = memory.inferenceBytes + 2 * memory.weightBytes + memory.trainingBytes(samples: count)
+      guard needed <= maxBytes else {
+        throw MixGRPOError(
+          .outOfMemory, "max_bytes: expected at least \(needed) bytes to save activations of \(count) samples, got \(maxBytes)")
+      }
+    }
+    training = nil
+    training = try TrainingBuffers(shape, capacity: count, recomputes: memory.recomputesActivations)
   }
 
   /// - Throws: `invalidArgument` when the embeddings' sizes are not the model's.
@@ -265,10 +291,17 @@ private struct Stream {
   var final: Matrix { saving?.final(sample: sample) ?? scratch.stream }
 
   func double(_ index: Int) -> DoubleActivations {
-    saving?.double(index, samples: sample..<sample + 1) ?? scratch.double(shape)
+    guard let saved = saving?.double(index, samples: sample..<sample + 1) else { return scratch.double(shape) }
+    return keepsInputsOnly ? scratch.double(shape).replacingInputs(by: saved) : saved
   }
 
-  func single(_ index: Int) -> SingleActivations { saving?.single(index, samples: sample..<sample + 1) ?? scratch.single() }
+  func single(_ index: Int) -> SingleActivations {
+    guard let saved = saving?.single(index, samples: sample..<sample + 1) else { return scratch.single() }
+    return keepsInputsOnly ? scratch.single().replacingInput(by: saved) : saved
+  }
+
+  /// Samples are in different blocks at a time, which would share the place of what is computed again.
+  private var keepsInputsOnly: Bool { saving?.recomputes ?? false }
 
   func output(ofDouble index: Int) -> (text: Matrix, image: Matrix) { place(beforeBlock: index + 1) }
 

@@ -11,6 +11,7 @@ struct SavedBatch {
 
 /// Memory that only training needs.
 final class TrainingBuffers {
+  let capacity: Int  // samples
   let saved: SavedActivations
   let backward: BackwardScratch
   let dx: UnsafeMutablePointer<Float>  // (capacity, tokens, d)
@@ -23,18 +24,23 @@ final class TrainingBuffers {
   var jobs: [WeightGradient] = []
   private let storage: FloatStorage
 
-  static func floats(_ shape: EvaluationShape, capacity: Int) -> Int {
-    SavedActivations.floats(shape, capacity: capacity) + BackwardScratch.floats(shape, capacity: capacity)
+  static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
+    SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes) + BackwardScratch.floats(shape, capacity: capacity)
       + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + 1)
       + Conditioning.backwardFloats(shape, capacity: capacity) + 7 * 16
   }
 
-  init(_ shape: EvaluationShape, capacity: Int) throws(MixGRPOError) {
-    storage = try FloatStorage(count: Self.floats(shape, capacity: capacity))
+  /// - Parameters:
+  ///   - capacity: samples.
+  ///   - recomputes: keep the blocks' inputs alone, and compute all else again in the backward.
+  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) throws(MixGRPOError) {
+    self.capacity = capacity
+    storage = try FloatStorage(count: Self.floats(shape, capacity: capacity, recomputes: recomputes))
     var plan = ArenaPlan()
     let base = storage.base
     saved = SavedActivations(
-      shape, capacity: capacity, base: base + plan.reserve(SavedActivations.floats(shape, capacity: capacity)))
+      shape, capacity: capacity, recomputes: recomputes,
+      base: base + plan.reserve(SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes)))
     backward = BackwardScratch(
       shape, capacity: capacity, base: base + plan.reserve(BackwardScratch.floats(shape, capacity: capacity)))
     dx = base + plan.reserve(capacity * shape.tokens * shape.width)
@@ -61,7 +67,8 @@ extension FlowEvaluator {
   /// Adds ∂loss/∂weights to the model's gradients, for the batch of the last `velocity` that saved activations.
   ///
   /// Block by block: first each sample's own gradients, samples side by side; then each weight's, all samples in one
-  /// product. The sums' order is fixed, so the bits do not depend on the number of threads. The activations are used up.
+  /// product. Every sum runs over the samples in order and goes on from what is there, so the bits depend neither on the number
+  /// of threads nor on how samples are spread over calls. The activations are used up.
   /// - Parameters:
   ///   - dvelocity: ∂loss/∂velocity, (count, tokens, out_channels).
   ///   - dlatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
@@ -130,8 +137,14 @@ private struct BackwardPass {
     let block = evaluator.singleBlock(index)
     forEachSample { sample, scratch, workerScratch, team in
       let sums = normSums(sample)
+      let saved = training.saved.single(index, samples: sample..<sample + 1)
+      if training.saved.recomputes {
+        block.forward(
+          saved, modulation: evaluator.conditioning.modulation(sample), weights: weights, scratch: scratch,
+          workerScratch: workerScratch, team: team, into: scratch.stream)
+      }
       block.backward(
-        training.saved.single(index, samples: sample..<sample + 1), dx: dx(sample),
+        saved, dx: dx(sample),
         modulation: evaluator.conditioning.modulation(sample), dmodulation: dmodulation.row(sample), dqueryNorm: sums,
         dkeyNorm: sums + shape.headDim, weights: weights,
         gradients: training.backward.single(samples: sample..<sample + 1), scratch: scratch,
@@ -148,8 +161,15 @@ private struct BackwardPass {
     let block = evaluator.doubleBlock(index)
     forEachSample { sample, scratch, workerScratch, team in
       let (sums, drow) = (normSums(sample), dmodulation.row(sample))
+      let saved = training.saved.double(index, samples: sample..<sample + 1)
+      if training.saved.recomputes {
+        block.forward(
+          saved, modulation: evaluator.conditioning.modulation(sample), weights: weights, scratch: scratch,
+          workerScratch: workerScratch, team: team, intoText: scratch.stream.rows(0..<shape.textTokens),
+          image: scratch.stream.rows(imageRows))
+      }
       block.backward(
-        training.saved.double(index, samples: sample..<sample + 1), dx: dx(sample),
+        saved, dx: dx(sample),
         modulation: evaluator.conditioning.modulation(sample),
         text: StreamSums(
           modulation: drow + block.layout.text.modulation, queryNorm: sums, keyNorm: sums + shape.headDim),

@@ -40,12 +40,14 @@ public final class FlowMatchingPretrainer {
   public let optimizer: AdamW
   private let context: RunContext
   private let workers: Workers
-  private let noisy: FloatStorage  // (maxBatch, D)
-  private let target: FloatStorage  // (maxBatch, D): ε − x₀, then ∂L/∂v
-  private let sigmas: FloatStorage  // (maxBatch)
-  private let promptRows: UnsafeMutableBufferPointer<Int32>  // (maxBatch)
+  /// Most samples in flight.
+  private let batchLimit: Int
+  private let noisy: FloatStorage  // (batchLimit, D)
+  private let target: FloatStorage  // (batchLimit, D): ε − x₀, then ∂L/∂v
+  private let sigmas: FloatStorage  // (batchLimit)
+  private let promptRows: UnsafeMutableBufferPointer<Int32>  // (batchLimit)
 
-  /// Trains the evaluator's model; its `maxBatch` limits what is in memory, not the batch.
+  /// Trains the evaluator's model; its `maxBatch` and `maxBytes` limit what is in memory, not the batch.
   /// - Throws: `invalidArgument`, `outOfMemory`.
   public init(
     evaluator: FlowEvaluator, configuration: PretrainingConfiguration, context: RunContext
@@ -54,12 +56,16 @@ public final class FlowMatchingPretrainer {
     try requireLatents(of: evaluator, evaluator.latentSize)
     (self.evaluator, self.configuration, self.context) = (evaluator, configuration, context)
     workers = Workers(threads: context.threads)
+    let memory = evaluator.memory
+    batchLimit = try memory.updateBatch(
+      within: evaluator.maxBytes, taken: memory.inferenceBytes + 4 * memory.weightBytes,
+      bytesPerSample: 2 * 4 * evaluator.latentSize)
     optimizer = try AdamW(count: evaluator.model.parameterCount, configuration: configuration.optimizer)
-    let values = evaluator.maxBatch * evaluator.latentSize
+    let values = batchLimit * evaluator.latentSize
     noisy = try FloatStorage(count: values)
     target = try FloatStorage(count: values)
-    sigmas = try FloatStorage(count: evaluator.maxBatch)
-    promptRows = .allocate(capacity: evaluator.maxBatch)
+    sigmas = try FloatStorage(count: batchLimit)
+    promptRows = .allocate(capacity: batchLimit)
     promptRows.initialize(repeating: 0)
   }
 
@@ -84,7 +90,7 @@ public final class FlowMatchingPretrainer {
     var first = 0
     while first < batch {
       try context.checkCancelled()
-      let count = min(evaluator.maxBatch, batch - first)
+      let count = min(batchLimit, batch - first)
       loss += try accumulate(
         Slice(first: first, count: count, batch: batch), latents, prompts, promptIndex, iteration)
       first += count

@@ -2,6 +2,16 @@ import MixBasics
 import MixLearning
 import MixSampling
 
+/// What an update that is cancelled or fails leaves behind.
+public enum Undo: Int32, Sendable, CaseIterable {
+  /// The state before the update. The first optimizer step keeps a copy of weights, moments and average until the update has
+  /// succeeded; a single step needs none if the velocity's change is not limited.
+  case memory = 0
+  /// The state after the last finished optimizer step, and no copy. The update may be repeated and goes on from there. Needs a
+  /// `SafetyConfiguration` that never undoes a whole update.
+  case none = 1
+}
+
 /// How a model learns from rewards: advantages, policy loss, optimizer.
 public struct LearningConfiguration: Equatable, Sendable {
   public var advantages = AdvantageConfiguration()
@@ -10,6 +20,8 @@ public struct LearningConfiguration: Equatable, Sendable {
   /// Decay per optimizer step of the averaged weights, 0…1; 0 (the default) keeps none.
   public var averageDecay = 0.0
   public var safety = SafetyConfiguration()
+  /// Default `memory`.
+  public var undo = Undo.memory
 
   public init() {}
 
@@ -23,6 +35,12 @@ public struct LearningConfiguration: Equatable, Sendable {
     check.include(optimizer.validate)
     check.include(safety.validate)
     check.require(averageDecay >= 0 && averageDecay <= 1, "ema_decay", expected: "0…1", got: averageDecay)
+    check.require(
+      undo == .memory || safety.maxVelocityChange == 0, "max_velocity_change", expected: "0 with undo none, which keeps no copy to return to",
+      got: safety.maxVelocityChange)
+    check.require(
+      undo == .memory || safety.faultPolicy != .rollBack, "fault_policy",
+      expected: "stop or skip with undo none, which keeps no copy to return to", got: safety.faultPolicy)
     try check.throwIfAny()
   }
 }

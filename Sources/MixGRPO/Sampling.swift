@@ -3,7 +3,7 @@ import MixFlowModel
 import MixSampling
 
 extension FlowEvaluator {
-  /// An evaluator for another model of the same sizes, with the same geometry and limits.
+  /// An evaluator for another model of the same sizes, with the same geometry and batches.
   public func sibling(of model: FlowTransformer, threads: Int) throws(MixGRPOError) -> FlowEvaluator {
     let made = try FlowEvaluator(
       model: model, geometry: geometry, textLength: textLength, maxBatch: maxBatch, threads: threads)

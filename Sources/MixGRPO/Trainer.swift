@@ -36,6 +36,10 @@ public final class Trainer {
   private let velocityGuard: VelocityGuard?
   private var rollout: Rollout?
   private var secondsRollout = 0.0
+  /// Most samples in one request of the update.
+  private var updateBatch = 0
+  /// An update that was stopped between two optimizer steps, which stay (`Undo.none`).
+  private var stopped: (update: Update, advantages: Advantages)?
 
   /// - Parameters:
   ///   - rewardNames: one distinct name per reward, at least one.
@@ -46,6 +50,7 @@ public final class Trainer {
     learning: LearningConfiguration, rewardNames: [String], keepBase: Bool = false, context: RunContext
   ) throws(MixGRPOError) {
     try Self.validate(evaluator, prompts, sampling, learning, rewardNames)
+    try Self.requireBudget(evaluator, sampling, learning, keepBase: keepBase)
     (self.evaluator, self.prompts, self.context) = (evaluator, prompts, context)
     (self.sampling, self.learning, self.rewardNames) = (sampling, learning, rewardNames)
     if case .adaptive = sampling.windowMode { adaptiveWindow = AdaptiveWindowState() }
@@ -55,7 +60,7 @@ public final class Trainer {
       ? try ExponentialMovingAverage(decay: learning.averageDecay, weights: UnsafeBufferPointer(start: model.weights, count: model.parameterCount)) : nil
     learner = try Learner(
       evaluator: evaluator, optimizer: AdamW(count: model.parameterCount, configuration: learning.optimizer),
-      average: average)
+      average: average, undo: learning.undo)
     let limit = learning.safety.maxVelocityChange
     velocityGuard = limit > 0 ? try VelocityGuard(latentSize: evaluator.latentSize, limit: limit) : nil
     let keepsBase = keepBase || learning.policy.referencePenalty > 0
@@ -79,14 +84,24 @@ public final class Trainer {
     try check.throwIfAny()
   }
 
+  /// An iteration with a single prompt must fit.
+  private static func requireBudget(
+    _ evaluator: FlowEvaluator, _ sampling: SamplingConfiguration, _ learning: LearningConfiguration, keepBase: Bool
+  ) throws(MixGRPOError) {
+    let first = try sampling.windowSchedule().forecast(iteration: 0)
+    _ = try IterationMemory(
+      plan: SamplingPlan(sampling, iteration: 0, window: first), prompts: 1, latentSize: evaluator.latentSize,
+      evaluator: evaluator.memory, learning: learning, keepsBase: keepBase, maxBytes: evaluator.maxBytes)
+  }
+
   // MARK: - One iteration
 
   /// Samples a group for each prompt; a rollout that no update follows is replaced by the next.
   /// - Parameters:
   ///   - chosen: different rows of `prompts`.
   ///   - progress: called with the latents evaluated so far and in all.
-  /// - Returns: samples at σ = 0, (prompts · group size, tokens, channels); they hold until the next rollout.
-  /// - Throws: `invalidArgument`, `cancelled`, `notFinite`.
+  /// - Returns: samples at σ = 0, (prompts · group size, tokens, channels); they hold until the update, or the next rollout.
+  /// - Throws: `invalidArgument`, `cancelled`, `notFinite`; `outOfMemory`, also when so many prompts are over the budget.
   public func rollout(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
@@ -94,10 +109,12 @@ public final class Trainer {
     try require(
       chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
     let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
+    updateBatch = try memory(prompts: chosen.count, plan: plan).updateBatch
     let rollout = try Rollout(
       plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
     let total = plan.modelCalls(prompts: chosen.count)
     try rollout.run(evaluator, prompts: prompts, context: context) { progress($0, total) }
+    dropRollout()
     self.rollout = rollout
     secondsRollout = seconds(since: started)
     return try rollout.samples()
@@ -109,7 +126,9 @@ public final class Trainer {
   ///   - weights: (K); nil: those of the configuration.
   ///   - progress: called with the latents evaluated so far and in all, if no sample is left out.
   /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`, `diverged`. Weights, optimizer and
-  ///   iteration are then as before, and the call may be repeated. The last two only with `FaultPolicy.stop`.
+  ///   iteration are then as before, and the call may be repeated. The last two only with `FaultPolicy.stop`. With
+  ///   `Undo.none` the optimizer steps that were finished stay, as the error says; the call may be repeated with the same
+  ///   rewards and does the remaining ones.
   @discardableResult
   public func update(
     rewards: [[Double]], weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -119,16 +138,19 @@ public final class Trainer {
       throw MixGRPOError(.invalidState, "update: expected a rollout before it, got none")
     }
     let advantages = try advantages(rewards, weights)
-    let trajectory = try rollout.trajectory()
-    let update = try Update(
-      trajectory: trajectory, advantages: advantages, configuration: learning.policy, maxBatch: evaluator.maxBatch,
-      context: context)
+    let update = try self.update(rollout, advantages)
     let total = rollout.plan.trainingEvaluations(prompts: rollout.prompts, parts: learning.policy.updatesPerIteration)
-    let report = try update.run(updateRun) { progress($0, total) }
+    let report: UpdateReport
+    do {
+      report = try update.run(updateRun) { progress($0, total) }
+    } catch {
+      if update.metrics.optimizerSteps > 0 { stopped = (update, advantages) }
+      throw error
+    }
     let made = record(rollout, advantages, weights, update, report, seconds(since: started))
     try advanceWindow(rollout, advantages, made)
     metrics = made
-    self.rollout = nil
+    dropRollout()
     iteration += 1
     return made
   }
@@ -142,6 +164,19 @@ public final class Trainer {
 
   /// Samples of the rollout that waits for its rewards, P·G; nil without one.
   package var pendingSamples: Int? { rollout.map { $0.prompts * sampling.groupSize } }
+
+  /// A new update, or the one that was stopped.
+  private func update(_ rollout: Rollout, _ advantages: Advantages) throws(MixGRPOError) -> Update {
+    if let stopped {
+      try require(
+        stopped.advantages.values == advantages.values && stopped.advantages.isIncluded == advantages.isIncluded, "rewards",
+        expected: "those of the update that was stopped, or a new rollout", got: "others")
+      return stopped.update
+    }
+    return try Update(
+      trajectory: rollout.trajectory(), advantages: advantages, configuration: learning.policy, maxBatch: updateBatch,
+      context: context)
+  }
 
   private func advantages(_ rewards: [[Double]], _ weights: [Double]?) throws(MixGRPOError) -> Advantages {
     try require(
@@ -178,7 +213,7 @@ public final class Trainer {
   }
 
   /// The host's or the adaptive window; nil for the scheduled one.
-  private func currentWindow() throws(MixGRPOError) -> SDEWindow? {
+  func currentWindow() throws(MixGRPOError) -> SDEWindow? {
     guard window == nil, let adaptiveWindow else { return window }
     return SDEWindow(start: adaptiveWindow.start, length: try sampling.windowSchedule().length)
   }
@@ -194,8 +229,13 @@ public final class Trainer {
       state, rewardMean: made.rewardMean, rewardDeviation: made.rewardStandardDeviation)
   }
 
+  private func dropRollout() { (rollout, stopped) = (nil, nil) }
+
   /// A restored run begins without a rollout and without figures.
-  func dropIteration() { (rollout, metrics) = (nil, nil) }
+  func dropIteration() {
+    dropRollout()
+    metrics = nil
+  }
 }
 
 func seconds(since start: DispatchTime) -> Double {

@@ -25,25 +25,29 @@ public struct Learner {
   public let evaluator: FlowEvaluator
   public let optimizer: AdamW
   public let average: ExponentialMovingAverage?
+  public let undo: Undo
 
   /// - Throws: `invalidArgument` when the optimizer was made for another number of weights.
   public init(
-    evaluator: FlowEvaluator, optimizer: AdamW, average: ExponentialMovingAverage? = nil
+    evaluator: FlowEvaluator, optimizer: AdamW, average: ExponentialMovingAverage? = nil, undo: Undo = .memory
   ) throws(MixGRPOError) {
     let count = evaluator.model.parameterCount
     try require(optimizer.count == count, "optimizer", expected: "\(count) weights, the model's", got: optimizer.count)
-    (self.evaluator, self.optimizer, self.average) = (evaluator, optimizer, average)
+    (self.evaluator, self.optimizer, self.average, self.undo) = (evaluator, optimizer, average, undo)
   }
 }
 
 extension Update {
   /// Answers all requests with the built-in model and steps the optimizer.
   ///
-  /// On an error or a cancel model, optimizer and average are as before, gradients zero, and the update is back at its start.
+  /// On an error or a cancel gradients are zero and, with `Undo.memory`, model, optimizer and average as before and the update
+  /// back at its start; with `Undo.none`, all is as after the last finished optimizer step, and the update goes on from there
+  /// when it is run again.
   /// Faults that the policy of `safety` takes care of are no errors.
   /// - Parameters:
   ///   - reference: an evaluator of the frozen reference, needed when its penalty is set.
   ///   - afterRequest: called with the rows evaluated so far.
+  /// - Returns: what this run's optimizer steps did.
   /// - Throws: as `FlowEvaluator.velocity` and `AdamW.step`; `cancelled`; `invalidState` when gradients are not zero.
   public func run(
     _ learner: Learner, reference: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
@@ -60,15 +64,16 @@ extension Update {
     guard !gradients.buffer.contains(where: { $0 != 0 }) else {
       throw MixGRPOError(.invalidState, "gradients: expected zero before an update, got others")
     }
-    let before = try LearnerSnapshot(learner)
+    var before: LearnerSnapshot?
     var progress = UpdateProgress()
     run.velocityGuard?.begin()
     do {
-      try answerAll(run, &progress, afterRequest)
+      try answerAll(run, &progress, &before, afterRequest)
       return progress.report(run, isRolledBack: false)
     } catch {
-      before.restore(learner)
       gradients.zero()
+      guard learner.undo == .memory else { throw stoppedAfterSteps(error) }
+      before?.restore(learner)
       guard error.isFault, run.policy != .stop else {
         restart()
         throw error
@@ -78,19 +83,31 @@ extension Update {
     return progress.report(run, isRolledBack: true)
   }
 
+  /// Leaves the finished optimizer steps and says so.
+  private func stoppedAfterSteps(_ error: MixGRPOError) -> MixGRPOError {
+    restartPart()
+    guard metrics.optimizerSteps > 0 else { return error }
+    return MixGRPOError(
+      error.code, "\(error.message); \(metrics.optimizerSteps) of \(partCount) optimizer steps are done and stay")
+  }
+
   private func answerAll(
-    _ run: UpdateRun, _ progress: inout UpdateProgress, _ afterRequest: (Int) -> Void
+    _ run: UpdateRun, _ progress: inout UpdateProgress, _ before: inout LearnerSnapshot?, _ afterRequest: (Int) -> Void
   ) throws(MixGRPOError) {
     let model = run.learner.evaluator.model
     while true {
+      let action = next()
+      if case .finished = action { return try checkVelocity(run, after: progress.steps) }
       try run.context.checkCancelled()
       do {
-        switch next() {
+        switch action {
         case .evaluate(let request):
           try answer(request, run)
           afterRequest(metrics.evaluations)
-        case .optimizerStep: progress.add(try run.step())
-        case .finished: return try checkVelocity(run, after: progress.steps)
+        case .optimizerStep:
+          if before == nil, mayBeUndone(run) { before = try LearnerSnapshot(run.learner) }
+          progress.add(try run.step())
+        case .finished: break
         }
       } catch {
         guard error.code == .notFinite, run.policy == .skip else { throw error }
@@ -99,6 +116,11 @@ extension Update {
         abandonPart()
       }
     }
+  }
+
+  /// Whether something may still fail after the step at hand.
+  private func mayBeUndone(_ run: UpdateRun) -> Bool {
+    run.learner.undo == .memory && (!isInLastPart || run.velocityGuard != nil)
   }
 
   private func checkVelocity(_ run: UpdateRun, after steps: Int) throws(MixGRPOError) {

@@ -19,14 +19,14 @@ public func mixgrpo_plan_memory(
     let learning = try readOptional(learning, "learning").map { (config) throws(MixGRPOError) in
       try LearningConfiguration(config, groupSize: plan.groupSize)
     }
+    if let model = try readOptional(model, "model") {
+      let memory = try workload.memory(plan, FlowTransformerConfiguration(model), learning)
+      result.write(mixgrpo_memory(memory))
+      return
+    }
     var memory = mixgrpo_memory()
     memory.trajectory_bytes = try workload.trajectoryBytes(plan, learning)
-    if let model = try readOptional(model, "model") {
-      let configuration = try FlowTransformerConfiguration(model)
-      memory.weight_bytes = try workload.weightBytes(configuration, learning)
-      memory.activation_bytes = try workload.activationBytes(configuration, learning)
-    }
-    memory.peak_bytes = memory.trajectory_bytes + memory.weight_bytes + memory.activation_bytes
+    memory.peak_bytes = memory.trajectory_bytes
     result.write(memory)
   }
 }
@@ -45,49 +45,49 @@ extension mixgrpo_workload {
       range(max_batch, 1...65_536, "max_batch")
       range(threads, 1...1_024, "threads")
       range(keep_reference, 0...1, "keep_reference")
+      range(recompute_activations, 0...1, "recompute_activations")
+      check.include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...UInt64(Int.max), "max_bytes") }
     }
+    check.include { () throws(MixGRPOError) in try requireReserved(reserved) }
     try check.throwIfAny()
   }
 
-  /// Latents and stored steps; an update adds the latents and cotangents of its largest request.
+  /// Of a model that the host owns: latents and stored steps; an update adds the latents and cotangents of its largest request.
   fileprivate func trajectoryBytes(
     _ plan: SamplingPlan, _ learning: LearningConfiguration?
   ) throws(MixGRPOError) -> UInt64 {
-    let latentSize = try checkedProduct(Int(token_count), Int(channels), field: "token_count")
+    let latentSize = try latentSize()
     let rollout = try plan.rolloutBytes(prompts: Int(prompt_count), latentSize: latentSize)
     guard let learning else { return UInt64(rollout) }
-    let parts = learning.policy.updatesPerIteration
-    let rows = plan.trainingEvaluations(prompts: Int(prompt_count), parts: parts)
-    let largest = max_batch > 0 ? min(Int(max_batch), rows) : (rows + parts - 1) / parts
+    let part = plan.largestTrainingPart(prompts: Int(prompt_count), parts: learning.policy.updatesPerIteration)
+    let largest = max_batch > 0 ? min(Int(max_batch), part) : part
     return UInt64(rollout) + UInt64(try checkedProduct(2, largest, latentSize, 4, field: "update"))
   }
 
-  fileprivate func weightBytes(
-    _ configuration: FlowTransformerConfiguration, _ learning: LearningConfiguration?
-  ) throws(MixGRPOError) -> UInt64 {
-    var copies = 1
-    if let learning {
-      let hasAverage = learning.averageDecay > 0
-      copies += 3 + 3  // gradients and two moments; weights and moments as they were before the update
-      if hasAverage { copies += 2 }
-      if keepsReference(learning) { copies += 1 }
-    }
-    let weights = try ParameterLayout(configuration).count
-    return UInt64(try checkedProduct(copies, weights, 4, field: "model"))
-  }
-
-  fileprivate func activationBytes(
-    _ configuration: FlowTransformerConfiguration, _ learning: LearningConfiguration?
-  ) throws(MixGRPOError) -> UInt64 {
-    let memory = try EvaluatorMemory(
+  fileprivate func memory(
+    _ plan: SamplingPlan, _ configuration: FlowTransformerConfiguration, _ learning: LearningConfiguration?
+  ) throws(MixGRPOError) -> IterationMemory {
+    let budget = Int(max_bytes)
+    let evaluator = try EvaluatorMemory(
       configuration: configuration, tokens: Int(token_count), textLength: Int(text_length), maxBatch: Int(max_batch),
-      threads: Int(threads))
-    guard let learning else { return UInt64(memory.inferenceBytes) }
-    let evaluators = keepsReference(learning) ? 2 : 1
-    return UInt64(evaluators * memory.inferenceBytes + memory.trainingBytes)
+      threads: Int(threads), recomputesActivations: recompute_activations == 1, within: budget)
+    return try IterationMemory(
+      plan: plan, prompts: Int(prompt_count), latentSize: latentSize(), evaluator: evaluator, learning: learning,
+      keepsBase: keep_reference == 1, maxBytes: budget)
   }
 
-  private func keepsReference(_ learning: LearningConfiguration) -> Bool {
-    keep_reference == 1 || learning.policy.referencePenalty > 0
+  private func latentSize() throws(MixGRPOError) -> Int {
+    try checkedProduct(Int(token_count), Int(channels), field: "token_count")
+  }
+}
+
+extension mixgrpo_memory {
+  fileprivate init(_ memory: IterationMemory) {
+    self.init()
+    update_batch = Int32(truncatingIfNeeded: memory.updateBatch)
+    trajectory_bytes = UInt64(memory.trajectoryBytes)
+    weight_bytes = UInt64(memory.weightBytes)
+    activation_bytes = UInt64(memory.evaluatorBytes)
+    peak_bytes = UInt64(memory.peakBytes)
   }
 }

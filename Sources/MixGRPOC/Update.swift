@@ -10,8 +10,10 @@ final class UpdateObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "update" }
   let context: ContextObject
   private(set) var update: Update
-  private let source: UpdateSource
+  let source: UpdateSource
   private var maxBatch: Int
+  /// A run ended after some of its optimizer steps, which stay.
+  private var isStopped = false
 
   init(_ source: UpdateSource, maxBatch: Int, _ context: ContextObject) throws(MixGRPOError) {
     (self.source, self.maxBatch, self.context) = (source, maxBatch, context)
@@ -22,21 +24,28 @@ final class UpdateObject: HandleObject, @unchecked Sendable {
   func run(
     _ learner: Learner, _ reference: FlowEvaluator?, _ prompts: PromptEmbeddings
   ) throws(MixGRPOError) -> UpdateReport {
-    guard update.metrics.evaluations == 0, update.metrics.optimizerSteps == 0 else {
+    guard isStopped || update.metrics.evaluations == 0 && update.metrics.optimizerSteps == 0 else {
       throw MixGRPOError(.invalidState, "update: expected one that has not begun, got one that has")
     }
-    try limitRequests(to: learner.evaluator.maxBatch)
+    if !isStopped { try limitRequests(to: learner.evaluator.memory) }
+    isStopped = false
     let total = source.evaluations
-    return try update.run(learner, reference: reference, prompts: prompts, context: context.run) { done in
-      context.report(MIXGRPO_STAGE_UPDATE, done: done, total: total)
+    do {
+      return try update.run(learner, reference: reference, prompts: prompts, context: context.run) { done in
+        context.report(MIXGRPO_STAGE_UPDATE, done: done, total: total)
+      }
+    } catch {
+      isStopped = update.metrics.optimizerSteps > 0
+      throw error
     }
   }
 
   /// The built-in model keeps the activations of a whole request.
-  private func limitRequests(to limit: Int) throws(MixGRPOError) {
-    guard maxBatch == 0 || maxBatch > limit else { return }
-    update = try source.update(maxBatch: limit, context)
-    maxBatch = limit
+  private func limitRequests(to memory: EvaluatorMemory) throws(MixGRPOError) {
+    let wanted = maxBatch == 0 ? memory.updateBatch : min(memory.updateBatch, maxBatch)
+    guard maxBatch != wanted else { return }
+    update = try source.update(maxBatch: wanted, context)
+    maxBatch = wanted
   }
 
   func request() throws(MixGRPOError) -> mixgrpo_velocity_request {
@@ -59,6 +68,7 @@ struct UpdateSource {
   let advantages: [Double]
   let isIncluded: [Bool]
   let policy: PolicyConfiguration
+  let undo: Undo
 
   /// Rows that will be evaluated if no sample is left out.
   var evaluations: Int {
@@ -97,7 +107,7 @@ public func mixgrpo_update_create(
     try handOut(out_update, "out_update") {
       let object = try resolve(rollout, "rollout", as: RolloutObject.self)
       let trajectory = try object.rollout.trajectory()
-      let policy = try LearningConfiguration(read(config, "config"), groupSize: trajectory.plan.groupSize).policy
+      let learning = try LearningConfiguration(read(config, "config"), groupSize: trajectory.plan.groupSize)
       let advantages = try input(advantages, count: count, expected: trajectory.samples, "advantages")
       try requireFinite(advantages, "advantages")
       // The samples' flags and advantages, and the layout of rows.
@@ -105,7 +115,8 @@ public func mixgrpo_update_create(
       let included = try includedSamples(included, count: trajectory.samples)
       try requireRange(max_batch, 0...Int32.max, "max_batch")
       let source = UpdateSource(
-        trajectory: trajectory, advantages: Array(advantages), isIncluded: included, policy: policy)
+        trajectory: trajectory, advantages: Array(advantages), isIncluded: included, policy: learning.policy,
+        undo: learning.undo)
       return try UpdateObject(source, maxBatch: Int(max_batch), object.context)
     }
   }
@@ -167,7 +178,7 @@ public func mixgrpo_update_run(
     let optimizer = try resolve(optimizer, "optimizer", as: OptimizerObject.self)
     let reference = try resolveOptional(reference, "reference", as: EvaluatorObject.self)
     let result = try ResultPlace.optional(out_report, "out_report")
-    let learner = try Learner(evaluator: evaluator.evaluator, optimizer: optimizer.optimizer)
+    let learner = try Learner(evaluator: evaluator.evaluator, optimizer: optimizer.optimizer, undo: object.source.undo)
     let report = try object.run(learner, reference?.evaluator, prompts.embeddings)
     result?.write(mixgrpo_optimizer_report(report))
   }

@@ -24,6 +24,7 @@ public final class Update {
   public let configuration: PolicyConfiguration
   /// What was seen so far.
   public private(set) var metrics = UpdateMetrics()
+  private var metricsBeforePart = UpdateMetrics()
 
   private let trajectory: Trajectory
   private let advantages: [Double]  // (P·G)
@@ -153,10 +154,22 @@ extension Update {
     begin(part: 0)
   }
 
+  /// Goes back to the first request after the last optimizer step, which must have been done.
+  package func restartPart() {
+    metrics = metricsBeforePart
+    if phase != .finished { begin(part: part) }
+  }
+
+  /// Optimizer steps in all.
+  package var partCount: Int { layout.parts.count }
+  /// Whether no optimizer step follows that of the part at hand.
+  package var isInLastPart: Bool { part + 1 >= layout.parts.count }
+
   private var needsReference: Bool { configuration.referencePenalty > 0 }
 
   private func begin(part: Int) {
     self.part = part
+    metricsBeforePart = metrics
     phase = layout.parts.indices.contains(part) ? .ready : .finished
     guard phase == .ready else { return }
     rows = layout.parts[part].rows.lowerBound..<layout.parts[part].rows.lowerBound

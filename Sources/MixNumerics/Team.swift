@@ -16,7 +16,6 @@ package final class Team: @unchecked Sendable {
   /// A team of one: stages run in the caller's thread.
   package static let alone = Team()
 
-  private typealias Body = (_ task: Int, _ worker: Int) -> Void
   private static let leader = 0
 
   // Stage number (24 bits), tasks of the stage (20 bits), next task (20 bits) in one word, so that a claim is one exchange.
@@ -25,7 +24,7 @@ package final class Team: @unchecked Sendable {
   private let isFinished = Atomic<Bool>(false)
   /// Helpers inside; the pool counts them in, they count themselves out.
   let helpers = Atomic<Int>(0)
-  private var body: Body = { _, _ in }
+  private var body: BorrowedTask?
   private var firstTask = 0
 
   init() {}
@@ -55,21 +54,19 @@ package final class Team: @unchecked Sendable {
     var first = 0
     while first < tasks {  // a ticket counts to a million
       let count = min(tasks - first, 1 << 20 - 1)
-      runStage(first, count, body)
+      BorrowedTask.lend(body, to: self, first, count)
       first += count
     }
   }
 
-  private func runStage(_ first: Int, _ count: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
-    withoutActuallyEscaping(body) { body in
-      (self.body, firstTask) = (body, first)
-      completed.store(0, ordering: .relaxed)
-      let stage = (ticket.load(ordering: .relaxed) >> 40) &+ 1
-      ticket.store(stage << 40 | UInt64(count) << 20, ordering: .releasing)
-      while runOneTask(Self.leader) {}
-      wait { completed.load(ordering: .acquiring) == count }
-      self.body = { _, _ in }
-    }
+  func runStage(_ first: Int, _ count: Int, _ body: BorrowedTask) {
+    (self.body, firstTask) = (body, first)
+    completed.store(0, ordering: .relaxed)
+    let stage = (ticket.load(ordering: .relaxed) >> 40) &+ 1
+    ticket.store(stage << 40 | UInt64(count) << 20, ordering: .releasing)
+    while runOneTask(Self.leader) {}
+    wait { completed.load(ordering: .acquiring) == count }
+    self.body = nil
   }
 
   /// One stage over rows: whole for a team of one, else in pieces. For kernels whose rows do not depend on each other.
@@ -100,7 +97,7 @@ package final class Team: @unchecked Sendable {
       let (exchanged, original) = ticket.weakCompareExchange(
         expected: word, desired: word &+ 1, ordering: .acquiringAndReleasing)
       if exchanged {
-        body(firstTask + Int(next), worker)
+        body?.run(firstTask + Int(next), worker)
         completed.wrappingAdd(1, ordering: .releasing)
         return true
       }

@@ -18,6 +18,13 @@ extension SamplingPlan {
     return prompts * ((trainedSteps.count - 1) * groupSize + min(max(parts, 1), groupSize))
   }
 
+  /// Rows of the largest of the update's `parts` parts, if no sample is left out.
+  public func largestTrainingPart(prompts: Int, parts: Int) -> Int {
+    let members = (groupSize + max(parts, 1) - 1) / max(parts, 1)
+    let isShared = sharesStart && !window.isEmpty && trainedSteps.first == window.lowerBound
+    return prompts * (isShared ? (trainedSteps.count - 1) * members + 1 : trainedSteps.count * members)
+  }
+
   /// Bytes that a rollout and its trajectory hold in floats.
   /// - Throws: `invalidArgument` if that is more than can be addressed.
   public func rolloutBytes(prompts: Int, latentSize: Int) throws(MixGRPOError) -> Int {

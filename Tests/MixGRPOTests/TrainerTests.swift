@@ -28,7 +28,8 @@ struct TinyRun {
   }
 
   init(
-    threads: Int = 2, maxBatch: Int = 5, rewards: [String] = ["brightness"],
+    threads: Int = 2, side: Int = 3, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0,
+    rewards: [String] = ["brightness"],
     sampling: SamplingConfiguration = Self.configuration(), learning: LearningConfiguration = Self.learning()
   ) throws {
     context = try RunContext(threads: threads)
@@ -40,7 +41,8 @@ struct TinyRun {
     let output = try model.parameter(named: "proj_out.weight")
     model.writeWeights(output, from: (0..<output.count).map { Float($0 % 7) * 0.05 - 0.15 })
     let evaluator = try FlowEvaluator(
-      model: model, geometry: TokenGeometry(height: 3, width: 3), textLength: 2, maxBatch: maxBatch, threads: threads)
+      model: model, geometry: TokenGeometry(height: side, width: side), textLength: 2, maxBatch: maxBatch, threads: threads,
+      recomputesActivations: recomputes, maxBytes: maxBytes)
     let embeddings = try PromptEmbeddings(
       text: (0..<3 * 2 * 6).map { Float($0 % 5) * 0.3 - 0.6 }, pooled: (0..<3 * 5).map { Float($0 % 4) * 0.4 - 0.6 },
       count: 3, textLength: 2)

@@ -36,3 +36,6 @@ TMPDIR="$out" "$out/tests"
 cc -std=c11 -O1 -g "${strict[@]}" -o "$out/allocations" \
   Tests/c/allocations.c Tests/c/check.c Tests/c/fixture.c "${link[@]}" -lm -lpthread
 TMPDIR="$out" "$out/allocations"
+
+cc -std=c99 -O1 -g "${strict[@]}" -o "$out/memory" Tests/c/memory.c Tests/c/check.c "${link[@]}"
+"$out/memory"

@@ -73,8 +73,9 @@ int main(void) {
   FIELD(mixgrpo_evaluator_config, width_tokens);
   FIELD(mixgrpo_evaluator_config, text_length);
   FIELD(mixgrpo_evaluator_config, max_batch);
-  FIELD(mixgrpo_evaluator_config, reserved);
+  FIELD(mixgrpo_evaluator_config, recompute_activations);
   FIELD(mixgrpo_evaluator_config, guidance);
+  FIELD(mixgrpo_evaluator_config, max_bytes);
 
   STRUCT(mixgrpo_sampling_config);
   FIELD(mixgrpo_sampling_config, struct_size);
@@ -131,7 +132,7 @@ int main(void) {
   FIELD(mixgrpo_learning_config, kl_old);
   FIELD(mixgrpo_learning_config, ema_decay);
   FIELD(mixgrpo_learning_config, fault_policy);
-  FIELD(mixgrpo_learning_config, reserved);
+  FIELD(mixgrpo_learning_config, undo);
   FIELD(mixgrpo_learning_config, max_velocity_change);
   FIELD(mixgrpo_learning_config, roll_back_rate_factor);
 
@@ -174,10 +175,13 @@ int main(void) {
   FIELD(mixgrpo_workload, max_batch);
   FIELD(mixgrpo_workload, threads);
   FIELD(mixgrpo_workload, keep_reference);
+  FIELD(mixgrpo_workload, recompute_activations);
+  FIELD(mixgrpo_workload, reserved);
+  FIELD(mixgrpo_workload, max_bytes);
 
   STRUCT(mixgrpo_memory);
   FIELD(mixgrpo_memory, struct_size);
-  FIELD(mixgrpo_memory, reserved);
+  FIELD(mixgrpo_memory, update_batch);
   FIELD(mixgrpo_memory, trajectory_bytes);
   FIELD(mixgrpo_memory, weight_bytes);
   FIELD(mixgrpo_memory, activation_bytes);

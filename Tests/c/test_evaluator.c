@@ -19,7 +19,8 @@ static void defaults_and_bounds(const fixture *f) {
   INVALID("struct_size", mixgrpo_evaluator_config_init(&config, 0));
   DONE(mixgrpo_evaluator_config_init(&config, sizeof config));
   CHECK(config.height_tokens == 8 && config.width_tokens == 8 && config.text_length == 16 && config.max_batch == 16);
-  CHECK(config.guidance == 3.5 && config.reserved == 0 && config.struct_size == sizeof config);
+  CHECK(config.guidance == 3.5 && config.recompute_activations == 0 && config.max_bytes == 0);
+  CHECK(config.struct_size == sizeof config);
   const mixgrpo_evaluator_config standard = config;
   const int32_t absurd[] = {0, -1, INT32_MIN, INT32_MAX};
   for (int i = 0; i < 4; i++) {
@@ -40,8 +41,14 @@ static void defaults_and_bounds(const fixture *f) {
   config.guidance = NAN;
   INVALID("guidance", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
   config = standard;
-  config.reserved = 1;
-  INVALID("reserved", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config.recompute_activations = 2;
+  INVALID("recompute_activations", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config = standard;
+  config.max_bytes = UINT64_MAX;
+  INVALID("max_bytes", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config.max_bytes = 1000;
+  CHECK(mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator) == MIXGRPO_ERROR_OUT_OF_MEMORY);
+  CHECK(strstr(mixgrpo_last_error(), "max_bytes: expected at least") != NULL);
   INVALID("config", mixgrpo_evaluator_create(f->model, NULL, NULL, 0, &evaluator));
   INVALID("out_evaluator", mixgrpo_evaluator_create(f->model, &standard, NULL, 0, NULL));
   CHECK(evaluator == NULL);

@@ -107,6 +107,14 @@ static void every_learning_field_has_bounds(void) {
   WRONG(learning, updates_per_iteration, 0);
   WRONG(learning, updates_per_iteration, 13); /* more than the group has members */
   WRONG_CHOICE(learning, schedule, 2);
+  WRONG_CHOICE(learning, undo, 2);
+  mixgrpo_learning_config free = learning;
+  free.undo = MIXGRPO_UNDO_NONE;
+  free.fault_policy = MIXGRPO_FAULT_ROLL_BACK;
+  INVALID("max_velocity_change", mixgrpo_config_check(NULL, &free));
+  CHECK(strstr(mixgrpo_last_error(), "fault_policy") != NULL);
+  free.max_velocity_change = free.fault_policy = 0;
+  DONE(mixgrpo_config_check(NULL, &free));
   WRONG(learning, warmup_steps, -1);
   WRONG(learning, learning_rate, -1);
   WRONG(learning, learning_rate, NAN);

@@ -150,6 +150,34 @@ static float first_weight(const fixture *f) {
   return value;
 }
 
+/* Cancels in the second half of the rows. */
+static void cancel_late(void *context, const mixgrpo_progress *progress) {
+  if (progress->stage == MIXGRPO_STAGE_UPDATE && 2 * progress->done > progress->total) mixgrpo_context_cancel(context);
+}
+
+static void without_undo_a_stopped_update_keeps_its_steps_and_goes_on(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  fixture free = *f;
+  free.learning.undo = MIXGRPO_UNDO_NONE;
+  free.learning.max_velocity_change = 0;
+  mixgrpo_update *update = update_of(&free, rollout);
+  mixgrpo_optimizer *optimizer = optimizer_of(f);
+  mixgrpo_optimizer_report report = {.struct_size = sizeof report};
+  const float before = first_weight(f);
+  DONE(mixgrpo_context_set_progress(f->context, cancel_late, f->context));
+  REFUSED(MIXGRPO_CANCELLED, "1 of 2 optimizer steps are done and stay",
+          mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
+  DONE(mixgrpo_context_set_progress(f->context, NULL, NULL));
+  DONE(mixgrpo_context_reset_cancel(f->context));
+  CHECK(first_weight(f) != before && report.step == 0);
+  DONE(mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
+  CHECK(report.step == 2);
+  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
+  mixgrpo_optimizer_destroy(optimizer);
+}
+
 static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
   mixgrpo_rollout *rollout = fixture_finished_rollout(f);
   mixgrpo_update *update = update_of(f, rollout);
@@ -230,6 +258,7 @@ void test_update(void) {
   pulling_gives_ratio_one_and_a_gradient(&f);
   bad_answers_leave_the_request_standing(&f);
   an_update_needs_what_belongs_to_its_rollout(&f);
+  without_undo_a_stopped_update_keeps_its_steps_and_goes_on(&f);
   running_moves_the_model_or_leaves_it_alone(&f);
   a_reference_is_asked_for_when_set(&f);
   bad_handles_are_errors(&f);

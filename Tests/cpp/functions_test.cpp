@@ -267,7 +267,12 @@ void settings_are_checked_described_and_planned() {
   workload.max_batch = 3, workload.threads = 1;
   const auto model = small_model_config();
   CHECK(plan.memory(0, workload).weight_bytes == 0);
-  CHECK(plan.memory(0, workload, &small.learning, &model).weight_bytes > 0);
+  const auto whole = plan.memory(0, workload, &small.learning, &model);
+  CHECK(whole.weight_bytes > 0);
+  workload.max_bytes = whole.peak_bytes;
+  CHECK(plan.memory(0, workload, &small.learning, &model).peak_bytes == whole.peak_bytes);
+  workload.max_bytes = 1000;
+  CHECK(refused(MIXGRPO_ERROR_OUT_OF_MEMORY, "max_bytes", [&] { plan.memory(0, workload, &small.learning, &model); }));
 }
 
 void stateless_pieces_give_the_librarys_numbers() {

@@ -24,16 +24,14 @@ struct AlignmentMemory {
       configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: pictures.maxBatch,
       threads: RunContext(threads: settings.threads).threads)
     let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0, window: AlignmentPlan.firstWindow(settings))
-    let trajectory = try plan.rolloutBytes(prompts: settings.promptsPerIteration, latentSize: codec.valuesPerImage)
-    let weights = 4 * folder.tensors.reduce(0) { $0 + $1.elementCount }
-    let hasBase = learning.policy.referencePenalty > 0
-    let copies = 7 + (learning.averageDecay > 0 ? 2 : 0) + (hasBase ? 1 : 0)
-    let activations = evaluator.inferenceBytes * (hasBase ? 2 : 1) + evaluator.trainingBytes
+    let memory = try IterationMemory(
+      plan: plan, prompts: settings.promptsPerIteration, latentSize: codec.valuesPerImage, evaluator: evaluator,
+      learning: learning)
     parts = [
-      Part(name: "weights", bytes: copies * weights, meaning: "the model's, gradients, moments, and all as before an update"),
-      Part(name: "activations", bytes: activations, meaning: "of pictures in memory at once (max_batch)"),
-      Part(name: "trajectories", bytes: trajectory, meaning: "latents of an iteration"),
-      Part(name: "peak", bytes: copies * weights + activations + trajectory, meaning: "all of these"),
+      Part(name: "weights", bytes: memory.weightBytes, meaning: "the model's, gradients, moments, and all as before an update"),
+      Part(name: "activations", bytes: memory.evaluatorBytes, meaning: "of pictures in memory at once (max_batch)"),
+      Part(name: "trajectories", bytes: memory.trajectoryBytes, meaning: "latents of an iteration"),
+      Part(name: "peak", bytes: memory.peakBytes, meaning: "all of these"),
     ]
   }
 

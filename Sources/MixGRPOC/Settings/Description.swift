@@ -109,6 +109,7 @@ private struct DescriptionLines {
     add(learning.optimizer)
     if learning.averageDecay > 0 { add("ema_decay", learning.averageDecay, "per optimizer step") }
     add(learning.safety)
+    add("undo", name(learning.undo))
   }
 
   private mutating func add(_ safety: SafetyConfiguration) {

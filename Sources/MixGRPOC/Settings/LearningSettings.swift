@@ -18,6 +18,7 @@ extension LearningConfiguration {
     include { () throws(MixGRPOError) in try requireRange(config.max_gradient_norm, 0...1e12, "max_gradient_norm") }
     averageDecay = config.ema_decay
     include { () throws(MixGRPOError) in safety = try SafetyConfiguration(config) }
+    include { () throws(MixGRPOError) in undo = try choice(config.undo, "undo") }
     let complete = self
     include { () throws(MixGRPOError) in try complete.validate(rewards: 1, groupSize: groupSize) }
     try check.throwIfAny()
@@ -60,7 +61,6 @@ extension AdamWConfiguration {
 extension SafetyConfiguration {
   fileprivate init(_ config: mixgrpo_learning_config) throws(MixGRPOError) {
     self.init()
-    try requireReserved(config.reserved)
     faultPolicy = try choice(config.fault_policy, "fault_policy")
     (maxVelocityChange, rollBackRateFactor) = (config.max_velocity_change, config.roll_back_rate_factor)
   }
@@ -88,6 +88,7 @@ extension mixgrpo_learning_config {
     fault_policy = settings.safety.faultPolicy.rawValue
     max_velocity_change = settings.safety.maxVelocityChange
     roll_back_rate_factor = settings.safety.rollBackRateFactor
+    undo = settings.undo.rawValue
   }
 
   private mutating func set(_ advantages: AdvantageConfiguration) {

@@ -144,8 +144,9 @@ _declare(
 
 class EvaluatorConfig(Struct):
     _fields_ = [
-        *_each(c_int32, "height_tokens width_tokens text_length max_batch reserved"),
+        *_each(c_int32, "height_tokens width_tokens text_length max_batch recompute_activations"),
         ("guidance", c_double),
+        ("max_bytes", c_uint64),
     ]
 
 
@@ -203,7 +204,7 @@ class LearningConfig(Struct):
             "min_rate_fraction learning_rate beta1 beta2 epsilon weight_decay max_gradient_norm trim_fraction "
             "degenerate_tolerance advantage_clip clip_range kl_reference kl_old ema_decay",
         ),
-        *_each(c_int32, "fault_policy reserved"),
+        *_each(c_int32, "fault_policy undo"),
         *_each(c_double, "max_velocity_change roll_back_rate_factor"),
     ]
 
@@ -257,12 +258,18 @@ class AdaptiveWindow(Struct):
 
 
 class Workload(Struct):
-    _fields_ = _each(c_int32, "prompt_count token_count channels text_length max_batch threads keep_reference")
+    _fields_ = [
+        *_each(
+            c_int32,
+            "prompt_count token_count channels text_length max_batch threads keep_reference recompute_activations reserved",
+        ),
+        ("max_bytes", c_uint64),
+    ]
 
 
 class Memory(Struct):
     _fields_ = [
-        ("reserved", c_int32),
+        ("update_batch", c_int32),
         *_each(c_uint64, "trajectory_bytes weight_bytes activation_bytes peak_bytes"),
     ]
 

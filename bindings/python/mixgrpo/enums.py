@@ -171,6 +171,16 @@ class FaultPolicy(IntEnum):
     """Undo the whole update, multiply the learning rate by `roll_back_rate_factor`, go on with the next iteration."""
 
 
+class Undo(IntEnum):
+    """What an update that is cancelled or fails leaves behind."""
+
+    MEMORY = 0
+    """The state before it; the first optimizer step keeps a copy until the update has succeeded."""
+    NONE = 1
+    """The state after the last finished optimizer step, and no copy; the update may be repeated and goes on from there.
+    Goes with `max_velocity_change` 0 and without ROLL_BACK."""
+
+
 class StepKind(IntEnum):
     """What a step is, after its order was lowered to what its place allows."""
 

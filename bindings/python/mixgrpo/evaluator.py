@@ -26,7 +26,12 @@ class Evaluator(Object):
     `height_tokens`, `width_tokens`: rows and columns of image tokens, 1…4096, N at most 65536.
     `text_length`: L, text tokens of every prompt, 1…65536.
     `max_batch`: latents that are evaluated, or can keep their activations, at a time, 1…65536; memory grows with it.
+    `recompute_activations`: keep the input of each block alone and compute the block again in the backward: a fraction of
+    the memory, one forward more, the same bits.
     `guidance`: the value given to a model with `guidance_embeds`, 0…1000.
+    `max_bytes`: most bytes that model, evaluator and all that training holds may take (what `Plan.memory` predicts), 0 for
+    no limit. Batches are split to stay within it, which changes no bit of a result; what does not fit even so raises
+    `OutOfMemory`, which tells the bytes needed.
     `image_ids`: positions (N, 3) of the image tokens; None for the usual (0, row, column).
     """
 
@@ -40,7 +45,9 @@ class Evaluator(Object):
         width_tokens: int = _defaults.width_tokens,
         text_length: int = _defaults.text_length,
         max_batch: int = _defaults.max_batch,
+        recompute_activations: bool = False,
         guidance: float = _defaults.guidance,
+        max_bytes: int = _defaults.max_bytes,
         image_ids: ArrayLike | None = None,
     ) -> None:
         config = to_struct(
@@ -50,7 +57,9 @@ class Evaluator(Object):
                 width_tokens=width_tokens,
                 text_length=text_length,
                 max_batch=max_batch,
+                recompute_activations=recompute_activations,
                 guidance=guidance,
+                max_bytes=max_bytes,
             ),
         )
         self.model = model

@@ -79,17 +79,25 @@ class Workload:
     """Of the context, 1…1024."""
     keep_reference: bool = False
     """Whether a frozen reference model is kept beside the trained one."""
+    recompute_activations: bool = False
+    """Of the evaluator."""
+    max_bytes: int = 0
+    """Of the evaluator; 0 for no limit."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model."""
+    """Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model.
 
+    The process itself comes on top: its code and tables, 10 to 20 MB before the first model, and the host's own.
+    """
+
+    update_batch: int
+    """Samples in flight in an update; 0 without one, or when the host owns the model."""
     trajectory_bytes: int
     """Latents of the rollout and its stored window steps; with learning, also the update's."""
     weight_bytes: int
-    """Weights; with learning, also gradients, moments, average, reference, and the copy that an update keeps until it
-    has succeeded."""
+    """Weights; with learning, also gradients, moments, average, reference, and the copy that `Undo.MEMORY` keeps."""
     activation_bytes: int
     """Working memory of the evaluators."""
     peak_bytes: int

@@ -22,6 +22,7 @@ from .enums import (
     StdScope,
     StepWeighting,
     TrainedSubset,
+    Undo,
     WindowEnd,
     WindowMode,
 )
@@ -156,6 +157,8 @@ class LearningConfig:
     the difference over that of the velocity, which counts as 1 at least, 0…10**6; 0 for no limit."""
     roll_back_rate_factor: float = _learning.roll_back_rate_factor
     """Of the learning rate at each roll-back, above 0, at most 1."""
+    undo: Undo = Undo(_learning.undo)
+    """What an update that is cancelled or fails leaves behind."""
 
 
 def preset_names() -> tuple[str, ...]:

@@ -106,7 +106,8 @@ class Trainer(Object):
         by name, each 0 or more, not all 0; 1 each by default.
 
         On `Cancelled`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
-        Raises
+        With `Undo.NONE` the optimizer steps that were finished stay, the error tells how many, and the call repeated with the
+        same rewards does the rest. Raises
         `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)

@@ -59,6 +59,27 @@ def test_memory_grows_with_the_run(mixgrpo, plan, config):
     assert whole.weight_bytes > 0 and whole.activation_bytes > 0 and whole.peak_bytes > alone.peak_bytes
 
 
+def test_a_budget_is_kept_or_refused_with_the_bytes_needed(mixgrpo, plan, model, config, prompts):
+    def predicted(max_bytes=0, recompute=False):
+        workload = mixgrpo.Workload(
+            prompt_count=1, token_count=4, channels=12, text_length=4, max_batch=8, threads=2,
+            recompute_activations=recompute, max_bytes=max_bytes,
+        )
+        return plan.memory(0, workload, model=config, learning=mixgrpo.LearningConfig())
+
+    whole = predicted()
+    assert whole.update_batch > 0
+    assert predicted(whole.peak_bytes) == whole
+    assert predicted(recompute=True).peak_bytes < whole.peak_bytes
+    with pytest.raises(mixgrpo.OutOfMemory, match="max_bytes: expected at least"):
+        predicted(1000)
+    sizes = dict(height_tokens=2, width_tokens=2, text_length=4, max_batch=8)
+    with pytest.raises(mixgrpo.OutOfMemory, match="max_bytes"):
+        mixgrpo.Evaluator(model, **sizes, max_bytes=1000)
+    tight = mixgrpo.Evaluator(model, **sizes, max_bytes=whole.peak_bytes, recompute_activations=True)
+    mixgrpo.Trainer(tight, prompts, plan, mixgrpo.LearningConfig(), rewards=["brightness"])
+
+
 def test_wrong_numbers_are_named(mixgrpo, plan):
     with pytest.raises(mixgrpo.InvalidArgument, match="iteration"):
         plan.iteration(-1)

@@ -304,3 +304,22 @@ def test_objects_may_be_closed_in_any_order(mixgrpo, make_trainer, model, evalua
     for part in (model, evaluator, prompts, plan):
         part.close()
     assert trainer.update(score(trainer.rollout([0]))).iteration == 0
+
+
+def test_without_undo_a_cancelled_update_keeps_its_steps_and_goes_on(mixgrpo, make_trainer, context):
+    trainer = make_trainer(undo=mixgrpo.Undo.NONE, max_velocity_change=0)
+    trainer.rollout([0])
+    rewards = [[1.0, 2.0, 3.0, 5.0]]
+
+    def cancel_late(progress):
+        if 2 * progress.done > progress.total:
+            context.cancel()
+
+    context.progress = cancel_late
+    with pytest.raises(mixgrpo.Cancelled, match="1 of 2 optimizer steps are done and stay"):
+        trainer.update(rewards)
+    context.progress = None
+    context.reset_cancel()
+    assert trainer.iteration == 0
+    assert trainer.update(rewards).iteration == 0
+    assert trainer.iteration == 1

@@ -195,6 +195,17 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
+    /// What an update that is cancelled or fails leaves behind.
+    Undo {
+        /// The state before it; the first optimizer step keeps a copy until the update has succeeded.
+        Memory = MIXGRPO_UNDO_MEMORY,
+        /// The state after the last finished optimizer step, and no copy; the update may be repeated and goes on from there.
+        /// Goes with `max_velocity_change` 0 and without `RollBack`.
+        None = MIXGRPO_UNDO_NONE,
+    }
+}
+
+mirrored_enum! {
     /// What a step is, after its order was lowered to what its place allows.
     StepKind {
         /// Deterministic, first order.

@@ -24,8 +24,15 @@ mirrored_struct! {
         /// Latents that are evaluated, or can keep their activations, at a time; larger batches without activations are
         /// split. Memory grows with it. Default 16, 1…65536.
         max_batch: i32,
+        /// Keep the input of each block alone and compute the block again in the backward: a fraction of the memory, one
+        /// forward more, the same bits. Default false.
+        recompute_activations: bool,
         /// The guidance value given to a model with `guidance_embeds`. Default 3.5, 0…1000.
         guidance: f64,
+        /// Most bytes that model, evaluator and all that training holds may take (what `Plan::memory` predicts); 0 for no
+        /// limit. Batches are split to stay within it, which changes no bit of a result; what does not fit even so is
+        /// `OutOfMemory`, which tells the bytes needed. Default 0.
+        max_bytes: u64,
     }
 }
 

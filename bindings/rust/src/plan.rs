@@ -31,7 +31,7 @@ mirrored_struct! {
 }
 
 mirrored_struct! {
-    /// The size of a run, for predictions. The last four fields count for the built-in model only.
+    /// The size of a run, for predictions. The fields from `text_length` on count for the built-in model only.
     Workload = mixgrpo_workload {
         /// P per iteration, 1…1000000.
         prompt_count: i32,
@@ -47,16 +47,22 @@ mirrored_struct! {
         threads: i32,
         /// A frozen reference model is kept beside the trained one.
         keep_reference: bool,
+        /// Of the evaluator.
+        recompute_activations: bool,
+        /// Of the evaluator; 0 for no limit.
+        max_bytes: u64,
     }
 }
 
 mirrored_struct! {
-    /// Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model.
+    /// Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model. The process itself
+    /// comes on top: its code and tables, 10 to 20 MB before the first model, and the host's own.
     Memory = mixgrpo_memory {
+        /// Samples in flight in an update; 0 without one, or when the host owns the model.
+        update_batch: i32,
         /// Latents of the rollout and its stored window steps; with learning, also the update's.
         trajectory_bytes: u64,
-        /// Weights; with learning, also gradients, moments, average, reference, and the copy that an update keeps until it
-        /// has succeeded.
+        /// Weights; with learning, also gradients, moments, average, reference, and the copy that `Undo::Memory` keeps.
         weight_bytes: u64,
         /// Working memory of the evaluators.
         activation_bytes: u64,

@@ -132,6 +132,8 @@ mirrored_struct! {
         max_velocity_change: f64,
         /// Of the learning rate at each `RollBack`. Default 0.5, above 0, at most 1.
         roll_back_rate_factor: f64,
+        /// What an update that is cancelled or fails leaves behind. Default `Memory`.
+        undo: Undo,
     }
 }
 

@@ -124,7 +124,9 @@ impl Trainer {
     ///
     /// `rewards`: (K, P, G); NaN for a reward that failed. `weights`: (K), each 0 or more, not all 0; `None` for 1 each.
     ///
-    /// On `Cancelled` or an error weights, optimizer and iteration are as before the call, and it may be repeated.
+    /// On `Cancelled` or an error weights, optimizer and iteration are as before the call, and it may be repeated. With
+    /// `Undo::None` the optimizer steps that were finished stay, the error tells how many, and the call repeated with the same
+    /// rewards does the rest.
     ///
     /// # Errors
     /// `InvalidState` without a rollout; with `FaultPolicy::Stop` also `NotFinite` and `Diverged`.

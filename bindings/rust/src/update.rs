@@ -145,14 +145,16 @@ impl Update {
         })
     }
 
-    /// Answers all requests with the built-in model, in batches of the evaluator's `max_batch`, and steps `optimizer` on it.
-    /// The report is of the last step, its gradient norm the mean over all parts.
+    /// Answers all requests with the built-in model, in batches that the evaluator's `max_batch` and `max_bytes` allow,
+    /// and steps `optimizer` on it.
+    /// The report is of the last step, its gradient norm the mean over this run's steps.
     ///
     /// `reference`: an evaluator of a frozen copy, needed when `kl_reference` is above 0. Gradients must be 0 at the start
     /// and are 0 at the end.
     ///
     /// On `Cancelled` or an error model and optimizer are as before the call, the update is back at its start, and the call
-    /// may be repeated.
+    /// may be repeated. With `Undo::None` in the update's configuration the optimizer steps that were finished stay, the error
+    /// tells how many, and a repeated call does the rest.
     ///
     /// # Errors
     /// `NotFinite` when a velocity, gradient or weight would be; `InvalidState` when the update has begun, or when gradients

@@ -56,18 +56,18 @@ final class PreparedWorkload {
   }
 
   private func warmUp() throws {
+    defer { evaluator.model.zeroGradients() }
     switch setting.part {
-    case .forward, .rollout: try forward()
-    case .forwardBackward, .iteration:
-      try forwardBackward()
-      evaluator.model.zeroGradients()
+    case .forward, .rollout: try forward(count: setting.maxBatch)
+    case .forwardBackward: try forwardBackward(count: setting.maxBatch)
+    case .iteration: try forwardBackward(count: evaluator.memory.updateBatch)
     }
   }
 
   private func run() throws -> Lap {
     switch setting.part {
-    case .forward: try timed { try forward() }
-    case .forwardBackward: try timed { try forwardBackward() }
+    case .forward: try timed { try forward(count: setting.maxBatch) }
+    case .forwardBackward: try timed { try forwardBackward(count: setting.maxBatch) }
     case .rollout: try timed { _ = try trainer?.rollout(prompts: [0]) }
     case .iteration: try iteration()
     }
@@ -84,14 +84,14 @@ final class PreparedWorkload {
     return Lap(seconds: end, rollout: middle, update: end - middle)
   }
 
-  private func forward(saving: Bool = false) throws {
+  private func forward(count: Int, saving: Bool = false) throws {
     try evaluator.velocity(
-      latents: latents, count: setting.maxBatch, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts, into: &velocity,
+      latents: latents, count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts, into: &velocity,
       savingActivations: saving)
   }
 
-  private func forwardBackward() throws {
-    try forward(saving: true)
+  private func forwardBackward(count: Int) throws {
+    try forward(count: count, saving: true)
     try evaluator.backward(dvelocity: velocity)
   }
 

@@ -40,8 +40,9 @@ c_struct!(mixgrpo_evaluator_config {
     width_tokens: i32,
     text_length: i32,
     max_batch: i32,
-    reserved: i32,
+    recompute_activations: i32,
     guidance: f64,
+    max_bytes: u64,
 });
 
 extern "C" {

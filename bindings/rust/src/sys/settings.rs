@@ -89,6 +89,9 @@ pub type mixgrpo_fault_policy = i32;
 pub const MIXGRPO_FAULT_STOP: mixgrpo_fault_policy = 0;
 pub const MIXGRPO_FAULT_SKIP: mixgrpo_fault_policy = 1;
 pub const MIXGRPO_FAULT_ROLL_BACK: mixgrpo_fault_policy = 2;
+pub type mixgrpo_undo = i32;
+pub const MIXGRPO_UNDO_MEMORY: mixgrpo_undo = 0;
+pub const MIXGRPO_UNDO_NONE: mixgrpo_undo = 1;
 c_struct!(mixgrpo_learning_config {
     struct_size: u32,
     advantage_mode: i32,
@@ -113,7 +116,7 @@ c_struct!(mixgrpo_learning_config {
     kl_old: f64,
     ema_decay: f64,
     fault_policy: i32,
-    reserved: i32,
+    undo: i32,
     max_velocity_change: f64,
     roll_back_rate_factor: f64,
 });
@@ -167,10 +170,13 @@ c_struct!(mixgrpo_workload {
     max_batch: i32,
     threads: i32,
     keep_reference: i32,
+    recompute_activations: i32,
+    reserved: i32,
+    max_bytes: u64,
 });
 c_struct!(mixgrpo_memory {
     struct_size: u32,
-    reserved: i32,
+    update_batch: i32,
     trajectory_bytes: u64,
     weight_bytes: u64,
     activation_bytes: u64,

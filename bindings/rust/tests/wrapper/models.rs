@@ -88,11 +88,19 @@ fn a_plan_tells_steps_work_and_memory() {
         max_batch: 8,
         threads: 1,
         keep_reference: false,
+        recompute_activations: false,
+        max_bytes: 0,
     };
     let alone = plan.memory(0, None, None, None, &workload).unwrap();
     let whole = plan.memory(0, None, Some(&small::learning()), Some(&small::sizes()), &workload).unwrap();
     assert_eq!(alone.weight_bytes, 0);
     assert!(whole.weight_bytes > 0 && whole.peak_bytes > alone.peak_bytes);
+    let within = Workload { max_bytes: whole.peak_bytes, ..workload };
+    assert_eq!(plan.memory(0, None, Some(&small::learning()), Some(&small::sizes()), &within).unwrap(), whole);
+    let beyond = Workload { max_bytes: 1000, ..workload };
+    let error = plan.memory(0, None, Some(&small::learning()), Some(&small::sizes()), &beyond).unwrap_err();
+    assert_eq!(error.status(), Status::OutOfMemory);
+    assert!(error.to_string().contains("max_bytes"));
 }
 
 #[test]
