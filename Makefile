@@ -117,10 +117,12 @@ test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 
 # --------------------------------------------------------------------------------------------------------------- bench
 
-bench: packages
+bench: library
 	swift build -c release --product benchmark
 	@mkdir -p $(OUT)
 	.build/release/benchmark --out $(OUT)
+	@cc -std=gnu11 -O2 -Wall -Wextra -Iinclude -o .build/ready examples/benchmark/ready.c -ldl
+	@.build/ready $(LIBRARY) examples/base > /dev/null && .build/ready $(LIBRARY) examples/base
 
 bench-torch: packages
 	swift build -c release --product benchmark

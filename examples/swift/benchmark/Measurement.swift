@@ -22,8 +22,10 @@ struct Measurement {
   let callsUpdate: Int
   /// Most memory that the process has held at once.
   let peakBytes: Int
+  /// The same of an iteration as it was planned, without the process itself; 0 for other parts.
+  let predictedBytes: Int
 
-  init(_ workload: Workload, _ laps: [PreparedWorkload.Lap], peakBytes: Int) throws {
+  init(_ workload: Workload, _ laps: [PreparedWorkload.Lap], peakBytes: Int, predictedBytes: Int) throws {
     (model, part) = (workload.model.rawValue, workload.part.rawValue)
     threads = resolvedThreads(workload.threads)
     runs = laps.count
@@ -37,7 +39,7 @@ struct Measurement {
     operationsUpdate = arithmetic.update(plan, workload)
     callsRollout = plan.modelCalls(prompts: 1)
     callsUpdate = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
-    self.peakBytes = peakBytes
+    (self.peakBytes, self.predictedBytes) = (peakBytes, predictedBytes)
   }
 
   var json: JSONValue {
@@ -47,7 +49,7 @@ struct Measurement {
       "seconds_update": .measurement(secondsUpdate), "operations": .measurement(operations),
       "operations_rollout": .measurement(operationsRollout), "operations_update": .measurement(operationsUpdate),
       "model_calls_rollout": .integer(Int64(callsRollout)), "model_calls_update": .integer(Int64(callsUpdate)),
-      "peak_bytes": .integer(Int64(peakBytes)),
+      "peak_bytes": .integer(Int64(peakBytes)), "predicted_bytes": .integer(Int64(predictedBytes)),
     ]
   }
 
@@ -75,6 +77,7 @@ struct Measurement {
     callsRollout = Int(try number("model_calls_rollout"))
     callsUpdate = Int(try number("model_calls_update"))
     peakBytes = Int(try number("peak_bytes"))
+    predictedBytes = Int(try number("predicted_bytes"))
   }
 }
 

@@ -28,7 +28,7 @@ final class PreparedWorkload {
     let count = workload.maxBatch
     evaluator = try FlowEvaluator(
       model: shape.model(), geometry: TokenGeometry(height: shape.side, width: shape.side), textLength: shape.textLength,
-      maxBatch: count, threads: threads)
+      maxBatch: count, threads: threads, recomputesActivations: workload.recompute, maxBytes: workload.maxBytes)
     prompts = try shape.prompts()
     latents = shape.latents(count: count)
     velocity = Array(repeating: 0, count: latents.count)
@@ -52,7 +52,8 @@ final class PreparedWorkload {
     let started = ContinuousClock.now
     var laps: [Lap] = []
     while laps.count < workload.repeats, laps.isEmpty || seconds(since: started) < workload.seconds { laps.append(try run()) }
-    return try Measurement(workload, laps, peakBytes: PeakMemory.bytes())
+    return try Measurement(
+      workload, laps, peakBytes: PeakMemory.bytes(), predictedBytes: trainer?.memory(prompts: 1).peakBytes ?? 0)
   }
 
   private func warmUp() throws {
@@ -60,7 +61,7 @@ final class PreparedWorkload {
     switch setting.part {
     case .forward, .rollout: try forward(count: setting.maxBatch)
     case .forwardBackward: try forwardBackward(count: setting.maxBatch)
-    case .iteration: try forwardBackward(count: evaluator.memory.updateBatch)
+    case .iteration: try forward(count: evaluator.maxBatch)
     }
   }
 

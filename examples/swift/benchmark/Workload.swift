@@ -28,6 +28,10 @@ struct Workload: ParsableArguments {
   @Option(help: "Image tokens along a side, in place of the model's.") var side: Int?
   @Option(help: "Attention heads, in place of the model's; the width is in proportion.") var heads: Int?
   @Flag(help: "Evaluate latents that members share once per member, as PyTorch trainers do.") var unshared = false
+  @Flag(help: "Compute activations again in the backward.") var recompute = false
+  @Option(help: "Most bytes that an iteration may hold; 0 for no limit.") var maxBytes = 0
+  @Flag(help: "Keep what an update needs to be undone, and check the change of the velocity, as trainers do by default.")
+  var undo = false
   @Option(help: "Threads; 0 for one per core.") var threads = 0
   @Option(help: "Timed runs at most.") var repeats = 5
   @Option(help: "No new run begins after so many seconds.") var seconds = 60.0
@@ -65,9 +69,11 @@ struct Workload: ParsableArguments {
     return sampling
   }
 
+  /// Without the copy and the extra model call that let a trainer take back an update, which PyTorch has not either.
   var learning: LearningConfiguration {
     var learning = LearningConfiguration()
     learning.policy.updatesPerIteration = updates
+    if !undo { (learning.undo, learning.safety.maxVelocityChange) = (.none, 0) }
     return learning
   }
 
@@ -84,6 +90,7 @@ struct Workload: ParsableArguments {
     (model, part, batch, window, group, steps) == (other.model, other.part, other.batch, other.window, other.group, other.steps)
       && (updates, flash, side, heads, unshared, threads)
         == (other.updates, other.flash, other.side, other.heads, other.unshared, other.threads)
+      && (recompute, maxBytes, undo) == (other.recompute, other.maxBytes, other.undo)
   }
 }
 
