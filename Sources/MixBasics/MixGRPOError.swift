@@ -26,12 +26,24 @@ public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible 
   }
 
   public let code: Code
+  /// One line without control characters, of bounded length.
   public let message: String
   public var description: String { message }
 
   public init(_ code: Code, _ message: String) {
     self.code = code
-    self.message = message
+    self.message = Self.oneLine(message)
+  }
+
+  /// Bytes; whoever puts an array of a million numbers into a message means its beginning.
+  private static let longest = 8192
+
+  /// What comes from files may hold line ends, escape sequences of terminals, or no end.
+  private static func oneLine(_ text: String) -> String {
+    let isShort = text.utf8.count <= longest
+    if isShort && !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return text }
+    let line = String(String.UnicodeScalarView(text.unicodeScalars.prefix(longest / 4).map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+    return isShort && line.unicodeScalars.count == text.unicodeScalars.count ? line : line + "…"
   }
 
   /// `field: expected …, got …`

@@ -65,6 +65,18 @@ import Testing
   }
 }
 
+@Suite struct ErrorMessageTests {
+  @Test func messagesAreOneLineWithoutControlCharacters() {
+    let error = MixGRPOError(.invalidFormat, "name: got \"a\nb\u{1B}[31m\u{7F}é\"")
+    #expect(error.message == "name: got \"a b [31m é\"")
+  }
+
+  @Test func messagesAreShort() {
+    let error = MixGRPOError(.invalidFormat, String(repeating: "é", count: 1_000_000))
+    #expect(error.message.utf8.count < 9000 && error.message.hasSuffix("…"))
+  }
+}
+
 @Suite struct MemoryTests {
   @Test func whatNoMachineHasIsRefused() {
     for bytes in [-1, Int.max, 1 << 50] {

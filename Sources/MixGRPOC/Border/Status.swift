@@ -11,8 +11,9 @@ func withStatus(_ body: () throws -> Void) -> mixgrpo_status {
     LastError.set(error.message)
     return error.code.rawValue
   } catch {
-    LastError.set("internal: expected an error of this library, got \(error)")
-    return MixGRPOError.Code.internalFault.rawValue
+    let fault = MixGRPOError(.internalFault, "internal: expected an error of this library, got \(error)")
+    LastError.set(fault.message)
+    return fault.code.rawValue
   }
 }
 
@@ -27,7 +28,7 @@ enum LastError {
     guard let key else { return }
     let previous = pthread_getspecific(key)
     // Without memory for the text the thread keeps none, which reads as "".
-    guard pthread_setspecific(key, strdup(oneLine(message))) == 0 else { return }
+    guard pthread_setspecific(key, strdup(message)) == 0 else { return }
     free(previous)
   }
 
@@ -35,14 +36,6 @@ enum LastError {
   static var text: UnsafePointer<CChar> {
     guard let key, let text = pthread_getspecific(key) else { return StaticText.pointer("") }
     return UnsafePointer(text.assumingMemoryBound(to: CChar.self))
-  }
-
-  private static let longest = 8192
-
-  private static func oneLine(_ whole: String) -> String {
-    let message = whole.utf8.count <= longest ? whole : whole.prefix(longest / 4) + "…"
-    guard message.utf8.contains(where: { $0 < 0x20 }) else { return message }
-    return String(decoding: message.utf8.map { $0 < 0x20 ? UInt8(ascii: " ") : $0 }, as: UTF8.self)
   }
 }
 
