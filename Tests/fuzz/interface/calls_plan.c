@@ -73,7 +73,11 @@ static void plan_memory(void) {
   mixgrpo_workload *work = room(sizeof *work);
   mixgrpo_memory *memory = result(sizeof *memory);
   *learning = some_learning_config(), *model = some_model_config();
-  *work = (mixgrpo_workload){sizeof *work, some_int(1, 9), some_int(1, 9), some_int(1, 9), some_int(1, 9), some_int(1, 9), some_int(1, 9), some_int(0, 1)};
+  memset(work, 0, sizeof *work); /* fields that come later are 0 unless disturbed */
+  work->struct_size = sizeof *work;
+  work->prompt_count = some_int(1, 9), work->token_count = some_int(1, 9), work->channels = some_int(1, 9);
+  work->text_length = some_int(1, 9), work->max_batch = some_int(1, 9), work->threads = some_int(1, 9);
+  work->keep_reference = some_int(0, 1);
   disturb(learning, sizeof *learning), disturb(model, sizeof *model), disturb(work, sizeof *work);
   CALL(mixgrpo_plan_memory, pick_const(PLAN), some_iteration(), some_window(), one_in(4) ? NULL : spoiled(learning),
        one_in(4) ? NULL : spoiled(model), spoiled(work), memory);
