@@ -985,7 +985,8 @@ int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
 
 /* Samples a group for each of P prompts (distinct, of the trainer's). `out_samples`: (P, G, N, C) at sigma = 0. A
  * rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
- * Errors: NOT_FINITE; OUT_OF_MEMORY when so many prompts are over the evaluator's max_bytes, with the bytes needed. */
+ * Errors: NOT_FINITE; INVALID_STATE when the iteration has tickets (below); OUT_OF_MEMORY when so many prompts are over the
+ * evaluator's max_bytes, with the bytes needed. */
 mixgrpo_status mixgrpo_trainer_rollout(
     mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity);
 
@@ -1004,6 +1005,51 @@ mixgrpo_status mixgrpo_trainer_update(
     mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count,
     mixgrpo_metrics *out_metrics);
 
+/* TICKETS: an iteration in parts, whose rewards may come later and in any order, so that some samples are scored while others
+ * are drawn. Each part is a rollout with a ticket; the numbers are, to the last bit, those of one mixgrpo_trainer_rollout of
+ * all prompts in the order of the tickets.
+ *
+ *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[0], 1, samples, values, &ticket);   // hand both to a worker thread, which
+ *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[1], 1, others, values, &other);     // calls, while this one runs:
+ *                                                mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, reward_count);
+ *     mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REFUSE, NULL, 0, &metrics); // when all have come
+ */
+
+/* What an update does about tickets without rewards. */
+typedef int32_t mixgrpo_missing_rewards;
+enum {
+  MIXGRPO_MISSING_REFUSE = 0,   /* INVALID_STATE, naming them */
+  MIXGRPO_MISSING_LEAVE_OUT = 1 /* their samples are left out, as if every reward of theirs had failed */
+};
+
+/* Samples a group for each of P prompts (distinct, of the trainer's, without a ticket in this iteration) as a part of the
+ * iteration. `out_samples`: (P, G, N, C) at sigma = 0. A rollout without a ticket that no update followed is dropped; while
+ * there are tickets, mixgrpo_trainer_rollout and mixgrpo_trainer_update are INVALID_STATE.
+ * Errors: NOT_FINITE; INVALID_ARGUMENT also when the window was changed since the iteration's first ticket. */
+mixgrpo_status mixgrpo_trainer_rollout_ticket(
+    mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity,
+    int64_t *out_ticket);
+
+/* Hands in the rewards of a ticket, (K, P, G), NaN for a reward that failed; once. Any thread, also while another call on this
+ * trainer runs; what comes during an update that leaves it out counts if that update fails or is cancelled.
+ * Errors: INVALID_STATE for a ticket that has its rewards, or whose iteration is over. */
+mixgrpo_status mixgrpo_trainer_submit_rewards(
+    const mixgrpo_trainer *trainer, int64_t ticket, const double *rewards, size_t count);
+
+/* The iteration's tickets without rewards, in the order of their rollouts. Any thread, also while another call runs. */
+mixgrpo_status mixgrpo_trainer_open_tickets(
+    const mixgrpo_trainer *trainer, int64_t *out_tickets, size_t capacity, size_t *out_size);
+
+/* Trains on the iteration's tickets and moves to the next iteration, which closes them. `weights` and `out_metrics`: as in
+ * mixgrpo_trainer_update. On MIXGRPO_CANCELLED or an error weights, optimizer, iteration and tickets are as before the call.
+ * Errors: INVALID_STATE without a ticket, or naming those without rewards; NOT_FINITE. */
+mixgrpo_status mixgrpo_trainer_update_tickets(
+    mixgrpo_trainer *trainer, mixgrpo_missing_rewards missing, const double *weights, size_t weight_count,
+    mixgrpo_metrics *out_metrics);
+
+/* Forgets the iteration's tickets; no rewards are taken for them any more. */
+mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
+
 /* The latest iteration's figures, and those of reward `index`. struct_size set. Errors: INVALID_STATE before the first
  * update. */
 mixgrpo_status mixgrpo_trainer_get_metrics(const mixgrpo_trainer *trainer, mixgrpo_metrics *out_metrics);
@@ -1018,14 +1064,15 @@ mixgrpo_status mixgrpo_trainer_metrics_json(
 mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, const char *path);
 
 /* Saves all that a bit-exact continuation needs into `folder`/trainer.safetensors: weights, optimizer, averages, base,
- * iteration, window, settings and the library's version, with a checksum of all (XXH64). The file is written aside, synced
- * and renamed: after a kill or on a full disk the one that was there is there still. Not stopped by a cancel.
+ * iteration, window, settings and the library's version, with a checksum of all (XXH64). Samples that wait for an update are
+ * not saved: the iteration begins again, with the same numbers. The file is written aside, synced and renamed: after a kill or
+ * on a full disk the one that was there is there still. Not stopped by a cancel.
  * Errors: INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *folder);
 
 /* Brings a trainer, created with the same model sizes and settings, to the saved state; weights go into its model. A pending
- * rollout and the latest figures are dropped. The number of threads may differ and changes no bit; other prompts are not
- * noticed. Nothing is taken over before all is read and checked. Not stopped by a cancel.
+ * rollout, tickets and the latest figures are dropped. The number of threads may differ and changes no bit; other prompts are
+ * not noticed. Nothing is taken over before all is read and checked. Not stopped by a cancel.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT, also when the checksum differs; INVALID_ARGUMENT naming the settings that differ. */
 mixgrpo_status mixgrpo_trainer_load(mixgrpo_trainer *trainer, const char *folder);
 

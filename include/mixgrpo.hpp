@@ -944,6 +944,12 @@ class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
 
 // ------------------------------------------------------------------------------------------------------------ trainer
 
+/// Samples (P, G, N, C) whose rewards may come later.
+struct ticketed_samples {
+  std::int64_t ticket = 0;
+  std::vector<float> samples;
+};
+
 /// Joins evaluator, prompts, plan, learning and optimizer. Trains the evaluator's model in place.
 class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> {
  public:
@@ -989,6 +995,37 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
         get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size(), &metrics));
     return metrics;
   }
+
+  /// The same as a part of the iteration, with a ticket for its rewards: another thread may hand them in while this one draws
+  /// the next part.
+  ticketed_samples rollout_ticket(view<const std::int32_t> prompt_indices) {
+    ticketed_samples result{0, std::vector<float>(detail::product(prompt_indices.size(), group_size_, latent_size_))};
+    detail::check(mixgrpo_trainer_rollout_ticket(
+        get(), prompt_indices.data(), prompt_indices.size(), result.samples.data(), result.samples.size(), &result.ticket));
+    return result;
+  }
+  /// Hands in the rewards of a ticket, (K, P, G), once. Any thread, also while another call on this trainer runs.
+  void submit_rewards(std::int64_t ticket, view<const double> rewards) const {
+    detail::check(mixgrpo_trainer_submit_rewards(get(), ticket, rewards.data(), rewards.size()));
+  }
+  /// The tickets without rewards. Any thread.
+  std::vector<std::int64_t> open_tickets() const {
+    std::size_t size = 0;
+    detail::check(mixgrpo_trainer_open_tickets(get(), nullptr, 0, &size));
+    std::vector<std::int64_t> tickets(size);
+    detail::check(mixgrpo_trainer_open_tickets(get(), tickets.data(), tickets.size(), &size));
+    tickets.resize(size);  // some may have been answered in between
+    return tickets;
+  }
+  /// Trains on the iteration's tickets; those without rewards are refused or left out.
+  mixgrpo_metrics update_tickets(
+      view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REFUSE) {
+    auto metrics = detail::sized<mixgrpo_metrics>();
+    detail::check(mixgrpo_trainer_update_tickets(get(), missing, detail::pointer(weights), weights.size(), &metrics));
+    return metrics;
+  }
+  /// Forgets the iteration's tickets.
+  void drop_tickets() { detail::check(mixgrpo_trainer_drop_tickets(get())); }
 
   /// The latest iteration's figures.
   mixgrpo_metrics metrics() const {

@@ -40,6 +40,10 @@ public final class Trainer {
   private var updateBatch = 0
   /// An update that was stopped between two optimizer steps, which stay (`Undo.none`).
   private var stopped: (update: Update, advantages: Advantages)?
+  /// Where rewards of ticketed rollouts arrive.
+  public let inbox: RewardInbox
+  /// The iteration's rollouts that have a ticket, in their order.
+  var ticketed: [TicketedRollout] = []
 
   /// - Parameters:
   ///   - rewardNames: one distinct name per reward, at least one.
@@ -54,6 +58,7 @@ public final class Trainer {
     (self.evaluator, self.prompts, self.context) = (evaluator, prompts, context)
     (self.sampling, self.learning, self.rewardNames) = (sampling, learning, rewardNames)
     if case .adaptive = sampling.windowMode { adaptiveWindow = AdaptiveWindowState() }
+    inbox = RewardInbox(rewardCount: rewardNames.count)
     let model = evaluator.model
     let average =
       learning.averageDecay > 0
@@ -101,23 +106,34 @@ public final class Trainer {
   ///   - chosen: different rows of `prompts`.
   ///   - progress: called with the latents evaluated so far and in all.
   /// - Returns: samples at σ = 0, (prompts · group size, tokens, channels); they hold until the update, or the next rollout.
-  /// - Throws: `invalidArgument`, `cancelled`, `notFinite`; `outOfMemory`, also when so many prompts are over the budget.
+  /// - Throws: `invalidArgument`, `cancelled`, `notFinite`; `invalidState` when the iteration has tickets; `outOfMemory`, also
+  ///   when so many prompts are over the budget.
   public func rollout(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
     let started = DispatchTime.now()
-    try require(
-      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
-    let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
-    updateBatch = try memory(prompts: chosen.count, plan: plan).updateBatch
-    let rollout = try Rollout(
-      plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
-    let total = plan.modelCalls(prompts: chosen.count)
-    try rollout.run(evaluator, prompts: prompts, context: context) { progress($0, total) }
+    try requireNoTickets("rollout")
+    let rollout = try draw(chosen, progress)
     dropRollout()
     self.rollout = rollout
     secondsRollout = seconds(since: started)
     return try rollout.samples()
+  }
+
+  /// A finished rollout of the present iteration.
+  func draw(_ chosen: [Int32], _ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> Rollout {
+    try require(
+      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
+    let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
+    try requireWindowOfTickets(plan)
+    let prompted = ticketed.reduce(chosen.count) { $0 + $1.trajectory.prompts }
+    let updateBatch = try memory(prompts: prompted, plan: plan).updateBatch
+    let rollout = try Rollout(
+      plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
+    let total = plan.modelCalls(prompts: chosen.count)
+    try rollout.run(evaluator, prompts: prompts, context: context) { progress($0, total) }
+    self.updateBatch = updateBatch
+    return rollout
   }
 
   /// Trains on the latest rollout and moves to the next iteration.
@@ -133,13 +149,25 @@ public final class Trainer {
   public func update(
     rewards: [[Double]], weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> IterationMetrics {
-    let started = DispatchTime.now()
+    try requireNoTickets("update")
     guard let rollout else {
       throw MixGRPOError(.invalidState, "update: expected a rollout before it, got none")
     }
-    let advantages = try advantages(rewards, weights)
-    let update = try self.update(rollout, advantages)
-    let total = rollout.plan.trainingEvaluations(prompts: rollout.prompts, parts: learning.policy.updatesPerIteration)
+    let sampled = SampledGroups(
+      trajectory: try rollout.trajectory(), modelCalls: rollout.modelCalls, seconds: secondsRollout)
+    return try learn(from: sampled, rewards, weights, progress)
+  }
+
+  /// The update of an iteration, after which its rollouts are gone.
+  func learn(
+    from sampled: SampledGroups, _ rewards: [[Double]], _ weights: [Double]?,
+    _ progress: (_ done: Int, _ total: Int) -> Void
+  ) throws(MixGRPOError) -> IterationMetrics {
+    let started = DispatchTime.now()
+    let trajectory = sampled.trajectory
+    let advantages = try advantages(rewards, weights, samples: trajectory.samples)
+    let update = try self.update(trajectory, advantages)
+    let total = trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, parts: learning.policy.updatesPerIteration)
     let report: UpdateReport
     do {
       report = try update.run(updateRun) { progress($0, total) }
@@ -147,10 +175,11 @@ public final class Trainer {
       if update.metrics.optimizerSteps > 0 { stopped = (update, advantages) }
       throw error
     }
-    let made = record(rollout, advantages, weights, update, report, seconds(since: started))
-    try advanceWindow(rollout, advantages, made)
+    let made = record(sampled, advantages, weights, update, report, seconds(since: started))
+    try advanceWindow(trajectory, advantages, made)
     metrics = made
     dropRollout()
+    dropTickets()
     iteration += 1
     return made
   }
@@ -166,7 +195,7 @@ public final class Trainer {
   package var pendingSamples: Int? { rollout.map { $0.prompts * sampling.groupSize } }
 
   /// A new update, or the one that was stopped.
-  private func update(_ rollout: Rollout, _ advantages: Advantages) throws(MixGRPOError) -> Update {
+  private func update(_ trajectory: Trajectory, _ advantages: Advantages) throws(MixGRPOError) -> Update {
     if let stopped {
       try require(
         stopped.advantages.values == advantages.values && stopped.advantages.isIncluded == advantages.isIncluded, "rewards",
@@ -174,16 +203,17 @@ public final class Trainer {
       return stopped.update
     }
     return try Update(
-      trajectory: rollout.trajectory(), advantages: advantages, configuration: learning.policy, maxBatch: updateBatch,
+      trajectory: trajectory, advantages: advantages, configuration: learning.policy, maxBatch: updateBatch,
       context: context)
   }
 
-  private func advantages(_ rewards: [[Double]], _ weights: [Double]?) throws(MixGRPOError) -> Advantages {
+  private func advantages(
+    _ rewards: [[Double]], _ weights: [Double]?, samples: Int
+  ) throws(MixGRPOError) -> Advantages {
     try require(
       rewards.count == rewardNames.count, "rewards", expected: "\(rewardNames.count) rewards", got: rewards.count)
     var configuration = learning.advantages
     if let weights { configuration.weights = weights }
-    let samples = (rollout?.prompts ?? 0) * sampling.groupSize
     try require(
       rewards.allSatisfy { $0.count == samples }, "rewards", expected: "\(samples) values for each reward",
       got: rewards.map(\.count))
@@ -191,7 +221,7 @@ public final class Trainer {
   }
 
   private func record(
-    _ rollout: Rollout, _ advantages: Advantages, _ weights: [Double]?, _ update: Update, _ report: UpdateReport,
+    _ sampled: SampledGroups, _ advantages: Advantages, _ weights: [Double]?, _ update: Update, _ report: UpdateReport,
     _ secondsUpdate: Double
   ) -> IterationMetrics {
     let weights = weights ?? (learning.advantages.weights.isEmpty ? rewardNames.map { _ in 1 } : learning.advantages.weights)
@@ -200,15 +230,15 @@ public final class Trainer {
       zip(weights, advantages.rewards).reduce(0) { $1.0 > 0 ? $0 + $1.0 / total * value($1.1) : $0 }
     }
     return IterationMetrics(
-      iteration: iteration, window: rollout.plan.window,
+      iteration: iteration, window: sampled.trajectory.plan.window,
       rewards: zip(rewardNames, advantages.rewards).map { name, reward in
         IterationMetrics.Reward(
           name: name, mean: reward.mean, standardDeviation: reward.standardDeviation, failures: reward.failures)
       },
       rewardMean: weighted(\.mean), rewardStandardDeviation: weighted(\.standardDeviation),
       degenerateGroups: advantages.degenerateGroups.count, policy: update.metrics, gradientNorm: report.gradientNorm,
-      learningRate: report.learningRate, modelCallsRollout: rollout.modelCalls,
-      modelCallsUpdate: update.metrics.evaluations, secondsRollout: secondsRollout, secondsUpdate: secondsUpdate,
+      learningRate: report.learningRate, modelCallsRollout: sampled.modelCalls,
+      modelCallsUpdate: update.metrics.evaluations, secondsRollout: sampled.seconds, secondsUpdate: secondsUpdate,
       skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange)
   }
 
@@ -220,22 +250,30 @@ public final class Trainer {
 
   /// An iteration that trained elsewhere, or in which no group told its samples apart, says nothing about the adaptive window.
   private func advanceWindow(
-    _ rollout: Rollout, _ advantages: Advantages, _ made: IterationMetrics
+    _ trajectory: Trajectory, _ advantages: Advantages, _ made: IterationMetrics
   ) throws(MixGRPOError) {
     let idleGroups = advantages.degenerateGroups.count + advantages.droppedGroups.count
-    guard let state = adaptiveWindow, rollout.plan.window.lowerBound == state.start, idleGroups < rollout.prompts
+    guard let state = adaptiveWindow, trajectory.plan.window.lowerBound == state.start, idleGroups < trajectory.prompts
     else { return }
     adaptiveWindow = try sampling.windowSchedule().advance(
       state, rewardMean: made.rewardMean, rewardDeviation: made.rewardStandardDeviation)
   }
 
-  private func dropRollout() { (rollout, stopped) = (nil, nil) }
+  func dropRollout() { (rollout, stopped) = (nil, nil) }
 
   /// A restored run begins without a rollout and without figures.
   func dropIteration() {
     dropRollout()
+    dropTickets()
     metrics = nil
   }
+}
+
+/// What an update learns from.
+struct SampledGroups {
+  let trajectory: Trajectory
+  let modelCalls: Int
+  let seconds: Double
 }
 
 func seconds(since start: DispatchTime) -> Double {

@@ -10,7 +10,8 @@ extension Trainer {
   private static let fileName = "trainer.safetensors"
   private static let format = "mixgrpo-trainer-2"
 
-  /// Saves all that a bit-exact continuation needs into `folder`, made if need be. Not stopped by a cancel.
+  /// Saves all that a bit-exact continuation needs into `folder`, made if need be. Samples that wait for an update are not
+  /// saved: the iteration begins again, with the same numbers. Not stopped by a cancel.
   /// - Throws: `inputOutput`.
   public func save(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
@@ -19,8 +20,8 @@ extension Trainer {
 
   /// Brings this trainer, made with the same model sizes and settings, to the saved state.
   ///
-  /// Everything is read and checked before anything changes; a pending rollout and the latest metrics are dropped. The number
-  /// of threads may differ and changes no bit; other prompts are not noticed. Not stopped by a cancel.
+  /// Everything is read and checked before anything changes; a pending rollout, tickets and the latest metrics are dropped. The
+  /// number of threads may differ and changes no bit; other prompts are not noticed. Not stopped by a cancel.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   public func load(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))

@@ -27,6 +27,16 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
     return metrics
   }
 
+  /// The chosen prompts, and room for exactly their samples.
+  func rolloutArguments(
+    _ prompts: UnsafePointer<Int32>?, _ count: Int, _ samples: UnsafeMutablePointer<Float>?, _ capacity: Int
+  ) throws(MixGRPOError) -> (prompts: [Int32], samples: UnsafeMutableBufferPointer<Float>) {
+    try requireRange(count, 1...1_000_000, "prompt_count")
+    let chosen = Array(try input(prompts, count: count, "prompt_indices"))
+    let values = try checkedProduct(count, trainer.sampling.groupSize, trainer.evaluator.latentSize, field: "samples")
+    return (chosen, try output(samples, capacity: capacity, needed: values, "out_samples"))
+  }
+
   /// Left-out rewards and groups without differences are easily missed: a line each.
   func warn(_ metrics: IterationMetrics) {
     if metrics.failedRewards > 0 {
@@ -91,17 +101,12 @@ public func mixgrpo_trainer_rollout(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let trainer = object.trainer
-    try requireRange(prompt_count, 1...1_000_000, "prompt_count")
-    let chosen = try copy(prompt_indices, count: prompt_count, "prompt_indices")
-    let values = try checkedProduct(
-      prompt_count, trainer.sampling.groupSize, trainer.evaluator.latentSize, field: "samples")
-    let target = try output(out_samples, capacity: capacity, needed: values, "out_samples")
+    let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
     object.evaluator.keptCount = 0
-    let samples = try trainer.rollout(prompts: chosen) {
+    let samples = try object.trainer.rollout(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
     }
-    if let base = samples.baseAddress, samples.count == values { target.fill(from: base) }
+    if let base = samples.baseAddress { target.fill(from: base) }
   }
 }
 

@@ -15,6 +15,7 @@ int main(void) {
   test_update();
   test_optimizer();
   test_trainer();
+  test_tickets();
   test_samples();
   test_evaluation();
   test_steps();

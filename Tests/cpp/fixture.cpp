@@ -65,10 +65,11 @@ mixgrpo::rollout fixture::rollout() const {
 }
 
 std::vector<double> score(const std::vector<float>& drawn) {
-  std::vector<double> rewards(2 * samples);
-  for (std::size_t i = 0; i < samples; i++) {
+  const std::size_t count = drawn.size() / latent;
+  std::vector<double> rewards(2 * count);
+  for (std::size_t i = 0; i < count; i++) {
     rewards[i] = drawn[i * latent];
-    rewards[samples + i] = -std::fabs(drawn[i * latent + 1]);
+    rewards[count + i] = -std::fabs(drawn[i * latent + 1]);
   }
   return rewards;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <thread>
 
 #include "check.hpp"
 
@@ -148,6 +149,36 @@ void trainers_report_save_and_go_on() {
   resumed.checkpoint(scratch("checkpoints"));
   CHECK(fresh.trainer(true).resume(scratch("checkpoints")).iteration == 1);
   CHECK(invalid("keep_last", [&] { resumed.checkpoint(scratch("checkpoints"), 0); }));
+}
+
+void tickets_give_the_numbers_of_one_rollout() {
+  fixture whole, in_parts;
+  auto expected = whole.trainer(), trainer = in_parts.trainer();
+  const auto drawn = expected.rollout({2, 0});
+  const auto metrics = expected.update(score(drawn), {1, 2});
+
+  const auto first = trainer.rollout_ticket({2});
+  bool is_handed_in = false;
+  in_parts.context.on_progress([&](const mixgrpo_progress&) {  // during the second rollout, from another thread
+    if (is_handed_in) return;
+    is_handed_in = true;
+    std::thread([&] { trainer.submit_rewards(first.ticket, score(first.samples)); }).join();
+  });
+  const auto second = trainer.rollout_ticket({0});
+  in_parts.context.on_progress({});
+  CHECK(is_handed_in && trainer.open_tickets() == std::vector<std::int64_t>{second.ticket});
+  auto joined = first.samples;
+  joined.insert(joined.end(), second.samples.begin(), second.samples.end());
+  CHECK(joined == drawn);
+  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, std::to_string(second.ticket), [&] { trainer.update_tickets(); }));
+  trainer.submit_rewards(second.ticket, score(second.samples));
+  CHECK(trainer.update_tickets({1, 2}).loss == metrics.loss && in_parts.model.weights() == whole.model.weights());
+
+  trainer.rollout_ticket({1});
+  CHECK(trainer.update_tickets({}, MIXGRPO_MISSING_LEAVE_OUT).failed_rewards == 2 * group);
+  trainer.rollout_ticket({1});
+  trainer.drop_tickets();
+  CHECK(trainer.open_tickets().empty());
 }
 
 void deterministic_samples_of_all_weights() {
@@ -333,6 +364,7 @@ void test_functions() {
   a_frozen_reference_answers_too();
   failed_rewards_are_left_out();
   trainers_report_save_and_go_on();
+  tickets_give_the_numbers_of_one_rollout();
   deterministic_samples_of_all_weights();
   evaluations_keep_the_best_and_watch();
   models_tell_and_take_their_weights();

@@ -36,20 +36,17 @@ func texts(
   return result
 }
 
-/// Copies bytes to a host that may first ask for their number: NULL with capacity 0 writes the number alone.
-func deliver(
-  _ bytes: [UInt8], to pointer: UnsafeMutablePointer<UInt8>?, capacity: Int, size: UnsafeMutablePointer<Int>?,
+/// Copies values to a host that may first ask for their number: NULL with capacity 0 writes the number alone.
+func deliver<Value: BitwiseCopyable>(
+  _ values: [Value], to pointer: UnsafeMutablePointer<Value>?, capacity: Int, size: UnsafeMutablePointer<Int>?,
   _ argument: String
 ) throws(MixGRPOError) {
   let onlyAsks = pointer == nil && capacity == 0
   let sizePlace = onlyAsks || size != nil ? try place(size, "out_size") : nil
   if !onlyAsks {
-    let target = try output(pointer, capacity: capacity, needed: bytes.count, argument)
-    bytes.withUnsafeBufferPointer { bytes in
-      if let base = bytes.baseAddress { target.fill(from: base) }
-    }
+    try output(pointer, capacity: capacity, needed: values.count, argument).copy(values)
   }
-  sizePlace?.pointee = bytes.count
+  sizePlace?.pointee = values.count
 }
 
 /// The same for text, with its terminating zero.

@@ -30,6 +30,7 @@ from .enums import (
     InitialNoise,
     LogLevel,
     LogProbability,
+    MissingRewards,
     RequestKind,
     Schedule,
     SigmaRounding,
@@ -79,7 +80,7 @@ from .rollout import Rollout, StoredStep
 from .samples import SampleConfig
 from .settings import LearningConfig, SamplingConfig, check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
-from .trainer import Trainer
+from .trainer import TicketedSamples, Trainer
 from .training import Decoder, Reward, Trainable, score, train
 from .training_evaluation import HackedRewardWarning
 from .update import Update, UpdateStatistics
@@ -115,6 +116,7 @@ __all__ = [
     "LogProbability",
     "Memory",
     "Metrics",
+    "MissingRewards",
     "MixGRPOError",
     "Model",
     "ModelConfig",
@@ -147,6 +149,7 @@ __all__ = [
     "Storage",
     "StoredStep",
     "Tensors",
+    "TicketedSamples",
     "TrainedSubset",
     "Trainable",
     "Trainer",

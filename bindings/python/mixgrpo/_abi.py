@@ -456,6 +456,24 @@ _declare(
     "mixgrpo_trainer_update", Status,
     trainer=Handle, rewards=Doubles, count=Size, weights=Doubles, weight_count=Size, out_metrics=POINTER(Metrics),
 )
+_declare(
+    "mixgrpo_trainer_rollout_ticket", Status,
+    trainer=Handle, prompt_indices=Integers, prompt_count=Size, out_samples=Floats, capacity=Size,
+    out_ticket=POINTER(c_int64),
+)
+_declare(
+    "mixgrpo_trainer_submit_rewards", Status,
+    trainer=Handle, ticket=Int64, rewards=Doubles, count=Size,
+)
+_declare(
+    "mixgrpo_trainer_open_tickets", Status,
+    trainer=Handle, out_tickets=POINTER(c_int64), capacity=Size, out_size=POINTER(c_size_t),
+)
+_declare(
+    "mixgrpo_trainer_update_tickets", Status,
+    trainer=Handle, missing=Int32, weights=Doubles, weight_count=Size, out_metrics=POINTER(Metrics),
+)
+_declare("mixgrpo_trainer_drop_tickets", Status, trainer=Handle)
 _declare("mixgrpo_trainer_get_metrics", Status, trainer=Handle, out_metrics=POINTER(Metrics))
 _declare("mixgrpo_trainer_get_reward_metrics", Status, trainer=Handle, index=Size, out_metrics=POINTER(RewardMetrics))
 _declare(

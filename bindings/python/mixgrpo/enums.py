@@ -213,3 +213,12 @@ class Weights(IntEnum):
     """As they were at creation; needs `keep_base`."""
     AVERAGE = 2
     """The exponential moving average; needs `ema_decay` above 0."""
+
+
+class MissingRewards(IntEnum):
+    """What an update does about tickets without rewards."""
+
+    REFUSE = 0
+    """It raises `InvalidState`, naming them."""
+    LEAVE_OUT = 1
+    """It leaves their samples out, as if every reward of theirs had failed."""

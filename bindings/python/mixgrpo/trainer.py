@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +14,7 @@ from ._handle import Object
 from ._library import call, create, library, read_text
 from ._structs import from_struct, to_struct
 from ._types import Handle
-from .enums import Storage, Weights
+from .enums import MissingRewards, Storage, Weights
 from .evaluator import Evaluator
 from .image import Image
 from .metrics import Metrics, Resumption, RewardMetrics
@@ -23,6 +24,17 @@ from .prompts import Prompts
 from .reward_names import scores_in_order, weights_in_order
 from .samples import SampleConfig
 from .settings import LearningConfig, SamplingConfig
+
+
+@dataclass(frozen=True)
+class TicketedSamples:
+    """Samples whose rewards may come later."""
+
+    ticket: int
+    """1, 2, … in the life of a trainer, never given out twice."""
+    prompt_indices: tuple[int, ...]
+    samples: FloatArray
+    """(P, G, N, C)"""
 
 
 class Trainer(Object):
@@ -93,6 +105,74 @@ class Trainer(Object):
         self._groups = (len(index), self.plan.config.group_size)
         return out
 
+    def rollout_ticket(self, prompt_indices: ArrayLike) -> TicketedSamples:
+        """Samples a group for each of P prompts as a part of the iteration, with a ticket for its rewards, so that some
+        samples are scored while others are drawn:
+
+            first = trainer.rollout_ticket([0])
+            pool.submit(lambda: trainer.submit_rewards(first, my_score(first.samples)))
+            second = trainer.rollout_ticket([1])               # meanwhile
+            …
+            metrics = trainer.update_tickets()
+
+        The numbers are, to the last bit, those of one `rollout` of all prompts in the order of the tickets.
+
+        Raises `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window was changed since
+        its first ticket.
+        """
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        samples = output(None, (len(index), self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
+        ticket = ctypes.c_int64()
+        self.context.run(
+            "mixgrpo_trainer_rollout_ticket",
+            self.handle,
+            pointer(index),
+            len(index),
+            pointer(samples),
+            samples.size,
+            ctypes.byref(ticket),
+        )
+        return TicketedSamples(ticket.value, tuple(index.tolist()), samples)
+
+    def submit_rewards(self, part: TicketedSamples, rewards: ArrayLike | Mapping[str, ArrayLike]) -> None:
+        """Hands in the rewards of a part, in the shapes that `update` takes, once. From any thread, also while another
+        call on this trainer runs.
+
+        Raises `InvalidState` when the part has its rewards, or its iteration is over.
+        """
+        scores = scores_in_order(rewards, self.reward_names, part.samples.shape[:2])
+        call("mixgrpo_trainer_submit_rewards", self.handle, part.ticket, pointer(scores), scores.size)
+
+    @property
+    def open_tickets(self) -> tuple[int, ...]:
+        """The iteration's tickets without rewards. From any thread."""
+        count = ctypes.c_size_t()
+        call("mixgrpo_trainer_open_tickets", self.handle, None, 0, ctypes.byref(count))
+        tickets = (ctypes.c_int64 * max(count.value, 1))()
+        call("mixgrpo_trainer_open_tickets", self.handle, tickets, len(tickets), ctypes.byref(count))
+        return tuple(tickets[: count.value])
+
+    def update_tickets(
+        self,
+        *,
+        missing: MissingRewards = MissingRewards.REFUSE,
+        weights: ArrayLike | Mapping[str, float] | None = None,
+    ) -> Metrics:
+        """Trains on the iteration's parts and moves to the next iteration.
+
+        Otherwise as `update`. Raises `InvalidState` without a part, or naming the tickets without rewards.
+        """
+        shares = weights_in_order(weights, self.reward_names)
+        struct = _abi.Metrics()
+        self.context.run(
+            "mixgrpo_trainer_update_tickets", self.handle, missing, pointer(shares), size(shares), ctypes.byref(struct)
+        )
+        return from_struct(Metrics, struct)
+
+    def drop_tickets(self) -> None:
+        """Forgets the iteration's parts; no rewards are taken for them any more."""
+        call("mixgrpo_trainer_drop_tickets", self.handle)
+
     def set_window(self, window_start: int = SCHEDULED_WINDOW) -> None:
         """The host's own window for the rollouts to come, 0…T - 1 - w; by default the plan's."""
         call("mixgrpo_trainer_set_window", self.handle, window_start)
@@ -152,8 +232,8 @@ class Trainer(Object):
         call("mixgrpo_trainer_save", self.handle, os.fspath(folder))
 
     def load(self, folder: str | os.PathLike[str]) -> None:
-        """Brings this trainer, made with the same model sizes and settings, to the saved state. A pending rollout is
-        dropped.
+        """Brings this trainer, made with the same model sizes and settings, to the saved state. A pending rollout and
+        tickets are dropped.
 
         Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
         """

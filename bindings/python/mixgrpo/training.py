@@ -14,6 +14,8 @@ from .errors import InvalidArgument
 from .evaluation import EvaluationResult
 from .metrics import Metrics
 from .samples import SampleConfig
+from .scoring import Score, ScoringThreads
+from .trainer import Trainer
 from .training_evaluation import EvaluationSettings
 
 Reward: TypeAlias = Callable[[ByteArray, Sequence[str]], ArrayLike]
@@ -61,6 +63,7 @@ def train(
     watchdog: Watchdog = Watchdog.OFF,
     on_evaluation: Callable[[EvaluationResult, Mapping[str, float]], object] | None = None,
     progress: bool = True,
+    score_workers: int = 0,
 ) -> list[Metrics]:
     """Runs iterations: draw groups of images, score them, update the model.
 
@@ -70,6 +73,9 @@ def train(
     `weights`: of the rewards, by name; 1 each by default.
     `on_iteration`: called after each update, for logs, files, or to stop by raising.
     `progress`: show a bar, when tqdm is installed.
+    `score_workers`: score in so many threads while the next prompt's images are drawn; the rewards then see one
+    prompt's images at a time, on any of these threads. For rewards that wait, such as for another machine. The numbers
+    are the same if a reward does not look at other prompts' images.
 
     Evaluation: every `evaluate_every` iterations (0: never), before the first of them and after the last, the model
     draws the same samples from the same noise, of `evaluation_prompts` (all by default) as `evaluation_sampling` says.
@@ -84,7 +90,12 @@ def train(
     functions = _by_name(trainer, rewards)
     lines = _lines(trainer)
     pick = choose or _in_turns(len(lines), prompts_per_iteration)
+
+    def score_all(chosen: Sequence[int], samples: FloatArray) -> dict[str, DoubleArray]:
+        return score(samples, [lines[index] for index in chosen], functions, decode)
+
     history: list[Metrics] = []
+    scorers = _scoring_threads(trainer, score_all, score_workers)
     held_out = evaluation_rewards or {}
     settings = EvaluationSettings(evaluate_every, evaluation_prompts, evaluation_sampling, keep_best, watchdog)
     evaluations = settings.evaluations(
@@ -97,8 +108,10 @@ def train(
         if evaluations and not evaluations.go_on():
             return history
         chosen = pick(trainer.iteration)
-        samples = trainer.rollout(chosen)
-        metrics = trainer.update(score(samples, [lines[index] for index in chosen], functions, decode), weights=weights)
+        if scorers is None:
+            metrics = trainer.update(score_all(chosen, trainer.rollout(chosen)), weights=weights)
+        else:
+            metrics = scorers.iterate(chosen, weights)
         history.append(metrics)
         if on_iteration is not None:
             on_iteration(metrics)
@@ -107,6 +120,14 @@ def train(
     if evaluations:
         evaluations.go_on(always=True)
     return history
+
+
+def _scoring_threads(trainer: Trainable, score: Score, workers: int) -> ScoringThreads | None:
+    if workers == 0:
+        return None
+    if not isinstance(trainer, Trainer):
+        raise InvalidArgument(f"score_workers: expected 0, as {type(trainer).__name__} has no tickets, got {workers}")
+    return ScoringThreads(trainer, score, workers)
 
 
 def score(

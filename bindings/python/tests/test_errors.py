@@ -29,6 +29,7 @@ ENUMS = {
     "StepKind": "MIXGRPO_STEP_",
     "RequestKind": "MIXGRPO_REQUEST_",
     "Weights": "MIXGRPO_MODEL_",
+    "MissingRewards": "MIXGRPO_MISSING_",
     "Status": "MIXGRPO_",
 }
 

@@ -262,3 +262,13 @@ mirrored_enum! {
         Stop = MIXGRPO_VERDICT_STOP,
     }
 }
+
+mirrored_enum! {
+    /// What an update does about tickets without rewards.
+    MissingRewards {
+        /// It fails with `InvalidState`, naming them.
+        Refuse = MIXGRPO_MISSING_REFUSE,
+        /// It leaves their samples out, as if every reward of theirs had failed.
+        LeaveOut = MIXGRPO_MISSING_LEAVE_OUT,
+    }
+}

@@ -37,7 +37,7 @@ use crate::sys;
 /// [`train`](crate::train) is this loop with a closure as the reward.
 #[derive(Debug)]
 pub struct Trainer {
-    handle: Handle<sys::mixgrpo_trainer>,
+    handle: Arc<Handle<sys::mixgrpo_trainer>>,
     pub(crate) evaluator: Arc<EvaluatorShared>,
     prompt_count: usize,
     group_size: usize,
@@ -67,7 +67,7 @@ impl Trainer {
         })?;
         drop((memory, model));
         Ok(Self {
-            handle,
+            handle: Arc::new(handle),
             evaluator: Arc::clone(shared),
             prompt_count: prompts.len(),
             group_size: plan.group_size(),
@@ -186,7 +186,7 @@ impl Trainer {
     }
 
     /// Brings this trainer, created with the same model sizes and settings, to the saved state; weights go into its model. A
-    /// pending rollout is dropped.
+    /// pending rollout and tickets are dropped.
     ///
     /// # Errors
     /// `InputOutput`; `InvalidFormat`; `InvalidArgument` naming the settings that differ.
@@ -278,5 +278,9 @@ impl Trainer {
 
     pub(crate) fn raw(&self) -> *mut sys::mixgrpo_trainer {
         self.handle.get()
+    }
+
+    pub(crate) fn shared_handle(&self) -> Arc<Handle<sys::mixgrpo_trainer>> {
+        Arc::clone(&self.handle)
     }
 }

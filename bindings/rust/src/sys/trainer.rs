@@ -44,6 +44,10 @@ c_struct!(mixgrpo_reward_metrics {
 
 c_struct!(mixgrpo_resumption { struct_size: u32, skipped: i32, iteration: i64 });
 
+pub type mixgrpo_missing_rewards = i32;
+pub const MIXGRPO_MISSING_REFUSE: mixgrpo_missing_rewards = 0;
+pub const MIXGRPO_MISSING_LEAVE_OUT: mixgrpo_missing_rewards = 1;
+
 pub type mixgrpo_weights = i32;
 pub const MIXGRPO_MODEL_TRAINED: mixgrpo_weights = 0;
 pub const MIXGRPO_MODEL_BASE: mixgrpo_weights = 1;
@@ -109,6 +113,21 @@ extern "C" {
         trainer: *mut mixgrpo_trainer, rewards: *const f64, count: usize, weights: *const f64, weight_count: usize,
         out_metrics: *mut mixgrpo_metrics,
     ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_rollout_ticket(
+        trainer: *mut mixgrpo_trainer, prompt_indices: *const i32, prompt_count: usize, out_samples: *mut f32,
+        capacity: usize, out_ticket: *mut i64,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_submit_rewards(
+        trainer: *const mixgrpo_trainer, ticket: i64, rewards: *const f64, count: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_open_tickets(
+        trainer: *const mixgrpo_trainer, out_tickets: *mut i64, capacity: usize, out_size: *mut usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_update_tickets(
+        trainer: *mut mixgrpo_trainer, missing: mixgrpo_missing_rewards, weights: *const f64, weight_count: usize,
+        out_metrics: *mut mixgrpo_metrics,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_drop_tickets(trainer: *mut mixgrpo_trainer) -> mixgrpo_status;
     pub fn mixgrpo_trainer_get_metrics(
         trainer: *const mixgrpo_trainer, out_metrics: *mut mixgrpo_metrics,
     ) -> mixgrpo_status;

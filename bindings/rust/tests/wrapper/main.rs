@@ -7,4 +7,5 @@ mod models;
 mod open_way;
 mod small;
 mod threads;
+mod tickets;
 mod training;

@@ -22,6 +22,7 @@ fn objects_are_send_and_sync() {
     crosses_threads::<UpdateRequest>();
     crosses_threads::<Optimizer>();
     crosses_threads::<Trainer>();
+    crosses_threads::<RewardInbox>();
     crosses_threads::<Image>();
     crosses_threads::<Error>();
 }

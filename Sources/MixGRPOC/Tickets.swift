@@ -1,0 +1,71 @@
+import CMixGRPO
+import MixBasics
+import MixGRPO
+
+@_cdecl("mixgrpo_trainer_rollout_ticket") @implementation
+public func mixgrpo_trainer_rollout_ticket(
+  _ trainer: OpaquePointer?, _ prompt_indices: UnsafePointer<Int32>?, _ prompt_count: Int,
+  _ out_samples: UnsafeMutablePointer<Float>?, _ capacity: Int, _ out_ticket: UnsafeMutablePointer<Int64>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let ticketPlace = try place(out_ticket, "out_ticket")
+    let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
+    object.evaluator.keptCount = 0
+    let (ticket, rollout) = try object.trainer.openTicket(prompts: chosen) {
+      object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
+    }
+    if let base = try rollout.samples().baseAddress { target.fill(from: base) }
+    ticketPlace.pointee = ticket.number
+  }
+}
+
+@_cdecl("mixgrpo_trainer_submit_rewards") @implementation
+public func mixgrpo_trainer_submit_rewards(
+  _ trainer: OpaquePointer?, _ ticket: Int64, _ rewards: UnsafePointer<Double>?, _ count: Int
+) -> mixgrpo_status {
+  withStatus {
+    let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).trainer
+    let ticket = RolloutTicket(number: ticket)
+    let names = trainer.rewardNames.count
+    let expected = try trainer.inbox.samples(of: ticket) * names
+    let values = try input(rewards, count: count, expected: expected, "rewards")
+    try trainer.inbox.submit(rewardColumns(values, rewards: names), for: ticket)
+  }
+}
+
+@_cdecl("mixgrpo_trainer_open_tickets") @implementation
+public func mixgrpo_trainer_open_tickets(
+  _ trainer: OpaquePointer?, _ out_tickets: UnsafeMutablePointer<Int64>?, _ capacity: Int,
+  _ out_size: UnsafeMutablePointer<Int>?
+) -> mixgrpo_status {
+  withStatus {
+    let inbox = try resolve(trainer, "trainer", as: TrainerObject.self).trainer.inbox
+    try deliver(
+      inbox.openTickets.map(\.number), to: out_tickets, capacity: capacity, size: out_size, "out_tickets")
+  }
+}
+
+@_cdecl("mixgrpo_trainer_update_tickets") @implementation
+public func mixgrpo_trainer_update_tickets(
+  _ trainer: OpaquePointer?, _ missing: mixgrpo_missing_rewards, _ weights: UnsafePointer<Double>?,
+  _ weight_count: Int, _ out_metrics: UnsafeMutablePointer<mixgrpo_metrics>?
+) -> mixgrpo_status {
+  withStatus {
+    let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let result = try ResultPlace.optional(out_metrics, "out_metrics")
+    let missing: MissingRewards = try choice(missing, "missing")
+    let weights = try rewardWeights(weights, count: weight_count, rewards: object.trainer.rewardNames.count)
+    object.evaluator.keptCount = 0
+    let metrics = try object.trainer.updateFromTickets(missing: missing, weights: weights.isEmpty ? nil : weights) {
+      object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
+    }
+    result?.write(mixgrpo_metrics(metrics))
+    object.warn(metrics)
+  }
+}
+
+@_cdecl("mixgrpo_trainer_drop_tickets") @implementation
+public func mixgrpo_trainer_drop_tickets(_ trainer: OpaquePointer?) -> mixgrpo_status {
+  withStatus { try resolve(trainer, "trainer", as: TrainerObject.self).trainer.dropTickets() }
+}

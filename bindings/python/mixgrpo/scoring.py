@@ -1,0 +1,49 @@
+"""Iterations whose rewards are computed in threads, while the next prompt's images are drawn."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ._arrays import DoubleArray, FloatArray
+from .errors import InvalidArgument
+from .metrics import Metrics
+from .trainer import TicketedSamples, Trainer
+
+Score = Callable[[Sequence[int], FloatArray], dict[str, DoubleArray]]
+"""Prompt indices (P) and samples (P, G, N, C) → rewards (P, G) by name. Called on several threads."""
+
+
+class ScoringThreads:
+    """Runs iterations of a trainer with `workers` threads that score."""
+
+    def __init__(self, trainer: Trainer, score: Score, workers: int) -> None:
+        if workers < 1:
+            raise InvalidArgument(f"score_workers: expected 0 (score between rollouts) or more, got {workers}")
+        self._trainer = trainer
+        self._score = score
+        self._workers = workers
+
+    def iterate(self, chosen: Sequence[int], weights: Mapping[str, float] | None = None) -> Metrics:
+        """One iteration, prompt by prompt.
+
+        What a score raises comes out of this call as soon as it is seen, when the scores that have begun are done. The
+        trainer is then before the update, without tickets.
+        """
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="mixgrpo-score") as pool:
+            try:
+                tasks = []
+                for index in chosen:
+                    part = self._trainer.rollout_ticket([index])
+                    tasks.append(pool.submit(self._score_part, part))
+                    for task in tasks:
+                        if task.done():
+                            task.result()
+                for task in tasks:
+                    task.result()
+                return self._trainer.update_tickets(weights=weights)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                self._trainer.drop_tickets()
+                raise
+
+    def _score_part(self, part: TicketedSamples) -> None:
+        self._trainer.submit_rewards(part, self._score(part.prompt_indices, part.samples))

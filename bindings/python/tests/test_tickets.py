@@ -1,0 +1,125 @@
+"""Iterations in parts, whose rewards come later, and training that scores in threads."""
+
+import threading
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def score(codec):
+    return lambda samples: codec.decode(samples).mean(axis=(2, 3, 4)) / 255
+
+
+def brightness(images, prompts):
+    return images.mean(axis=(1, 2, 3)) / 255
+
+
+def figures(metrics):
+    return {name: value for name, value in vars(metrics).items() if not name.startswith("seconds")}
+
+
+def test_tickets_in_any_order_give_the_numbers_of_one_rollout(mixgrpo, make_trainer, score):
+    trainer = make_trainer()
+    weights = trainer.evaluator.model.weights
+    start = weights.read()
+    samples = trainer.rollout([2, 0])
+    expected, trained = trainer.update(score(samples)), weights.read()
+
+    weights.write(start)
+    trainer = make_trainer()
+    parts = [trainer.rollout_ticket([2]), trainer.rollout_ticket([0])]
+    assert [part.prompt_indices for part in parts] == [(2,), (0,)] and trainer.open_tickets == (1, 2)
+    assert np.array_equal(np.concatenate([part.samples for part in parts]), samples)
+    trainer.submit_rewards(parts[1], {"brightness": score(parts[1].samples)})
+    assert trainer.open_tickets == (1,)
+    with pytest.raises(mixgrpo.InvalidState, match=r"\[1\]"):
+        trainer.update_tickets()
+    trainer.submit_rewards(parts[0], score(parts[0].samples))
+    assert figures(trainer.update_tickets()) == figures(expected)
+    assert np.array_equal(weights.read(), trained)
+
+
+def test_tickets_are_answered_once_and_in_their_iteration(mixgrpo, make_trainer, score):
+    trainer = make_trainer()
+    part = trainer.rollout_ticket([1])
+    rewards = score(part.samples)
+    with pytest.raises(mixgrpo.InvalidArgument, match="rewards: expected shape"):
+        trainer.submit_rewards(part, rewards[:, :2])
+    for call in (lambda: trainer.rollout([0]), lambda: trainer.update(rewards)):
+        with pytest.raises(mixgrpo.InvalidState, match="tickets"):
+            call()
+    trainer.submit_rewards(part, rewards)
+    with pytest.raises(mixgrpo.InvalidState, match="once"):
+        trainer.submit_rewards(part, rewards)
+    trainer.update_tickets(weights={"brightness": 2.0})
+    with pytest.raises(mixgrpo.InvalidState, match="over"):
+        trainer.submit_rewards(part, rewards)
+    late = trainer.rollout_ticket([1])
+    trainer.drop_tickets()
+    with pytest.raises(mixgrpo.InvalidState):
+        trainer.submit_rewards(late, rewards)
+    trainer.rollout_ticket([0])
+    metrics = trainer.update_tickets(missing=mixgrpo.MissingRewards.LEAVE_OUT)
+    assert metrics.failed_rewards == 4 and metrics.iteration == 1
+
+
+def test_scoring_in_threads_changes_no_number(mixgrpo, make_trainer, codec):
+    trainer = make_trainer()
+    weights = trainer.evaluator.model.weights
+    start = weights.read()
+    options = dict(decode=codec.decode, iterations=2, prompts_per_iteration=3, progress=False)
+    expected, trained = mixgrpo.train(trainer, brightness, **options), weights.read()
+    weights.write(start)
+    threaded = mixgrpo.train(make_trainer(), brightness, score_workers=2, **options)
+    assert [figures(one) for one in threaded] == [figures(one) for one in expected]
+    assert np.array_equal(weights.read(), trained)
+    with pytest.raises(mixgrpo.InvalidArgument, match="score_workers"):
+        mixgrpo.train(trainer, brightness, score_workers=-1, **options)
+
+
+def test_a_slow_reward_overlaps_with_the_next_rollout(mixgrpo, context, make_trainer, codec):
+    """The first prompt's score ends only when the second prompt is being drawn, so it must have overlapped."""
+    trainer = make_trainer()
+    scoring, drawing = threading.Event(), threading.Event()
+    overlaps = []
+
+    def slow(images, prompts):
+        if prompts[0] == trainer.prompts.lines[0]:
+            scoring.set()
+            overlaps.append(drawing.wait(60))
+        return brightness(images, prompts)
+
+    def receive(report):
+        if report.stage == mixgrpo.Stage.ROLLOUT and scoring.is_set():
+            drawing.set()
+
+    context.progress = receive
+    (metrics,) = mixgrpo.train(
+        trainer,
+        slow,
+        decode=codec.decode,
+        iterations=1,
+        choose=lambda iteration: [0, 1, 2],
+        progress=False,
+        score_workers=1,
+    )
+    context.progress = None
+    assert overlaps == [True] and metrics.failed_rewards == 0
+
+
+def test_an_exception_in_a_scoring_thread_comes_out_and_training_can_go_on(mixgrpo, make_trainer, codec):
+    trainer, calls = make_trainer(), []
+
+    def reward(images, prompts):
+        calls.append(threading.current_thread())
+        if len(calls) == 2:
+            raise ConnectionError("no scores today")
+        return brightness(images, prompts)
+
+    options = dict(decode=codec.decode, iterations=1, prompts_per_iteration=3, progress=False, score_workers=2)
+    with pytest.raises(ConnectionError, match="no scores today"):
+        mixgrpo.train(trainer, reward, **options)
+    assert trainer.iteration == 0 and trainer.open_tickets == ()
+    assert threading.main_thread() not in calls
+    assert [metrics.iteration for metrics in mixgrpo.train(trainer, reward, **options)] == [0]

@@ -1,0 +1,122 @@
+//! Iterations in parts, whose rewards may come later and from other threads.
+
+use std::ptr::null_mut;
+use std::sync::Arc;
+
+use crate::border::{self, buffer, optional, product, Handle};
+use crate::enums::MissingRewards;
+use crate::error::Result;
+use crate::metrics::Metrics;
+use crate::mirror::{Mirror, MirrorStruct};
+use crate::sys;
+use crate::trainer::Trainer;
+
+/// Samples whose rewards may come later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TicketedSamples {
+    /// 1, 2, … in the life of a trainer, never given out twice.
+    pub ticket: i64,
+    /// (P)
+    pub prompts: Vec<i32>,
+    /// (P, G, N, C) at σ = 0
+    pub samples: Vec<f32>,
+}
+
+/// Where the rewards of a trainer's tickets are handed in: from any thread, in any order, also while the trainer draws or
+/// updates.
+#[derive(Clone, Debug)]
+pub struct RewardInbox {
+    trainer: Arc<Handle<sys::mixgrpo_trainer>>,
+}
+
+impl RewardInbox {
+    /// Hands in the rewards of a ticket, (K, P, G), NaN for one that failed; once.
+    ///
+    /// What comes during an update that leaves it out counts if that update fails or is cancelled.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another number of values; `InvalidState` for a ticket that has its rewards, or whose iteration is
+    /// over.
+    pub fn submit(&self, ticket: i64, rewards: &[f64]) -> Result<()> {
+        let (raw, values, count) = (self.trainer.get(), rewards.as_ptr(), rewards.len());
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_submit_rewards(raw, ticket, values, count) })
+    }
+
+    /// The iteration's tickets without rewards, in the order of their rollouts.
+    pub fn open_tickets(&self) -> Result<Vec<i64>> {
+        let (raw, mut size) = (self.trainer.get(), 0);
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_open_tickets(raw, null_mut(), 0, &mut size) })?;
+        let mut tickets: Vec<i64> = buffer(size)?;
+        let (out, capacity) = (tickets.as_mut_ptr(), tickets.len());
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_trainer_open_tickets(raw, out, capacity, &mut size) })?;
+        tickets.truncate(size);
+        Ok(tickets)
+    }
+}
+
+/// An iteration in parts, so that some samples are scored while others are drawn. The numbers are, to the last bit, those of
+/// one rollout of all prompts in the order of the tickets.
+///
+/// ```no_run
+/// use mixgrpo::*;
+///
+/// # fn score(samples: &[f32]) -> Vec<f64> { vec![0.0; 12] }
+/// # fn f(trainer: &mut Trainer) -> mixgrpo::Result<()> {
+/// let inbox = trainer.inbox();
+/// std::thread::scope(|threads| -> mixgrpo::Result<()> {
+///     let mut scorers = Vec::new();
+///     for prompt in 0..4 {
+///         let part = trainer.rollout_ticket(&[prompt])?; // while earlier parts are scored
+///         let inbox = &inbox;
+///         scorers.push(threads.spawn(move || inbox.submit(part.ticket, &score(&part.samples))));
+///     }
+///     scorers.into_iter().try_for_each(|scorer| scorer.join().expect("a score"))
+/// })?;
+/// let metrics = trainer.update_tickets(MissingRewards::Refuse, None)?;
+/// # Ok(())
+/// # }
+/// ```
+impl Trainer {
+    /// Samples a group for each of P prompts as a part of the iteration, with a ticket for its rewards. A rollout without a
+    /// ticket that no update followed is dropped; while there are tickets, `rollout` and `update` fail with `InvalidState`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window was changed since its first.
+    pub fn rollout_ticket(&mut self, prompt_indices: &[i32]) -> Result<TicketedSamples> {
+        let mut samples: Vec<f32> = buffer(product(&[prompt_indices.len(), self.group_size(), self.latent_size()]))?;
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
+        let (raw, indices, count) = (self.raw(), prompt_indices.as_ptr(), prompt_indices.len());
+        let (out, capacity, mut ticket) = (samples.as_mut_ptr(), samples.len(), 0);
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe {
+            sys::mixgrpo_trainer_rollout_ticket(raw, indices, count, out, capacity, &mut ticket)
+        })?;
+        Ok(TicketedSamples { ticket, prompts: prompt_indices.to_vec(), samples })
+    }
+
+    /// Where other threads hand in the rewards of tickets.
+    pub fn inbox(&self) -> RewardInbox {
+        RewardInbox { trainer: self.shared_handle() }
+    }
+
+    /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as
+    /// [`update`](Self::update).
+    ///
+    /// # Errors
+    /// `InvalidState` without a ticket, or naming those without rewards.
+    pub fn update_tickets(&mut self, missing: MissingRewards, weights: Option<&[f64]>) -> Result<Metrics> {
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
+        let (raw, missing, (weights, weight_count)) = (self.raw(), missing.to_raw(), optional(weights));
+        // SAFETY: all pointers are valid during the call.
+        Metrics::read(|out| unsafe { sys::mixgrpo_trainer_update_tickets(raw, missing, weights, weight_count, out) })
+    }
+
+    /// Forgets the iteration's tickets; no rewards are taken for them any more.
+    pub fn drop_tickets(&mut self) -> Result<()> {
+        // SAFETY: the handle is alive.
+        border::call(|| unsafe { sys::mixgrpo_trainer_drop_tickets(self.raw()) })
+    }
+}
