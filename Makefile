@@ -5,6 +5,7 @@
 # make test-sanitize  tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
 # make bench    how fast rollout and update are on this machine
 # make bench-torch  the same side by side with PyTorch
+# make wheel    a Python wheel for other machines, into dist/
 # make install  command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
 # make format   format the Swift sources
 # make clean
@@ -20,7 +21,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-rust test-survival test-command test-limits test-fuzz test-examples test-sanitize fuzz fuzz-guided bench bench-torch library command install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples wheel test-sanitize fuzz fuzz-guided bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -54,7 +55,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-limits test-fuzz test-cpp test-python test-rust test-survival test-command test-examples
+test: test-swift test-c test-limits test-fuzz test-cpp test-python test-wheel test-rust test-survival test-command test-examples
 	@echo "all tests passed"
 
 test-swift: packages
@@ -96,6 +97,9 @@ test-python: library
 	.ci/setup python $(VENV)
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests
 
+test-wheel: wheel
+	Tests/python/wheel.sh dist/mixgrpo-$(VERSION)-*.whl
+
 test-rust: library
 	Tests/rust/run.sh
 
@@ -114,6 +118,15 @@ test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	python3 Tests/examples/readme_snippets.py
 	Tests/examples/install.sh
+
+# --------------------------------------------------------------------------------------------------------------- wheel
+
+# auditwheel names the oldest Linux that the wheel runs on; the library brings all that such a system may lack.
+wheel: library
+	.ci/setup wheel $(VENV)
+	rm -rf dist .build/wheel
+	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
+	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel -q repair --wheel-dir dist .build/wheel/*.whl
 
 # --------------------------------------------------------------------------------------------------------------- bench
 
@@ -155,4 +168,4 @@ format:
 	swift format --in-place --recursive Package.swift Sources Tests examples/swift
 
 clean:
-	rm -rf .build .build-test $(OUT) $(VENV)
+	rm -rf .build .build-test dist $(OUT) $(VENV)

@@ -8,9 +8,15 @@ let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-mar
 let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"], .when(configuration: .release))]
 #endif
 
-// libmixgrpo.so carries a private copy of the Swift runtime.
 // MIXGRPO_SANITIZER=1 for builds with --sanitize: the sanitizer's functions are found in the program that loads the library.
 let noMissingSymbols = Context.environment["MIXGRPO_SANITIZER"] == nil ? ["-Xlinker", "-z", "-Xlinker", "defs"] : []
+
+// libmixgrpo.so carries private copies of the Swift runtime and of libpng with zlib, so that it runs where there are none of
+// them. MIXGRPO_PNG=shared links the system's libpng instead.
+let libPNGIsStatic = Context.environment["MIXGRPO_PNG"] != "shared"
+let libPNG =
+  libPNGIsStatic
+  ? ["-Xlinker", "-l:libpng16.a", "-Xlinker", "-l:libz.a", "-Xlinker", "--wrap=stderr"] : ["-lpng16"]
 
 let libraryLinkerFlags =
   noMissingSymbols + [
@@ -19,7 +25,7 @@ let libraryLinkerFlags =
     "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker",
     "--version-script=\(Context.packageDirectory)/Sources/MixGRPOC/exports.map", "-Xlinker", "--gc-sections",
     "-Xlinker", "--exclude-libs=ALL", "-Xlinker", "-soname=libmixgrpo.so.0",
-  ]
+  ] + libPNG
 
 // The command carries the Swift runtime too, with the part of Foundation that its argument parser needs.
 let commandLinkerFlags =
@@ -33,20 +39,21 @@ let commandLinkerFlags =
 func example(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .executableTarget(
     name: name,
-    dependencies: ["MixGRPO", "ProceduralWorld", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+    dependencies: ["MixGRPO", "MixGRPOSystemLibraries", "ProceduralWorld", .product(name: "ArgumentParser", package: "swift-argument-parser")]
       + dependencies,
     path: "examples/swift/\(name)")
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, resources: resources)
+    name: "\(name)Tests", dependencies: [.target(name: name), "MixGRPOSystemLibraries"] + dependencies,
+    resources: resources)
 }
 
 let package = Package(
   name: "mixgrpo",
   products: [
-    .library(name: "MixGRPO", targets: ["MixGRPO"]),
+    .library(name: "MixGRPO", targets: ["MixGRPO", "MixGRPOSystemLibraries"]),
     .library(name: "mixgrpo", type: .dynamic, targets: ["MixGRPOC"]),
     // Installed as bin/mixgrpo; the library has that name among the products.
     .executable(name: "mixgrpo-command", targets: ["MixGRPOCommand"]),
@@ -54,8 +61,10 @@ let package = Package(
   dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
   targets: [
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
-    .systemLibrary(name: "CPNG", pkgConfig: "libpng"),
+    .systemLibrary(name: "CPNG"),
     .systemLibrary(name: "CMixGRPO", path: "include"),
+    .target(name: "CStandardError"),
+    .target(name: "MixGRPOSystemLibraries", linkerSettings: [.linkedLibrary("png16")]),
 
     // Each may import only those above it.
     .target(name: "MixBasics"),
@@ -66,7 +75,7 @@ let package = Package(
     .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
     .target(name: "MixGRPO", dependencies: ["MixFlowModel", "MixSampling", "MixLearning", "MixStorage"]),
     .target(
-      name: "MixGRPOC", dependencies: ["MixGRPO", "CMixGRPO"], exclude: ["exports.map"],
+      name: "MixGRPOC", dependencies: ["MixGRPO", "CMixGRPO"] + (libPNGIsStatic ? ["CStandardError"] : []), exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
     // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.

@@ -12,7 +12,7 @@ export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 cc -std=c99 -Wall -Wextra -pedantic -Werror examples/c/quickstart.c $(pkg-config --cflags --libs mixgrpo) \
   -Wl,-rpath,"$prefix/lib" -o "$prefix/quickstart"
 
-if ldd "$prefix/lib/libmixgrpo.so" | grep -iE 'swift|foundation|openblas|not found'; then
+if ldd "$prefix/lib/libmixgrpo.so" | grep -iE 'swift|foundation|openblas|png|not found'; then
   echo "error: the installed library needs more than it should" >&2
   exit 1
 fi
