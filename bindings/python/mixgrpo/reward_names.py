@@ -9,7 +9,7 @@ from .errors import InvalidArgument
 
 
 def scores_in_order(
-    rewards: ArrayLike | Mapping[str, ArrayLike], names: Sequence[str], groups: tuple[int, int] | None
+    rewards: ArrayLike | Mapping[str, ArrayLike], names: Sequence[str], groups: tuple[int, ...] | None
 ) -> DoubleArray:
     """Rewards as (K, P, G), in the order of the K names; `groups` is (P, G), None when it is not known yet.
 
