@@ -8,6 +8,7 @@ public final class RunContext: Sendable {
   /// Worker threads for rollouts and updates, at least 1. Results do not depend on it.
   public let threads: Int
   private let cancelled = Atomic<Bool>(false)
+  private let parent: RunContext?
 
   /// - Parameter threads: 1…1024, or 0 (the default) for one per available core.
   /// - Throws: `invalidArgument`; `unsupported` when the processor lacks the instructions the kernels are compiled for.
@@ -15,11 +16,17 @@ public final class RunContext: Sendable {
     try Processor.requireInstructions()
     try require((0...1024).contains(threads), "threads", expected: "0…1024", got: threads)
     self.threads = threads == 0 ? Processor.availableCores : threads
+    parent = nil
+  }
+
+  /// A context with the same threads, which a cancel of `parent` stops too; its own cancel stops nothing else.
+  public init(childOf parent: RunContext) {
+    (threads, self.parent) = (parent.threads, parent)
   }
 
   public func cancel() { cancelled.store(true, ordering: .releasing) }
   public func resetCancel() { cancelled.store(false, ordering: .releasing) }
-  public var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
+  public var isCancelled: Bool { cancelled.load(ordering: .acquiring) || parent?.isCancelled == true }
 
   public func checkCancelled() throws(MixGRPOError) {
     if isCancelled { throw MixGRPOError(.cancelled, "cancelled: stopped at the host's request") }

@@ -32,7 +32,8 @@ public final class Trainer {
   public let base: FlowEvaluator?
 
   package let learner: Learner
-  let context: RunContext
+  /// In whose threads and until whose cancel it works.
+  private(set) var context: RunContext
   private let velocityGuard: VelocityGuard?
   private var rollout: Rollout?
   private var secondsRollout = 0.0
@@ -266,6 +267,14 @@ public final class Trainer {
     dropRollout()
     dropTickets()
     metrics = nil
+  }
+
+  /// Runs `body` with another context, as a rule a child of the present one.
+  func with<Result>(_ context: RunContext, _ body: (Trainer) throws -> Result) rethrows -> Result {
+    let usual = self.context
+    self.context = context
+    defer { self.context = usual }
+    return try body(self)
   }
 }
 
