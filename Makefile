@@ -113,9 +113,11 @@ test-command: command
 
 test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	swift build -c release --product align
-	Tests/rust/run.sh align
+	swift build -c release --product conformance
+	Tests/rust/run.sh examples
 	.ci/setup python $(VENV) light
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
+	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
 	Tests/examples/install.sh
 

@@ -90,6 +90,7 @@ let package = Package(
     example("align"),
     example("sample"),
     example("quickstart"),
+    example("conformance"),
     example("benchmark", ["COpenBLAS"]),  // OpenBLAS is what the library's own products are compared with
 
     // Damaged inputs for all that reads; `make fuzz`.

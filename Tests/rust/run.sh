@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The Rust crate against .build/release/libmixgrpo.so, or the folder in MIXGRPO_LIBRARY_FOLDER. Usage: Tests/rust/run.sh [align]
+# The Rust crate against .build/release/libmixgrpo.so, or the folder in MIXGRPO_LIBRARY_FOLDER. Usage: Tests/rust/run.sh [examples]
 #   without an argument: format, lints, tests, documentation
-#   align: builds that example, for the comparison of all languages
+#   examples: builds those that are compared with the other languages
 # Without cargo nothing is done and success is reported, but not in CI.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,8 +21,8 @@ installed=$(cargo --version | cut -d' ' -f2)
 [ "$(printf '%s\n' "$needed" "$installed" | sort -V | head -1)" = "$needed" ] \
   || missing "cargo is $installed, older than $needed"
 
-if [ "${1:-}" = align ]; then
-  cargo build -q --release --example align
+if [ "${1:-}" = examples ]; then
+  cargo build -q --release --example align --example conformance
   exit
 fi
 
