@@ -1,4 +1,4 @@
-"""The whole pipeline in one program, the same in C, C++, Python, Rust and Swift: each prints the same lines, to the last bit.
+"""The whole pipeline in one program, the same in C, C++, Python, Rust and Swift: each prints the same lines, bit by bit.
 
 python conformance.py MODEL FOLDER: the base model's folder, and one for what is saved. Numbers are printed as the
 hexadecimal form of their bits; arrays as the 64-bit FNV-1a hash of their bytes.

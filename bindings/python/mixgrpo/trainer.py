@@ -153,10 +153,7 @@ class Trainer(Object):
         return tuple(tickets[: count.value])
 
     def update_tickets(
-        self,
-        *,
-        missing: MissingRewards = MissingRewards.REFUSE,
-        weights: ArrayLike | Mapping[str, float] | None = None,
+        self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
     ) -> Metrics:
         """Trains on the iteration's parts and moves to the next iteration.
 

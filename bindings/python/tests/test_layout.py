@@ -100,7 +100,8 @@ def expected_parameter(abi, kind):
         "int32_t": abi.Int32, "int64_t": abi.Int64, "uint64_t": abi.UInt64, "size_t": abi.Size, "double": abi.Double,
         "const char *": abi.Text, "char *": ctypes.c_char_p, "const char *const *": ctypes.POINTER(ctypes.c_char_p),
         "float *": abi.Floats, "double *": abi.Doubles, "int32_t *": abi.Integers, "uint8_t *": abi.Bytes,
-        "int64_t *": ctypes.POINTER(ctypes.c_int64), "size_t *": ctypes.POINTER(ctypes.c_size_t), "void *": ctypes.c_void_p,
+        "int64_t *": ctypes.POINTER(ctypes.c_int64), "size_t *": ctypes.POINTER(ctypes.c_size_t),
+        "void *": ctypes.c_void_p,
         "mixgrpo_log_callback": abi.LogCallback, "mixgrpo_progress_callback": abi.ProgressCallback,
         **dict.fromkeys(header.numbers(), abi.Int32),
     }  # fmt: skip
