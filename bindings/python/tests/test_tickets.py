@@ -79,10 +79,10 @@ def test_scoring_in_threads_changes_no_number(mixgrpo, make_trainer, codec):
 
 
 def test_a_slow_reward_overlaps_with_the_next_rollout(mixgrpo, context, make_trainer, codec):
-    """The first prompt's score ends only when the second prompt is being drawn, so it must have overlapped."""
+    """The second prompt's rollout goes on only when the first prompt's score has begun, which ends only after that."""
     trainer = make_trainer()
     scoring, drawing = threading.Event(), threading.Event()
-    overlaps = []
+    overlaps, rollouts = [], []
 
     def slow(images, prompts):
         if prompts[0] == trainer.prompts.lines[0]:
@@ -91,8 +91,10 @@ def test_a_slow_reward_overlaps_with_the_next_rollout(mixgrpo, context, make_tra
         return brightness(images, prompts)
 
     def receive(report):
-        if report.stage == mixgrpo.Stage.ROLLOUT and scoring.is_set():
+        if report.stage == mixgrpo.Stage.ROLLOUT and rollouts and scoring.wait(60):
             drawing.set()
+        if report.done == report.total:
+            rollouts.append(report.stage)
 
     context.progress = receive
     (metrics,) = mixgrpo.train(
