@@ -82,7 +82,7 @@ let package = Package(
     .target(
       name: "MixCommand", dependencies: ["MixGRPO", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(
-      name: "MixGRPOCommand", dependencies: ["MixCommand"],
+      name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
 
     .target(name: "ProceduralWorld", dependencies: ["MixGRPO"], path: "examples/swift/ProceduralWorld"),
