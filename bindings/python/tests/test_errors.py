@@ -30,6 +30,8 @@ ENUMS = {
     "RequestKind": "MIXGRPO_REQUEST_",
     "Weights": "MIXGRPO_MODEL_",
     "MissingRewards": "MIXGRPO_MISSING_",
+    "Watchdog": "MIXGRPO_WATCHDOG_",
+    "Verdict": "MIXGRPO_VERDICT_",
     "Status": "MIXGRPO_",
 }
 
