@@ -95,7 +95,7 @@ let package = Package(
 
     // Damaged inputs for all that reads; `make fuzz`.
     .executableTarget(
-      name: "formats", dependencies: ["MixGRPO"], path: "Tests/fuzz/formats",
+      name: "formats", dependencies: ["MixGRPO", "MixGRPOSystemLibraries"], path: "Tests/fuzz/formats",
       swiftSettings: Context.environment["MIXGRPO_LIBFUZZER"] == nil ? [] : [.define("LIBFUZZER")]),
 
     tests("MixNumerics", ["COpenBLAS"]),
