@@ -150,10 +150,7 @@ public final class Trainer {
   public func update(
     rewards: [[Double]], weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> IterationMetrics {
-    try requireNoTickets("update")
-    guard let rollout else {
-      throw MixGRPOError(.invalidState, "update: expected a rollout before it, got none")
-    }
+    let rollout = try pendingRollout()
     let sampled = SampledGroups(
       trajectory: try rollout.trajectory(), modelCalls: rollout.modelCalls, seconds: secondsRollout)
     return try learn(from: sampled, rewards, weights, progress)
@@ -192,8 +189,17 @@ public final class Trainer {
     return run
   }
 
-  /// Samples of the rollout that waits for its rewards, P·G; nil without one.
-  package var pendingSamples: Int? { rollout.map { $0.prompts * sampling.groupSize } }
+  /// Samples of the rollout that waits for its rewards, P·G.
+  /// - Throws: `invalidState` without one, or when the iteration has tickets.
+  package func pendingSamples() throws(MixGRPOError) -> Int { try pendingRollout().prompts * sampling.groupSize }
+
+  private func pendingRollout() throws(MixGRPOError) -> Rollout {
+    try requireNoTickets("update")
+    guard let rollout else {
+      throw MixGRPOError(.invalidState, "update: expected a rollout before it, got none")
+    }
+    return rollout
+  }
 
   /// A new update, or the one that was stopped.
   private func update(_ trajectory: Trajectory, _ advantages: Advantages) throws(MixGRPOError) -> Update {

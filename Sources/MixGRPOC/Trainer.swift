@@ -129,9 +129,7 @@ public func mixgrpo_trainer_update(
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let names = object.trainer.rewardNames.count
     let result = try ResultPlace.optional(out_metrics, "out_metrics")
-    guard let samples = object.trainer.pendingSamples else {
-      throw MixGRPOError(.invalidState, "update: expected a rollout before it, got none")
-    }
+    let samples = try object.trainer.pendingSamples()
     let values = try input(rewards, count: count, expected: names * samples, "rewards")
     try requireRoom(forRewards: count)
     let weights = try rewardWeights(weights, count: weight_count, rewards: names)
