@@ -3,6 +3,7 @@
 # make fuzz     random inputs and calls for hours; INPUTS=1000000 each, SEED=…
 # make fuzz-guided    the same guided by coverage
 # make test-sanitize  tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
+# make compare  MixGRPO beside Flow-GRPO and DanceGRPO: rewards, model calls and time; goes on where it was ended
 # make bench    how fast rollout and update are on this machine
 # make bench-torch  the same side by side with PyTorch
 # make wheel    a Python wheel for other machines, into dist/
@@ -21,7 +22,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples wheel test-sanitize fuzz fuzz-guided bench bench-torch library command install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare wheel test-sanitize fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -55,7 +56,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-limits test-fuzz test-cpp test-python test-wheel test-rust test-survival test-command test-examples
+test: test-swift test-c test-limits test-fuzz test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare
 	@echo "all tests passed"
 
 test-swift: packages
@@ -129,6 +130,16 @@ wheel: library
 	rm -rf dist .build/wheel
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
 	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel -q repair --wheel-dir dist .build/wheel/*.whl
+test-compare: packages
+	swift build -c release --product compare
+	.ci/setup browser
+	Tests/compare/run.sh
+
+# ------------------------------------------------------------------------------------------------------------- compare
+
+compare: packages
+	swift build -c release --product compare
+	.build/release/compare --out $(OUT)/compare
 
 # --------------------------------------------------------------------------------------------------------------- bench
 

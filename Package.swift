@@ -86,12 +86,17 @@ let package = Package(
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
 
     .target(name: "ProceduralWorld", dependencies: ["MixGRPO"], path: "examples/swift/ProceduralWorld"),
+    .target(
+      name: "MixCompare",
+      dependencies: ["MixGRPO", "ProceduralWorld", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "examples/swift/MixCompare"),
     example("pretrain"),
     example("align"),
     example("sample"),
     example("quickstart"),
     example("conformance"),
     example("benchmark", ["COpenBLAS"]),  // OpenBLAS is what the library's own products are compared with
+    example("compare", ["MixCompare"]),
 
     // Damaged inputs for all that reads; `make fuzz`.
     .executableTarget(
@@ -105,6 +110,7 @@ let package = Package(
     tests("MixStorage", resources: [.copy("Fixtures")]),
     tests("MixGRPO", ["ProceduralWorld"]),
     tests("MixCommand"),
+    tests("MixCompare", ["ProceduralWorld"]),
   ],
   swiftLanguageModes: [.v6]
 )

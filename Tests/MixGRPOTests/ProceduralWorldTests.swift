@@ -40,6 +40,13 @@ struct ProceduralWorldTests {
     #expect(fields.joined(separator: " ") == row)
   }
 
+  @Test(arguments: [1, 2, 3, 5, 6])
+  func theNearestSceneHasTheSmallestErrorOfAll(_ number: Int) throws {
+    let picture = try GoldenPicture(number).image
+    let errors = try Scene.all.map { try Self.match.smallestError(picture, of: $0) }
+    #expect(try Self.match.nearestScene(to: picture).number == errors.indices.min { errors[$0] < errors[$1] })
+  }
+
   @Test func scenesAreNumberedByColourShapeAndPlace() {
     #expect(Scene.all.count == 90)
     #expect(Scene.all.map(\.number) == Array(0..<90))

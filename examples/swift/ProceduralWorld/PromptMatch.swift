@@ -53,6 +53,50 @@ public struct PromptMatch: Sendable {
     return smallest
   }
 
+  /// The scene of all 90 whose renders come nearest, as `smallestError` sees it; of several the first of `Scene.all`.
+  /// - Throws: `invalidArgument` unless the picture is 32 × 32.
+  public func nearestScene(to picture: RGBImage) throws(MixGRPOError) -> Scene {
+    try World.checkSize(of: picture)
+    var nearest = (scene: Scene.all[0], error: Int.max)
+    for (index, coverages) in candidates.enumerated() {
+      let (shape, place) = index.quotientAndRemainder(dividingBy: World.Place.allCases.count)
+      for coverage in coverages {
+        let sky = World.Sky.colour(level: Self.nearestSky(picture.pixels, coverage))
+        let free = Self.skyError(picture.pixels, coverage, sky)
+        guard free <= nearest.error else { continue }
+        for colour in World.Colour.allCases {
+          let error = free + Self.objectError(picture.pixels, coverage, colour.rgb, sky)
+          let scene = Scene(colour: colour, shape: World.Shape.allCases[shape], place: World.Place.allCases[place])
+          if (error, scene.number) < (nearest.error, nearest.scene.number) { nearest = (scene, error) }
+        }
+      }
+    }
+    return nearest.scene
+  }
+
+  /// What the pixels that a coverage leaves free contribute to the error, the same for every colour of the object.
+  private static func skyError(_ pixels: [UInt8], _ coverage: Coverage, _ sky: World.RGB) -> Int {
+    var sum = World.RGB()
+    for (pixel, covered) in coverage.sixteenths.enumerated() where covered == 0 {
+      let difference = World.RGB(Int(pixels[3 * pixel]), Int(pixels[3 * pixel + 1]), Int(pixels[3 * pixel + 2])) &- sky
+      sum &+= difference &* difference
+    }
+    return sum.wrappedSum()
+  }
+
+  /// What the pixels that an object covers, wholly or in part, contribute.
+  private static func objectError(
+    _ pixels: [UInt8], _ coverage: Coverage, _ object: World.RGB, _ sky: World.RGB
+  ) -> Int {
+    var sum = World.RGB()
+    for (pixel, covered) in coverage.sixteenths.enumerated() where covered != 0 {
+      let painted = (sky &* (16 - Int(covered)) &+ object &* Int(covered) &+ World.RGB(repeating: 8)) &>> 4
+      let difference = World.RGB(Int(pixels[3 * pixel]), Int(pixels[3 * pixel + 1]), Int(pixels[3 * pixel + 2])) &- painted
+      sum &+= difference &* difference
+    }
+    return sum.wrappedSum()
+  }
+
   /// The sky level nearest to the mean of the pixels that a coverage leaves free: the mean projected on the line from night
   /// to day. With s the sum of n free pixels and d = day − night, level = 255·(s − n·night)·d / (n·d·d), rounded and held
   /// in 0…255.

@@ -1,0 +1,91 @@
+import ProceduralWorld
+
+/// One of the things compared: a name and all its settings.
+struct Arm: Equatable, Sendable {
+  /// Of files.
+  let name: String
+  /// For readers.
+  let label: String
+  var sampling: SamplingConfiguration
+  var learning: LearningConfiguration
+
+  /// The nats of true log-ratio at which the paper's clip acts: 1e-4 of the ratio per latent value at D = 129 600 (Mix §4.1).
+  /// A ratio per latent value means other nats in another D, so these are kept and not the 1e-4.
+  static let clipNats = 12.96
+
+  init(name: String, label: String, _ preset: Preset, _ size: ComparisonSize, learningRate: Double) {
+    (self.name, self.label) = (name, label)
+    sampling = preset.sampling
+    learning = preset.learning
+    sampling.schedule = .shifted(steps: size.steps, shift: 3)
+    sampling.groupSize = size.groupSize
+    if case .progressive(_, let stride, let atEnd) = sampling.windowMode {
+      sampling.windowMode = .progressive(interval: size.windowInterval, stride: stride, atEnd: atEnd)
+    }
+    learning.optimizer.learningRate = learningRate
+    learning.policy.clipRange = Self.clipNats / Double(Stage.latentSize)
+  }
+
+  /// The same with other settings under another name.
+  func changed(_ name: String, _ label: String, _ change: (inout Arm) -> Void) -> Arm {
+    var arm = Arm(name: name, label: label, sampling: sampling, learning: learning)
+    change(&arm)
+    return arm
+  }
+
+  private init(name: String, label: String, sampling: SamplingConfiguration, learning: LearningConfiguration) {
+    (self.name, self.label, self.sampling, self.learning) = (name, label, sampling, learning)
+  }
+
+  /// Everything that a run's result depends on, in words.
+  var settings: String {
+    let (policy, optimizer) = (learning.policy, learning.optimizer)
+    let noise = sampling.sharedInitialNoise ? "shared by a group" : "each picture's own"
+    let penalty = policy.referencePenalty > 0 ? ", KL to the base model \(policy.referencePenalty)" : ""
+    return """
+      \(sampling.groupSize) pictures per prompt, \(sampling.schedule.steps) steps, shift 3; \(dynamics); \(window); \(tail); \
+      initial noise \(noise); \(policy.updatesPerIteration) updates per iteration, learning rate \(optimizer.learningRate), \
+      decay \(optimizer.weightDecay), clip \(fixed(policy.clipRange * Double(Stage.latentSize), 2)) nats\(penalty)
+      """
+  }
+
+  private var dynamics: String {
+    switch sampling.dynamics {
+    case .flow(let level): "Flow-SDE, noise \(level)"
+    case .dance(let level): "Dance-SDE, noise \(level)"
+    case .coefficientPreserving(let level): "coefficient-preserving steps, noise \(level)"
+    }
+  }
+
+  private var window: String {
+    switch sampling.windowMode {
+    case .all(.full): "all steps but the last stochastic and trained"
+    case .all(.firstFraction(let share)): "all steps but the last stochastic, the first \(fixed(share, 3)) of them trained"
+    case .all(.randomSubset(let share)): "all steps but the last stochastic, a random \(fixed(share, 3)) of them trained"
+    case .frozen(let start): "a window of \(sampling.windowLength) steps at \(start)"
+    case .progressive(let interval, let stride, _):
+      "a window of \(sampling.windowLength) steps that moves by \(stride) every \(interval) iterations"
+    case let mode: "a window of \(sampling.windowLength) steps, \(mode)"
+    }
+  }
+
+  private var tail: String {
+    guard let flash = sampling.flash else { return "\(sampling.solver) elsewhere" }
+    return "\(sampling.solver) before it, \(flash.ratio) of the steps after it with \(flash.solver)"
+  }
+
+  /// Model calls per picture, averaged over the iterations of a run: as the papers count, and with latents that a group has in
+  /// common evaluated once; and the steps that are trained. For an adaptive window this is a forecast.
+  func cost(_ size: ComparisonSize) throws(MixGRPOError) -> (calls: Double, callsShared: Double, trainedSteps: Int) {
+    var (calls, shared, trained) = (0, 0, 0)
+    let schedule = try sampling.windowSchedule()
+    for iteration in 0..<size.iterations {
+      let plan = try SamplingPlan(sampling, iteration: iteration, window: schedule.forecast(iteration: iteration))
+      calls += plan.modelCallsWithoutSharing(prompts: 1)
+      shared += plan.modelCalls(prompts: 1)
+      trained = plan.trainedSteps.count
+    }
+    let pictures = Double(size.iterations * sampling.groupSize)
+    return (Double(calls) / pictures, Double(shared) / pictures, trained)
+  }
+}

@@ -1,0 +1,92 @@
+import ArgumentParser
+import MixStorage
+import ProceduralWorld
+
+/// The comparison as a command.
+public struct CompareCommand: ParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "compare",
+    abstract: "Compares MixGRPO with Flow-GRPO and DanceGRPO: rewards, model calls and time.",
+    discussion: """
+      Every method aligns the same model on the same rewards with several seeds; then the time of its iterations is measured, \
+      methods taking turns. Rewards do not depend on how busy the machine is, times do: --only-rewards leaves them out, \
+      --only-timing measures them again.
+
+      A command that was ended goes on where it stood when it is given again: each run leaves its result in OUT/runs. Leaves \
+      in the output folder: table.md, table.csv, curves-iterations.svg, curves-seconds.svg, samples-*.png, timing.json and \
+      report.html, which holds all of it.
+      """)
+
+  @Option(help: "Folder of the base model.") var model = "examples/base"
+  @Option(help: "Folder for what is found.") var out = "out/compare"
+  @OptionGroup var options: SizeOptions
+  @Option(help: "Only these methods, separated by commas.") var methods = Method.allCases.map(\.rawValue).joined(separator: ",")
+  @Option(help: "Vary one setting of MixGRPO in place of the methods; results go to OUT/ablation-NAME.") var ablation: Ablation?
+  @Option(help: "Measurements of each method's time; the median counts.") var turns = 5
+  @Option(help: "Runs side by side, each on one thread; 0 for one per core.") var jobs = 0
+  @Flag(help: "Leave the times as they are.") var onlyRewards = false
+  @Flag(help: "Measure times, again if need be, and make no runs.") var onlyTiming = false
+  @Flag(help: "Seek the learning rate of each method; the best ones go to TunedRates.swift.") var tune = false
+
+  public init() {}
+
+  public func validate() throws {
+    guard turns > 0 else { throw ValidationError("--turns: expected at least 1, got \(turns)") }
+    guard jobs >= 0 else { throw ValidationError("--jobs: expected at least 0, got \(jobs)") }
+    guard !(onlyRewards && onlyTiming) else {
+      throw ValidationError("--only-rewards, --only-timing: expected one of them, got both")
+    }
+    _ = try chosen()
+  }
+
+  public func run() throws {
+    let stage = try Stage(model: model, size: options.size)
+    let workers = jobs == 0 ? Machine.cores : jobs
+    if tune {
+      return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, report: Self.say)
+    }
+    let context = try RunContext()
+    let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
+    let arms = try ablation?.arms(stage.size) ?? chosen().map { $0.arm(stage.size) }
+    let campaign = Campaign(stage: stage, out: folder, arms: arms, seeds: Array(1...stage.size.seeds))
+    let base = try campaign.evaluateBase(context)
+    if !onlyTiming { try campaign.runRewards(workers: workers, report: Self.say) }
+    let timing = try timing(campaign, context)
+    let title = ablation.map { "MixGRPO: \($0.title)" } ?? "MixGRPO, Flow-GRPO and DanceGRPO"
+    let comparison = try campaign.comparison(title, base: base, timing: timing, reference: reference(of: arms, stage.size))
+    try Publication(comparison: comparison, folder: folder).write()
+    Self.say("\n" + ResultTable(comparison: comparison).markdown + "\n\(folder)/report.html")
+  }
+
+  /// What times are set against: DanceGRPO as in the paper, or in an ablation the arm that is as in the table.
+  private func reference(of arms: [Arm], _ size: ComparisonSize) -> String {
+    let usual = [Method.danceGRPO14, .mixGRPO, .flash].map { $0.arm(size).settings }
+    return (arms.first { usual.contains($0.settings) } ?? arms[0]).name
+  }
+
+  private func timing(_ campaign: Campaign, _ context: RunContext) throws -> Timing? {
+    let path = FileAccess.join(campaign.out, "timing.json")
+    let known = FileAccess.exists(path) ? try Timing(path: path).still(valid: campaign.arms, campaign.stage.size) : nil
+    let isComplete = campaign.arms.allSatisfy { known?.entry($0.name) != nil }
+    if onlyRewards || (isComplete && !onlyTiming) { return known }
+    let timing = try Timing.measure(campaign.arms, stage: campaign.stage, turns: turns, context: context, report: Self.say)
+    try timing.write(to: path)
+    return timing
+  }
+
+  /// Each once, in the order of the table.
+  private func chosen() throws -> [Method] {
+    let names = methods.split(separator: ",").map(String.init)
+    let unknown = names.filter { Method(rawValue: $0) == nil }
+    guard !names.isEmpty, unknown.isEmpty else {
+      let known = Method.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError("--methods: expected \(known), got \(unknown.first ?? "none")")
+    }
+    return Method.allCases.filter { names.contains($0.rawValue) }
+  }
+
+  @Sendable private static func say(_ text: String) {
+    print(text)
+    Machine.flushOutput()
+  }
+}

@@ -1,0 +1,75 @@
+/// Where a comparison agrees with the paper (arXiv 2507.21802, table 1) and where it does not.
+struct Findings {
+  enum Verdict: String {
+    case agrees = "as in the paper"
+    case differs = "not as in the paper"
+    case unclear = "too close to tell"
+    case unknown = "not measured"
+  }
+
+  struct Finding {
+    let text: String
+    let verdict: Verdict
+  }
+
+  let comparison: Comparison
+
+  var all: [Finding] { times + rewards }
+
+  // MARK: Time
+
+  private var times: [Finding] {
+    [
+      time(.mixGRPO, paper: 0.51, atMost: 0.55), time(.flash, paper: 0.39, atMost: 0.45),
+      time(.flashStar, paper: 0.29, atMost: 0.32),
+    ].compactMap { $0 }
+  }
+
+  private func time(_ method: Method, paper: Double, atMost bound: Double) -> Finding? {
+    guard comparison.reference == Method.danceGRPO14.rawValue, let row = comparison.row(method) else { return nil }
+    let share = comparison.relativeTime(row)
+    let text =
+      "\(method.label) takes \(fixed(share, 2)) of the time of \(Method.danceGRPO14.label) per iteration "
+      + "(paper: \(fixed(paper, 2)))"
+    guard share.isFinite else { return Finding(text: text, verdict: .unknown) }
+    return Finding(text: text, verdict: share <= bound ? .agrees : .differs)
+  }
+
+  // MARK: Rewards
+
+  /// In the paper each of these is at least as good as each DanceGRPO.
+  private var rewards: [Finding] {
+    [Method.mixGRPO, .flash, .flashStar].flatMap { method in
+      trained(method, .danceGRPO14) + heldOut(method, .danceGRPO14) + trained(method, .danceGRPO4)
+    }
+  }
+
+  private func trained(_ method: Method, _ other: Method) -> [Finding] {
+    finding("trained rewards, their mean", method, other) { row in Estimate(row.results.map(\.trainedReward)) }
+  }
+
+  private func heldOut(_ method: Method, _ other: Method) -> [Finding] {
+    (Judges.trained..<Judges.names.count).flatMap { reward in
+      finding("\(Judges.names[reward]), held out", method, other) { row in comparison.final(row, reward) }
+    }
+  }
+
+  private func finding(
+    _ what: String, _ method: Method, _ other: Method, _ estimate: (Comparison.Row) -> Estimate
+  ) -> [Finding] {
+    guard let row = comparison.row(method), let against = comparison.row(other) else { return [] }
+    return [compare(what, method, estimate(row), other, estimate(against))]
+  }
+
+  /// A difference smaller than its own standard error decides nothing.
+  private func compare(
+    _ what: String, _ method: Method, _ ours: Estimate, _ other: Method, _ theirs: Estimate
+  ) -> Finding {
+    let text = "\(what): \(method.label) \(ours.text()), \(other.label) \(theirs.text())"
+    let difference = ours.mean - theirs.mean
+    guard difference.isFinite else { return Finding(text: text, verdict: .unknown) }
+    let error = (ours.standardError * ours.standardError + theirs.standardError * theirs.standardError).squareRoot()
+    if abs(difference) <= error || !error.isFinite { return Finding(text: text, verdict: .unclear) }
+    return Finding(text: text, verdict: difference > 0 ? .agrees : .differs)
+  }
+}

@@ -1,0 +1,48 @@
+import ProceduralWorld
+
+/// The methods of the table, in its order.
+public enum Method: String, CaseIterable, Sendable {
+  case flowGRPO = "flow-grpo"
+  case danceGRPO14 = "dance-14"
+  case danceGRPO4 = "dance-4"
+  case mixGRPO = "mixgrpo"
+  case mixGRPOCPS = "mixgrpo-cps"
+  case flash = "mixgrpo-flash"
+  case flashStar = "mixgrpo-flash-star"
+
+  /// With the numbers of trained steps that the paper's 25 steps give.
+  var label: String {
+    switch self {
+    case .flowGRPO: "Flow-GRPO (all)"
+    case .danceGRPO14: "DanceGRPO (14)"
+    case .danceGRPO4: "DanceGRPO (4)"
+    case .mixGRPO: "MixGRPO"
+    case .mixGRPOCPS: "MixGRPO, CPS"
+    case .flash: "MixGRPO-Flash"
+    case .flashStar: "MixGRPO-Flash*"
+    }
+  }
+
+  private var preset: Preset {
+    switch self {
+    case .flowGRPO: .flowGRPO
+    case .danceGRPO14, .danceGRPO4: .danceGRPO
+    case .mixGRPO, .mixGRPOCPS: .mixGRPO
+    case .flash: .mixGRPOFlash
+    case .flashStar: .mixGRPOFlashStar
+    }
+  }
+
+  /// - Parameter learningRate: in place of the tuned one.
+  func arm(_ size: ComparisonSize, learningRate: Double? = nil) -> Arm {
+    var arm = Arm(name: rawValue, label: label, preset, size, learningRate: learningRate ?? TunedRates.rate(of: self))
+    switch self {
+    case .danceGRPO4:
+      arm.sampling.windowMode = .all(.randomSubset(Double(arm.sampling.windowLength) / Double(size.steps - 1)))
+    case .mixGRPOCPS:
+      arm.sampling.dynamics = .coefficientPreserving(noiseLevel: arm.sampling.dynamics.noiseLevel)
+    case .flowGRPO, .danceGRPO14, .mixGRPO, .flash, .flashStar: break
+    }
+    return arm
+  }
+}

@@ -1,0 +1,38 @@
+import Dispatch
+import ProceduralWorld
+import Synchronization
+
+/// Runs side by side, each on one thread: for a small model that is faster than one run on all of them, and a result does not
+/// depend on it.
+final class RunQueue: Sendable {
+  private let next = Atomic<Int>(0)
+  private let failure = Mutex<MixGRPOError?>(nil)
+
+  /// Runs what is not done yet.
+  /// - Parameters:
+  ///   - report: called by several threads, one at a time, after each evaluation.
+  /// - Throws: the first error; the other runs end at their next request.
+  func run(
+    _ runs: [RewardRun], workers: Int, report: @Sendable (RewardRun, RunResult) -> Void
+  ) throws(MixGRPOError) {
+    let contexts = try (0..<max(1, workers)).map { (_) throws(MixGRPOError) in try RunContext(threads: 1) }
+    let turn = Mutex(())
+    DispatchQueue.concurrentPerform(iterations: contexts.count) { worker in
+      while let run = take(runs) {
+        do throws(MixGRPOError) {
+          _ = try run.run(contexts[worker]) { result in turn.withLock { _ in report(run, result) } }
+        } catch {
+          failure.withLock { $0 = $0 ?? error }
+          for context in contexts { context.cancel() }
+        }
+      }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  private func take(_ runs: [RewardRun]) -> RewardRun? {
+    guard failure.withLock({ $0 == nil }) else { return nil }
+    let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+    return runs.indices.contains(index) ? runs[index] : nil
+  }
+}

@@ -1,0 +1,3 @@
+import MixCompare
+
+CompareCommand.main()
