@@ -1025,7 +1025,9 @@ enum {
 /* Samples a group for each of P prompts (distinct, of the trainer's, without a ticket in this iteration) as a part of the
  * iteration. `out_samples`: (P, G, N, C) at sigma = 0. A rollout without a ticket that no update followed is dropped; while
  * there are tickets, mixgrpo_trainer_rollout and mixgrpo_trainer_update are INVALID_STATE.
- * Errors: NOT_FINITE; INVALID_ARGUMENT also when the window was changed since the iteration's first ticket. */
+ * Errors: NOT_FINITE; OUT_OF_MEMORY also when the iteration's prompts together are over the evaluator's max_bytes;
+ * INVALID_ARGUMENT also when the window was changed since the iteration's first ticket; INVALID_STATE after an update that was
+ * stopped with MIXGRPO_UNDO_NONE, until it is finished or the tickets are dropped. */
 mixgrpo_status mixgrpo_trainer_rollout_ticket(
     mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity,
     int64_t *out_ticket);

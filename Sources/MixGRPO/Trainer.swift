@@ -40,7 +40,7 @@ public final class Trainer {
   /// Most samples in one request of the update.
   private var updateBatch = 0
   /// An update that was stopped between two optimizer steps, which stay (`Undo.none`).
-  private var stopped: (update: Update, advantages: Advantages)?
+  private(set) var stopped: (update: Update, advantages: Advantages)?
   /// Where rewards of ticketed rollouts arrive.
   public let inbox: RewardInbox
   /// The iteration's rollouts that have a ticket, in their order.

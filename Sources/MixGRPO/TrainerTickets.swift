@@ -33,10 +33,14 @@ extension Trainer {
   /// - Parameters:
   ///   - chosen: different rows of `prompts`, none of which has a ticket in this iteration.
   ///   - progress: called with the latents evaluated so far and in all, of this part.
-  /// - Throws: `invalidArgument`, also when the window has changed since the iteration's first ticket; `cancelled`, `notFinite`.
+  /// - Throws: `invalidArgument`, also when the window has changed since the iteration's first ticket; `cancelled`, `notFinite`;
+  ///   `outOfMemory`, also when the iteration's prompts together are over the budget; `invalidState` after an update that was
+  ///   stopped with `Undo.none`, until it is finished or the tickets are dropped.
   public func ticketedRollout(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> TicketedSamples {
+    let size = try product(chosen.count, sampling.groupSize, evaluator.latentSize, field: "samples")
+    try Memory.require(size, of: MemoryLayout<Float>.stride)
     let (ticket, rollout) = try openTicket(prompts: chosen, progress: progress)
     return TicketedSamples(ticket: ticket, prompts: chosen, samples: Array(try rollout.samples()))
   }
@@ -49,6 +53,10 @@ extension Trainer {
     let taken = ticketed.flatMap(\.trajectory.promptNumbers).filter(chosen.contains)
     try require(
       taken.isEmpty, "prompt_indices", expected: "prompts without a ticket in this iteration", got: taken)
+    if stopped != nil, !ticketed.isEmpty {
+      throw MixGRPOError(
+        .invalidState, "rollout: expected the update that was stopped to be finished, or its tickets dropped, got neither")
+    }
     let rollout = try draw(chosen, progress)
     dropRollout()
     ticketed.append(
@@ -80,6 +88,7 @@ extension Trainer {
 
   /// Forgets the iteration's tickets; no rewards are taken for them any more.
   public func dropTickets() {
+    if !ticketed.isEmpty { dropRollout() }
     ticketed = []
     inbox.close()
   }

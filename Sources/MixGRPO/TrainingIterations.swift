@@ -11,8 +11,9 @@ import MixBasics
 /// a task of its own. Drawing and updating leave the caller's actor free. The numbers are those of a rollout of all prompts.
 ///
 /// Cancelling the task that iterates stops the work within one request to the model, cancels the scores, and throws
-/// `CancellationError`; trainer and model are then as before that iteration, and other work on the same context goes on. What a
-/// reward throws comes out in the same way. Either ends the sequence; another one goes on from there.
+/// `CancellationError`; trainer and model are then as before that iteration (with `Undo.none` the optimizer steps that were
+/// finished stay), and other work on the same context goes on. What a reward throws comes out in the same way. Either ends the
+/// sequence; another one goes on from there.
 ///
 /// While an iteration runs, nothing else may use the trainer or change its model.
 public struct TrainingIterations: AsyncSequence {

@@ -30,6 +30,7 @@ public func mixgrpo_trainer_submit_rewards(
     let names = trainer.rewardNames.count
     let expected = try trainer.inbox.samples(of: ticket) * names
     let values = try input(rewards, count: count, expected: expected, "rewards")
+    try requireRoom(forRewards: count)
     try trainer.inbox.submit(rewardColumns(values, rewards: names), for: ticket)
   }
 }

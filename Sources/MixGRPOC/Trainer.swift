@@ -32,7 +32,7 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
     _ prompts: UnsafePointer<Int32>?, _ count: Int, _ samples: UnsafeMutablePointer<Float>?, _ capacity: Int
   ) throws(MixGRPOError) -> (prompts: [Int32], samples: UnsafeMutableBufferPointer<Float>) {
     try requireRange(count, 1...1_000_000, "prompt_count")
-    let chosen = Array(try input(prompts, count: count, "prompt_indices"))
+    let chosen = try copy(prompts, count: count, "prompt_indices")
     let values = try checkedProduct(count, trainer.sampling.groupSize, trainer.evaluator.latentSize, field: "samples")
     return (chosen, try output(samples, capacity: capacity, needed: values, "out_samples"))
   }

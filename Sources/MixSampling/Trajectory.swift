@@ -12,8 +12,14 @@ public final class Trajectory: @unchecked Sendable {
   /// D
   public let latentSize: Int
   let sharesStart: Bool
-  private let slots: [FloatStorage?]  // (T + 1), each (rows of that state, D)
+  /// One for a rollout; more where several were joined, each with the latents of its prompts.
+  private let parts: [Part]
   let logProbabilities: Table<Double>  // (trained steps, P·G)
+
+  private struct Part {
+    let firstPrompt: Int
+    let slots: [FloatStorage?]  // (T + 1), each (rows of that state, D)
+  }
 
   init(
     plan: SamplingPlan, promptNumbers: [Int32], latentSize: Int, sharesStart: Bool
@@ -32,9 +38,51 @@ public final class Trajectory: @unchecked Sendable {
       let rowsPerPrompt = plan.isShared(state: state, sharesStart) ? 1 : plan.groupSize
       slots.append(try FloatStorage(count: product(prompts, rowsPerPrompt, latentSize, field: "trajectory")))
     }
-    self.slots = slots
-    logProbabilities = try Table(
-      count: product(plan.trainedSteps.count, prompts, plan.groupSize, field: "trajectory"), filledWith: .nan)
+    parts = [Part(firstPrompt: 0, slots: slots)]
+    logProbabilities = try Self.table(plan, prompts: prompts)
+  }
+
+  /// Rollouts of one plan side by side, as if their prompts had been drawn together: noise belongs to a prompt, and a sample
+  /// meets the same arithmetic in any company, so that the bits are the same. Latents are shared with the parts, not copied.
+  /// - Parameter trajectories: at least one, in the order of their prompts, which all differ.
+  /// - Throws: `invalidArgument` when plans or sizes differ or a prompt is there twice, `outOfMemory`.
+  package init(joining trajectories: [Trajectory]) throws(MixGRPOError) {
+    guard let first = trajectories.first else { throw .invalid("trajectories", expected: "at least one", got: "none") }
+    let numbers = trajectories.flatMap(\.promptNumbers)
+    try require(
+      trajectories.allSatisfy { first.hasForm(of: $0) }, "trajectories", expected: "all of one plan and size",
+      got: "different ones")
+    try require(
+      Set(numbers).count == numbers.count && numbers.count <= Int(Int32.max) / first.plan.groupSize, "prompts",
+      expected: "different prompts with at most 2³¹ − 1 samples", got: numbers.count)
+    (plan, promptNumbers, latentSize, sharesStart) = (first.plan, numbers, first.latentSize, first.sharesStart)
+    logProbabilities = try Self.table(first.plan, prompts: numbers.count)
+    var parts: [Part] = [], prompts = 0
+    for one in trajectories {
+      parts += one.parts.map { Part(firstPrompt: prompts + $0.firstPrompt, slots: $0.slots) }
+      prompts += one.prompts
+    }
+    self.parts = parts
+    copyLogProbabilities(of: trajectories)
+  }
+
+  private func hasForm(of other: Trajectory) -> Bool {
+    plan == other.plan && latentSize == other.latentSize && sharesStart == other.sharesStart
+  }
+
+  private static func table(_ plan: SamplingPlan, prompts: Int) throws(MixGRPOError) -> Table<Double> {
+    try Table(count: product(plan.trainedSteps.count, prompts, plan.groupSize, field: "trajectory"), filledWith: .nan)
+  }
+
+  private func copyLogProbabilities(of trajectories: [Trajectory]) {
+    var firstSample = 0
+    for one in trajectories {
+      for trained in plan.trainedSteps.indices {
+        (logProbabilities.base + trained * samples + firstSample).update(
+          from: one.logProbabilities.base + trained * one.samples, count: one.samples)
+      }
+      firstSample += one.samples
+    }
   }
 
   /// P
@@ -46,7 +94,14 @@ public final class Trajectory: @unchecked Sendable {
   /// The log-probabilities that the rollout found, in the plan's form.
   public var oldLogProbabilities: UnsafeBufferPointer<Double> { logProbabilities.buffer }  // (trained steps, P·G)
 
-  func slot(_ state: Int) -> UnsafeMutablePointer<Float>? { slots[state]?.base }
+  /// The latents of a state as a rollout writes them.
+  func slot(_ state: Int) -> UnsafeMutablePointer<Float>? { parts.first?.slots[state]?.base }
+
+  /// The latents of a state that hold `prompt`, and where the prompt stands among theirs.
+  private func place(_ state: Int, prompt: Int) -> (latents: FloatStorage, prompt: Int)? {
+    guard let part = parts.last(where: { $0.firstPrompt <= prompt }), let latents = part.slots[state] else { return nil }
+    return (latents, prompt - part.firstPrompt)
+  }
 }
 
 // MARK: - Access by trained step (index into plan.trainedSteps) and sample
@@ -65,11 +120,13 @@ extension Trajectory {
   /// - Precondition: indices are in range.
   package func row(_ trained: Int, sample: Int) -> StepRow? {
     let step = plan.trainedSteps[trained]
-    guard let latents = slots[step], let next = slots[step + 1] else { return nil }
-    let latentRow = isShared(trained) ? sample / plan.groupSize : sample
+    let (prompt, member) = (sample / plan.groupSize, sample % plan.groupSize)
+    guard let before = place(step, prompt: prompt), let after = place(step + 1, prompt: prompt) else { return nil }
+    let latentRow = isShared(trained) ? before.prompt : before.prompt * plan.groupSize + member
+    let nextRow = after.prompt * plan.groupSize + member
     return StepRow(
-      latent: latents.base + latentRow * latentSize, next: next.base + sample * latentSize, count: latentSize,
-      noise: noise(step: step, sample: sample))
+      latent: before.latents.base + latentRow * latentSize, next: after.latents.base + nextRow * latentSize,
+      count: latentSize, noise: noise(step: step, sample: sample))
   }
 
   /// The stream of ε of one sample's step.

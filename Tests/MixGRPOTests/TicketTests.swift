@@ -128,4 +128,32 @@ import Testing
     try run.trainer.updateFromTickets()
     #expect(run.weights != before)
   }
+
+  @Test func aStoppedUpdateOfTicketsGoesOnOrIsDropped() throws {
+    let learning = TinyRun.learning { ($0.undo, $0.safety.maxVelocityChange) = (.none, 0) }
+    let (run, undisturbed) = (try TinyRun(learning: learning), try TinyRun())
+    for part in try parts(of: run) { try run.trainer.inbox.submit(brightness(run, part), for: part.ticket) }
+    let error = #expect(throws: MixGRPOError.self) {
+      try run.trainer.updateFromTickets { done, total in if done > total / 2 { run.context.cancel() } }
+    }
+    #expect(error?.code == .cancelled)
+    run.context.resetCancel()
+    let refused = #expect(throws: MixGRPOError.self) { try run.trainer.ticketedRollout(prompts: [2]) }
+    #expect(refused?.code == .invalidState)
+    try run.trainer.updateFromTickets()
+    try undisturbed.iterate()
+    let isSame = run.weights == undisturbed.weights
+    #expect(isSame && run.trainer.iteration == 1)
+  }
+
+  @Test func promptsOfAllTicketsCountForTheBudget() throws {
+    let one = try TinyRun(side: 14).trainer.memory(prompts: 1).peakBytes
+    let run = try TinyRun(side: 14, maxBytes: one)
+    _ = try run.trainer.ticketedRollout(prompts: [0])
+    let error = #expect(throws: MixGRPOError.self) {
+      _ = try run.trainer.ticketedRollout(prompts: [1])
+      _ = try run.trainer.ticketedRollout(prompts: [2])
+    }
+    #expect(error?.code == .outOfMemory && error?.message.contains("max_bytes") == true)
+  }
 }

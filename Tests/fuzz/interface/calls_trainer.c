@@ -40,6 +40,33 @@ static void trainer_update(void) {
   if (count && one_in(4)) rewards[below((uint32_t)count)] = any_double();
   CALL(mixgrpo_trainer_update, pick(TRAINER), spoiled(rewards), size_near(count), weights ? weight : NULL, weights, metrics);
 }
+static void trainer_rollout_ticket(void) {
+  const size_t prompts = one_in(16) ? below(5) : 1;
+  int32_t *indices = room(prompts * sizeof *indices);
+  float *samples = output(MOST_VALUES * sizeof *samples);
+  int64_t *ticket = output(sizeof *ticket);
+  fill_indices(indices, prompts, 3);
+  CALL(mixgrpo_trainer_rollout_ticket, pick(TRAINER), spoiled(indices), prompts, spoiled(samples),
+       one_in(8) ? below(99) : MOST_VALUES, spoiled(ticket));
+}
+static void trainer_submit_rewards(void) {
+  static const size_t usual[] = {2, 3, 4, 6, 8};
+  const size_t count = one_in(8) ? below(MOST_REWARDS) : usual[below(5)];
+  double *rewards = doubles(count);
+  CALL(mixgrpo_trainer_submit_rewards, pick_const(TRAINER), one_in(8) ? any_long() : some_int(0, 9), spoiled(rewards),
+       size_near(count));
+}
+static void trainer_open_tickets(void) {
+  const size_t capacity = below(6);
+  int64_t *tickets = output(capacity * sizeof *tickets);
+  size_t *size = output(sizeof *size);
+  CALL(mixgrpo_trainer_open_tickets, pick_const(TRAINER), tickets, capacity, one_in(4) ? NULL : spoiled(size));
+}
+static void trainer_update_tickets(void) {
+  mixgrpo_metrics *metrics = one_in(2) ? NULL : result(sizeof *metrics);
+  CALL(mixgrpo_trainer_update_tickets, pick(TRAINER), some_int(0, 1), NULL, 0, metrics);
+}
+static void trainer_drop_tickets(void) { CALL(mixgrpo_trainer_drop_tickets, pick(TRAINER)); }
 static void trainer_get_metrics(void) {
   mixgrpo_metrics *metrics = result(sizeof *metrics);
   CALL(mixgrpo_trainer_get_metrics, pick_const(TRAINER), metrics);
@@ -97,7 +124,8 @@ static void trainer_sample(void) { some_samples(1); }
 
 const random_call trainer_calls[] = {
     {trainer_create, 5}, {trainer_destroy, 1}, {trainer_iteration, 1}, {trainer_rollout, 5}, {trainer_set_window, 1},
-    {trainer_update, 10}, {trainer_get_metrics, 1}, {trainer_get_reward_metrics, 1}, {trainer_metrics_json, 2},
+    {trainer_update, 10}, {trainer_rollout_ticket, 4}, {trainer_submit_rewards, 5}, {trainer_open_tickets, 1},
+    {trainer_update_tickets, 4}, {trainer_drop_tickets, 2}, {trainer_get_metrics, 1}, {trainer_get_reward_metrics, 1}, {trainer_metrics_json, 2},
     {trainer_append_metrics, 1}, {trainer_save, 1}, {trainer_load, 1}, {trainer_checkpoint, 1}, {trainer_resume, 1}, {trainer_save_model, 1}, {evaluator_sample, 3},
     {trainer_sample, 3}, {NULL, 0}};
 
