@@ -80,7 +80,7 @@ let package = Package(
 
     // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.
     .target(
-      name: "MixCommand", dependencies: ["MixGRPO", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      name: "MixCommand", dependencies: ["MixGRPO", "MixCompare", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),

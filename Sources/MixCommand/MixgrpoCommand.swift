@@ -1,4 +1,5 @@
 import ArgumentParser
+import MixCompare
 import MixGRPO
 
 #if canImport(Glibc)
@@ -34,7 +35,8 @@ package struct MixgrpoCommand: ParsableCommand {
       """,
     version: "mixgrpo \(libraryVersion)",
     subcommands: [
-      PretrainCommand.self, AlignCommand.self, SampleCommand.self, InspectCommand.self, PlanCommand.self, SettingsCommand.self,
+      PretrainCommand.self, AlignCommand.self, SampleCommand.self, CompareCommand.self, InspectCommand.self, PlanCommand.self,
+      SettingsCommand.self,
     ])
 
   package init() {}

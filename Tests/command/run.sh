@@ -49,7 +49,7 @@ align=(align --model "$base" --prompts prompts.txt "${small[@]}")
 
 # ------------------------------------------------------------------------------------------------------ help and settings
 
-for subcommand in pretrain align sample inspect plan settings; do
+for subcommand in pretrain align sample compare inspect plan settings; do
   mixgrpo "$subcommand" --help >help
   grep -q "mixgrpo $subcommand" help || fail "$subcommand --help has no example"
 done
@@ -267,4 +267,11 @@ refuse 2 "learning_rate: expected 0.001, as saved, got 0.01" pretrain --resume -
 refuse 1 "nowhere/metadata.jsonl" pretrain --data nowhere --out o
 refuse 2 "model.head_dim: expected" pretrain --data each --out o --head-dim 1
 echo "pretrain"
+# ---------------------------------------------------------------------------------------------------------------- compare
+
+mixgrpo compare --model "$base" --methods mixgrpo --iterations 1 --seeds 1 --prompts 1 --group-size 4 --steps 6 --evaluations 1 \
+  --evaluation-steps 1 --evaluation-pictures 1 --only-rewards --out compared >answer 2>&1
+[ -s compared/report.html ] || { cat answer >&2; fail "compare wrote no report"; }
+refuse 64 "--methods" compare --methods nonsense
+echo "compare"
 echo "the command does what its help says"
