@@ -156,8 +156,11 @@ same_run unstopped stopped "Ctrl-C and resume"
 "$command" "${align[@]}" --reward-program "python3 $here/scorer.py stubborn waiting" --out twice >answer 2>&1 &
 process=$!
 wait_for test -s waiting
+# Held while they are sent, so that the second is there before the first is answered however busy the machine is.
+kill -STOP "$process"
 kill -TERM "$process"
 kill -INT "$process"
+kill -CONT "$process"
 code=0
 wait "$process" || code=$?
 [ "$code" -eq 130 ] || fail "two signals: expected exit code 130, got $code"
