@@ -129,7 +129,7 @@ wheel: library
 	.ci/setup wheel $(VENV)
 	rm -rf dist .build/wheel
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
-	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel -q repair --wheel-dir dist .build/wheel/*.whl
+	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel repair --wheel-dir dist .build/wheel/*.whl
 test-compare: packages
 	swift build -c release --product compare
 	.ci/setup browser
