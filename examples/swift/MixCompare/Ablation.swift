@@ -19,6 +19,8 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
   case noise
   /// ε of the clip, in nats.
   case clip
+  /// The learning rates that the tuning tried.
+  case rate
 
   var title: String {
     switch self {
@@ -30,6 +32,7 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
     case .ratio: "Flash ratio r̃"
     case .noise: "initial noise of a group"
     case .clip: "clip range in nats"
+    case .rate: "learning rate"
     }
   }
 
@@ -55,6 +58,10 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
     case .clip:
       return [0.1, 1, Arm.clipNats].map { nats in
         mix.changed("clip-\(nats)", "\(nats) nats") { $0.learning.policy.clipRange = nats / Double(Stage.latentSize) }
+      }
+    case .rate:
+      return TunedRates.grid.map { rate in
+        mix.changed("rate-\(rate)", "rate \(rate)") { $0.learning.optimizer.learningRate = rate }
       }
     }
   }

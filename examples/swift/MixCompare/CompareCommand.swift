@@ -14,7 +14,12 @@ public struct CompareCommand: ParsableCommand {
 
       A command that was ended goes on where it stood when it is given again: each run leaves its result in OUT/runs. Leaves \
       in the output folder: table.md, table.csv, curves-iterations.svg, curves-seconds.svg, samples-*.png, timing.json and \
-      report.html, which holds all of it.
+      report.html, which holds all of it. The default takes about half an hour on two cores.
+
+        mixgrpo compare
+        mixgrpo compare --seeds 5 --methods dance-14,mixgrpo
+        mixgrpo compare --ablation window
+        mixgrpo compare --only-timing
       """)
 
   @Option(help: "Folder of the base model.") var model = "examples/base"

@@ -14,7 +14,7 @@ struct Findings {
 
   let comparison: Comparison
 
-  var all: [Finding] { times + rewards }
+  var all: [Finding] { times + catchingUp + rewards }
 
   // MARK: Time
 
@@ -60,6 +60,36 @@ struct Findings {
     guard let row = comparison.row(method), let against = comparison.row(other) else { return [] }
     return [compare(what, method, estimate(row), other, estimate(against))]
   }
+
+  // MARK: At equal rewards
+
+  /// After as many iterations the methods have come to different rewards, and what is not trained falls while the trained
+  /// rewards rise: so what each has left of it when it stands where DanceGRPO ends says more.
+  private var catchingUp: [Finding] {
+    [Method.mixGRPO, .mixGRPOCPS, .flash, .flashStar].compactMap { catchingUp($0, .danceGRPO14) }
+  }
+
+  private func catchingUp(_ method: Method, _ other: Method) -> Finding? {
+    guard let row = comparison.row(method), let against = comparison.row(other) else { return nil }
+    let target = Estimate(against.results.map(\.trainedReward)).mean
+    let text = "\(method.label) has the trained rewards at which \(other.label) ends after "
+    let curves = Judges.names.indices.map { comparison.curve(row, $0) }
+    let reached = (curves.first ?? []).indices.first { index in
+      curves.prefix(Judges.trained).reduce(0) { $0 + $1[index].estimate.mean } / Double(Judges.trained) >= target
+    }
+    guard let reached else {
+      return Finding(
+        text: text + "more than \(comparison.size.iterations) iterations", verdict: target.isFinite ? .differs : .unknown)
+    }
+    let left = (Judges.trained..<Judges.names.count).map { reward in
+      let (ours, theirs) = (curves[reward][reached].estimate.mean, comparison.final(against, reward).mean)
+      return "\(Judges.names[reward]) \(fixed(ours, 3)) against \(fixed(theirs, 3))"
+    }
+    let iterations = "\(curves[0][reached].iteration) of \(comparison.size.iterations) iterations"
+    return Finding(text: text + "\(iterations), with \(left.joined(separator: ", "))", verdict: .agrees)
+  }
+
+  // MARK: Differences
 
   /// A difference smaller than its own standard error decides nothing.
   private func compare(
