@@ -8,6 +8,7 @@
 # make bench-torch  the same side by side with PyTorch
 # make wheel    a Python wheel for other machines, into dist/
 # make install  command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
+# make docs     the Swift documentation as static pages, into out/docs; BASE_PATH=/path where they are hosted
 # make format   format the Swift sources
 # make clean
 
@@ -22,7 +23,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare wheel test-sanitize fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -56,7 +57,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-limits test-fuzz test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare
+test: test-swift test-c test-limits test-fuzz test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
 test-swift: packages
@@ -121,6 +122,15 @@ test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
 	Tests/examples/install.sh
+
+test-docs: library
+	Tests/docs/run.sh
+
+# ---------------------------------------------------------------------------------------------------------------- docs
+
+# docc comes with the toolchain; any warning and any public symbol without a docstring is an error.
+docs: library
+	python3 Tests/docs/build.py --modules .build/release/Modules --out $(OUT)/docs $(if $(BASE_PATH),--base-path $(BASE_PATH))
 
 # --------------------------------------------------------------------------------------------------------------- wheel
 

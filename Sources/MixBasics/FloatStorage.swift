@@ -5,12 +5,12 @@ import Darwin
 #endif
 
 /// A 64-byte aligned block of floats, zero at the start, that reports exhaustion as an error instead of ending the process.
-public final class FloatStorage: @unchecked Sendable {
-  public let base: UnsafeMutablePointer<Float>
-  public let count: Int
+package final class FloatStorage: @unchecked Sendable {
+  package let base: UnsafeMutablePointer<Float>
+  package let count: Int
 
   /// - Throws: `outOfMemory` when the system has not enough, `invalidArgument` for a negative or overflowing size.
-  public init(count: Int) throws(MixGRPOError) {
+  package init(count: Int) throws(MixGRPOError) {
     let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
     guard count >= 0, !overflow else { throw .invalid("count", expected: "a size in memory", got: count) }
     try Memory.require(bytes: bytes)
@@ -25,7 +25,7 @@ public final class FloatStorage: @unchecked Sendable {
 
   deinit { free(base) }
 
-  public var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
+  package var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
 
-  public func zero() { memset(base, 0, count * MemoryLayout<Float>.stride) }
+  package func zero() { memset(base, 0, count * MemoryLayout<Float>.stride) }
 }

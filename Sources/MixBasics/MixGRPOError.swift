@@ -10,6 +10,7 @@ public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible 
     case invalidState = -2
     /// A caller's buffer is smaller than what would be written.
     case bufferTooSmall = -3
+    /// The machine, its limits or a budget have not the bytes that are needed.
     case outOfMemory = -4
     /// The operating system refused to read or write.
     case inputOutput = -5
@@ -25,11 +26,13 @@ public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible 
     case diverged = -10
   }
 
+  /// What kind of fault it is.
   public let code: Code
   /// One line without control characters, of bounded length.
   public let message: String
   public var description: String { message }
 
+  /// An error with one line; control characters become spaces, and what is too long is cut.
   public init(_ code: Code, _ message: String) {
     self.code = code
     self.message = Self.oneLine(message)

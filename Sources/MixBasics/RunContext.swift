@@ -24,10 +24,14 @@ public final class RunContext: Sendable {
     (threads, self.parent) = (parent.threads, parent)
   }
 
+  /// Stops the work of this context, and what begins later, until `resetCancel`. From any thread.
   public func cancel() { cancelled.store(true, ordering: .releasing) }
+  /// Takes the cancel back; a parent's stays in force. From any thread.
   public func resetCancel() { cancelled.store(false, ordering: .releasing) }
+  /// Whether this context or its parent is cancelled.
   public var isCancelled: Bool { cancelled.load(ordering: .acquiring) || parent?.isCancelled == true }
 
+  /// - Throws: `cancelled` when this context or its parent is.
   public func checkCancelled() throws(MixGRPOError) {
     if isCancelled { throw MixGRPOError(.cancelled, "cancelled: stopped at the host's request") }
   }

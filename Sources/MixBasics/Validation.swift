@@ -1,31 +1,31 @@
 /// Collects every problem of a configuration, so that a user sees all of them at once.
-public struct Validation {
+package struct Validation {
   private var problems: [String] = []
   /// Of another kind than a wrong value, such as missing memory.
   private var fault: MixGRPOError?
 
-  public init() {}
+  package init() {}
 
-  public mutating func require(_ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any) {
+  package mutating func require(_ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any) {
     if !holds { problems.append("\(field()): expected \(expected()), got \(got())") }
   }
 
   /// Adds the problems of a part, so that nested configurations report together.
-  public mutating func include(_ check: () throws(MixGRPOError) -> Void) {
+  package mutating func include(_ check: () throws(MixGRPOError) -> Void) {
     do { try check() } catch {
       if error.code == .invalidArgument { problems.append(error.message) } else { fault = fault ?? error }
     }
   }
 
   /// Throws one `invalidArgument` that lists all problems, separated by "; "; a fault of another kind before them.
-  public func throwIfAny() throws(MixGRPOError) {
+  package func throwIfAny() throws(MixGRPOError) {
     if let fault { throw fault }
     if !problems.isEmpty { throw MixGRPOError(.invalidArgument, problems.joined(separator: "; ")) }
   }
 }
 
 /// Checks one value outside a collected validation.
-public func require(
+package func require(
   _ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any
 ) throws(MixGRPOError) {
   if !holds { throw .invalid(field(), expected: expected(), got: got()) }

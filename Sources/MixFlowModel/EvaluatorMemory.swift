@@ -16,8 +16,12 @@ public struct EvaluatorMemory: Equatable, Sendable {
   private let shape: EvaluationShape
 
   /// - Parameters:
+  ///   - configuration: the model's sizes.
   ///   - tokens: image tokens, N.
   ///   - textLength: L.
+  ///   - maxBatch: most samples of one call, 1…65536.
+  ///   - threads: 1…1024.
+  ///   - recomputesActivations: see the property.
   /// - Throws: `invalidArgument` for sizes out of bounds.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
@@ -79,7 +83,8 @@ public struct EvaluatorMemory: Equatable, Sendable {
 extension EvaluatorMemory {
   /// The most samples, at most `updateBatch`, whose activations fit beside `taken` other bytes.
   /// - Parameters:
-  ///   - budget: 0 for none.
+  ///   - budget: bytes, 0 for none.
+  ///   - taken: bytes that are held whatever the batch is.
   ///   - bytesPerSample: what else each sample in flight takes.
   ///   - rows: most samples that are ever asked for at once.
   /// - Throws: `outOfMemory` with the bytes that one sample needs, also with recomputation.
@@ -97,7 +102,14 @@ extension EvaluatorMemory {
   }
 
   /// The memory of an evaluator with a budget: it takes no more samples at a time than keep all threads busy.
-  /// - Parameter budget: 0 for none.
+  /// - Parameters:
+  ///   - configuration: the model's sizes.
+  ///   - tokens: image tokens, N.
+  ///   - textLength: L.
+  ///   - maxBatch: most samples of one call, 1…65536; fewer where the budget demands it.
+  ///   - threads: 1…1024.
+  ///   - recomputesActivations: see the property.
+  ///   - budget: bytes, 0 for none.
   /// - Throws: `invalidArgument`; `outOfMemory` with the bytes needed to evaluate.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,

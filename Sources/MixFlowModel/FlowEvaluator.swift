@@ -8,8 +8,11 @@ import MixNumerics
 ///
 /// Thread rule: one call at a time per evaluator; several evaluators may share a model whose weights nobody writes.
 public final class FlowEvaluator {
+  /// Whose weights are read, and whose gradients are written.
   public let model: FlowTransformer
+  /// Where the image tokens stand.
   public let geometry: TokenGeometry
+  /// Text tokens of every prompt, L.
   public let textLength: Int
   /// Most samples whose activations can be saved at once; larger batches without saving are cut. Less than asked for where a
   /// budget demands it.
@@ -38,6 +41,8 @@ public final class FlowEvaluator {
   var saved: SavedBatch?
 
   /// - Parameters:
+  ///   - model: whose weights are read, and whose gradients are written.
+  ///   - geometry: where the image tokens stand.
   ///   - textLength: tokens of every prompt, 1…65536.
   ///   - maxBatch: 1…65536.
   ///   - threads: 1…1024; more than there are cores is allowed and slower.
@@ -90,8 +95,10 @@ public final class FlowEvaluator {
   /// velocity ← v(latents, σ, prompt).
   /// - Parameters:
   ///   - latents: (count, tokens, in_channels).
+  ///   - count: samples, 1 or more; cut into batches where nothing is saved.
   ///   - sigmas: (count), each in [0, 1].
   ///   - promptIndex: (count), rows of `prompts`.
+  ///   - prompts: embeddings with the evaluator's text length.
   ///   - guidance: (count), for models with `guidance_embeds`; nil: `guidance` for all.
   ///   - velocity: (count, tokens, out_channels).
   ///   - savingActivations: keep what `backward` needs; count ≤ `maxBatch`.

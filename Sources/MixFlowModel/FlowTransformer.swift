@@ -5,6 +5,7 @@ import MixNumerics
 ///
 /// Thread rule: any number of evaluators may read the weights at once; whoever writes weights or gradients must be alone.
 public final class FlowTransformer: @unchecked Sendable {
+  /// The model's sizes.
   public let configuration: FlowTransformerConfiguration
   package let layout: ParameterLayout
   private let storage: FloatStorage
@@ -48,7 +49,9 @@ public final class FlowTransformer: @unchecked Sendable {
     return storage
   }
 
+  /// Whether the gradient buffer has been made.
   public var hasGradients: Bool { gradientStorage != nil }
+  /// Sets all gradients to 0; nothing when there are none.
   public func zeroGradients() { gradientStorage?.zero() }
 
   /// - Throws: `invalidArgument` for an unknown name.

@@ -10,7 +10,9 @@ public struct FlowTransformerConfiguration: Equatable, Sendable {
   public var numLayers: Int
   /// Single-stream blocks.
   public var numSingleLayers: Int
+  /// Channels of one attention head; even.
   public var attentionHeadDim: Int
+  /// Heads of every attention.
   public var numAttentionHeads: Int
   /// Width of a text embedding's tokens, J.
   public var jointAttentionDim: Int
@@ -21,6 +23,7 @@ public struct FlowTransformerConfiguration: Equatable, Sendable {
   /// Channels of a head that each position axis rotates; even, with sum `attentionHeadDim`.
   public var axesDimsRope: [Int]
 
+  /// Sizes as given, unchecked until `validate` or a model is made; `outChannels` nil means as many as `inChannels`.
   public init(
     inChannels: Int, outChannels: Int? = nil, numLayers: Int, numSingleLayers: Int, attentionHeadDim: Int,
     numAttentionHeads: Int, jointAttentionDim: Int, pooledProjectionDim: Int, guidanceEmbeds: Bool,

@@ -9,6 +9,7 @@ public struct ParameterEntry: Equatable, Sendable {
   public let shape: [Int]
   /// First float in the flat buffer.
   public let offset: Int
+  /// Values of the tensor.
   public var count: Int { shape.reduce(1, *) }
 }
 

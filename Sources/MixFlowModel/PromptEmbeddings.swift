@@ -16,6 +16,10 @@ public final class PromptEmbeddings: Sendable {
   /// - Parameters:
   ///   - text: (count, textLength, textWidth), copied.
   ///   - pooled: (count, pooledWidth), copied.
+  ///   - count: prompts, 1…65536.
+  ///   - textLength: tokens of every prompt, 1…65536.
+  ///   - textWidth: J, 1…65536.
+  ///   - pooledWidth: Q, 1…65536.
   /// - Throws: `invalidArgument` for a size that does not fit or a value that is not finite, `outOfMemory`.
   public init(
     text: UnsafeBufferPointer<Float>, pooled: UnsafeBufferPointer<Float>, count: Int, textLength: Int, textWidth: Int,

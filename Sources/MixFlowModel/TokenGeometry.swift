@@ -4,6 +4,7 @@ import MixBasics
 public struct TokenGeometry: Equatable, Sendable {
   /// (tokens, 3), row by row; FLUX uses (0, row, column).
   public let positions: [Float]
+  /// N, image tokens of one latent.
   public var tokens: Int { positions.count / 3 }
 
   /// A grid of height × width tokens in row-major order.

@@ -3,6 +3,7 @@ import MixStorage
 
 /// A folder with the checkpoints of one run, `iteration-00000042.safetensors` and so on, of which the newest are kept.
 public struct CheckpointFolder: Equatable, Sendable {
+  /// The folder; made by the first save.
   public let path: String
   /// How many of the newest are kept, 1…1000000; default 3.
   public let keepLast: Int

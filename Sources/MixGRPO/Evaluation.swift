@@ -14,6 +14,7 @@ public struct EvaluationConfiguration: Equatable, Sendable {
   /// Default: off.
   public var watchdog = Watchdog()
 
+  /// Every 10 iterations with the trained weights; the best are kept, the watchdog is off.
   public init() {}
 }
 
@@ -28,11 +29,15 @@ public struct EvaluationConfiguration: Equatable, Sendable {
 ///
 /// A host that owns the model leaves `sample` out. Not for use from two threads at once.
 public final class Evaluation {
+  /// As given to `init`.
   public let configuration: EvaluationConfiguration
+  /// What judges the scores.
   public let record: EvaluationRecord
   /// Deterministic (`SamplingPlan.deterministic`).
   public let plan: SamplingPlan
+  /// (P), rows of the trainer's prompts.
   public let prompts: [Int32]
+  /// What is remembered from one evaluation to the next.
   public package(set) var state: EvaluationRecord.State
   /// The latest evaluation's figures; none before the first, and after `load`.
   public private(set) var latest: EvaluationResult?
@@ -42,8 +47,10 @@ public final class Evaluation {
   private var pending: (iteration: Int, model: FlowTransformer)?
 
   /// - Parameters:
-  ///   - plan: deterministic; its seed keys the noise.
   ///   - prompts: rows of the trainer's prompts, at least one; repetitions allowed.
+  ///   - plan: deterministic; its seed keys the noise.
+  ///   - rewards: what each sample is scored with, distinct names.
+  ///   - configuration: when, with which weights, and what is kept.
   /// - Throws: one `invalidArgument` that names every unfit field.
   public init(
     prompts: [Int32], plan: SamplingPlan, rewards: [EvaluationReward],

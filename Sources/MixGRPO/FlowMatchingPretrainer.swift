@@ -10,15 +10,18 @@ import MixNumerics
 
 /// Settings of training from scratch.
 public struct PretrainingConfiguration: Equatable, Sendable {
+  /// Default: AdamW with its own defaults.
   public var optimizer: AdamWConfiguration
   /// Shift s of the noise levels: σ = s·t/(1 + (s − 1)·t); 1 for none. Default 3, above 0.
   public var shift = 3.0
   /// t = 1/(1 + e^−z), z normal with this mean and standard deviation (logit-normal, arXiv 2403.03206). Default 0 and 1.
   public var logitMean = 0.0
+  /// See `logitMean`; 0…20.
   public var logitDeviation = 1.0
   /// Of noise and noise levels; default 0.
   public var seed: UInt64 = 0
 
+  /// Shift 3, z standard normal, seed 0.
   public init(optimizer: AdamWConfiguration = AdamWConfiguration()) { self.optimizer = optimizer }
 
   /// - Throws: one `invalidArgument` that names every unfit field.
@@ -34,7 +37,9 @@ public struct PretrainingConfiguration: Equatable, Sendable {
 
 /// Trains a flow transformer from scratch by flow matching: L = mean‖v(x_σ, σ) − (ε − x₀)‖², x_σ = (1 − σ)·x₀ + σ·ε.
 public final class FlowMatchingPretrainer {
+  /// Runs the model that is trained.
   public let evaluator: FlowEvaluator
+  /// As given to `init`.
   public let configuration: PretrainingConfiguration
   /// Steps done are `optimizer.stepCount`.
   public let optimizer: AdamW
@@ -74,7 +79,9 @@ public final class FlowMatchingPretrainer {
   /// One optimizer step on a batch; the noise is keyed by seed, `iteration` and place in the batch.
   /// - Parameters:
   ///   - latents: clean data, (B, tokens, channels).
+  ///   - prompts: embeddings of the captions.
   ///   - promptIndex: (B), rows of `prompts`.
+  ///   - iteration: a number that no other step of the run has.
   /// - Returns: the loss.
   /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when loss, gradient or a weight would not be finite. The model and the
   ///   optimizer are then as before. Gradients are zero in any case.

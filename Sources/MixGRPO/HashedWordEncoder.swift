@@ -25,8 +25,10 @@ public struct HashedWordEncoder: Sendable, Equatable {
 
   /// What one prompt becomes.
   public struct Encoding: Sendable, Equatable {
-    public let text: [Float]  // (L, J)
-    public let pooled: [Float]  // (Q)
+    /// (L, J), one row per word; rows past the last word are 0.
+    public let text: [Float]
+    /// (Q)
+    public let pooled: [Float]
   }
 
   /// - Throws: `invalidArgument` that names every size out of its bounds.
@@ -41,6 +43,7 @@ public struct HashedWordEncoder: Sendable, Equatable {
     self.pooledWidth = pooledWidth
   }
 
+  /// One prompt by the formula above. A prompt without words is all zeros.
   public func encode(_ prompt: String) -> Encoding {
     let words = Self.words(of: prompt)
     return Encoding(text: textRows(of: words), pooled: pooled(of: words))

@@ -6,16 +6,22 @@ import MixStorage
 public struct HybridGrid: Sendable {
   /// p_mix, one row each: this share of the steps uses the trained model, the rest the base.
   public var shares: [Double]
+  /// Where the noise levels lie; default 25 steps, shift 3.
   public var schedule = TimeGrid.Schedule.shifted(steps: 25, shift: 3)
+  /// Of every step; default Euler.
   public var solver = Solver.euler
+  /// 1…4096; default 1.
   public var samplesPerPrompt = 1
+  /// How the model sees a noise level; default exact.
   public var sigmaRounding = SigmaRounding.exact
+  /// Key of the noise; default 0.
   public var seed: UInt64 = 0
   /// White pixels between pictures.
   public var gap = 2
   /// Each pixel becomes a square of scale².
   public var scale = 1
 
+  /// 25 Euler steps, one sample per prompt, for each share of the trained model.
   public init(shares: [Double] = [0, 0.2, 0.4, 0.6, 0.8, 1]) { self.shares = shares }
 
   /// The sampling of every row; all start from the same noise.

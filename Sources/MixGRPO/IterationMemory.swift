@@ -16,10 +16,14 @@ public struct IterationMemory: Equatable, Sendable {
   public let evaluatorBytes: Int
   /// Samples in flight in the update; 0 without one.
   public let updateBatch: Int
+  /// All of the above at once.
   public var peakBytes: Int { weightBytes + trajectoryBytes + evaluatorBytes }
 
   /// - Parameters:
+  ///   - plan: the iteration's sampling.
+  ///   - prompts: P of the iteration.
   ///   - latentSize: D.
+  ///   - evaluator: what running the model takes.
   ///   - learning: nil for the rollout alone.
   ///   - keepsBase: a frozen copy of the weights is kept, with an evaluator of its own; so it is for a reference penalty.
   ///   - maxBytes: a budget that the update's requests are split for; 0 for none.

@@ -5,6 +5,7 @@ import MixStorage
 public struct IterationMetrics: Equatable, Sendable {
   /// One reward over the iteration's samples.
   public struct Reward: Equatable, Sendable {
+    /// As the trainer was given it.
     public let name: String
     /// Over the finite values.
     public let mean: Double
@@ -16,21 +17,29 @@ public struct IterationMetrics: Equatable, Sendable {
 
   /// 0-based.
   public let iteration: Int
+  /// The stochastic steps.
   public let window: Range<Int>
+  /// (K), in the trainer's order.
   public let rewards: [Reward]
   /// Mean over K of the rewards' means and standard deviations, by weight.
   public let rewardMean: Double
+  /// See `rewardMean`.
   public let rewardStandardDeviation: Double
   /// Groups whose rewards could not tell their samples apart.
   public let degenerateGroups: Int
+  /// Loss, ratios and clipping.
   public let policy: UpdateMetrics
   /// Mean over the optimizer steps, before the clip.
   public let gradientNorm: Double
   /// Of the last optimizer step.
   public let learningRate: Double
+  /// Latents evaluated by the rollout; shared ones count once.
   public let modelCallsRollout: Int
+  /// Latents evaluated forward and backward by the update.
   public let modelCallsUpdate: Int
+  /// Wall time of drawing.
   public let secondsRollout: Double
+  /// Wall time of the update.
   public let secondsUpdate: Double
   /// Optimizer steps that `FaultPolicy.skip` left out.
   public let skippedSteps: Int
@@ -39,6 +48,7 @@ public struct IterationMetrics: Equatable, Sendable {
   /// See `SafetyConfiguration.maxVelocityChange`; NaN where it was not measured.
   public let velocityChange: Double
 
+  /// Over all rewards.
   public var failedRewards: Int { rewards.reduce(0) { $0 + $1.failures } }
 
   /// One line of JSON; what is not finite becomes null.

@@ -14,19 +14,25 @@ public enum Undo: Int32, Sendable, CaseIterable {
 
 /// How a model learns from rewards: advantages, policy loss, optimizer.
 public struct LearningConfiguration: Equatable, Sendable {
+  /// From rewards to advantages; by default every reward weighs 1, and its own deviation normalises it.
   public var advantages = AdvantageConfiguration()
+  /// The loss; default clip 1e-4, no penalties, 4 updates per iteration.
   public var policy = PolicyConfiguration()
+  /// Default learning rate 1e-5.
   public var optimizer = AdamWConfiguration()
   /// Decay per optimizer step of the averaged weights, 0…1; 0 (the default) keeps none.
   public var averageDecay = 0.0
+  /// What an update does about faults; default: it throws, with everything as before it.
   public var safety = SafetyConfiguration()
   /// Default `memory`.
   public var undo = Undo.memory
 
+  /// The defaults of MixGRPO (Mix §4.1).
   public init() {}
 
   /// - Parameters:
   ///   - rewards: K, the number of rewards.
+  ///   - groupSize: G, the samples of a prompt.
   /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate(rewards: Int, groupSize: Int) throws(MixGRPOError) {
     var check = Validation()

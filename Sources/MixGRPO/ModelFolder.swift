@@ -5,6 +5,7 @@ import MixStorage
 
 /// How weights are stored in a model folder.
 public enum StoredPrecision: Sendable {
+  /// As the weights are computed with.
   case float32
   /// Half the size; rounded to nearest even.
   case bfloat16

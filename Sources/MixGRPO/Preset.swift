@@ -23,6 +23,7 @@ public enum Preset: String, CaseIterable, Sendable {
     self = preset
   }
 
+  /// The method's way to draw; what it leaves open has the defaults of MixGRPO.
   public var sampling: SamplingConfiguration {
     var configuration = SamplingConfiguration()
     switch self {
@@ -39,6 +40,7 @@ public enum Preset: String, CaseIterable, Sendable {
     return configuration
   }
 
+  /// The method's way to learn; what it leaves open has the defaults of MixGRPO.
   public var learning: LearningConfiguration {
     var settings = LearningConfiguration()
     if self == .flowGRPO { settings.policy.referencePenalty = 0.04 }

@@ -5,6 +5,7 @@ import Synchronization
 public struct RolloutTicket: Hashable, Sendable, CustomStringConvertible {
   /// Counts up from 1 in the life of a trainer; never given out twice.
   public let number: Int64
+  /// A ticket that was given out, by its number.
   public init(number: Int64) { self.number = number }
   public var description: String { "\(number)" }
 }
@@ -38,7 +39,9 @@ public final class RewardInbox: Sendable {
   /// Hands in the rewards of a ticket, once.
   ///
   /// Rewards that come while an update runs which leaves them out count if that update fails or is cancelled.
-  /// - Parameter rewards: (K, prompts · group size of the ticket), NaN for a reward that failed.
+  /// - Parameters:
+  ///   - rewards: (K, prompts · group size of the ticket), NaN for a reward that failed.
+  ///   - ticket: the one that came with the samples.
   /// - Throws: `invalidArgument` for another number of values or a ticket that was never given out, `invalidState` for one that
   ///   has its rewards or whose iteration is over.
   public func submit(_ rewards: [[Double]], for ticket: RolloutTicket) throws(MixGRPOError) {

@@ -7,7 +7,10 @@ extension Rollout {
   ///
   /// On an error or a cancel the rollout stands at the request that was not answered, and the call may be repeated.
   /// - Parameters:
+  ///   - evaluator: answers the requests that go to the trained model.
   ///   - base: answers the requests of hybrid sampling that go to the base model.
+  ///   - prompts: embeddings, one row for each of the host's numbers.
+  ///   - context: may cancel it.
   ///   - afterRequest: called with the rows evaluated so far.
   /// - Throws: as `FlowEvaluator.velocity`; `cancelled`; `invalidArgument` when latents have another size than the evaluator's.
   public func run(

@@ -25,6 +25,7 @@ public struct SafetyConfiguration: Equatable, Sendable {
   /// What the learning rate is multiplied by at each roll-back; in (0, 1], default 0.5.
   public var rollBackRateFactor = 0.5
 
+  /// Faults stop the update; the velocity may change by its own size, and roll-backs halve the learning rate.
   public init() {}
 
   /// - Throws: one `invalidArgument` that names every unfit field.

@@ -13,8 +13,13 @@ extension FlowEvaluator {
 
   /// Draws deterministic samples (`SamplingPlan.deterministic`) for each of `chosen`, rows of `prompts`.
   /// - Parameters:
+  ///   - plan: one of `SamplingPlan.deterministic`.
   ///   - base: answers the last steps of a plan that mixes two models (Mix §5).
+  ///   - prompts: embeddings of every prompt.
+  ///   - chosen: rows of `prompts`; repetitions allowed.
   ///   - initialNoise: (chosen · samples per prompt, D) in place of drawn noise.
+  ///   - context: may cancel it.
+  ///   - progress: called with the latents evaluated so far and in all.
   /// - Returns: (chosen · samples per prompt, tokens, channels) at σ = 0.
   /// - Throws: `invalidArgument`, `cancelled`, `notFinite`, `outOfMemory`.
   public func sample(
@@ -36,6 +41,7 @@ extension FlowEvaluator {
 
 /// Which weights of a trainer.
 public enum TrainerWeights: Int32, Sendable, CaseIterable {
+  /// As the latest update left them.
   case trained = 0
   /// As they were when the trainer was made.
   case base = 1

@@ -15,10 +15,15 @@ import MixStorage
 ///
 /// Not for use from two threads at once.
 public final class Trainer {
+  /// Runs the model that is trained.
   public let evaluator: FlowEvaluator
+  /// Embeddings of every prompt that a rollout may name.
   public let prompts: PromptEmbeddings
+  /// As given to `init`.
   public let sampling: SamplingConfiguration
+  /// As given to `init`.
   public let learning: LearningConfiguration
+  /// (K)
   public let rewardNames: [String]
   /// The iteration that the next rollout belongs to.
   public package(set) var iteration = 0
@@ -47,8 +52,13 @@ public final class Trainer {
   var ticketed: [TicketedRollout] = []
 
   /// - Parameters:
+  ///   - evaluator: runs the model that is trained; its `maxBatch` and `maxBytes` limit what is in memory.
+  ///   - prompts: embeddings of every prompt that a rollout may name.
+  ///   - sampling: how groups are drawn.
+  ///   - learning: how the model learns from their rewards.
   ///   - rewardNames: one distinct name per reward, at least one.
   ///   - keepBase: keep a frozen copy of the weights, for hybrid samples; kept in any case when the loss has a reference.
+  ///   - context: in whose threads and until whose cancel it works.
   /// - Throws: `invalidArgument` naming every field that does not fit, `outOfMemory`.
   public init(
     evaluator: FlowEvaluator, prompts: PromptEmbeddings, sampling: SamplingConfiguration,

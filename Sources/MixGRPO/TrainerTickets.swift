@@ -4,6 +4,7 @@ import MixSampling
 
 /// Samples whose rewards may come later.
 public struct TicketedSamples: Sendable {
+  /// What their rewards are handed in for.
   public let ticket: RolloutTicket
   /// The prompts that they are of.
   public let prompts: [Int32]

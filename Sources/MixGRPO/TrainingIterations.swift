@@ -30,6 +30,7 @@ public struct TrainingIterations: AsyncSequence {
 
   public func makeAsyncIterator() -> Iterator { Iterator(sequence: self, left: count) }
 
+  /// One run through the iterations; each `next` is one of them.
   public struct Iterator: AsyncIteratorProtocol {
     let sequence: TrainingIterations
     var left: Int?

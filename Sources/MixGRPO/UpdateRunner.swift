@@ -22,9 +22,13 @@ public struct UpdateReport: Equatable, Sendable {
 
 /// A model in training: its optimizer, and the running mean of its weights if one is kept.
 public struct Learner {
+  /// Runs the model that is trained.
   public let evaluator: FlowEvaluator
+  /// Made for as many weights as the model has.
   public let optimizer: AdamW
+  /// Follows every optimizer step; nil: no average is kept.
   public let average: ExponentialMovingAverage?
+  /// What an update that fails leaves behind.
   public let undo: Undo
 
   /// - Throws: `invalidArgument` when the optimizer was made for another number of weights.
@@ -45,7 +49,10 @@ extension Update {
   /// when it is run again.
   /// Faults that the policy of `safety` takes care of are no errors.
   /// - Parameters:
+  ///   - learner: the model in training, its optimizer and average.
   ///   - reference: an evaluator of the frozen reference, needed when its penalty is set.
+  ///   - prompts: embeddings, one row for each of the host's numbers.
+  ///   - context: may cancel it.
   ///   - afterRequest: called with the rows evaluated so far.
   /// - Returns: what this run's optimizer steps did.
   /// - Throws: as `FlowEvaluator.velocity` and `AdamW.step`; `cancelled`; `invalidState` when gradients are not zero.

@@ -12,6 +12,7 @@ import MixSampling
 public struct AdamWConfiguration: Equatable, Sendable {
   /// Default 1e-5, 0 … 1000.
   public var learningRate = 1e-5
+  /// How the learning rate moves from step to step; default: not at all.
   public var schedule = LearningRateSchedule()
   /// Decay of the first moment; default 0.9, in [0, 1).
   public var beta1 = 0.9
@@ -24,6 +25,7 @@ public struct AdamWConfiguration: Equatable, Sendable {
   /// Gradients are scaled down to this norm; default 1, above 0, infinity for no limit.
   public var maximumGradientNorm = 1.0
 
+  /// Learning rate 1e-5, decay 1e-4, the gradient's norm at most 1.
   public init() {}
 
   /// - Throws: one `invalidArgument` that names every unfit field.
@@ -49,6 +51,7 @@ public struct OptimizerReport: Equatable, Sendable {
   public let step: Int
   /// Before the clip.
   public let gradientNorm: Double
+  /// The rate of this step, by schedule and roll-backs.
   public let learningRate: Double
 }
 
@@ -60,7 +63,9 @@ public struct OptimizerReport: Equatable, Sendable {
 public final class AdamW {
   private static let chunk = 16_384
 
+  /// As given to `init`.
   public let configuration: AdamWConfiguration
+  /// Number of weights.
   public let count: Int
   /// t, the steps done; settable to restore a saved run.
   package var stepCount = 0
@@ -71,7 +76,10 @@ public final class AdamW {
   private let gradientNorm: GradientNorm
   private let faults: Table<Bool>  // one per chunk
 
-  /// - Parameter count: number of weights, at least 1
+  /// - Parameters:
+  ///   - count: number of weights, at least 1.
+  ///   - configuration: checked here.
+  /// - Throws: `invalidArgument` naming every unfit field, `outOfMemory`.
   public init(count: Int, configuration: AdamWConfiguration = AdamWConfiguration()) throws(MixGRPOError) {
     try configuration.validate()
     self.configuration = configuration

@@ -12,6 +12,7 @@ public enum AdvantageAggregation: Int32, Equatable, Sendable, CaseIterable {
 
 /// Which samples a standard deviation is taken over. Raw values are stable.
 public enum AdvantageSpread: Int32, Equatable, Sendable, CaseIterable {
+  /// The samples of one prompt.
   case group = 0
   /// All samples of the iteration; the mean stays the group's.
   case batch = 1
@@ -21,7 +22,9 @@ public enum AdvantageSpread: Int32, Equatable, Sendable, CaseIterable {
 public struct AdvantageConfiguration: Equatable, Sendable {
   /// One per reward, each 0 or more, their sum above 0. Empty means 1 for each.
   public var weights: [Double] = []
+  /// How K rewards become one advantage; default: normalised, then averaged.
   public var aggregation = AdvantageAggregation.advantages
+  /// Which samples the standard deviation is of; default: the group's.
   public var spread = AdvantageSpread.group
   /// Share of a group's values that mean and standard deviation leave out at each end, in [0, 0.5); default 0.
   public var trim = 0.0
@@ -30,6 +33,7 @@ public struct AdvantageConfiguration: Equatable, Sendable {
   /// A group whose standard deviation is at most this share of its largest |reward| gets advantage 0; in [0, 1], default 1e-6.
   public var degenerateTolerance = 1e-6
 
+  /// Every reward weighs 1; advantages are clipped to ± 5.
   public init() {}
 
   /// - Parameter rewards: K, the number of rewards

@@ -12,25 +12,30 @@ public struct Advantages: Equatable, Sendable {
     public let mean: Double
     /// With n − 1 in the denominator; NaN if it came for fewer than two samples
     public let standardDeviation: Double
+    /// Values that were NaN or infinite.
     public let failures: Int
     /// Groups in which this reward could not tell the samples apart.
     public let degenerateGroups: [Int]
   }
 
-  public let values: [Double]  // (P·G); 0 where not included
+  /// (P·G), sample = prompt · G + member; 0 where not included.
+  public let values: [Double]
   /// Whether a sample takes part in the loss.
   public let isIncluded: [Bool]  // (P·G)
-  public let rewards: [Reward]  // (K)
+  /// (K), in the order given.
+  public let rewards: [Reward]
   /// Groups with an advantage of 0 for all, because no reward of nonzero weight told their samples apart.
   public let degenerateGroups: [Int]
   /// Groups left out because fewer than two of their samples have all rewards.
   public let droppedGroups: [Int]
 
+  /// Samples that take part in the loss.
   public var includedCount: Int { isIncluded.count { $0 } }
 
   /// - Parameters:
   ///   - rewards: (K, P·G), NaN for a reward that failed
   ///   - groupSize: G, at least 2; samples of a prompt are consecutive
+  ///   - configuration: checked here.
   /// - Throws: one `invalidArgument` that names every unfit field.
   public init(
     rewards: [[Double]], groupSize: Int, configuration: AdvantageConfiguration = AdvantageConfiguration()

@@ -2,12 +2,14 @@ import MixBasics
 
 /// One reward that evaluations are scored with.
 public struct EvaluationReward: Equatable, Sendable {
+  /// Not empty; distinct among the rewards of a record.
   public var name: String
   /// In the score that decides which evaluation is the best, 0 or more; default 1.
   public var weight: Double
   /// Whether training does not see it; default false.
   public var isHeldOut: Bool
 
+  /// A reward that evaluations are scored with.
   public init(_ name: String, weight: Double = 1, isHeldOut: Bool = false) {
     (self.name, self.weight, self.isHeldOut) = (name, weight, isHeldOut)
   }
@@ -15,6 +17,7 @@ public struct EvaluationReward: Equatable, Sendable {
 
 /// One evaluation in figures.
 public struct EvaluationResult: Equatable, Sendable {
+  /// The trainer's when the samples were drawn.
   public let iteration: Int
   /// (K), over the finite scores; NaN where there were none.
   public let means: [Double]
@@ -26,7 +29,9 @@ public struct EvaluationResult: Equatable, Sendable {
   public let isBest: Bool
   /// Of the best evaluation; -1 and NaN when none had a score.
   public let bestIteration: Int
+  /// See `bestIteration`.
   public let bestScore: Double
+  /// What the watchdog says about going on.
   public let verdict: WatchdogVerdict
   /// Suspicious evaluations in a row (`Watchdog`).
   public let worsening: Int
@@ -38,20 +43,27 @@ public struct EvaluationResult: Equatable, Sendable {
 ///
 /// A pure state machine: `advance` takes the state and an evaluation's scores, and gives the next state and the figures.
 public struct EvaluationRecord: Equatable, Sendable {
-  public let rewards: [EvaluationReward]  // (K)
+  /// (K)
+  public let rewards: [EvaluationReward]
+  /// As given to `init`.
   public let watchdog: Watchdog
 
   /// What is remembered from one evaluation to the next.
   public struct State: Equatable, Sendable {
     /// -1 before the first evaluation.
     public var latestIteration = -1
+    /// Of the highest score; -1 before one.
     public var bestIteration = -1
+    /// The highest score; NaN before one.
     public var bestScore = Double.nan
     /// (K) mean and standard deviation at each reward's first evaluation; NaN before it.
     public var origins: [Double]
+    /// See `origins`.
     public var scales: [Double]
+    /// What the watchdog remembers.
     public var watchdog = Watchdog.State()
 
+    /// Before the first evaluation; K rewards.
     public init(rewards: Int) {
       origins = [Double](repeating: .nan, count: rewards)
       scales = origins
@@ -84,6 +96,7 @@ public struct EvaluationRecord: Equatable, Sendable {
 
   /// The state and the figures after an evaluation.
   /// - Parameters:
+  ///   - state: after the evaluation before.
   ///   - iteration: later than that of the evaluation before.
   ///   - scores: (K, samples), NaN for one that failed.
   /// - Throws: `invalidArgument`.

@@ -5,13 +5,13 @@ import MixSampling
 /// The Euclidean norm of all gradients and the factor that brings it under a limit.
 ///
 /// Squares are summed in Double over fixed chunks, and the chunks' sums in order: the result does not depend on threads.
-public final class GradientNorm {
+package final class GradientNorm {
   private static let chunk = 16_384
   private let count: Int
   private let partialSums: Table<Double>
 
   /// - Parameter count: number of gradients
-  public init(count: Int) throws(MixGRPOError) {
+  package init(count: Int) throws(MixGRPOError) {
     try require(count >= 1, "count", expected: "1 or more", got: count)
     self.count = count
     partialSums = try Table(count: (count - 1) / Self.chunk + 1, filledWith: 0)
@@ -28,5 +28,5 @@ public final class GradientNorm {
 
   /// The factor for gradients of this norm: 1, or maximum/(norm + 1e−6) where the norm is larger.
   /// - Parameter maximum: infinity for no limit
-  public static func clipFactor(norm: Double, maximum: Double) -> Double { min(1, maximum / (norm + 1e-6)) }
+  package static func clipFactor(norm: Double, maximum: Double) -> Double { min(1, maximum / (norm + 1e-6)) }
 }

@@ -8,7 +8,9 @@ import MixBasics
 
 /// The learning rate of each optimizer step, as a share of the configured one.
 public struct LearningRateSchedule: Equatable, Sendable {
+  /// What follows the warm-up.
   public enum Shape: Equatable, Sendable {
+    /// The configured learning rate.
     case constant
     /// Falls as half a cosine from 1 after the warm-up to `minimumFraction` at step `totalSteps`, and stays there.
     case cosine(totalSteps: Int, minimumFraction: Double)
@@ -19,8 +21,10 @@ public struct LearningRateSchedule: Equatable, Sendable {
   /// Steps of linear rise; step n (from 0) of them has share (n+1)/warmupSteps. Default 0.
   public var warmupSteps = 0
 
+  /// Constant, without warm-up.
   public init() {}
 
+  /// A shape after so many steps of warm-up.
   public init(_ shape: Shape, warmupSteps: Int = 0) {
     self.shape = shape
     self.warmupSteps = warmupSteps

@@ -2,6 +2,7 @@ import MixBasics
 
 /// How the loss weighs the trained steps. Raw values are stable.
 public enum StepWeighting: Int32, Equatable, Sendable, CaseIterable {
+  /// All alike.
   case uniform = 0
   /// Proportional to the step's standard deviation s, with mean 1 over the trained steps (TempFlow-GRPO).
   case noiseScale = 1
@@ -20,6 +21,7 @@ public struct PolicyConfiguration: Equatable, Sendable {
   /// Parts that each group is split into, one optimizer step for each; 1 … group size, default 4.
   public var updatesPerIteration = 4
 
+  /// Clip 1e-4, no penalties, 4 updates per iteration.
   public init() {}
 
   /// - Throws: one `invalidArgument` that names every unfit field.

@@ -9,19 +9,19 @@ import MixSampling
 #endif
 
 /// What one stochastic step of one sample contributes. Values in nats are of the true density, the sum over D.
-public struct StepOutcome: Equatable, Sendable, BitwiseCopyable {
+package struct StepOutcome: Equatable, Sendable, BitwiseCopyable {
   /// The clipped term with its step weight, plus the penalties.
-  public var loss = 0.0
+  package var loss = 0.0
   /// r = exp(log p − log p_old)
-  public var ratio = 1.0
+  package var ratio = 1.0
   /// Whether the clip stopped the gradient.
-  public var isClipped = false
+  package var isClipped = false
   /// log p − log p_old
-  public var logRatioNats = 0.0
+  package var logRatioNats = 0.0
   /// KL(old ‖ new) of the step; NaN where the step's noise is not known
-  public var oldPolicyNats = 0.0
+  package var oldPolicyNats = 0.0
   /// KL(new ‖ reference) of the step; 0 without reference
-  public var referenceNats = 0.0
+  package var referenceNats = 0.0
 
   var isFinite: Bool { loss.isFinite && ratio.isFinite && logRatioNats.isFinite && referenceNats.isFinite }
 }

@@ -21,6 +21,7 @@ import MixSampling
 public final class Update {
   private enum Phase { case ready, waiting, stepping, finished }
 
+  /// As given by the learning settings.
   public let configuration: PolicyConfiguration
   /// What was seen so far.
   public private(set) var metrics = UpdateMetrics()
@@ -115,7 +116,10 @@ extension Update {
 
   /// Takes the velocity of the last request, (request.count, D), and gives ∂L/∂v, (request.count, D), valid until the next
   /// `submit`.
-  /// - Parameter reference: the frozen reference's velocity, if the request needs it
+  /// - Parameters:
+  ///   - velocity: (request.count, D).
+  ///   - reference: the frozen reference's velocity, if the request needs it.
+  ///   - count: values of `velocity`, the request's `velocityCount`.
   /// - Throws: `invalidState` without a request, `invalidArgument` for another count or a missing reference, `notFinite` naming
   ///   step and row if a value is NaN or infinite or makes the loss so. The update is then unchanged and waits for another try.
   @discardableResult

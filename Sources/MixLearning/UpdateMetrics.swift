@@ -2,8 +2,11 @@
 public struct UpdateMetrics: Equatable, Sendable {
   /// Ratios before the first optimizer step: exactly 1 when the model answers the update as it answered the rollout.
   public private(set) var firstRatioMin = Double.nan
+  /// See `firstRatioMin`.
   public private(set) var firstRatioMax = Double.nan
+  /// Over all samples and trained steps.
   public private(set) var ratioMin = Double.nan
+  /// Over all samples and trained steps.
   public private(set) var ratioMax = Double.nan
   /// Largest |log p − log p_old| in nats of the true density.
   public private(set) var logRatioNatsMax = Double.nan
@@ -19,9 +22,11 @@ public struct UpdateMetrics: Equatable, Sendable {
   private var referenceSum = 0.0
   private var clipped = 0
 
-  public init() {}
+  package init() {}
 
+  /// Mean of the clipped loss with its penalties.
   public var loss: Double { lossSum / Double(terms) }
+  /// Over all samples and trained steps.
   public var ratioMean: Double { ratioSum / Double(terms) }
   /// Share of terms at which the clip stopped the gradient.
   public var clippedFraction: Double { Double(clipped) / Double(terms) }

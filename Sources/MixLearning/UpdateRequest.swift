@@ -4,6 +4,7 @@ public enum UpdateAction {
   case evaluate(UpdateRequest)
   /// Step the optimizer on the gradients gathered since the last step, and zero them. The following `next` takes it as done.
   case optimizerStep(part: Int)
+  /// All parts have been trained on.
   case finished
 }
 
@@ -15,8 +16,10 @@ public struct UpdateRequest {
   public let count: Int
   /// D
   public let latentSize: Int
-  public let latents: UnsafePointer<Float>  // (count, latentSize)
-  public let sigmas: UnsafeBufferPointer<Float>  // (count)
+  /// (count, latentSize), row by row.
+  public let latents: UnsafePointer<Float>
+  /// (count), the noise level of each row, as the model is told it.
+  public let sigmas: UnsafeBufferPointer<Float>
   /// The host's number of the prompt.
   public let promptIndex: UnsafeBufferPointer<Int32>  // (count)
   /// The first sample (prompt · group size + member) that the row stands for.

@@ -2,15 +2,21 @@ import MixBasics
 
 /// What is to be done when a model learns to please its rewards instead of getting better. Raw values are stable.
 public enum WatchdogAction: Int32, Equatable, Sendable, CaseIterable {
+  /// Nothing is watched.
   case off = 0
+  /// Verdicts of `warn`, and training may go on.
   case warn = 1
+  /// Verdicts of `stop`.
   case stop = 2
 }
 
 /// What an evaluation says about going on. Raw values are stable.
 public enum WatchdogVerdict: Int32, Equatable, Sendable, CaseIterable {
+  /// Nothing suspicious, or not for long enough.
   case goOn = 0
+  /// The rewards are being hacked.
   case warn = 1
+  /// The rewards are being hacked, and training is to end.
   case stop = 2
 }
 
@@ -27,6 +33,7 @@ public struct Watchdog: Equatable, Sendable {
   /// The change that counts, in standard deviations of the rewards at the first evaluation, 0 … 1000; default 0.
   public var minimumDelta = 0.0
 
+  /// Checked by the record that it is for.
   public init(action: WatchdogAction = .off, patience: Int = 3, minimumDelta: Double = 0) {
     (self.action, self.patience, self.minimumDelta) = (action, patience, minimumDelta)
   }
@@ -35,16 +42,21 @@ public struct Watchdog: Equatable, Sendable {
   public struct State: Equatable, Sendable {
     /// The evaluation with the highest held-out level; -1 before the first.
     public var peakIteration = -1
+    /// The held-out level then.
     public var heldOutPeak = 0.0
+    /// The trained level then.
     public var trainedAtPeak = 0.0
     /// Suspicious evaluations in a row.
     public var worsening = 0
 
+    /// Before the first evaluation.
     public init() {}
   }
 
   /// The state after an evaluation; a level that is not finite says nothing and leaves it as it is.
   /// - Parameters:
+  ///   - state: after the evaluation before.
+  ///   - iteration: of this evaluation.
   ///   - trained: mean over the trained rewards, each counted from its first evaluation in standard deviations of then.
   ///   - heldOut: the same over the held-out rewards.
   public func advance(_ state: State, iteration: Int, trained: Double, heldOut: Double) -> State {
@@ -61,6 +73,7 @@ public struct Watchdog: Equatable, Sendable {
     return next
   }
 
+  /// What a state means: to go on until `patience` suspicious evaluations stand in a row.
   public func verdict(_ state: State) -> WatchdogVerdict {
     guard state.worsening >= patience else { return .goOn }
     switch action {

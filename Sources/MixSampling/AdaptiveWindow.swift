@@ -12,6 +12,7 @@ public struct AdaptiveInterval: Equatable, Sendable {
   /// −1000 … 1000.
   public var minimumGain = 0.01
 
+  /// 1…25 iterations at a place, judged over 10, unless told otherwise.
   public init(minimum: Int = 1, maximum: Int = 25, trend: Int = 10, minimumGain: Double = 0.01) {
     (self.minimum, self.maximum, self.trend, self.minimumGain) = (minimum, maximum, trend, minimumGain)
   }
@@ -33,20 +34,29 @@ public struct AdaptiveWindowState: Equatable, Sendable {
   public var iterations = 0
   /// The first reward at this place; rewards below are differences from it.
   public var firstReward = 0.0
+  /// What the gain is made of.
   public var sums = Sums()
 
   /// Sums over the iterations at this place, w = ρᵃ.
   public struct Sums: Equatable, Sendable {
-    public var weight = 0.0  // Σw
-    public var age = 0.0  // Σw·a
-    public var squaredAge = 0.0  // Σw·a²
-    public var reward = 0.0  // Σw·r
-    public var agedReward = 0.0  // Σw·a·r
-    public var deviation = 0.0  // Σw·s
+    /// Σw
+    public var weight = 0.0
+    /// Σw·a
+    public var age = 0.0
+    /// Σw·a²
+    public var squaredAge = 0.0
+    /// Σw·r
+    public var reward = 0.0
+    /// Σw·a·r
+    public var agedReward = 0.0
+    /// Σw·s
+    public var deviation = 0.0
 
+    /// Before the first iteration at a place.
     public init() {}
   }
 
+  /// At the first place, before the first iteration.
   public init() {}
 
   /// The reward's gain per iteration at this place; NaN before two iterations.
@@ -114,6 +124,7 @@ extension WindowSchedule {
   /// The adaptive window's state after an iteration; the state as it is when the iteration says nothing about the gain: its
   /// reward is missing (NaN), or did not differ between samples.
   /// - Parameters:
+  ///   - state: after the iteration before.
   ///   - rewardMean: over the iteration's samples.
   ///   - rewardDeviation: their standard deviation.
   /// - Throws: `invalidArgument` for another window mode, or a state that cannot be one.

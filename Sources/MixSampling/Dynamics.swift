@@ -15,12 +15,14 @@ public enum Dynamics: Equatable, Sendable {
   /// Coefficient-preserving sampling: part of the implied noise is replaced by fresh noise (CPS, arXiv 2509.05952). η in (0, 1].
   case coefficientPreserving(noiseLevel: Double)
 
+  /// η, without unit.
   public var noiseLevel: Double {
     switch self {
     case .flow(let level), .dance(let level), .coefficientPreserving(let level): level
     }
   }
 
+  /// - Throws: `invalidArgument` naming `noise_level`.
   public func validate() throws(MixGRPOError) {
     if case .coefficientPreserving(let level) = self {
       try require(level > 0 && level <= 1, "noise_level", expected: "a value in (0, 1]", got: level)
@@ -32,6 +34,7 @@ public enum Dynamics: Equatable, Sendable {
 
 /// How deterministic steps follow the flow's ordinary differential equation. Raw values are stable.
 public enum Solver: Int32, Equatable, Sendable, CaseIterable {
+  /// x' = x + v·dt.
   case euler = 0
   /// DPM-Solver++ of order 1 (arXiv 2211.01095); for flow matching the same step as Euler's.
   case dpmSolver1 = 1

@@ -14,7 +14,9 @@ import MixNumerics
 public final class Rollout {
   private enum Phase { case ready, waiting, finished, failed }
 
+  /// As given to `init`.
   public let plan: SamplingPlan
+  /// P
   public let prompts: Int
   /// D
   public let latentSize: Int
@@ -221,6 +223,7 @@ extension Rollout {
 // MARK: - Results
 
 extension Rollout {
+  /// Whether every sample is at its last noise level.
   public var isFinished: Bool { phase == .finished }
 
   /// The finished samples, (P·G, D), sample = prompt · G + member; a view that lives as long as the rollout.

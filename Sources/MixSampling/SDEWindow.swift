@@ -3,14 +3,18 @@ import MixNumerics
 
 /// The steps that are stochastic: `start ..< start + length`.
 public struct SDEWindow: Equatable, Sendable {
+  /// l, the first stochastic step, 0-based.
   public let start: Int
+  /// w, how many follow one another.
   public let length: Int
 
+  /// Unchecked until a plan is made of it.
   public init(start: Int, length: Int) {
     self.start = start
     self.length = length
   }
 
+  /// The stochastic steps.
   public var steps: Range<Int> { start..<start + max(length, 0) }
 }
 
@@ -18,11 +22,13 @@ public struct SDEWindow: Equatable, Sendable {
 public enum WindowEnd: Int32, Equatable, Sendable, CaseIterable {
   /// Begins again at 0.
   case rollBack = 0
+  /// Stays at the last place.
   case stay = 1
 }
 
 /// Which of all stochastic steps are trained when every step is stochastic.
 public enum TrainedSubset: Equatable, Sendable {
+  /// All of them.
   case full
   /// The first ⌊f·(T−1)⌋ steps, at least 1; f in (0, 1].
   case firstFraction(Double)
@@ -32,6 +38,7 @@ public enum TrainedSubset: Equatable, Sendable {
 
 /// How the window moves over the iterations (Mix §3.2 and its ablations).
 public enum WindowMode: Equatable, Sendable {
+  /// Stays at one place.
   case frozen(start: Int)
   /// start += stride after every `interval` iterations.
   case progressive(interval: Int, stride: Int, atEnd: WindowEnd)
@@ -48,5 +55,6 @@ public enum WindowMode: Equatable, Sendable {
   /// The caller passes the window of each iteration.
   case given
 
+  /// One step further every 25 iterations, back to 0 after the end (Mix §4.1).
   public static let standard = WindowMode.progressive(interval: 25, stride: 1, atEnd: .rollBack)
 }

@@ -4,8 +4,10 @@ import MixBasics
 public struct FlashTail: Equatable, Sendable {
   /// r̃ in (0, 1]: R steps after the window become max(1, ⌊r̃·R⌋). The paper uses 0.4, and 0.2 with a frozen window for Flash*.
   public var ratio: Double
+  /// Of the tail's steps; default DPM-Solver++ 2M, midpoint form.
   public var solver: Solver
 
+  /// Checked by the configuration that it is part of.
   public init(ratio: Double = 0.4, solver: Solver = .dpmSolver2Midpoint) {
     self.ratio = ratio
     self.solver = solver
@@ -26,6 +28,7 @@ public enum LogProbabilityForm: Int32, Equatable, Sendable, CaseIterable {
 
 /// How the model sees a noise level. Raw values are stable.
 public enum SigmaRounding: Int32, Equatable, Sendable, CaseIterable {
+  /// σ itself.
   case exact = 0
   /// ⌊1000σ⌋/1000, for models served behind integer timesteps.
   case thousandths = 1
@@ -58,6 +61,7 @@ public struct SamplingConfiguration: Equatable, Sendable {
   /// Key of all noise; default 0.
   public var seed: UInt64 = 0
 
+  /// The defaults of MixGRPO (Mix §4.1).
   public init() {}
 
   /// - Throws: one `invalidArgument` that names every unfit field.

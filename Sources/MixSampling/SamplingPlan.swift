@@ -3,7 +3,9 @@ import MixNumerics
 
 /// Which weights answer a request when a sampler mixes two models (Mix §5).
 public enum ModelChoice: Int32, Equatable, Sendable, CaseIterable {
+  /// The model in training.
   case trained = 0
+  /// The model as it was before.
   case base = 1
 }
 
@@ -15,22 +17,32 @@ public struct SamplingPlan: Equatable, Sendable {
   public let window: Range<Int>
   /// The steps that are stored and trained, in increasing order, all of them in the window.
   public let trainedSteps: [Int]
+  /// G, samples per prompt.
   public let groupSize: Int
+  /// Whether the members of a group start from the same noise.
   public let sharedInitialNoise: Bool
+  /// Whether latents that members share are evaluated once.
   public let exactSharing: Bool
+  /// The number whose difference is the log-ratio.
   public let logProbability: LogProbabilityForm
+  /// How the model sees a noise level.
   public let sigmaRounding: SigmaRounding
+  /// Key of all noise.
   public let seed: UInt64
+  /// 0-based; keys the noise too.
   public let iteration: Int
   /// The first so many steps ask the trained model, the rest the base; all of them unless hybrid sampling is asked for.
   public let trainedModelSteps: Int
   let initialNoisePurpose: RandomPurpose
 
+  /// All steps, those of a shortened tail included.
   public var steps: Int { transitions.count }
 
   /// The plan of one training iteration.
-  /// - Parameter window: the caller's own window, in place of the scheduled one; required with `WindowMode.given` and
-  ///   `.adaptive`.
+  /// - Parameters:
+  ///   - configuration: checked here.
+  ///   - iteration: 0-based.
+  ///   - window: the caller's own window, in place of the scheduled one; required with `WindowMode.given` and `.adaptive`.
   /// - Throws: `invalidArgument` naming every unfit field.
   public init(_ configuration: SamplingConfiguration, iteration: Int, window: SDEWindow? = nil) throws(MixGRPOError) {
     try configuration.validate()
@@ -86,8 +98,13 @@ extension SamplingPlan {
   ///
   /// Every sample starts from its own noise, keyed by seed, prompt and member apart from all training noise.
   /// - Parameters:
+  ///   - schedule: where the noise levels lie.
+  ///   - solver: of every step.
   ///   - samplesPerPrompt: 1 … 4096
   ///   - trainedModelShare: in [0, 1]; the first ⌊share·T + ½⌋ steps use the trained model, the rest the base (Mix §5: 0.8).
+  ///   - sigmaRounding: how the model sees a noise level.
+  ///   - seed: key of the noise.
+  /// - Throws: one `invalidArgument` that names every unfit field.
   public static func deterministic(
     _ schedule: TimeGrid.Schedule, solver: Solver = .euler, samplesPerPrompt: Int = 1, trainedModelShare: Double = 1,
     sigmaRounding: SigmaRounding = .exact, seed: UInt64 = 0

@@ -18,9 +18,12 @@ public struct TimeGrid: Equatable, Sendable {
     case sigmas([Double])
   }
 
+  /// How the levels are placed.
   public let schedule: Schedule
-  public let sigmas: [Double]  // (steps + 1)
+  /// (steps + 1), decreasing to 0.
+  public let sigmas: [Double]
 
+  /// T
   public var steps: Int { sigmas.count - 1 }
 
   /// - Throws: `invalidArgument` naming each unfit field.
@@ -48,8 +51,10 @@ public struct TimeGrid: Equatable, Sendable {
 }
 
 extension TimeGrid.Schedule {
+  /// Numbers of steps that are accepted.
   public static let stepsRange = 1...10_000
 
+  /// T; for given levels one less than there are.
   public var steps: Int {
     switch self {
     case .shifted(let steps, _), .resolutionShifted(let steps, _): steps
@@ -57,6 +62,7 @@ extension TimeGrid.Schedule {
     }
   }
 
+  /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate() throws(MixGRPOError) {
     var validation = Validation()
     validation.require(Self.stepsRange.contains(steps), "steps", expected: "1…10000", got: steps)

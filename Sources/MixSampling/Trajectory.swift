@@ -6,6 +6,7 @@ import MixNumerics
 /// Samples are numbered prompt · G + member. Latents that the members of a group share are stored once per prompt. Noise is
 /// not stored: its stream is keyed and can be drawn again.
 public final class Trajectory: @unchecked Sendable {
+  /// What the rollout followed.
   public let plan: SamplingPlan
   /// The host's numbers for its prompts.
   public let promptNumbers: [Int32]  // (P)

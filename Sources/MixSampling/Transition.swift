@@ -15,18 +15,29 @@ import MixBasics
 public struct Transition: Equatable, Sendable {
   /// Raw values are stable; those of deterministic steps are those of `Solver`, after order lowering.
   public enum Kind: Int32, Equatable, Sendable, CaseIterable {
+    /// x' = x + v·dt.
     case euler = 0
+    /// DPM-Solver++ of order 1.
     case dpmSolver1 = 1
+    /// DPM-Solver++ 2M, midpoint form.
     case dpmSolver2Midpoint = 2
+    /// DPM-Solver++ 2M, Heun form.
     case dpmSolver2Heun = 3
+    /// DPM-Solver++ 3M.
     case dpmSolver3 = 4
+    /// Flow-SDE.
     case flow = 5
+    /// Dance-SDE.
     case dance = 6
+    /// Coefficient-preserving sampling.
     case coefficientPreserving = 7
   }
 
+  /// The formula that the scalars come from.
   public let kind: Kind
+  /// Where the step begins.
   public let sigma: Double
+  /// Where the step ends.
   public let nextSigma: Double
   /// a
   public let latentScale: Double
@@ -39,6 +50,7 @@ public struct Transition: Equatable, Sendable {
   /// s, the standard deviation; 0 for a deterministic step
   public let noiseScale: Double
 
+  /// Whether the step draws noise.
   public var isStochastic: Bool { noiseScale > 0 }
 
   package init(

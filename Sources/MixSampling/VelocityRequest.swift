@@ -7,7 +7,8 @@ public struct VelocityRequest {
   public let count: Int
   /// D, the values of one latent
   public let latentSize: Int
-  public let latents: UnsafePointer<Float>  // (count, latentSize)
+  /// (count, latentSize), row by row.
+  public let latents: UnsafePointer<Float>
   /// The noise level, as the model is told it.
   public let sigmas: UnsafeBufferPointer<Float>  // (count)
   /// The host's number of the prompt.
@@ -18,6 +19,7 @@ public struct VelocityRequest {
   public let rowOfSample: UnsafeBufferPointer<Int32>  // (prompts · group size)
   /// The step of the plan that the velocity is for.
   public let step: Int
+  /// Whose velocity is asked for.
   public let model: ModelChoice
 
   /// Values that `submit` expects.

@@ -11,11 +11,13 @@ import MixNumerics
 ///
 /// A window is always `length` long and lies in 0 ..< steps − 1: the last step is never stochastic.
 public struct WindowSchedule: Equatable, Sendable {
+  /// How the window moves.
   public let mode: WindowMode
   /// w; with `.all` the number of all stochastic steps
   public let length: Int
   /// T, the steps of the time grid
   public let steps: Int
+  /// Key of what is drawn.
   public let seed: UInt64
 
   /// - Throws: `invalidArgument` naming each unfit field.

@@ -5,15 +5,19 @@ import MixBasics
 ///
 /// Pictures are read when asked for. May be used from many threads at once.
 public struct CaptionedImageFolder: Sendable {
+  /// One picture and what it shows.
   public struct Entry: Equatable, Sendable {
     /// Relative to the folder, and inside it.
     public let fileName: String
+    /// As written in the metadata.
     public let caption: String
   }
 
+  /// The file that names the pictures: `metadata.jsonl`.
   public static let metadataName = "metadata.jsonl"
   private static let maximumMetadataBytes = 1 << 28
 
+  /// The folder.
   public let path: String
   /// In the file's order, at least one.
   public let entries: [Entry]

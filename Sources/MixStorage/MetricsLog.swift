@@ -8,6 +8,7 @@ import Synchronization
 /// kill or a crash has left torn at the end goes when the file is opened next: lines are whole or absent. May be used from
 /// many threads at once.
 public final class MetricsLog: Sendable {
+  /// The file.
   public let path: String
   private static let longestLine = 1 << 20
   private let descriptor: Int32

@@ -54,7 +54,9 @@ public enum PNG {
 
   /// Any PNG as 8-bit RGB: grey and palettes are expanded, 16 bits reduced, other gammas converted to sRGB, and transparency is
   /// laid on white, in linear light.
-  /// - Parameter maximumPixels: a larger picture is refused by its header, before memory is taken for it.
+  /// - Parameters:
+  ///   - file: all of its bytes.
+  ///   - maximumPixels: a larger picture is refused by its header, before memory is taken for it.
   /// - Throws: `invalidFormat` when it is no PNG, a torn or damaged one (all checksums are checked), or too large.
   public static func decode(
     _ file: UnsafeRawBufferPointer, maximumPixels: Int = RGBImage.maximumPixels
@@ -71,6 +73,7 @@ public enum PNG {
     return try RGBImage(width: width, height: height, pixels: try expand(file, byteCount: byteCount))
   }
 
+  /// Decodes a file's bytes, as the form for a buffer does.
   public static func decode(
     _ file: [UInt8], maximumPixels: Int = RGBImage.maximumPixels
   ) throws(MixGRPOError) -> RGBImage {
@@ -120,6 +123,7 @@ public enum PNG {
     return texts
   }
 
+  /// The texts of a PNG, as the form for a buffer gives them.
   public static func text(in file: [UInt8]) throws(MixGRPOError) -> [PNGText] {
     try file.withUnsafeBufferPointer { (file) throws(MixGRPOError) in try text(in: UnsafeRawBufferPointer(file)) }
   }

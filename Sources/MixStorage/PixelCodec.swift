@@ -9,6 +9,7 @@ import MixBasics
 public struct PixelCodec: Equatable, Sendable {
   /// Pixels.
   public let height: Int
+  /// Pixels.
   public let width: Int
   /// Pixels along a patch's side.
   public let patch: Int
@@ -24,7 +25,9 @@ public struct PixelCodec: Equatable, Sendable {
     self.patch = patch
   }
 
+  /// Patches from the top to the bottom.
   public var tokenRows: Int { height / patch }
+  /// Patches from the left to the right.
   public var tokenColumns: Int { width / patch }
   /// N, tokens of one picture.
   public var tokenCount: Int { tokenRows * tokenColumns }
@@ -37,6 +40,7 @@ public struct PixelCodec: Equatable, Sendable {
 
   /// - Parameters:
   ///   - latents: (count, N, C).
+  ///   - count: pictures.
   ///   - pixels: (count, height, width, 3). Untouched after an error.
   /// - Throws: `invalidArgument` for sizes that do not fit; `notFinite` naming the first NaN or infinity.
   public func decode(
@@ -74,6 +78,7 @@ public struct PixelCodec: Equatable, Sendable {
 
   /// - Parameters:
   ///   - pixels: (count, height, width, 3).
+  ///   - count: pictures.
   ///   - latents: (count, N, C). Untouched after an error.
   /// - Throws: `invalidArgument` for sizes that do not fit.
   public func encode(

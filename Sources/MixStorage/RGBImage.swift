@@ -7,7 +7,9 @@ public struct RGBImage: Equatable, Sendable {
   /// The most pixels that this library makes or, unless told otherwise, reads: 192 MiB of them.
   public static let maximumPixels = 1 << 26
 
+  /// Pixels, 1…65535.
   public let width: Int
+  /// Pixels, 1…65535.
   public let height: Int
   /// (height, width, 3): rows from the top, pixels from the left, red, green, blue.
   public let pixels: [UInt8]

@@ -9,14 +9,17 @@ import Synchronization
 ///
 /// `tensorboard --logdir run` shows them. May be used from many threads at once.
 public final class TensorBoardLog: Sendable {
+  /// The event file.
   public let path: String
   private let descriptor: Int32
   /// Held while a record goes out, so that a cut tail is never another thread's.
   private let turn = Mutex(())
 
   /// Makes a new event file in `folder`, which is made if need be.
-  /// - Parameter continuedFrom: the step at which a resumed run goes on; TensorBoard then drops what earlier files of the folder
-  ///   say of this step and later ones.
+  /// - Parameters:
+  ///   - folder: any name; TensorBoard shows it as the run's.
+  ///   - step: the one at which a resumed run goes on; TensorBoard then drops what earlier files of the folder say of this step and
+  ///     later ones.
   /// - Throws: `invalidArgument` for a negative step; `inputOutput` naming the path.
   public init(folder: String, continuedFrom step: Int? = nil) throws(MixGRPOError) {
     try require((step ?? 0) >= 0, "step", expected: "0 or more", got: step ?? 0)
@@ -29,7 +32,9 @@ public final class TensorBoardLog: Sendable {
   deinit { close(descriptor) }
 
   /// Appends one point of each curve. A value that is not finite is left out.
-  /// - Parameter scalars: tags such as "reward/mean", whose part before the slash groups the curves.
+  /// - Parameters:
+  ///   - scalars: tags such as "reward/mean", whose part before the slash groups the curves.
+  ///   - step: the curve's abscissa, 0 or more.
   /// - Throws: `inputOutput` naming the path; what was written of the record is cut off again.
   public func append(scalars: [(tag: String, value: Double)], step: Int) throws(MixGRPOError) {
     let finite = scalars.filter { Float($0.value).isFinite }.map { (tag: $0.tag, value: Float($0.value)) }

@@ -1,7 +1,7 @@
-"""The README shows whole example files: each is named in a comment before its code block and must be there word for word.
+"""README and articles show whole example files: each is named in a comment before its code block and must be there word for word.
 
 python Tests/examples/readme_snippets.py           compares, exit status 1 on a difference
-python Tests/examples/readme_snippets.py --write   puts the files into the README
+python Tests/examples/readme_snippets.py --write   puts the files into the documents
 """
 
 import pathlib
@@ -9,6 +9,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", "Sources/MixGRPO/MixGRPO.docc/AlignAModel.md"]
 BLOCK = re.compile(r"<!-- (\S+) -->\n```(\w+)\n(.*?)```", re.S)
 
 
@@ -17,18 +18,18 @@ def embedded(match: re.Match[str]) -> str:
     return f"<!-- {path} -->\n```{language}\n{(ROOT / path).read_text()}```"
 
 
-def main() -> int:
-    readme = ROOT / "README.md"
-    text = readme.read_text()
+def check(document: str, write: bool) -> bool:
+    text = (ROOT / document).read_text()
     wanted = BLOCK.sub(embedded, text)
-    if "--write" in sys.argv[1:]:
-        readme.write_text(wanted)
+    if write:
+        (ROOT / document).write_text(wanted)
     elif text != wanted:
-        print("README.md: its examples differ from the files they show; run python Tests/examples/readme_snippets.py --write")
-        return 1
-    print(f"README.md shows {len(BLOCK.findall(text))} example files as they are")
-    return 0
+        print(f"{document}: its examples differ from the files they show; run python Tests/examples/readme_snippets.py --write")
+        return False
+    print(f"{document} shows {len(BLOCK.findall(text))} example files as they are")
+    return True
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    agreed = [check(document, "--write" in sys.argv[1:]) for document in DOCUMENTS]
+    sys.exit(0 if all(agreed) else 1)

@@ -1,0 +1,89 @@
+"""Builds the Swift documentation as a site of static pages, and takes neither a warning nor a public symbol without a docstring.
+
+python3 Tests/docs/build.py --modules .build/release/Modules --out out/docs [--base-path /where/it/is/hosted]
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What `import MixGRPO` gives besides its own symbols: Sources/MixGRPO/Exports.swift.
+EXPORTED = ["MixBasics", "MixFlowModel", "MixLearning", "MixSampling", "MixStorage"]
+
+
+def toolchain() -> tuple[pathlib.Path, str]:
+    """The folder of the toolchain's programs, and what it compiles for."""
+    info = json.loads(subprocess.check_output(["swiftc", "-print-target-info"]))
+    return pathlib.Path(info["paths"]["runtimeResourcePath"]).parents[1] / "bin", info["target"]["unversionedTriple"]
+
+
+def extract(module: str, modules: pathlib.Path, graphs: pathlib.Path) -> None:
+    """The public symbols of a compiled module, those of `EXPORTED` as its own, in one symbol graph."""
+    programs, triple = toolchain()
+    command = [programs / "swift-symbolgraph-extract", "-module-name", module, "-target", triple, "-output-dir", graphs]
+    command += ["-minimum-access-level", "public", "-skip-synthesized-members", "-I", modules]
+    command += [f"-I{ROOT}/Sources/{name}" for name in ("COpenBLAS", "CPNG")]
+    subprocess.run([*command, f"-experimental-allowed-reexported-modules={','.join(EXPORTED)}"], check=True)
+
+
+def undocumented(graph: dict) -> list[str]:
+    """`file:line: symbol` of each public symbol without a docstring."""
+    found = []
+    for symbol in graph["symbols"]:
+        if any(line["text"].strip() for line in symbol.get("docComment", {}).get("lines", [])):
+            continue
+        place = symbol.get("location", {"uri": "?", "position": {"line": -1}})
+        path = place["uri"].removeprefix("file://").removeprefix(f"{ROOT}/")
+        found.append(f"{path}:{place['position']['line'] + 1}: {'.'.join(symbol['pathComponents'])}")
+    return sorted(found)
+
+
+def judge_all_comments(path: pathlib.Path, graph: dict, module: str) -> None:
+    """docc checks the comments of its own module alone: let all be that."""
+    for symbol in graph["symbols"]:
+        if "docComment" in symbol:
+            symbol["docComment"]["module"] = module
+    path.write_text(json.dumps(graph))
+
+
+def convert(catalogue: pathlib.Path | None, graphs: pathlib.Path, module: str, options: argparse.Namespace) -> int:
+    programs, _ = toolchain()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    command = [programs / "docc", "convert", *([catalogue] if catalogue else [])]
+    command += ["--additional-symbol-graph-dir", graphs, "--output-dir", options.out, "--warnings-as-errors"]
+    command += ["--fallback-display-name", module, "--fallback-bundle-identifier", module.lower()]
+    command += ["--fallback-default-module-kind", "Library", "--transform-for-static-hosting"]
+    if options.base_path:
+        command += ["--hosting-base-path", options.base_path]
+    return subprocess.run(command).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--module", default="MixGRPO", help="what is imported (default: %(default)s)")
+    parser.add_argument("--modules", type=pathlib.Path, required=True, help="folder of the compiled modules")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder that becomes the site")
+    parser.add_argument("--base-path", help="the site's path on its server, if it is not the root")
+    options = parser.parse_args()
+    catalogue = ROOT / "Sources" / options.module / f"{options.module}.docc"
+    with tempfile.TemporaryDirectory() as folder:
+        graphs = pathlib.Path(folder)
+        extract(options.module, options.modules, graphs)
+        path = graphs / f"{options.module}.symbols.json"
+        graph = json.loads(path.read_text())
+        if missing := undocumented(graph):
+            print("public symbols without a docstring:", *missing, sep="\n  ", file=sys.stderr)
+            return 1
+        judge_all_comments(path, graph, options.module)
+        if convert(catalogue if catalogue.exists() else None, graphs, options.module, options) != 0:
+            return 1
+    print(f"{len(graph['symbols'])} public symbols are documented: {options.out}/documentation/{options.module.lower()}/index.html")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

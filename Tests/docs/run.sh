@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The Swift documentation is whole: every public symbol has a docstring, docc has nothing to warn of, the pages are there; and each
+# kind of fault is found.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+python3 Tests/docs/build.py --modules .build/release/Modules --out "$folder/site"
+for page in '' /alignamodel /trainer /samplingplan /policyconfiguration/cliprange /mixgrpoerror; do
+  [ -s "$folder/site/documentation/mixgrpo$page/index.html" ] || {
+    echo "error: the site has no page documentation/mixgrpo$page" >&2
+    exit 1
+  }
+done
+# Pages that no topic of the landing page names stand in lists made by docc.
+if grep -oE '"title":"(Classes|Structures|Enumerations|Functions|Variables|Protocols)"' "$folder/site/data/documentation/mixgrpo.json"; then
+  echo "error: the landing page names not every symbol; add them to Sources/MixGRPO/MixGRPO.docc/MixGRPO.md" >&2
+  exit 1
+fi
+
+# A module with a fault must be refused with these words.
+refuses() {
+  printf '%s\n' "$2" > "$folder/Small.swift"
+  swiftc -emit-module -module-name Small -emit-module-path "$folder/Small.swiftmodule" "$folder/Small.swift"
+  if python3 Tests/docs/build.py --module Small --modules "$folder" --out "$folder/small" > "$folder/said" 2>&1; then
+    echo "error: documentation with a fault was taken: $1" >&2
+    exit 1
+  fi
+  grep -q "$1" "$folder/said" || { cat "$folder/said" >&2; exit 1; }
+}
+refuses 'Small.swift:1: undocumented' 'public func undocumented() {}'
+refuses "Parameter 'other' is missing" '/// Adds.
+/// - Parameter one: a number.
+public func add(_ one: Int, _ other: Int) -> Int { one + other }'
+refuses "doesn't exist" '/// See ``Nothing``.
+public func refer() {}'
