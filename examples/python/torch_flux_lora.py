@@ -1,4 +1,4 @@
-"""Aligns a diffusers FLUX transformer with LoRA: rewards with weights, a KL to the base model, saving and going on.
+"""Aligns a diffusers FLUX transformer with LoRA: rewards with weights, a KL to the base model, checkpoints.
 
 The rewards are the night taste of `align.py` and, with half its weight, how well a picture shows its prompt; or a
 server's, with --url. `--random` starts from a tiny model of random weights, for a look at the mechanics in seconds.
@@ -6,8 +6,8 @@ server's, with --url. `--random` starts from a tiny model of random weights, for
     pip install './bindings/python[torch]' diffusers peft
     python examples/python/torch_flux_lora.py --model examples/base --out out
 
-Leaves in the output folder: before.png, after.png (same prompts, same noise), lora/ and run.pt, from which the same
-command goes on. Ctrl-C ends the training early and keeps what was learnt.
+Leaves in the output folder: before.png, after.png (same prompts, same noise), lora/ and checkpoints/, from which the
+same command goes on. Ctrl-C ends the training early and keeps what was learnt.
 """
 
 import argparse
@@ -97,34 +97,26 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     model = transformer(chosen)
     policy = create_policy(model, chosen)
-    lora = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    optimizer = torch.optim.AdamW(lora.values(), lr=chosen.learning_rate)
+    lora = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(lora, lr=chosen.learning_rate)
     rewards, weights = rewards_of(chosen)
     sampling = mixgrpo.SamplingConfig(steps=12, initial_noise=mixgrpo.InitialNoise.OWN)
     learning = mixgrpo.LearningConfig(kl_reference=1e-4)
     trainer = mixtorch.TorchTrainer(policy, optimizer, captions, sampling, learning, rewards=list(rewards))
-    state = chosen.out / "run.pt"
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        model.load_state_dict(saved["lora"], strict=False)
-        optimizer.load_state_dict(saved["optimizer"])
-        trainer.load_state_dict(saved["trainer"])
-        print(f"goes on from iteration {trainer.iteration}")
-    else:
+    checkpoints = chosen.out / "checkpoints"
+    if not checkpoints.exists():
         save_pictures(policy, chosen.out / "before.png")
 
     def show(metrics: mixgrpo.Metrics) -> None:
         print(f"{metrics.iteration + 1:3d}/{chosen.iterations}  reward {metrics.reward_mean:.3f}", flush=True)
 
     try:
-        left = max(0, chosen.iterations - trainer.iteration)
         mixgrpo.train(
-            trainer, rewards, decode=codec.decode, iterations=left, prompts_per_iteration=2, weights=weights,
-            on_iteration=show, progress=False,
+            trainer, rewards, decode=codec.decode, iterations=chosen.iterations, prompts_per_iteration=2,
+            weights=weights, on_iteration=show, checkpoints=checkpoints, progress=False,
         )  # fmt: skip
     except KeyboardInterrupt:
         print("stopped early")
-    torch.save({"lora": lora, "optimizer": optimizer.state_dict(), "trainer": trainer.state_dict()}, state)
     model.save_lora_adapter(chosen.out / "lora")
     save_pictures(policy, chosen.out / "after.png")
 

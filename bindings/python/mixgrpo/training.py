@@ -16,7 +16,8 @@ from .metrics import Metrics
 from .samples import SampleConfig
 from .scoring import Score, ScoringThreads
 from .trainer import Trainer
-from .training_evaluation import EvaluationSettings
+from .training_checkpoints import CheckpointSettings
+from .training_evaluation import EvaluationSettings, Keeper
 
 Reward: TypeAlias = Callable[[ByteArray, Sequence[str]], ArrayLike]
 """Scores B images, uint8 (B, height, width, 3), of B prompts: (B) numbers, NaN for one that failed."""
@@ -51,7 +52,7 @@ def train(
     *,
     decode: Decoder,
     iterations: int,
-    prompts_per_iteration: int = 4,
+    prompts_per_iteration: int | None = None,
     choose: Callable[[int], Sequence[int]] | None = None,
     weights: Mapping[str, float] | None = None,
     on_iteration: Callable[[Metrics], object] | None = None,
@@ -59,9 +60,13 @@ def train(
     evaluation_rewards: Mapping[str, Reward] | None = None,
     evaluation_prompts: Sequence[int] | None = None,
     evaluation_sampling: SampleConfig | None = None,
-    keep_best: str | os.PathLike[str] | None = None,
+    keep_best: Keeper | None = None,
     watchdog: Watchdog = Watchdog.OFF,
     on_evaluation: Callable[[EvaluationResult, Mapping[str, float]], object] | None = None,
+    checkpoints: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 1,
+    keep_checkpoints: int = 3,
+    resume: bool = True,
     progress: bool = True,
     score_workers: int = 0,
 ) -> list[Metrics]:
@@ -69,7 +74,8 @@ def train(
 
     `rewards`: a function for each of the trainer's reward names, or the function when there is one. What a reward
     raises comes out of this call; the trainer is then before the update, and training may go on.
-    `choose`: iteration → prompt indices; by default prompts take turns, `prompts_per_iteration` at a time.
+    `choose`: iteration → prompt indices; by default prompts take turns, `prompts_per_iteration` (4, or all of fewer) at
+    a time.
     `weights`: of the rewards, by name; 1 each by default.
     `on_iteration`: called after each update, for logs, files, or to stop by raising.
     `progress`: show a bar, when tqdm is installed.
@@ -81,11 +87,21 @@ def train(
     draws the same samples from the same noise, of `evaluation_prompts` (all by default) as `evaluation_sampling` says.
     They are scored with the trained rewards and with the held-out `evaluation_rewards`, by name.
     `keep_best`: a folder for the best model, that of the highest mean of the held-out rewards, or of the trained ones
-    when none is held out; averaged weights where the trainer keeps them.
+    when none is held out; averaged weights where the trainer keeps them. A model that the host owns is saved by a
+    function of the host's, which is called when the model at hand is the best so far.
     `watchdog`: when the trained rewards rise while the held-out ones fall for three evaluations, WARN gives a
     `HackedRewardWarning`, STOP ends the training.
     `on_evaluation`: called after each evaluation with its figures and the means of all rewards by name.
-    These are for a `Trainer`; a host that owns the model uses `Evaluation` itself.
+
+    Checkpoints: `checkpoints` is the folder of the run. Every `checkpoint_every` iterations, and at the end, all that a
+    bit-exact continuation needs is saved there, evaluations included; the newest `keep_checkpoints` stay, and a kill or
+    a full disk leaves a whole one if there was one. A trainer that has not trained yet first goes to the newest whole
+    checkpoint (unless `resume` is False), and its iterations count: the same program started again ends where it would
+    have ended without the stop.
+
+    Returns the figures of the iterations that ran. Raises `InvalidArgument` for settings that do not fit, also those
+    that differ from a checkpoint's; `InvalidState` when the folder holds a later checkpoint than the trainer's
+    iteration; `InputOutputError` when nothing can be saved.
     """
     functions = _by_name(trainer, rewards)
     lines = _lines(trainer)
@@ -97,14 +113,18 @@ def train(
     history: list[Metrics] = []
     scorers = _scoring_threads(trainer, score_all, score_workers)
     held_out = evaluation_rewards or {}
-    settings = EvaluationSettings(evaluate_every, evaluation_prompts, evaluation_sampling, keep_best, watchdog)
-    evaluations = settings.evaluations(
+    evaluations = EvaluationSettings(
+        evaluate_every, evaluation_prompts, evaluation_sampling, keep_best, watchdog
+    ).evaluations(
         trainer,
         tuple(held_out),
         lambda samples, chosen: score(samples, [lines[index] for index in chosen], {**functions, **held_out}, decode),
         on_evaluation,
     )
-    for _ in (bar := _bar(range(iterations), progress)):
+    folder = CheckpointSettings(checkpoints, checkpoint_every, keep_checkpoints, resume)
+    saved = folder.checkpoints(trainer, evaluations)
+    done = saved.iterations_done() if saved else 0
+    for _ in (bar := _bar(range(done, iterations), progress)):
         if evaluations and not evaluations.go_on():
             return history
         chosen = pick(trainer.iteration)
@@ -113,12 +133,16 @@ def train(
         else:
             metrics = scorers.iterate(chosen, weights)
         history.append(metrics)
+        if saved:
+            saved.save()
         if on_iteration is not None:
             on_iteration(metrics)
         if hasattr(bar, "set_postfix"):
             bar.set_postfix(reward=f"{metrics.reward_mean:.3f}")
     if evaluations:
         evaluations.go_on(always=True)
+    if saved:
+        saved.save(always=True)
     return history
 
 
@@ -159,7 +183,8 @@ def _lines(trainer: Trainable) -> Sequence[str]:
     return trainer.lines
 
 
-def _in_turns(count: int, at_a_time: int) -> Callable[[int], Sequence[int]]:
+def _in_turns(count: int, wanted: int | None) -> Callable[[int], Sequence[int]]:
+    at_a_time = min(4, count) if wanted is None else wanted
     if not 1 <= at_a_time <= count:
         raise InvalidArgument(f"prompts_per_iteration: expected 1…{count}, the number of prompts, got {at_a_time}")
     return lambda iteration: [(iteration * at_a_time + place) % count for place in range(at_a_time)]

@@ -1,14 +1,16 @@
 """Evaluations inside `train`: held-out rewards, the best model on disk, the watchdog."""
 
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from ._arrays import DoubleArray, FloatArray
 from .enums import Verdict, Watchdog, Weights
-from .errors import InvalidArgument
+from .errors import InputOutputError, InvalidArgument, InvalidFormat
 from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
 from .samples import SampleConfig
 from .trainer import Trainer
@@ -23,6 +25,27 @@ Score: TypeAlias = Callable[[FloatArray, Sequence[int]], Mapping[str, DoubleArra
 
 Receiver: TypeAlias = Callable[[EvaluationResult, Mapping[str, float]], object]
 
+Keeper: TypeAlias = str | os.PathLike[str] | Callable[[], object]
+"""Where the best model goes: a folder, or a function that saves the model as it is when it is called."""
+
+
+@runtime_checkable
+class Evaluable(Protocol):
+    """What an evaluation needs of a trainer whose host owns the model, such as `mixgrpo.torch.TorchTrainer`."""
+
+    reward_names: tuple[str, ...]
+
+    @property
+    def iteration(self) -> int:
+        """The iteration that the next rollout belongs to."""
+
+    @property
+    def lines(self) -> Sequence[str] | None:
+        """The prompts' words."""
+
+    def sample(self, prompt_indices: Sequence[int], config: SampleConfig, /) -> FloatArray:
+        """Deterministic samples, (P, S, …)."""
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:
@@ -31,7 +54,7 @@ class EvaluationSettings:
     every: int
     prompts: Sequence[int] | None
     sampling: SampleConfig | None
-    keep_best: str | os.PathLike[str] | None
+    keep_best: Keeper | None
     watchdog: Watchdog
 
     def evaluations(
@@ -39,8 +62,10 @@ class EvaluationSettings:
     ) -> "Evaluations | None":
         """None when there are to be none. Raises `InvalidArgument` when other settings say otherwise."""
         if self.every != 0:
-            if not isinstance(trainer, Trainer):
-                raise InvalidArgument(f"evaluate_every: expected 0 without a Trainer, got a {type(trainer).__name__}")
+            if not isinstance(trainer, Evaluable):
+                raise InvalidArgument(
+                    f"evaluate_every: expected 0, as {type(trainer).__name__} has no sample(), got {self.every}"
+                )
             return Evaluations(trainer, self, held_out, score, tell)
         wanted = {
             "evaluation_rewards": bool(held_out),
@@ -59,7 +84,7 @@ class Evaluations:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Trainer | Evaluable,
         settings: EvaluationSettings,
         held_out: Sequence[str],
         score: Score,
@@ -68,13 +93,18 @@ class Evaluations:
         if taken := set(held_out) & set(trainer.reward_names):
             raise InvalidArgument(f"evaluation_rewards: expected other names than the trained, got {sorted(taken)}")
         self._trainer, self._settings, self._score, self._tell = trainer, settings, score, tell
-        self._prompts = list(range(len(trainer.prompts)) if settings.prompts is None else settings.prompts)
-        self._latest = -1
+        if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
+            raise InvalidArgument(
+                f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
+                f"got {settings.keep_best!r}"
+            )
+        self._prompts = list(range(_prompt_count(trainer)) if settings.prompts is None else settings.prompts)
+        self._latest = self._saved = -1
         weights = dict.fromkeys(trainer.reward_names, 0.0 if held_out else 1.0) | dict.fromkeys(held_out, 1.0)
         config = EvaluationConfig(
             every=settings.every,
-            weights=Weights.AVERAGE if trainer.learning.ema_decay > 0 else Weights.TRAINED,
-            keep_best=settings.keep_best is not None,
+            weights=Weights.AVERAGE if _is_averaged(trainer) else Weights.TRAINED,
+            keep_best=settings.keep_best is not None and not callable(settings.keep_best),
             watchdog=settings.watchdog,
         )
         self._evaluation = Evaluation(
@@ -84,16 +114,65 @@ class Evaluations:
     def go_on(self, *, always: bool = False) -> bool:
         """Evaluates when it is due, or always but not twice; whether training is to go on."""
         iteration = self._trainer.iteration
-        if iteration == self._latest or not (always or self._evaluation.is_due(iteration)):
+        if iteration <= self._latest or not (always or self._evaluation.is_due(iteration)):
             return True
+        result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
         self._latest = iteration
-        samples = self._evaluation.sample(self._trainer)
-        result = self._evaluation.submit(iteration, self._score(samples, self._prompts))
-        if result.is_best and self._settings.keep_best is not None:
-            self._evaluation.save_best(self._settings.keep_best)
+        if result.is_best:
+            self._keep()
         if self._tell is not None:
             self._tell(result, self._evaluation.means())
         if result.verdict is Verdict.WARN:
             warnings.warn(result.message, HackedRewardWarning, stacklevel=3)
         return result.verdict is not Verdict.STOP
 
+    def save(self, folder: Path) -> None:
+        """Saves what a continuation needs, under the number of the latest evaluation."""
+        if self._latest == self._saved:
+            return
+        path = folder / f"{_PREFIX}{self._latest:08d}"
+        self._evaluation.save(path)
+        self._saved = self._latest
+        for other in _saved(folder):
+            if other != path:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def load(self, folder: Path) -> None:
+        """Brings these evaluations to the newest sound state in a folder, if there is one.
+
+        It may be ahead of the trainer's checkpoint: what it has seen then comes again and is not evaluated twice.
+        """
+        for path in reversed(_saved(folder)):
+            try:
+                self._evaluation.load(path)
+            except (InvalidFormat, InputOutputError):
+                continue
+            self._latest = self._saved = int(path.name.removeprefix(_PREFIX))
+            return
+
+    def _samples(self) -> FloatArray:
+        if isinstance(self._trainer, Trainer):
+            return self._evaluation.sample(self._trainer)
+        return self._trainer.sample(self._prompts, self._evaluation.sampling)
+
+    def _keep(self) -> None:
+        if callable(self._settings.keep_best):
+            self._settings.keep_best()
+        elif self._settings.keep_best is not None:
+            self._evaluation.save_best(self._settings.keep_best)
+
+
+_PREFIX = "evaluation-"
+
+
+def _saved(folder: Path) -> list[Path]:
+    """The folders of saved evaluations, the oldest first."""
+    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdecimal())
+
+
+def _prompt_count(trainer: Trainer | Evaluable) -> int:
+    return len(trainer.prompts) if isinstance(trainer, Trainer) else len(trainer.lines or ())
+
+
+def _is_averaged(trainer: Trainer | Evaluable) -> bool:
+    return isinstance(trainer, Trainer) and trainer.learning.ema_decay > 0

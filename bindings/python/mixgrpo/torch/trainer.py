@@ -1,8 +1,10 @@
 """The convenient whole for a PyTorch model: rollout, the host's rewards, update with the host's optimizer."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,16 +14,19 @@ from numpy.typing import ArrayLike
 from .._arrays import FloatArray, integers
 from ..context import Context
 from ..enums import WindowMode
-from ..errors import InvalidArgument, InvalidState, NotFinite
+from ..errors import InvalidArgument, InvalidFormat, InvalidState, NotFinite
 from ..group_advantages import Advantages, advantages
-from ..metrics import Metrics
+from ..metrics import Metrics, Resumption
 from ..plan import SCHEDULED_WINDOW, AdaptiveWindow, Plan
 from ..reward_names import scores_in_order, weights_in_order
 from ..rollout import Rollout
+from ..samples import SampleConfig
 from ..settings import LearningConfig, SamplingConfig
 from ..update import Update
+from .checkpoints import newest_checkpoint, write_checkpoint
 from .figures import figures_of
 from .policy import TorchPolicy
+from .sampling import sample
 from .snapshot import Snapshot, trained_weights
 from .state import FORMAT, progress_in, saved_window, settings_of, window_in
 
@@ -146,6 +151,73 @@ class TorchTrainer:
         self._rollout = None
         self._iteration += 1
         return metrics
+
+    def sample(self, prompt_indices: ArrayLike, config: SampleConfig | None = None) -> FloatArray:
+        """Deterministic samples of the policy, (P, S, *latent_shape), as `mixgrpo.torch.sample`. A pending rollout
+        stays."""
+        return sample(self.policy, self._known(prompt_indices), config)
+
+    def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
+        """Saves all that a bit-exact continuation needs (what the optimizer trains, its state, scheduler, scaler and
+        `state_dict`) into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last`
+        and, with `keep_every` above 0, those whose iteration is a multiple of it. Frozen weights and buffers are the
+        host's to save.
+
+        After a kill or on a full disk a whole checkpoint is there if one was there before. Raises `InputOutputError`;
+        `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was not
+        resumed from.
+        """
+        content = {
+            "format": FORMAT,
+            "weights": [weight.detach() for weight in trained_weights(self.optimizer)],
+            "states": [holder.state_dict() for holder in self._holders()],
+            "trainer": self.state_dict(),
+        }
+        write_checkpoint(Path(folder), self._iteration, content, keep_last=keep_last, keep_every=keep_every)
+
+    def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
+        """Brings this trainer, its weights and its optimizer to the newest whole checkpoint of a folder. None, with
+        nothing changed, when there is none.
+
+        Raises `InvalidFormat` when there are checkpoints and none is whole; `InvalidArgument` naming the settings or
+        weights that differ. Everything is then as before.
+        """
+        found = newest_checkpoint(Path(folder))
+        if found is None:
+            return None
+        content, skipped = found
+        before = Snapshot(self.optimizer, self.scheduler, self.scaler)
+        try:
+            self._restore(content)
+        except BaseException:
+            before.restore()
+            raise
+        return Resumption(iteration=self._iteration, skipped=skipped)
+
+    def _holders(self) -> list[Any]:
+        return [holder for holder in (self.optimizer, self.scheduler, self.scaler) if holder is not None]
+
+    def _restore(self, content: Any) -> None:
+        try:
+            weights, states, progress = content["weights"], content["states"], content["trainer"]
+            shapes = [tuple(weight.shape) for weight in weights]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InvalidFormat(f"checkpoint: expected a trainer's, got {type(error).__name__}: {error}") from None
+        wanted = [tuple(weight.shape) for weight in trained_weights(self.optimizer)]
+        if shapes != wanted or len(states) != len(self._holders()):
+            raise InvalidArgument(
+                f"optimizer: expected {len(wanted)} weights and {len(self._holders())} states of the shapes here, "
+                f"got {len(shapes)} weights and {len(states)} states"
+            )
+        with torch.no_grad():
+            for weight, saved in zip(trained_weights(self.optimizer), weights, strict=True):
+                weight.copy_(saved)
+        for holder, state in zip(self._holders(), states, strict=True):
+            try:
+                holder.load_state_dict(state)
+            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+                raise InvalidArgument(f"{type(holder).__name__}: expected the state of one, got {error}") from error
+        self.load_state_dict(progress)
 
     def state_dict(self) -> dict[str, Any]:
         """What the run must remember beside the host's weights and optimizer: iteration, window, settings, seed. Plain

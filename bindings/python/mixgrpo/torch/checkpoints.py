@@ -1,0 +1,109 @@
+"""A folder with the checkpoints of one run over a PyTorch model: `iteration-00000042.pt` and so on."""
+
+import os
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import InputOutputError, InvalidArgument, InvalidFormat, InvalidState
+
+_NAME = re.compile(r"iteration-(\d{8,})\.pt")
+
+
+def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: int, keep_every: int) -> None:
+    """Saves under the iteration's number, then removes what is no longer kept: all but the newest `keep_last` and those
+    whose iteration is a multiple of `keep_every`. At any moment the folder holds a whole checkpoint if it held one.
+
+    Raises `InvalidState` when there is a whole checkpoint of a later iteration; `InputOutputError`.
+    """
+    if not 1 <= keep_last <= 1_000_000 or keep_every < 0:
+        raise InvalidArgument(
+            f"keep_last, keep_every: expected 1…1000000 and 0 or more, got {keep_last} and {keep_every}"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        others = {number: path for number, path in _numbered(folder) if number != iteration}
+        torn = [number for number in others if number > iteration]
+        for later in torn:
+            if _fault(others[later]) is None:
+                raise InvalidState(
+                    f"{folder}: expected no checkpoint after iteration {iteration}, got one of iteration {later}: "
+                    "resume from it, or choose another folder"
+                )
+        _replace(folder / f"iteration-{iteration:08d}.pt", content)
+        earlier = sorted(number for number in others if number < iteration)
+        outdated = [*earlier, iteration][:-keep_last]
+        for gone in torn + [number for number in outdated if keep_every == 0 or number % keep_every != 0]:
+            others[gone].unlink(missing_ok=True)
+    except OSError as error:
+        raise InputOutputError(f"{folder}: expected to save a checkpoint, got {error}") from error
+
+
+def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
+    """What the newest whole checkpoint holds, on the CPU, and how many newer ones are torn; None when there is none.
+
+    Raises `InvalidFormat` when there are checkpoints and none is whole; `InputOutputError`.
+    """
+    faults: list[str] = []
+    try:
+        for _, path in sorted(_numbered(folder), reverse=True):
+            if (fault := _fault(path)) is None:
+                return _read(path), len(faults)
+            faults.append(f"{path.name}: {fault}")
+    except OSError as error:
+        raise InputOutputError(f"{folder}: expected to read checkpoints, got {error}") from error
+    if faults:
+        raise InvalidFormat(f"{folder}: expected a whole checkpoint, got none: {'; '.join(faults)}")
+    return None
+
+
+def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if match := _NAME.fullmatch(path.name):
+                yield int(match[1]), path
+
+
+def _fault(path: Path) -> str | None:
+    """What is wrong with a file; None for one that is whole: its directory is there, and every checksum is right."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            damaged = file.testzip()
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        return f"expected a file of torch.save, got {error}"
+    return None if damaged is None else f"expected whole content, got damage in {damaged}"
+
+
+def _read(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InvalidFormat(f"{path}: expected tensors, numbers and texts, got {reason}") from error
+
+
+def _replace(path: Path, content: Any) -> None:
+    """Writes aside and moves into place, each made durable before the next."""
+    aside = path.with_name("writing.tmp")
+    try:
+        with aside.open("wb") as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError as error:  # what torch makes of a full disk
+                raise OSError(str(error).partition("\n")[0]) from error
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

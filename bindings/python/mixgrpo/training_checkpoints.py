@@ -1,0 +1,85 @@
+"""Checkpoints inside `train`: a run that was stopped goes on where it was."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from .errors import InvalidArgument
+from .metrics import Resumption
+from .training_evaluation import Evaluations
+
+
+@runtime_checkable
+class Checkpointable(Protocol):
+    """What `train` needs of a trainer to save and resume: `Trainer` and `mixgrpo.torch.TorchTrainer` have it."""
+
+    @property
+    def iteration(self) -> int:
+        """The iteration that the next rollout belongs to."""
+
+    def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int) -> None:
+        """Saves into a folder of checkpoints, of which the newest stay."""
+
+    def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
+        """Goes to the newest whole checkpoint; None when there is none."""
+
+
+@dataclass(frozen=True)
+class CheckpointSettings:
+    """How `train` saves; its documentation tells what the fields do."""
+
+    folder: str | os.PathLike[str] | None = None
+    every: int = 1
+    keep_last: int = 3
+    resume: bool = True
+
+    def checkpoints(self, trainer: object, evaluations: Evaluations | None) -> "Checkpoints | None":
+        """None when there are to be none. Raises `InvalidArgument` when other settings say otherwise."""
+        if self.folder is None:
+            if self != CheckpointSettings():
+                raise InvalidArgument(
+                    "checkpoints: expected a folder, as checkpoint_every, keep_checkpoints or resume is set, got None"
+                )
+            return None
+        if self.every < 1:
+            raise InvalidArgument(f"checkpoint_every: expected 1 or more, got {self.every}")
+        if not 1 <= self.keep_last <= 1_000_000:
+            raise InvalidArgument(f"keep_checkpoints: expected 1…1000000, got {self.keep_last}")
+        if not isinstance(trainer, Checkpointable):
+            raise InvalidArgument(f"checkpoints: expected None, as {type(trainer).__name__} has no checkpoint()")
+        return Checkpoints(Path(self.folder), trainer, evaluations, self)
+
+
+class Checkpoints:
+    """The checkpoints of one call of `train`."""
+
+    def __init__(
+        self, folder: Path, trainer: Checkpointable, evaluations: Evaluations | None, settings: CheckpointSettings
+    ) -> None:
+        self._folder, self._trainer, self._evaluations, self._settings = folder, trainer, evaluations, settings
+        self._saved = -1
+
+    def iterations_done(self) -> int:
+        """Resumes a trainer that has not trained; how many iterations that has brought back."""
+        if not self._settings.resume or self._trainer.iteration > 0:
+            return 0
+        found = self._trainer.resume(self._folder)
+        if found is None:
+            return 0
+        if self._evaluations is not None:
+            self._evaluations.load(self._folder)
+        self._saved = found.iteration
+        return found.iteration
+
+    def save(self, *, always: bool = False) -> None:
+        """Saves when it is due, or always; nothing that stands there already."""
+        iteration = self._trainer.iteration
+        if not (always or iteration % self._settings.every == 0):
+            return
+        # The evaluations first: of these a resumed run may know more than the checkpoint, but not less.
+        if self._evaluations is not None:
+            self._evaluations.save(self._folder)
+        if iteration != self._saved:
+            self._trainer.checkpoint(self._folder, keep_last=self._settings.keep_last)
+            self._saved = iteration

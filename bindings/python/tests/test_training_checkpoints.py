@@ -1,0 +1,150 @@
+"""`mixgrpo.train` with a folder of checkpoints: what was stopped goes on to the same bits."""
+
+import numpy as np
+import pytest
+
+
+class Stopped(Exception):
+    """A stop at an arbitrary place."""
+
+
+def brightness(images, prompts):
+    return images.mean(axis=(1, 2, 3)) / 255
+
+
+def darkness(images, prompts):
+    return 1 - brightness(images, prompts)
+
+
+@pytest.fixture
+def start(mixgrpo, model, make_trainer, codec):
+    """Runs six iterations from the same weights each time, as a program that is started again would."""
+    weights = model.weights.read()
+
+    def run(iterations=6, reward=brightness, **options):
+        model.weights.write(weights)
+        trainer = make_trainer(learning_rate=3e-3, **options.pop("learning", {}))
+        options = dict(decode=codec.decode, prompts_per_iteration=2, progress=False) | options
+        history = mixgrpo.train(trainer, reward, iterations=iterations, **options)
+        return [metrics.iteration for metrics in history], model.weights.read()
+
+    return run
+
+
+def stopping_at(iteration):
+    def stop(metrics):
+        if metrics.iteration == iteration:
+            raise Stopped
+
+    return stop
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(start, tmp_path):
+    _, expected = start()
+    for stop in (1, 3):
+        with pytest.raises(Stopped):
+            start(checkpoints=tmp_path, checkpoint_every=2, on_iteration=stopping_at(stop))
+    iterations, weights = start(checkpoints=tmp_path, checkpoint_every=2)
+    assert iterations == [4, 5] and np.array_equal(weights, expected)
+    again, weights = start(checkpoints=tmp_path)
+    assert again == [] and np.array_equal(weights, expected)
+    assert start(8, checkpoints=tmp_path)[0] == [6, 7]
+
+
+def test_a_reward_that_raises_loses_no_finished_iteration(start, tmp_path):
+    calls = []
+
+    def failing(images, prompts):
+        calls.append(1)
+        if len(calls) == 4:
+            raise Stopped
+        return brightness(images, prompts)
+
+    _, expected = start()
+    with pytest.raises(Stopped):
+        start(reward=failing, checkpoints=tmp_path)
+    iterations, weights = start(checkpoints=tmp_path, score_workers=2)
+    assert iterations == [3, 4, 5] and np.array_equal(weights, expected)
+
+
+def test_the_newest_stay(start, tmp_path):
+    start(5, checkpoints=tmp_path, keep_checkpoints=2)
+    assert files(tmp_path) == ["iteration-00000004.safetensors", "iteration-00000005.safetensors"]
+
+
+def test_a_torn_checkpoint_is_passed_over(start, tmp_path):
+    _, expected = start()
+    start(4, checkpoints=tmp_path)
+    newest = tmp_path / "iteration-00000004.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-7])
+    iterations, weights = start(checkpoints=tmp_path)
+    assert iterations == [3, 4, 5] and np.array_equal(weights, expected)
+
+
+@pytest.mark.parametrize("stop", [0, 2, 3])
+def test_evaluations_go_on_too(mixgrpo, start, tmp_path, stop):
+    """The best model, its score and the watchdog's verdict are those of a run without a stop."""
+
+    def run(folder, **options):
+        start(
+            checkpoints=folder, evaluate_every=1, evaluation_rewards={"dark": darkness}, keep_best=folder / "best",
+            on_evaluation=lambda result, means: seen.append((result, means["dark"])), **options,
+        )  # fmt: skip
+
+    seen = []
+    run(tmp_path / "whole")
+    expected, seen = seen, []
+    with pytest.raises(Stopped):
+        run(tmp_path / "parts", on_iteration=stopping_at(stop))
+    run(tmp_path / "parts")
+    assert seen == expected
+    best = [mixgrpo.Model.load(tmp_path / name / "best").weights.read() for name in ("whole", "parts")]
+    assert np.array_equal(*best)
+    run(tmp_path / "parts")
+    assert seen == expected and len([name for name in files(tmp_path / "parts") if name.startswith("evaluation")]) == 1
+
+
+def test_the_watchdog_remembers(mixgrpo, start, tmp_path):
+    options = dict(evaluate_every=1, evaluation_rewards={"dark": darkness}, watchdog=mixgrpo.Watchdog.STOP)
+    whole, _ = start(**options)
+    with pytest.raises(Stopped):
+        start(checkpoints=tmp_path, on_iteration=stopping_at(1), **options)
+    rest, _ = start(checkpoints=tmp_path, **options)
+    assert [0, 1, *rest] == whole and len(whole) < 6
+
+
+def test_a_folder_of_another_run_is_refused(mixgrpo, start, tmp_path):
+    start(3, checkpoints=tmp_path)
+    with pytest.raises(mixgrpo.InvalidArgument, match="clip_range"):
+        start(checkpoints=tmp_path, learning={"clip_range": 0.1})
+    with pytest.raises(mixgrpo.InvalidState, match="no checkpoint after iteration 1"):
+        start(checkpoints=tmp_path, resume=False)
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"torn")
+    with pytest.raises(mixgrpo.InvalidFormat, match="none"):
+        start(checkpoints=tmp_path)
+
+
+def test_a_trainer_that_has_trained_goes_on_from_its_memory(mixgrpo, make_trainer, codec, tmp_path):
+    trainer = make_trainer()
+    options = dict(decode=codec.decode, iterations=2, progress=False, checkpoints=tmp_path)
+    mixgrpo.train(trainer, brightness, **options)
+    assert [metrics.iteration for metrics in mixgrpo.train(trainer, brightness, **options)] == [2, 3]
+
+
+def test_unfit_settings_are_refused(mixgrpo, start, tmp_path):
+    for options, field in (
+        ({"checkpoint_every": 2}, "checkpoints: expected a folder"),
+        ({"resume": False}, "checkpoints: expected a folder"),
+        ({"checkpoints": tmp_path, "checkpoint_every": 0}, "checkpoint_every: expected 1"),
+        ({"checkpoints": tmp_path, "keep_checkpoints": 0}, "keep_checkpoints: expected 1"),
+    ):
+        with pytest.raises(mixgrpo.InvalidArgument, match=field):
+            start(**options)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(mixgrpo.InputOutputError):
+        start(checkpoints=tmp_path / "file")
