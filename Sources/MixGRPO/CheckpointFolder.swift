@@ -45,43 +45,58 @@ extension Trainer {
   /// - Throws: `inputOutput`; `invalidState` when the folder holds a sound checkpoint of a later iteration, which belongs to
   ///   another run or was not resumed from.
   @discardableResult
-  public func save(in folder: CheckpointFolder) throws(MixGRPOError) -> String {
-    try FileAccess.createFolder(folder.path)
-    let others = try folder.files.numbers().filter { $0 != iteration }
-    let torn = others.filter { $0 > iteration }
-    for later in torn where Self.isSound(folder.files.path(later)) {
+  public func save(in folder: CheckpointFolder) throws(MixGRPOError) -> String { try folder.save(self) }
+
+  /// Brings this trainer to the newest checkpoint of a folder that is whole; see `load(folder:)`.
+  /// - Returns: nil, with nothing changed, when there is no checkpoint.
+  /// - Throws: `invalidArgument` naming the settings that differ from the newest whole one's; `invalidFormat` when there are
+  ///   checkpoints and none is whole; `inputOutput` when the folder cannot be read.
+  public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? { try folder.resume(self) }
+}
+
+/// A run whose state is in one file for each number that counts it.
+protocol Checkpointed: AnyObject {
+  /// The iteration or step that comes next.
+  var checkpointNumber: Int { get }
+  func writeCheckpoint(to path: String) throws(MixGRPOError)
+  /// Changes nothing when it throws.
+  func readCheckpoint(from path: String) throws(MixGRPOError)
+}
+
+extension CheckpointFolder {
+  func save(_ run: some Checkpointed) throws(MixGRPOError) -> String {
+    let number = run.checkpointNumber
+    try FileAccess.createFolder(path)
+    let others = try files.numbers().filter { $0 != number }
+    let torn = others.filter { $0 > number }
+    for later in torn where Self.isSound(files.path(later)) {
       throw MixGRPOError(
-        .invalidState, "\(folder.path): expected no checkpoint after iteration \(iteration), got one of iteration \(later): "
+        .invalidState, "\(path): expected no checkpoint after iteration \(number), got one of iteration \(later): "
           + "resume from it, or choose another folder")
     }
-    let path = folder.files.path(iteration)
-    try writeCheckpoint(to: path)
-    let earlier = others.filter { $0 < iteration }
-    for gone in torn + folder.outdated(earlier + [iteration]) { try FileAccess.removeFile(folder.files.path(gone)) }
-    return path
+    let file = files.path(number)
+    try run.writeCheckpoint(to: file)
+    let earlier = others.filter { $0 < number }
+    for gone in torn + outdated(earlier + [number]) { try FileAccess.removeFile(files.path(gone)) }
+    return file
   }
 
   private static func isSound(_ path: String) -> Bool {
     (try? SafetensorsFile(path: path).verifyChecksum()) != nil
   }
 
-  /// Brings this trainer to the newest checkpoint of a folder that is whole; see `load(folder:)`.
-  /// - Returns: nil, with nothing changed, when there is no checkpoint.
-  /// - Throws: `invalidArgument` naming the settings that differ from the newest whole one's; `invalidFormat` when there are
-  ///   checkpoints and none is whole; `inputOutput` when the folder cannot be read.
-  public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? {
+  func resume(_ run: some Checkpointed) throws(MixGRPOError) -> Resumption? {
     var skipped: [String] = []
-    for iteration in try folder.files.numbers().reversed() {
-      let path = folder.files.path(iteration)
+    for number in try files.numbers().reversed() {
+      let file = files.path(number)
       do {
-        try readCheckpoint(from: path)
-        return Resumption(iteration: self.iteration, path: path, skipped: skipped)
+        try run.readCheckpoint(from: file)
+        return Resumption(iteration: run.checkpointNumber, path: file, skipped: skipped)
       } catch where error.code == .invalidFormat || error.code == .inputOutput {
         skipped.append(error.message)
       }
     }
     if skipped.isEmpty { return nil }
-    throw MixGRPOError(
-      .invalidFormat, "\(folder.path): expected a whole checkpoint, got none: \(skipped.joined(separator: "; "))")
+    throw MixGRPOError(.invalidFormat, "\(path): expected a whole checkpoint, got none: \(skipped.joined(separator: "; "))")
   }
 }

@@ -85,17 +85,25 @@ struct CheckpointSettings: Equatable {
 
 extension CheckpointSettings {
   init(_ trainer: Trainer) {
-    let evaluator = trainer.evaluator
-    add(evaluator.model.configuration)
+    add(trainer.evaluator)
     add(trainer.sampling)
     add(trainer.learning)
+    add("reward_names", trainer.rewardNames)
+    add("keep_base", trainer.base != nil)
+  }
+
+  init(_ pretrainer: FlowMatchingPretrainer) {
+    add(pretrainer.evaluator)
+    add(pretrainer.configuration)
+  }
+
+  private mutating func add(_ evaluator: FlowEvaluator) {
+    add(evaluator.model.configuration)
     add("text_length", evaluator.textLength)
     // Gradients add up request by request, so that the size of a request shows in their last bits.
     add("max_batch", evaluator.maxBatch)
     if evaluator.model.configuration.guidanceEmbeds { add("guidance", evaluator.guidance) }
     add("image_ids", "\(evaluator.geometry.tokens) tokens at positions with hash \(Self.hash(evaluator.geometry.positions))")
-    add("reward_names", trainer.rewardNames)
-    add("keep_base", trainer.base != nil)
   }
 
   private static func hash(_ values: [Float]) -> String {

@@ -3,88 +3,50 @@ import MixFlowModel
 import MixLearning
 import MixStorage
 
-/// A pretrainer on disk: one safetensors file with weights and moments, whose metadata holds counter and settings.
+/// A pretrainer on disk.
 extension FlowMatchingPretrainer {
   private static let fileName = "pretrainer.safetensors"
-  private static let format = "mixgrpo-pretrainer-1"
 
   /// Saves all that a bit-exact continuation needs into `folder`, made if need be; the file appears whole or not at all.
   /// - Throws: `inputOutput`.
   public func save(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
-    var metadata = settings
-    metadata["format"] = Self.format
-    metadata["optimizer_steps"] = "\(optimizer.stepCount)"
-    let entries = parts.map { part in
-      WeightEntry(name: part.name, shape: [part.values.count], values: UnsafeBufferPointer(part.values))
-    }
-    try SafetensorsWriter.write(
-      entries, precision: .float32, metadata: metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value) },
-      to: FileAccess.join(folder, Self.fileName))
+    try writeCheckpoint(to: FileAccess.join(folder, Self.fileName))
   }
 
   /// Brings this pretrainer, made with the same model sizes and settings, to the saved state.
   ///
-  /// Everything is read and checked before anything changes.
+  /// Everything is read and checked before anything changes. The number of threads may differ and changes no bit; other data are
+  /// not noticed.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   public func load(folder: String) throws(MixGRPOError) {
-    let path = FileAccess.join(folder, Self.fileName)
-    let file = try SafetensorsFile(path: path)
-    try requireFormat(file)
-    try compareSettings(file.metadata)
-    guard let steps = file.metadata["optimizer_steps"].flatMap({ Int($0) }), (0...mostCounted).contains(steps) else {
-      throw MixGRPOError(
-        .invalidFormat, "\(path): optimizer_steps: expected a count, got \(file.metadata["optimizer_steps"] ?? "nothing")")
-    }
-    var read: [FloatStorage] = []
-    for part in parts {
-      let values = try FloatStorage(count: part.values.count)
-      try file.read(part.name, expectedShape: [values.count], into: values.buffer)
-      guard values.buffer.allSatisfy(\.isFinite) else {
-        throw MixGRPOError(.invalidFormat, "\(path): \(part.name): expected finite values, got NaN or infinity")
-      }
-      read.append(values)
-    }
-    for (part, values) in zip(parts, read) { part.values.baseAddress?.update(from: values.base, count: values.count) }
-    optimizer.stepCount = steps
+    try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
   }
 
-  private var parts: [(name: String, values: UnsafeMutableBufferPointer<Float>)] {
-    [
-      ("weights", evaluator.model.writableWeights()), ("first_moment", optimizer.firstMoment.buffer),
-      ("second_moment", optimizer.secondMoment.buffer),
-    ]
-  }
+  /// Saves a checkpoint under the number of steps done, then removes those that are no longer to be kept; as `Trainer.save(in:)`.
+  /// - Returns: the file's path.
+  /// - Throws: `inputOutput`; `invalidState` when the folder holds a sound checkpoint of a later step.
+  @discardableResult
+  public func save(in folder: CheckpointFolder) throws(MixGRPOError) -> String { try folder.save(self) }
 
-  private func requireFormat(_ file: SafetensorsFile) throws(MixGRPOError) {
-    guard file.metadata["format"] == Self.format else {
-      throw MixGRPOError(
-        .invalidFormat, "\(file.path): format: expected \(Self.format), got \(file.metadata["format"] ?? "none")")
-    }
-  }
+  /// Brings this pretrainer to the newest checkpoint of a folder that is whole; as `Trainer.resume(from:)`.
+  /// - Returns: nil, with nothing changed, when there is no checkpoint; an iteration is a step.
+  /// - Throws: `invalidArgument` naming the settings that differ; `invalidFormat` when there are checkpoints and none is whole;
+  ///   `inputOutput`.
+  public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? { try folder.resume(self) }
+}
 
-  /// Every setting that a continuation depends on, by name.
-  private var settings: [String: String] {
-    let optimizer = configuration.optimizer
-    var table = [
-      "shift": "\(configuration.shift)", "logit_mean": "\(configuration.logitMean)",
-      "logit_deviation": "\(configuration.logitDeviation)", "seed": "\(configuration.seed)",
-      "learning_rate": "\(optimizer.learningRate)", "schedule": "\(optimizer.schedule.shape)",
-      "warmup_steps": "\(optimizer.schedule.warmupSteps)", "weight_decay": "\(optimizer.weightDecay)",
-      "beta1": "\(optimizer.beta1)", "beta2": "\(optimizer.beta2)", "epsilon": "\(optimizer.epsilon)",
-      "max_gradient_norm": "\(optimizer.maximumGradientNorm)",
-    ]
-    for member in evaluator.model.configuration.json.members {
-      table["model.\(member.name)"] = (try? member.value.text()) ?? ""
-    }
-    return table
-  }
+extension FlowMatchingPretrainer: Checkpointed {
+  var checkpointNumber: Int { optimizer.stepCount }
 
-  private func compareSettings(_ saved: [String: String]) throws(MixGRPOError) {
-    var check = Validation()
-    for (name, value) in settings.sorted(by: { $0.key < $1.key }) {
-      check.require(saved[name] == value, name, expected: "\(saved[name] ?? "nothing"), as saved", got: value)
-    }
-    try check.throwIfAny()
+  func writeCheckpoint(to path: String) throws(MixGRPOError) { try checkpointFile.write(to: path) }
+
+  func readCheckpoint(from path: String) throws(MixGRPOError) { try checkpointFile.read(from: path) }
+
+  /// Noise is keyed by seed and step and needs no state.
+  private var checkpointFile: CheckpointFile {
+    CheckpointFile(
+      format: "mixgrpo-pretrainer-2", settings: CheckpointSettings(self),
+      sections: [.tensors("weights", [("trained", evaluator.model.writableWeights())]), .optimizer(optimizer)])
   }
 }

@@ -4,11 +4,9 @@ import MixLearning
 import MixSampling
 import MixStorage
 
-/// A trainer on disk: one safetensors file of sections (see `CheckpointSection`), with the settings and the library's version in
-/// its header and a checksum of all at its end. Written aside, synced and renamed, so that what is there is always whole.
+/// A trainer on disk.
 extension Trainer {
   private static let fileName = "trainer.safetensors"
-  private static let format = "mixgrpo-trainer-2"
 
   /// Saves all that a bit-exact continuation needs into `folder`, made if need be. Samples that wait for an update are not
   /// saved: the iteration begins again, with the same numbers. Not stopped by a cancel.
@@ -27,39 +25,20 @@ extension Trainer {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
   }
 
-  func writeCheckpoint(to path: String) throws(MixGRPOError) {
-    try AtomicFile.removeLeftovers(in: FileAccess.folder(of: path))
-    let sections = checkpointSections
-    var metadata = [("format", Self.format), ("library_version", libraryVersion)]
-    metadata.append(("settings", try text(of: CheckpointSettings(self).values)))
-    for section in sections { metadata.append((section.name, try JSONValue.object(section.state).text())) }
-    try SafetensorsWriter.write(
-      sections.flatMap(\.entries), precision: .float32, metadata: metadata, checksum: true, to: path)
-  }
+}
+
+extension Trainer: Checkpointed {
+  var checkpointNumber: Int { iteration }
+
+  func writeCheckpoint(to path: String) throws(MixGRPOError) { try checkpointFile.write(to: path) }
 
   func readCheckpoint(from path: String) throws(MixGRPOError) {
-    let file = try SafetensorsFile(path: path)
-    guard file.metadata["format"] == Self.format else {
-      throw MixGRPOError(.invalidFormat, "\(path): format: expected \(Self.format), got \(file.metadata["format"] ?? "none")")
-    }
-    try file.verifyChecksum()
-    try CheckpointSettings(self).compare(saved: savedSettings(file))
-    var takeOver: [() -> Void] = []
-    for section in checkpointSections { takeOver.append(try section.prepare(SavedSection(section.name, in: file))) }
-    for take in takeOver { take() }
+    try checkpointFile.read(from: path)
     dropIteration()
   }
 
-  private func text(of settings: [String: String]) throws(MixGRPOError) -> String {
-    var object = JSONObject()
-    for (name, value) in settings.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }
-    return try JSONValue.object(object).text()
-  }
-
-  private func savedSettings(_ file: SafetensorsFile) throws(MixGRPOError) -> [String: String] {
-    var settings: [String: String] = [:]
-    for member in try SavedSection("settings", in: file).state.members { settings[member.name] = member.value.string }
-    return settings
+  private var checkpointFile: CheckpointFile {
+    CheckpointFile(format: "mixgrpo-trainer-2", settings: CheckpointSettings(self), sections: checkpointSections)
   }
 }
 
@@ -68,7 +47,7 @@ extension Trainer {
 extension Trainer {
   /// All state of a run, in the file's order. What a trainer gains in state gets a section here.
   var checkpointSections: [CheckpointSection] {
-    [progressSection, weightsSection, optimizerSection] + (adaptiveWindow.map { [section(of: $0)] } ?? [])
+    [progressSection, weightsSection, .optimizer(learner.optimizer)] + (adaptiveWindow.map { [section(of: $0)] } ?? [])
   }
 
   /// Counters, and the window if the host has set one. Random numbers are keyed by seed and counters and need no state.
@@ -107,8 +86,11 @@ extension Trainer {
     return .tensors("weights", sets)
   }
 
-  private var optimizerSection: CheckpointSection {
-    let optimizer = learner.optimizer
+}
+
+extension CheckpointSection {
+  /// Moments, steps done, and what roll-backs have left of the learning rate.
+  static func optimizer(_ optimizer: AdamW) -> CheckpointSection {
     let moments = [("first_moment", optimizer.firstMoment.buffer), ("second_moment", optimizer.secondMoment.buffer)]
     let state: JSONObject = ["steps": .integer(Int64(optimizer.stepCount)), "rate_factor": .number(optimizer.rateFactor)]
     return .tensors("optimizer", moments, state: state) { (saved) throws(MixGRPOError) in
@@ -116,9 +98,7 @@ extension Trainer {
       return { (optimizer.stepCount, optimizer.rateFactor) = (steps, factor) }
     }
   }
-}
 
-extension CheckpointSection {
   /// Tensors that are read back to where they came from.
   static func tensors(
     _ name: String, _ sets: [(String, UnsafeMutableBufferPointer<Float>)], state: JSONObject = [:],

@@ -10,16 +10,58 @@ import Testing
     settings.sampling.dynamics = .cps
     settings.learning.optimizer.learningRate = 2e-5
     settings.pictures.height = 64
+    settings.learning.faultPolicy = .rollBack
+    settings.learning.undo = .none
+    settings.evaluation.heldOut = [try RewardSetting(builtIn: "warmth")]
+    settings.evaluation.watchdog = .warn
     var read = AlignSettings()
     #expect(read.apply(settings.json).isEmpty)
     #expect(read.json == settings.json)
     #expect(read.rewards == settings.rewards)
     #expect(read.learning.optimizer.learningRate == 2e-5)
+    #expect(read.evaluation.heldOut == settings.evaluation.heldOut && read.evaluation.watchdog == .warn)
   }
 
   @Test func defaultsAreTheLibrarys() throws {
     #expect(try SamplingSettings().configuration() == SamplingConfiguration())
     #expect(try LearningSettings().configuration(weights: [], groupSize: 12) == LearningConfiguration())
+  }
+
+  @Test func everyFieldOfLearningHasASetting() throws {
+    var configuration = LearningConfiguration()
+    configuration.advantages.trim = 0.1
+    configuration.policy.clipRange = 0.2
+    configuration.optimizer.learningRate = 3e-4
+    configuration.averageDecay = 0.9
+    configuration.safety.faultPolicy = .skip
+    configuration.safety.maxVelocityChange = 0
+    configuration.safety.rollBackRateFactor = 0.25
+    configuration.undo = .none
+    #expect(try LearningSettings(configuration).configuration(weights: [], groupSize: 12) == configuration)
+  }
+
+  @Test func fewPromptsAreAllTakenUnlessANumberIsSet() {
+    var settings = AlignSettings()
+    #expect([nil, 1, 3, 4, 9].map(settings.promptsPerIteration(of:)) == [4, 1, 3, 4, 4])
+    settings.promptsPerIteration = 5
+    #expect([nil, 3, 9].map(settings.promptsPerIteration(of:)) == [5, 5, 5])
+  }
+
+  @Test func evaluatedPromptsAreSpreadOverTheFile() {
+    var settings = EvaluationSettings()
+    #expect(settings.rows(of: 3) == [0, 1, 2])
+    settings.prompts = 4
+    #expect(settings.rows(of: 10) == [0, 2, 5, 7])
+    #expect(settings.rows(of: 2) == [0, 1])
+  }
+
+  @Test func theBestModelIsThatOfTheHeldOutRewardsWhereThereAreSome() throws {
+    let trained = [try RewardSetting(builtIn: "darkness:0.5")]
+    var settings = EvaluationSettings()
+    #expect(settings.rewards(trained: trained).map(\.weight) == [0.5])
+    settings.heldOut = [try RewardSetting(builtIn: "contrast:2")]
+    #expect(settings.rewards(trained: trained).map(\.weight) == [0, 2])
+    #expect(settings.rewards(trained: trained).map(\.isHeldOut) == [false, true])
   }
 
   @Test(arguments: Preset.allCases) func presetsComeBackFromSettings(preset: Preset) throws {

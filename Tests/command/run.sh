@@ -140,6 +140,49 @@ python3 "$here/read_events.py" parts >events
 [ "$(sed -n '/session/,$p' events | grep -c ' pictures ')" -ge 2 ] || fail "pictures of the iteration that a run resumes at are lost"
 echo "align, resume, event files"
 
+# ------------------------------------------------------------------------------------------- evaluations, faults, few prompts
+
+watched=(--reward darkness --evaluate-every 1 --held-out brightness --held-out-program "mine=python3 $here/scorer.py index")
+mixgrpo "${align[@]}" "${watched[@]}" --iterations 4 --set evaluation.prompts=2 --out watched >answer 2>progress
+[ "$(wc -l <watched/evaluations.jsonl)" -eq 5 ] || fail "evaluations: expected 5"
+grep -q '^evaluation at iteration 4: ' progress || fail "an evaluation is not told"
+mixgrpo inspect watched/best >/dev/null || fail "no best model"
+mixgrpo "${align[@]}" --reward darkness --iterations 4 --out unwatched >answer 2>&1
+same_run watched unwatched "evaluation changes training"
+for iterations in 1 3 4; do
+  [ "$iterations" -eq 1 ] && part=("${align[@]}" "${watched[@]}" --set evaluation.prompts=2) || part=(align --resume)
+  mixgrpo "${part[@]}" --iterations "$iterations" --out watched-parts >answer 2>&1
+done
+cmp watched/evaluations.jsonl watched-parts/evaluations.jsonl || fail "evaluations do not go on"
+cmp watched/best/diffusion_pytorch_model.safetensors watched-parts/best/diffusion_pytorch_model.safetensors || fail "the best model"
+python3 "$here/read_events.py" watched | grep '^2 evaluation/brightness ' >/dev/null || fail "evaluations are not in the event files"
+printf torn >watched-parts/checkpoints/evaluation.safetensors
+mixgrpo align --resume --out watched-parts --iterations 4 >answer 2>progress
+grep -q 'evaluations begin anew' progress || fail "a damaged evaluation is not told"
+rm -r watched-parts
+mixgrpo "${align[@]}" --reward darkness --held-out brightness --evaluate-every 1 --watchdog stop --set evaluation.watchdog_patience=1 \
+  --learning-rate 1e-4 --iterations 50 --out hacked >answer 2>progress
+grep -q '^stopped: iteration .* held-out rewards fell' progress || { cat progress >&2; fail "the watchdog does not stop"; }
+[ "$(wc -l <hacked/metrics.jsonl)" -lt 50 ] || fail "the watchdog does not stop"
+refuse 2 "evaluation.every: expected a number above 0 (--evaluate-every), as rewards are held out" "${align[@]}" --reward darkness --held-out contrast --out o
+refuse 2 "held_out: expected a reward that is held out" "${align[@]}" --reward darkness --evaluate-every 2 --watchdog warn --out o
+refuse 2 "rewards: expected a name of its own for each" "${align[@]}" --reward darkness --evaluate-every 2 --held-out darkness --out o
+
+refuse 1 "velocity" "${align[@]}" --reward darkness --learning-rate 10 --iterations 2 --out ruined
+mixgrpo align --resume --out ruined --set learning.fault_policy=roll_back --iterations 2 >answer 2>progress
+grep -q '^2/2 .*undone' progress || fail "an undone update is not told"
+[ "$(grep -c '"rolled_back":true' ruined/metrics.jsonl)" -eq 2 ] || fail "fault_policy=roll_back"
+refuse 2 "fault_policy: expected stop or skip with undo none" "${align[@]}" --reward darkness --out o \
+  --set learning.undo=none --set learning.max_velocity_change=0 --set learning.fault_policy=roll_back
+
+few=(align --model "$base" --prompts prompts.txt --group-size 2 --steps 4 --window-length 2 --pictures-every 0 --set learning.updates_per_iteration=1)
+mixgrpo "${few[@]}" --reward darkness --iterations 1 --out few >answer 2>progress
+grep -q 'prompts_per_iteration: 3, as there are no more prompts' progress || fail "fewer prompts than usual are not told"
+mixgrpo plan --prompts prompts.txt | grep '^3 prompts and 36 pictures per iteration' >/dev/null || fail "plan does not tell of few prompts"
+mixgrpo plan | grep '^4 prompts and 48 pictures per iteration' >/dev/null || fail "plan without prompts"
+refuse 2 "prompts_per_iteration: expected 1…3" plan --prompts prompts.txt --prompts-per-iteration 4
+echo "evaluations, faults, few prompts"
+
 "$command" "${align[@]}" --reward darkness --iterations 100000 --out stopped >answer 2>progress &
 process=$!
 wait_for has_lines stopped/metrics.jsonl 2
@@ -269,6 +312,20 @@ mixgrpo sample "a red circle" --model learnt/model --samples 1 --steps 1 --out e
 refuse 2 "learning_rate: expected 0.001, as saved, got 0.01" pretrain --resume --out stopped-pretrain --learning-rate 0.01
 refuse 1 "nowhere/metadata.jsonl" pretrain --data nowhere --out o
 refuse 2 "model.head_dim: expected" pretrain --data each --out o --head-dim 1
+[ "$(ls learnt/checkpoints)" = "iteration-00000200.safetensors
+iteration-00000400.safetensors" ] || fail "checkpoints of pretrain: $(ls learnt/checkpoints)"
+mixgrpo inspect learnt --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["iteration"] == 400'
+newest=stopped-pretrain/checkpoints/iteration-00000400.safetensors
+python3 - "$newest" <<'PYTHON'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[len(data) // 2] ^= 1
+open(sys.argv[1], "wb").write(data)
+PYTHON
+mixgrpo pretrain --resume --out stopped-pretrain >answer 2>progress
+grep -q "passed over a damaged checkpoint: $newest" progress || { cat progress >&2; fail "a flipped bit in a checkpoint of pretrain"; }
+same_run learnt stopped-pretrain "pretrain past a damaged checkpoint"
+(ulimit -v 3000000; refuse 1 "batch: expected as many pictures of 32×32 pixels as memory holds" pretrain --data each "${tiny[@]}" --out o --batch 1000000)
 echo "pretrain"
 # ---------------------------------------------------------------------------------------------------------------- compare
 

@@ -8,6 +8,7 @@ final class AlignRun {
   private let trainer: Trainer
   private let order: PromptOrder
   private let rewards: [any PictureReward]
+  private let evaluations: EvaluationRun?
   private let journal: RunJournal
   private let progress: ProgressDisplay
   private let checkpoints: CheckpointFolder
@@ -19,7 +20,8 @@ final class AlignRun {
     (self.settings, folder) = (settings, RunFolder(path: settings.out))
     model = try PixelModel(folder: settings.model, settings.pictures, context: context)
     order = try PromptOrder(
-      count: model.embeddings.count, perIteration: settings.promptsPerIteration, seed: settings.sampling.seed)
+      count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),
+      seed: settings.sampling.seed)
     trainer = try Trainer(
       evaluator: model.evaluator, prompts: model.embeddings, sampling: settings.sampling.configuration(),
       learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
@@ -30,9 +32,16 @@ final class AlignRun {
     let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
     self.progress = progress
     for skipped in resumption?.skipped ?? [] { progress.tell("passed over a damaged checkpoint: \(skipped)") }
+    if settings.promptsPerIteration == 0, order.perIteration < AlignSettings.usualPrompts {
+      progress.tell("prompts_per_iteration: \(order.perIteration), as there are no more prompts")
+    }
+    let heldOut = settings.evaluation.heldOut
     var rewards: [any PictureReward] = []
-    for setting in settings.rewards { rewards.append(try setting.reward(context, warn: progress.tell)) }
-    self.rewards = rewards
+    for setting in settings.rewards + heldOut { rewards.append(try setting.reward(context, warn: progress.tell)) }
+    self.rewards = rewards.dropLast(heldOut.count)
+    evaluations =
+      settings.evaluation.isOn
+      ? try EvaluationRun(settings, folder, model, rewards: rewards, resumed: resumption != nil, warn: progress.tell) : nil
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
   }
@@ -42,7 +51,8 @@ final class AlignRun {
   func run() throws(MixGRPOError) {
     do throws(MixGRPOError) {
       if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
-      while trainer.iteration < settings.iterations { try step() }
+      while trainer.iteration < settings.iterations, try evaluate(always: false) { try step() }
+      _ = try evaluate(always: true)
       try drawPictures(everyTime: true)
     } catch {
       progress.finish()
@@ -54,8 +64,22 @@ final class AlignRun {
     try save()
   }
 
-  private func save() throws(MixGRPOError) {
+  /// Whether the watchdog lets training go on.
+  private func evaluate(always: Bool) throws(MixGRPOError) -> Bool {
+    let result = try evaluations?.evaluate(trainer, always: always, journal) { report($0, of: $1, from: 0, "evaluating") }
+    guard let result else { return true }
+    progress.tell("evaluation at iteration \(result.iteration): \(fixed(result.score, 4))\(result.isBest ? ", the best so far" : "")")
+    if !result.message.isEmpty { progress.tell("\(result.verdict == .stop ? "stopped" : "warning"): \(result.message)") }
+    return result.verdict != .stop
+  }
+
+  private func saveCheckpoint() throws(MixGRPOError) {
+    try evaluations?.save()
     try trainer.save(in: checkpoints)
+  }
+
+  private func save() throws(MixGRPOError) {
+    try saveCheckpoint()
     let trained = try trainer.model(settings.learning.averageDecay > 0 ? .average : .trained)
     try trained.save(folder: folder.model, precision: settings.precision.stored)
   }
@@ -69,7 +93,7 @@ final class AlignRun {
     let metrics = try trainer.update(rewards: scores) { report($0, of: $1, from: 0.5, "learning") }
     try journal.append(metrics)
     progress.show(trainer.iteration, summary(metrics))
-    if trainer.iteration % settings.saveEvery == 0 { try trainer.save(in: checkpoints) }
+    if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint() }
     if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
   }
 
@@ -91,7 +115,8 @@ final class AlignRun {
 
   private func summary(_ metrics: IterationMetrics) -> String {
     let failed = metrics.failedRewards > 0 ? "  \(metrics.failedRewards) not scored" : ""
-    return metrics.rewards.map { "\($0.name) \(fixed($0.mean, 4))" }.joined(separator: "  ") + failed
+    let faults = (metrics.skippedSteps > 0 ? "  \(metrics.skippedSteps) steps skipped" : "") + (metrics.isRolledBack ? "  undone" : "")
+    return metrics.rewards.map { "\($0.name) \(fixed($0.mean, 4))" }.joined(separator: "  ") + failed + faults
   }
 
   /// The same prompts from the same noise each time, so that grids can be compared.

@@ -10,8 +10,9 @@ struct AlignmentMemory {
 
   let parts: [Part]
 
+  /// - Parameter prompts: of an iteration.
   /// - Throws: what reading the model's configuration throws; `invalidArgument` for settings that do not fit it.
-  init(_ settings: AlignSettings) throws(MixGRPOError) {
+  init(_ settings: AlignSettings, prompts: Int) throws(MixGRPOError) {
     let folder = try WeightFolder(path: settings.model)
     let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: settings.model)
     let pictures = settings.pictures
@@ -25,14 +26,21 @@ struct AlignmentMemory {
       threads: RunContext(threads: settings.threads).threads)
     let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0, window: AlignmentPlan.firstWindow(settings))
     let memory = try IterationMemory(
-      plan: plan, prompts: settings.promptsPerIteration, latentSize: codec.valuesPerImage, evaluator: evaluator,
+      plan: plan, prompts: prompts, latentSize: codec.valuesPerImage, evaluator: evaluator,
       learning: learning)
-    parts = [
+    var parts = [
       Part(name: "weights", bytes: memory.weightBytes, meaning: "the model's, gradients, moments, and all as before an update"),
       Part(name: "activations", bytes: memory.evaluatorBytes, meaning: "of pictures in memory at once (max_batch)"),
       Part(name: "trajectories", bytes: memory.trajectoryBytes, meaning: "latents of an iteration"),
-      Part(name: "peak", bytes: memory.peakBytes, meaning: "all of these"),
     ]
+    // The weights of the best evaluation, and those of the latest until it is scored.
+    let copies = settings.evaluation.isOn && settings.evaluation.keepBest ? 2 : 0
+    if copies > 0 {
+      parts.append(Part(name: "evaluation", bytes: copies * evaluator.weightBytes, meaning: "the best weights, and the latest"))
+    }
+    parts.append(
+      Part(name: "peak", bytes: memory.peakBytes + copies * evaluator.weightBytes, meaning: "all of these"))
+    self.parts = parts
   }
 
   var json: JSONObject {

@@ -14,17 +14,22 @@ struct AlignmentPlan {
   }
 
   private let settings: AlignSettings
+  let promptsPerIteration: Int
   let stages: [Stage]
   let sigmas: [Double]
 
-  /// - Throws: `invalidArgument` naming every unfit setting.
+  /// - Throws: `invalidArgument` naming every unfit setting; what reading the prompts throws, if their file is among the settings.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
     self.settings = settings
     try require(
       (0...100_000).contains(settings.iterations), "iterations", expected: "0…100000 to plan", got: settings.iterations)
     try require(
-      (1...65_536).contains(settings.promptsPerIteration), "prompts_per_iteration", expected: "1…65536",
+      (0...65_536).contains(settings.promptsPerIteration), "prompts_per_iteration", expected: "0…65536",
       got: settings.promptsPerIteration)
+    let count = try PixelModel.promptCount(settings.pictures)
+    let prompts = settings.promptsPerIteration(of: count)
+    if let count { _ = try PromptOrder(count: count, perIteration: prompts, seed: 0) }
+    promptsPerIteration = prompts
     let sampling = try settings.sampling.configuration()
     _ = try settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize)
     sigmas = try TimeGrid(sampling.schedule).sigmas
@@ -33,9 +38,9 @@ struct AlignmentPlan {
     for iteration in 0..<settings.iterations {
       let plan = try SamplingPlan(sampling, iteration: iteration, window: firstWindow)
       if let last = stages.last, last.window == plan.window {
-        stages[stages.count - 1] = Self.stage(plan, last.iterations.lowerBound..<iteration + 1, settings)
+        stages[stages.count - 1] = Self.stage(plan, last.iterations.lowerBound..<iteration + 1, prompts, settings)
       } else {
-        stages.append(Self.stage(plan, iteration..<iteration + 1, settings))
+        stages.append(Self.stage(plan, iteration..<iteration + 1, prompts, settings))
       }
     }
     self.stages = stages
@@ -46,21 +51,23 @@ struct AlignmentPlan {
     settings.sampling.windowMode == .adaptive ? SDEWindow(start: 0, length: settings.sampling.windowLength) : nil
   }
 
-  private static func stage(_ plan: SamplingPlan, _ iterations: Range<Int>, _ settings: AlignSettings) -> Stage {
-    let prompts = settings.promptsPerIteration
-    return Stage(
+  private static func stage(
+    _ plan: SamplingPlan, _ iterations: Range<Int>, _ prompts: Int, _ settings: AlignSettings
+  ) -> Stage {
+    Stage(
       iterations: iterations, window: plan.window, trainedSteps: plan.trainedSteps.count, steps: plan.steps,
       rolloutCalls: plan.modelCalls(prompts: prompts),
       updateCalls: plan.trainingEvaluations(prompts: prompts, parts: settings.learning.updatesPerIteration))
   }
 
-  var picturesPerIteration: Int { settings.promptsPerIteration * settings.groupSize }
+  var picturesPerIteration: Int { promptsPerIteration * settings.groupSize }
   var totalRolloutCalls: Int { stages.reduce(0) { $0 + $1.rolloutCalls * $1.iterations.count } }
   var totalUpdateCalls: Int { stages.reduce(0) { $0 + $1.updateCalls * $1.iterations.count } }
 
   var json: JSONObject {
     [
       "iterations": .integer(Int64(settings.iterations)),
+      "prompts_per_iteration": .integer(Int64(promptsPerIteration)),
       "pictures_per_iteration": .integer(Int64(picturesPerIteration)),
       "sigmas": .array(sigmas.map { .number($0) }),
       "stages": .array(stages.map(Self.json)),

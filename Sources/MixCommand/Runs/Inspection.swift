@@ -26,8 +26,10 @@ enum Inspection {
 
   /// Iterations of an alignment, steps of a pretraining.
   private static func iteration(of file: SafetensorsFile) -> JSONValue {
-    let progress = file.metadata["progress"].flatMap { (try? JSONParser.parse($0, source: file.path))?.object }
-    return progress?["iteration"] ?? file.metadata["optimizer_steps"].flatMap { Int64($0) }.map { .integer($0) } ?? .null
+    func section(_ name: String) -> JSONObject? {
+      file.metadata[name].flatMap { (try? JSONParser.parse($0, source: file.path))?.object }
+    }
+    return section("progress")?["iteration"] ?? section("optimizer")?["steps"] ?? .null
   }
 
   // MARK: - Kinds

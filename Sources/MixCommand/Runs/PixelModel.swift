@@ -34,6 +34,12 @@ struct PixelModel {
     return patch
   }
 
+  /// How many prompts the settings' files hold; nil when there are none among them.
+  static func promptCount(_ settings: PictureSettings) throws(MixGRPOError) -> Int? {
+    if !settings.embeddings.isEmpty { return try StoredEmbeddings.read(path: settings.embeddings).count }
+    return settings.prompts.isEmpty ? nil : try PromptList(path: settings.prompts).prompts.count
+  }
+
   private static func prompts(
     _ given: PromptList?, _ settings: PictureSettings, _ configuration: FlowTransformerConfiguration
   ) throws(MixGRPOError) -> (PromptEmbeddings, PromptList) {

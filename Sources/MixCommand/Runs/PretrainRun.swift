@@ -8,6 +8,7 @@ final class PretrainRun {
   private let codec: PixelCodec
   private let prompts: PromptEmbeddings
   private let pretrainer: FlowMatchingPretrainer
+  private let checkpoints: CheckpointFolder
   private let context: RunContext
   private let journal: RunJournal
   private let progress: ProgressDisplay
@@ -21,6 +22,7 @@ final class PretrainRun {
     (self.settings, self.context, folder) = (settings, context, RunFolder(path: settings.out))
     pictures = try CaptionedPictures(path: settings.data, seed: settings.seed)
     codec = try PixelCodec(height: pictures.height, width: pictures.width, patch: settings.model.patch)
+    try Self.requireRoom(for: settings, codec)
     let encoder = try settings.model.encoder()
     prompts = try encoder.embeddings(of: pictures.captions)
     let model = try FlowTransformer(configuration: settings.model.configuration(channels: codec.channels))
@@ -29,16 +31,31 @@ final class PretrainRun {
       model: model, geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns),
       textLength: encoder.textLength, maxBatch: min(settings.batch, settings.maxBatch), threads: context.threads)
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
+    checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     try folder.prepare(resuming: resuming)
-    if resuming { try pretrainer.load(folder: folder.checkpoints) }
+    let resumption = resuming ? try pretrainer.resume(from: checkpoints) : nil
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
     progress = ProgressDisplay(
       total: settings.steps, begun: pretrainer.optimizer.stepCount, lineEvery: settings.steps / 20)
+    for skipped in resumption?.skipped ?? [] { progress.tell("passed over a damaged checkpoint: \(skipped)") }
     progress.tell(
       "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
         + "\(codec.tokenCount) tokens of \(codec.channels) channels")
+  }
+
+  /// The pictures of a step are in memory at once as latents, however few of them are trained at a time.
+  private static func requireRoom(for settings: PretrainSettings, _ codec: PixelCodec) throws(MixGRPOError) {
+    let perPicture = MemoryLayout<Float>.stride * codec.valuesPerImage + MemoryLayout<(RGBImage, Int)>.stride
+    do throws(MixGRPOError) {
+      try Memory.require(settings.batch, of: perPicture)
+    } catch {
+      throw MixGRPOError(
+        error.code,
+        "batch: expected as many pictures of \(codec.width)×\(codec.height) pixels as memory holds at \(perPicture) bytes each, "
+          + "got \(settings.batch) (\(error.message))")
+    }
   }
 
   /// Runs to the last step, or until it is cancelled or fails; either way the progress is saved.
@@ -76,13 +93,13 @@ final class PretrainRun {
     let loss = try pretrainer.step(
       latents: latents, prompts: prompts, promptIndex: drawn.map { Int32(truncatingIfNeeded: $0.caption) }, iteration: step)
     try journal.append(step: step, loss: loss, learningRate: rate)
-    if done % settings.saveEvery == 0 { try pretrainer.save(folder: folder.checkpoints) }
+    if done % settings.saveEvery == 0 { try pretrainer.save(in: checkpoints) }
     if settings.picturesEvery > 0, done % settings.picturesEvery == 0 { try drawPictures() }
     return loss
   }
 
   private func save() throws(MixGRPOError) {
-    try pretrainer.save(folder: folder.checkpoints)
+    try pretrainer.save(in: checkpoints)
     try pretrainer.evaluator.model.save(folder: folder.model, precision: settings.precision.stored)
   }
 

@@ -2,12 +2,14 @@ import MixGRPO
 
 /// What a run leaves in its folder, and where.
 ///
-///     settings.json   all settings, to be read with --config
-///     model/          the model, a diffusers folder
-///     checkpoints/    all that --resume needs, the newest few
-///     metrics.jsonl   figures, a line for each iteration
-///     events.out.…    the same and the pictures, for TensorBoard
-///     pictures/       grids of pictures, by iteration
+///     settings.json      all settings, to be read with --config
+///     model/             the model, a diffusers folder
+///     best/              that of the best evaluation, if there are any
+///     checkpoints/       all that --resume needs, the newest few
+///     metrics.jsonl      figures, a line for each iteration
+///     evaluations.jsonl  the same for each evaluation
+///     events.out.…       the same and the pictures, for TensorBoard
+///     pictures/          grids of pictures, by iteration
 struct RunFolder {
   let path: String
 
@@ -15,6 +17,8 @@ struct RunFolder {
   var model: String { FileAccess.join(path, "model") }
   var checkpoints: String { FileAccess.join(path, "checkpoints") }
   var metrics: String { FileAccess.join(path, "metrics.jsonl") }
+  var best: String { FileAccess.join(path, "best") }
+  var evaluations: String { FileAccess.join(path, "evaluations.jsonl") }
 
   func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
 
@@ -22,6 +26,8 @@ struct RunFolder {
   var isTaken: Bool { [settings, checkpoints, metrics].contains { FileAccess.exists($0) } }
 
   var hasCheckpoint: Bool { FileAccess.exists(checkpoints) }
+  /// What `Evaluation.save` leaves beside the checkpoints.
+  var hasEvaluation: Bool { FileAccess.exists(FileAccess.join(checkpoints, "evaluation.safetensors")) }
 
   /// Makes the folder ready.
   /// - Throws: `invalidState` when there is an earlier run and this is to be a new one, or none to resume; `inputOutput`.
@@ -39,16 +45,16 @@ struct RunFolder {
   }
 
   /// Drops the lines of iterations that a resumed run does again, and a last line that was cut.
-  func cutMetrics(before iteration: Int) throws(MixGRPOError) {
-    guard FileAccess.exists(metrics) else { return }
-    let bytes = try FileAccess.read(metrics, limit: 1 << 31)
+  func cut(_ file: String, before iteration: Int) throws(MixGRPOError) {
+    guard FileAccess.exists(file) else { return }
+    let bytes = try FileAccess.read(file, limit: 1 << 31)
     var kept: [UInt8] = []
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let object = (try? JSONParser.parse(Array(line), source: metrics))?.object,
+      guard let object = (try? JSONParser.parse(Array(line), source: file))?.object,
         let number = object["iteration"]?.integer, number < iteration
       else { continue }
       kept += line + [UInt8(ascii: "\n")]
     }
-    if kept != bytes { try AtomicFile.write(kept, to: metrics) }
+    if kept != bytes { try AtomicFile.write(kept, to: file) }
   }
 }

@@ -7,7 +7,7 @@ struct RunJournal {
 
   /// - Parameter iteration: the first to come; what an interrupted run said of it and later ones is dropped.
   init(_ folder: RunFolder, from iteration: Int, resuming: Bool, tensorBoard: Bool) throws(MixGRPOError) {
-    if resuming { try folder.cutMetrics(before: iteration) }
+    if resuming { try folder.cut(folder.metrics, before: iteration) }
     metrics = try MetricsLog(path: folder.metrics)
     events = tensorBoard ? try TensorBoardLog(folder: folder.path, continuedFrom: resuming ? iteration : nil) : nil
   }
@@ -19,6 +19,12 @@ struct RunJournal {
 
   func append(_ picture: RGBImage, iteration: Int) throws(MixGRPOError) {
     try events?.append(picture, tag: "pictures", step: iteration)
+  }
+
+  /// - Parameter names: of the rewards.
+  func append(_ evaluation: EvaluationResult, _ names: [String]) throws(MixGRPOError) {
+    let means = zip(names, evaluation.means).map { (tag: "evaluation/\($0)", value: $1) }
+    try events?.append(scalars: means + [("evaluation/score", evaluation.score)], step: evaluation.iteration)
   }
 
   /// A step of pretraining.
@@ -41,7 +47,9 @@ struct RunJournal {
       ("policy/ratio_max", metrics.policy.ratioMax), ("policy/kl_old_nats", metrics.policy.oldPolicyNats),
       ("policy/kl_reference_nats", metrics.policy.referenceNats),
       ("policy/degenerate_groups", Double(metrics.degenerateGroups)), ("optimizer/gradient_norm", metrics.gradientNorm),
-      ("optimizer/learning_rate", metrics.learningRate), ("window/start", Double(metrics.window.lowerBound)),
+      ("optimizer/learning_rate", metrics.learningRate), ("optimizer/velocity_change", metrics.velocityChange),
+      ("optimizer/skipped_steps", Double(metrics.skippedSteps)), ("optimizer/rolled_back", metrics.isRolledBack ? 1 : 0),
+      ("window/start", Double(metrics.window.lowerBound)),
       ("seconds/rollout", metrics.secondsRollout), ("seconds/update", metrics.secondsUpdate),
       ("model_calls/rollout", Double(metrics.modelCallsRollout)), ("model_calls/update", Double(metrics.modelCallsUpdate)),
     ]

@@ -7,7 +7,8 @@ struct AlignSettings: SettingsTable {
   var pictures = PictureSettings()
   var rewards: [RewardSetting] = []
   var iterations = 100
-  var promptsPerIteration = 4
+  /// 0: `usualPrompts`, or all where there are fewer.
+  var promptsPerIteration = 0
   var saveEvery = 10
   var keepCheckpoints = 3
   var picturesEvery = 25
@@ -18,6 +19,7 @@ struct AlignSettings: SettingsTable {
   var threads = 0
   var sampling = SamplingSettings()
   var learning = LearningSettings()
+  var evaluation = EvaluationSettings()
 
   static var settings: [Setting<AlignSettings>] {
     [
@@ -26,7 +28,7 @@ struct AlignSettings: SettingsTable {
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
       .rewards("rewards", \.rewards, "what pictures are scored by"),
       .integer("iterations", \.iterations, "rollouts, each followed by an update"),
-      .integer("prompts_per_iteration", \.promptsPerIteration, "prompts, each drawn group_size times"),
+      .integer("prompts_per_iteration", \.promptsPerIteration, "prompts, each drawn group_size times; 0 for 4, or all of fewer"),
       .integer("save_every", \.saveEvery, "iterations between checkpoints; there is one at the end in any case"),
       .integer("keep_checkpoints", \.keepCheckpoints, "so many of the newest are kept"),
       .integer("pictures_every", \.picturesEvery, "iterations between picture grids; 0 for none at all"),
@@ -37,10 +39,18 @@ struct AlignSettings: SettingsTable {
       .integer("threads", \.threads, "worker threads, 0 for one per core; changes no result"),
       .section("sampling", \.sampling, "how pictures are sampled in training"),
       .section("learning", \.learning, "how the model learns from rewards"),
+      .section("evaluation", \.evaluation, "how the model in training is evaluated"),
     ]
   }
 
   var groupSize: Int { sampling.groupSize }
+
+  static let usualPrompts = 4
+
+  /// Prompts of an iteration when there are so many; nil where their number is not known.
+  func promptsPerIteration(of count: Int?) -> Int {
+    promptsPerIteration > 0 ? promptsPerIteration : min(Self.usualPrompts, count ?? Self.usualPrompts)
+  }
 
   /// - Throws: `invalidArgument` naming every unfit setting.
   func validate() throws(MixGRPOError) {
@@ -51,10 +61,11 @@ struct AlignSettings: SettingsTable {
       !pictures.prompts.isEmpty || !pictures.embeddings.isEmpty, "prompts",
       expected: "a file of prompts (--prompts) or of embeddings (--embeddings)", got: "none")
     check.require(!rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program)", got: "none")
-    let names = rewards.map(\.name)
+    let names = (rewards + evaluation.heldOut).map(\.name)
     check.require(Set(names).count == names.count, "rewards", expected: "a name of its own for each", got: names)
     validateCounts(&check)
     pictures.validate(&check)
+    evaluation.validate(&check, trained: rewards)
     check.include { () throws(MixGRPOError) in _ = try sampling.configuration() }
     check.include { () throws(MixGRPOError) in
       _ = try learning.configuration(weights: rewards.map(\.weight), groupSize: groupSize)
@@ -65,7 +76,7 @@ struct AlignSettings: SettingsTable {
   private func validateCounts(_ check: inout Validation) {
     check.require((0...1_000_000_000).contains(iterations), "iterations", expected: "0…1000000000", got: iterations)
     check.require(
-      (1...65_536).contains(promptsPerIteration), "prompts_per_iteration", expected: "1…65536", got: promptsPerIteration)
+      (0...65_536).contains(promptsPerIteration), "prompts_per_iteration", expected: "0…65536", got: promptsPerIteration)
     check.require((1...1_000_000).contains(saveEvery), "save_every", expected: "1…1000000", got: saveEvery)
     check.require(
       (1...1_000_000).contains(keepCheckpoints), "keep_checkpoints", expected: "1…1000000", got: keepCheckpoints)

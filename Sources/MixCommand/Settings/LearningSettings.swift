@@ -20,6 +20,19 @@ struct LearningSettings: SettingsTable, Equatable {
     case uniform
     case byNoise = "by_noise"
   }
+  enum FaultName: String, CaseIterable {
+    case stop, skip
+    case rollBack = "roll_back"
+
+    var policy: FaultPolicy {
+      switch self {
+      case .stop: .stop
+      case .skip: .skip
+      case .rollBack: .rollBack
+      }
+    }
+  }
+  enum UndoName: String, CaseIterable { case memory, none }
 
   var advantageMode = AdvantageName.advantageAggregation
   var stdScope = ScopeName.group
@@ -33,6 +46,10 @@ struct LearningSettings: SettingsTable, Equatable {
   var updatesPerIteration = 4
   var optimizer = OptimizerSettings()
   var averageDecay = 0.0
+  var faultPolicy = FaultName.stop
+  var maximumVelocityChange = SafetyConfiguration().maxVelocityChange
+  var rollBackRateFactor = SafetyConfiguration().rollBackRateFactor
+  var undo = UndoName.memory
 
   static var settings: [Setting<LearningSettings>] {
     [
@@ -47,7 +64,12 @@ struct LearningSettings: SettingsTable, Equatable {
       .choice("step_weighting", \.stepWeighting, "of the trained steps in the loss"),
       .integer("updates_per_iteration", \.updatesPerIteration, "optimizer steps, each on a part of every group"),
     ] + OptimizerSettings.settings.map { $0.within(\.optimizer) } + [
-      .number("ema_decay", \.averageDecay, "per optimizer step, of averaged weights; 0 for none")
+      .number("ema_decay", \.averageDecay, "per optimizer step, of averaged weights; 0 for none"),
+      .choice("fault_policy", \.faultPolicy, "when an update is not finite or changes too much"),
+      .number(
+        "max_velocity_change", \.maximumVelocityChange, "an update that changes the velocity by a larger share is a fault; 0 for no limit"),
+      .number("roll_back_rate_factor", \.rollBackRateFactor, "roll_back multiplies the learning rate by this"),
+      .choice("undo", \.undo, "what a stopped update leaves: with memory the state before it"),
     ]
   }
 
@@ -68,6 +90,10 @@ struct LearningSettings: SettingsTable, Equatable {
     configuration.policy.updatesPerIteration = updatesPerIteration
     configuration.optimizer = optimizer.configuration
     configuration.averageDecay = averageDecay
+    configuration.safety.faultPolicy = faultPolicy.policy
+    configuration.safety.maxVelocityChange = maximumVelocityChange
+    configuration.safety.rollBackRateFactor = rollBackRateFactor
+    configuration.undo = undo == .memory ? .memory : .none
     try configuration.validate(rewards: max(weights.count, 1), groupSize: groupSize)
     return configuration
   }
@@ -86,6 +112,10 @@ struct LearningSettings: SettingsTable, Equatable {
     updatesPerIteration = policy.updatesPerIteration
     optimizer = OptimizerSettings(configuration.optimizer)
     averageDecay = configuration.averageDecay
+    let safety = configuration.safety
+    faultPolicy = FaultName.allCases.first { $0.policy == safety.faultPolicy } ?? .stop
+    (maximumVelocityChange, rollBackRateFactor) = (safety.maxVelocityChange, safety.rollBackRateFactor)
+    undo = configuration.undo == .memory ? .memory : .none
   }
 }
 

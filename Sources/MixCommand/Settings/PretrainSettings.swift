@@ -18,6 +18,7 @@ struct PretrainSettings: SettingsTable {
   var logitDeviation = 1.0
   var seed: UInt64 = 0
   var saveEvery = 200
+  var keepCheckpoints = 3
   var picturesEvery = 400
   var pictureCaptions = 24
   var precision = PrecisionName.f32
@@ -42,6 +43,7 @@ struct PretrainSettings: SettingsTable {
       .number("logit_deviation", \.logitDeviation, "of the logit-normal noise levels"),
       .seed("seed", \.seed, "of weights, pictures and noise"),
       .integer("save_every", \.saveEvery, "steps between checkpoints; there is one at the end in any case"),
+      .integer("keep_checkpoints", \.keepCheckpoints, "so many of the newest are kept"),
       .integer("pictures_every", \.picturesEvery, "steps between picture grids; 0 for none at all"),
       .integer("picture_captions", \.pictureCaptions, "captions in a grid, a picture each"),
       .choice("precision", \.precision, "of the saved model"),
@@ -73,6 +75,8 @@ struct PretrainSettings: SettingsTable {
     check.require((1...1_048_576).contains(batch), "batch", expected: "1…1048576", got: batch)
     check.require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
     check.require((1...1_000_000).contains(saveEvery), "save_every", expected: "1…1000000", got: saveEvery)
+    check.require(
+      (1...1_000_000).contains(keepCheckpoints), "keep_checkpoints", expected: "1…1000000", got: keepCheckpoints)
     check.require((0...1_000_000).contains(picturesEvery), "pictures_every", expected: "0…1000000", got: picturesEvery)
     check.require((1...1_024).contains(pictureCaptions), "picture_captions", expected: "1…1024", got: pictureCaptions)
     check.require((0...1_024).contains(threads), "threads", expected: "0…1024", got: threads)

@@ -11,22 +11,34 @@ struct RewardSetting: Equatable {
   /// Seconds that one batch may take.
   var timeout = 300.0
 
+  /// The rewards of the command line; they replace those of a file, all of them.
+  /// - Parameter flag: of the built-in ones; that of programs has "-program" at its end.
+  static func given(_ builtIn: [String], programs: [String], _ flag: String) throws(MixGRPOError) -> [RewardSetting] {
+    var given: [RewardSetting] = []
+    for text in builtIn { given.append(try RewardSetting(builtIn: text, flag)) }
+    for (number, text) in programs.enumerated() {
+      given.append(try RewardSetting(program: text, number: number, flag + "-program"))
+    }
+    return given
+  }
+
   /// `brightness` or `brightness:0.5`.
-  init(builtIn text: String) throws(MixGRPOError) {
-    (name, weight) = try Self.nameAndWeight(text, "--reward")
+  init(builtIn text: String, _ flag: String = "--reward") throws(MixGRPOError) {
+    (name, weight) = try Self.nameAndWeight(text, flag)
     _ = try PictureStatistic(named: name)
   }
 
   /// `python3 score.py` or `taste:0.5=python3 score.py`; words as a shell would split them, nothing is expanded.
-  init(program text: String, number: Int) throws(MixGRPOError) {
-    name = number == 0 ? "program" : "program_\(number + 1)"
+  init(program text: String, number: Int, _ flag: String = "--reward-program") throws(MixGRPOError) {
+    let standard = flag == "--reward-program" ? "program" : "held_out_program"
+    name = number == 0 ? standard : "\(standard)_\(number + 1)"
     var command = text[...]
     if let sign = text.firstIndex(of: "="), !text[..<sign].contains(where: { $0.isWhitespace || $0 == "/" }) {
-      (name, weight) = try Self.nameAndWeight(String(text[..<sign]), "--reward-program")
+      (name, weight) = try Self.nameAndWeight(String(text[..<sign]), flag)
       command = text[text.index(after: sign)...]
     }
     program = try CommandWords.split(String(command))
-    try require(!program.isEmpty, "--reward-program", expected: "a program and its arguments", got: "\"\(text)\"")
+    try require(!program.isEmpty, flag, expected: "a program and its arguments", got: "\"\(text)\"")
   }
 
   private static func nameAndWeight(_ text: String, _ field: String) throws(MixGRPOError) -> (String, Double) {

@@ -26,8 +26,18 @@ struct AlignCommand: ParsableCommand {
           --preset mixgrpo_flash --print-config
         mixgrpo align --resume --out run --iterations 200
 
+      EVALUATION (--evaluate-every) draws the same prompts from the same noise every few iterations and scores them also with rewards \
+      that training does not see (--held-out, --held-out-program). The model that does best by these, or by the trained rewards where \
+      none is held out, is left in best/. A model that learns to please its rewards instead of getting better is noticed by \
+      --watchdog: the trained rewards rise while the held-out ones fall.
+
+        mixgrpo align --model examples/base --prompts prompts.txt --out run \\
+          --reward darkness --evaluate-every 5 --held-out contrast --watchdog stop
+
       THE RUN leaves in its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and noise \
-      each time), checkpoints, and event files: tensorboard --logdir run. Ctrl-C saves and stops; --resume continues to the same bits.
+      each time), checkpoints, and event files: tensorboard --logdir run. Ctrl-C saves and stops; --resume continues to the same bits. \
+      An update that is not finite or changes the model too much is never applied; --set learning.fault_policy=roll_back goes on with a \
+      smaller learning rate, skip without that iteration.
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
@@ -44,6 +54,7 @@ struct AlignCommand: ParsableCommand {
     help: ArgumentHelp("A program that scores; may be given again.", valueName: "[name[:weight]=]command"))
   var programs: [String] = []
   @OptionGroup(title: "Training") var training: TrainingOptions
+  @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
 
   func run() throws {
     let settings = try settings()
@@ -60,18 +71,11 @@ struct AlignCommand: ParsableCommand {
       replace(&settings.model, with: model)
       replace(&settings.out, with: out)
       pictures.apply(to: &settings.pictures)
-      let given = try givenRewards()
+      let given = try RewardSetting.given(rewards, programs: programs, "--reward")
       if !given.isEmpty { settings.rewards = given }
       training.apply(to: &settings)
+      try evaluation.apply(to: &settings.evaluation)
     }
-  }
-
-  /// Flags replace the rewards of a file, all of them.
-  private func givenRewards() throws(MixGRPOError) -> [RewardSetting] {
-    var given: [RewardSetting] = []
-    for text in rewards { given.append(try RewardSetting(builtIn: text)) }
-    for (number, text) in programs.enumerated() { given.append(try RewardSetting(program: text, number: number)) }
-    return given
   }
 
   /// A resumed run has the settings that it was begun with.
@@ -86,7 +90,7 @@ struct AlignCommand: ParsableCommand {
 struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A published method.", valueName: "name")) var preset: PresetName?
   @Option(help: "Rollouts, each followed by an update (100).") var iterations: Int?
-  @Option(help: "Prompts per iteration (4).") var promptsPerIteration: Int?
+  @Option(help: "Prompts per iteration (4, or all of fewer).") var promptsPerIteration: Int?
   @Option(help: "Pictures per prompt (12).") var groupSize: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
   @Option(help: "Stochastic, trained steps (4).") var windowLength: Int?
@@ -118,3 +122,27 @@ struct TrainingOptions: ParsableArguments {
     replace(&settings.threads, with: threads)
   }
 }
+
+/// How the model in training is watched.
+struct EvaluationOptions: ParsableArguments {
+  @Option(help: "Iterations between evaluations, 0 for none (0).") var evaluateEvery: Int?
+  @Option(
+    name: .customLong("held-out"), parsing: .singleValue,
+    help: ArgumentHelp("A built-in reward that training does not see; may be given again.", valueName: "name[:weight]"))
+  var heldOut: [String] = []
+  @Option(
+    name: .customLong("held-out-program"), parsing: .singleValue,
+    help: ArgumentHelp("A program of that kind; may be given again.", valueName: "[name[:weight]=]command"))
+  var heldOutPrograms: [String] = []
+  @Option(help: "When trained rewards rise while held-out ones fall: off, warn or stop.")
+  var watchdog: EvaluationSettings.WatchdogName?
+
+  func apply(to settings: inout EvaluationSettings) throws(MixGRPOError) {
+    replace(&settings.every, with: evaluateEvery)
+    let given = try RewardSetting.given(heldOut, programs: heldOutPrograms, "--held-out")
+    if !given.isEmpty { settings.heldOut = given }
+    replace(&settings.watchdog, with: watchdog)
+  }
+}
+
+extension EvaluationSettings.WatchdogName: ExpressibleByArgument {}

@@ -29,7 +29,7 @@ struct PlanCommand: ParsableCommand {
     }
     if config.printConfig { return show(try SettingsSource.text(settings)) }
     let plan = try AlignmentPlan(settings)
-    let memory = settings.model.isEmpty ? nil : try AlignmentMemory(settings)
+    let memory = settings.model.isEmpty ? nil : try AlignmentMemory(settings, prompts: plan.promptsPerIteration)
     if json {
       var report = plan.json
       if let memory { report["memory"] = .object(memory.json) }
@@ -40,7 +40,7 @@ struct PlanCommand: ParsableCommand {
   }
 
   private func tell(_ plan: AlignmentPlan) {
-    show("\(plan.picturesPerIteration) pictures per iteration")
+    show("\(plan.promptsPerIteration) prompts and \(plan.picturesPerIteration) pictures per iteration")
     show("noise levels  \(plan.sigmas.map { fixed($0, 3) }.joined(separator: " "))\n")
     show("iterations      window    trained   steps   calls in a rollout   in an update")
     for stage in plan.stages {

@@ -24,7 +24,7 @@ enum StopSignals {
       while true {
         var received: Int32 = 0
         guard sigwait(&awaited, &received) == 0 else { continue }
-        if context.isCancelled {
+        if context.isCancelled || isAnotherPending {
           LastSteps.run()
           _exit(exitCode)
         }
@@ -32,5 +32,13 @@ enum StopSignals {
         onFirst()
       }
     }
+  }
+
+  /// Whether a second signal came before the first was answered: the run could save, which nobody wants any more.
+  private static var isAnotherPending: Bool {
+    var pending = sigset_t()
+    sigemptyset(&pending)
+    sigpending(&pending)
+    return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1
   }
 }
