@@ -63,12 +63,13 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
     .systemLibrary(name: "CPNG"),
     .systemLibrary(name: "CMixGRPO", path: "include"),
+    .systemLibrary(name: "CPrefetch"),
     .target(name: "CStandardError"),
     .target(name: "MixGRPOSystemLibraries", linkerSettings: [.linkedLibrary("png16")]),
 
     // Each may import only those above it.
     .target(name: "MixBasics"),
-    .target(name: "MixNumerics", dependencies: ["MixBasics"], swiftSettings: kernelSettings),
+    .target(name: "MixNumerics", dependencies: ["MixBasics", "CPrefetch"], swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixNumerics"]),
     .target(name: "MixSampling", dependencies: ["MixNumerics"]),
     .target(name: "MixLearning", dependencies: ["MixSampling"]),

@@ -14,7 +14,8 @@ package enum MatrixProduct {
         multiplyPanel(
           rows, rows: a.rows, depth: depth.count, panel: b.panel(index) + depth.lowerBound * ProductPanel.width,
           into: c.base + columns.lowerBound, stride: c.stride, columns: columns.count,
-          accumulate: accumulate || depth.lowerBound > 0)
+          accumulate: accumulate || depth.lowerBound > 0,
+          following: b.panel(index + 1) + depth.lowerBound * ProductPanel.width)
       }
     }
   }

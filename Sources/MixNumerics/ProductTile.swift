@@ -1,3 +1,5 @@
+internal import CPrefetch
+
 /// The left factor as a tile reads it: element (row, k) lies at base[row·rowStride + k·depthStride].
 struct TileRows {
   var base: UnsafePointer<Float>
@@ -93,19 +95,45 @@ struct ProductTile<let rows: Int> {
   }
 }
 
+/// Brings the panel that follows nearer, a few cache lines per tile, while the tiles of this one are computed.
+///
+/// Weights are used once per sample and do not stay in a core's own caches; read on demand, they cost a tenth of a product.
+struct Lookahead {
+  private var next: UnsafePointer<Float>
+  private let linesPerTile: Int
+
+  /// - Parameters:
+  ///   - lines: rows of the panel that follows, a cache line each.
+  ///   - tiles: of the panel at hand.
+  @inline(__always)
+  init(_ next: UnsafePointer<Float>, lines: Int, tiles: Int) {
+    self.next = next
+    linesPerTile = lines == 0 ? 0 : (lines &+ tiles &- 1) / tiles
+  }
+
+  @inline(__always)
+  mutating func beginTile() {
+    for _ in 0..<linesPerTile {
+      mixgrpo_prefetch(next)
+      next += ProductPanel.width
+    }
+  }
+}
+
 /// c (rows, columns ≤ 16) (+)= a·panel, in tiles of nearly equal height.
 @inline(__always)
 func multiplyPanel(
   _ a: TileRows, rows: Int, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
-  columns: Int, accumulate: Bool
+  columns: Int, accumulate: Bool, following: UnsafePointer<Float>? = nil
 ) {
   var row = 0
+  var lookahead = Lookahead(following ?? panel, lines: following == nil ? 0 : depth, tiles: (rows &+ 5) / 6)
   while row < rows {
     let height = tileHeight(rows &- row)
     let tiles = max(1, (rows &- row &- 30) / height)  // as many of this height as surely follow
     multiplyTiles(
       tiles, height, a.from(row: row), depth: depth, panel: panel, into: c + row &* stride, stride: stride,
-      columns: columns, accumulate: accumulate)
+      columns: columns, accumulate: accumulate, &lookahead)
     row &+= tiles &* height
   }
 }
@@ -121,24 +149,25 @@ func tileHeight(_ left: Int) -> Int {
 @inline(never)
 private func multiplyTiles(
   _ tiles: Int, _ height: Int, _ a: TileRows, depth: Int, panel: UnsafePointer<Float>,
-  into c: UnsafeMutablePointer<Float>, stride: Int, columns: Int, accumulate: Bool
+  into c: UnsafeMutablePointer<Float>, stride: Int, columns: Int, accumulate: Bool, _ lookahead: inout Lookahead
 ) {
   switch height {
-  case 6: repeatTile(ProductTile<6>.self, tiles, a, depth, panel, c, stride, columns, accumulate)
-  case 5: repeatTile(ProductTile<5>.self, tiles, a, depth, panel, c, stride, columns, accumulate)
-  case 4: repeatTile(ProductTile<4>.self, tiles, a, depth, panel, c, stride, columns, accumulate)
-  case 3: repeatTile(ProductTile<3>.self, tiles, a, depth, panel, c, stride, columns, accumulate)
-  case 2: repeatTile(ProductTile<2>.self, tiles, a, depth, panel, c, stride, columns, accumulate)
-  default: repeatTile(ProductTile<1>.self, tiles, a, depth, panel, c, stride, columns, accumulate)
+  case 6: repeatTile(ProductTile<6>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
+  case 5: repeatTile(ProductTile<5>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
+  case 4: repeatTile(ProductTile<4>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
+  case 3: repeatTile(ProductTile<3>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
+  case 2: repeatTile(ProductTile<2>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
+  default: repeatTile(ProductTile<1>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
   }
 }
 
 @inline(__always)
 private func repeatTile<let rows: Int>(
   _: ProductTile<rows>.Type, _ tiles: Int, _ a: TileRows, _ depth: Int, _ panel: UnsafePointer<Float>,
-  _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ columns: Int, _ accumulate: Bool
+  _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ columns: Int, _ accumulate: Bool, _ lookahead: inout Lookahead
 ) {
   for tile in 0..<tiles {
+    lookahead.beginTile()
     ProductTile<rows>.multiply(
       a.from(row: tile &* rows), depth: depth, panel: panel, into: c + tile &* rows &* stride, stride: stride,
       columns: columns, accumulate: accumulate)
