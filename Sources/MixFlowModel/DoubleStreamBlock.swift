@@ -108,14 +108,14 @@ extension DoubleStreamBlock {
   /// One sample's part of the backward: dx (tokens, d), text first, goes from the outputs' gradient to the inputs'.
   func backward(
     _ saved: DoubleActivations, dx: Matrix, modulation row: UnsafePointer<Float>, text textSums: StreamSums,
-    image imageSums: StreamSums, weights: ParameterView, gradients: (text: StreamGradients, image: StreamGradients),
-    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
+    image imageSums: StreamSums, weights: ParameterView, packed: (text: StreamWeights, image: StreamWeights),
+    gradients: (text: StreamGradients, image: StreamGradients), scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let text = StreamBackward(
-      block: self, layout: layout.text, saved: saved.text, gradients: gradients.text, sums: textSums,
+      block: self, layout: layout.text, packed: packed.text, saved: saved.text, gradients: gradients.text, sums: textSums,
       modulation: row + layout.text.modulation, rows: textRows)
     let image = StreamBackward(
-      block: self, layout: layout.image, saved: saved.image, gradients: gradients.image, sums: imageSums,
+      block: self, layout: layout.image, packed: packed.image, saved: saved.image, gradients: gradients.image, sums: imageSums,
       modulation: row + layout.image.modulation, rows: imageRows)
     text.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team)
     image.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team)
@@ -151,6 +151,7 @@ extension DoubleStreamBlock {
 private struct StreamBackward {
   let block: DoubleStreamBlock
   let layout: StreamLayout
+  let packed: StreamWeights
   let saved: StreamActivations
   let gradients: StreamGradients
   let sums: StreamSums
@@ -165,20 +166,20 @@ private struct StreamBackward {
     GatedResidual.backward(
       dy: dx, branch: saved.feedForward, gate: modulation + 5 * d, into: gradients.feedForward,
       dgate: sums.modulation + 5 * d)
-    team.projectBackward(gradients.feedForward, weights.weight(layout.feedForwardOut), into: gradients.hidden)
+    team.project(gradients.feedForward, packed.feedForwardOut, into: gradients.hidden)
     team.forEachRows(rows.count) { piece in
       Activation.geluBackward(
         hidden: saved.hidden.rows(piece), activated: gradients.activated.rows(piece),
         gradient: gradients.hidden.rows(piece))
     }
     let dnormalized = scratch.normalized.rows(rows)
-    team.projectBackward(gradients.hidden, weights.weight(layout.feedForwardIn), into: dnormalized)
+    team.project(gradients.hidden, packed.feedForwardIn, into: dnormalized)
     LayerNormalization.modulateBackward(
       saved.middle, shift: modulation + 3 * d, scale: modulation + 4 * d, dy: dnormalized, into: dx,
       y: gradients.normalizedMiddle, dshift: sums.modulation + 3 * d, dscale: sums.modulation + 4 * d)
     GatedResidual.backward(
       dy: dx, branch: saved.branch, gate: modulation + 2 * d, into: gradients.branch, dgate: sums.modulation + 2 * d)
-    team.projectBackward(gradients.branch, weights.weight(layout.attentionOut), into: scratch.attended.rows(rows))
+    team.project(gradients.branch, packed.attentionOut, into: scratch.attended.rows(rows))
     block.queryKey.reapply(
       raw: saved.raw, queryWeight: weights.base + layout.queryNorm, keyWeight: weights.base + layout.keyNorm,
       firstToken: rows.lowerBound, into: scratch.joint.rows(rows))
@@ -191,7 +192,7 @@ private struct StreamBackward {
       keyWeight: weights.base + layout.keyNorm, firstToken: rows.lowerBound, into: gradients.raw,
       dQueryWeight: sums.queryNorm, dKeyWeight: sums.keyNorm)
     let dnormalized = scratch.normalized.rows(rows)
-    team.projectBackward(gradients.raw, weights.weight(layout.qkv), into: dnormalized)
+    team.project(gradients.raw, packed.qkv, into: dnormalized)
     LayerNormalization.modulateBackward(
       saved.x, shift: modulation, scale: modulation + d, dy: dnormalized, into: joint.rows(rows), y: gradients.normalized,
       dshift: sums.modulation, dscale: sums.modulation + d)

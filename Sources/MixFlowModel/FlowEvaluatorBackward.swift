@@ -20,6 +20,7 @@ final class TrainingBuffers {
   let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, kept for the first layer's gradient
   let promptIndex: UnsafeMutablePointer<Int32>
   let conditioning: UnsafeMutablePointer<Float>  // scratch of its backward
+  let weights: BackwardWeights
   /// The weight gradients of the block at hand.
   var jobs: [WeightGradient] = []
   private let storage: FloatStorage
@@ -27,7 +28,7 @@ final class TrainingBuffers {
   static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
     SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes) + BackwardScratch.floats(shape, capacity: capacity)
       + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + 1)
-      + Conditioning.backwardFloats(shape, capacity: capacity) + 7 * 16
+      + Conditioning.backwardFloats(shape, capacity: capacity) + BackwardWeights.floats(shape) + 8 * 16
   }
 
   /// - Parameters:
@@ -49,6 +50,7 @@ final class TrainingBuffers {
     latents = base + plan.reserve(capacity * shape.latentSize)
     promptIndex = UnsafeMutableRawPointer(base + plan.reserve(capacity)).bindMemory(to: Int32.self, capacity: capacity)
     conditioning = base + plan.reserve(Conditioning.backwardFloats(shape, capacity: capacity))
+    weights = BackwardWeights(shape, base: base + plan.reserve(BackwardWeights.floats(shape)))
     jobs.reserveCapacity(8)
   }
 
@@ -135,6 +137,8 @@ private struct BackwardPass {
 
   func singleBlock(_ index: Int) {
     let block = evaluator.singleBlock(index)
+    let packed = training.weights.single
+    block.pack(weights, into: packed, team: team)
     forEachSample { sample, scratch, workerScratch, team in
       let sums = normSums(sample)
       let saved = training.saved.single(index, samples: sample..<sample + 1)
@@ -146,7 +150,7 @@ private struct BackwardPass {
       block.backward(
         saved, dx: dx(sample),
         modulation: evaluator.conditioning.modulation(sample), dmodulation: dmodulation.row(sample), dqueryNorm: sums,
-        dkeyNorm: sums + shape.headDim, weights: weights,
+        dkeyNorm: sums + shape.headDim, weights: weights, packed: packed,
         gradients: training.backward.single(samples: sample..<sample + 1), scratch: scratch,
         workerScratch: workerScratch, team: team)
     }
@@ -159,6 +163,8 @@ private struct BackwardPass {
 
   func doubleBlock(_ index: Int) {
     let block = evaluator.doubleBlock(index)
+    let packed = training.weights.double
+    block.pack(weights, into: packed, team: team)
     forEachSample { sample, scratch, workerScratch, team in
       let (sums, drow) = (normSums(sample), dmodulation.row(sample))
       let saved = training.saved.double(index, samples: sample..<sample + 1)
@@ -176,7 +182,7 @@ private struct BackwardPass {
         image: StreamSums(
           modulation: drow + block.layout.image.modulation, queryNorm: sums + 2 * shape.headDim,
           keyNorm: sums + 3 * shape.headDim),
-        weights: weights, gradients: training.backward.double(samples: sample..<sample + 1), scratch: scratch,
+        weights: weights, packed: packed, gradients: training.backward.double(samples: sample..<sample + 1), scratch: scratch,
         workerScratch: workerScratch, team: team)
     }
     reduceNorm(0, block.layout.text.queryNorm)

@@ -9,8 +9,8 @@ struct SingleStreamBlock {
   let attention: Attention
   let queryKey: QueryKeyNormalization
 
-  private var attentionColumns: Range<Int> { 0..<shape.width }
-  private var feedForwardColumns: Range<Int> { shape.width..<shape.width + shape.feedForward }
+  var attentionColumns: Range<Int> { 0..<shape.width }
+  var feedForwardColumns: Range<Int> { shape.width..<shape.width + shape.feedForward }
   private var hiddenColumns: Range<Int> { 3 * shape.width..<3 * shape.width + shape.feedForward }
 
   /// Computes `output` (tokens, d) from `saved.x`; the other places of `saved` are filled.
@@ -50,8 +50,8 @@ struct SingleStreamBlock {
   func backward(
     _ saved: SingleActivations, dx: Matrix, modulation row: UnsafePointer<Float>,
     dmodulation drow: UnsafeMutablePointer<Float>, dqueryNorm: UnsafeMutablePointer<Float>,
-    dkeyNorm: UnsafeMutablePointer<Float>, weights: ParameterView, gradients: SingleGradients, scratch: ForwardScratch,
-    workerScratch: WorkerScratch, team: Team
+    dkeyNorm: UnsafeMutablePointer<Float>, weights: ParameterView, packed: SingleWeights, gradients: SingleGradients,
+    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let d = shape.width
     let modulation = row + layout.modulation
@@ -59,10 +59,9 @@ struct SingleStreamBlock {
     let (queryNorm, keyNorm) = (weights.base + layout.queryNorm, weights.base + layout.keyNorm)
     GatedResidual.backward(
       dy: dx, branch: saved.branch, gate: modulation + 2 * d, into: gradients.branch, dgate: dmodulation + 2 * d)
-    let out = weights.weight(layout.out)
     let dhidden = gradients.raw.columns(hiddenColumns)
-    team.projectBackward(gradients.branch, out.columns(attentionColumns), into: scratch.attended)
-    team.projectBackward(gradients.branch, out.columns(feedForwardColumns), into: dhidden)
+    team.project(gradients.branch, packed.attentionOut, into: scratch.attended)
+    team.project(gradients.branch, packed.feedForwardOut, into: dhidden)
     team.forEachRows(shape.tokens) { rows in
       Activation.geluBackward(
         hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: gradients.activated.rows(rows),
@@ -79,7 +78,7 @@ struct SingleStreamBlock {
     queryKey.backward(
       raw: saved.raw, djoint: djoint, queryWeight: queryNorm, keyWeight: keyNorm, firstToken: 0, into: gradients.raw,
       dQueryWeight: dqueryNorm, dKeyWeight: dkeyNorm)
-    team.projectBackward(gradients.raw, weights.weight(layout.qkvFeedForward), into: scratch.normalized)
+    team.project(gradients.raw, packed.qkvFeedForward, into: scratch.normalized)
     LayerNormalization.modulateBackward(
       saved.x, shift: modulation, scale: modulation + d, dy: scratch.normalized, into: dx, y: gradients.normalized,
       dshift: dmodulation, dscale: dmodulation + d)

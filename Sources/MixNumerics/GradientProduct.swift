@@ -1,38 +1,44 @@
 /// c += aᵀ·b for long a (k, m) and b (k, n): the gradient of a weight from the rows of all samples.
 ///
-/// Both factors are read along their rows' length, so both are packed, in blocks of depth: up to 128 columns of a, in tiles of
-/// six or fewer, and one panel of b at a time. The sum runs over k upwards, as in every product.
+/// Both factors are read along their rows' length, so both are packed, in blocks of depth: up to 384 columns of b in panels,
+/// then, 128 at a time, the columns of a in tiles of six or fewer. The sum runs over k upwards, as in every product.
 package struct GradientProduct {
   /// Floats of scratch.
-  package static let scratch = depthBlock * (groupRows + ProductPanel.width) + 16
+  package static let scratch = depthBlock * (groupRows + groupColumns) + 16
 
   private static let depthBlock = 256
   private static let groupRows = 128
+  private static let groupColumns = 384
 
   private let tiles: UnsafeMutablePointer<Float>  // (tile, depth, height)
-  private let panel: UnsafeMutablePointer<Float>  // (depth, 16)
+  private let panels: UnsafeMutablePointer<Float>  // (panel, depth, 16)
 
   /// - Parameter scratch: `GradientProduct.scratch` floats, a multiple of 64 bytes.
   package init(scratch: UnsafeMutablePointer<Float>) {
-    panel = scratch
-    tiles = scratch + Self.depthBlock * ProductPanel.width
+    panels = scratch
+    tiles = scratch + Self.depthBlock * Self.groupColumns
   }
 
   package func add(_ a: Matrix, _ b: Matrix, to c: Matrix) {
-    let groups = max(1, (c.rows + Self.groupRows - 1) / Self.groupRows)
-    let groupRows = (c.rows + groups - 1) / groups
     for first in stride(from: 0, to: a.rows, by: Self.depthBlock) {
       let depth = first..<min(a.rows, first + Self.depthBlock)
-      for firstRow in stride(from: 0, to: c.rows, by: groupRows) {
-        let rows = firstRow..<min(c.rows, firstRow + groupRows)
-        packTiles(a.rows(depth).columns(rows))
-        for firstColumn in stride(from: 0, to: c.columns, by: ProductPanel.width) {
-          let columns = firstColumn..<min(c.columns, firstColumn + ProductPanel.width)
-          PanelPacking.copy(b.rows(depth).columns(columns), into: panel)
-          multiplyTiles(depth.count, into: c.rows(rows).columns(columns))
+      forEachGroup(c.columns, Self.groupColumns) { columns in
+        let packed = PackedMatrix(panels, depth: depth.count, columns: columns.count)
+        packed.pack(b.rows(depth).columns(columns), rows: 0..<depth.count)
+        forEachGroup(c.rows, Self.groupRows) { rows in
+          packTiles(a.rows(depth).columns(rows))
+          for index in 0..<packed.panels { multiplyTiles(packed, index, into: c.rows(rows).columns(columns)) }
         }
       }
     }
+  }
+
+  /// Groups of nearly equal length, at most `most`, each but the last a multiple of a panel's width.
+  @inline(__always)
+  private func forEachGroup(_ count: Int, _ most: Int, _ body: (Range<Int>) -> Void) {
+    let groups = max(1, (count + most - 1) / most)
+    let length = ((count + groups - 1) / groups + ProductPanel.width - 1) / ProductPanel.width * ProductPanel.width
+    for first in stride(from: 0, to: count, by: length) { body(first..<min(count, first + length)) }
   }
 
   /// Tiles of a (depth, columns): each value of k has its tile's columns side by side.
@@ -63,13 +69,15 @@ package struct GradientProduct {
     }
   }
 
-  private func multiplyTiles(_ depth: Int, into c: Matrix) {
+  private func multiplyTiles(_ packed: PackedMatrix, _ index: Int, into c: Matrix) {
+    let columns = packed.columns(ofPanel: index)
     var row = 0
     while row < c.rows {
       let height = tileHeight(c.rows - row)
       multiplyPanel(
-        TileRows(tiles + row * depth, rowStride: 1, depthStride: height), rows: height, depth: depth, panel: panel,
-        into: c.row(row), stride: c.stride, columns: c.columns, accumulate: true)
+        TileRows(tiles + row * packed.depth, rowStride: 1, depthStride: height), rows: height, depth: packed.depth,
+        panel: packed.panel(index), into: c.row(row) + columns.lowerBound, stride: c.stride, columns: columns.count,
+        accumulate: true)
       row += height
     }
   }

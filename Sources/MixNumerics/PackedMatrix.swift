@@ -44,6 +44,22 @@ package struct PackedMatrix {
     PackedMatrix(base + ProductPanel.width * range.lowerBound, range.count, columns, panelStride)
   }
 
+  /// Takes over some rows of `matrix` (depth, columns), which are read in the order of memory.
+  package func pack(_ matrix: Matrix, rows: Range<Int>) {
+    let whole = columns / ProductPanel.width
+    for row in rows {
+      let source = matrix.row(row)
+      for index in 0..<whole {
+        let (from, target) = (source + index &* ProductPanel.width, panel(index) + row &* ProductPanel.width)
+        store(load(from, 0, 8), target, 0, 8)
+        store(load(from, 8, 8), target, 8, 8)
+      }
+    }
+    guard whole < panels else { return }
+    let rest = columns(ofPanel: whole)
+    PanelPacking.copy(matrix.rows(rows).columns(rest), into: panel(whole) + rows.lowerBound * ProductPanel.width)
+  }
+
   /// Takes over the transpose of `matrix` (columns, depth).
   package func packTranspose(of matrix: Matrix) {
     for index in 0..<panels {
