@@ -25,7 +25,6 @@ struct UpdateRun {
     let model = learner.evaluator.model
     let report = try learner.optimizer.step(model, workers: workers)
     learner.average?.update(weights: model.weights, workers: workers)
-    model.zeroGradients()
     return report
   }
 }

@@ -68,7 +68,7 @@ extension Update {
     let learner = run.learner
     let model = learner.evaluator.model
     let gradients = try model.gradients()
-    guard !gradients.buffer.contains(where: { $0 != 0 }) else {
+    guard Reduction.isZero(gradients.base, count: gradients.count) else {
       throw MixGRPOError(.invalidState, "gradients: expected zero before an update, got others")
     }
     var before: LearnerSnapshot?
@@ -155,14 +155,14 @@ extension Update {
 }
 
 extension AdamW {
-  /// One step on a model with the gradients it has gathered, which stay.
+  /// One step on a model with the gradients it has gathered, which are zero afterwards, unless it throws.
   @discardableResult
   package func step(_ model: FlowTransformer, workers: Workers) throws(MixGRPOError) -> OptimizerReport {
     let gradients = try model.gradients()
     guard let weights = model.writableWeights().baseAddress else {
       throw MixGRPOError(.internalFault, "weights: expected at least one, got none")
     }
-    return try step(weights: weights, gradients: gradients.base, workers: workers)
+    return try step(weights: weights, clearing: gradients.base, workers: workers)
   }
 }
 

@@ -70,7 +70,6 @@ public func mixgrpo_optimizer_step_model(
     try object.requireFit(model)
     let report = try ResultPlace.optional(out_report, "out_report")
     let done = try object.optimizer.step(model, workers: object.workers)
-    model.zeroGradients()
     report?.write(mixgrpo_optimizer_report(done))
   }
 }

@@ -90,11 +90,27 @@ public final class AdamW {
     faults = try Table(count: (count - 1) / Self.chunk + 1, filledWith: false)
   }
 
-  /// One step in place on `weights` with `gradients`, (count) each.
+  /// One step in place on `weights` with `gradients`, (count) each, which are left as they are.
   /// - Throws: `notFinite` if a gradient is not finite, or a weight or moment would not be; all stays as it was.
   @discardableResult
   package func step(
     weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, workers: Workers
+  ) throws(MixGRPOError) -> OptimizerReport {
+    try step(weights, gradients, workers) { _ in }
+  }
+
+  /// The same; `gradients` are zero afterwards, unless it throws.
+  @discardableResult
+  package func step(
+    weights: UnsafeMutablePointer<Float>, clearing gradients: UnsafeMutablePointer<Float>, workers: Workers
+  ) throws(MixGRPOError) -> OptimizerReport {
+    // Chunk by chunk, while a chunk is in a core's own cache.
+    try step(weights, gradients, workers) { (gradients + $0.lowerBound).update(repeating: 0, count: $0.count) }
+  }
+
+  private func step(
+    _ weights: UnsafeMutablePointer<Float>, _ gradients: UnsafePointer<Float>, _ workers: Workers,
+    afterChunk: (Range<Int>) -> Void
   ) throws(MixGRPOError) -> OptimizerReport {
     let norm = gradientNorm.norm(of: gradients, workers: workers)
     guard norm.isFinite else {
@@ -109,6 +125,7 @@ public final class AdamW {
       let i = range.lowerBound
       update.apply(
         weights + i, gradients + i, firstMoment.base + i, secondMoment.base + i, count: range.count)
+      afterChunk(range)
     }
     stepCount += 1
     return report

@@ -20,8 +20,7 @@ package final class GradientNorm {
   /// The norm; not finite exactly if a gradient is not (squares of floats cannot overflow a Double sum).
   package func norm(of gradients: UnsafePointer<Float>, workers: Workers) -> Double {
     workers.forEachChunk(of: count, size: Self.chunk) { chunk, range in
-      let part = gradients + range.lowerBound
-      partialSums[chunk] = fourLaneSum(range.count) { Double(part[$0]) * Double(part[$0]) }
+      partialSums[chunk] = Reduction.sumOfSquares(gradients + range.lowerBound, count: range.count)
     }
     return partialSums.buffer.reduce(0, +).squareRoot()
   }

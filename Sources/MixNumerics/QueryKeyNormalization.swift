@@ -27,11 +27,9 @@ package struct QueryKeyNormalization {
     for row in 0..<raw.rows {
       let source = raw.row(row)
       let target = joint.row(row)
-      let token = (firstToken + row) * headDim
-      for head in 0..<heads {
-        normalize(source + head * headDim, bias + head * headDim, queryWeight, token, target + head * headDim)
-        let key = width + head * headDim
-        normalize(source + key, bias + key, keyWeight, token, target + key)
+      forEachBlock(2 * heads) { first, lanes in
+        let squares = sums(lanes) { addBias(source + (first + $0) * headDim, bias + (first + $0) * headDim) }
+        rotate(source, first, lanes, squares, queryWeight, keyWeight, firstToken + row, target)
       }
       let value = 2 * width
       forEachBlock(width) { i, lanes in
@@ -49,11 +47,9 @@ package struct QueryKeyNormalization {
     for row in 0..<raw.rows {
       let source = raw.row(row)
       let target = joint.row(row)
-      let token = (firstToken + row) * headDim
-      for head in 0..<heads {
-        rotate(source + head * headDim, queryWeight, token, target + head * headDim)
-        let key = width + head * headDim
-        rotate(source + key, keyWeight, token, target + key)
+      forEachBlock(2 * heads) { first, lanes in
+        let squares = sums(lanes) { sumOfSquares(source + (first + $0) * headDim) }
+        rotate(source, first, lanes, squares, queryWeight, keyWeight, firstToken + row, target)
       }
       forEachBlock(width) { i, lanes in store(load(source, 2 * width + i, lanes), target, 2 * width + i, lanes) }
     }
@@ -83,34 +79,62 @@ package struct QueryKeyNormalization {
     }
   }
 
+  /// One sum per head for up to eight heads, of which roots are then taken together.
   @inline(__always)
-  private func normalize(
-    _ x: UnsafeMutablePointer<Float>, _ bias: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int,
-    _ y: UnsafeMutablePointer<Float>
-  ) {
-    forEachBlock(headDim) { i, lanes in store(load(x, i, lanes) + load(bias, i, lanes), x, i, lanes) }
-    rotate(x, weight, token, y)
+  private func sums(_ lanes: Int, _ sum: (Int) -> Float) -> Vector {
+    var sums = Vector.zero
+    if lanes == 8 {
+      for lane in 0..<8 { sums[lane] = sum(lane) }
+    } else {
+      for lane in 0..<lanes { sums[lane] = sum(lane) }
+    }
+    return sums
+  }
+
+  /// x ← x + bias; Σx².
+  @inline(__always)
+  private func addBias(_ x: UnsafeMutablePointer<Float>, _ bias: UnsafePointer<Float>) -> Float {
+    var squares = Vector.zero
+    forEachBlock(headDim) { i, lanes in
+      let v = load(x, i, lanes) + load(bias, i, lanes)
+      store(v, x, i, lanes)
+      squares = v.multiplyAdd(v, squares)
+    }
+    return horizontalSum(squares)
   }
 
   @inline(__always)
-  private func inverseRootMeanSquare(_ x: UnsafePointer<Float>) -> Float {
+  private func sumOfSquares(_ x: UnsafePointer<Float>) -> Float {
     var squares = Vector.zero
     forEachBlock(headDim) { i, lanes in
       let v = load(x, i, lanes)
       squares = v.multiplyAdd(v, squares)
     }
-    return 1 / (horizontalSum(squares) / Float(headDim) + Self.epsilon).squareRoot()
+    return horizontalSum(squares)
   }
 
+  /// 1/√(mean(x²) + ε) of eight heads.
+  @inline(__always)
+  private func inverseRootMeanSquare(_ squares: Vector) -> Vector {
+    1 / (squares / Float(headDim) + Self.epsilon).squareRoot()
+  }
+
+  /// Some heads of one row, those of q before those of k: y ← R(x̂ ∘ w).
   @inline(__always)
   private func rotate(
-    _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int, _ y: UnsafeMutablePointer<Float>
+    _ x: UnsafePointer<Float>, _ first: Int, _ heads: Int, _ squares: Vector, _ queryWeight: UnsafePointer<Float>,
+    _ keyWeight: UnsafePointer<Float>, _ token: Int, _ y: UnsafeMutablePointer<Float>
   ) {
-    let inverse = inverseRootMeanSquare(x)
-    forEachBlock(headDim) { i, lanes in
-      let v = load(x, i, lanes) * inverse * load(weight, i, lanes)
-      let turned = swapPairs(v) * load(rotary.signedSine, token + i, lanes)
-      store(v.multiplyAdd(load(rotary.cosine, token + i, lanes), turned), y, i, lanes)
+    let inverse = inverseRootMeanSquare(squares)
+    let (cosine, sine) = (rotary.cosine + token * headDim, rotary.signedSine + token * headDim)
+    for head in 0..<heads {
+      let weight = first + head < self.heads ? queryWeight : keyWeight
+      let (x, y) = (x + (first + head) * headDim, y + (first + head) * headDim)
+      forEachBlock(headDim) { i, lanes in
+        let v = load(x, i, lanes) * inverse[head] * load(weight, i, lanes)
+        let turned = swapPairs(v) * load(sine, i, lanes)
+        store(v.multiplyAdd(load(cosine, i, lanes), turned), y, i, lanes)
+      }
     }
   }
 
@@ -120,7 +144,7 @@ package struct QueryKeyNormalization {
     _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int,
     _ dx: UnsafeMutablePointer<Float>, _ dw: UnsafeMutablePointer<Float>
   ) {
-    let inverse = inverseRootMeanSquare(x)
+    let inverse = inverseRootMeanSquare(Vector(repeating: sumOfSquares(x)))[0]
     var weighted = Vector.zero
     forEachBlock(headDim) { i, lanes in
       let d = load(dy, i, lanes)

@@ -33,6 +33,23 @@ package enum Reduction {
     }
   }
 
+  /// Σ x² in Double, in eight sums of every eighth value that are then joined.
+  package static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
+    var sums = SIMD8<Double>.zero
+    forEachBlock(count) { i, lanes in
+      let v = SIMD8<Double>(load(x, i, lanes))
+      sums.addProduct(v, v)
+    }
+    return sums.sum()
+  }
+
+  /// Whether every value is 0.
+  package static func isZero(_ x: UnsafePointer<Float>, count: Int) -> Bool {
+    var bits = SIMD8<UInt32>.zero
+    forEachBlock(count) { i, lanes in bits |= unsafeBitCast(load(x, i, lanes), to: SIMD8<UInt32>.self) & 0x7FFF_FFFF }
+    return bits == .zero
+  }
+
   /// Whether every value is finite: x − x is 0 for finite x and NaN otherwise.
   package static func allFinite(_ x: UnsafePointer<Float>, count: Int) -> Bool {
     var difference = Vector.zero
