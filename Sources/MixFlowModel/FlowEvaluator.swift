@@ -28,6 +28,8 @@ public final class FlowEvaluator {
   let workers: Workers
   let rotary: RotaryEmbedding
   let attention: Attention
+  /// Of the last single block, of which only image rows are read.
+  private let lastAttention: Attention
   let conditioning: Conditioning
   private let packed: PackedWeights
   private let forwardStorage: FloatStorage
@@ -68,6 +70,8 @@ public final class FlowEvaluator {
     rotary = try RotaryEmbedding(
       positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
     attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
+    lastAttention = Attention(
+      tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
     conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
     packed = try PackedWeights(model.layout)
     forwardStorage = try FloatStorage(
@@ -267,9 +271,11 @@ public final class FlowEvaluator {
   }
 
   func singleBlock(_ index: Int) -> SingleStreamBlock {
-    SingleStreamBlock(
-      shape: shape, layout: model.layout.singleBlocks[index], attention: attention,
-      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary))
+    let isLast = index == shape.singleBlocks - 1
+    return SingleStreamBlock(
+      shape: shape, layout: model.layout.singleBlocks[index], attention: isLast ? lastAttention : attention,
+      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary),
+      outputRows: (isLast ? shape.textTokens : 0)..<shape.tokens)
   }
 
   var outputLayer: OutputLayer {

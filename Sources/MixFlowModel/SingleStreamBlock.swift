@@ -3,17 +3,24 @@ import MixNumerics
 /// A single-stream block over [text; image]: attention and feed-forward side by side, one projection, one gate.
 ///
 ///   n = modulate(LN(x)); x += gate ∘ (W_out·[attention(n), GELU(W_in·n)] + b)
+///
+/// Behind the last one only image rows are read. There, text rows give their keys and values and nothing else is computed of them.
 struct SingleStreamBlock {
   let shape: EvaluationShape
   let layout: SingleBlockLayout
   let attention: Attention
   let queryKey: QueryKeyNormalization
+  /// Rows whose output is wanted: all of them, or those of the image.
+  let outputRows: Range<Int>
 
+  private var otherRows: Range<Int> { 0..<outputRows.lowerBound }
+  private var queryColumns: Range<Int> { 0..<shape.width }
+  private var keyValueColumns: Range<Int> { shape.width..<3 * shape.width }
   var attentionColumns: Range<Int> { 0..<shape.width }
   var feedForwardColumns: Range<Int> { shape.width..<shape.width + shape.feedForward }
   private var hiddenColumns: Range<Int> { 3 * shape.width..<3 * shape.width + shape.feedForward }
 
-  /// Computes `output` (tokens, d) from `saved.x`; the other places of `saved` are filled.
+  /// Computes the output rows of `output` (tokens, d) from `saved.x`; the other places of `saved` are filled.
   func forward(
     _ saved: SingleActivations, modulation row: UnsafePointer<Float>, weights: ParameterView, scratch: ForwardScratch,
     workerScratch: WorkerScratch, team: Team, into output: Matrix
@@ -24,26 +31,41 @@ struct SingleStreamBlock {
       LayerNormalization.modulate(
         saved.x.rows(rows), shift: modulation, scale: modulation + d, into: scratch.normalized.rows(rows))
     }
-    team.project(scratch.normalized, weights.packed(layout.qkvFeedForward), into: saved.raw)
+    projectIn(saved, weights, scratch, team)
     let bias = weights.bias(layout.qkvFeedForward)
     team.forEachRows(shape.tokens) { rows in
       let raw = saved.raw.rows(rows)
       queryKey.apply(
         raw: raw, bias: bias, queryWeight: weights.base + layout.queryNorm, keyWeight: weights.base + layout.keyNorm,
         firstToken: rows.lowerBound, into: scratch.joint.rows(rows))
-      Activation.biasGELU(raw.columns(hiddenColumns), bias: bias + 3 * d, into: scratch.activated.rows(rows))
+      let rows = rows.clamped(to: outputRows)
+      Activation.biasGELU(
+        saved.raw.rows(rows).columns(hiddenColumns), bias: bias + 3 * d, into: scratch.activated.rows(rows))
     }
     team.forEach(attention.forwardTasks) { task, worker in
       attention.forward(task, qkv: scratch.joint, into: saved.attended, scratch: workerScratch[worker])
     }
     let out = weights.packed(layout.out)
-    team.project(saved.attended, out.rows(attentionColumns), into: saved.branch)
-    team.project(scratch.activated, out.rows(feedForwardColumns), into: saved.branch, accumulate: true)
+    let branch = saved.branch.rows(outputRows)
+    team.project(saved.attended.rows(outputRows), out.rows(attentionColumns), into: branch)
+    team.project(scratch.activated.rows(outputRows), out.rows(feedForwardColumns), into: branch, accumulate: true)
     team.forEachRows(shape.tokens) { rows in
+      let rows = rows.clamped(to: outputRows)
       GatedResidual.apply(
         saved.x.rows(rows), branch: saved.branch.rows(rows), bias: weights.bias(layout.out), gate: modulation + 2 * d,
         into: output.rows(rows))
     }
+  }
+
+  /// q, k, v and the feed-forward of output rows, k and v of the others, whose q is 0.
+  private func projectIn(_ saved: SingleActivations, _ weights: ParameterView, _ scratch: ForwardScratch, _ team: Team) {
+    let weight = weights.packed(layout.qkvFeedForward)
+    team.project(scratch.normalized.rows(outputRows), weight, into: saved.raw.rows(outputRows))
+    if otherRows.isEmpty { return }
+    Reduction.clear(saved.raw.rows(otherRows).columns(queryColumns))
+    let columns = PackedMatrix.panelStart(shape.width)..<3 * shape.width
+    team.project(
+      scratch.normalized.rows(otherRows), weight.columns(columns), into: saved.raw.rows(otherRows).columns(columns))
   }
 
   /// One sample's part of the backward: dx (tokens, d) goes from the gradient of the output to that of the input.
@@ -57,20 +79,24 @@ struct SingleStreamBlock {
     let modulation = row + layout.modulation
     let dmodulation = drow + layout.modulation
     let (queryNorm, keyNorm) = (weights.base + layout.queryNorm, weights.base + layout.keyNorm)
+    let branch = gradients.branch.rows(outputRows)
     GatedResidual.backward(
-      dy: dx, branch: saved.branch, gate: modulation + 2 * d, into: gradients.branch, dgate: dmodulation + 2 * d)
+      dy: dx.rows(outputRows), branch: saved.branch.rows(outputRows), gate: modulation + 2 * d, into: branch,
+      dgate: dmodulation + 2 * d)
     let dhidden = gradients.raw.columns(hiddenColumns)
-    team.project(gradients.branch, packed.attentionOut, into: scratch.attended)
-    team.project(gradients.branch, packed.feedForwardOut, into: dhidden)
+    team.project(branch, packed.attentionOut, into: scratch.attended.rows(outputRows))
+    team.project(branch, packed.feedForwardOut, into: dhidden.rows(outputRows))
     team.forEachRows(shape.tokens) { rows in
-      Activation.geluBackward(
-        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: gradients.activated.rows(rows),
-        gradient: dhidden.rows(rows))
       queryKey.reapply(
         raw: saved.raw.rows(rows), queryWeight: queryNorm, keyWeight: keyNorm, firstToken: rows.lowerBound,
         into: scratch.joint.rows(rows))
+      let rows = rows.clamped(to: outputRows)
+      Activation.geluBackward(
+        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: gradients.activated.rows(rows),
+        gradient: dhidden.rows(rows))
     }
     let djoint = Matrix(scratch.wide.base, rows: shape.tokens, columns: 3 * d)
+    clearOtherRows(saved, djoint, gradients)
     team.forEach(shape.heads) { head, worker in
       attention.backward(
         head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: workerScratch[worker])
@@ -78,10 +104,24 @@ struct SingleStreamBlock {
     queryKey.backward(
       raw: saved.raw, djoint: djoint, queryWeight: queryNorm, keyWeight: keyNorm, firstToken: 0, into: gradients.raw,
       dQueryWeight: dqueryNorm, dKeyWeight: dkeyNorm)
-    team.project(gradients.raw, packed.qkvFeedForward, into: scratch.normalized)
+    team.project(gradients.raw.rows(outputRows), packed.qkvFeedForward, into: scratch.normalized.rows(outputRows))
+    if !otherRows.isEmpty {
+      team.project(
+        gradients.raw.rows(otherRows).columns(keyValueColumns), packed.qkvFeedForward.rows(keyValueColumns),
+        into: scratch.normalized.rows(otherRows))
+    }
     LayerNormalization.modulateBackward(
       saved.x, shift: modulation, scale: modulation + d, dy: scratch.normalized, into: dx, y: gradients.normalized,
       dshift: dmodulation, dscale: dmodulation + d)
+  }
+
+  /// What the weight gradients read of rows without output.
+  private func clearOtherRows(_ saved: SingleActivations, _ djoint: Matrix, _ gradients: SingleGradients) {
+    Reduction.clear(djoint.rows(otherRows).columns(queryColumns))
+    Reduction.clear(gradients.branch.rows(otherRows))
+    Reduction.clear(gradients.activated.rows(otherRows))
+    Reduction.clear(gradients.raw.rows(otherRows).columns(hiddenColumns))
+    Reduction.clear(saved.attended.rows(otherRows))
   }
 
   /// Adds the block's weight gradients to `jobs`, once the backward of all samples has run.

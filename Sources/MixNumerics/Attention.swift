@@ -5,17 +5,20 @@ package struct Attention {
   package let tokens: Int
   package let heads: Int
   package let headDim: Int
+  /// Rows before it are read as keys and values only: their outputs are not computed.
+  package let firstQuery: Int
   /// Query rows per tile: fixed by the shape alone, so that a gradient's sums always run in the same order.
   package let tileRows: Int
 
-  package init(tokens: Int, heads: Int, headDim: Int) {
+  package init(tokens: Int, heads: Int, headDim: Int, firstQuery: Int = 0) {
     self.tokens = tokens
+    self.firstQuery = firstQuery
     self.heads = heads
     self.headDim = headDim
     tileRows = min(tokens, max(32, 131_072 / max(tokens, 1)))
   }
 
-  package var tiles: Int { (tokens + tileRows - 1) / tileRows }
+  package var tiles: Int { (tokens - firstQuery + tileRows - 1) / tileRows }
   /// Floats of scratch per thread: one tile of probabilities in the forward, two in the backward.
   package var scratchCount: Int { 2 * tileRows * tokens }
   /// Independent pieces of the forward.
@@ -35,7 +38,7 @@ package struct Attention {
     MatrixProduct.times(probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)))
   }
 
-  /// Backward of one head from the saved q, k, v: dqkv's columns of this head are overwritten.
+  /// Backward of one head from the saved q, k, v: dqkv's columns of this head are overwritten, but dq of rows that are no queries.
   ///
   /// With P the probabilities and dP = do·vᵀ: dS = P ∘ (dP − rowsum(P ∘ dP))/√headDim, dq = dS·k, dk = dSᵀ·q, dv = Pᵀ·do.
   package func backward(
@@ -63,7 +66,10 @@ package struct Attention {
     softmax(probabilities, scale: scale)
   }
 
-  private func tile(_ index: Int) -> Range<Int> { index * tileRows..<min(tokens, (index + 1) * tileRows) }
+  private func tile(_ index: Int) -> Range<Int> {
+    let first = firstQuery + index * tileRows
+    return first..<min(tokens, first + tileRows)
+  }
   private func channels(_ head: Int) -> Range<Int> { head * headDim..<(head + 1) * headDim }
 
   /// The columns of q (0), k (1) or v (2) of one head.

@@ -33,6 +33,9 @@ package struct PackedMatrix {
     index * ProductPanel.width..<min(columns, (index + 1) * ProductPanel.width)
   }
 
+  /// The last column, at most `column`, at which a range of columns may begin.
+  package static func panelStart(_ column: Int) -> Int { column / ProductPanel.width * ProductPanel.width }
+
   /// Some of the columns; `range` begins at a multiple of sixteen.
   @inline(__always)
   package func columns(_ range: Range<Int>) -> PackedMatrix {

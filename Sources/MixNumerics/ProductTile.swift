@@ -127,7 +127,7 @@ func multiplyPanel(
   columns: Int, accumulate: Bool, following: UnsafePointer<Float>? = nil
 ) {
   var row = 0
-  var lookahead = Lookahead(following ?? panel, lines: following == nil ? 0 : depth, tiles: (rows &+ 5) / 6)
+  var lookahead = Lookahead(following ?? panel, lines: following == nil ? 0 : depth, tiles: max(1, (rows &+ 5) / 6))
   while row < rows {
     let height = tileHeight(rows &- row)
     let tiles = max(1, (rows &- row &- 30) / height)  // as many of this height as surely follow

@@ -20,6 +20,11 @@ package enum Reduction {
     for row in 0..<from.rows { to.row(row).update(from: from.row(row), count: from.columns) }
   }
 
+  /// matrix ← 0, row by row.
+  package static func clear(_ matrix: Matrix) {
+    for row in 0..<matrix.rows { matrix.row(row).update(repeating: 0, count: matrix.columns) }
+  }
+
   /// to (columns, rows) ← transpose of from (rows, columns), tile by tile so that both stay in cache.
   package static func transpose(_ from: Matrix, into to: Matrix) {
     let tile = 16

@@ -39,6 +39,27 @@ import Testing
     }
   }
 
+  @Test func aStepThatClearsIsTheSameStep() throws {
+    let count = 40_000
+    var (kept, gradients) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
+    RandomStream(seed: 1, purpose: .host).fillNormals(&kept, count: count)
+    RandomStream(seed: 2, purpose: .host).fillNormals(&gradients, count: count)
+    var cleared = kept
+    try AdamW(count: count, configuration: configuration()).step(
+      weights: &kept, gradients: gradients, workers: Workers(threads: 2))
+    try AdamW(count: count, configuration: configuration()).step(
+      weights: &cleared, clearing: &gradients, workers: Workers(threads: 2))
+    #expect(kept.elementsEqual(cleared))
+    #expect(gradients.allSatisfy { $0 == 0 })
+
+    gradients[count - 1] = .nan
+    gradients[0] = 3
+    #expect(throws: MixGRPOError.self) {
+      try AdamW(count: count).step(weights: &cleared, clearing: &gradients, workers: Workers(threads: 2))
+    }
+    #expect(gradients[0] == 3 && kept.elementsEqual(cleared))
+  }
+
   @Test func resultsDoNotDependOnThreads() throws {
     func run(_ threads: Int) throws -> ([Float], Double) {
       let count = 100_003

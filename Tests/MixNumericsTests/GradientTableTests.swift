@@ -146,10 +146,10 @@ private let queryKeyNormalization = KernelCase(
     return [draw, dbias, dq, dk]
   })
 
-private func attentionCase(tokens: Int) -> KernelCase {
-  let attention = Attention(tokens: tokens, heads: 2, headDim: 6)
+private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
+  let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery)
   return KernelCase(
-    name: "attention over \(tokens) tokens in \(attention.tiles) tiles", inputs: [pseudoRandom(tokens * 36, 15)],
+    name: "attention over \(tokens) tokens from query \(firstQuery) in \(attention.tiles) tiles", inputs: [pseudoRandom(tokens * 36, 15)],
     forward: { inputs in
       var scratch = [Float](repeating: 0, count: attention.scratchCount)
       return withMatrix([Float](repeating: 0, count: tokens * 12), rows: tokens) { output in
@@ -176,7 +176,10 @@ private func attentionCase(tokens: Int) -> KernelCase {
 
 /// Every backward of the module against central differences of its forward.
 @Suite struct GradientTableTests {
-  static let table = [gelu, silu, layerNormalization, gatedResidual, queryKeyNormalization, attentionCase(tokens: 7)]
+  static let table = [
+    gelu, silu, layerNormalization, gatedResidual, queryKeyNormalization, attentionCase(tokens: 7),
+    attentionCase(tokens: 7, firstQuery: 3),
+  ]
 
   @Test(arguments: table) func backwardAgreesWithDifferences(kernel: KernelCase) {
     let weights = pseudoRandom(kernel.forward(kernel.inputs).count, 99)
@@ -217,6 +220,23 @@ private func attentionCase(tokens: Int) -> KernelCase {
       let expected = plainAttention(qkv, row, tokens)
       for channel in 0..<4 { #expect(abs(Double(output[row * 4 + channel]) - expected[channel]) <= 1e-5, "row \(row)") }
     }
+  }
+
+  @Test func rowsThatAreNoQueriesChangeNoOther() {
+    let (tokens, firstQuery) = (50, 13)
+    let qkv = pseudoRandom(tokens * 36, 17)
+    func outputs(firstQuery: Int) -> [Float] {
+      let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery)
+      var scratch = [Float](repeating: .nan, count: attention.scratchCount)
+      return withMatrix([Float](repeating: 7, count: tokens * 12), rows: tokens) { output in
+        _ = withMatrix(qkv, rows: tokens) { qkv in
+          for task in 0..<attention.forwardTasks { attention.forward(task, qkv: qkv, into: output, scratch: &scratch) }
+        }
+      }
+    }
+    let (all, some) = (outputs(firstQuery: 0), outputs(firstQuery: firstQuery))
+    #expect(some.prefix(firstQuery * 12).allSatisfy { $0 == 7 })
+    #expect(some.dropFirst(firstQuery * 12).elementsEqual(all.dropFirst(firstQuery * 12)))
   }
 
   private func plainAttention(_ qkv: [Float], _ row: Int, _ tokens: Int) -> [Double] {

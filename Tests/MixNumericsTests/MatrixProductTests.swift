@@ -89,6 +89,14 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
     MatrixProduct.times(a, packed, into: packedC)
     #expect(Self.values(c) == Self.values(packedC))
 
+    let transposed = Self.matrix(shape.k, shape.n, seed: 7)
+    defer { transposed.base.deallocate() }
+    Reduction.transpose(b, into: transposed)
+    storage.update(repeating: .nan, count: PackedMatrix.floats(depth: shape.k, columns: shape.n))
+    for rows in [0..<shape.k / 3, shape.k / 3..<shape.k] { packed.pack(transposed, rows: rows) }
+    MatrixProduct.times(a, packed, into: packedC)
+    #expect(Self.values(c) == Self.values(packedC))
+
     // Depth in two parts, columns in two parts.
     let (half, cut) = (shape.k / 2, min(16, shape.n))
     for columns in [0..<cut, cut..<shape.n] where !columns.isEmpty {
@@ -125,6 +133,19 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
     GradientProduct(scratch: scratch).add(a, b, to: c)
     MatrixProduct.transposedTimes(a, b, into: expected, accumulate: true)
     #expect(Self.values(c) == Self.values(expected))
+  }
+
+  @Test(arguments: [1, 8, 13, 1_003]) func sumsOfSquaresAndZerosAreThoseOfThePlainLoop(count: Int) {
+    var x = pseudoRandom(count, 18)
+    let expected = x.reduce(0) { $0 + Double($1) * Double($1) }
+    #expect(abs(Reduction.sumOfSquares(x, count: count) - expected) <= 1e-12 * expected)
+    #expect(!Reduction.isZero(x, count: count))
+    x = Array(repeating: -0.0, count: count)
+    #expect(Reduction.isZero(x, count: count))
+    x[count - 1] = .leastNonzeroMagnitude
+    #expect(!Reduction.isZero(x, count: count))
+    x[count - 1] = .nan
+    #expect(!Reduction.isZero(x, count: count))
   }
 
   @Test(arguments: [(1, 1), (3, 9), (4, 8), (5, 16), (22, 130)]) func aMatrixTimesAVectorAgreesWithOpenBLAS(m: Int, k: Int) {

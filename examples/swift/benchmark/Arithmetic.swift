@@ -15,8 +15,9 @@ import MixGRPO
 ///
 /// A condition is a distinct (prompt, σ). A backward has for each product one of the same size for its weight and one for its
 /// input, for each of attention's two products one for either factor. The first layers' inputs need no gradient. What an
-/// implementation does more than once (attention computes its scores again in the backward) is counted once; norms,
-/// activations, softmax, sampling and the optimizer are not counted.
+/// implementation does more than once (attention computes its scores again in the backward) is counted once, and
+/// what it leaves out as nothing reads it (the last block's text rows) all the same; norms, activations, softmax, sampling and the
+/// optimizer are not counted.
 struct Arithmetic {
   /// Per sample, per condition, per prompt.
   struct Cost {
