@@ -23,7 +23,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -57,7 +57,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-limits test-fuzz test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
 test-swift: packages
@@ -86,10 +86,17 @@ fuzz-guided: packages
 	Tests/fuzz/guided.sh $(INPUTS)
 
 test-sanitize: library
+	.ci/setup valgrind
 	Tests/sanitize/run.sh undefined
-	Tests/sanitize/run.sh valgrind
 	Tests/sanitize/run.sh address
 	Tests/sanitize/run.sh thread
+	Tests/sanitize/run.sh valgrind
+	Tests/sanitize/run.sh swift
+
+# What of it fits into every test run.
+test-sanitize-quick: library
+	.ci/setup valgrind
+	Tests/sanitize/run.sh quick
 
 test-cpp: library
 	Tests/cpp/run.sh

@@ -47,6 +47,6 @@ extension FlowMatchingPretrainer: Checkpointed {
   private var checkpointFile: CheckpointFile {
     CheckpointFile(
       format: "mixgrpo-pretrainer-2", settings: CheckpointSettings(self),
-      sections: [.tensors("weights", [("trained", evaluator.model.writableWeights())]), .optimizer(optimizer)])
+      sections: [.tensors("weights", [TensorPlace("trained", weightsOf: evaluator.model)]), .optimizer(optimizer)])
   }
 }

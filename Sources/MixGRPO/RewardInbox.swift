@@ -1,5 +1,4 @@
 import MixBasics
-import Synchronization
 
 /// A promise of rewards for one rollout of an iteration: rewards may be submitted for it later, in any order.
 public struct RolloutTicket: Hashable, Sendable, CustomStringConvertible {
@@ -30,7 +29,7 @@ public final class RewardInbox: Sendable {
     var entries: [Entry] = []  // in the order of the rollouts
     var open: [RolloutTicket] { entries.filter { $0.rewards == nil }.map(\.ticket) }
   }
-  private let content = Mutex(Content())
+  private let content = Guarded(Content())
   /// K
   private let rewardCount: Int
 

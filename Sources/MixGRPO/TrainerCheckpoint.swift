@@ -80,18 +80,17 @@ extension Trainer {
   }
 
   private var weightsSection: CheckpointSection {
-    var sets = [("trained", evaluator.model.writableWeights())]
-    if let average = learner.average?.average { sets.append(("average", average.buffer)) }
-    if let base { sets.append(("base", base.model.writableWeights())) }
+    var sets = [TensorPlace("trained", weightsOf: evaluator.model)]
+    if let average = learner.average?.average { sets.append(TensorPlace("average", average)) }
+    if let base { sets.append(TensorPlace("base", weightsOf: base.model)) }
     return .tensors("weights", sets)
   }
-
 }
 
 extension CheckpointSection {
   /// Moments, steps done, and what roll-backs have left of the learning rate.
   static func optimizer(_ optimizer: AdamW) -> CheckpointSection {
-    let moments = [("first_moment", optimizer.firstMoment.buffer), ("second_moment", optimizer.secondMoment.buffer)]
+    let moments = [TensorPlace("first_moment", optimizer.firstMoment), TensorPlace("second_moment", optimizer.secondMoment)]
     let state: JSONObject = ["steps": .integer(Int64(optimizer.stepCount)), "rate_factor": .number(optimizer.rateFactor)]
     return .tensors("optimizer", moments, state: state) { (saved) throws(MixGRPOError) in
       let (steps, factor) = (try saved.count("steps"), try saved.double("rate_factor"))
@@ -101,19 +100,35 @@ extension CheckpointSection {
 
   /// Tensors that are read back to where they came from.
   static func tensors(
-    _ name: String, _ sets: [(String, UnsafeMutableBufferPointer<Float>)], state: JSONObject = [:],
+    _ name: String, _ places: [TensorPlace], state: JSONObject = [:],
     prepare: @escaping (SavedSection) throws(MixGRPOError) -> () -> Void = { _ in {} }
   ) -> CheckpointSection {
-    CheckpointSection(
-      name: name, state: state, tensors: sets.map { Tensor($0, UnsafeBufferPointer($1)) }
-    ) { (saved) throws(MixGRPOError) in
+    CheckpointSection(name: name, state: state, tensors: places.map { Tensor($0.name, $0.values) }) {
+      (saved) throws(MixGRPOError) in
       let takeState = try prepare(saved)
-      var read: [(FloatStorage, UnsafeMutableBufferPointer<Float>)] = []
-      for (tensor, place) in sets { read.append((try saved.tensor(tensor, count: place.count), place)) }
+      var read: [(FloatStorage, TensorPlace)] = []
+      for place in places { read.append((try saved.tensor(place.name, count: place.values.count), place)) }
       return {
-        for (values, place) in read { place.baseAddress?.update(from: values.base, count: values.count) }
+        for (values, place) in read { place.target().baseAddress?.update(from: values.base, count: values.count) }
         takeState()
       }
     }
+  }
+}
+
+/// A tensor of a run: what is saved, and where a load puts it. To save changes nothing, so that many threads may at once.
+struct TensorPlace {
+  let name: String
+  let values: UnsafeBufferPointer<Float>
+  let target: () -> UnsafeMutableBufferPointer<Float>
+
+  init(_ name: String, _ storage: FloatStorage) {
+    (self.name, values, target) = (name, UnsafeBufferPointer(storage.buffer), { storage.buffer })
+  }
+
+  init(_ name: String, weightsOf model: FlowTransformer) {
+    self.name = name
+    values = UnsafeBufferPointer(start: model.weights, count: model.parameterCount)
+    target = model.writableWeights
   }
 }

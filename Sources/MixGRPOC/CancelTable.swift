@@ -19,7 +19,7 @@ final class CancelTable: @unchecked Sendable {
 
   private let first = Atomic<Unmanaged<Cell>?>(nil)
   /// Held by those who add and remove, never by a cancel.
-  private let changes = Mutex(())
+  private let changes = Guarded(())
 
   func add(_ handle: OpaquePointer, _ run: RunContext) {
     changes.withLock { _ in

@@ -1,13 +1,12 @@
 import CMixGRPO
 import MixBasics
-import Synchronization
 
 /// A run context with its host's callbacks.
 final class ContextObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "context" }
 
   let run: RunContext
-  private let callbacks = Mutex(Callbacks())
+  private let callbacks = Guarded(Callbacks())
 
   /// Function pointers of the host with its own data, handed back untouched.
   private struct Callbacks: @unchecked Sendable {

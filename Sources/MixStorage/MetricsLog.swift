@@ -1,6 +1,5 @@
 import Glibc
 import MixBasics
-import Synchronization
 
 /// A file of JSON lines that only ever grows by whole lines, such as `metrics.jsonl`.
 ///
@@ -13,7 +12,7 @@ public final class MetricsLog: Sendable {
   private static let longestLine = 1 << 20
   private let descriptor: Int32
   /// Held while a line goes out, so that a cut tail is never another thread's.
-  private let turn = Mutex(())
+  private let turn = Guarded(())
 
   /// Opens `path` to append to it, and makes it if it is missing. Of a last line without its end the beginning of an object is taken
   /// away; anything else gets its end and stays.

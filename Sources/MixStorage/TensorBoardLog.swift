@@ -1,6 +1,5 @@
 import Glibc
 import MixBasics
-import Synchronization
 
 /// Curves and pictures of a run for TensorBoard: an event file that grows by whole records.
 ///
@@ -13,7 +12,7 @@ public final class TensorBoardLog: Sendable {
   public let path: String
   private let descriptor: Int32
   /// Held while a record goes out, so that a cut tail is never another thread's.
-  private let turn = Mutex(())
+  private let turn = Guarded(())
 
   /// Makes a new event file in `folder`, which is made if need be.
   /// - Parameters:

@@ -3,27 +3,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Changed by any thread. */
 static int count, failures;
 
+static void add(int *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+
 void check_holds(int holds, const char *text, const char *file, int line) {
-  count++;
+  add(&count);
   if (holds) return;
-  failures++;
+  add(&failures);
   fprintf(stderr, "%s:%d: not true: %s\n", file, line, text);
 }
 
 void check_done(mixgrpo_status status, const char *text, const char *file, int line) {
-  count++;
+  add(&count);
   if (status == MIXGRPO_OK) return;
-  failures++;
+  add(&failures);
   fprintf(stderr, "%s:%d: %s: %s\n  %s\n", file, line, text, mixgrpo_status_name(status), mixgrpo_last_error());
 }
 
 void check_refused(
     mixgrpo_status status, mixgrpo_status expected, const char *named, const char *text, const char *file, int line) {
-  count++;
+  add(&count);
   if (status == expected && strstr(mixgrpo_last_error(), named) && !strchr(mixgrpo_last_error(), '\n')) return;
-  failures++;
+  add(&failures);
   fprintf(
       stderr, "%s:%d: %s\n  expected %s naming \"%s\", got %s: %s\n", file, line, text, mixgrpo_status_name(expected), named,
       mixgrpo_status_name(status), status == MIXGRPO_OK ? "" : mixgrpo_last_error());

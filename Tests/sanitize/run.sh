@@ -1,10 +1,20 @@
 #!/usr/bin/env bash
-# Runs tests under sanitizers and valgrind. Usage: Tests/sanitize/run.sh address|thread|valgrind|undefined
+# Runs tests under sanitizers and valgrind. Usage: Tests/sanitize/run.sh swift|address|thread|undefined|valgrind|quick
+#   swift      the Swift tests under AddressSanitizer
+#   address    the tests in C and random calls against a library under AddressSanitizer, with a search for leaks
+#   thread     many threads, the tests in C and random calls of four threads against a library under ThreadSanitizer
+#   undefined  the tests in C and random calls, compiled with UndefinedBehaviorSanitizer
+#   valgrind   the tests in C and random calls of the library as it is shipped
+#   quick      what of it takes a minute or two
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=Tests/sanitize
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
+export TMPDIR=$out
+export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$here/leaks.supp:print_suppressions=0"
+export TSAN_OPTIONS="suppressions=$here/threads.supp"
+scale=${SCALE:-10}
 
 # The Swift tests, all modules compiled with the sanitizer.
 swift_tests() {
@@ -13,37 +23,99 @@ swift_tests() {
   swift test -c release --skip-build --sanitize="$1" --scratch-path ".build-$1"
 }
 
-# Tests in C, compiled with the given flags against the release library.
-c_tests() {
-  local folder
+# The library compiled with a sanitizer, and the flags for programs that load it: the sanitizer's runtime is Swift's.
+sanitized_library() {
+  MIXGRPO_SANITIZER=1 swift build -c release --product mixgrpo --sanitize="$1" --scratch-path ".build-$1-library"
+  folder=$(realpath ".build-$1-library/release")
+  ln -sf libmixgrpo.so "$folder/libmixgrpo.so.0"
+  local resources
+  resources=$(swift -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+  compiler=$resources/../../bin/clang
+  flags=(-O1 "-fsanitize=$1" -L"$resources/linux" "-Wl,-rpath,$resources/linux" -fuse-ld=lld -ldispatch -lBlocksRuntime)
+}
+
+shipped_library() {
   folder=$(realpath "${MIXGRPO_LIBRARY_FOLDER:-.build/release}")
-  cc -std=c99 -g "$@" -Iinclude -o "$out/tests" Tests/c/main.c Tests/c/check.c Tests/c/fixture.c Tests/c/test_*.c \
-    -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" -lm -lpthread
-  cc -std=c11 -g "$@" -Iinclude -o "$out/interface" Tests/fuzz/interface/*.c \
-    -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" -lm -lpthread
+  compiler=cc
+  flags=(-O1 "$@")
+}
+
+# Names of functions stay; valgrind knows older forms of debug information than the compiler writes.
+library_for_valgrind() {
+  shipped_library
+  strip --strip-debug -o "$out/libmixgrpo.so" "$folder/libmixgrpo.so"
+  ln -s libmixgrpo.so "$out/libmixgrpo.so.0"
+  folder=$out
+}
+
+# compile NAME SOURCES...
+compile() {
+  "$compiler" -std=gnu11 -g -Iinclude -ITests/c -o "$out/$1" "${@:2}" -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" \
+    "${flags[@]}" -lm -lpthread
+}
+
+c_tests() { compile tests Tests/c/main.c Tests/c/check.c Tests/c/fixture.c Tests/c/test_*.c; }
+random_calls() { compile interface Tests/fuzz/interface/*.c; }
+many_threads() { compile threads $here/threads.c Tests/c/check.c Tests/c/fixture.c; }
+
+valgrind() {
+  command valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
+    --errors-for-leak-kinds=definite,indirect --suppressions="$here/valgrind.supp" "$@"
+}
+
+address() {
+  sanitized_library address
+  c_tests
+  random_calls
+  "$out/tests"
+  "$out/interface" --calls $((2000 * scale)) --memory 0
+}
+
+thread() {
+  sanitized_library thread
+  c_tests
+  random_calls
+  many_threads
+  "$out/threads"
+  "$out/tests"
+  "$out/interface" --calls $((2000 * scale)) --threads 4 --memory 0
+  # What is forbidden must be seen, or nothing above was.
+  ! "$out/threads" misuse 2> "$out/misuse" && grep -q 'WARNING: ThreadSanitizer: data race' "$out/misuse" \
+    || { echo "error: two threads write one model, and ThreadSanitizer did not see it" >&2; exit 1; }
+}
+
+undefined() {
+  shipped_library -fsanitize=undefined -fno-sanitize-recover=all
+  c_tests
+  random_calls
+  "$out/tests"
+  "$out/interface" --calls $((4000 * scale))
 }
 
 case ${1:-} in
-  address)
-    export ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$here/leaks.supp:print_suppressions=0"
-    swift_tests address
-    ;;
-  thread)
-    export TSAN_OPTIONS="suppressions=$here/threads.supp:halt_on_error=0"
-    swift_tests thread
-    ;;
-  undefined)
-    c_tests -O1 -fsanitize=undefined -fno-sanitize-recover=all
-    TMPDIR="$out" "$out/tests"
-    "$out/interface" --calls 40000
-    ;;
+  swift) swift_tests address ;;
+  address) address ;;
+  thread) thread ;;
+  undefined) undefined ;;
   valgrind)
-    c_tests -O1
-    TMPDIR="$out" valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
-      --errors-for-leak-kinds=definite,indirect --suppressions="$here/valgrind.supp" "$out/tests"
-    valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect \
-      --errors-for-leak-kinds=definite,indirect --suppressions="$here/valgrind.supp" "$out/interface" --calls 4000 --memory 0 \
-      --seconds-per-call 600
+    library_for_valgrind
+    c_tests
+    random_calls
+    valgrind "$out/tests"
+    valgrind "$out/interface" --calls 4000 --memory 0 --seconds-per-call 600
     ;;
-  *) sed -n '2p' "$0" >&2; exit 2 ;;
+  quick)
+    scale=2
+    undefined
+    address
+    thread
+    if command -v valgrind > /dev/null; then
+      library_for_valgrind
+      compile lifecycle $here/lifecycle.c Tests/c/check.c Tests/c/fixture.c
+      valgrind "$out/lifecycle"
+    else
+      echo "valgrind is not installed: its part was left out"
+    fi
+    ;;
+  *) sed -n '2,8p' "$0" >&2; exit 2 ;;
 esac

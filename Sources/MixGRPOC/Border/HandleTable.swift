@@ -1,5 +1,4 @@
 import MixBasics
-import Synchronization
 
 /// What a handle of the C interface stands for. Exclusive use per handle is the host's duty, as the header says.
 class HandleObject: @unchecked Sendable {
@@ -16,7 +15,7 @@ final class HandleTable: Sendable {
     var lastNumber: UInt = 0
     var objects: [UInt: HandleObject] = [:]
   }
-  private let content = Mutex(Content())
+  private let content = Guarded(Content())
 
   func add(_ object: HandleObject) throws(MixGRPOError) -> OpaquePointer {
     let number = content.withLock { content in

@@ -172,7 +172,9 @@ static void image_set_texts(void) {
   CALL(mixgrpo_image_set_texts, pick(IMAGE), spoiled(texts), one_in(24) ? SIZE_MAX - below(9) : count);
 }
 static void image_there_and_back(void) {
-  const size_t capacity = one_in(4) ? below(900) : 60000;
+  enum { MOST = 60000 };
+  static _Thread_local uint8_t kept[MOST]; /* the buffers of a call serve the next one */
+  const size_t capacity = one_in(4) ? below(900) : MOST;
   uint8_t *png = output(capacity);
   size_t *size = output(sizeof *size);
   void *const image = pick_const(IMAGE);
@@ -181,10 +183,10 @@ static void image_there_and_back(void) {
   begin("mixgrpo_image_encode");
   const mixgrpo_status status = mixgrpo_image_encode(image, png, capacity, size);
   const size_t bytes = status == MIXGRPO_OK ? *size : 0;
-  uint8_t *copy = NULL;
-  if (judge(status) != MIXGRPO_OK || bytes > 60000) return;
-  copy = room(bytes);
-  memcpy(copy, png, bytes);
+  if (bytes > 0 && bytes <= MOST) memcpy(kept, png, bytes);
+  if (judge(status) != MIXGRPO_OK || bytes > MOST) return;
+  uint8_t *copy = room(bytes);
+  memcpy(copy, kept, bytes);
   for (uint32_t flips = one_in(2) ? 0 : 1 + below(4); flips > 0; flips--) copy[below((uint32_t)bytes)] ^= (uint8_t)(1 << below(8));
   void **place = output(sizeof *place);
   keep_created(IMAGE, CALL(mixgrpo_image_decode, spoiled(copy), bytes, spoiled(place)), place);
