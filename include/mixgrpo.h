@@ -1073,8 +1073,9 @@ mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, co
 mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *folder);
 
 /* Brings a trainer, created with the same model sizes and settings, to the saved state; weights go into its model. A pending
- * rollout, tickets and the latest figures are dropped. The number of threads may differ and changes no bit; other prompts are
- * not noticed. Nothing is taken over before all is read and checked. Not stopped by a cancel.
+ * rollout, tickets and the latest figures are dropped. The number of threads, max_batch, max_bytes and recompute_activations may
+ * differ and change no bit; other prompts are not noticed. Nothing is taken over before all is read and checked. Not stopped by
+ * a cancel.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT, also when the checksum differs; INVALID_ARGUMENT naming the settings that differ. */
 mixgrpo_status mixgrpo_trainer_load(mixgrpo_trainer *trainer, const char *folder);
 

@@ -28,8 +28,8 @@ struct CheckpointSettings: Equatable {
   /// Of types whose fields the header keeps apart by a prefix.
   private static let prefixes = ["WindowMode": "window_", "AdaptiveInterval": "window_", "FlashTail": "flash_"]
 
-  /// Settings that change no result of a sound run; a resumed run may choose them anew.
-  private static let withoutEffect: Set<String> = ["fault_policy", "max_velocity_change", "roll_back_rate_factor"]
+  /// Settings that change no result of a sound run; a resumed run may choose them anew. `max_batch` is in older checkpoints.
+  private static let withoutEffect: Set<String> = ["fault_policy", "max_velocity_change", "roll_back_rate_factor", "max_batch"]
 
   /// Adds all fields of a configuration.
   mutating func add(_ configuration: Any) { addFields(of: configuration) }
@@ -100,8 +100,6 @@ extension CheckpointSettings {
   private mutating func add(_ evaluator: FlowEvaluator) {
     add(evaluator.model.configuration)
     add("text_length", evaluator.textLength)
-    // Gradients add up request by request, so that the size of a request shows in their last bits.
-    add("max_batch", evaluator.maxBatch)
     if evaluator.model.configuration.guidanceEmbeds { add("guidance", evaluator.guidance) }
     add("image_ids", "\(evaluator.geometry.tokens) tokens at positions with hash \(Self.hash(evaluator.geometry.positions))")
   }

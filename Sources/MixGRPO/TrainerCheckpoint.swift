@@ -19,7 +19,8 @@ extension Trainer {
   /// Brings this trainer, made with the same model sizes and settings, to the saved state.
   ///
   /// Everything is read and checked before anything changes; a pending rollout, tickets and the latest metrics are dropped. The
-  /// number of threads may differ and changes no bit; other prompts are not noticed. Not stopped by a cancel.
+  /// number of threads, `maxBatch`, `maxBytes` and `recomputesActivations` may differ and change no bit; other prompts are not
+  /// noticed. Not stopped by a cancel.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   public func load(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))

@@ -22,7 +22,9 @@ final class CheckpointPlace {
 }
 
 @Suite struct CheckpointTests {
-  private func run(_ preset: Preset, threads: Int = 2) throws -> TinyRun {
+  private func run(
+    _ preset: Preset, threads: Int = 2, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0
+  ) throws -> TinyRun {
     var (sampling, learning) = (preset.sampling, preset.learning)
     sampling.schedule = .shifted(steps: 6, shift: 3)
     sampling.groupSize = 4
@@ -31,7 +33,25 @@ final class CheckpointPlace {
     learning.policy.updatesPerIteration = 2
     learning.optimizer.learningRate = 1e-3
     learning.averageDecay = 0.9
-    return try TinyRun(threads: threads, sampling: sampling, learning: learning)
+    return try TinyRun(
+      threads: threads, maxBatch: maxBatch, recomputes: recomputes, maxBytes: maxBytes, sampling: sampling, learning: learning)
+  }
+
+  @Test(arguments: Preset.allCases)
+  func batchesMemoryAndThreadsMayDifferAfterAResumeAndChangeNoBit(preset: Preset) throws {
+    let place = try CheckpointPlace()
+    let whole = try run(preset)
+    try whole.iterate()
+    try whole.trainer.save(folder: place.path)
+    for _ in 0..<2 { try whole.iterate() }
+    let bytes = try run(preset, maxBatch: 2, recomputes: true).trainer.memory(prompts: 2).peakBytes
+    for (threads, batch, recomputes, budget) in [(1, 1, false, 0), (3, 64, false, 0), (2, 5, true, 0), (1, 64, true, bytes)] {
+      let resumed = try run(preset, threads: threads, maxBatch: batch, recomputes: recomputes, maxBytes: budget)
+      try resumed.trainer.load(folder: place.path)
+      for _ in 0..<2 { try resumed.iterate() }
+      let isSame = resumed.weights == whole.weights
+      #expect(isSame, "\(threads) threads, max_batch \(batch), recomputes \(recomputes), max_bytes \(budget)")
+    }
   }
 
   @Test(arguments: Preset.allCases)

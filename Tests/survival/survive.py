@@ -5,7 +5,8 @@
 
 A kill is a SIGKILL, drawn uniformly over the time that a run of a few iterations takes, saves and start included. After each, the
 next process (with another number of threads) must resume from the newest checkpoint whose save had been told as done, or from a
-newer one, without skipping any, with the bits of a run that was never stopped; metrics lines must be whole or absent.
+newer one, without skipping any, with the bits of a run that was never stopped; metrics lines must be whole or absent. And every
+preset, stopped after each iteration in turn, goes on in another process with its bits.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import time
 from pathlib import Path
 
 ITERATIONS = 12
+PRESETS = ["mixgrpo", "mixgrpo_flash", "mixgrpo_flash_star", "flow_grpo", "dance_grpo"]
 PATIENCE = 120  # seconds until a run counts as hanging
 
 
@@ -32,9 +34,9 @@ def fail(message):
 class Run:
     """One worker process and the lines it printed."""
 
-    def __init__(self, worker, folder, threads=1, **options):
+    def __init__(self, worker, folder, threads=1, preset=PRESETS[0], count=ITERATIONS, **options):
         self.process = subprocess.Popen(
-            [worker, folder, str(ITERATIONS), str(threads)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+            [worker, folder, str(count), str(threads), preset], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
         )
 
     def finish(self, after=None):
@@ -49,10 +51,10 @@ class Run:
         return self.process.returncode, [line.split() for line in out.splitlines(keepends=True) if line.endswith("\n")], err
 
 
-def reference(worker):
+def reference(worker, preset=PRESETS[0]):
     """The digest of each iteration of a run that nobody stops."""
     with tempfile.TemporaryDirectory() as folder:
-        status, lines, err = Run(worker, folder).finish()
+        status, lines, err = Run(worker, folder, preset=preset).finish()
         if status != 0:
             fail(f"the undisturbed run ended with {status}: {err}")
         digests = {int(words[1]): words[2] for words in lines[1:]}
@@ -112,6 +114,21 @@ class Survival:
         self.close()
         self.fresh()
         return False
+
+
+def survive_stops(worker):
+    """Stopped after each iteration; the next process has other threads, another max_batch, and now and then recomputes."""
+    for preset in PRESETS:
+        run = Survival(worker, reference(worker, preset))
+        for count in range(1, ITERATIONS + 1):
+            status, lines, err = Run(worker, str(run.folder), 1 + count % 3, preset, count).finish()
+            if status != 0:
+                fail(f"{preset}: a run to iteration {count} ended with {status}: {err}")
+            run.check(lines)
+        if run.saved != ITERATIONS:
+            fail(f"{preset}: expected iteration {ITERATIONS}, got {run.saved}")
+        run.close()
+    print(f"{len(PRESETS)} presets go on in another process after each of {ITERATIONS} iterations, bit by bit")
 
 
 def survive_kills(worker, digests, kills, chance):
@@ -187,6 +204,7 @@ def main():
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     worker = str(options.worker.resolve())
     print(f"seed {seed}")
+    survive_stops(worker)
     digests = reference(worker)
     survive_kills(worker, digests, options.kills, random.Random(seed))
     survive_limit(worker, digests)

@@ -1,7 +1,8 @@
 /* A training run that survives: it resumes from FOLDER/checkpoints, trains until iteration COUNT, and saves after each iteration.
  *
- *   worker FOLDER COUNT THREADS
+ *   worker FOLDER COUNT THREADS PRESET
  *
+ * Another number of threads also brings another max_batch, and 2 recomputed activations: none of it may change a bit.
  * On stdout, one line at a time: "resumed ITERATION SKIPPED DIGEST", then "saved ITERATION DIGEST" for each. A digest is of all
  * weights and averages. Exit status 0 when done, 3 with a message on stderr when a save failed. */
 #define _POSIX_C_SOURCE 200809L
@@ -57,13 +58,35 @@ static void save(const mixgrpo_trainer *trainer, const char *checkpoints, const 
   exit(3);
 }
 
+/* The fixture with a published method and with an evaluator of its own. */
+static fixture create(int threads, const char *preset) {
+  fixture f = fixture_create(threads);
+  mixgrpo_evaluator_config geometry;
+  DONE(mixgrpo_config_preset(preset, &f.sampling, &f.learning));
+  f.sampling.steps = STEPS;
+  f.sampling.window_length = WINDOW;
+  f.sampling.window_interval = 1;
+  f.learning.updates_per_iteration = 2;
+  f.learning.learning_rate = 1e-3;
+  f.learning.ema_decay = 0.9;
+  DONE(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
+  geometry.height_tokens = geometry.width_tokens = 2;
+  geometry.text_length = TEXT_LENGTH;
+  geometry.max_batch = 1 + 2 * threads;
+  geometry.recompute_activations = threads == 2;
+  mixgrpo_plan_destroy(f.plan);
+  mixgrpo_evaluator_destroy(f.evaluator);
+  DONE(mixgrpo_plan_create(&f.sampling, NULL, 0, &f.plan));
+  DONE(mixgrpo_evaluator_create(f.model, &geometry, NULL, 0, &f.evaluator));
+  return f;
+}
+
 int main(int argc, char **argv) {
-  if (argc != 4) return 2;
+  if (argc != 5) return 2;
   char checkpoints[4096], metrics[4096];
   snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", argv[1]);
   snprintf(metrics, sizeof metrics, "%s/metrics.jsonl", argv[1]);
-  fixture f = fixture_create(atoi(argv[3]));
-  f.learning.ema_decay = 0.9;
+  fixture f = create(atoi(argv[3]), argv[4]);
   mixgrpo_trainer *trainer = fixture_trainer(&f, 0);
   mixgrpo_resumption from = {.struct_size = sizeof from};
   DONE(mixgrpo_trainer_resume(trainer, checkpoints, &from));

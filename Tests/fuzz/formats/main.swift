@@ -5,6 +5,7 @@ import MixStorage
 //
 //   formats FORMAT|all [--inputs N] [--seed S]     seeded mutations; the same seed makes the same inputs
 //   formats FORMAT --replay FILE…                  whole files, such as those in Tests/fuzz/regressions
+//   formats FORMAT --seeds FOLDER                  writes good inputs, and FOLDER.tokens, for other fuzzers to begin with
 //   formats FORMAT --libfuzzer ARGUMENTS…          coverage-guided; only in a build with -sanitize=fuzzer
 //
 // A trap ends the program; the input that did it is then in FORMAT.input of the current folder, after 8 bytes of its length.
@@ -42,6 +43,21 @@ func option(_ name: String) -> UInt64? {
   return UInt64(CommandLine.arguments[index + 1])
 }
 
+/// The samples as files of `folder`, and the tokens as a dictionary beside it.
+func writeSeeds(_ format: Format, _ folder: String) throws {
+  let reader = try Reader(format)
+  defer { reader.scratch.remove() }
+  try FileAccess.createFolder(folder)
+  for (number, sample) in reader.small.samples(of: format).enumerated() {
+    try AtomicFile.write(sample, to: FileAccess.join(folder, "sample-\(number)"))
+  }
+  let hexadecimal = Array("0123456789abcdef")
+  let lines = format.tokens.map { token in
+    "\"" + token.utf8.map { "\\x\(hexadecimal[Int($0 >> 4)])\(hexadecimal[Int($0 & 15)])" }.joined() + "\"\n"
+  }
+  try AtomicFile.write(Array(lines.joined().utf8), to: folder + ".tokens")
+}
+
 /// Ends with a line on standard error.
 func quit(_ message: String) -> Never {
   let line = Array((message + "\n").utf8)
@@ -63,6 +79,8 @@ if arguments.dropFirst().first == "--replay" {
     print("\(path): \(reader.read(try FileAccess.read(path, limit: 1 << 28)))")
   }
   reader.scratch.remove()
+} else if arguments.dropFirst().first == "--seeds", let folder = arguments.dropFirst(2).first {
+  try writeSeeds(formats[0], folder)
 } else if arguments.dropFirst().first == "--libfuzzer" {
   runLibFuzzer(formats[0], Array(arguments.dropFirst(2)))
 } else {
