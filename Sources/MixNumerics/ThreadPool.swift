@@ -14,6 +14,7 @@ final class ThreadPool: @unchecked Sendable {
 
   private struct Invitation {
     let team: Team
+    let helpers: Int
     var seats: Int
   }
 
@@ -25,7 +26,8 @@ final class ThreadPool: @unchecked Sendable {
   private var invitations: [Invitation] = []
   private var spareTeams: [Team] = []
   private var threads = 0
-  private var sleeping = 0
+  /// Helpers that the open teams asked for: there are never more threads than were wanted at the same time.
+  private var wanted = 0
 
   private init() {
     mutex = .allocate(capacity: 1)
@@ -40,7 +42,7 @@ final class ThreadPool: @unchecked Sendable {
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(work, nil)
     invitations.removeAll(keepingCapacity: true)
-    (threads, sleeping) = (0, 0)
+    (threads, wanted) = (0, 0)
   }
 
   /// A team to lead.
@@ -53,8 +55,9 @@ final class ThreadPool: @unchecked Sendable {
   /// Calls up to `helpers` threads into an open team.
   func invite(_ team: Team, helpers: Int) {
     pthread_mutex_lock(mutex)
-    invitations.append(Invitation(team: team, seats: helpers))
-    for _ in 0..<max(0, helpers - sleeping) where threads < Self.mostThreads { startThread() }
+    invitations.append(Invitation(team: team, helpers: helpers, seats: helpers))
+    wanted += helpers
+    for _ in 0..<max(0, min(wanted, Self.mostThreads) - threads) { startThread() }
     if helpers == 1 { pthread_cond_signal(work) } else { pthread_cond_broadcast(work) }
     pthread_mutex_unlock(mutex)
   }
@@ -62,10 +65,11 @@ final class ThreadPool: @unchecked Sendable {
   /// Ends a team whose program has ended: nobody joins any more, and all who did have left.
   func close(_ team: Team) {
     pthread_mutex_lock(mutex)
-    invitations.removeAll { $0.team === team }
+    let helpers = invitations.firstIndex { $0.team === team }.map { invitations.remove(at: $0).helpers } ?? 0
     pthread_mutex_unlock(mutex)
     team.wait { team.helpers.load(ordering: .acquiring) == 0 }
     pthread_mutex_lock(mutex)
+    wanted -= helpers
     spareTeams.append(team)
     pthread_mutex_unlock(mutex)
   }
@@ -98,9 +102,7 @@ final class ThreadPool: @unchecked Sendable {
         team.helpers.wrappingSubtract(1, ordering: .releasing)
         pthread_mutex_lock(mutex)
       } else {
-        sleeping += 1
         pthread_cond_wait(work, mutex)
-        sleeping -= 1
       }
     }
   }
