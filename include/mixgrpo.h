@@ -61,7 +61,9 @@
  *             capacity 0) succeeds and only tells the size; sizes of strings include the terminating zero.
  * Structs.    Every struct begins with struct_size. Configurations are filled by their _init call, which is given
  *             sizeof(the struct); for results the caller sets struct_size = sizeof(the struct) before the call. Structs grow
- *             at their end only. Reserved fields must be 0. Flags are 0 or 1.
+ *             at their end only, and a host compiled before that is served: what its shorter configuration lacks has the
+ *             default, and no byte beyond its shorter result is written. Any other struct_size, also that of a header newer
+ *             than the library, is INVALID_ARGUMENT. Reserved fields must be 0. Flags are 0 or 1.
  * Handles.    _create, _load and the like give one reference that _destroy takes back; _destroy accepts NULL. What an object
  *             is built from stays alive inside it, so handles may be destroyed in any order. A handle's value is never given
  *             out twice in a process: one that was destroyed, or is of another kind, is INVALID_ARGUMENT wherever it is

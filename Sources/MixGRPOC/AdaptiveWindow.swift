@@ -39,7 +39,7 @@ public func mixgrpo_adaptive_window_advance(
   withStatus {
     let object = try resolve(plan, "plan", as: PlanObject.self)
     let state = AdaptiveWindowState(try read(state, "state"))
-    let result = try ResultPlace(out_state, "out_state")
+    let result = try HostStruct(out_state, "out_state")
     let next = try object.configuration.windowSchedule().advance(
       state, rewardMean: reward_mean, rewardDeviation: reward_std)
     result.write(mixgrpo_adaptive_window(next))

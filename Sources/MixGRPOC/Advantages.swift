@@ -23,7 +23,7 @@ public func mixgrpo_advantages(
     let rewards = rewardColumns(values, rewards: Int(reward_count))
     let target = try output(out_advantages, capacity: capacity, needed: samples, "out_advantages")
     let included = try output(out_included, capacity: capacity, needed: samples, "out_included")
-    let report = try ResultPlace.optional(out_report, "out_report")
+    let report = try HostStruct.optional(out_report, "out_report")
     let advantages = try Advantages(rewards: rewards, groupSize: Int(group_size), configuration: configuration)
     target.copy(advantages.values)
     included.copy(advantages.isIncluded.map { $0 ? 1 : 0 })

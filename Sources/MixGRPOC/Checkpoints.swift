@@ -34,7 +34,7 @@ public func mixgrpo_trainer_resume(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let result = try ResultPlace.optional(out_resumption, "out_resumption")
+    let result = try HostStruct.optional(out_resumption, "out_resumption")
     let resumption = try object.trainer.resume(from: CheckpointFolder(path: path(folder, "folder")))
     for problem in resumption?.skipped ?? [] { object.context.log(MIXGRPO_LOG_WARNING, "checkpoint skipped: \(problem)") }
     var report = mixgrpo_resumption()

@@ -146,7 +146,7 @@ public func mixgrpo_evaluation_submit(
   withStatus {
     let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
     let evaluation = object.evaluation
-    let place = try ResultPlace(out_result, "out_result")
+    let place = try HostStruct(out_result, "out_result")
     let rewards = evaluation.record.rewards.count
     let expected = try checkedProduct(rewards, evaluation.sampleCount, field: "scores")
     let values = try input(scores, count: count, expected: expected, "scores")

@@ -132,7 +132,7 @@ public func mixgrpo_image_get_info(
     info.width = Int32(truncatingIfNeeded: object.image.width)
     info.height = Int32(truncatingIfNeeded: object.image.height)
     info.text_count = Int32(truncatingIfNeeded: object.texts.count)
-    try ResultPlace(out_info, "out_info").write(info)
+    try HostStruct(out_info, "out_info").write(info)
   }
 }
 

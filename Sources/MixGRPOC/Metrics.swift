@@ -35,7 +35,7 @@ public func mixgrpo_trainer_get_metrics(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let result = try ResultPlace(out_metrics, "out_metrics")
+    let result = try HostStruct(out_metrics, "out_metrics")
     result.write(mixgrpo_metrics(try object.metrics()))
   }
 }
@@ -46,7 +46,7 @@ public func mixgrpo_trainer_get_reward_metrics(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let result = try ResultPlace(out_metrics, "out_metrics")
+    let result = try HostStruct(out_metrics, "out_metrics")
     let rewards = try object.metrics().rewards
     try require(
       rewards.indices.contains(index) && object.names.indices.contains(index), "index",

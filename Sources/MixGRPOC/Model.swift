@@ -85,7 +85,7 @@ public func mixgrpo_model_config_load(
   _ folder: UnsafePointer<CChar>?, _ out_config: UnsafeMutablePointer<mixgrpo_model_config>?
 ) -> mixgrpo_status {
   withStatus {
-    let result = try ResultPlace(out_config, "out_config")
+    let result = try HostStruct(out_config, "out_config")
     result.write(mixgrpo_model_config(try FlowTransformerConfiguration(folder: path(folder, "folder"))))
   }
 }
@@ -96,7 +96,7 @@ public func mixgrpo_model_get_config(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(model, "model", as: ModelObject.self)
-    try ResultPlace(out_config, "out_config").write(mixgrpo_model_config(object.model.configuration))
+    try HostStruct(out_config, "out_config").write(mixgrpo_model_config(object.model.configuration))
   }
 }
 

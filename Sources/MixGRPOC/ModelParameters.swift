@@ -32,7 +32,7 @@ public func mixgrpo_model_parameter(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(model, "model", as: ModelObject.self)
-    let result = try ResultPlace(out_info, "out_info")
+    let result = try HostStruct(out_info, "out_info")
     let entries = object.model.parameters
     try require(entries.indices.contains(index), "index", expected: "0…\(entries.count - 1)", got: index)
     let entry = entries[index]

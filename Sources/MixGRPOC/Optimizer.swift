@@ -53,7 +53,7 @@ public func mixgrpo_optimizer_step(
     let object = try resolve(optimizer, "optimizer", as: OptimizerObject.self)
     let gradients = try input(gradients, count: count, expected: object.optimizer.count, "gradients")
     let weights = try output(weights, capacity: count, needed: object.optimizer.count, "weights")
-    let report = try ResultPlace.optional(out_report, "out_report")
+    let report = try HostStruct.optional(out_report, "out_report")
     guard let weights = weights.baseAddress, let gradients = gradients.baseAddress else { return }
     let done = try object.optimizer.step(weights: weights, gradients: gradients, workers: object.workers)
     report?.write(mixgrpo_optimizer_report(done))
@@ -68,7 +68,7 @@ public func mixgrpo_optimizer_step_model(
     let object = try resolve(optimizer, "optimizer", as: OptimizerObject.self)
     let model = try resolve(model, "model", as: ModelObject.self).model
     try object.requireFit(model)
-    let report = try ResultPlace.optional(out_report, "out_report")
+    let report = try HostStruct.optional(out_report, "out_report")
     let done = try object.optimizer.step(model, workers: object.workers)
     report?.write(mixgrpo_optimizer_report(done))
   }

@@ -58,7 +58,7 @@ public func mixgrpo_plan_iteration(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(plan, "plan", as: PlanObject.self)
-    let result = try ResultPlace(out_iteration, "out_iteration")
+    let result = try HostStruct(out_iteration, "out_iteration")
     try requireRange(prompt_count, 1...1_000_000, "prompt_count")
     try requireRange(parts, 1...4_096, "parts")
     let plan = try object.forecast(iteration: iteration, windowStart: window_start)
@@ -86,7 +86,7 @@ public func mixgrpo_plan_step(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(plan, "plan", as: PlanObject.self)
-    let result = try ResultPlace(out_step, "out_step")
+    let result = try HostStruct(out_step, "out_step")
     let plan = try object.forecast(iteration: iteration, windowStart: window_start)
     try require(
       plan.transitions.indices.contains(Int(index)), "index", expected: "0…\(plan.steps - 1)", got: index)

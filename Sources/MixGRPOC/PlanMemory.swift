@@ -12,7 +12,7 @@ public func mixgrpo_plan_memory(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(plan, "plan", as: PlanObject.self)
-    let result = try ResultPlace(out_memory, "out_memory")
+    let result = try HostStruct(out_memory, "out_memory")
     let workload = try read(workload, "workload")
     try workload.validate(hasModel: model != nil)
     let plan = try object.forecast(iteration: iteration, windowStart: window_start)

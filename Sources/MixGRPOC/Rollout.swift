@@ -78,7 +78,7 @@ public func mixgrpo_rollout_next(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(rollout, "rollout", as: RolloutObject.self)
-    let result = try ResultPlace(out_request, "out_request")
+    let result = try HostStruct(out_request, "out_request")
     result.write(try object.request())
   }
 }

@@ -24,7 +24,7 @@ public func mixgrpo_stochastic_step(
   _ out_step: UnsafeMutablePointer<mixgrpo_step>?
 ) -> mixgrpo_status {
   withStatus {
-    let result = try ResultPlace(out_step, "out_step")
+    let result = try HostStruct(out_step, "out_step")
     let dynamics = try Dynamics(dynamics, noiseLevel: noise_level)
     try dynamics.validate()
     let transition = try Transition.stochastic(dynamics, from: sigma, to: next_sigma)
@@ -38,7 +38,7 @@ public func mixgrpo_deterministic_step(
   _ out_step: UnsafeMutablePointer<mixgrpo_step>?
 ) -> mixgrpo_status {
   withStatus {
-    let result = try ResultPlace(out_step, "out_step")
+    let result = try HostStruct(out_step, "out_step")
     let solver: Solver = try choice(solver, "solver")
     try requireRange(sigma_count, 2...10_001, "sigma_count")
     let sigmas = try input(sigmas, count: sigma_count, "sigmas")

@@ -54,7 +54,7 @@ public func mixgrpo_trainer_update_tickets(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let result = try ResultPlace.optional(out_metrics, "out_metrics")
+    let result = try HostStruct.optional(out_metrics, "out_metrics")
     let missing: MissingRewards = try choice(missing, "missing")
     let weights = try rewardWeights(weights, count: weight_count, rewards: object.trainer.rewardNames.count)
     object.evaluator.keptCount = 0

@@ -128,7 +128,7 @@ public func mixgrpo_trainer_update(
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let names = object.trainer.rewardNames.count
-    let result = try ResultPlace.optional(out_metrics, "out_metrics")
+    let result = try HostStruct.optional(out_metrics, "out_metrics")
     let samples = try object.trainer.pendingSamples()
     let values = try input(rewards, count: count, expected: names * samples, "rewards")
     try requireRoom(forRewards: count)

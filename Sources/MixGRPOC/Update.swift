@@ -143,7 +143,7 @@ public func mixgrpo_update_next(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(update, "update", as: UpdateObject.self)
-    let result = try ResultPlace(out_request, "out_request")
+    let result = try HostStruct(out_request, "out_request")
     result.write(try object.request())
   }
 }
@@ -177,7 +177,7 @@ public func mixgrpo_update_run(
     let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
     let optimizer = try resolve(optimizer, "optimizer", as: OptimizerObject.self)
     let reference = try resolveOptional(reference, "reference", as: EvaluatorObject.self)
-    let result = try ResultPlace.optional(out_report, "out_report")
+    let result = try HostStruct.optional(out_report, "out_report")
     let learner = try Learner(evaluator: evaluator.evaluator, optimizer: optimizer.optimizer, undo: object.source.undo)
     let report = try object.run(learner, reference?.evaluator, prompts.embeddings)
     result?.write(mixgrpo_optimizer_report(report))
@@ -190,7 +190,7 @@ public func mixgrpo_update_get_statistics(
 ) -> mixgrpo_status {
   withStatus {
     let update = try resolve(update, "update", as: UpdateObject.self).update
-    try ResultPlace(out_statistics, "out_statistics").write(mixgrpo_update_statistics(update.metrics))
+    try HostStruct(out_statistics, "out_statistics").write(mixgrpo_update_statistics(update.metrics))
   }
 }
 

@@ -20,6 +20,7 @@ int main(void) {
   test_evaluation();
   test_steps();
   test_images();
+  test_struct_sizes();
   test_lifetimes();
   printf("%d checks, %d failures\n", check_count(), check_failures());
   return check_failures() != 0;

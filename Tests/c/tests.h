@@ -1,4 +1,4 @@
-/* One function per section of the header, in its order. */
+/* One function per section of the header, in its order; then what concerns all of it. */
 #ifndef TESTS_H
 #define TESTS_H
 
@@ -17,6 +17,7 @@ void test_samples(void);
 void test_evaluation(void);
 void test_steps(void);
 void test_images(void);
+void test_struct_sizes(void);
 void test_lifetimes(void);
 
 #endif

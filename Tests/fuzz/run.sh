@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Random inputs for everything that reads, and random calls of every function of mixgrpo.h.
+# Begins with the files in Tests/fuzz/regressions.
 # Usage: Tests/fuzz/run.sh INPUTS [SEED]     INPUTS for each format, and calls; the same seed does the same.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,7 +14,10 @@ for function in $(grep -oE '\bmixgrpo_[a-z0-9_]+\(' include/mixgrpo.h | tr -d '(
   grep -qE "\b$function\b" Tests/fuzz/interface/*.c || { echo "error: Tests/fuzz/interface never calls $function" >&2; exit 1; }
 done
 
-echo "seed $seed"
+for folder_of_format in Tests/fuzz/regressions/*; do
+  "$formats" "$(basename "$folder_of_format")" --replay "$folder_of_format"/* > /dev/null
+done
+echo "$(find Tests/fuzz/regressions -type f | wc -l) inputs that did harm, or would elsewhere, read again; seed $seed"
 "$formats" all --inputs "$inputs" --seed "$seed"
 cc -std=c11 -O1 -g -Wall -Wextra -Werror -Iinclude -o "$out/interface" Tests/fuzz/interface/*.c \
   -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" -lpthread -lm

@@ -5,29 +5,55 @@ import MixBasics
 protocol SizedStruct {
   init()
   var struct_size: UInt32 { get set }
+  /// The sizes it had before it grew, which hosts compiled then still pass. A struct that grows again gets one more.
+  static var earlierByteCounts: [Int] { get }
+  /// What the fields are that an earlier size lacks.
+  static var defaults: Self { get }
 }
 
 extension SizedStruct {
   static var byteCount: Int { MemoryLayout<Self>.size }
+  static var earlierByteCounts: [Int] { [] }
+  static var defaults: Self { Self() }
+
+  /// The sizes before each of these fields was added.
+  static func sizes(before fields: PartialKeyPath<Self>...) -> [Int] {
+    var sizes: [Int] = []
+    for field in fields { if let offset = MemoryLayout<Self>.offset(of: field) { sizes.append(offset) } }
+    return sizes
+  }
 }
 
 extension mixgrpo_progress: SizedStruct {}
 extension mixgrpo_model_config: SizedStruct {}
 extension mixgrpo_parameter_info: SizedStruct {}
-extension mixgrpo_evaluator_config: SizedStruct {}
-extension mixgrpo_sampling_config: SizedStruct {}
-extension mixgrpo_learning_config: SizedStruct {}
+extension mixgrpo_evaluator_config: SizedStruct {
+  static var earlierByteCounts: [Int] { sizes(before: \.max_bytes) }
+  static var defaults: Self { .standard }
+}
+extension mixgrpo_sampling_config: SizedStruct {
+  static var earlierByteCounts: [Int] { sizes(before: \.window_minimum_gain) }
+  static var defaults: Self { .standard }
+}
+extension mixgrpo_learning_config: SizedStruct {
+  static var earlierByteCounts: [Int] { sizes(before: \.fault_policy) }
+  static var defaults: Self { .standard }
+}
 extension mixgrpo_iteration_plan: SizedStruct {}
 extension mixgrpo_step: SizedStruct {}
 extension mixgrpo_adaptive_window: SizedStruct {}
-extension mixgrpo_workload: SizedStruct {}
+extension mixgrpo_workload: SizedStruct {
+  static var earlierByteCounts: [Int] { sizes(before: \.recompute_activations) }
+}
 extension mixgrpo_memory: SizedStruct {}
 extension mixgrpo_rollout_config: SizedStruct {}
 extension mixgrpo_velocity_request: SizedStruct {}
 extension mixgrpo_advantage_report: SizedStruct {}
 extension mixgrpo_update_statistics: SizedStruct {}
 extension mixgrpo_optimizer_report: SizedStruct {}
-extension mixgrpo_metrics: SizedStruct {}
+extension mixgrpo_metrics: SizedStruct {
+  static var earlierByteCounts: [Int] { sizes(before: \.skipped_steps) }
+}
 extension mixgrpo_reward_metrics: SizedStruct {}
 extension mixgrpo_resumption: SizedStruct {}
 extension mixgrpo_sample_config: SizedStruct {}
@@ -35,12 +61,10 @@ extension mixgrpo_evaluation_config: SizedStruct {}
 extension mixgrpo_evaluation_result: SizedStruct {}
 extension mixgrpo_image_info: SizedStruct {}
 
-/// A configuration that the host passes.
-/// - Throws: `invalidArgument` for NULL or for another struct_size than this library's.
+/// A configuration that the host passes; what an earlier size lacks has its default.
+/// - Throws: `invalidArgument` for NULL or for a struct_size that the struct never had.
 func read<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>?, _ argument: String) throws(MixGRPOError) -> Struct {
-  let value = try input(pointer, count: 1, argument)[0]
-  try checkSize(value.struct_size, Struct.self, argument)
-  return value
+  try HostStruct(UnsafeMutablePointer(mutating: pointer), argument, expected: "a struct").current
 }
 
 /// As above, nil for NULL.
@@ -50,13 +74,28 @@ func readOptional<Struct: SizedStruct>(
   pointer == nil ? nil : try read(pointer, argument)
 }
 
-/// Where a result struct goes; its size was set by the host.
-struct ResultPlace<Struct: SizedStruct> {
-  private let pointer: UnsafeMutablePointer<Struct>
+/// A struct in the host's memory, in the size that the host was compiled with: not a byte beyond it is touched.
+struct HostStruct<Struct: SizedStruct> {
+  private let bytes: UnsafeMutableRawBufferPointer
 
-  init(_ pointer: UnsafeMutablePointer<Struct>?, _ argument: String) throws(MixGRPOError) {
-    self.pointer = try place(pointer, argument)
-    try checkSize(self.pointer.pointee.struct_size, Struct.self, argument)
+  /// Its size was set by the host.
+  init(_ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, expected: String = "a place for the result") throws(MixGRPOError) {
+    let size = UnsafeMutableRawPointer(try Self.place(pointer, argument, expected)).load(as: UInt32.self)
+    try self.init(pointer, size: Int(size), argument, field: "\(argument).struct_size", expected: expected)
+  }
+
+  /// Its size comes beside the pointer, as the struct holds none yet.
+  init(
+    _ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String, field: String = "struct_size",
+    expected: String = "a place for the result"
+  ) throws(MixGRPOError) {
+    let place = try Self.place(pointer, argument, expected)
+    let sizes = Struct.earlierByteCounts + [Struct.byteCount]
+    try require(sizes.contains(size), field, expected: sizes.map(String.init).joined(separator: " or "), got: size)
+    // An earlier struct may have had no field of 8 bytes yet.
+    let alignment = size % MemoryLayout<Struct>.alignment == 0 ? MemoryLayout<Struct>.alignment : MemoryLayout<UInt32>.alignment
+    try Self.checkAligned(place, to: alignment, argument)
+    bytes = UnsafeMutableRawBufferPointer(start: place, count: size)
   }
 
   /// Nil for NULL.
@@ -64,38 +103,40 @@ struct ResultPlace<Struct: SizedStruct> {
     pointer == nil ? nil : try Self(pointer, argument)
   }
 
-  var current: Struct { pointer.pointee }
+  var current: Struct {
+    var value = Struct.defaults
+    withUnsafeMutableBytes(of: &value) { $0.copyMemory(from: UnsafeRawBufferPointer(bytes)) }
+    value.struct_size = UInt32(Struct.byteCount)
+    return value
+  }
 
   func write(_ value: Struct) {
     var value = value
-    value.struct_size = UInt32(Struct.byteCount)
-    pointer.pointee = value
+    value.struct_size = UInt32(bytes.count)
+    withUnsafeBytes(of: value) { bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(bytes.count))) }
+  }
+
+  private static func place(
+    _ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, _ expected: String
+  ) throws(MixGRPOError) -> UnsafeMutableRawPointer {
+    guard let pointer else { throw .invalid(argument, expected: expected, got: "NULL") }
+    try checkAligned(UnsafeMutableRawPointer(pointer), to: MemoryLayout<UInt32>.alignment, argument)
+    return UnsafeMutableRawPointer(pointer)
+  }
+
+  private static func checkAligned(
+    _ place: UnsafeMutableRawPointer, to alignment: Int, _ argument: String
+  ) throws(MixGRPOError) {
+    try require(
+      Int(bitPattern: place) % alignment == 0, argument, expected: "a pointer aligned to \(alignment) bytes", got: "a misaligned one")
   }
 }
 
-/// Where an `_init` call puts defaults; the size comes beside the pointer, as the struct holds none yet.
+/// Where an `_init` call puts defaults.
 func writeDefaults<Struct: SizedStruct>(
   _ defaults: Struct, to pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String
 ) throws(MixGRPOError) {
-  let target = try checkDefaults(pointer, size: size, argument)
-  var value = defaults
-  value.struct_size = UInt32(Struct.byteCount)
-  target.pointee = value
-}
-
-@discardableResult
-func checkDefaults<Struct: SizedStruct>(
-  _ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String
-) throws(MixGRPOError) -> UnsafeMutablePointer<Struct> {
-  let target = try place(pointer, argument)
-  try require(size == Struct.byteCount, "struct_size", expected: "\(Struct.byteCount)", got: size)
-  return target
-}
-
-private func checkSize<Struct: SizedStruct>(
-  _ size: UInt32, _: Struct.Type, _ argument: String
-) throws(MixGRPOError) {
-  try require(Int(size) == Struct.byteCount, "\(argument).struct_size", expected: "\(Struct.byteCount)", got: size)
+  try HostStruct(pointer, size: size, argument).write(defaults)
 }
 
 // MARK: - Fields

@@ -12,7 +12,7 @@ public func mixgrpo_config_init(
   withStatus {
     let skipsSampling = out_sampling == nil && sampling_size == 0
     let skipsLearning = out_learning == nil && learning_size == 0
-    if !skipsLearning { try checkDefaults(out_learning, size: learning_size, "out_learning") }
+    if !skipsLearning { _ = try HostStruct(out_learning, size: learning_size, "out_learning") }
     if !skipsSampling { try writeDefaults(.standard, to: out_sampling, size: sampling_size, "out_sampling") }
     if !skipsLearning { try writeDefaults(.standard, to: out_learning, size: learning_size, "out_learning") }
   }
@@ -25,8 +25,8 @@ public func mixgrpo_config_preset(
 ) -> mixgrpo_status {
   withStatus {
     let preset = try Preset(name: text(name, "name"))
-    let sampling = try ResultPlace.optional(out_sampling, "out_sampling")
-    let learning = try ResultPlace.optional(out_learning, "out_learning")
+    let sampling = try HostStruct.optional(out_sampling, "out_sampling")
+    let learning = try HostStruct.optional(out_learning, "out_learning")
     if let sampling {
       var config = mixgrpo_sampling_config(preset.sampling)
       (config.seed, config.group_size) = (sampling.current.seed, sampling.current.group_size)
