@@ -40,6 +40,7 @@ static void what_an_older_configuration_lacks_is_not_read(const fixture *f) {
 }
 
 static void an_older_evaluator_and_workload_have_no_budget(const fixture *f) {
+  const mixgrpo_model_config model = small_model_config();
   mixgrpo_evaluator_config geometry;
   mixgrpo_evaluator *evaluator = NULL;
   mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 9, 0, 0};
@@ -52,9 +53,9 @@ static void an_older_evaluator_and_workload_have_no_budget(const fixture *f) {
   geometry.struct_size = OLD_EVALUATOR;
   DONE(mixgrpo_evaluator_create(f->model, &geometry, NULL, 0, &evaluator));
   mixgrpo_evaluator_destroy(evaluator);
-  INVALID("recompute_activations", mixgrpo_plan_memory(f->plan, 0, -1, NULL, NULL, &work, &memory));
+  INVALID("recompute_activations", mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &model, &work, &memory));
   work.struct_size = OLD_WORKLOAD;
-  DONE(mixgrpo_plan_memory(f->plan, 0, -1, NULL, NULL, &work, &memory));
+  DONE(mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &model, &work, &memory));
 }
 
 static void nothing_is_written_beyond_an_older_struct(const fixture *f) {
