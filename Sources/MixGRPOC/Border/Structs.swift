@@ -86,12 +86,14 @@ struct HostStruct<Struct: SizedStruct> {
 
   /// Its size comes beside the pointer, as the struct holds none yet.
   init(
-    _ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String, field: String = "struct_size",
+    _ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String, field: @autoclosure () -> String = "struct_size",
     expected: String = "a place for the result"
   ) throws(MixGRPOError) {
     let place = try Self.place(pointer, argument, expected)
-    let sizes = Struct.earlierByteCounts + [Struct.byteCount]
-    try require(sizes.contains(size), field, expected: sizes.map(String.init).joined(separator: " or "), got: size)
+    // The usual size is found without an allocation.
+    try require(
+      size == Struct.byteCount || Struct.earlierByteCounts.contains(size), field(),
+      expected: (Struct.earlierByteCounts + [Struct.byteCount]).map(String.init).joined(separator: " or "), got: size)
     // An earlier struct may have had no field of 8 bytes yet.
     let alignment = size % MemoryLayout<Struct>.alignment == 0 ? MemoryLayout<Struct>.alignment : MemoryLayout<UInt32>.alignment
     try Self.checkAligned(place, to: alignment, argument)
