@@ -291,6 +291,7 @@ calls() { mixgrpo plan --prompts-per-iteration 1 --iterations 1 --json "$@" |
 [ "$(calls --set sampling.exact_sharing=false --preset mixgrpo_flash_star)" = "96 8" ] || fail "plan of flash star"
 mixgrpo plan --model "$base" --iterations 60 | grep '^25–49 *1–4 ' >/dev/null || fail "plan shows no windows"
 mixgrpo plan --model "$base" --iterations 1 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["memory"]["peak_bytes"] > 4 * 2304560'
+mixgrpo plan --model "$base" --iterations 1 --evaluate-every 5 | grep '^evaluation ' >/dev/null || fail "plan does not count what evaluations keep"
 refuse 2 "window_length" plan --window-length 99
 echo "inspect and plan"
 

@@ -68,7 +68,8 @@ final class AlignRun {
   private func evaluate(always: Bool) throws(MixGRPOError) -> Bool {
     let result = try evaluations?.evaluate(trainer, always: always, journal) { report($0, of: $1, from: 0, "evaluating") }
     guard let result else { return true }
-    progress.tell("evaluation at iteration \(result.iteration): \(fixed(result.score, 4))\(result.isBest ? ", the best so far" : "")")
+    let praise = result.isBest ? ", the best so far" : ""
+    progress.tell("evaluation at iteration \(result.iteration): \(fixed(result.score, 4))\(praise)")
     if !result.message.isEmpty { progress.tell("\(result.verdict == .stop ? "stopped" : "warning"): \(result.message)") }
     return result.verdict != .stop
   }
@@ -115,8 +116,9 @@ final class AlignRun {
 
   private func summary(_ metrics: IterationMetrics) -> String {
     let failed = metrics.failedRewards > 0 ? "  \(metrics.failedRewards) not scored" : ""
-    let faults = (metrics.skippedSteps > 0 ? "  \(metrics.skippedSteps) steps skipped" : "") + (metrics.isRolledBack ? "  undone" : "")
-    return metrics.rewards.map { "\($0.name) \(fixed($0.mean, 4))" }.joined(separator: "  ") + failed + faults
+    let skipped = metrics.skippedSteps > 0 ? "  \(metrics.skippedSteps) steps skipped" : ""
+    let undone = metrics.isRolledBack ? "  undone" : ""
+    return metrics.rewards.map { "\($0.name) \(fixed($0.mean, 4))" }.joined(separator: "  ") + failed + skipped + undone
   }
 
   /// The same prompts from the same noise each time, so that grids can be compared.

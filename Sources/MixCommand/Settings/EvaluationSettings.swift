@@ -33,7 +33,8 @@ struct EvaluationSettings: SettingsTable {
       .flag("keep_best", \.keepBest, "leave the model of the best evaluation in best/"),
       .choice("watchdog", \.watchdog, "when trained rewards rise while held-out ones fall"),
       .integer("watchdog_patience", \.patience, "suspicious evaluations in a row before it barks"),
-      .number("watchdog_minimum_delta", \.minimumDelta, "the change that counts, in standard deviations of the first evaluation"),
+      .number(
+        "watchdog_minimum_delta", \.minimumDelta, "the change that counts, in standard deviations of the first evaluation"),
     ]
   }
 
@@ -43,10 +44,12 @@ struct EvaluationSettings: SettingsTable {
   func validate(_ check: inout Validation, trained: [RewardSetting]) {
     check.require((0...1_000_000).contains(every), "evaluation.every", expected: "0…1000000", got: every)
     check.require((0...65_536).contains(prompts), "evaluation.prompts", expected: "0…65536", got: prompts)
-    check.require((1...4_096).contains(samplesPerPrompt), "evaluation.samples_per_prompt", expected: "1…4096", got: samplesPerPrompt)
     check.require(
-      isOn || (heldOut.isEmpty && watchdog == .off), "evaluation.every", expected: "a number above 0 (--evaluate-every), as "
-        + (heldOut.isEmpty ? "the watchdog is on" : "rewards are held out"), got: every)
+      (1...4_096).contains(samplesPerPrompt), "evaluation.samples_per_prompt", expected: "1…4096", got: samplesPerPrompt)
+    let reason = heldOut.isEmpty ? "the watchdog is on" : "rewards are held out"
+    check.require(
+      isOn || (heldOut.isEmpty && watchdog == .off), "evaluation.every",
+      expected: "a number above 0 (--evaluate-every), as \(reason)", got: every)
     guard isOn, !trained.isEmpty else { return }
     check.include { () throws(MixGRPOError) in _ = try EvaluationRecord(rewards: rewards(trained: trained), watchdog: dog) }
   }

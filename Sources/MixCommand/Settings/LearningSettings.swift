@@ -67,7 +67,8 @@ struct LearningSettings: SettingsTable, Equatable {
       .number("ema_decay", \.averageDecay, "per optimizer step, of averaged weights; 0 for none"),
       .choice("fault_policy", \.faultPolicy, "when an update is not finite or changes too much"),
       .number(
-        "max_velocity_change", \.maximumVelocityChange, "an update that changes the velocity by a larger share is a fault; 0 for no limit"),
+        "max_velocity_change", \.maximumVelocityChange,
+        "an update that changes the velocity by a larger share is a fault; 0 for no limit"),
       .number("roll_back_rate_factor", \.rollBackRateFactor, "roll_back multiplies the learning rate by this"),
       .choice("undo", \.undo, "what a stopped update leaves: with memory the state before it"),
     ]

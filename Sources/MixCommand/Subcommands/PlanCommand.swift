@@ -19,13 +19,15 @@ struct PlanCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The model to align; for the memory.", valueName: "folder")) var model: String?
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
+  @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
   @Flag(help: "As JSON.") var json = false
 
   func run() throws {
-    let settings = try config.settings(from: AlignSettings()) { settings in
+    let settings = try config.settings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
       replace(&settings.model, with: model)
       pictures.apply(to: &settings.pictures)
       training.apply(to: &settings)
+      try evaluation.apply(to: &settings.evaluation)
     }
     if config.printConfig { return show(try SettingsSource.text(settings)) }
     let plan = try AlignmentPlan(settings)
