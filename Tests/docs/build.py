@@ -26,8 +26,13 @@ def extract(module: str, modules: pathlib.Path, graphs: pathlib.Path) -> None:
     programs, triple = toolchain()
     command = [programs / "swift-symbolgraph-extract", "-module-name", module, "-target", triple, "-output-dir", graphs]
     command += ["-minimum-access-level", "public", "-skip-synthesized-members", "-I", modules]
-    command += [f"-I{ROOT}/Sources/{name}" for name in ("COpenBLAS", "CPNG")]
+    command += [option for module_map in c_modules(modules) for option in ("-Xcc", f"-fmodule-map-file={module_map}")]
     subprocess.run([*command, f"-experimental-allowed-reexported-modules={','.join(EXPORTED)}"], check=True)
+
+
+def c_modules(modules: pathlib.Path) -> list[pathlib.Path]:
+    """The module maps of the C targets: in their folders, or made by SwiftPM."""
+    return [*ROOT.glob("Sources/*/module.modulemap"), *modules.parent.glob("*.build/module.modulemap")]
 
 
 def undocumented(graph: dict) -> list[str]:
