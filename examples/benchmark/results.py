@@ -7,27 +7,47 @@ TITLES = {
     "forward1": "forward, 1 sample",
     "forward12": "forward, 12 samples",
     "forward_backward12": "forward + backward, 12 samples",
+    "rollout0": "rollout, window at 0",
+    "update0": "update, window at 0",
     "window0": "iteration, window at 0",
-    "window10": "iteration, window at 10",
+    "rollout10": "rollout, window at 10",
+    "update10": "update, window at 10",
+    "window10": "iteration, window at 10, and mean of the sweep",
     "window20": "iteration, window at 20",
+    "flash": "iteration, Flash, window at 10",
+    "flash_star": "iteration, Flash*, window at 0",
 }
 SIDES = {"ours": "MixGRPO", "compile": "torch.compile", "eager": "eager", "one-by-one": "one by one"}
 
 
 def summarize(measured: list[dict], peak: float) -> dict:
     """Medians of each side, ratios, and the share of the peak; `peak` in GFLOP/s."""
-    rows = [row(entry, peak) for entry in measured]
+    rows = [row(entry, peak) for entry in with_parts(measured)]
     add_shares_of_torch(rows, peak)
     return {
         "ratios": {f"{row['model']}_{row['case']}": main_ratio(row) for row in rows},
         "ratios_same_model_calls": {
             f"{row['model']}_{row['case']}": row["ratios"]["compile_over_unshared"]
-            for row in rows if "compile_over_unshared" in row["ratios"]
+            for row in rows if "compile_over_unshared" in row["ratios"] and row["case"].startswith("window")
         },
         "memory_ratios": memory_ratios(rows),
         "sgemm_gflop_per_second": peak,
         "rows": rows,
     }
+
+
+def with_parts(measured: list[dict]) -> list[dict]:
+    """Before each iteration that is told apart: its rollout and its update as entries of their own."""
+    entries = []
+    for entry in measured:
+        for part in ("rollout", "update"):
+            case = entry["case"].replace("window", part)
+            if case in TITLES and case != entry["case"]:
+                turns = [{**turn, "seconds": turn[f"seconds_{part}"], "operations": turn.get(f"operations_{part}")}
+                         for turn in entry["turns"]]
+                entries.append({**entry, "case": case, "turns": turns})
+        entries.append(entry)
+    return entries
 
 
 def row(entry: dict, peak: float) -> dict:
@@ -73,8 +93,9 @@ def add_shares_of_torch(rows: list[dict], peak: float):
         for name, side in row["sides"].items():
             if name in ("ours", "unshared"):
                 continue
-            gflop = unshared.get(row["model"]) if row["case"].startswith("window") else row["sides"]["ours"]["gflop"]
-            if gflop is not None:
+            case = row["case"]
+            gflop = unshared.get(row["model"]) if case.startswith("window") else row["sides"]["ours"]["gflop"]
+            if gflop is not None and not case.startswith(("rollout", "update", "flash")):
                 side["gflop"] = gflop
                 side["share_of_peak"] = gflop / side["seconds"] / peak
 
@@ -175,7 +196,11 @@ def models_of(summary: dict) -> list[str]:
 
 def draw_ratios(axes, summary: dict):
     models = models_of(summary)
-    cases = [case for case in TITLES if any(row["case"] == case for row in summary["rows"])]
+    left_out = ("rollout", "update")  # for the sake of size
+    cases = [
+        case for case in TITLES
+        if not case.startswith(left_out) and any(row["case"] == case for row in summary["rows"])
+    ]
     height = 0.8 / len(models)
     for index, model in enumerate(models):
         rows = {row["case"]: row for row in summary["rows"] if row["model"] == model}
@@ -185,7 +210,7 @@ def draw_ratios(axes, summary: dict):
         bars = axes.barh(offsets, ratios, height * 0.92, color=SHADES.get(model, OURS), label=f"model {model}")
         axes.bar_label(bars, [f"{ratio:.2f}" for ratio in ratios], padding=3, fontsize=8)
     axes.axvline(1, color=INK, linewidth=1)
-    axes.set_yticks(range(len(cases)), [TITLES[case] for case in cases])
+    axes.set_yticks(range(len(cases)), [TITLES[case].split(", and")[0] for case in cases])
     axes.invert_yaxis()
     axes.set_title("Times faster than torch.compile, batched", loc="left", fontsize=10, fontweight="bold")
     legend(axes)

@@ -1,7 +1,7 @@
 """Measures the PyTorch side: reads arguments line by line and answers with a line of JSON each, as `benchmark serve` does.
 
 Usage: torch_worker.py FOLDER eager|compile|one-by-one THREADS
-Lines: forward|forward-backward|rollout|iteration [--batch B] [--window L] [--repeats R] [--seconds S]
+Lines: forward|forward-backward|rollout|iteration [--batch B] [--window L] [--flash R] [--repeats R] [--seconds S]
 """
 
 import argparse
@@ -23,6 +23,7 @@ def parse(line: str) -> argparse.Namespace:
     parser.add_argument("part", choices=["forward", "forward-backward", "rollout", "iteration"])
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--window", type=int, default=0)
+    parser.add_argument("--flash", type=float, default=0)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60)
     return parser.parse_args(line.split())
@@ -43,7 +44,7 @@ def reset_peak():
 
 def prepare(flux: TorchFlux, mode: str, options: argparse.Namespace):
     """What is timed, and what must run before: all that compiles or takes memory for the first time."""
-    settings = Settings(window=options.window)
+    settings = Settings(window=options.window, flash=options.flash)
     batch = options.batch if options.part.startswith("forward") else settings.group
     if mode == "one-by-one":
         batch = 1
@@ -71,12 +72,14 @@ def prepare(flux: TorchFlux, mode: str, options: argparse.Namespace):
 
 def measure(timed, options: argparse.Namespace) -> dict:
     """Runs until the repeats are done or the seconds have passed; at least once."""
-    times, started = [], time.perf_counter()
+    times, parts, started = [], [], time.perf_counter()
     while not times or (len(times) < options.repeats and time.perf_counter() - started < options.seconds):
         begin = time.perf_counter()
-        timed()
+        found = timed()
         times.append(time.perf_counter() - begin)
-    return {"seconds": statistics.median(times), "runs": len(times), "peak_bytes": peak_bytes()}
+        parts += [found] if options.part == "iteration" else []
+    medians = {f"seconds_{part}": statistics.median(each[part] for each in parts) for part in ("rollout", "update") if parts}
+    return {"seconds": statistics.median(times), "runs": len(times), "peak_bytes": peak_bytes(), **medians}
 
 
 def main():
@@ -91,8 +94,8 @@ def main():
     for line in sys.stdin:
         try:
             options = parse(line)
-            if setting != (options.part, options.batch, options.window):
-                prepared, setting = prepare(flux, mode, options), (options.part, options.batch, options.window)
+            if setting != (options.part, options.batch, options.window, options.flash):
+                prepared, setting = prepare(flux, mode, options), (options.part, options.batch, options.window, options.flash)
                 reset_peak()
             answer = measure(prepared, options)
         except (argparse.ArgumentError, RuntimeError) as error:
