@@ -53,12 +53,12 @@ package enum Activation {
   }
 
   @inline(__always)
-  private static func sigmoid(_ x: Vector) -> Vector { 1 / (1 + exponential(-x)) }
+  private static func sigmoid(_ x: Vector) -> Vector { 1 / (1 + powerOfTwo(x * -log2OfE)) }
 
   /// σ(2u): the factor by which GELU multiplies its argument.
   @inline(__always)
   private static func gate(_ x: Vector) -> Vector {
-    let polynomial = Vector(repeating: cubic * twiceRoot2OverPi).multiplyAdd(x * x, Vector(repeating: twiceRoot2OverPi))
-    return sigmoid(x * polynomial)
+    let factor = -log2OfE * twiceRoot2OverPi
+    return 1 / (1 + powerOfTwo(x * Vector(repeating: cubic * factor).multiplyAdd(x * x, Vector(repeating: factor))))
   }
 }

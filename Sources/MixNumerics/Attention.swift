@@ -93,10 +93,11 @@ private func softmax(_ matrix: Matrix, scale: Float) {
         for lane in 0..<lanes where v[lane] > greatest[0] { greatest[0] = v[lane] }
       }
     }
-    let shift = horizontalMaximum(greatest)
+    let factor = Vector(repeating: scale * log2OfE)
+    let shift = Vector(repeating: -horizontalMaximum(greatest)) * factor
     var sum = Vector.zero
     forEachBlock(matrix.columns) { i, lanes in
-      var e = exponential((load(row, i, lanes) - shift) * scale)
+      var e = powerOfTwo(load(row, i, lanes).multiplyAdd(factor, shift))
       if lanes < 8 { for lane in lanes..<8 { e[lane] = 0 } }
       sum += e
       store(e, row, i, lanes)

@@ -45,26 +45,28 @@ func horizontalMaximum(_ v: Vector) -> Float {
   return two[0] > two[1] ? two[0] : two[1]
 }
 
-/// e^x within 2 ulp for −87 ≤ x ≤ 88, clamped outside; NaN stays NaN.
+/// log₂ e: e^x = 2^(x·log₂ e).
+let log2OfE: Float = 1.442_695_04
+
+/// 2^t within 2 ulp for −126 ≤ t ≤ 127, clamped outside; NaN stays NaN.
 ///
-/// x = n·ln 2 + r with |r| ≤ ½ ln 2, e^r by its Taylor-like minimax polynomial of degree 6, then n goes into the exponent.
+/// t = n + f with |f| ≤ ½, which is exact, 2^f by its minimax polynomial of degree 6 (relative error 2·10⁻⁹), then n goes into
+/// the exponent. Callers fold log₂ e into a factor they have anyway.
 @inline(__always)
-func exponential(_ x: Vector) -> Vector {
-  var y = x
-  y.replace(with: Vector(repeating: -87), where: x .< -87)
-  y.replace(with: Vector(repeating: 88), where: x .> 88)
+func powerOfTwo(_ t: Vector) -> Vector {
+  var t = t
+  t.replace(with: Vector(repeating: -126), where: t .< -126)
+  t.replace(with: Vector(repeating: 127), where: t .> 127)
   let magic = Vector(repeating: 12_582_912)  // 1.5·2²³: adding it rounds to an integer
-  let shifted = Vector(repeating: 1.442_695_04).multiplyAdd(y, magic)
-  let n = shifted - magic
-  var r = Vector(repeating: -0.693_359_375).multiplyAdd(n, y)
-  r = Vector(repeating: 2.121_944_4e-4).multiplyAdd(n, r)
-  var p = Vector(repeating: 1.987_569_15e-4)
-  p = p.multiplyAdd(r, Vector(repeating: 1.398_199_95e-3))
-  p = p.multiplyAdd(r, Vector(repeating: 8.333_451_9e-3))
-  p = p.multiplyAdd(r, Vector(repeating: 4.166_579_6e-2))
-  p = p.multiplyAdd(r, Vector(repeating: 1.666_666_55e-1))
-  p = p.multiplyAdd(r, Vector(repeating: 0.5))
-  p = p.multiplyAdd(r * r, r) + 1
+  let shifted = t + magic
+  let f = t - (shifted - magic)
+  var p = Vector(repeating: 1.535_336_2e-4)
+  p = p.multiplyAdd(f, Vector(repeating: 1.339_887_4e-3))
+  p = p.multiplyAdd(f, Vector(repeating: 9.618_437e-3))
+  p = p.multiplyAdd(f, Vector(repeating: 5.550_332_4e-2))
+  p = p.multiplyAdd(f, Vector(repeating: 0.240_226_48))
+  p = p.multiplyAdd(f, Vector(repeating: 0.693_147_2))
+  p = p.multiplyAdd(f, Vector(repeating: 1))
   let exponent = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23
   return unsafeBitCast(unsafeBitCast(p, to: SIMD8<Int32>.self) &+ exponent, to: Vector.self)
 }
