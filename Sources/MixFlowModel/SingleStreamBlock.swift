@@ -20,7 +20,7 @@ struct SingleStreamBlock {
   var feedForwardColumns: Range<Int> { shape.width..<shape.width + shape.feedForward }
   private var hiddenColumns: Range<Int> { 3 * shape.width..<3 * shape.width + shape.feedForward }
 
-  /// Computes the output rows of `output` (tokens, d) from `saved.x`; the other places of `saved` are filled.
+  /// Computes the output rows of `output` (tokens, d) from `saved.x`; what the backward reads of `saved` is filled.
   func forward(
     _ saved: SingleActivations, modulation row: UnsafePointer<Float>, weights: ParameterView, scratch: ForwardScratch,
     workerScratch: WorkerScratch, team: Team, into output: Matrix
@@ -57,7 +57,7 @@ struct SingleStreamBlock {
     }
   }
 
-  /// q, k, v and the feed-forward of output rows, k and v of the others, whose q is 0.
+  /// q, k, v and the feed-forward of output rows, k and v of the others, whose q is finite and of no use.
   private func projectIn(_ saved: SingleActivations, _ weights: ParameterView, _ scratch: ForwardScratch, _ team: Team) {
     let weight = weights.packed(layout.qkvFeedForward)
     team.project(scratch.normalized.rows(outputRows), weight, into: saved.raw.rows(outputRows))
@@ -115,7 +115,7 @@ struct SingleStreamBlock {
       dshift: dmodulation, dscale: dmodulation + d)
   }
 
-  /// What the weight gradients read of rows without output.
+  /// What the norm's backward and the weight gradients read of rows without output.
   private func clearOtherRows(_ saved: SingleActivations, _ djoint: Matrix, _ gradients: SingleGradients) {
     Reduction.clear(djoint.rows(otherRows).columns(queryColumns))
     Reduction.clear(gradients.branch.rows(otherRows))

@@ -80,7 +80,7 @@ package struct Attention {
   }
 }
 
-/// Each row ← e/Σe with e = exp(scale·(row − max)).
+/// Each row ← e/Σe with e = exp(scale·(row − max)); for scores up to 2³⁰, beyond which rounding leaves nothing of differences.
 private func softmax(_ matrix: Matrix, scale: Float) {
   for index in 0..<matrix.rows {
     let row = matrix.row(index)

@@ -15,7 +15,7 @@ package enum MatrixProduct {
           rows, rows: a.rows, depth: depth.count, panel: b.panel(index) + depth.lowerBound * ProductPanel.width,
           into: c.base + columns.lowerBound, stride: c.stride, columns: columns.count,
           accumulate: accumulate || depth.lowerBound > 0,
-          following: b.panel(index + 1) + depth.lowerBound * ProductPanel.width)
+          following: index + 1 < b.panels ? b.panel(index + 1) + depth.lowerBound * ProductPanel.width : nil)
       }
     }
   }

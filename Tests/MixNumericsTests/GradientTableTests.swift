@@ -149,7 +149,8 @@ private let queryKeyNormalization = KernelCase(
 private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
   let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery)
   return KernelCase(
-    name: "attention over \(tokens) tokens from query \(firstQuery) in \(attention.tiles) tiles", inputs: [pseudoRandom(tokens * 36, 15)],
+    name: "attention over \(tokens) tokens from query \(firstQuery) in \(attention.tiles) tiles",
+    inputs: [pseudoRandom(tokens * 36, 15)],
     forward: { inputs in
       var scratch = [Float](repeating: 0, count: attention.scratchCount)
       return withMatrix([Float](repeating: 0, count: tokens * 12), rows: tokens) { output in

@@ -80,7 +80,7 @@ thread() {
   "$out/tests"
   "$out/interface" --calls $((2000 * scale)) --threads 4 --memory 0
   # What is forbidden must be seen, or nothing above was.
-  ! "$out/threads" misuse 2> "$out/misuse" && grep -q 'WARNING: ThreadSanitizer: data race' "$out/misuse" \
+  ! "$out/threads" misuse 2> "$out/misuse" && grep -qE 'WARNING: ThreadSanitizer: (data|Swift access) race' "$out/misuse" \
     || { echo "error: two threads write one model, and ThreadSanitizer did not see it" >&2; exit 1; }
 }
 
@@ -109,7 +109,7 @@ case ${1:-} in
     undefined
     address
     thread
-    if command -v valgrind > /dev/null; then
+    if type -P valgrind > /dev/null; then
       library_for_valgrind
       compile lifecycle $here/lifecycle.c Tests/c/check.c Tests/c/fixture.c
       valgrind "$out/lifecycle"

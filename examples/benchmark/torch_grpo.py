@@ -1,7 +1,8 @@
 """One MixGRPO iteration (arXiv 2507.21802) in PyTorch, as one writes it for speed on a CPU.
 
 A group of samples starts from one noise. Steps of the window are stochastic (Flow-SDE) and stored, all others are Euler
-steps, or, for MixGRPO-Flash, fewer steps of DPM-Solver++ behind the window; nothing else is kept. The update runs in a few optimizer steps, each over a part of the group and all window steps.
+steps, or, for MixGRPO-Flash, fewer steps of DPM-Solver++ behind the window; nothing else is kept. The update runs in a few
+optimizer steps, each over a part of the group and all window steps.
 """
 
 import math

@@ -79,7 +79,9 @@ struct HostStruct<Struct: SizedStruct> {
   private let bytes: UnsafeMutableRawBufferPointer
 
   /// Its size was set by the host.
-  init(_ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, expected: String = "a place for the result") throws(MixGRPOError) {
+  init(
+    _ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, expected: String = "a place for the result"
+  ) throws(MixGRPOError) {
     let size = UnsafeMutableRawPointer(try Self.place(pointer, argument, expected)).load(as: UInt32.self)
     try self.init(pointer, size: Int(size), argument, field: "\(argument).struct_size", expected: expected)
   }
@@ -95,7 +97,7 @@ struct HostStruct<Struct: SizedStruct> {
       size == Struct.byteCount || Struct.earlierByteCounts.contains(size), field(),
       expected: (Struct.earlierByteCounts + [Struct.byteCount]).map(String.init).joined(separator: " or "), got: size)
     // An earlier struct may have had no field of 8 bytes yet.
-    let alignment = size % MemoryLayout<Struct>.alignment == 0 ? MemoryLayout<Struct>.alignment : MemoryLayout<UInt32>.alignment
+    let alignment = size == Struct.byteCount ? MemoryLayout<Struct>.alignment : MemoryLayout<UInt32>.alignment
     try Self.checkAligned(place, to: alignment, argument)
     bytes = UnsafeMutableRawBufferPointer(start: place, count: size)
   }
