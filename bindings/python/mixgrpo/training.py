@@ -90,7 +90,7 @@ def train(
     when none is held out; averaged weights where the trainer keeps them. A model that the host owns is saved by a
     function of the host's, which is called when the model at hand is the best so far.
     `watchdog`: when the trained rewards rise while the held-out ones fall for three evaluations, WARN gives a
-    `HackedRewardWarning`, STOP ends the training.
+    `HackedRewardWarning`, STOP ends the training, also that of a run which is resumed where it was stopped.
     `on_evaluation`: called after each evaluation with its figures and the means of all rewards by name.
 
     Checkpoints: `checkpoints` is the folder of the run. Every `checkpoint_every` iterations, and at the end, all that a
@@ -126,7 +126,7 @@ def train(
     done = saved.iterations_done() if saved else 0
     for _ in (bar := _bar(range(done, iterations), progress)):
         if evaluations and not evaluations.go_on():
-            return history
+            break
         chosen = pick(trainer.iteration)
         if scorers is None:
             metrics = trainer.update(score_all(chosen, trainer.rollout(chosen)), weights=weights)

@@ -1,6 +1,7 @@
 """Checkpoints inside `train`: a run that was stopped goes on where it was."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -63,6 +64,7 @@ class Checkpoints:
     def iterations_done(self) -> int:
         """Resumes a trainer that has not trained; how many iterations that has brought back."""
         if not self._settings.resume or self._trainer.iteration > 0:
+            self._refuse_another_run()
             return 0
         found = self._trainer.resume(self._folder)
         if found is None:
@@ -77,9 +79,28 @@ class Checkpoints:
         iteration = self._trainer.iteration
         if not (always or iteration % self._settings.every == 0):
             return
-        # The evaluations first: of these a resumed run may know more than the checkpoint, but not less.
+        # The evaluations first: of these a resumed run may know more than the checkpoint, but not less. What was there
+        # goes last, as it is still needed when the checkpoint fails.
         if self._evaluations is not None:
             self._evaluations.save(self._folder)
         if iteration != self._saved:
-            self._trainer.checkpoint(self._folder, keep_last=self._settings.keep_last)
-            self._saved = iteration
+            self._save_trainer()
+        if self._evaluations is not None:
+            self._evaluations.remove_outdated(self._folder)
+
+    def _refuse_another_run(self) -> None:
+        """Where there are later checkpoints, the trainer saves at once: it refuses when one of them is whole, and then
+        nothing of the run that they belong to has been written over."""
+        if any(number > self._trainer.iteration for number in _numbers(self._folder)):
+            self._save_trainer()
+
+    def _save_trainer(self) -> None:
+        self._trainer.checkpoint(self._folder, keep_last=self._settings.keep_last)
+        self._saved = self._trainer.iteration
+
+
+def _numbers(folder: Path) -> Iterator[int]:
+    """The iterations of a folder's checkpoints, whole or torn."""
+    for path in folder.glob("iteration-*"):
+        if (number := path.stem.removeprefix("iteration-")).isdecimal():
+            yield int(number)

@@ -1,5 +1,6 @@
 """Evaluations inside `train`: held-out rewards, the best model on disk, the watchdog."""
 
+import json
 import os
 import shutil
 import warnings
@@ -100,6 +101,7 @@ class Evaluations:
             )
         self._prompts = list(range(_prompt_count(trainer)) if settings.prompts is None else settings.prompts)
         self._latest = self._saved = -1
+        self._is_stopped = False
         weights = dict.fromkeys(trainer.reward_names, 0.0 if held_out else 1.0) | dict.fromkeys(held_out, 1.0)
         config = EvaluationConfig(
             every=settings.every,
@@ -115,7 +117,7 @@ class Evaluations:
         """Evaluates when it is due, or always but not twice; whether training is to go on."""
         iteration = self._trainer.iteration
         if iteration <= self._latest or not (always or self._evaluation.is_due(iteration)):
-            return True
+            return not (self._is_stopped and iteration == self._latest)
         result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
         self._latest = iteration
         if result.is_best:
@@ -124,30 +126,38 @@ class Evaluations:
             self._tell(result, self._evaluation.means())
         if result.verdict is Verdict.WARN:
             warnings.warn(result.message, HackedRewardWarning, stacklevel=3)
-        return result.verdict is not Verdict.STOP
+        self._is_stopped = result.verdict is Verdict.STOP
+        return not self._is_stopped
 
     def save(self, folder: Path) -> None:
-        """Saves what a continuation needs, under the number of the latest evaluation."""
-        if self._latest == self._saved:
+        """Saves what a continuation needs, under the number of the latest evaluation, beside what was there."""
+        if self._latest != self._saved:
+            self._evaluation.save(_path(folder, self._latest))
+            self._saved = self._latest
+
+    def remove_outdated(self, folder: Path) -> None:
+        """Removes what was there before the latest `save`, once the trainer's checkpoint stands that goes with that."""
+        if self._saved < 0:
             return
-        path = folder / f"{_PREFIX}{self._latest:08d}"
-        self._evaluation.save(path)
-        self._saved = self._latest
         for other in _saved(folder):
-            if other != path:
+            if other != _path(folder, self._saved):
                 shutil.rmtree(other, ignore_errors=True)
 
     def load(self, folder: Path) -> None:
         """Brings these evaluations to the newest sound state in a folder, if there is one.
 
-        It may be ahead of the trainer's checkpoint: what it has seen then comes again and is not evaluated twice.
+        It may be ahead of the trainer's checkpoint: what it has seen then comes again and is not evaluated twice. The
+        watchdog's word to stop holds when the trainer is where it was said. A damaged state gives a `RuntimeWarning`.
         """
         for path in reversed(_saved(folder)):
             try:
                 self._evaluation.load(path)
-            except (InvalidFormat, InputOutputError):
+            except (InvalidFormat, InputOutputError) as error:
+                warnings.warn(f"passed over a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
                 continue
             self._latest = self._saved = int(path.name.removeprefix(_PREFIX))
+            is_barking = _suspicious_in_a_row(path) >= self._evaluation.config.watchdog_patience
+            self._is_stopped = is_barking and self._settings.watchdog is Watchdog.STOP
             return
 
     def _samples(self) -> FloatArray:
@@ -168,6 +178,17 @@ _PREFIX = "evaluation-"
 def _saved(folder: Path) -> list[Path]:
     """The folders of saved evaluations, the oldest first."""
     return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdecimal())
+
+
+def _path(folder: Path, iteration: int) -> Path:
+    return folder / f"{_PREFIX}{iteration:08d}"
+
+
+def _suspicious_in_a_row(path: Path) -> int:
+    """What the watchdog of a sound saved state remembers, from the metadata of its safetensors file."""
+    with (path / "evaluation.safetensors").open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        return int(json.loads(file.read(size))["__metadata__"]["worsening"])
 
 
 def _prompt_count(trainer: Trainer | Evaluable) -> int:

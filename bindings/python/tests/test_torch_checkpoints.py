@@ -27,8 +27,8 @@ def dark(images, prompts):
 
 @pytest.fixture
 def make(mixgrpo, plan):
-    def make(learning=None, width=16):
-        module = SmallFlow(width=width)
+    def make(learning=None, width=16, dtype=torch.float32):
+        module = SmallFlow(width=width).to(dtype)
         policy = mixtorch.TorchPolicy(module, SHAPE)
         optimizer = torch.optim.AdamW(module.parameters(), lr=3e-2)
         scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=30)
@@ -154,7 +154,8 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
     train(mixgrpo, make(), 2, checkpoints=tmp_path)
     for other, message in (
         (make(learning=mixgrpo.LearningConfig(clip_range=0.1)), "clip_range: expected 0.1, got 0.05"),
-        (make(width=8), "optimizer: expected 4 weights"),
+        (make(width=8), r"optimizer: expected weight 0 to be \(12, 8\) in .*, got \(12, 16\) in "),
+        (make(dtype=torch.float64), "in torch.float64, as here, got .* in torch.float32"),
     ):
         before = weights_of(other.module)
         with pytest.raises(mixgrpo.InvalidArgument, match=message):
@@ -162,9 +163,10 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
         assert torch.equal(weights_of(other.module), before) and other.iteration == 0
     with pytest.raises(mixgrpo.InvalidState, match="one of iteration 2"):
         make().checkpoint(tmp_path)
-    torch.save({"something": "else"}, tmp_path / "iteration-00000009.pt")
-    with pytest.raises(mixgrpo.InvalidFormat, match="checkpoint: expected a trainer's"):
-        make().resume(tmp_path)
+    for other in ({"something": "else"}, {"weights": [], "states": None, "trainer": {}}):
+        torch.save(other, tmp_path / "iteration-00000009.pt")
+        with pytest.raises(mixgrpo.InvalidFormat, match="checkpoint: expected a trainer's"):
+            make().resume(tmp_path)
     with pytest.raises(mixgrpo.InvalidArgument, match="keep_last"):
         make().checkpoint(tmp_path / "new", keep_last=0)
 

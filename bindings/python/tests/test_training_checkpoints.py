@@ -117,16 +117,76 @@ def test_the_watchdog_remembers(mixgrpo, start, tmp_path):
     assert [0, 1, *rest] == whole and len(whole) < 6
 
 
-def test_a_folder_of_another_run_is_refused(mixgrpo, start, tmp_path):
-    start(3, checkpoints=tmp_path)
+@pytest.mark.parametrize("resume", [True, False])
+def test_the_watchdog_stops_a_resumed_run_where_it_stopped_it(mixgrpo, start, tmp_path, resume):
+    """All that led to the verdict is saved, also between two checkpoints; then nothing is left to do."""
+    options = dict(evaluate_every=1, evaluation_rewards={"dark": darkness}, checkpoint_every=2, resume=resume)
+    stopped, weights = start(checkpoints=tmp_path, watchdog=mixgrpo.Watchdog.STOP, **options)
+    assert stopped == [0, 1, 2] and files(tmp_path)[0] == "evaluation-00000003"
+    options |= dict(checkpoints=tmp_path, resume=True)
+    again, after = start(watchdog=mixgrpo.Watchdog.STOP, **options)
+    assert again == [] and np.array_equal(after, weights)
+    with pytest.warns(mixgrpo.HackedRewardWarning):
+        assert start(watchdog=mixgrpo.Watchdog.WARN, **options)[0] == [3, 4, 5]
+
+
+def test_the_verdict_is_kept_when_the_checkpoint_after_it_was_not_written(mixgrpo, start, tmp_path):
+    options = dict(evaluate_every=1, evaluation_rewards={"dark": darkness}, watchdog=mixgrpo.Watchdog.STOP)
+    start(checkpoints=tmp_path, **options)
+    (tmp_path / "iteration-00000003.safetensors").unlink()
+    assert start(checkpoints=tmp_path, **options)[0] == [2]
+
+
+def test_a_damaged_evaluation_is_told(start, tmp_path):
+    options = dict(checkpoints=tmp_path, evaluate_every=1)
+    start(2, **options)
+    (tmp_path / "evaluation-00000002" / "evaluation.safetensors").write_bytes(b"torn")
+    with pytest.warns(RuntimeWarning, match=r"damaged evaluation: .*evaluation-00000002: .*expected") as told:
+        assert start(3, **options)[0] == [2]
+    assert told[0].filename == __file__.replace(".pyc", ".py")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_another_run_is_refused(mixgrpo, start, make_trainer, codec, tmp_path):
+    evaluating = dict(evaluate_every=1, keep_best=tmp_path / "best", checkpoints=tmp_path)
+    start(3, **evaluating)
+    before = contents(tmp_path)
     with pytest.raises(mixgrpo.InvalidArgument, match="clip_range"):
-        start(checkpoints=tmp_path, learning={"clip_range": 0.1})
+        start(learning={"clip_range": 0.1}, **evaluating)
+    with pytest.raises(mixgrpo.InvalidState, match="no checkpoint after iteration 0"):
+        start(resume=False, **evaluating)
+    trainer, options = make_trainer(), dict(decode=codec.decode, progress=False)
+    mixgrpo.train(trainer, brightness, iterations=1, **options)
     with pytest.raises(mixgrpo.InvalidState, match="no checkpoint after iteration 1"):
-        start(checkpoints=tmp_path, resume=False)
-    for path in tmp_path.iterdir():
+        mixgrpo.train(trainer, brightness, iterations=1, **evaluating, **options)
+    assert contents(tmp_path) == before
+    for path in tmp_path.glob("iteration-*"):
         path.write_bytes(b"torn")
     with pytest.raises(mixgrpo.InvalidFormat, match="none"):
-        start(checkpoints=tmp_path)
+        start(**evaluating)
+    assert start(1, resume=False, **evaluating)[0] == [0]  # what nobody can go on from is in nobody's way
+    assert files(tmp_path)[1:] == ["evaluation-00000001", "iteration-00000000.safetensors", "iteration-00000001.safetensors"]
+
+
+def test_a_checkpoint_that_fails_leaves_the_evaluations_of_the_one_before(mixgrpo, start, make_trainer, codec, tmp_path):
+    start(2, checkpoints=tmp_path, evaluate_every=1)
+    before = contents(tmp_path / "evaluation-00000002")
+
+    class Full(mixgrpo.Trainer):
+        def checkpoint(self, folder, *, keep_last=3, keep_every=0):
+            raise mixgrpo.InputOutputError("no room")
+
+    trainer = make_trainer(learning_rate=3e-3)
+    trainer.__class__ = Full
+    with pytest.raises(mixgrpo.InputOutputError):
+        mixgrpo.train(
+            trainer, brightness, decode=codec.decode, iterations=4, prompts_per_iteration=2, progress=False,
+            checkpoints=tmp_path, checkpoint_every=2, evaluate_every=1,
+        )  # fmt: skip
+    assert contents(tmp_path / "evaluation-00000002") == before
 
 
 def test_a_trainer_that_has_trained_goes_on_from_its_memory(mixgrpo, make_trainer, codec, tmp_path):

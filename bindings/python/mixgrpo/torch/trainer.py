@@ -200,22 +200,25 @@ class TorchTrainer:
     def _restore(self, content: Any) -> None:
         try:
             weights, states, progress = content["weights"], content["states"], content["trainer"]
-            shapes = [tuple(weight.shape) for weight in weights]
+            kinds, state_count = [_kind(weight) for weight in weights], len(states)
         except (KeyError, TypeError, AttributeError) as error:
             raise InvalidFormat(f"checkpoint: expected a trainer's, got {type(error).__name__}: {error}") from None
-        wanted = [tuple(weight.shape) for weight in trained_weights(self.optimizer)]
-        if shapes != wanted or len(states) != len(self._holders()):
+        wanted = [_kind(weight) for weight in trained_weights(self.optimizer)]
+        if len(kinds) != len(wanted) or state_count != len(self._holders()):
             raise InvalidArgument(
-                f"optimizer: expected {len(wanted)} weights and {len(self._holders())} states of the shapes here, "
-                f"got {len(shapes)} weights and {len(states)} states"
+                f"optimizer: expected {len(wanted)} weights and {len(self._holders())} states, as here, "
+                f"got {len(kinds)} weights and {state_count} states"
             )
+        for index, (here, saved) in enumerate(zip(wanted, kinds, strict=True)):
+            if saved != here:
+                raise InvalidArgument(f"optimizer: expected weight {index} to be {here}, as here, got {saved}")
         with torch.no_grad():
             for weight, saved in zip(trained_weights(self.optimizer), weights, strict=True):
                 weight.copy_(saved)
         for holder, state in zip(self._holders(), states, strict=True):
             try:
                 holder.load_state_dict(state)
-            except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
                 raise InvalidArgument(f"{type(holder).__name__}: expected the state of one, got {error}") from error
         self.load_state_dict(progress)
 
@@ -314,6 +317,11 @@ class TorchTrainer:
             if before is not None:
                 before.restore()
             raise
+
+
+def _kind(weight: torch.Tensor) -> str:
+    """All that a weight and a saved one must share for a copy that changes no bit."""
+    return f"{tuple(weight.shape)} in {weight.dtype}"
 
 
 def _checked_names(names: Sequence[str], field: str, *, distinct: bool) -> tuple[str, ...]:
