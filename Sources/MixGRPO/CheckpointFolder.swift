@@ -58,21 +58,23 @@ extension Trainer {
 protocol Checkpointed: AnyObject {
   /// The iteration or step that comes next.
   var checkpointNumber: Int { get }
+  /// What is counted, "iteration" or "step".
+  static var checkpointUnit: String { get }
   func writeCheckpoint(to path: String) throws(MixGRPOError)
   /// Changes nothing when it throws.
   func readCheckpoint(from path: String) throws(MixGRPOError)
 }
 
 extension CheckpointFolder {
-  func save(_ run: some Checkpointed) throws(MixGRPOError) -> String {
+  func save<Run: Checkpointed>(_ run: Run) throws(MixGRPOError) -> String {
     let number = run.checkpointNumber
     try FileAccess.createFolder(path)
     let others = try files.numbers().filter { $0 != number }
     let torn = others.filter { $0 > number }
     for later in torn where Self.isSound(files.path(later)) {
       throw MixGRPOError(
-        .invalidState, "\(path): expected no checkpoint after iteration \(number), got one of iteration \(later): "
-          + "resume from it, or choose another folder")
+        .invalidState, "\(path): expected no checkpoint after \(Run.checkpointUnit) \(number), got one of "
+          + "\(Run.checkpointUnit) \(later): resume from it, or choose another folder")
     }
     let file = files.path(number)
     try run.writeCheckpoint(to: file)

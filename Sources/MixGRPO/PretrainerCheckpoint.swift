@@ -38,6 +38,7 @@ extension FlowMatchingPretrainer {
 
 extension FlowMatchingPretrainer: Checkpointed {
   var checkpointNumber: Int { optimizer.stepCount }
+  static var checkpointUnit: String { "step" }
 
   func writeCheckpoint(to path: String) throws(MixGRPOError) { try checkpointFile.write(to: path) }
 

@@ -30,6 +30,7 @@ extension Trainer {
 
 extension Trainer: Checkpointed {
   var checkpointNumber: Int { iteration }
+  static var checkpointUnit: String { "iteration" }
 
   func writeCheckpoint(to path: String) throws(MixGRPOError) { try checkpointFile.write(to: path) }
 

@@ -160,10 +160,25 @@ printf torn >watched-parts/checkpoints/evaluation.safetensors
 mixgrpo align --resume --out watched-parts --iterations 4 >answer 2>progress
 grep -q 'evaluations begin anew' progress || fail "a damaged evaluation is not told"
 rm -r watched-parts
-mixgrpo "${align[@]}" --reward darkness --held-out brightness --evaluate-every 1 --watchdog stop --set evaluation.watchdog_patience=1 \
-  --learning-rate 1e-4 --iterations 50 --out hacked >answer 2>progress
+mixgrpo "${align[@]}" --reward darkness --held-out brightness --evaluate-every 1 --watchdog stop --set evaluation.watchdog_patience=2 \
+  --learning-rate 1e-4 --iterations 50 --set save_every=1 --out hacked >answer 2>progress
 grep -q '^stopped: iteration .* held-out rewards fell' progress || { cat progress >&2; fail "the watchdog does not stop"; }
 [ "$(wc -l <hacked/metrics.jsonl)" -lt 50 ] || fail "the watchdog does not stop"
+stopped_at=$(wc -l <hacked/metrics.jsonl)
+cp -r hacked hacked-again
+resume_hacked() {
+  mixgrpo align --resume --out hacked-again >answer 2>progress
+  same_run hacked hacked-again "$1"
+  cmp hacked/evaluations.jsonl hacked-again/evaluations.jsonl || fail "evaluations: $1"
+  grep -q '^stopped: by the watchdog' progress || { cat progress >&2; fail "not told: $1"; }
+}
+resume_hacked "a run that the watchdog stopped stays stopped"
+python3 "$here/read_events.py" hacked-again | sed -n '/session/,$p' | grep "^$stopped_at evaluation/brightness " >/dev/null ||
+  fail "the evaluation of the iteration that a run resumes at is lost"
+rm "hacked-again/checkpoints/iteration-$(printf %08d "$stopped_at").safetensors"
+resume_hacked "a verdict whose checkpoint was not written holds"
+mixgrpo align --resume --out hacked-again --watchdog warn --iterations $((stopped_at + 1)) >answer 2>&1
+[ "$(wc -l <hacked-again/metrics.jsonl)" -eq $((stopped_at + 1)) ] || fail "a watchdog that only warns does not let go on"
 refuse 2 "evaluation.every: expected a number above 0 (--evaluate-every), as rewards are held out" "${align[@]}" --reward darkness --held-out contrast --out o
 refuse 2 "held_out: expected a reward that is held out" "${align[@]}" --reward darkness --evaluate-every 2 --watchdog warn --out o
 refuse 2 "rewards: expected a name of its own for each" "${align[@]}" --reward darkness --evaluate-every 2 --held-out darkness --out o
@@ -326,6 +341,14 @@ PYTHON
 mixgrpo pretrain --resume --out stopped-pretrain >answer 2>progress
 grep -q "passed over a damaged checkpoint: $newest" progress || { cat progress >&2; fail "a flipped bit in a checkpoint of pretrain"; }
 same_run learnt stopped-pretrain "pretrain past a damaged checkpoint"
+mkdir unnumbered
+cp -r learnt/settings.json learnt/metrics.jsonl learnt/model unnumbered/
+mkdir unnumbered/checkpoints
+cp learnt/checkpoints/iteration-00000400.safetensors unnumbered/checkpoints/pretrainer.safetensors
+sum unnumbered/*.* unnumbered/model/* >before
+refuse 2 "unnumbered/checkpoints: expected a checkpoint such as iteration-00000200.safetensors to resume, got none" \
+  pretrain --resume --out unnumbered
+sum unnumbered/*.* unnumbered/model/* | cmp before - || fail "a refused resume of pretrain changes the run"
 (ulimit -v 3000000; refuse 1 "batch: expected as many pictures of 32×32 pixels as memory holds" pretrain --data each "${tiny[@]}" --out o --batch 1000000)
 echo "pretrain"
 # ---------------------------------------------------------------------------------------------------------------- compare

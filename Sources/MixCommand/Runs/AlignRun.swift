@@ -51,6 +51,7 @@ final class AlignRun {
   func run() throws(MixGRPOError) {
     do throws(MixGRPOError) {
       if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
+      try evaluations?.showEarlier(since: trainer.iteration, journal)
       while trainer.iteration < settings.iterations, try evaluate(always: false) { try step() }
       _ = try evaluate(always: true)
       try drawPictures(everyTime: true)
@@ -67,7 +68,11 @@ final class AlignRun {
   /// Whether the watchdog lets training go on.
   private func evaluate(always: Bool) throws(MixGRPOError) -> Bool {
     let result = try evaluations?.evaluate(trainer, always: always, journal) { report($0, of: $1, from: 0, "evaluating") }
-    guard let result else { return true }
+    guard let result else {
+      guard evaluations?.hasStopped(at: trainer.iteration) == true else { return true }
+      if !always { progress.tell("stopped: by the watchdog, at the evaluation of iteration \(trainer.iteration)") }
+      return false
+    }
     let praise = result.isBest ? ", the best so far" : ""
     progress.tell("evaluation at iteration \(result.iteration): \(fixed(result.score, 4))\(praise)")
     if !result.message.isEmpty { progress.tell("\(result.verdict == .stop ? "stopped" : "warning"): \(result.message)") }

@@ -38,6 +38,23 @@ final class EvaluationRun {
   /// What a continuation needs, before the trainer's checkpoint: of evaluations it may know more than that, but not less.
   func save() throws(MixGRPOError) { try evaluation.save(folder: folder.checkpoints) }
 
+  /// Whether the latest evaluation is that of this iteration and ended the training. Saved evaluations know it too.
+  func hasStopped(at iteration: Int) -> Bool {
+    let state = evaluation.state
+    return iteration == state.latestIteration && evaluation.record.watchdog.verdict(state.watchdog) == .stop
+  }
+
+  /// TensorBoard forgets what an earlier part of the run says of the iteration at which this one begins and of later ones: they
+  /// come again from evaluations.jsonl.
+  func showEarlier(since iteration: Int, _ journal: RunJournal) throws(MixGRPOError) {
+    for line in try folder.lines(folder.evaluations) where line.iteration >= iteration {
+      guard let score = line.object["score"], let means = line.object["means"]?.object else { continue }
+      let names = evaluation.record.rewards.map(\.name)
+      try journal.append(
+        evaluation: line.iteration, score: score.double ?? .nan, means: names.map { ($0, means[$0]?.double ?? .nan) })
+    }
+  }
+
   /// Evaluates the trainer when it is due, or always but not twice.
   /// - Returns: nil when nothing was evaluated.
   func evaluate(
@@ -49,7 +66,7 @@ final class EvaluationRun {
     let result = try evaluation.submit(iteration: iteration, scores: scores)
     let names = evaluation.record.rewards.map(\.name)
     try log.append(Self.json(result, names))
-    try journal.append(result, names)
+    try journal.append(evaluation: iteration, score: result.score, means: Array(zip(names, result.means)))
     if result.isBest, evaluation.configuration.keepBest {
       try evaluation.bestModel().save(folder: folder.best, precision: settings.precision.stored)
     }

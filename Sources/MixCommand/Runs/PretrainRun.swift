@@ -33,7 +33,7 @@ final class PretrainRun {
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try pretrainer.resume(from: checkpoints) : nil
+    let resumption = resuming ? try Self.resume(pretrainer, checkpoints) : nil
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
@@ -43,6 +43,16 @@ final class PretrainRun {
     progress.tell(
       "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
         + "\(codec.tokenCount) tokens of \(codec.channels) channels")
+  }
+
+  private static func resume(
+    _ pretrainer: FlowMatchingPretrainer, _ folder: CheckpointFolder
+  ) throws(MixGRPOError) -> Resumption {
+    guard let found = try pretrainer.resume(from: folder) else {
+      throw MixGRPOError(
+        .invalidState, "\(folder.path): expected a checkpoint such as iteration-00000200.safetensors to resume, got none")
+    }
+    return found
   }
 
   /// The pictures of a step are in memory at once as latents, however few of them are trained at a time.

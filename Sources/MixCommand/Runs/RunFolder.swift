@@ -47,14 +47,28 @@ struct RunFolder {
   /// Drops the lines of iterations that a resumed run does again, and a last line that was cut.
   func cut(_ file: String, before iteration: Int) throws(MixGRPOError) {
     guard FileAccess.exists(file) else { return }
-    let bytes = try FileAccess.read(file, limit: 1 << 31)
-    var kept: [UInt8] = []
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      guard let object = (try? JSONParser.parse(Array(line), source: file))?.object,
-        let number = object["iteration"]?.integer, number < iteration
-      else { continue }
-      kept += line + [UInt8(ascii: "\n")]
-    }
+    let bytes = try FileAccess.read(file, limit: Self.maxBytes)
+    let lines = Self.lines(bytes, of: file).filter { $0.iteration < iteration }
+    let kept = lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
     if kept != bytes { try AtomicFile.write(kept, to: file) }
+  }
+
+  /// A line of metrics.jsonl or evaluations.jsonl.
+  typealias Line = (iteration: Int, object: JSONObject, bytes: ArraySlice<UInt8>)
+
+  /// The whole lines of a file; none when it is not there.
+  func lines(_ file: String) throws(MixGRPOError) -> [Line] {
+    FileAccess.exists(file) ? Self.lines(try FileAccess.read(file, limit: Self.maxBytes), of: file) : []
+  }
+
+  private static let maxBytes = 1 << 31
+
+  private static func lines(_ bytes: [UInt8], of file: String) -> [Line] {
+    bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+      guard let object = (try? JSONParser.parse(Array(line), source: file))?.object,
+        let iteration = object["iteration"]?.integer
+      else { return nil }
+      return (iteration, object, line)
+    }
   }
 }

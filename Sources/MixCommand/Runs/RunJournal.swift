@@ -21,10 +21,12 @@ struct RunJournal {
     try events?.append(picture, tag: "pictures", step: iteration)
   }
 
-  /// - Parameter names: of the rewards.
-  func append(_ evaluation: EvaluationResult, _ names: [String]) throws(MixGRPOError) {
-    let means = zip(names, evaluation.means).map { (tag: "evaluation/\($0)", value: $1) }
-    try events?.append(scalars: means + [("evaluation/score", evaluation.score)], step: evaluation.iteration)
+  /// - Parameters:
+  ///   - iteration: of the evaluation.
+  ///   - means: of the rewards, by name.
+  func append(evaluation iteration: Int, score: Double, means: [(String, Double)]) throws(MixGRPOError) {
+    let curves = means.map { (tag: "evaluation/\($0)", value: $1) }
+    try events?.append(scalars: curves + [("evaluation/score", score)], step: iteration)
   }
 
   /// A step of pretraining.

@@ -20,7 +20,7 @@ struct PictureSettings: SettingsTable, Equatable {
       .integer("height", \.height, "pixels from top to bottom"),
       .integer("width", \.width, "pixels from left to right"),
       .number("guidance", \.guidance, "told to models with guidance_embeds"),
-      .integer("max_batch", \.maxBatch, "pictures in memory at once"),
+      .integer("max_batch", \.maxBatch, "pictures in memory at once; changes no result of align"),
     ]
   }
 
