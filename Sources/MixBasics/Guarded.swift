@@ -6,7 +6,8 @@ import Darwin
 
 /// A value that one thread at a time may touch.
 ///
-/// The system's mutex, and not the one of the module Synchronization: ThreadSanitizer knows this one, and so sees what it guards.
+/// The system's mutex, and not the one of the module Synchronization: ThreadSanitizer knows this one, and so sees what it
+/// guards.
 package final class Guarded<Value>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private var value: Value

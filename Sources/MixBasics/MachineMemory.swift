@@ -6,8 +6,8 @@ import Darwin
 
 /// How much memory can still be filled before the system begins to end processes.
 ///
-/// An estimate that errs on the high side, so that nothing is refused that would have fitted: what could be reclaimed or swapped
-/// out counts as available. Linux alone; nil elsewhere.
+/// An estimate that errs on the high side, so that nothing is refused that would have fitted: what could be reclaimed or
+/// swapped out counts as available. Linux alone; nil elsewhere.
 enum MachineMemory {
   /// The least of what the machine and each of the process's control groups have left, in bytes.
   static var available: Int? {

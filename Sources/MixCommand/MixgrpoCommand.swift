@@ -14,9 +14,9 @@ package struct MixgrpoCommand: ParsableCommand {
     commandName: "mixgrpo",
     abstract: "Aligns flow-matching image models with any reward.",
     discussion: """
-      A model draws groups of pictures for each prompt, a reward scores them, and MixGRPO (arXiv 2507.21802) makes the better ones \
-      likelier. Models are folders as diffusers keeps them (FluxTransformer2DModel on patches of pixels); prompts are a text file; \
-      rewards are built in, or any program of yours.
+      A model draws groups of pictures for each prompt, a reward scores them, and MixGRPO (arXiv 2507.21802) makes the better \
+      ones likelier. Models are folders as diffusers keeps them (FluxTransformer2DModel on patches of pixels); prompts are a \
+      text file; rewards are built in, or any program of yours.
 
       A first run, from the root of the repository:
 
@@ -30,8 +30,9 @@ package struct MixgrpoCommand: ParsableCommand {
       Settings come from a JSON file (--config), then from flags; --print-config prints all of them and runs nothing, and \
       `mixgrpo settings align` explains them.
 
-      Exit codes: 0 done · 1 the run failed · 2 settings or a file do not fit · 64 the command line is not understood · 130 stopped \
-      by Ctrl-C or SIGTERM, progress saved (a second Ctrl-C stops at once). Errors are one line on standard error: field, expected, got.
+      Exit codes: 0 done · 1 the run failed · 2 settings or a file do not fit · 64 the command line is not understood · 130 \
+      stopped by Ctrl-C or SIGTERM, progress saved (a second Ctrl-C stops at once). Errors are one line on standard error: \
+      field, expected, got.
       """,
     version: "mixgrpo \(libraryVersion)",
     subcommands: [

@@ -39,8 +39,8 @@ public struct Resumption: Equatable, Sendable {
 }
 
 extension Trainer {
-  /// Saves a checkpoint under the present iteration's number, then removes those that are no longer to be kept. At any moment, also
-  /// of a kill or a full disk, the folder holds a whole checkpoint if it held one before.
+  /// Saves a checkpoint under the present iteration's number, then removes those that are no longer to be kept. At any moment,
+  /// also of a kill or a full disk, the folder holds a whole checkpoint if it held one before.
   /// - Returns: the file's path.
   /// - Throws: `inputOutput`; `invalidState` when the folder holds a sound checkpoint of a later iteration, which belongs to
   ///   another run or was not resumed from.

@@ -18,8 +18,8 @@ public struct EvaluationConfiguration: Equatable, Sendable {
   public init() {}
 }
 
-/// Regular evaluations of a model in training: always the same prompts and the same noise, which no training sees, scored by any
-/// rewards of the host's, also ones held out from training.
+/// Regular evaluations of a model in training: always the same prompts and the same noise, which no training sees, scored by
+/// any rewards of the host's, also ones held out from training.
 ///
 ///     if evaluation.isDue(trainer.iteration) {
 ///       let samples = try evaluation.sample(trainer)

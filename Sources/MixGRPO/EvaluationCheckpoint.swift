@@ -12,7 +12,8 @@ extension Evaluation {
   private static let fileName = "evaluation.safetensors"
   private static let format = "mixgrpo-evaluation-1"
 
-  /// Saves what a continuation needs into `folder`, made if need be: the best so far with its weights, and the watchdog's memory.
+  /// Saves what a continuation needs into `folder`, made if need be: the best so far with its weights, and the watchdog's
+  /// memory.
   /// - Throws: `inputOutput`.
   public func save(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
@@ -105,7 +106,8 @@ extension Evaluation {
   }
 
   private func fault(_ name: String, _ file: SafetensorsFile, expected: String) -> MixGRPOError {
-    MixGRPOError(.invalidFormat, "\(file.path): \(name): expected \(expected), got \(file.metadata[name] == nil ? "none" : "something else")")
+    let found = file.metadata[name] == nil ? "none" : "something else"
+    return MixGRPOError(.invalidFormat, "\(file.path): \(name): expected \(expected), got \(found)")
   }
 
   // MARK: - The best weights

@@ -83,8 +83,8 @@ public final class FlowMatchingPretrainer {
   ///   - promptIndex: (B), rows of `prompts`.
   ///   - iteration: a number that no other step of the run has.
   /// - Returns: the loss.
-  /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when loss, gradient or a weight would not be finite. The model and the
-  ///   optimizer are then as before. Gradients are zero in any case.
+  /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when loss, gradient or a weight would not be finite. The model and
+  ///   the optimizer are then as before. Gradients are zero in any case.
   public func step(
     latents: [Float], prompts: PromptEmbeddings, promptIndex: [Int32], iteration: Int
   ) throws(MixGRPOError) -> Double {

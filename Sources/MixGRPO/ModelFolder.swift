@@ -15,7 +15,8 @@ extension FlowTransformer {
   /// Loads a diffusers folder: `config.json` beside `diffusion_pytorch_model.safetensors`, whole or sharded with an index.
   ///
   /// F32, F16 and BF16 weights are read. Every weight must be there with its shape, and no other.
-  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `invalidArgument` for sizes out of bounds, `notFinite`, `outOfMemory`.
+  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `invalidArgument` for sizes out of bounds, `notFinite`,
+  ///   `outOfMemory`.
   public convenience init(folder path: String) throws(MixGRPOError) {
     let folder = try WeightFolder(path: path)
     let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: path)

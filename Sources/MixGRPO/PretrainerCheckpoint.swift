@@ -16,14 +16,15 @@ extension FlowMatchingPretrainer {
 
   /// Brings this pretrainer, made with the same model sizes and settings, to the saved state.
   ///
-  /// Everything is read and checked before anything changes. The number of threads may differ and changes no bit; other data are
-  /// not noticed.
+  /// Everything is read and checked before anything changes. The number of threads may differ and changes no bit; other data
+  /// are not noticed.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   public func load(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
   }
 
-  /// Saves a checkpoint under the number of steps done, then removes those that are no longer to be kept; as `Trainer.save(in:)`.
+  /// Saves a checkpoint under the number of steps done, then removes those that are no longer to be kept; as
+  /// `Trainer.save(in:)`.
   /// - Returns: the file's path.
   /// - Throws: `inputOutput`; `invalidState` when the folder holds a sound checkpoint of a later step.
   @discardableResult

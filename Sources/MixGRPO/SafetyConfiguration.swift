@@ -16,11 +16,11 @@ public enum FaultPolicy: Int32, Equatable, Sendable, CaseIterable {
 public struct SafetyConfiguration: Equatable, Sendable {
   /// Default: stop.
   public var faultPolicy = FaultPolicy.stop
-  /// Most that one iteration may change the velocity of its first trained latent: the root mean square of the difference over that of
-  /// the velocity, which counts as 1 at least, the noise's standard deviation. 0…1e6, 0 for no limit; default 1.
+  /// Most that one iteration may change the velocity of its first trained latent: the root mean square of the difference over
+  /// that of the velocity, which counts as 1 at least, the noise's standard deviation. 0…1e6, 0 for no limit; default 1.
   ///
-  /// It finds a learning rate that is far too large, at the price of one more model call, and not one that ruins a model little by
-  /// little.
+  /// It finds a learning rate that is far too large, at the price of one more model call, and not one that ruins a model little
+  /// by little.
   public var maxVelocityChange = 1.0
   /// What the learning rate is multiplied by at each roll-back; in (0, 1], default 0.5.
   public var rollBackRateFactor = 0.5

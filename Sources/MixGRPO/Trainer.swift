@@ -152,8 +152,8 @@ public final class Trainer {
   ///   - rewards: (K, prompts · group size), NaN for a reward that failed.
   ///   - weights: (K); nil: those of the configuration.
   ///   - progress: called with the latents evaluated so far and in all, if no sample is left out.
-  /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`, `diverged`. Weights, optimizer and
-  ///   iteration are then as before, and the call may be repeated. The last two only with `FaultPolicy.stop`. With
+  /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`, `diverged`. Weights, optimizer
+  ///   and iteration are then as before, and the call may be repeated. The last two only with `FaultPolicy.stop`. With
   ///   `Undo.none` the optimizer steps that were finished stay, as the error says; the call may be repeated with the same
   ///   rewards and does the remaining ones.
   @discardableResult

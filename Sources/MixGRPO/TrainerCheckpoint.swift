@@ -25,7 +25,6 @@ extension Trainer {
   public func load(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
   }
-
 }
 
 extension Trainer: Checkpointed {
@@ -76,7 +75,9 @@ extension Trainer {
       guard let state = saved.state["state"]?.string.flatMap(AdaptiveWindowState.init(text:)) else {
         throw saved.failure("state", expected: "an adaptive window's")
       }
-      do throws(MixGRPOError) { try self.sampling.windowSchedule().check(state) } catch { throw saved.failure("state", expected: error.message) }
+      do throws(MixGRPOError) { try self.sampling.windowSchedule().check(state) } catch {
+        throw saved.failure("state", expected: error.message)
+      }
       return { self.adaptiveWindow = state }
     }
   }

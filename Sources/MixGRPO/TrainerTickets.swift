@@ -34,9 +34,9 @@ extension Trainer {
   /// - Parameters:
   ///   - chosen: different rows of `prompts`, none of which has a ticket in this iteration.
   ///   - progress: called with the latents evaluated so far and in all, of this part.
-  /// - Throws: `invalidArgument`, also when the window has changed since the iteration's first ticket; `cancelled`, `notFinite`;
-  ///   `outOfMemory`, also when the iteration's prompts together are over the budget; `invalidState` after an update that was
-  ///   stopped with `Undo.none`, until it is finished or the tickets are dropped.
+  /// - Throws: `invalidArgument`, also when the window has changed since the iteration's first ticket; `cancelled`,
+  ///   `notFinite`; `outOfMemory`, also when the iteration's prompts together are over the budget; `invalidState` after an
+  ///   update that was stopped with `Undo.none`, until it is finished or the tickets are dropped.
   public func ticketedRollout(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> TicketedSamples {
@@ -70,8 +70,8 @@ extension Trainer {
   ///   - missing: what to do about tickets without rewards.
   ///   - weights: (K); nil: those of the configuration.
   ///   - progress: called with the latents evaluated so far and in all, if no sample is left out.
-  /// - Throws: `invalidState` without a ticket, or naming those without rewards; otherwise as `update(rewards:)`. All is then as
-  ///   before, tickets included, and the call may be repeated.
+  /// - Throws: `invalidState` without a ticket, or naming those without rewards; otherwise as `update(rewards:)`. All is then
+  ///   as before, tickets included, and the call may be repeated.
   @discardableResult
   public func updateFromTickets(
     missing: MissingRewards = .refuse, weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }

@@ -7,8 +7,8 @@ import MixBasics
 ///       print(metrics.rewardMean)
 ///     }
 ///
-/// An iteration runs when its figures are asked for. Prompts are drawn one after the other while earlier ones are scored, each in
-/// a task of its own. Drawing and updating leave the caller's actor free. The numbers are those of a rollout of all prompts.
+/// An iteration runs when its figures are asked for. Prompts are drawn one after the other while earlier ones are scored, each
+/// in a task of its own. Drawing and updating leave the caller's actor free. The numbers are those of a rollout of all prompts.
 ///
 /// Cancelling the task that iterates stops the work within one request to the model, cancels the scores, and throws
 /// `CancellationError`; trainer and model are then as before that iteration (with `Undo.none` the optimizer steps that were

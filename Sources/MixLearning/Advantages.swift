@@ -2,9 +2,9 @@ import MixBasics
 
 /// Group-relative advantages of an iteration's samples, and what was left out on the way.
 ///
-/// A sample that has a failed reward (NaN or infinite) of nonzero weight is left out of every mean and standard deviation and of
-/// the loss. A group with fewer than two other samples is left out as a whole. A reward that is (nearly) the same for all of a
-/// group gives them advantage 0 rather than amplified rounding.
+/// A sample that has a failed reward (NaN or infinite) of nonzero weight is left out of every mean and standard deviation and
+/// of the loss. A group with fewer than two other samples is left out as a whole. A reward that is (nearly) the same for all of
+/// a group gives them advantage 0 rather than amplified rounding.
 public struct Advantages: Equatable, Sendable {
   /// What happened to one reward, over all samples for which it did not fail.
   public struct Reward: Equatable, Sendable {

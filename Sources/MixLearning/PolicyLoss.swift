@@ -41,8 +41,8 @@ struct JudgedStep {
 
 /// The clipped policy loss of a step (Mix §3.1) and its gradient with respect to the velocity.
 ///
-/// L = w·max(−A·r, −A·clip(r, 1−ε, 1+ε)) + γ·½(log p − log p_old)² + β·mean_D(μ−μ_ref)²/(2s²). The mean μ = a·x + b·v is affine in
-/// the velocity, so ∂log p/∂v = b·(x'−μ)/(s²·D) (without D for the sum form), and μ − μ_ref = b(v − v_ref).
+/// L = w·max(−A·r, −A·clip(r, 1−ε, 1+ε)) + γ·½(log p − log p_old)² + β·mean_D(μ−μ_ref)²/(2s²). The mean μ = a·x + b·v is affine
+/// in the velocity, so ∂log p/∂v = b·(x'−μ)/(s²·D) (without D for the sum form), and μ − μ_ref = b(v − v_ref).
 struct PolicyLoss {
   let configuration: PolicyConfiguration
 

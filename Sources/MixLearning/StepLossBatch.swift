@@ -39,8 +39,8 @@ package struct StepLossBatch {
   /// - Parameters:
   ///   - cotangents: (count, D), set to ∂L/∂v
   ///   - ratios: (count), set to r if given
-  /// - Throws: `invalidArgument` for a deterministic step, the guarded form (whose noise is not known here), no rows or a missing
-  ///   reference; `notFinite` naming the row, with `cotangents` and `ratios` undefined.
+  /// - Throws: `invalidArgument` for a deterministic step, the guarded form (whose noise is not known here), no rows or a
+  ///   missing reference; `notFinite` naming the row, with `cotangents` and `ratios` undefined.
   package func evaluate(
     cotangents: UnsafeMutablePointer<Float>, ratios: UnsafeMutablePointer<Double>? = nil
   ) throws(MixGRPOError) -> Double {

@@ -3,9 +3,9 @@ import MixSampling
 
 /// Which latents an update evaluates, in what order, and for which samples each of them counts.
 ///
-/// Part p of U takes members ⌊p·G/U⌋ ..< ⌊(p+1)·G/U⌋ of every group; sizes differ by at most one if U does not divide G. Its rows
-/// run through the trained steps, in each through prompts and members. Where the members of a group share the latent before a
-/// step, those of a part have one row together. Samples that are left out have none.
+/// Part p of U takes members ⌊p·G/U⌋ ..< ⌊(p+1)·G/U⌋ of every group; sizes differ by at most one if U does not divide G. Its
+/// rows run through the trained steps, in each through prompts and members. Where the members of a group share the latent
+/// before a step, those of a part have one row together. Samples that are left out have none.
 struct UpdateLayout {
   struct Row {
     let trained: Int  // index into plan.trainedSteps

@@ -20,8 +20,8 @@ public struct AdaptiveInterval: Equatable, Sendable {
 
 /// Where a window stands that moves on when the reward's gain per iteration flattens.
 ///
-/// A pure state machine: `WindowSchedule.advance` takes the state and an iteration's reward, and gives the next state. A line is
-/// fitted by least squares to the rewards r of the iterations at this place, an iteration of age a weighing ρᵃ, ρ = 1 − 1/k:
+/// A pure state machine: `WindowSchedule.advance` takes the state and an iteration's reward, and gives the next state. A line
+/// is fitted by least squares to the rewards r of the iterations at this place, an iteration of age a weighing ρᵃ, ρ = 1 − 1/k:
 ///
 ///     gain = (Σw·a · Σw·r − Σw · Σw·a·r) / (Σw · Σw·a² − (Σw·a)²)     per iteration
 ///

@@ -12,7 +12,8 @@ public enum Dynamics: Equatable, Sendable {
   case flow(noiseLevel: Double)
   /// Dance-SDE with constant g = η (DanceGRPO, arXiv 2505.07818). η in (0, 10].
   case dance(noiseLevel: Double)
-  /// Coefficient-preserving sampling: part of the implied noise is replaced by fresh noise (CPS, arXiv 2509.05952). η in (0, 1].
+  /// Coefficient-preserving sampling: part of the implied noise is replaced by fresh noise (CPS, arXiv 2509.05952).
+  /// η in (0, 1].
   case coefficientPreserving(noiseLevel: Double)
 
   /// η, without unit.

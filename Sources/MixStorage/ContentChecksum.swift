@@ -1,7 +1,7 @@
 import MixBasics
 
-/// A checksum of everything before it, as the last tensor of a safetensors file: `checksum`, U64, shape [1], the XXH64 of header
-/// and data. So the file stays readable for every safetensors loader, and is written and checked in one pass.
+/// A checksum of everything before it, as the last tensor of a safetensors file: `checksum`, U64, shape [1], the XXH64 of
+/// header and data. So the file stays readable for every safetensors loader, and is written and checked in one pass.
 enum ContentChecksum {
   static let tensorName = "checksum"
   private static let byteCount = 8

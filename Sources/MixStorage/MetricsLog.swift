@@ -14,8 +14,8 @@ public final class MetricsLog: Sendable {
   /// Held while a line goes out, so that a cut tail is never another thread's.
   private let turn = Guarded(())
 
-  /// Opens `path` to append to it, and makes it if it is missing. Of a last line without its end the beginning of an object is taken
-  /// away; anything else gets its end and stays.
+  /// Opens `path` to append to it, and makes it if it is missing. Of a last line without its end the beginning of an object is
+  /// taken away; anything else gets its end and stays.
   /// - Throws: `inputOutput` naming the path.
   public init(path: String) throws(MixGRPOError) {
     self.path = path

@@ -30,8 +30,8 @@ package final class SafetensorsFile: Sendable {
   /// - Parameters:
   ///   - expectedShape: compared with the stored one.
   ///   - destination: room for exactly its elements, row-major. After an error its content is undefined.
-  /// - Throws: `invalidFormat` when the tensor is missing or has another shape; `unsupported` for an element type other than F32,
-  ///   F16 and BF16; `invalidArgument` for a destination of another size; `inputOutput`.
+  /// - Throws: `invalidFormat` when the tensor is missing or has another shape; `unsupported` for an element type other than
+  ///   F32, F16 and BF16; `invalidArgument` for a destination of another size; `inputOutput`.
   package func read(
     _ name: String, expectedShape: [Int], into destination: UnsafeMutableBufferPointer<Float>
   ) throws(MixGRPOError) {

@@ -31,7 +31,8 @@ package enum SafetensorsWriter {
   /// Replaces `path` by a file of `entries`, data in their order, without gaps.
   /// - Parameter metadata: the header's `__metadata__`; the default is what PyTorch loaders look for.
   /// - Parameter checksum: end with a tensor that `SafetensorsFile.verifyChecksum` compares with all before it.
-  /// - Throws: `invalidArgument` for a name given twice, a reserved name, or a shape that does not fit its values; `inputOutput`.
+  /// - Throws: `invalidArgument` for a name given twice, a reserved name, or a shape that does not fit its values;
+  ///   `inputOutput`.
   package static func write(
     _ entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)] = [("format", "pt")],
     checksum: Bool = false, to path: String

@@ -17,8 +17,8 @@ public final class TensorBoardLog: Sendable {
   /// Makes a new event file in `folder`, which is made if need be.
   /// - Parameters:
   ///   - folder: any name; TensorBoard shows it as the run's.
-  ///   - step: the one at which a resumed run goes on; TensorBoard then drops what earlier files of the folder say of this step and
-  ///     later ones.
+  ///   - step: the one at which a resumed run goes on; TensorBoard then drops what earlier files of the folder say of this step
+  ///     and later ones.
   /// - Throws: `invalidArgument` for a negative step; `inputOutput` naming the path.
   public init(folder: String, continuedFrom step: Int? = nil) throws(MixGRPOError) {
     try require((step ?? 0) >= 0, "step", expected: "0 or more", got: step ?? 0)

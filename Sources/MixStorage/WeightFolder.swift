@@ -19,8 +19,8 @@ package final class WeightFolder: Sendable {
   private let fileOfTensor: [String: Int]
 
   /// Opens a folder. Where an index exists it counts, as in diffusers.
-  /// - Throws: `inputOutput` when a file is missing or unreadable; `invalidFormat` when one is not what its format demands, or when
-  ///   a file does not hold a tensor that the index sees in it.
+  /// - Throws: `inputOutput` when a file is missing or unreadable; `invalidFormat` when one is not what its format demands, or
+  ///   when a file does not hold a tensor that the index sees in it.
   package init(path: String) throws(MixGRPOError) {
     self.path = path
     configuration = try Self.readConfiguration(in: path)

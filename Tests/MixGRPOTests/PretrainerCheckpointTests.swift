@@ -86,6 +86,15 @@ import Testing
     }
   }
 
+  @Test func anotherRunsLaterStepIsNamedAsAStep() throws {
+    let place = try CheckpointPlace()
+    let folder = try place.checkpoints()
+    _ = try train(try pretrainer(), to: 2, in: folder)
+    let error = #expect(throws: MixGRPOError.self) { try pretrainer().save(in: folder) }
+    #expect(error?.code == .invalidState)
+    #expect(error?.message.contains("expected no checkpoint after step 0, got one of step 1") == true)
+  }
+
   @Test func aCheckpointOfAnotherKindIsRefused() throws {
     let place = try CheckpointPlace()
     let (saved, read) = (try pretrainer(), try pretrainer())

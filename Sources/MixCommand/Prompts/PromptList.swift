@@ -14,8 +14,8 @@ struct PromptList {
   private static let maximumBytes = 1 << 28
   private static let maximumBytesPerPrompt = 1 << 16
 
-  /// Reads a file: with the ending .jsonl an object with "prompt" in each line, otherwise a prompt in each line. Empty lines are
-  /// passed over, and so is white space around a plain prompt.
+  /// Reads a file: with the ending .jsonl an object with "prompt" in each line, otherwise a prompt in each line. Empty lines
+  /// are passed over, and so is white space around a plain prompt.
   /// - Throws: `inputOutput`; `invalidFormat` naming the line.
   init(path: String) throws(MixGRPOError) {
     let bytes = try FileAccess.read(path, limit: Self.maximumBytes)

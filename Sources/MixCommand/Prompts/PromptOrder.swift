@@ -1,6 +1,7 @@
 import MixGRPO
 
-/// Which prompts an iteration takes: all of them in a mixed order, mixed anew in each round; a function of seed and iteration alone.
+/// Which prompts an iteration takes: all of them in a mixed order, mixed anew in each round; a function of seed and iteration
+/// alone.
 struct PromptOrder {
   let count: Int
   let perIteration: Int

@@ -6,7 +6,8 @@ enum StoredEmbeddings {
   static let pooledName = "pooled_prompt_embeds"
 
   /// Reads `prompt_embeds` (prompts, tokens, width) and `pooled_prompt_embeds` (prompts, width), F32, F16 or BF16.
-  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`; `invalidArgument` for sizes out of bounds and values that are not finite.
+  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`; `invalidArgument` for sizes out of bounds and values that are not
+  ///   finite.
   static func read(path: String) throws(MixGRPOError) -> PromptEmbeddings {
     let file = try SafetensorsFile(path: path)
     let text = try shape(textName, 3, "(prompts, tokens, width)", file)

@@ -21,7 +21,8 @@ final class ProgramReward: PictureReward {
     if !setting.perBatch { running = try start() }
   }
 
-  /// - Throws: `inputOutput` when the program cannot be started, ends, is late, or prints nothing that is a number; `cancelled`.
+  /// - Throws: `inputOutput` when the program cannot be started, ends, is late, or prints nothing that is a number;
+  ///   `cancelled`.
   func score(_ batch: PictureBatch) throws(MixGRPOError) -> [Double] {
     defer { folder.clear() }
     let lines = try requests(of: batch)

@@ -18,7 +18,8 @@ struct AlignmentPlan {
   let stages: [Stage]
   let sigmas: [Double]
 
-  /// - Throws: `invalidArgument` naming every unfit setting; what reading the prompts throws, if their file is among the settings.
+  /// - Throws: `invalidArgument` naming every unfit setting; what reading the prompts throws, if their file is among the
+  ///   settings.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
     self.settings = settings
     try require(

@@ -63,8 +63,8 @@ final class PretrainRun {
     } catch {
       throw MixGRPOError(
         error.code,
-        "batch: expected as many pictures of \(codec.width)×\(codec.height) pixels as memory holds at \(perPicture) bytes each, "
-          + "got \(settings.batch) (\(error.message))")
+        "batch: expected as many pictures of \(codec.width)×\(codec.height) pixels as memory holds at "
+          + "\(perPicture) bytes each, got \(settings.batch) (\(error.message))")
     }
   }
 

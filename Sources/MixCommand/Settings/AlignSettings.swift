@@ -28,7 +28,8 @@ struct AlignSettings: SettingsTable {
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
       .rewards("rewards", \.rewards, "what pictures are scored by"),
       .integer("iterations", \.iterations, "rollouts, each followed by an update"),
-      .integer("prompts_per_iteration", \.promptsPerIteration, "prompts, each drawn group_size times; 0 for 4, or all of fewer"),
+      .integer(
+        "prompts_per_iteration", \.promptsPerIteration, "prompts, each drawn group_size times; 0 for 4, or all of fewer"),
       .integer("save_every", \.saveEvery, "iterations between checkpoints; there is one at the end in any case"),
       .integer("keep_checkpoints", \.keepCheckpoints, "so many of the newest are kept"),
       .integer("pictures_every", \.picturesEvery, "iterations between picture grids; 0 for none at all"),

@@ -1,6 +1,7 @@
 import MixGRPO
 
-/// A line as the words of a command: split at spaces, '…' and "…" hold words together, a backslash takes the next character as it is.
+/// A line as the words of a command: split at spaces, '…' and "…" hold words together, a backslash takes the next character as
+/// it is.
 enum CommandWords {
   /// - Throws: `invalidArgument` for a quote that is not closed or a backslash at the end.
   static func split(_ line: String) throws(MixGRPOError) -> [String] {

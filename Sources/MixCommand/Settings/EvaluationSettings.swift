@@ -1,7 +1,7 @@
 import MixGRPO
 
-/// When and how the model in training is evaluated: always the same prompts from the same noise, also with rewards that training
-/// does not see.
+/// When and how the model in training is evaluated: always the same prompts from the same noise, also with rewards that
+/// training does not see.
 struct EvaluationSettings: SettingsTable {
   enum WatchdogName: String, CaseIterable {
     case off, warn, stop

@@ -6,17 +6,17 @@ struct AlignCommand: ParsableCommand {
     commandName: "align",
     abstract: "Aligns a model with rewards.",
     discussion: """
-      Each iteration draws a group of pictures for some prompts, scores them, and updates the model. Scores need only be comparable \
-      within a group: what counts is which picture of one prompt is better than the others.
+      Each iteration draws a group of pictures for some prompts, scores them, and updates the model. Scores need only be \
+      comparable within a group: what counts is which picture of one prompt is better than the others.
 
-      PROMPTS are a text file with a line each, or a .jsonl file with {"prompt": "…"} in each line; its other members go to programs \
-      that score. A text file is encoded by hashing words, as `mixgrpo pretrain` does; a model trained with another text encoder \
-      needs that encoder's embeddings (--embeddings), and then --prompts only tells what the rows mean.
+      PROMPTS are a text file with a line each, or a .jsonl file with {"prompt": "…"} in each line; its other members go to \
+      programs that score. A text file is encoded by hashing words, as `mixgrpo pretrain` does; a model trained with another \
+      text encoder needs that encoder's embeddings (--embeddings), and then --prompts only tells what the rows mean.
 
-      REWARDS are built in (mixgrpo settings rewards lists them), name:weight, or a program of yours: for each picture it reads a \
-      line {"image": "/tmp/…/000012-0003.png", "prompt": "…", "iteration": 12, "index": 3, "count": 48} and prints a line with a \
-      number, or nan for no score. It stays running unless its setting per_batch is true, and must then flush after each line. \
-      examples/rewards/redness.py is one.
+      REWARDS are built in (mixgrpo settings rewards lists them), name:weight, or a program of yours: for each picture it \
+      reads a line {"image": "/tmp/…/000012-0003.png", "prompt": "…", "iteration": 12, "index": 3, "count": 48} and prints a \
+      line with a number, or nan for no score. It stays running unless its setting per_batch is true, and must then flush \
+      after each line. examples/rewards/redness.py is one.
 
         mixgrpo align --model examples/base --prompts prompts.txt --out run \\
           --reward brightness:0.5 --reward symmetry
@@ -26,18 +26,18 @@ struct AlignCommand: ParsableCommand {
           --preset mixgrpo_flash --print-config
         mixgrpo align --resume --out run --iterations 200
 
-      EVALUATION (--evaluate-every) draws the same prompts from the same noise every few iterations and scores them also with rewards \
-      that training does not see (--held-out, --held-out-program). The model that does best by these, or by the trained rewards where \
-      none is held out, is left in best/. A model that learns to please its rewards instead of getting better is noticed by \
-      --watchdog: the trained rewards rise while the held-out ones fall.
+      EVALUATION (--evaluate-every) draws the same prompts from the same noise every few iterations and scores them also with \
+      rewards that training does not see (--held-out, --held-out-program). The model that does best by these, or by the \
+      trained rewards where none is held out, is left in best/. A model that learns to please its rewards instead of getting \
+      better is noticed by --watchdog: the trained rewards rise while the held-out ones fall.
 
         mixgrpo align --model examples/base --prompts prompts.txt --out run \\
           --reward darkness --evaluate-every 5 --held-out contrast --watchdog stop
 
-      THE RUN leaves in its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and noise \
-      each time), checkpoints, and event files: tensorboard --logdir run. Ctrl-C saves and stops; --resume continues to the same bits. \
-      An update that is not finite or changes the model too much is never applied; --set learning.fault_policy=roll_back goes on with a \
-      smaller learning rate, skip without that iteration.
+      THE RUN leaves in its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and \
+      noise each time), checkpoints, and event files: tensorboard --logdir run. Ctrl-C saves and stops; --resume continues to \
+      the same bits. An update that is not finite or changes the model too much is never applied; --set \
+      learning.fault_policy=roll_back goes on with a smaller learning rate, skip without that iteration.
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions

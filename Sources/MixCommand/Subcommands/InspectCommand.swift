@@ -6,8 +6,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Tells what is in a model, a checkpoint, a run, a safetensors file or a picture.",
     discussion: """
-      Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, how far a run is, and the text \
-      that a PNG carries. Only headers are read, so that large files take no longer than small ones.
+      Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, how far a run is, and \
+      the text that a PNG carries. Only headers are read, so that large files take no longer than small ones.
 
         mixgrpo inspect examples/base
         mixgrpo inspect run

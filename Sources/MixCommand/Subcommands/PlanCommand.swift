@@ -6,9 +6,9 @@ struct PlanCommand: ParsableCommand {
     commandName: "plan",
     abstract: "Tells what an alignment will do and cost, without running it.",
     discussion: """
-      Takes the settings of `mixgrpo align` and shows the noise levels, where the window stands in which iterations, and the calls of \
-      the model: forward in rollouts, forward and backward in updates, each for one picture at one step, those that members of a group \
-      share counted once. With --model (or a model in --config) also the memory it takes.
+      Takes the settings of `mixgrpo align` and shows the noise levels, where the window stands in which iterations, and the \
+      calls of the model: forward in rollouts, forward and backward in updates, each for one picture at one step, those that \
+      members of a group share counted once. With --model (or a model in --config) also the memory it takes.
 
         mixgrpo plan --preset mixgrpo_flash
         mixgrpo plan --config run/settings.json --group-size 24

@@ -8,15 +8,15 @@ struct PretrainCommand: ParsableCommand {
     discussion: """
       The model is a FLUX transformer on patches of pixels, trained with flow matching; captions are encoded by hashing their words.
 
-      PICTURES are a folder of PNGs of one size with a metadata.jsonl, a line {"file_name": "0001.png", "text": "a red circle"} for \
-      each, as Hugging Face's imagefolder has them.
+      PICTURES are a folder of PNGs of one size with a metadata.jsonl, a line {"file_name": "0001.png", "text": "a red \
+      circle"} for each, as Hugging Face's imagefolder has them.
 
         mixgrpo pretrain --data pictures --out run --steps 6000 --batch 16
         mixgrpo sample "a red circle" --model run/model
         mixgrpo pretrain --resume --out run
 
-      The run leaves in its folder what `mixgrpo align` leaves. Ctrl-C saves and stops; --resume continues to the same bits, with the \
-      same number of steps, as the learning rate falls along all of them.
+      The run leaves in its folder what `mixgrpo align` leaves. Ctrl-C saves and stops; --resume continues to the same bits, \
+      with the same number of steps, as the learning rate falls along all of them.
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions

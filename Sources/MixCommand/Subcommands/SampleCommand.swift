@@ -6,17 +6,17 @@ struct SampleCommand: ParsableCommand {
     commandName: "sample",
     abstract: "Draws pictures with a model.",
     discussion: """
-      Writes a PNG with a row for each prompt. A picture depends on the seed, the prompt's place and the picture's place in its row, so \
-      that two models can be compared on the same noise. The PNG tells its prompts, from the top row down, and settings as text: \
-      mixgrpo inspect samples.png.
+      Writes a PNG with a row for each prompt. A picture depends on the seed, the prompt's place and the picture's place in \
+      its row, so that two models can be compared on the same noise. The PNG tells its prompts, from the top row down, and \
+      settings as text: mixgrpo inspect samples.png.
 
         mixgrpo sample "a red circle" --model run/model --out after.png
         mixgrpo sample --prompts prompts.txt --model run/model --each pictures
         mixgrpo sample "a red circle" --model run/model \\
           --base examples/base --trained-share 0.8
 
-      The last draws the first 80 % of the steps with the aligned model and the rest with the base, which keeps an aligned model's \
-      pictures clean when it has begun to play to its reward.
+      The last draws the first 80 % of the steps with the aligned model and the rest with the base, which keeps an aligned \
+      model's pictures clean when it has begun to play to its reward.
       """)
 
   @Argument(help: "What to draw, such as \"a red circle at the left\".") var texts: [String] = []
