@@ -60,9 +60,10 @@ public struct EvaluatorMemory: Equatable, Sendable {
     self.recomputesActivations = recomputesActivations
   }
 
-  /// About a thousand rows keep products at full speed; a multiple of the threads keeps all of them busy.
+  /// About a thousand rows keep products at full speed, and two samples a thread share what a block costs once; a multiple of the
+  /// threads keeps all of them busy.
   private static func updateBatch(tokens: Int, maxBatch: Int, threads: Int) -> Int {
-    min(max(1, 1_024 / tokens / threads) * threads, maxBatch)
+    min(max(2, 1_024 / tokens / threads) * threads, maxBatch)
   }
 
   /// Each size is within its bounds here, but not yet their product: activations of every block, of every row.
