@@ -163,7 +163,7 @@ compare: packages
 bench: library
 	swift build -c release --product benchmark
 	@mkdir -p $(OUT)
-	.build/release/benchmark --out $(OUT)
+	.build/release/benchmark --out $(OUT) --growth
 	@cc -std=gnu11 -O2 -Wall -Wextra -Iinclude -o .build/ready examples/benchmark/ready.c -ldl
 	@.build/ready $(LIBRARY) examples/base > /dev/null && .build/ready $(LIBRARY) examples/base
 
