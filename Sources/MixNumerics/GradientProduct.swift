@@ -75,7 +75,7 @@ package struct GradientProduct {
     while row < c.rows {
       let height = tileHeight(c.rows - row)
       multiplyPanel(
-        TileRows(tiles + row * packed.depth, rowStride: 1, depthStride: height), rows: height, depth: packed.depth,
+        FactorColumns(tiles + row * packed.depth, stride: height), rows: height, depth: packed.depth,
         panel: packed.panel(index), into: c.row(row) + columns.lowerBound, stride: c.stride, columns: columns.count,
         accumulate: true)
       row += height

@@ -8,7 +8,7 @@ package enum MatrixProduct {
   /// c = a·b, or c += a·b, for a (m, k), b (k, n), c (m, n).
   package static func times(_ a: Matrix, _ b: PackedMatrix, into c: Matrix, accumulate: Bool = false) {
     forEachDepthBlock(b.depth) { depth in
-      let rows = TileRows(a.base + depth.lowerBound, rowStride: a.stride, depthStride: 1)
+      let rows = FactorRows(a.base + depth.lowerBound, stride: a.stride)
       for index in 0..<b.panels {
         let columns = b.columns(ofPanel: index)
         multiplyPanel(
@@ -23,7 +23,7 @@ package enum MatrixProduct {
   /// c = a·b, or c += a·b, for a (m, k), b (k, n), c (m, n).
   package static func times(_ a: Matrix, _ b: Matrix, into c: Matrix, accumulate: Bool = false) {
     multiply(
-      TileRows(a.base, rowStride: a.stride, depthStride: 1), depth: a.columns, into: c, accumulate: accumulate
+      FactorRows(a.base, stride: a.stride), depth: a.columns, into: c, accumulate: accumulate
     ) { depth, columns, panel in
       PanelPacking.copy(b.rows(depth).columns(columns), into: panel)
     }
@@ -32,7 +32,7 @@ package enum MatrixProduct {
   /// c = a·bᵀ for a (m, k), b (n, k), c (m, n).
   package static func timesTransposed(_ a: Matrix, _ b: Matrix, into c: Matrix) {
     multiply(
-      TileRows(a.base, rowStride: a.stride, depthStride: 1), depth: a.columns, into: c, accumulate: false
+      FactorRows(a.base, stride: a.stride), depth: a.columns, into: c, accumulate: false
     ) { depth, columns, panel in
       PanelPacking.transpose(b.rows(columns).columns(depth), into: panel)
     }
@@ -41,7 +41,7 @@ package enum MatrixProduct {
   /// c = aᵀ·b, or c += aᵀ·b, for a (k, m), b (k, n), c (m, n).
   package static func transposedTimes(_ a: Matrix, _ b: Matrix, into c: Matrix, accumulate: Bool = false) {
     multiply(
-      TileRows(a.base, rowStride: 1, depthStride: a.stride), depth: a.rows, into: c, accumulate: accumulate
+      FactorColumns(a.base, stride: a.stride), depth: a.rows, into: c, accumulate: accumulate
     ) { depth, columns, panel in
       PanelPacking.copy(b.rows(depth).columns(columns), into: panel)
     }
@@ -49,13 +49,12 @@ package enum MatrixProduct {
 
   @inline(__always)
   private static func multiply(
-    _ a: TileRows, depth: Int, into c: Matrix, accumulate: Bool,
+    _ a: some LeftFactor, depth: Int, into c: Matrix, accumulate: Bool,
     pack: (_ depth: Range<Int>, _ columns: Range<Int>, _ panel: UnsafeMutablePointer<Float>) -> Void
   ) {
     withPanel { panel in
       forEachDepthBlock(depth) { depth in
-        let rows = TileRows(
-          a.base + depth.lowerBound * a.depthStride, rowStride: a.rowStride, depthStride: a.depthStride)
+        let rows = a.from(row: 0, k: depth.lowerBound)
         for first in stride(from: 0, to: c.columns, by: ProductPanel.width) {
           let columns = first..<min(c.columns, first + ProductPanel.width)
           pack(depth, columns, panel)
@@ -70,7 +69,7 @@ package enum MatrixProduct {
   /// A panel of the greatest depth on the stack (24 KiB).
   @inline(__always)
   private static func withPanel(_ body: (UnsafeMutablePointer<Float>) -> Void) {
-    var panel = InlineArray<768, Vector>(repeating: .zero)
+    var panel = InlineArray<768, Vector>(initializingWith: { span in span.withUnsafeMutableBufferPointer { $1 = $0.count } })
     var span = panel.mutableSpan
     span.withUnsafeMutableBufferPointer { vectors in
       UnsafeMutableRawPointer(vectors.baseAddress.unsafelyUnwrapped).withMemoryRebound(

@@ -1,22 +1,41 @@
 internal import CPrefetch
 
-/// The left factor as a tile reads it: element (row, k) lies at base[row·rowStride + k·depthStride].
-struct TileRows {
-  var base: UnsafePointer<Float>
-  var rowStride: Int
-  var depthStride: Int
+/// The left factor of a product, as a tile reads it.
+protocol LeftFactor {
+  /// Element (row, k).
+  func element(_ row: Int, _ k: Int) -> Float
+  /// The same from this row and k on.
+  func from(row: Int, k: Int) -> Self
+}
+
+/// A left factor with the elements of a row side by side.
+struct FactorRows: LeftFactor {
+  let base: UnsafePointer<Float>
+  let stride: Int
 
   @inline(__always)
-  init(_ base: UnsafePointer<Float>, rowStride: Int, depthStride: Int) {
-    self.base = base
-    self.rowStride = rowStride
-    self.depthStride = depthStride
-  }
+  init(_ base: UnsafePointer<Float>, stride: Int) { (self.base, self.stride) = (base, stride) }
 
   @inline(__always)
-  func from(row: Int) -> TileRows {
-    TileRows(base + row &* rowStride, rowStride: rowStride, depthStride: depthStride)
-  }
+  func element(_ row: Int, _ k: Int) -> Float { base[row &* stride &+ k] }
+
+  @inline(__always)
+  func from(row: Int, k: Int) -> FactorRows { FactorRows(base + (row &* stride &+ k), stride: stride) }
+}
+
+/// A left factor with the rows' elements of the same k side by side.
+struct FactorColumns: LeftFactor {
+  let base: UnsafePointer<Float>
+  let stride: Int
+
+  @inline(__always)
+  init(_ base: UnsafePointer<Float>, stride: Int) { (self.base, self.stride) = (base, stride) }
+
+  @inline(__always)
+  func element(_ row: Int, _ k: Int) -> Float { base[k &* stride &+ row] }
+
+  @inline(__always)
+  func from(row: Int, k: Int) -> FactorColumns { FactorColumns(base + (k &* stride &+ row), stride: stride) }
 }
 
 /// The right factor as a tile reads it: sixteen columns side by side, k after k, zeros where the matrix has fewer.
@@ -35,62 +54,49 @@ struct ProductTile<let rows: Int> {
   private var left = InlineArray<rows, Vector>(repeating: .zero)
   private var right = InlineArray<rows, Vector>(repeating: .zero)
 
-  /// - Parameters:
-  ///   - columns: 1…16, columns of c that exist.
+  /// c (rows, 16) (+)= a·panel.
   @inline(__always)
   static func multiply(
-    _ a: TileRows, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int, columns: Int,
+    _ a: some LeftFactor, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
     accumulate: Bool
   ) {
     var tile = ProductTile()
-    if accumulate { tile.load(c, stride, columns) }
-    tile.add(a, depth, panel)
-    tile.store(c, stride, columns)
+    if accumulate { tile.load(c, stride) }
+    var (a, panel) = (a, panel)
+    for _ in 0..<depth {
+      tile.add(a, 0, panel)
+      a = a.from(row: 0, k: 1)
+      panel += ProductPanel.width
+    }
+    tile.store(c, stride)
   }
 
   @inline(__always)
   private init() {}
 
   @inline(__always)
-  private mutating func add(_ a: TileRows, _ depth: Int, _ panel: UnsafePointer<Float>) {
-    var (element, panel) = (a.base, panel)
-    for _ in 0..<depth {
-      let b = (MixNumerics.load(panel, 0, 8), MixNumerics.load(panel, 8, 8))
-      for row in 0..<rows {
-        let factor = Vector(repeating: element[row &* a.rowStride])
-        left[unchecked: row] = factor.multiplyAdd(b.0, left[unchecked: row])
-        right[unchecked: row] = factor.multiplyAdd(b.1, right[unchecked: row])
-      }
-      element += a.depthStride
-      panel += ProductPanel.width
+  private mutating func add(_ a: some LeftFactor, _ k: Int, _ panel: UnsafePointer<Float>) {
+    let b = (MixNumerics.load(panel, k &* ProductPanel.width, 8), MixNumerics.load(panel, k &* ProductPanel.width &+ 8, 8))
+    for row in 0..<rows {
+      let factor = Vector(repeating: a.element(row, k))
+      left[unchecked: row] = factor.multiplyAdd(b.0, left[unchecked: row])
+      right[unchecked: row] = factor.multiplyAdd(b.1, right[unchecked: row])
     }
   }
 
   @inline(__always)
-  private mutating func load(_ c: UnsafePointer<Float>, _ stride: Int, _ columns: Int) {
+  private mutating func load(_ c: UnsafePointer<Float>, _ stride: Int) {
     for row in 0..<rows {
-      let base = c + row &* stride
-      if columns == ProductPanel.width {
-        left[unchecked: row] = MixNumerics.load(base, 0, 8)
-        right[unchecked: row] = MixNumerics.load(base, 8, 8)
-      } else {
-        left[unchecked: row] = MixNumerics.load(base, 0, min(columns, 8))
-        right[unchecked: row] = MixNumerics.load(base, 8, max(columns &- 8, 0))
-      }
+      left[unchecked: row] = MixNumerics.load(c, row &* stride, 8)
+      right[unchecked: row] = MixNumerics.load(c, row &* stride &+ 8, 8)
     }
   }
 
   @inline(__always)
-  private func store(_ c: UnsafeMutablePointer<Float>, _ stride: Int, _ columns: Int) {
+  private func store(_ c: UnsafeMutablePointer<Float>, _ stride: Int) {
     for row in 0..<rows {
-      let base = c + row &* stride
-      if columns == ProductPanel.width {
-        MixNumerics.store(left[unchecked: row], base, 0, 8)
-        MixNumerics.store(right[unchecked: row], base, 8, 8)
-      } else {
-        MixNumerics.store(left[unchecked: row], base, 0, min(columns, 8))
-        MixNumerics.store(right[unchecked: row], base, 8, max(columns &- 8, 0))
-      }
+      MixNumerics.store(left[unchecked: row], c, row &* stride, 8)
+      MixNumerics.store(right[unchecked: row], c, row &* stride &+ 8, 8)
     }
   }
 }
@@ -123,7 +129,7 @@ struct Lookahead {
 /// c (rows, columns ≤ 16) (+)= a·panel, in tiles of nearly equal height.
 @inline(__always)
 func multiplyPanel(
-  _ a: TileRows, rows: Int, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
+  _ a: some LeftFactor, rows: Int, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
   columns: Int, accumulate: Bool, following: UnsafePointer<Float>? = nil
 ) {
   var row = 0
@@ -131,9 +137,15 @@ func multiplyPanel(
   while row < rows {
     let height = tileHeight(rows &- row)
     let tiles = max(1, (rows &- row &- 30) / height)  // as many of this height as surely follow
-    multiplyTiles(
-      tiles, height, a.from(row: row), depth: depth, panel: panel, into: c + row &* stride, stride: stride,
-      columns: columns, accumulate: accumulate, &lookahead)
+    if columns == ProductPanel.width {
+      multiplyTiles(
+        tiles, height, a.from(row: row, k: 0), depth: depth, panel: panel, into: c + row &* stride, stride: stride,
+        accumulate: accumulate, &lookahead)
+    } else {
+      multiplyNarrowTiles(
+        tiles, height, a.from(row: row, k: 0), depth: depth, panel: panel, into: c + row &* stride, stride: stride,
+        columns: columns, accumulate: accumulate)
+    }
     row &+= tiles &* height
   }
 }
@@ -146,30 +158,56 @@ func tileHeight(_ left: Int) -> Int {
   return (left &+ tiles &- 1) / tiles
 }
 
+/// Tiles of which c has fewer than sixteen columns, by way of whole ones.
 @inline(never)
-private func multiplyTiles(
-  _ tiles: Int, _ height: Int, _ a: TileRows, depth: Int, panel: UnsafePointer<Float>,
-  into c: UnsafeMutablePointer<Float>, stride: Int, columns: Int, accumulate: Bool, _ lookahead: inout Lookahead
+private func multiplyNarrowTiles<Left: LeftFactor>(
+  _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
+  stride: Int, columns: Int, accumulate: Bool
+) {
+  var whole = InlineArray<12, Vector>(repeating: .zero)
+  var span = whole.mutableSpan
+  span.withUnsafeMutableBufferPointer { vectors in
+    UnsafeMutableRawPointer(vectors.baseAddress.unsafelyUnwrapped).withMemoryRebound(
+      to: Float.self, capacity: 6 * ProductPanel.width
+    ) { whole in
+      var none = Lookahead(panel, lines: 0, tiles: 1)
+      let (from, to) = (Matrix(c, rows: height, columns: columns, stride: stride), Matrix(whole, rows: height, columns: columns, stride: ProductPanel.width))
+      for tile in 0..<tiles {
+        let part = Matrix(from.base + tile &* height &* stride, rows: height, columns: columns, stride: stride)
+        if accumulate { Reduction.copy(part, into: to) }
+        multiplyTiles(
+          1, height, a.from(row: tile &* height, k: 0), depth: depth, panel: panel, into: whole, stride: ProductPanel.width,
+          accumulate: accumulate, &none)
+        Reduction.copy(to, into: part)
+      }
+    }
+  }
+}
+
+@inline(never)
+private func multiplyTiles<Left: LeftFactor>(
+  _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
+  stride: Int, accumulate: Bool, _ lookahead: inout Lookahead
 ) {
   switch height {
-  case 6: repeatTile(ProductTile<6>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
-  case 5: repeatTile(ProductTile<5>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
-  case 4: repeatTile(ProductTile<4>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
-  case 3: repeatTile(ProductTile<3>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
-  case 2: repeatTile(ProductTile<2>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
-  default: repeatTile(ProductTile<1>.self, tiles, a, depth, panel, c, stride, columns, accumulate, &lookahead)
+  case 6: repeatTile(ProductTile<6>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
+  case 5: repeatTile(ProductTile<5>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
+  case 4: repeatTile(ProductTile<4>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
+  case 3: repeatTile(ProductTile<3>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
+  case 2: repeatTile(ProductTile<2>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
+  default: repeatTile(ProductTile<1>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
   }
 }
 
 @inline(__always)
 private func repeatTile<let rows: Int>(
-  _: ProductTile<rows>.Type, _ tiles: Int, _ a: TileRows, _ depth: Int, _ panel: UnsafePointer<Float>,
-  _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ columns: Int, _ accumulate: Bool, _ lookahead: inout Lookahead
+  _: ProductTile<rows>.Type, _ tiles: Int, _ a: some LeftFactor, _ depth: Int, _ panel: UnsafePointer<Float>,
+  _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ lookahead: inout Lookahead
 ) {
   for tile in 0..<tiles {
     lookahead.beginTile()
     ProductTile<rows>.multiply(
-      a.from(row: tile &* rows), depth: depth, panel: panel, into: c + tile &* rows &* stride, stride: stride,
-      columns: columns, accumulate: accumulate)
+      a.from(row: tile &* rows, k: 0), depth: depth, panel: panel, into: c + tile &* rows &* stride, stride: stride,
+      accumulate: accumulate)
   }
 }
