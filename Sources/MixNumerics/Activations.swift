@@ -25,9 +25,10 @@ package enum Activation {
       forEachBlock(hidden.columns) { i, lanes in
         let x = load(h, i, lanes)
         let s = gate(x)
+        let gelu = x * s
         let slope = Vector(repeating: 3 * cubic * twiceRoot2OverPi).multiplyAdd(x * x, Vector(repeating: twiceRoot2OverPi))
-        let derivative = (x * s * (1 - s)).multiplyAdd(slope, s)
-        store(x * s, y, i, lanes)
+        let derivative = (gelu - gelu * s).multiplyAdd(slope, s)
+        store(gelu, y, i, lanes)
         store(load(dy, i, lanes) * derivative, dy, i, lanes)
       }
     }

@@ -97,8 +97,7 @@ private func softmax(_ matrix: Matrix, scale: Float) {
     let shift = Vector(repeating: -horizontalMaximum(greatest)) * factor
     var sum = Vector.zero
     forEachBlock(matrix.columns) { i, lanes in
-      var e = powerOfTwo(load(row, i, lanes).multiplyAdd(factor, shift))
-      if lanes < 8 { for lane in lanes..<8 { e[lane] = 0 } }
+      let e = first(lanes, of: powerOfTwo(load(row, i, lanes).multiplyAdd(factor, shift)))
       sum += e
       store(e, row, i, lanes)
     }

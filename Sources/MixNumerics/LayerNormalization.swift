@@ -10,10 +10,12 @@ package enum LayerNormalization {
       let source = x.row(row)
       let target = y.row(row)
       let (mean, inverse) = statistics(source, x.columns)
-      forEachBlock(x.columns) { i, lanes in
+      @inline(__always)
+      func modulate(_ i: Int, _ lanes: Int) {
         let normalized = (load(source, i, lanes) - mean) * inverse
         store(normalized.multiplyAdd(1 + load(scale, i, lanes), load(shift, i, lanes)), target, i, lanes)
       }
+      forEachBlock(x.columns, modulate)
     }
   }
 
@@ -34,8 +36,9 @@ package enum LayerNormalization {
       let (mean, inverse) = statistics(source, x.columns)
       var sum = Vector.zero
       var weighted = Vector.zero
-      forEachBlock(x.columns) { i, lanes in
-        let normalized = partial((load(source, i, lanes) - mean) * inverse, lanes)
+      @inline(__always)
+      func gather(_ i: Int, _ lanes: Int) {
+        let normalized = first(lanes, of: (load(source, i, lanes) - mean) * inverse)
         let d = load(gradient, i, lanes)
         let onePlusScale = 1 + load(scale, i, lanes)
         let dNormalized = d * onePlusScale
@@ -45,15 +48,18 @@ package enum LayerNormalization {
         store(d + load(dshift, i, lanes), dshift, i, lanes)
         store(normalized.multiplyAdd(onePlusScale, load(shift, i, lanes)), output, i, lanes)
       }
+      forEachBlock(x.columns, gather)
       let meanGradient = horizontalSum(sum) / Float(x.columns)
       let meanWeighted = horizontalSum(weighted) / Float(x.columns)
       let target = dx.row(row)
-      forEachBlock(x.columns) { i, lanes in
+      @inline(__always)
+      func propagate(_ i: Int, _ lanes: Int) {
         let normalized = (load(source, i, lanes) - mean) * inverse
         let dNormalized = load(gradient, i, lanes) * (1 + load(scale, i, lanes))
         let d = (dNormalized - meanGradient) - normalized * meanWeighted
         store(d.multiplyAdd(Vector(repeating: inverse), load(target, i, lanes)), target, i, lanes)
       }
+      forEachBlock(x.columns, propagate)
     }
   }
 
@@ -64,19 +70,12 @@ package enum LayerNormalization {
     forEachBlock(width) { i, lanes in sum += load(x, i, lanes) }
     let mean = horizontalSum(sum) / Float(width)
     var squares = Vector.zero
-    forEachBlock(width) { i, lanes in
-      let centered = partial(load(x, i, lanes) - mean, lanes)
+    @inline(__always)
+    func square(_ i: Int, _ lanes: Int) {
+      let centered = first(lanes, of: load(x, i, lanes) - mean)
       squares = centered.multiplyAdd(centered, squares)
     }
+    forEachBlock(width, square)
     return (mean, 1 / (horizontalSum(squares) / Float(width) + epsilon).squareRoot())
-  }
-
-  /// Zero in the lanes past the end of a row.
-  @inline(__always)
-  private static func partial(_ v: Vector, _ lanes: Int) -> Vector {
-    if lanes == 8 { return v }
-    var result = v
-    for lane in lanes..<8 { result[lane] = 0 }
-    return result
   }
 }

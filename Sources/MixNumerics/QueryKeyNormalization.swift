@@ -27,10 +27,9 @@ package struct QueryKeyNormalization {
     for row in 0..<raw.rows {
       let source = raw.row(row)
       let target = joint.row(row)
-      forEachBlock(2 * heads) { first, lanes in
-        let squares = sums(lanes) { addBias(source + (first + $0) * headDim, bias + (first + $0) * headDim) }
-        rotate(source, first, lanes, squares, queryWeight, keyWeight, firstToken + row, target)
-      }
+      @inline(__always)
+      func head(_ head: Int) -> Float { addBias(source + head * headDim, bias + head * headDim) }
+      forEachEightHeads(head) { rotate(source, $0, $1, queryWeight, keyWeight, firstToken + row, target) }
       let value = 2 * width
       forEachBlock(width) { i, lanes in
         let v = load(source, value + i, lanes) + load(bias, value + i, lanes)
@@ -47,10 +46,9 @@ package struct QueryKeyNormalization {
     for row in 0..<raw.rows {
       let source = raw.row(row)
       let target = joint.row(row)
-      forEachBlock(2 * heads) { first, lanes in
-        let squares = sums(lanes) { sumOfSquares(source + (first + $0) * headDim) }
-        rotate(source, first, lanes, squares, queryWeight, keyWeight, firstToken + row, target)
-      }
+      @inline(__always)
+      func head(_ head: Int) -> Float { sumOfSquares(source + head * headDim) }
+      forEachEightHeads(head) { rotate(source, $0, $1, queryWeight, keyWeight, firstToken + row, target) }
       forEachBlock(width) { i, lanes in store(load(source, 2 * width + i, lanes), target, 2 * width + i, lanes) }
     }
   }
@@ -79,16 +77,19 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// One sum per head for up to eight heads, of which roots are then taken together.
+  /// Σx² of all heads of q, then of k, of which the roots of eight are then taken together.
   @inline(__always)
-  private func sums(_ lanes: Int, _ sum: (Int) -> Float) -> Vector {
-    var sums = Vector.zero
-    if lanes == 8 {
-      for lane in 0..<8 { sums[lane] = sum(lane) }
-    } else {
-      for lane in 0..<lanes { sums[lane] = sum(lane) }
+  private func forEachEightHeads(
+    _ sum: (_ head: Int) -> Float, _ body: (_ heads: Range<Int>, _ inverseNorms: InlineArray<8, Float>) -> Void
+  ) {
+    var sums = InlineArray<8, Float>(repeating: 0)
+    var first = 0
+    while first < 2 * heads {
+      let eight = first..<min(first + 8, 2 * heads)
+      for head in eight { sums[unchecked: head &- first] = sum(head) }
+      body(eight, unsafeBitCast(inverseRootMeanSquare(unsafeBitCast(sums, to: Vector.self)), to: InlineArray<8, Float>.self))
+      first += 8
     }
-    return sums
   }
 
   /// x ← x + bias; Σx².
@@ -122,19 +123,21 @@ package struct QueryKeyNormalization {
   /// Some heads of one row, those of q before those of k: y ← R(x̂ ∘ w).
   @inline(__always)
   private func rotate(
-    _ x: UnsafePointer<Float>, _ first: Int, _ heads: Int, _ squares: Vector, _ queryWeight: UnsafePointer<Float>,
+    _ x: UnsafePointer<Float>, _ heads: Range<Int>, _ inverseNorms: InlineArray<8, Float>, _ queryWeight: UnsafePointer<Float>,
     _ keyWeight: UnsafePointer<Float>, _ token: Int, _ y: UnsafeMutablePointer<Float>
   ) {
-    let inverse = inverseRootMeanSquare(squares)
     let (cosine, sine) = (rotary.cosine + token * headDim, rotary.signedSine + token * headDim)
-    for head in 0..<heads {
-      let weight = first + head < self.heads ? queryWeight : keyWeight
-      let (x, y) = (x + (first + head) * headDim, y + (first + head) * headDim)
-      forEachBlock(headDim) { i, lanes in
-        let v = load(x, i, lanes) * inverse[head] * load(weight, i, lanes)
+    for head in heads {
+      let weight = head < self.heads ? queryWeight : keyWeight
+      let inverse = inverseNorms[unchecked: head &- heads.lowerBound]
+      let (x, y) = (x + head * headDim, y + head * headDim)
+      @inline(__always)
+      func turn(_ i: Int, _ lanes: Int) {
+        let v = load(x, i, lanes) * inverse * load(weight, i, lanes)
         let turned = swapPairs(v) * load(sine, i, lanes)
         store(v.multiplyAdd(load(cosine, i, lanes), turned), y, i, lanes)
       }
+      forEachBlock(headDim, turn)
     }
   }
 
@@ -146,7 +149,8 @@ package struct QueryKeyNormalization {
   ) {
     let inverse = inverseRootMeanSquare(Vector(repeating: sumOfSquares(x)))[0]
     var weighted = Vector.zero
-    forEachBlock(headDim) { i, lanes in
+    @inline(__always)
+    func turnBack(_ i: Int, _ lanes: Int) {
       let d = load(dy, i, lanes)
       let back = d.multiplyAdd(load(rotary.cosine, token + i, lanes), -swapPairs(d) * load(rotary.signedSine, token + i, lanes))
       let normalized = load(x, i, lanes) * inverse
@@ -155,10 +159,13 @@ package struct QueryKeyNormalization {
       weighted = g.multiplyAdd(normalized, weighted)
       store(g, dx, i, lanes)
     }
+    forEachBlock(headDim, turnBack)
     let mean = horizontalSum(weighted) / Float(headDim)
-    forEachBlock(headDim) { i, lanes in
+    @inline(__always)
+    func project(_ i: Int, _ lanes: Int) {
       let normalized = load(x, i, lanes) * inverse
       store((load(dx, i, lanes) - normalized * mean) * inverse, dx, i, lanes)
     }
+    forEachBlock(headDim, project)
   }
 }

@@ -43,6 +43,5 @@ package final class RotaryEmbedding: Sendable {
 /// Exchanges the channels of each adjacent pair.
 @inline(__always)
 func swapPairs(_ v: Vector) -> Vector {
-  let pairs = unsafeBitCast(v, to: SIMD4<UInt64>.self)
-  return unsafeBitCast((pairs &<< 32) | (pairs &>> 32), to: Vector.self)
+  Vector(v[1], v[0], v[3], v[2], v[5], v[4], v[7], v[6])
 }

@@ -14,10 +14,7 @@ func forEachBlock(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
 
 @inline(__always)
 func load(_ base: UnsafePointer<Float>, _ offset: Int, _ lanes: Int) -> Vector {
-  if lanes == 8 { return UnsafeRawPointer(base + offset).loadUnaligned(as: Vector.self) }
-  var vector = Vector.zero
-  for lane in 0..<lanes { vector[lane] = base[offset &+ lane] }
-  return vector
+  lanes == 8 ? UnsafeRawPointer(base + offset).loadUnaligned(as: Vector.self) : loadFew(base + offset, lanes)
 }
 
 @inline(__always)
@@ -25,8 +22,35 @@ func store(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ offset: Int,
   if lanes == 8 {
     UnsafeMutableRawPointer(base + offset).storeBytes(of: vector, as: Vector.self)
   } else {
-    for lane in 0..<lanes { base[offset &+ lane] = vector[lane] }
+    storeFew(vector, base + offset, lanes)
   }
+}
+
+// Apart, so that the loops over whole blocks stay small enough to be inlined where they are used.
+
+@inline(never)
+private func loadFew(_ base: UnsafePointer<Float>, _ lanes: Int) -> Vector {
+  var vector = Vector.zero
+  for lane in 0..<lanes { vector[lane] = base[lane] }
+  return vector
+}
+
+@inline(never)
+private func storeFew(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ lanes: Int) {
+  for lane in 0..<lanes { base[lane] = vector[lane] }
+}
+
+/// The first lanes, another value behind them.
+@inline(__always)
+func first(_ lanes: Int, of vector: Vector, else other: Float = 0) -> Vector {
+  lanes == 8 ? vector : firstFew(lanes, of: vector, else: other)
+}
+
+@inline(never)
+private func firstFew(_ lanes: Int, of vector: Vector, else other: Float) -> Vector {
+  var vector = vector
+  for lane in lanes..<8 { vector[lane] = other }
+  return vector
 }
 
 @inline(__always)
