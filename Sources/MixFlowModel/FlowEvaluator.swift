@@ -35,6 +35,10 @@ public final class FlowEvaluator {
   private let forwardStorage: FloatStorage
   private let textStorage: FloatStorage
   private var promptRow: [Int]
+  /// The rows of a call that are not remembered.
+  private var newRows: [Int] = []
+  /// Rows that were answered from memory since the evaluator was made.
+  package private(set) var recalledRows = 0
   private let guidanceStorage: FloatStorage
   private var defaultGuidance: UnsafeMutablePointer<Float> { guidanceStorage.base }
   private var answers: FloatStorage?
@@ -78,6 +82,7 @@ public final class FlowEvaluator {
       count: workers.count * (ForwardScratch.floats(shape) + WorkerScratch.floats(attention)))
     textStorage = try FloatStorage(count: maxBatch * textLength * shape.width)
     promptRow = Array(repeating: 0, count: maxBatch)
+    newRows.reserveCapacity(maxBatch)
     guidanceStorage = try FloatStorage(count: maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
   }
@@ -120,14 +125,40 @@ public final class FlowEvaluator {
     }
     var first = 0
     while first < count {
-      let part = min(maxBatch, count - first)
-      evaluate(
-        part, latents + first * latentSize, sigmas + first, promptIndex + first, prompts,
-        guidance.map { $0 + first } ?? UnsafePointer(defaultGuidance), velocity + first * velocitySize,
-        saving: savingActivations)
-      first += part
+      let inputs = EvaluationInputs(
+        count: min(maxBatch, count - first), latents: latents + first * latentSize, sigmas: sigmas + first,
+        promptIndex: promptIndex + first, prompts: prompts,
+        guidance: guidance.map { $0 + first } ?? UnsafePointer(defaultGuidance))
+      evaluate(inputs, into: velocity + first * velocitySize, saving: savingActivations ? .all : .none)
+      first += inputs.count
     }
     if savingActivations { saved = training?.keep(count, latents, promptIndex, prompts, latentSize: latentSize) }
+  }
+
+  /// The same for rows of which some will be asked for again, to be trained on with the weights of now: their activations stay,
+  /// and a call that saves activations takes them where it has the same row in the same place. All bits are as without it.
+  /// - Parameters:
+  ///   - count: samples, 1…`maxBatch`.
+  ///   - places: (count), the row of the call to come, below `capacity`; −1 for rows that will not be asked for.
+  ///   - capacity: rows of that call, at most `maxBatch`.
+  package func velocity(
+    latents: UnsafePointer<Float>, count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>,
+    prompts: PromptEmbeddings, into velocity: UnsafeMutablePointer<Float>, remembering places: UnsafePointer<Int32>,
+    capacity: Int
+  ) throws(MixGRPOError) {
+    try check(count, sigmas, promptIndex, nil, prompts)
+    try require(count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: count)
+    saved = nil
+    try reserveTraining(capacity)
+    let inputs = EvaluationInputs(
+      count: count, latents: latents, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
+      guidance: UnsafePointer(defaultGuidance))
+    evaluate(inputs, into: velocity, saving: .some(places))
+    for row in 0..<count where places[row] >= 0 {
+      training?.remembered.remember(
+        Int(places[row]), condition(inputs, row), prompts, latents: latents + row * latentSize,
+        velocity: velocity + row * velocitySize)
+    }
   }
 
   /// Room for the activations of `count` samples, made when there is less.
@@ -173,24 +204,46 @@ public final class FlowEvaluator {
 
   // MARK: - Forward
 
-  private func evaluate(
-    _ count: Int, _ latents: UnsafePointer<Float>, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>,
-    _ prompts: PromptEmbeddings, _ guidance: UnsafePointer<Float>, _ velocity: UnsafeMutablePointer<Float>, saving: Bool
-  ) {
-    let saved = saving ? training?.saved : nil
+  private func evaluate(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, saving: SavedRows) {
+    recall(inputs, into: velocity, saving)
+    let (saved, newRows) = (training?.saved, newRows)
     Team.lead(threads: workers.count) { team in
       packed.refresh(model, team: team)
       conditioning.prepare(
-        count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
-        guidance: model.layout.guidance == nil ? nil : guidance, weights: weights, team: team)
-      projectTexts(count, promptIndex, prompts)
-      forEachSample(count, team) { sample, worker, team in
+        count: inputs.count, sigmas: inputs.sigmas, promptIndex: inputs.promptIndex, prompts: inputs.prompts,
+        guidance: model.layout.guidance == nil ? nil : inputs.guidance, weights: weights, team: team)
+      projectTexts(inputs.count, inputs.promptIndex, inputs.prompts)
+      forEachSample(newRows.count, team) { index, worker, team in
+        let sample = newRows[index]
+        let place = saving.place(of: sample)
         forward(
-          sample, latents: UnsafeMutablePointer(mutating: latents) + sample * latentSize,
-          velocity: velocity + sample * velocitySize, saving: saved, scratch: forwardScratch(worker),
-          workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
+          sample, latents: UnsafeMutablePointer(mutating: inputs.latents) + sample * latentSize,
+          velocity: velocity + sample * velocitySize, saving: place == nil ? nil : saved, place: place ?? 0,
+          scratch: forwardScratch(worker), workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
       }
     }
+  }
+
+  /// Answers what is remembered; the other rows are in `newRows` then.
+  private func recall(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, _ saving: SavedRows) {
+    newRows.removeAll(keepingCapacity: true)
+    for row in 0..<inputs.count {
+      if case .all = saving, let known = training?.remembered.velocity(
+        row, condition(inputs, row), inputs.prompts, latents: inputs.latents + row * latentSize)
+      {
+        (velocity + row * velocitySize).update(from: known, count: velocitySize)
+      } else {
+        newRows.append(row)
+      }
+    }
+    recalledRows += inputs.count - newRows.count
+    if case .all = saving { training?.remembered.forget() }
+  }
+
+  private func condition(_ inputs: EvaluationInputs, _ row: Int) -> RememberedRows.Condition {
+    RememberedRows.Condition(
+      weightsVersion: model.weightsVersion, prompt: inputs.promptIndex[row], sigma: inputs.sigmas[row],
+      guidance: inputs.guidance[row])
   }
 
   /// Whole rounds of samples go one to a thread; what is left over is shared by all threads.
@@ -202,10 +255,10 @@ public final class FlowEvaluator {
 
   private func forward(
     _ sample: Int, latents: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, saving: SavedActivations?,
-    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
+    place: Int, scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let modulation = conditioning.modulation(sample)
-    let stream = Stream(shape: shape, saving: saving, sample: sample, scratch: scratch)
+    let stream = ResidualStream(shape: shape, saving: saving, sample: place, scratch: scratch)
     embed(sample, latents, stream.input, team)
     for index in 0..<shape.doubleBlocks {
       let target = stream.output(ofDouble: index)
@@ -293,41 +346,28 @@ public final class FlowEvaluator {
   }
 }
 
-/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block when it is.
-private struct Stream {
-  let shape: EvaluationShape
-  let saving: SavedActivations?
-  let sample: Int
-  let scratch: ForwardScratch
+/// What a call evaluates, as it was given.
+private struct EvaluationInputs {
+  let count: Int
+  let latents: UnsafePointer<Float>  // (count, tokens, in_channels)
+  let sigmas: UnsafePointer<Float>  // (count)
+  let promptIndex: UnsafePointer<Int32>  // (count)
+  let prompts: PromptEmbeddings
+  let guidance: UnsafePointer<Float>  // (count)
+}
 
-  var input: (text: Matrix, image: Matrix) { place(beforeBlock: 0) }
-  var final: Matrix { saving?.final(sample: sample) ?? scratch.stream }
+/// Which rows of a call leave their activations, and at which place among the saved ones.
+private enum SavedRows {
+  case none
+  case all
+  /// (count); −1: not this row.
+  case some(UnsafePointer<Int32>)
 
-  func double(_ index: Int) -> DoubleActivations {
-    guard let saved = saving?.double(index, samples: sample..<sample + 1) else { return scratch.double(shape) }
-    return keepsInputsOnly ? scratch.double(shape).replacingInputs(by: saved) : saved
-  }
-
-  func single(_ index: Int) -> SingleActivations {
-    guard let saved = saving?.single(index, samples: sample..<sample + 1) else { return scratch.single() }
-    return keepsInputsOnly ? scratch.single().replacingInput(by: saved) : saved
-  }
-
-  /// Samples are in different blocks at a time, which would share the place of what is computed again.
-  private var keepsInputsOnly: Bool { saving?.recomputes ?? false }
-
-  func output(ofDouble index: Int) -> (text: Matrix, image: Matrix) { place(beforeBlock: index + 1) }
-
-  func output(ofSingle index: Int) -> Matrix {
-    index + 1 < shape.singleBlocks ? single(index + 1).x : final
-  }
-
-  private func place(beforeBlock index: Int) -> (text: Matrix, image: Matrix) {
-    if index < shape.doubleBlocks {
-      let block = double(index)
-      return (block.text.x, block.image.x)
+  func place(of row: Int) -> Int? {
+    switch self {
+    case .none: nil
+    case .all: row
+    case .some(let places): places[row] < 0 ? nil : Int(places[row])
     }
-    let joint = shape.singleBlocks > 0 ? single(0).x : final
-    return (joint.rows(0..<shape.textTokens), joint.rows(shape.textTokens..<shape.tokens))
   }
 }

@@ -20,6 +20,8 @@ final class TrainingBuffers {
   let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, kept for the first layer's gradient
   let promptIndex: UnsafeMutablePointer<Int32>
   let conditioning: UnsafeMutablePointer<Float>  // scratch of its backward
+  /// Which of the saved activations a rollout has left.
+  var remembered: RememberedRows
   let weights: BackwardWeights
   /// The weight gradients of the block at hand.
   var jobs: [WeightGradient] = []
@@ -27,8 +29,8 @@ final class TrainingBuffers {
 
   static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
     SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes) + BackwardScratch.floats(shape, capacity: capacity)
-      + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + 1)
-      + Conditioning.backwardFloats(shape, capacity: capacity) + BackwardWeights.floats(shape) + 8 * 16
+      + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + shape.outputSize + 1)
+      + Conditioning.backwardFloats(shape, capacity: capacity) + BackwardWeights.floats(shape) + 9 * 16
   }
 
   /// - Parameters:
@@ -49,6 +51,8 @@ final class TrainingBuffers {
     normSums = base + plan.reserve(capacity * 4 * shape.headDim)
     latents = base + plan.reserve(capacity * shape.latentSize)
     promptIndex = UnsafeMutableRawPointer(base + plan.reserve(capacity)).bindMemory(to: Int32.self, capacity: capacity)
+    remembered = RememberedRows(
+      shape, capacity: capacity, latents: latents, velocities: base + plan.reserve(capacity * shape.outputSize))
     conditioning = base + plan.reserve(Conditioning.backwardFloats(shape, capacity: capacity))
     weights = BackwardWeights(shape, base: base + plan.reserve(BackwardWeights.floats(shape)))
     jobs.reserveCapacity(8)

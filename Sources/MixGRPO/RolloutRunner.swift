@@ -1,5 +1,6 @@
 import MixBasics
 import MixFlowModel
+import MixLearning
 import MixSampling
 
 extension Rollout {
@@ -17,15 +18,28 @@ extension Rollout {
     _ evaluator: FlowEvaluator, base: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
     afterRequest: (Int) -> Void = { _ in }
   ) throws(MixGRPOError) {
+    try run(evaluator, base: base, prompts: prompts, context: context, keeping: nil, afterRequest: afterRequest)
+  }
+
+  /// As above; `evaluator` keeps the activations of rows that the update's first request will ask for again.
+  func run(
+    _ evaluator: FlowEvaluator, base: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
+    keeping first: FirstUpdateRequest?, afterRequest: (Int) -> Void
+  ) throws(MixGRPOError) {
     try requireLatents(of: evaluator, latentSize)
     if let base { try requireLatents(of: base, latentSize) }
+    let places = try Table<Int32>(count: first == nil ? 0 : self.prompts * plan.groupSize, filledWith: -1)
     while let request = try next() {
       try context.checkCancelled()
       let model = try chosen(request.model, evaluator, base)
-      let velocity = try model.answer(
-        VelocityBatch(
-          count: request.count, latents: request.latents, sigmas: request.sigmas, promptIndex: request.promptIndex),
-        prompts)
+      let batch = VelocityBatch(
+        count: request.count, latents: request.latents, sigmas: request.sigmas, promptIndex: request.promptIndex)
+      let velocity =
+        if let first, first.places(of: request, into: places.base) {
+          try model.answer(batch, prompts, remembering: places.base, capacity: first.count)
+        } else {
+          try model.answer(batch, prompts)
+        }
       try submit(velocity: velocity, count: request.velocityCount)
       afterRequest(modelCalls)
     }
@@ -56,17 +70,34 @@ struct VelocityBatch {
   let latents: UnsafePointer<Float>
   let sigmas: UnsafeBufferPointer<Float>
   let promptIndex: UnsafeBufferPointer<Int32>
+
+  fileprivate func conditions() throws(MixGRPOError) -> (sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>) {
+    guard let sigmas = sigmas.baseAddress, let promptIndex = promptIndex.baseAddress else {
+      throw MixGRPOError(.internalFault, "request: expected at least one row, got none")
+    }
+    return (sigmas, promptIndex)
+  }
 }
 
 extension FlowEvaluator {
+  /// As `answer`, with the activations of some rows kept for a request of `capacity` rows.
+  fileprivate func answer(
+    _ batch: VelocityBatch, _ prompts: PromptEmbeddings, remembering places: UnsafePointer<Int32>, capacity: Int
+  ) throws(MixGRPOError) -> UnsafePointer<Float> {
+    let velocity = try answerBuffer(count: batch.count)
+    let (sigmas, promptIndex) = try batch.conditions()
+    try self.velocity(
+      latents: batch.latents, count: batch.count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
+      into: velocity, remembering: places, capacity: capacity)
+    return UnsafePointer(velocity)
+  }
+
   /// The velocity of a batch, in memory that belongs to the evaluator and holds until its next answer.
   func answer(
     _ batch: VelocityBatch, _ prompts: PromptEmbeddings, savingActivations: Bool = false
   ) throws(MixGRPOError) -> UnsafePointer<Float> {
     let velocity = try answerBuffer(count: batch.count)
-    guard let sigmas = batch.sigmas.baseAddress, let promptIndex = batch.promptIndex.baseAddress else {
-      throw MixGRPOError(.internalFault, "request: expected at least one row, got none")
-    }
+    let (sigmas, promptIndex) = try batch.conditions()
     try self.velocity(
       latents: batch.latents, count: batch.count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
       into: velocity, savingActivations: savingActivations)

@@ -124,7 +124,7 @@ public final class Trainer {
   ) throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
     let started = DispatchTime.now()
     try requireNoTickets("rollout")
-    let rollout = try draw(chosen, progress)
+    let rollout = try draw(chosen, isAlone: true, progress)
     dropRollout()
     self.rollout = rollout
     secondsRollout = seconds(since: started)
@@ -132,7 +132,8 @@ public final class Trainer {
   }
 
   /// A finished rollout of the present iteration.
-  func draw(_ chosen: [Int32], _ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> Rollout {
+  /// - Parameter isAlone: the update will know no other; what it asks for first may then stay with the evaluator.
+  func draw(_ chosen: [Int32], isAlone: Bool, _ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> Rollout {
     try require(
       chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
     let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
@@ -141,8 +142,10 @@ public final class Trainer {
     let updateBatch = try memory(prompts: prompted, plan: plan).updateBatch
     let rollout = try Rollout(
       plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
+    let first = FirstUpdateRequest(
+      plan, prompts: chosen.count, parts: learning.policy.updatesPerIteration, maxBatch: updateBatch)
     let total = plan.modelCalls(prompts: chosen.count)
-    try rollout.run(evaluator, prompts: prompts, context: context) { progress($0, total) }
+    try rollout.run(evaluator, prompts: prompts, context: context, keeping: isAlone ? first : nil) { progress($0, total) }
     self.updateBatch = updateBatch
     return rollout
   }

@@ -58,7 +58,7 @@ extension Trainer {
       throw MixGRPOError(
         .invalidState, "rollout: expected the update that was stopped to be finished, or its tickets dropped, got neither")
     }
-    let rollout = try draw(chosen, progress)
+    let rollout = try draw(chosen, isAlone: false, progress)
     dropRollout()
     ticketed.append(
       TicketedRollout(trajectory: try rollout.trajectory(), modelCalls: rollout.modelCalls, seconds: seconds(since: started)))

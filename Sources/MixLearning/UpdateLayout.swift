@@ -26,14 +26,22 @@ struct UpdateLayout {
   private(set) var parts: [Part] = []
 
   init(_ trajectory: Trajectory, isIncluded: [Bool], parts count: Int) {
-    let groupSize = trajectory.plan.groupSize
+    self.init(
+      trajectory.plan, prompts: trajectory.prompts, sharesStart: trajectory.sharesStart, isIncluded: { isIncluded[$0] },
+      parts: count)
+  }
+
+  init(_ plan: SamplingPlan, prompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool, parts count: Int) {
+    let groupSize = plan.groupSize
     for index in 0..<count {
       let members = index * groupSize / count..<(index + 1) * groupSize / count
-      let groups = (0..<trajectory.prompts).map { prompt in
-        members.map { prompt * groupSize + $0 }.filter { isIncluded[$0] }
+      let groups = (0..<prompts).map { prompt in
+        members.map { prompt * groupSize + $0 }.filter(isIncluded)
       }
       let first = rows.count
-      for trained in trajectory.plan.trainedSteps.indices { append(groups, trained, trajectory.isShared(trained)) }
+      for (trained, step) in plan.trainedSteps.enumerated() {
+        append(groups, trained, plan.isShared(state: step, sharesStart))
+      }
       guard rows.count > first else { continue }
       parts.append(Part(index: index, rows: first..<rows.count, samples: groups.reduce(0) { $0 + $1.count }))
     }

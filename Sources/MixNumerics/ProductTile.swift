@@ -158,28 +158,25 @@ func tileHeight(_ left: Int) -> Int {
   return (left &+ tiles &- 1) / tiles
 }
 
-/// Tiles of which c has fewer than sixteen columns, by way of whole ones.
+/// Tiles of which c has fewer than sixteen columns: computed whole, aside.
 @inline(never)
 private func multiplyNarrowTiles<Left: LeftFactor>(
   _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
   stride: Int, columns: Int, accumulate: Bool
 ) {
-  var whole = InlineArray<12, Vector>(repeating: .zero)
-  var span = whole.mutableSpan
+  var vectors = InlineArray<12, Vector>(repeating: .zero)
+  var span = vectors.mutableSpan
   span.withUnsafeMutableBufferPointer { vectors in
-    UnsafeMutableRawPointer(vectors.baseAddress.unsafelyUnwrapped).withMemoryRebound(
-      to: Float.self, capacity: 6 * ProductPanel.width
-    ) { whole in
-      var none = Lookahead(panel, lines: 0, tiles: 1)
-      let (from, to) = (Matrix(c, rows: height, columns: columns, stride: stride), Matrix(whole, rows: height, columns: columns, stride: ProductPanel.width))
-      for tile in 0..<tiles {
-        let part = Matrix(from.base + tile &* height &* stride, rows: height, columns: columns, stride: stride)
-        if accumulate { Reduction.copy(part, into: to) }
-        multiplyTiles(
-          1, height, a.from(row: tile &* height, k: 0), depth: depth, panel: panel, into: whole, stride: ProductPanel.width,
-          accumulate: accumulate, &none)
-        Reduction.copy(to, into: part)
-      }
+    let aside = UnsafeMutableRawPointer(vectors.baseAddress.unsafelyUnwrapped).assumingMemoryBound(to: Float.self)
+    let whole = Matrix(aside, rows: height, columns: columns, stride: ProductPanel.width)
+    var nothing = Lookahead(panel, lines: 0, tiles: 1)
+    for tile in 0..<tiles {
+      let narrow = Matrix(c + tile &* height &* stride, rows: height, columns: columns, stride: stride)
+      if accumulate { Reduction.copy(narrow, into: whole) }
+      multiplyTiles(
+        1, height, a.from(row: tile &* height, k: 0), depth: depth, panel: panel, into: aside, stride: ProductPanel.width,
+        accumulate: accumulate, &nothing)
+      Reduction.copy(whole, into: narrow)
     }
   }
 }

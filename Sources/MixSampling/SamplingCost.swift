@@ -41,13 +41,13 @@ extension SamplingPlan {
 
 extension SamplingPlan {
   /// Whether members start from one latent that is evaluated once.
-  var sharesStart: Bool { sharedInitialNoise && exactSharing && groupSize > 1 }
+  package var sharesStart: Bool { sharedInitialNoise && exactSharing && groupSize > 1 }
 
   /// The steps whose velocity members have in common, if they share the start: up to and with the first stochastic one.
   var sharedSteps: Int { window.isEmpty ? steps : window.lowerBound + 1 }
 
   /// Whether members have the latent before step `state` in common.
-  func isShared(state: Int, _ sharesStart: Bool) -> Bool {
+  package func isShared(state: Int, _ sharesStart: Bool) -> Bool {
     sharesStart && (window.isEmpty || state <= window.lowerBound)
   }
 

@@ -12,7 +12,7 @@ public final class Trajectory: @unchecked Sendable {
   public let promptNumbers: [Int32]  // (P)
   /// D
   public let latentSize: Int
-  let sharesStart: Bool
+  package let sharesStart: Bool
   /// One for a rollout; more where several were joined, each with the latents of its prompts.
   private let parts: [Part]
   let logProbabilities: Table<Double>  // (trained steps, P·G)

@@ -1,0 +1,41 @@
+import MixNumerics
+
+/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block when it is.
+struct ResidualStream {
+  let shape: EvaluationShape
+  let saving: SavedActivations?
+  /// Its place among the saved samples.
+  let sample: Int
+  let scratch: ForwardScratch
+
+  var input: (text: Matrix, image: Matrix) { place(beforeBlock: 0) }
+  var final: Matrix { saving?.final(sample: sample) ?? scratch.stream }
+
+  func double(_ index: Int) -> DoubleActivations {
+    guard let saved = saving?.double(index, samples: sample..<sample + 1) else { return scratch.double(shape) }
+    return keepsInputsOnly ? scratch.double(shape).replacingInputs(by: saved) : saved
+  }
+
+  func single(_ index: Int) -> SingleActivations {
+    guard let saved = saving?.single(index, samples: sample..<sample + 1) else { return scratch.single() }
+    return keepsInputsOnly ? scratch.single().replacingInput(by: saved) : saved
+  }
+
+  /// Samples are in different blocks at a time, which would share the place of what is computed again.
+  private var keepsInputsOnly: Bool { saving?.recomputes ?? false }
+
+  func output(ofDouble index: Int) -> (text: Matrix, image: Matrix) { place(beforeBlock: index + 1) }
+
+  func output(ofSingle index: Int) -> Matrix {
+    index + 1 < shape.singleBlocks ? single(index + 1).x : final
+  }
+
+  private func place(beforeBlock index: Int) -> (text: Matrix, image: Matrix) {
+    if index < shape.doubleBlocks {
+      let block = double(index)
+      return (block.text.x, block.image.x)
+    }
+    let joint = shape.singleBlocks > 0 ? single(0).x : final
+    return (joint.rows(0..<shape.textTokens), joint.rows(shape.textTokens..<shape.tokens))
+  }
+}

@@ -1,0 +1,47 @@
+import MixSampling
+
+/// Which rows of a rollout the first request of its update will ask for again, as far as it is known before there are rewards.
+///
+/// The model's weights are still those of the rollout then, so what was computed for these rows may stay. Where an update leaves
+/// samples out it asks for other rows.
+package struct FirstUpdateRequest {
+  /// Rows of the request; 0 when nothing is trained.
+  package let count: Int
+  private let trainedIndex: [Int]  // (T): index into plan.trainedSteps, or −1
+  private let samples: Int
+  private let rowOfSample: [Int32]  // (trained steps, P·G): the row that begins with this sample, or −1
+
+  /// - Parameters:
+  ///   - plan: of a rollout whose members start from noise of the plan's own.
+  ///   - prompts: P.
+  ///   - parts: optimizer steps of the update.
+  ///   - maxBatch: most rows of a request; 0 for no limit.
+  package init(_ plan: SamplingPlan, prompts: Int, parts: Int, maxBatch: Int) {
+    let layout = UpdateLayout(
+      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, parts: parts)
+    samples = prompts * plan.groupSize
+    trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
+    let rows = layout.parts.first?.rows ?? 0..<0
+    count = maxBatch == 0 ? rows.count : min(rows.count, maxBatch)
+    var rowOfSample = [Int32](repeating: -1, count: plan.trainedSteps.count * samples)
+    for row in rows.prefix(count) {
+      let (trained, entries) = (layout.rows[row].trained, layout.rows[row].entries)
+      rowOfSample[trained * samples + layout.samples[entries.lowerBound]] = Int32(truncatingIfNeeded: row)
+    }
+    self.rowOfSample = rowOfSample
+  }
+
+  /// places ← for each row of `request` its row in the update's first request, or −1.
+  /// - Parameter places: (request.count).
+  /// - Returns: whether there is one.
+  package func places(of request: VelocityRequest, into places: UnsafeMutablePointer<Int32>) -> Bool {
+    let trained = trainedIndex[request.step]
+    guard trained >= 0, request.model == .trained else { return false }
+    var isAny = false
+    for row in 0..<request.count {
+      places[row] = rowOfSample[trained * samples + Int(request.sampleOfRow[row])]
+      isAny = isAny || places[row] >= 0
+    }
+    return isAny
+  }
+}
