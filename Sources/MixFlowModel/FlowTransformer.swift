@@ -1,5 +1,6 @@
 import MixBasics
 import MixNumerics
+import Synchronization
 
 /// A FLUX-type flow transformer: its sizes, weights and gradients. `FlowEvaluator` runs it.
 ///
@@ -9,8 +10,9 @@ public final class FlowTransformer: @unchecked Sendable {
   public let configuration: FlowTransformerConfiguration
   package let layout: ParameterLayout
   private let storage: FloatStorage
-  /// Changes whenever weights may have been written; what is derived from them is made again then.
-  package private(set) var weightsVersion = 0
+  /// Changes whenever weights may have been written; what is derived from them is made again then. No two states of weights in
+  /// a process have the same.
+  package private(set) var weightsVersion = Int.nextVersion()
   private var gradientStorage: FloatStorage?
 
   /// Every weight tensor by its checkpoint name.
@@ -37,7 +39,7 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// All weights, to be written before the next evaluation and not after it.
   package func writableWeights() -> UnsafeMutableBufferPointer<Float> {
-    weightsVersion &+= 1
+    weightsVersion = .nextVersion()
     return storage.buffer
   }
 
@@ -69,7 +71,7 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// Replaces one tensor's weights, row-major.
   public func writeWeights(_ entry: ParameterEntry, from source: UnsafePointer<Float>) {
-    weightsVersion &+= 1
+    weightsVersion = .nextVersion()
     (storage.base + entry.offset).update(from: source, count: entry.count)
   }
 
@@ -86,4 +88,10 @@ public final class FlowTransformer: @unchecked Sendable {
   public func writeGradients(_ entry: ParameterEntry, from source: UnsafePointer<Float>) throws(MixGRPOError) {
     (try gradients().base + entry.offset).update(from: source, count: entry.count)
   }
+}
+
+private let versions = Atomic<Int>(0)
+
+extension Int {
+  fileprivate static func nextVersion() -> Int { versions.wrappingAdd(1, ordering: .relaxed).newValue }
 }

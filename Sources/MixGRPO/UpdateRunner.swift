@@ -159,10 +159,12 @@ extension AdamW {
   @discardableResult
   package func step(_ model: FlowTransformer, workers: Workers) throws(MixGRPOError) -> OptimizerReport {
     let gradients = try model.gradients()
+    let before = model.weightsVersion
     guard let weights = model.writableWeights().baseAddress else {
       throw MixGRPOError(.internalFault, "weights: expected at least one, got none")
     }
-    return try step(weights: weights, clearing: gradients.base, workers: workers)
+    return try step(
+      weights: weights, clearing: gradients.base, versions: (before, model.weightsVersion), workers: workers)
   }
 }
 

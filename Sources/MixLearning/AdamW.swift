@@ -74,7 +74,9 @@ public final class AdamW {
   package let firstMoment: FloatStorage  // (count)
   package let secondMoment: FloatStorage  // (count)
   private let gradientNorm: GradientNorm
-  private let faults: Table<Bool>  // one per chunk
+  private let magnitudes: Table<AdamWMagnitudes>  // one per chunk
+  /// What bounds the weights of a version, and both moments, after the last step.
+  private var bound: (version: Int, magnitudes: AdamWMagnitudes)?
 
   /// - Parameters:
   ///   - count: number of weights, at least 1.
@@ -87,7 +89,7 @@ public final class AdamW {
     gradientNorm = try GradientNorm(count: count)
     firstMoment = try FloatStorage(count: count)
     secondMoment = try FloatStorage(count: count)
-    faults = try Table(count: (count - 1) / Self.chunk + 1, filledWith: false)
+    magnitudes = try Table(count: (count - 1) / Self.chunk + 1, filledWith: AdamWMagnitudes())
   }
 
   /// One step in place on `weights` with `gradients`, (count) each, which are left as they are.
@@ -96,21 +98,24 @@ public final class AdamW {
   package func step(
     weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, workers: Workers
   ) throws(MixGRPOError) -> OptimizerReport {
-    try step(weights, gradients, workers) { _ in }
+    try step(weights, gradients, versions: nil, workers) { _ in }
   }
 
   /// The same; `gradients` are zero afterwards, unless it throws.
+  /// - Parameter versions: numbers of the weights' state before and after the step, different for all states that weights ever
+  ///   have. A step on the weights that the last one left need not look at every value beforehand.
   @discardableResult
   package func step(
-    weights: UnsafeMutablePointer<Float>, clearing gradients: UnsafeMutablePointer<Float>, workers: Workers
+    weights: UnsafeMutablePointer<Float>, clearing gradients: UnsafeMutablePointer<Float>,
+    versions: (before: Int, after: Int)? = nil, workers: Workers
   ) throws(MixGRPOError) -> OptimizerReport {
     // Chunk by chunk, while a chunk is in a core's own cache.
-    try step(weights, gradients, workers) { (gradients + $0.lowerBound).update(repeating: 0, count: $0.count) }
+    try step(weights, gradients, versions: versions, workers) { (gradients + $0.lowerBound).update(repeating: 0, count: $0.count) }
   }
 
   private func step(
-    _ weights: UnsafeMutablePointer<Float>, _ gradients: UnsafePointer<Float>, _ workers: Workers,
-    afterChunk: (Range<Int>) -> Void
+    _ weights: UnsafeMutablePointer<Float>, _ gradients: UnsafePointer<Float>, versions: (before: Int, after: Int)?,
+    _ workers: Workers, afterChunk: (Range<Int>) -> Void
   ) throws(MixGRPOError) -> OptimizerReport {
     let norm = gradientNorm.norm(of: gradients, workers: workers)
     guard norm.isFinite else {
@@ -120,7 +125,11 @@ public final class AdamW {
       step: stepCount + 1, gradientNorm: norm,
       learningRate: configuration.learningRate * configuration.schedule.fraction(step: stepCount) * rateFactor)
     let update = AdamWStep(configuration, report)
-    try checkFinite(update, weights, gradients, workers)
+    let largest = min(norm, configuration.maximumGradientNorm) * 1.001
+    let left =
+      if let bound, bound.version == versions?.before, case let next = update.bound(after: bound.magnitudes, gradient: largest),
+        next.isSafe
+      { next } else { try checkFinite(update, weights, gradients, workers) }
     workers.forEachChunk(of: count, size: Self.chunk) { _, range in
       let i = range.lowerBound
       update.apply(
@@ -128,18 +137,22 @@ public final class AdamW {
       afterChunk(range)
     }
     stepCount += 1
+    bound = versions.map { ($0.after, left) }
     return report
   }
 
+  /// - Returns: the largest magnitudes after the step.
   private func checkFinite(
     _ update: AdamWStep, _ weights: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ workers: Workers
-  ) throws(MixGRPOError) {
+  ) throws(MixGRPOError) -> AdamWMagnitudes {
     workers.forEachChunk(of: count, size: Self.chunk) { chunk, range in
       let i = range.lowerBound
-      faults[chunk] = !update.staysFinite(
+      magnitudes[chunk] = update.magnitudes(
         weights + i, gradients + i, firstMoment.base + i, secondMoment.base + i, count: range.count)
     }
-    guard let chunk = faults.buffer.firstIndex(of: true) else { return }
+    guard let chunk = magnitudes.buffer.firstIndex(where: { !$0.isFinite }) else {
+      return magnitudes.buffer.reduce(AdamWMagnitudes()) { $0.joined($1) }
+    }
     throw MixGRPOError(
       .notFinite,
       "weights: expected finite values after the step, got NaN or infinity among weights "

@@ -47,18 +47,52 @@ package struct AdamWStep {
     for i in 0..<count { (weights[i], first[i], second[i]) = updated(weights[i], gradients[i], first[i], second[i]) }
   }
 
-  /// Whether `apply` would leave weights and second moments finite; an infinite first moment shows in its weight. NaN and
-  /// infinity have an exponent of all ones, so the largest bit pattern tells.
-  package func staysFinite(
+  /// The largest magnitudes that `apply` would leave. NaN and infinity have an exponent of all ones, so the largest bit pattern
+  /// tells of them.
+  package func magnitudes(
     _ weights: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ first: UnsafePointer<Float>,
     _ second: UnsafePointer<Float>, count: Int
-  ) -> Bool {
-    var largest: Int32 = 0
+  ) -> AdamWMagnitudes {
+    var largest: (Int32, Int32, Int32) = (0, 0, 0)
     for i in 0..<count {
-      let (weight, _, second) = updated(weights[i], gradients[i], first[i], second[i])
-      let magnitude = Int32(bitPattern: weight.bitPattern & 0x7FFF_FFFF)
-      largest = max(largest, max(magnitude, Int32(bitPattern: second.bitPattern & 0x7FFF_FFFF)))
+      let (weight, first, second) = updated(weights[i], gradients[i], first[i], second[i])
+      largest.0 = max(largest.0, Int32(bitPattern: weight.bitPattern & 0x7FFF_FFFF))
+      largest.1 = max(largest.1, Int32(bitPattern: first.bitPattern & 0x7FFF_FFFF))
+      largest.2 = max(largest.2, Int32(bitPattern: second.bitPattern & 0x7FFF_FFFF))
     }
-    return largest < 0x7F80_0000
+    func value(_ pattern: Int32) -> Double { Double(Float(bitPattern: UInt32(bitPattern: pattern))) }
+    return AdamWMagnitudes(weight: value(largest.0), first: value(largest.1), second: value(largest.2))
+  }
+
+  /// A bound of what `apply` leaves, given one of what it finds: |w| ≤ k·|w| + h·|m|/ε, with a margin for rounding.
+  /// - Parameter gradient: the largest magnitude after scaling.
+  package func bound(after before: AdamWMagnitudes, gradient: Double) -> AdamWMagnitudes {
+    let first = max(before.first, gradient) * 1.001
+    let second = max(before.second, gradient * gradient) * 1.001
+    let change = abs(Double(stepSize)) * first / Double(epsilon)
+    return AdamWMagnitudes(weight: (abs(Double(shrink)) * before.weight + change) * 1.001, first: first, second: second)
+  }
+}
+
+/// The largest magnitudes among weights, first and second moments.
+package struct AdamWMagnitudes: BitwiseCopyable, Equatable, Sendable {
+  package var weight = 0.0
+  package var first = 0.0
+  package var second = 0.0
+
+  package init(weight: Double = 0, first: Double = 0, second: Double = 0) {
+    (self.weight, self.first, self.second) = (weight, first, second)
+  }
+
+  /// Whether values of these magnitudes are finite in single precision.
+  package var isFinite: Bool { isBelow(Double(Float.greatestFiniteMagnitude)) }
+  /// Whether values of these magnitudes are finite beyond any doubt of rounding.
+  package var isSafe: Bool { isBelow(1e30) }
+
+  private func isBelow(_ limit: Double) -> Bool { weight <= limit && first <= limit && second <= limit }
+
+  package func joined(_ other: AdamWMagnitudes) -> AdamWMagnitudes {
+    AdamWMagnitudes(
+      weight: max(weight, other.weight), first: max(first, other.first), second: max(second, other.second))
   }
 }

@@ -2,8 +2,8 @@ internal import CPrefetch
 
 /// The left factor of a product, as a tile reads it.
 protocol LeftFactor {
-  /// Element (row, k).
-  func element(_ row: Int, _ k: Int) -> Float
+  /// Element (row, 0).
+  func element(_ row: Int) -> Float
   /// The same from this row and k on.
   func from(row: Int, k: Int) -> Self
 }
@@ -17,7 +17,7 @@ struct FactorRows: LeftFactor {
   init(_ base: UnsafePointer<Float>, stride: Int) { (self.base, self.stride) = (base, stride) }
 
   @inline(__always)
-  func element(_ row: Int, _ k: Int) -> Float { base[row &* stride &+ k] }
+  func element(_ row: Int) -> Float { base[row &* stride] }
 
   @inline(__always)
   func from(row: Int, k: Int) -> FactorRows { FactorRows(base + (row &* stride &+ k), stride: stride) }
@@ -32,7 +32,7 @@ struct FactorColumns: LeftFactor {
   init(_ base: UnsafePointer<Float>, stride: Int) { (self.base, self.stride) = (base, stride) }
 
   @inline(__always)
-  func element(_ row: Int, _ k: Int) -> Float { base[k &* stride &+ row] }
+  func element(_ row: Int) -> Float { base[row] }
 
   @inline(__always)
   func from(row: Int, k: Int) -> FactorColumns { FactorColumns(base + (k &* stride &+ row), stride: stride) }
@@ -64,7 +64,7 @@ struct ProductTile<let rows: Int> {
     if accumulate { tile.load(c, stride) }
     var (a, panel) = (a, panel)
     for _ in 0..<depth {
-      tile.add(a, 0, panel)
+      tile.add(a, panel)
       a = a.from(row: 0, k: 1)
       panel += ProductPanel.width
     }
@@ -75,10 +75,10 @@ struct ProductTile<let rows: Int> {
   private init() {}
 
   @inline(__always)
-  private mutating func add(_ a: some LeftFactor, _ k: Int, _ panel: UnsafePointer<Float>) {
-    let b = (MixNumerics.load(panel, k &* ProductPanel.width, 8), MixNumerics.load(panel, k &* ProductPanel.width &+ 8, 8))
+  private mutating func add(_ a: some LeftFactor, _ panel: UnsafePointer<Float>) {
+    let b = (MixNumerics.load(panel, 0, 8), MixNumerics.load(panel, 8, 8))
     for row in 0..<rows {
-      let factor = Vector(repeating: a.element(row, k))
+      let factor = Vector(repeating: a.element(row))
       left[unchecked: row] = factor.multiplyAdd(b.0, left[unchecked: row])
       right[unchecked: row] = factor.multiplyAdd(b.1, right[unchecked: row])
     }

@@ -94,6 +94,49 @@ import Testing
     try expectUntouched(gradients: [1, 3e38, 1]) { $0.maximumGradientNorm = .infinity }
   }
 
+  @Test func stepsThatRestOnBoundsAreTheSameSteps() throws {
+    let count = 20_000
+    let (looking, trusting) = (try AdamW(count: count, configuration: configuration()), try AdamW(count: count, configuration: configuration()))
+    var weights = [Float](repeating: 0, count: count)
+    RandomStream(seed: 1, purpose: .host).fillNormals(&weights, count: count)
+    var others = weights
+    for step in 0..<5 {
+      var gradients = [Float](repeating: 0, count: count)
+      RandomStream(seed: UInt64(step), purpose: .host).fillNormals(&gradients, count: count)
+      try looking.step(weights: &weights, gradients: gradients, workers: Workers(threads: 2))
+      try trusting.step(weights: &others, clearing: &gradients, versions: (step, step + 1), workers: Workers(threads: 2))
+    }
+    #expect(weights == others)
+    #expect(Array(looking.secondMoment.buffer) == Array(trusting.secondMoment.buffer))
+  }
+
+  @Test func aBoundThatMayBeTooLargeIsLookedAt() throws {
+    let optimizer = try AdamW(count: 3, configuration: configuration { ($0.learningRate, $0.weightDecay) = (1000, 1000) })
+    var (weights, left): ([Float], [Float]) = ([1, 2, 3], [])
+    var refused: MixGRPOError?
+    for step in 0..<12 where refused == nil {
+      left = weights
+      var gradients: [Float] = [0.1, 0.2, 0.3]
+      refused = failure {
+        try optimizer.step(weights: &weights, clearing: &gradients, versions: (step, step + 1), workers: Workers(threads: 1))
+      }
+    }
+    // A factor of −10⁶ a step: 3·10³⁶ is the last that single precision holds.
+    #expect(refused?.code == .notFinite && optimizer.stepCount == 6)
+    #expect(weights == left && weights.allSatisfy(\.isFinite))
+  }
+
+  @Test func weightsWrittenBetweenTwoStepsAreLookedAt() throws {
+    let optimizer = try AdamW(count: 3, configuration: configuration { ($0.learningRate, $0.weightDecay) = (1000, 1000) })
+    var (weights, gradients): ([Float], [Float]) = ([1, 2, 3], [0.1, 0.2, 0.3])
+    try optimizer.step(weights: &weights, clearing: &gradients, versions: (0, 1), workers: Workers(threads: 1))
+    (weights, gradients) = ([1, 2, .greatestFiniteMagnitude], [0.1, 0.2, 0.3])
+    let error = failure {
+      try optimizer.step(weights: &weights, clearing: &gradients, versions: (2, 3), workers: Workers(threads: 1))
+    }
+    #expect(error?.code == .notFinite && weights == [1, 2, .greatestFiniteMagnitude])
+  }
+
   private func expectUntouched(
     weights start: [Float] = [1, 2, 3], gradients: [Float], _ change: (inout AdamWConfiguration) -> Void
   ) throws {
