@@ -28,8 +28,10 @@ final class TrainingBuffers {
   private let storage: FloatStorage
 
   static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
-    SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes) + BackwardScratch.floats(shape, capacity: capacity)
-      + capacity * (shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + shape.outputSize + 1)
+    let perSample =
+      shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + shape.outputSize + 1
+    return SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes)
+      + BackwardScratch.floats(shape, capacity: capacity) + capacity * perSample
       + Conditioning.backwardFloats(shape, capacity: capacity) + BackwardWeights.floats(shape) + 9 * 16
   }
 

@@ -1,6 +1,7 @@
 import MixNumerics
 
-/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block when it is.
+/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block when it
+/// is.
 struct ResidualStream {
   let shape: EvaluationShape
   let saving: SavedActivations?

@@ -73,7 +73,8 @@ public final class Trainer {
     let model = evaluator.model
     let average =
       learning.averageDecay > 0
-      ? try ExponentialMovingAverage(decay: learning.averageDecay, weights: UnsafeBufferPointer(start: model.weights, count: model.parameterCount)) : nil
+      ? try ExponentialMovingAverage(
+        decay: learning.averageDecay, weights: UnsafeBufferPointer(start: model.weights, count: model.parameterCount)) : nil
     learner = try Learner(
       evaluator: evaluator, optimizer: AdamW(count: model.parameterCount, configuration: learning.optimizer),
       average: average, undo: learning.undo)

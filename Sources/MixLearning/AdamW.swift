@@ -110,7 +110,9 @@ public final class AdamW {
     versions: (before: Int, after: Int)? = nil, workers: Workers
   ) throws(MixGRPOError) -> OptimizerReport {
     // Chunk by chunk, while a chunk is in a core's own cache.
-    try step(weights, gradients, versions: versions, workers) { (gradients + $0.lowerBound).update(repeating: 0, count: $0.count) }
+    try step(weights, gradients, versions: versions, workers) {
+      (gradients + $0.lowerBound).update(repeating: 0, count: $0.count)
+    }
   }
 
   private func step(

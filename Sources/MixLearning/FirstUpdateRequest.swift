@@ -2,8 +2,8 @@ import MixSampling
 
 /// Which rows of a rollout the first request of its update will ask for again, as far as it is known before there are rewards.
 ///
-/// The model's weights are still those of the rollout then, so what was computed for these rows may stay. Where an update leaves
-/// samples out it asks for other rows.
+/// The model's weights are still those of the rollout then, so what was computed for these rows may stay. Where an update
+/// leaves samples out it asks for other rows.
 package struct FirstUpdateRequest {
   /// Rows of the request; 0 when nothing is trained.
   package let count: Int

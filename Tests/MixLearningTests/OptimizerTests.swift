@@ -96,7 +96,8 @@ import Testing
 
   @Test func stepsThatRestOnBoundsAreTheSameSteps() throws {
     let count = 20_000
-    let (looking, trusting) = (try AdamW(count: count, configuration: configuration()), try AdamW(count: count, configuration: configuration()))
+    let looking = try AdamW(count: count, configuration: configuration())
+    let trusting = try AdamW(count: count, configuration: configuration())
     var weights = [Float](repeating: 0, count: count)
     RandomStream(seed: 1, purpose: .host).fillNormals(&weights, count: count)
     var others = weights
