@@ -156,7 +156,7 @@ public final class FlowEvaluator {
     evaluate(inputs, into: velocity, saving: .some(places))
     for row in 0..<count where places[row] >= 0 {
       training?.remembered.remember(
-        Int(places[row]), condition(inputs, row), prompts, latents: latents + row * latentSize,
+        Int(places[row]), condition(inputs, row), latents: latents + row * latentSize,
         velocity: velocity + row * velocitySize)
     }
   }
@@ -202,6 +202,17 @@ public final class FlowEvaluator {
     }
   }
 
+  /// Says what the calls to come will be conditioned on, so that several conditions are computed together where they fit: all of
+  /// `promptIndex` at the first σ, then at the next, with the evaluator's own guidance. No bit depends on it; `[]` for no more,
+  /// and more than 65536 are as none.
+  package func foresee(sigmas: [Float], promptIndex: [Int32]) {
+    let guidance = model.layout.guidance == nil ? 0 : guidance
+    let (count, isTooMuch) = sigmas.count.multipliedReportingOverflow(by: promptIndex.count)
+    conditioning.foreseen = isTooMuch || count > 65_536 ? [] : sigmas.flatMap { sigma in
+      promptIndex.map { Conditioning.Condition(prompt: $0, sigma: sigma, guidance: guidance) }
+    }
+  }
+
   // MARK: - Forward
 
   private func evaluate(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, saving: SavedRows) {
@@ -211,7 +222,8 @@ public final class FlowEvaluator {
       packed.refresh(model, team: team)
       conditioning.prepare(
         count: inputs.count, sigmas: inputs.sigmas, promptIndex: inputs.promptIndex, prompts: inputs.prompts,
-        guidance: model.layout.guidance == nil ? nil : inputs.guidance, weights: weights, team: team)
+        guidance: model.layout.guidance == nil ? nil : inputs.guidance, weights: weights,
+        weightsVersion: model.weightsVersion, team: team)
       projectTexts(inputs.count, inputs.promptIndex, inputs.prompts)
       forEachSample(newRows.count, team) { index, worker, team in
         let sample = newRows[index]
@@ -229,7 +241,7 @@ public final class FlowEvaluator {
     newRows.removeAll(keepingCapacity: true)
     for row in 0..<inputs.count {
       if case .all = saving, let known = training?.remembered.velocity(
-        row, condition(inputs, row), inputs.prompts, latents: inputs.latents + row * latentSize)
+        row, condition(inputs, row), latents: inputs.latents + row * latentSize)
       {
         (velocity + row * velocitySize).update(from: known, count: velocitySize)
       } else {
@@ -242,8 +254,8 @@ public final class FlowEvaluator {
 
   private func condition(_ inputs: EvaluationInputs, _ row: Int) -> RememberedRows.Condition {
     RememberedRows.Condition(
-      weightsVersion: model.weightsVersion, prompt: inputs.promptIndex[row], sigma: inputs.sigmas[row],
-      guidance: inputs.guidance[row])
+      weightsVersion: model.weightsVersion, prompts: inputs.prompts.identity, prompt: inputs.promptIndex[row],
+      sigma: inputs.sigmas[row], guidance: inputs.guidance[row])
   }
 
   /// Whole rounds of samples go one to a thread; what is left over is shared by all threads.

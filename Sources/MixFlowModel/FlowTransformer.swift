@@ -1,6 +1,5 @@
 import MixBasics
 import MixNumerics
-import Synchronization
 
 /// A FLUX-type flow transformer: its sizes, weights and gradients. `FlowEvaluator` runs it.
 ///
@@ -12,7 +11,7 @@ public final class FlowTransformer: @unchecked Sendable {
   private let storage: FloatStorage
   /// Changes whenever weights may have been written; what is derived from them is made again then. No two states of weights in
   /// a process have the same.
-  package private(set) var weightsVersion = Int.nextVersion()
+  package private(set) var weightsVersion = UniqueNumber.next()
   private var gradientStorage: FloatStorage?
 
   /// Every weight tensor by its checkpoint name.
@@ -39,7 +38,7 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// All weights, to be written before the next evaluation and not after it.
   package func writableWeights() -> UnsafeMutableBufferPointer<Float> {
-    weightsVersion = .nextVersion()
+    weightsVersion = UniqueNumber.next()
     return storage.buffer
   }
 
@@ -71,7 +70,7 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// Replaces one tensor's weights, row-major.
   public func writeWeights(_ entry: ParameterEntry, from source: UnsafePointer<Float>) {
-    weightsVersion = .nextVersion()
+    weightsVersion = UniqueNumber.next()
     (storage.base + entry.offset).update(from: source, count: entry.count)
   }
 
@@ -88,10 +87,4 @@ public final class FlowTransformer: @unchecked Sendable {
   public func writeGradients(_ entry: ParameterEntry, from source: UnsafePointer<Float>) throws(MixGRPOError) {
     (try gradients().base + entry.offset).update(from: source, count: entry.count)
   }
-}
-
-private let versions = Atomic<Int>(0)
-
-extension Int {
-  fileprivate static func nextVersion() -> Int { versions.wrappingAdd(1, ordering: .relaxed).newValue }
 }

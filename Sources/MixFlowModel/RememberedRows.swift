@@ -1,11 +1,11 @@
-import MixBasics
-
 /// Rows whose activations a call has left for a later one, row by row of the saved activations.
 ///
 /// A row is used again only if all that it depends on is the same: weights, prompt, σ, guidance and, bit for bit, latents.
 struct RememberedRows {
   struct Condition: Equatable {
     let weightsVersion: Int
+    /// The embeddings' identity, and the row among them.
+    let prompts: Int
     let prompt: Int32
     let sigma: Float
     let guidance: Float
@@ -16,7 +16,6 @@ struct RememberedRows {
   private let latents: UnsafeMutablePointer<Float>  // (capacity, latentSize)
   private let velocities: UnsafeMutablePointer<Float>  // (capacity, velocitySize)
   private var conditions: [Condition?]  // (capacity)
-  private var prompts: PromptEmbeddings?
 
   init(
     _ shape: EvaluationShape, capacity: Int, latents: UnsafeMutablePointer<Float>, velocities: UnsafeMutablePointer<Float>
@@ -30,26 +29,20 @@ struct RememberedRows {
   ///   - row: the place whose activations were saved.
   ///   - latents: (latentSize), velocity: (velocitySize); both are copied.
   mutating func remember(
-    _ row: Int, _ condition: Condition, _ prompts: PromptEmbeddings, latents: UnsafePointer<Float>,
-    velocity: UnsafePointer<Float>
+    _ row: Int, _ condition: Condition, latents: UnsafePointer<Float>, velocity: UnsafePointer<Float>
   ) {
-    if self.prompts !== prompts { forget() }
-    self.prompts = prompts
     conditions[row] = condition
     (self.latents + row * latentSize).update(from: latents, count: latentSize)
     (velocities + row * velocitySize).update(from: velocity, count: velocitySize)
   }
 
   /// The velocity of a row if its activations are those of these inputs.
-  func velocity(
-    _ row: Int, _ condition: Condition, _ prompts: PromptEmbeddings, latents: UnsafePointer<Float>
-  ) -> UnsafePointer<Float>? {
-    guard self.prompts === prompts, conditions[row] == condition, hasLatents(row, latents) else { return nil }
+  func velocity(_ row: Int, _ condition: Condition, latents: UnsafePointer<Float>) -> UnsafePointer<Float>? {
+    guard conditions[row] == condition, hasLatents(row, latents) else { return nil }
     return UnsafePointer(velocities + row * velocitySize)
   }
 
   mutating func forget() {
-    prompts = nil
     for row in conditions.indices { conditions[row] = nil }
   }
 
