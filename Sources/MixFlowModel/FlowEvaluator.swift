@@ -136,11 +136,13 @@ public final class FlowEvaluator {
   }
 
   /// The same for rows of which some will be asked for again, to be trained on with the weights of now: their activations stay,
-  /// and a call that saves activations takes them where it has the same row in the same place. All bits are as without it.
+  /// and a call that saves activations takes them where it has the same row in the same place. All bits are as without it, and
+  /// where there is no memory for activations none stay.
   /// - Parameters:
   ///   - count: samples, 1…`maxBatch`.
   ///   - places: (count), the row of the call to come, below `capacity`; −1 for rows that will not be asked for.
   ///   - capacity: rows of that call, at most `maxBatch`.
+  /// - Throws: `invalidArgument`.
   package func velocity(
     latents: UnsafePointer<Float>, count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>,
     prompts: PromptEmbeddings, into velocity: UnsafeMutablePointer<Float>, remembering places: UnsafePointer<Int32>,
@@ -149,12 +151,12 @@ public final class FlowEvaluator {
     try check(count, sigmas, promptIndex, nil, prompts)
     try require(count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: count)
     saved = nil
-    try reserveTraining(capacity)
+    let keeps = (try? reserveTraining(capacity)) != nil
     let inputs = EvaluationInputs(
       count: count, latents: latents, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
       guidance: UnsafePointer(defaultGuidance))
-    evaluate(inputs, into: velocity, saving: .some(places))
-    for row in 0..<count where places[row] >= 0 {
+    evaluate(inputs, into: velocity, saving: keeps ? .some(places) : .none)
+    for row in 0..<count where keeps && places[row] >= 0 {
       training?.remembered.remember(
         Int(places[row]), condition(inputs, row), latents: latents + row * latentSize,
         velocity: velocity + row * velocitySize)
@@ -202,36 +204,24 @@ public final class FlowEvaluator {
     }
   }
 
-  /// Says what the calls to come will be conditioned on, so that several conditions are computed together where they fit: all of
-  /// `promptIndex` at the first σ, then at the next, with the evaluator's own guidance. No bit depends on it; `[]` for no more,
-  /// and more than 65536 are as none.
-  package func foresee(sigmas: [Float], promptIndex: [Int32]) {
-    let guidance = model.layout.guidance == nil ? 0 : guidance
-    let (count, isTooMuch) = sigmas.count.multipliedReportingOverflow(by: promptIndex.count)
-    conditioning.foreseen = isTooMuch || count > 65_536 ? [] : sigmas.flatMap { sigma in
-      promptIndex.map { Conditioning.Condition(prompt: $0, sigma: sigma, guidance: guidance) }
-    }
-  }
-
   // MARK: - Forward
 
   private func evaluate(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, saving: SavedRows) {
     recall(inputs, into: velocity, saving)
-    let (saved, newRows) = (training?.saved, newRows)
+    let (activations, newRows) = (training?.saved, newRows)
     Team.lead(threads: workers.count) { team in
       packed.refresh(model, team: team)
       conditioning.prepare(
         count: inputs.count, sigmas: inputs.sigmas, promptIndex: inputs.promptIndex, prompts: inputs.prompts,
-        guidance: model.layout.guidance == nil ? nil : inputs.guidance, weights: weights,
-        weightsVersion: model.weightsVersion, team: team)
+        guidance: model.layout.guidance == nil ? nil : inputs.guidance, weights: weights, team: team)
       projectTexts(inputs.count, inputs.promptIndex, inputs.prompts)
       forEachSample(newRows.count, team) { index, worker, team in
         let sample = newRows[index]
-        let place = saving.place(of: sample)
+        let place = saving.place(of: sample).flatMap { place in activations.map { SavedPlace(activations: $0, sample: place) } }
         forward(
           sample, latents: UnsafeMutablePointer(mutating: inputs.latents) + sample * latentSize,
-          velocity: velocity + sample * velocitySize, saving: place == nil ? nil : saved, place: place ?? 0,
-          scratch: forwardScratch(worker), workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
+          velocity: velocity + sample * velocitySize, saving: place, scratch: forwardScratch(worker),
+          workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
       }
     }
   }
@@ -266,11 +256,11 @@ public final class FlowEvaluator {
   }
 
   private func forward(
-    _ sample: Int, latents: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, saving: SavedActivations?,
-    place: Int, scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
+    _ sample: Int, latents: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, saving: SavedPlace?,
+    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let modulation = conditioning.modulation(sample)
-    let stream = ResidualStream(shape: shape, saving: saving, sample: place, scratch: scratch)
+    let stream = ResidualStream(shape: shape, saving: saving, scratch: scratch)
     embed(sample, latents, stream.input, team)
     for index in 0..<shape.doubleBlocks {
       let target = stream.output(ofDouble: index)

@@ -9,7 +9,7 @@ struct SavedBatch {
   let prompts: PromptEmbeddings
 }
 
-/// Memory that only training needs.
+/// Memory that training needs, taken by the first call that saves activations: of an update, or of the rollout before it.
 final class TrainingBuffers {
   let capacity: Int  // samples
   let saved: SavedActivations
@@ -17,7 +17,7 @@ final class TrainingBuffers {
   let dx: UnsafeMutablePointer<Float>  // (capacity, tokens, d)
   let dmodulation: UnsafeMutablePointer<Float>  // (capacity, modulationWidth)
   let normSums: UnsafeMutablePointer<Float>  // (capacity, 4, headDim)
-  let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, kept for the first layer's gradient
+  let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, for the first layer's gradient, or remembered rows
   let promptIndex: UnsafeMutablePointer<Int32>
   let conditioning: UnsafeMutablePointer<Float>  // scratch of its backward
   /// Which of the saved activations a rollout has left.

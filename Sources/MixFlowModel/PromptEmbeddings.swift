@@ -10,6 +10,7 @@ public final class PromptEmbeddings: Sendable {
   public let textWidth: Int
   /// Width of the pooled embedding (`pooled_projection_dim`).
   public let pooledWidth: Int
+  /// Tells these embeddings from all others of the process.
   let identity = UniqueNumber.next()
   package let text: FloatStorage  // (count, textLength, textWidth)
   package let pooled: FloatStorage  // (count, pooledWidth)

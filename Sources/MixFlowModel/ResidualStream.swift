@@ -1,29 +1,27 @@
 import MixNumerics
 
-/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block when it
-/// is.
+/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block
+/// when it is.
 struct ResidualStream {
   let shape: EvaluationShape
-  let saving: SavedActivations?
-  /// Its place among the saved samples.
-  let sample: Int
+  let saving: SavedPlace?
   let scratch: ForwardScratch
 
   var input: (text: Matrix, image: Matrix) { place(beforeBlock: 0) }
-  var final: Matrix { saving?.final(sample: sample) ?? scratch.stream }
+  var final: Matrix { saving?.final ?? scratch.stream }
 
   func double(_ index: Int) -> DoubleActivations {
-    guard let saved = saving?.double(index, samples: sample..<sample + 1) else { return scratch.double(shape) }
+    guard let saved = saving?.double(index) else { return scratch.double(shape) }
     return keepsInputsOnly ? scratch.double(shape).replacingInputs(by: saved) : saved
   }
 
   func single(_ index: Int) -> SingleActivations {
-    guard let saved = saving?.single(index, samples: sample..<sample + 1) else { return scratch.single() }
+    guard let saved = saving?.single(index) else { return scratch.single() }
     return keepsInputsOnly ? scratch.single().replacingInput(by: saved) : saved
   }
 
   /// Samples are in different blocks at a time, which would share the place of what is computed again.
-  private var keepsInputsOnly: Bool { saving?.recomputes ?? false }
+  private var keepsInputsOnly: Bool { saving?.activations.recomputes ?? false }
 
   func output(ofDouble index: Int) -> (text: Matrix, image: Matrix) { place(beforeBlock: index + 1) }
 
@@ -39,4 +37,15 @@ struct ResidualStream {
     let joint = shape.singleBlocks > 0 ? single(0).x : final
     return (joint.rows(0..<shape.textTokens), joint.rows(shape.textTokens..<shape.tokens))
   }
+}
+
+/// One sample's place among the saved activations.
+struct SavedPlace {
+  let activations: SavedActivations
+  let sample: Int
+
+  var final: Matrix { activations.final(sample: sample) }
+
+  func double(_ block: Int) -> DoubleActivations { activations.double(block, samples: sample..<sample + 1) }
+  func single(_ block: Int) -> SingleActivations { activations.single(block, samples: sample..<sample + 1) }
 }

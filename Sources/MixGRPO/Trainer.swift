@@ -134,7 +134,9 @@ public final class Trainer {
 
   /// A finished rollout of the present iteration.
   /// - Parameter isAlone: the update will know no other; what it asks for first may then stay with the evaluator.
-  func draw(_ chosen: [Int32], isAlone: Bool, _ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> Rollout {
+  func draw(
+    _ chosen: [Int32], isAlone: Bool, _ progress: (_ done: Int, _ total: Int) -> Void
+  ) throws(MixGRPOError) -> Rollout {
     try require(
       chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
     let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
@@ -143,12 +145,17 @@ public final class Trainer {
     let updateBatch = try memory(prompts: prompted, plan: plan).updateBatch
     let rollout = try Rollout(
       plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
-    let first = FirstUpdateRequest(
-      plan, prompts: chosen.count, parts: learning.policy.updatesPerIteration, maxBatch: updateBatch)
+    let first = isAlone ? try firstRequest(plan, prompts: chosen.count, maxBatch: updateBatch) : nil
     let total = plan.modelCalls(prompts: chosen.count)
-    try rollout.run(evaluator, prompts: prompts, context: context, keeping: isAlone ? first : nil) { progress($0, total) }
+    try rollout.run(evaluator, prompts: prompts, context: context, keeping: first) { progress($0, total) }
     self.updateBatch = updateBatch
     return rollout
+  }
+
+  private func firstRequest(_ plan: SamplingPlan, prompts: Int, maxBatch: Int) throws(MixGRPOError) -> FirstUpdateRequest {
+    // The layout of its rows, a list that grows.
+    try Memory.require(prompts * plan.groupSize, of: 128 * (plan.trainedSteps.count + 1))
+    return FirstUpdateRequest(plan, prompts: prompts, parts: learning.policy.updatesPerIteration, maxBatch: maxBatch)
   }
 
   /// Trains on the latest rollout and moves to the next iteration.

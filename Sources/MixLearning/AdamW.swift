@@ -77,6 +77,8 @@ public final class AdamW {
   private let magnitudes: Table<AdamWMagnitudes>  // one per chunk
   /// What bounds the weights of a version, and both moments, after the last step.
   private var bound: (version: Int, magnitudes: AdamWMagnitudes)?
+  /// Steps that looked at every value beforehand.
+  private(set) var checks = 0
 
   /// - Parameters:
   ///   - count: number of weights, at least 1.
@@ -127,11 +129,9 @@ public final class AdamW {
       step: stepCount + 1, gradientNorm: norm,
       learningRate: configuration.learningRate * configuration.schedule.fraction(step: stepCount) * rateFactor)
     let update = AdamWStep(configuration, report)
-    let largest = min(norm, configuration.maximumGradientNorm) * 1.001
     let left =
-      if let bound, bound.version == versions?.before, case let next = update.bound(after: bound.magnitudes, gradient: largest),
-        next.isSafe
-      { next } else { try checkFinite(update, weights, gradients, workers) }
+      if let next = safeBound(update, norm, version: versions?.before) { next }
+      else { try checkFinite(update, weights, gradients, workers) }
     workers.forEachChunk(of: count, size: Self.chunk) { _, range in
       let i = range.lowerBound
       update.apply(
@@ -143,10 +143,19 @@ public final class AdamW {
     return report
   }
 
+  /// What the step leaves at most, if that follows from the step before on weights of the same version and is beyond doubt.
+  private func safeBound(_ update: AdamWStep, _ norm: Double, version: Int?) -> AdamWMagnitudes? {
+    guard let bound, bound.version == version else { return nil }
+    let gradient = min(norm, configuration.maximumGradientNorm) * 1.001
+    let next = update.bound(after: bound.magnitudes, gradient: gradient)
+    return next.isSafe ? next : nil
+  }
+
   /// - Returns: the largest magnitudes after the step.
   private func checkFinite(
     _ update: AdamWStep, _ weights: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ workers: Workers
   ) throws(MixGRPOError) -> AdamWMagnitudes {
+    checks += 1
     workers.forEachChunk(of: count, size: Self.chunk) { chunk, range in
       let i = range.lowerBound
       magnitudes[chunk] = update.magnitudes(

@@ -18,7 +18,7 @@ package struct FirstUpdateRequest {
   ///   - maxBatch: most rows of a request; 0 for no limit.
   package init(_ plan: SamplingPlan, prompts: Int, parts: Int, maxBatch: Int) {
     let layout = UpdateLayout(
-      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, parts: parts)
+      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, parts: parts, firstOnly: true)
     samples = prompts * plan.groupSize
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
     let rows = layout.parts.first?.rows ?? 0..<0

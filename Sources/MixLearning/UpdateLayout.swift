@@ -31,9 +31,13 @@ struct UpdateLayout {
       parts: count)
   }
 
-  init(_ plan: SamplingPlan, prompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool, parts count: Int) {
+  /// - Parameter firstOnly: lay out no part behind the first that has samples.
+  init(
+    _ plan: SamplingPlan, prompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool, parts count: Int,
+    firstOnly: Bool = false
+  ) {
     let groupSize = plan.groupSize
-    for index in 0..<count {
+    for index in 0..<count where !firstOnly || parts.isEmpty {
       let members = index * groupSize / count..<(index + 1) * groupSize / count
       let groups = (0..<prompts).map { prompt in
         members.map { prompt * groupSize + $0 }.filter(isIncluded)

@@ -58,6 +58,7 @@ package struct GradientProduct {
   }
 
   /// Eight values are copied where at most six count: the next value of k covers the rest, and the last takes only its own.
+  /// Tiles with eight columns left are at least four high, so that the last copy but one ends within the tile.
   @inline(__always)
   private func packTile(
     _ a: Matrix, _ column: Int, _ height: Int, isLast: Bool, into target: UnsafeMutablePointer<Float>

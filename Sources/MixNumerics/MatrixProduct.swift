@@ -66,7 +66,8 @@ package enum MatrixProduct {
     }
   }
 
-  /// A panel of the greatest depth on the stack (24 KiB).
+  /// A panel of the greatest depth on the stack (24 KiB). It is not cleared, as both ways to pack write all sixteen floats of
+  /// every k before any is read.
   @inline(__always)
   private static func withPanel(_ body: (UnsafeMutablePointer<Float>) -> Void) {
     var panel = InlineArray<768, Vector>(initializingWith: { span in span.withUnsafeMutableBufferPointer { $1 = $0.count } })

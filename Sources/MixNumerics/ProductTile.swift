@@ -164,10 +164,10 @@ private func multiplyNarrowTiles<Left: LeftFactor>(
   _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
   stride: Int, columns: Int, accumulate: Bool
 ) {
-  var vectors = InlineArray<12, Vector>(repeating: .zero)
-  var span = vectors.mutableSpan
-  span.withUnsafeMutableBufferPointer { vectors in
-    let aside = UnsafeMutableRawPointer(vectors.baseAddress.unsafelyUnwrapped).assumingMemoryBound(to: Float.self)
+  var values = InlineArray<96, Float>(repeating: 0)  // six rows
+  var span = values.mutableSpan
+  span.withUnsafeMutableBufferPointer { values in
+    let aside = values.baseAddress.unsafelyUnwrapped
     let whole = Matrix(aside, rows: height, columns: columns, stride: ProductPanel.width)
     var nothing = Lookahead(panel, lines: 0, tiles: 1)
     for tile in 0..<tiles {

@@ -40,16 +40,14 @@ private func storeFew(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ l
   for lane in 0..<lanes { base[lane] = vector[lane] }
 }
 
-/// The first lanes, another value behind them.
+/// The first lanes, zeros behind them.
 @inline(__always)
-func first(_ lanes: Int, of vector: Vector, else other: Float = 0) -> Vector {
-  lanes == 8 ? vector : firstFew(lanes, of: vector, else: other)
-}
+func first(_ lanes: Int, of vector: Vector) -> Vector { lanes == 8 ? vector : firstFew(lanes, of: vector) }
 
 @inline(never)
-private func firstFew(_ lanes: Int, of vector: Vector, else other: Float) -> Vector {
+private func firstFew(_ lanes: Int, of vector: Vector) -> Vector {
   var vector = vector
-  for lane in lanes..<8 { vector[lane] = other }
+  for lane in lanes..<8 { vector[lane] = 0 }
   return vector
 }
 
