@@ -6,10 +6,9 @@ package enum LayerNormalization {
   package static func modulate(
     _ x: Matrix, shift: UnsafePointer<Float>, scale: UnsafePointer<Float>, into y: Matrix
   ) {
-    for row in 0..<x.rows {
+    forEachRow(x) { row, mean, inverse in
       let source = x.row(row)
       let target = y.row(row)
-      let (mean, inverse) = statistics(source, x.columns)
       @inline(__always)
       func modulate(_ i: Int, _ lanes: Int) {
         let normalized = (load(source, i, lanes) - mean) * inverse
@@ -29,11 +28,10 @@ package enum LayerNormalization {
     _ x: Matrix, shift: UnsafePointer<Float>, scale: UnsafePointer<Float>, dy: Matrix, into dx: Matrix, y: Matrix,
     dshift: UnsafeMutablePointer<Float>, dscale: UnsafeMutablePointer<Float>
   ) {
-    for row in 0..<x.rows {
+    forEachRow(x) { row, mean, inverse in
       let source = x.row(row)
       let gradient = dy.row(row)
       let output = y.row(row)
-      let (mean, inverse) = statistics(source, x.columns)
       var sum = Vector.zero
       var weighted = Vector.zero
       @inline(__always)
@@ -63,19 +61,52 @@ package enum LayerNormalization {
     }
   }
 
-  /// Mean and 1/√(variance + ε) of one row, in two passes.
+  /// Calls `body` with every row of x, its mean and 1/√(variance + ε), which are found for four rows at a time: alone, each would
+  /// mostly wait for its own sums.
   @inline(__always)
-  private static func statistics(_ x: UnsafePointer<Float>, _ width: Int) -> (mean: Float, inverse: Float) {
-    var sum = Vector.zero
-    forEachBlock(width) { i, lanes in sum += load(x, i, lanes) }
-    let mean = horizontalSum(sum) / Float(width)
-    var squares = Vector.zero
+  private static func forEachRow(_ x: Matrix, _ body: (_ row: Int, _ mean: Float, _ inverse: Float) -> Void) {
+    var row = 0
+    while row < x.rows {
+      if row + 4 <= x.rows {
+        let found = RowStatistics<4>(x.row(row), stride: x.stride, width: x.columns)
+        for index in 0..<4 { body(row + index, found.mean[unchecked: index], found.inverse[unchecked: index]) }
+        row += 4
+      } else {
+        let found = RowStatistics<1>(x.row(row), stride: x.stride, width: x.columns)
+        body(row, found.mean[unchecked: 0], found.inverse[unchecked: 0])
+        row += 1
+      }
+    }
+  }
+}
+
+/// Mean and 1/√(variance + ε) of some rows, in two passes.
+private struct RowStatistics<let rows: Int> {
+  var mean = InlineArray<rows, Float>(repeating: 0)
+  var inverse = InlineArray<rows, Float>(repeating: 0)
+
+  @inline(__always)
+  init(_ x: UnsafePointer<Float>, stride: Int, width: Int) {
+    var sums = InlineArray<rows, Vector>(repeating: .zero)
+    @inline(__always)
+    func add(_ i: Int, _ lanes: Int) {
+      for row in 0..<rows { sums[unchecked: row] += load(x, row &* stride &+ i, lanes) }
+    }
+    forEachBlock(width, add)
+    for row in 0..<rows { mean[unchecked: row] = horizontalSum(sums[unchecked: row]) / Float(width) }
+    let means = mean
+    var squares = InlineArray<rows, Vector>(repeating: .zero)
     @inline(__always)
     func square(_ i: Int, _ lanes: Int) {
-      let centered = first(lanes, of: load(x, i, lanes) - mean)
-      squares = centered.multiplyAdd(centered, squares)
+      for row in 0..<rows {
+        let centered = first(lanes, of: load(x, row &* stride &+ i, lanes) - means[unchecked: row])
+        squares[unchecked: row] = centered.multiplyAdd(centered, squares[unchecked: row])
+      }
     }
     forEachBlock(width, square)
-    return (mean, 1 / (horizontalSum(squares) / Float(width) + epsilon).squareRoot())
+    for row in 0..<rows {
+      let variance = horizontalSum(squares[unchecked: row]) / Float(width)
+      inverse[unchecked: row] = 1 / (variance + LayerNormalization.epsilon).squareRoot()
+    }
   }
 }

@@ -67,11 +67,15 @@ package struct QueryKeyNormalization {
       let gradient = djoint.row(row)
       let target = draw.row(row)
       let token = (firstToken + row) * headDim
-      for head in 0..<heads {
-        let query = head * headDim
-        unrotate(source + query, gradient + query, queryWeight, token, target + query, dQueryWeight)
-        let key = width + query
-        unrotate(source + key, gradient + key, keyWeight, token, target + key, dKeyWeight)
+      @inline(__always)
+      func head(_ head: Int) -> Float { sumOfSquares(source + head * headDim) }
+      forEachEightHeads(head) { eight, inverseNorms in
+        for head in eight {
+          let (isQuery, first) = (head < heads, head * headDim)
+          unrotate(
+            source + first, inverseNorms[unchecked: head &- eight.lowerBound], gradient + first,
+            isQuery ? queryWeight : keyWeight, token, target + first, isQuery ? dQueryWeight : dKeyWeight)
+        }
       }
       forEachBlock(width) { i, lanes in store(load(gradient, 2 * width + i, lanes), target, 2 * width + i, lanes) }
     }
@@ -144,10 +148,9 @@ package struct QueryKeyNormalization {
   /// dx, and dw accumulated, for one head of one row.
   @inline(__always)
   private func unrotate(
-    _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int,
+    _ x: UnsafePointer<Float>, _ inverse: Float, _ dy: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int,
     _ dx: UnsafeMutablePointer<Float>, _ dw: UnsafeMutablePointer<Float>
   ) {
-    let inverse = inverseRootMeanSquare(Vector(repeating: sumOfSquares(x)))[0]
     var weighted = Vector.zero
     @inline(__always)
     func turnBack(_ i: Int, _ lanes: Int) {
