@@ -129,7 +129,7 @@ public final class FlowEvaluator {
         count: min(maxBatch, count - first), latents: latents + first * latentSize, sigmas: sigmas + first,
         promptIndex: promptIndex + first, prompts: prompts,
         guidance: guidance.map { $0 + first } ?? UnsafePointer(defaultGuidance))
-      evaluate(inputs, into: velocity + first * velocitySize, saving: savingActivations ? .all : .none)
+      evaluate(inputs, into: velocity + first * velocitySize, saving: savingActivations ? .everyRow : .noRow)
       first += inputs.count
     }
     if savingActivations { saved = training?.keep(count, latents, promptIndex, prompts, latentSize: latentSize) }
@@ -155,7 +155,7 @@ public final class FlowEvaluator {
     let inputs = EvaluationInputs(
       count: count, latents: latents, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
       guidance: UnsafePointer(defaultGuidance))
-    evaluate(inputs, into: velocity, saving: keeps ? .some(places) : .none)
+    evaluate(inputs, into: velocity, saving: keeps ? .places(places) : .noRow)
     for row in 0..<count where keeps && places[row] >= 0 {
       training?.remembered.remember(
         Int(places[row]), condition(inputs, row), latents: latents + row * latentSize,
@@ -230,7 +230,7 @@ public final class FlowEvaluator {
   private func recall(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, _ saving: SavedRows) {
     newRows.removeAll(keepingCapacity: true)
     for row in 0..<inputs.count {
-      if case .all = saving, let known = training?.remembered.velocity(
+      if case .everyRow = saving, let known = training?.remembered.velocity(
         row, condition(inputs, row), latents: inputs.latents + row * latentSize)
       {
         (velocity + row * velocitySize).update(from: known, count: velocitySize)
@@ -239,7 +239,7 @@ public final class FlowEvaluator {
       }
     }
     recalledRows += inputs.count - newRows.count
-    if case .all = saving { training?.remembered.forget() }
+    if case .everyRow = saving { training?.remembered.forget() }
   }
 
   private func condition(_ inputs: EvaluationInputs, _ row: Int) -> RememberedRows.Condition {
@@ -360,16 +360,16 @@ private struct EvaluationInputs {
 
 /// Which rows of a call leave their activations, and at which place among the saved ones.
 private enum SavedRows {
-  case none
-  case all
+  case noRow
+  case everyRow
   /// (count); −1: not this row.
-  case some(UnsafePointer<Int32>)
+  case places(UnsafePointer<Int32>)
 
   func place(of row: Int) -> Int? {
     switch self {
-    case .none: nil
-    case .all: row
-    case .some(let places): places[row] < 0 ? nil : Int(places[row])
+    case .noRow: nil
+    case .everyRow: row
+    case .places(let places): places[row] < 0 ? nil : Int(places[row])
     }
   }
 }
