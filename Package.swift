@@ -1,12 +1,19 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The kernels are compiled for AVX2 + FMA on x86-64: the library's baseline there, checked when a context is created.
+// On x86-64 the kernels are compiled for AVX2 and FMA, or with MIXGRPO_PROCESSOR=x86-64-v4 for AVX-512; the results are the same
+// to the last bit. A processor that lacks them gets an error when a context is created.
 #if arch(x86_64)
-let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=x86-64-v3", "-Xcc", "-fno-math-errno"], .when(configuration: .release))]
+let usesAVX512 = Context.environment["MIXGRPO_PROCESSOR"] == "x86-64-v4"
+let processorFlags = ["-Xcc", usesAVX512 ? "-march=x86-64-v4" : "-march=x86-64-v3"]
 #else
-let kernelSettings: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"], .when(configuration: .release))]
+let usesAVX512 = false
+let processorFlags: [String] = []
 #endif
+let processorSettings: [SwiftSetting] = usesAVX512 ? [.define("MIXGRPO_AVX512")] : []
+let kernelSettings = processorSettings + [
+  .unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + processorFlags, .when(configuration: .release))
+]
 
 // MIXGRPO_SANITIZER=1 for builds with --sanitize: the sanitizer's functions are found in the program that loads the library.
 let noMissingSymbols = Context.environment["MIXGRPO_SANITIZER"] == nil ? ["-Xlinker", "-z", "-Xlinker", "defs"] : []
@@ -63,13 +70,13 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
     .systemLibrary(name: "CPNG"),
     .systemLibrary(name: "CMixGRPO", path: "include"),
-    .systemLibrary(name: "CPrefetch"),
+    .systemLibrary(name: "CProcessor"),
     .target(name: "CStandardError"),
     .target(name: "MixGRPOSystemLibraries", linkerSettings: [.linkedLibrary("png16")]),
 
     // Each may import only those above it.
-    .target(name: "MixBasics"),
-    .target(name: "MixNumerics", dependencies: ["MixBasics", "CPrefetch"], swiftSettings: kernelSettings),
+    .target(name: "MixBasics", dependencies: ["CProcessor"], swiftSettings: processorSettings),
+    .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcessor"], swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixNumerics"]),
     .target(name: "MixSampling", dependencies: ["MixNumerics"]),
     .target(name: "MixLearning", dependencies: ["MixSampling"]),

@@ -126,14 +126,20 @@ final class Conditioning {
   ///   - dmodulation: (samples, modulationWidth), the gradient of each sample's row.
   ///   - scratch: `backwardFloats`.
   func backward(
-    dmodulation: Matrix, scratch: UnsafeMutablePointer<Float>, workerScratch: WorkerScratch, weights: ParameterView,
-    gradients: ParameterView, team: Team
+    dmodulation: Matrix, scratch: UnsafeMutablePointer<Float>, weights: ParameterView, gradients: ParameterView,
+    team: Team
   ) {
     let (samples, d) = (dmodulation.rows, shape.width)
     let dembedding = Matrix(scratch, rows: samples, columns: d)
     let rows = SampleRows(of: rowOfSample, count: samples, gathered: scratch + 2 * samples * d)
-    let job = WeightGradient(layer: layout.modulation, dy: dmodulation, x: rows.gather(activated))
-    team.forEach(job.tasks) { task, worker in job.run(task, gradients: gradients, scratch: workerScratch[worker]) }
+    let x = rows.gather(activated)
+    let panels = Panels(columns: shape.modulationWidth, most: 8, least: 32)
+    team.forEach(panels.count) { panel, _ in
+      let columns = panels[panel]
+      let dy = dmodulation.columns(columns)
+      MatrixProduct.transposedTimes(dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true)
+      Reduction.addColumnSums(dy, to: gradients.bias(layout.modulation) + columns.lowerBound)
+    }
     team.projectBackward(dmodulation, weights.weight(layout.modulation), into: dembedding)
     for sample in 0..<samples {
       let dy = dembedding.row(sample)

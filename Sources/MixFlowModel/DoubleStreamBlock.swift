@@ -109,13 +109,13 @@ extension DoubleStreamBlock {
   func backward(
     _ saved: DoubleActivations, dx: Matrix, modulation row: UnsafePointer<Float>, text textSums: StreamSums,
     image imageSums: StreamSums, weights: ParameterView, packed: (text: StreamWeights, image: StreamWeights),
-    gradients: (text: StreamGradients, image: StreamGradients), scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
+    factors: (text: StreamFactors, image: StreamFactors), scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let text = StreamBackward(
-      block: self, layout: layout.text, packed: packed.text, saved: saved.text, gradients: gradients.text, sums: textSums,
+      block: self, layout: layout.text, packed: packed.text, saved: saved.text, factors: factors.text, sums: textSums,
       modulation: row + layout.text.modulation, rows: textRows)
     let image = StreamBackward(
-      block: self, layout: layout.image, packed: packed.image, saved: saved.image, gradients: gradients.image, sums: imageSums,
+      block: self, layout: layout.image, packed: packed.image, saved: saved.image, factors: factors.image, sums: imageSums,
       modulation: row + layout.image.modulation, rows: imageRows)
     text.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team)
     image.untilAttention(dx: dx, weights: weights, scratch: scratch, team: team)
@@ -129,21 +129,16 @@ extension DoubleStreamBlock {
   }
 
   /// Adds the block's weight gradients to `jobs`, once the backward of all samples has run.
-  func weightGradients(
-    _ saved: DoubleActivations, _ gradients: (text: StreamGradients, image: StreamGradients),
-    into jobs: inout [WeightGradient]
-  ) {
-    streamGradients(layout.image, saved.image, gradients.image, &jobs)
-    streamGradients(layout.text, saved.text, gradients.text, &jobs)
+  func weightGradients(_ factors: (text: StreamFactors, image: StreamFactors), into jobs: inout [WeightGradient]) {
+    streamGradients(layout.image, factors.image, &jobs)
+    streamGradients(layout.text, factors.text, &jobs)
   }
 
-  private func streamGradients(
-    _ layout: StreamLayout, _ saved: StreamActivations, _ gradients: StreamGradients, _ jobs: inout [WeightGradient]
-  ) {
-    jobs.append(WeightGradient(layer: layout.feedForwardOut, dy: gradients.feedForward, x: gradients.activated))
-    jobs.append(WeightGradient(layer: layout.feedForwardIn, dy: gradients.hidden, x: gradients.normalizedMiddle))
-    jobs.append(WeightGradient(layer: layout.qkv, dy: gradients.raw, x: gradients.normalized))
-    jobs.append(WeightGradient(layer: layout.attentionOut, dy: gradients.branch, x: saved.attended))
+  private func streamGradients(_ layout: StreamLayout, _ factors: StreamFactors, _ jobs: inout [WeightGradient]) {
+    jobs.append(WeightGradient(layer: layout.feedForwardOut, dy: factors.feedForward, x: factors.activated))
+    jobs.append(WeightGradient(layer: layout.feedForwardIn, dy: factors.hidden, x: factors.normalizedMiddle))
+    jobs.append(WeightGradient(layer: layout.qkv, dy: factors.raw, x: factors.normalized))
+    jobs.append(WeightGradient(layer: layout.attentionOut, dy: factors.branch, x: factors.attended))
   }
 }
 
@@ -153,7 +148,7 @@ private struct StreamBackward {
   let layout: StreamLayout
   let packed: StreamWeights
   let saved: StreamActivations
-  let gradients: StreamGradients
+  let factors: StreamFactors
   let sums: StreamSums
   let modulation: UnsafePointer<Float>
   let rows: Range<Int>
@@ -163,38 +158,45 @@ private struct StreamBackward {
   /// From the block's output to attention's output; leaves the joint q, k, v in `scratch.joint`.
   func untilAttention(dx joint: Matrix, weights: ParameterView, scratch: ForwardScratch, team: Team) {
     let dx = joint.rows(rows)
+    let (dfeedForward, dhidden) = (scratch.feedForward.rows(rows), scratch.activated.rows(rows))
+    let (dbranch, dnormalized) = (scratch.branch.rows(rows), scratch.normalized.rows(rows))
     GatedResidual.backward(
-      dy: dx, branch: saved.feedForward, gate: modulation + 5 * d, into: gradients.feedForward,
-      dgate: sums.modulation + 5 * d)
-    team.project(gradients.feedForward, packed.feedForwardOut, into: gradients.hidden)
+      dy: dx, branch: saved.feedForward, gate: modulation + 5 * d, into: dfeedForward, dgate: sums.modulation + 5 * d)
+    team.project(dfeedForward, packed.feedForwardOut, into: dhidden)
     team.forEachRows(rows.count) { piece in
+      factors.feedForward.pack(dfeedForward, rows: piece)
       Activation.geluBackward(
-        hidden: saved.hidden.rows(piece), activated: gradients.activated.rows(piece),
-        gradient: gradients.hidden.rows(piece))
+        hidden: saved.hidden.rows(piece), activated: factors.activated.rows(piece), gradient: dhidden.rows(piece))
+      factors.hidden.pack(dhidden, rows: piece)
     }
-    let dnormalized = scratch.normalized.rows(rows)
-    team.project(gradients.hidden, packed.feedForwardIn, into: dnormalized)
+    team.project(dhidden, packed.feedForwardIn, into: dnormalized)
     LayerNormalization.modulateBackward(
       saved.middle, shift: modulation + 3 * d, scale: modulation + 4 * d, dy: dnormalized, into: dx,
-      y: gradients.normalizedMiddle, dshift: sums.modulation + 3 * d, dscale: sums.modulation + 4 * d)
+      y: factors.normalizedMiddle, dshift: sums.modulation + 3 * d, dscale: sums.modulation + 4 * d)
     GatedResidual.backward(
-      dy: dx, branch: saved.branch, gate: modulation + 2 * d, into: gradients.branch, dgate: sums.modulation + 2 * d)
-    team.project(gradients.branch, packed.attentionOut, into: scratch.attended.rows(rows))
-    block.queryKey.reapply(
-      raw: saved.raw, queryWeight: weights.base + layout.queryNorm, keyWeight: weights.base + layout.keyNorm,
-      firstToken: rows.lowerBound, into: scratch.joint.rows(rows))
+      dy: dx, branch: saved.branch, gate: modulation + 2 * d, into: dbranch, dgate: sums.modulation + 2 * d)
+    team.project(dbranch, packed.attentionOut, into: scratch.attended.rows(rows))
+    team.forEachRows(rows.count) { piece in
+      factors.branch.pack(dbranch, rows: piece)
+      factors.attended.pack(saved.attended, rows: piece)
+      let first = rows.lowerBound + piece.lowerBound
+      block.queryKey.reapply(
+        raw: saved.raw.rows(piece), queryWeight: weights.base + layout.queryNorm, keyWeight: weights.base + layout.keyNorm,
+        firstToken: first, into: scratch.joint.rows(first..<first + piece.count))
+    }
   }
 
   /// From the gradient of the joint q, k, v to the block's input.
   func fromAttention(_ djoint: Matrix, dx joint: Matrix, weights: ParameterView, scratch: ForwardScratch, team: Team) {
+    let (draw, dnormalized) = (djoint.rows(rows), scratch.normalized.rows(rows))
     block.queryKey.backward(
-      raw: saved.raw, djoint: djoint.rows(rows), queryWeight: weights.base + layout.queryNorm,
-      keyWeight: weights.base + layout.keyNorm, firstToken: rows.lowerBound, into: gradients.raw,
+      raw: saved.raw, djoint: draw, queryWeight: weights.base + layout.queryNorm,
+      keyWeight: weights.base + layout.keyNorm, firstToken: rows.lowerBound, into: draw,
       dQueryWeight: sums.queryNorm, dKeyWeight: sums.keyNorm)
-    let dnormalized = scratch.normalized.rows(rows)
-    team.project(gradients.raw, packed.qkv, into: dnormalized)
+    team.project(draw, packed.qkv, into: dnormalized)
+    team.forEachRows(rows.count) { piece in factors.raw.pack(draw, rows: piece) }
     LayerNormalization.modulateBackward(
-      saved.x, shift: modulation, scale: modulation + d, dy: dnormalized, into: joint.rows(rows), y: gradients.normalized,
+      saved.x, shift: modulation, scale: modulation + d, dy: dnormalized, into: joint.rows(rows), y: factors.normalized,
       dshift: sums.modulation, dscale: sums.modulation + d)
   }
 }

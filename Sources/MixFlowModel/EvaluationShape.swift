@@ -107,44 +107,39 @@ extension Team {
 }
 
 /// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of W that do not depend on each other.
-///
-/// W is cut along its longer side: a piece packs both factors, and so the shorter one is packed again for each piece.
 struct WeightGradient {
   let layer: LinearLayer
-  let dy: Matrix  // (rows of all samples, outputs)
-  let x: Matrix  // (rows of all samples, columns of W that it meets)
+  let dy: PackedMatrix  // (rows of all samples, outputs)
+  let x: PackedMatrix  // (rows of all samples, columns of W that it meets)
   /// First column of W that x meets.
   var firstColumn = 0
   var hasBias = true
 
+  /// W is cut along its longer side.
   private var cutsRows: Bool { layer.outputs >= x.columns }
   private var panels: Panels { Panels(columns: max(layer.outputs, x.columns), most: 4, least: 128) }
-  var tasks: Int { panels.count }
+  private var tasks: Int { panels.count }
 
-  /// - Parameter scratch: `GradientProduct.scratch` floats of the thread's own.
-  func run(_ task: Int, gradients: ParameterView, scratch: UnsafeMutablePointer<Float>) {
-    let product = GradientProduct(scratch: scratch)
+  private func run(_ task: Int, gradients: ParameterView) {
     let piece = panels[task]
     let target = gradients.weight(layer).columns(firstColumn..<firstColumn + x.columns)
     if cutsRows {
-      product.add(dy.columns(piece), x, to: target.rows(piece))
+      GradientProduct.add(dy.columns(piece), x, to: target.rows(piece))
       if hasBias { Reduction.addColumnSums(dy.columns(piece), to: gradients.bias(layer) + piece.lowerBound) }
     } else {
-      product.add(dy, x.columns(piece), to: target.columns(piece))
+      GradientProduct.add(dy, x.columns(piece), to: target.columns(piece))
       if hasBias && task == 0 { Reduction.addColumnSums(dy, to: gradients.bias(layer)) }
     }
   }
 
   /// All pieces of several layers.
-  static func runAll(
-    _ jobs: borrowing [WeightGradient], gradients: ParameterView, scratch: WorkerScratch, team: Team
-  ) {
+  static func runAll(_ jobs: borrowing [WeightGradient], gradients: ParameterView, team: Team) {
     jobs.withUnsafeBufferPointer { jobs in
       let total = jobs.reduce(0) { $0 + $1.tasks }
-      team.forEach(total) { task, worker in
+      team.forEach(total) { task, _ in
         var rest = task
         for job in jobs {
-          if rest < job.tasks { return job.run(rest, gradients: gradients, scratch: scratch[worker]) }
+          if rest < job.tasks { return job.run(rest, gradients: gradients) }
           rest -= job.tasks
         }
       }

@@ -13,7 +13,7 @@ struct SavedBatch {
 final class TrainingBuffers {
   let capacity: Int  // samples
   let saved: SavedActivations
-  let backward: BackwardScratch
+  let factors: GradientFactors
   let dx: UnsafeMutablePointer<Float>  // (capacity, tokens, d)
   let dmodulation: UnsafeMutablePointer<Float>  // (capacity, modulationWidth)
   let normSums: UnsafeMutablePointer<Float>  // (capacity, 4, headDim)
@@ -31,7 +31,7 @@ final class TrainingBuffers {
     let perSample =
       shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + shape.outputSize + 1
     return SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes)
-      + BackwardScratch.floats(shape, capacity: capacity) + capacity * perSample
+      + GradientFactors.floats(shape, capacity: capacity) + capacity * perSample
       + Conditioning.backwardFloats(shape, capacity: capacity) + BackwardWeights.floats(shape) + 9 * 16
   }
 
@@ -46,8 +46,8 @@ final class TrainingBuffers {
     saved = SavedActivations(
       shape, capacity: capacity, recomputes: recomputes,
       base: base + plan.reserve(SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes)))
-    backward = BackwardScratch(
-      shape, capacity: capacity, base: base + plan.reserve(BackwardScratch.floats(shape, capacity: capacity)))
+    factors = GradientFactors(
+      shape, capacity: capacity, base: base + plan.reserve(GradientFactors.floats(shape, capacity: capacity)))
     dx = base + plan.reserve(capacity * shape.tokens * shape.width)
     dmodulation = base + plan.reserve(capacity * shape.modulationWidth)
     normSums = base + plan.reserve(capacity * 4 * shape.headDim)
@@ -95,8 +95,7 @@ extension FlowEvaluator {
       for index in (0..<shape.doubleBlocks).reversed() { pass.doubleBlock(index) }
       pass.firstLayer(dlatents)
       conditioning.backward(
-        dmodulation: pass.dmodulation, scratch: training.conditioning, workerScratch: workerScratch(0), weights: weights,
-        gradients: gradients, team: team)
+        dmodulation: pass.dmodulation, scratch: training.conditioning, weights: weights, gradients: gradients, team: team)
     }
     saved = nil
   }
@@ -122,22 +121,23 @@ private struct BackwardPass {
   }
 
   func outputLayer(_ dvelocity: UnsafeMutablePointer<Float>) {
-    let normalized = training.backward.double(samples: samples).image.normalized
+    let factors = training.factors.outputLayer(samples: samples)
+    let dy = Matrix(dvelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
     evaluator.forEachSample(batch.count, team) { sample, worker, team in
       let drow = dmodulation.row(sample)
       drow.update(repeating: 0, count: shape.modulationWidth)
       let dx = dx(sample)
       dx.base.update(repeating: 0, count: shape.textTokens * shape.width)
+      let rows = sample * shape.imageTokens..<(sample + 1) * shape.imageTokens
+      factors.dy.pack(dy, rows: rows)
       evaluator.outputLayer.backward(
         training.saved.final(sample: sample).rows(imageRows),
-        dvelocity: Matrix(dvelocity + sample * shape.outputSize, rows: shape.imageTokens, columns: shape.outChannels),
-        modulation: evaluator.conditioning.modulation(sample), dmodulation: drow, weights: weights,
+        dvelocity: dy.rows(rows), modulation: evaluator.conditioning.modulation(sample), dmodulation: drow, weights: weights,
         dnormalized: evaluator.forwardScratch(worker).normalized.rows(0..<shape.imageTokens),
-        normalized: normalized.rows(sample * shape.imageTokens..<(sample + 1) * shape.imageTokens),
+        normalized: factors.x.rows(rows),
         into: dx.rows(imageRows), team: team)
     }
-    let dy = Matrix(dvelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
-    training.jobs.append(WeightGradient(layer: layout.out, dy: dy, x: normalized))
+    training.jobs.append(WeightGradient(layer: layout.out, dy: factors.dy, x: factors.x))
     runJobs()
   }
 
@@ -157,13 +157,12 @@ private struct BackwardPass {
         saved, dx: dx(sample),
         modulation: evaluator.conditioning.modulation(sample), dmodulation: dmodulation.row(sample), dqueryNorm: sums,
         dkeyNorm: sums + shape.headDim, weights: weights, packed: packed,
-        gradients: training.backward.single(samples: sample..<sample + 1), scratch: scratch,
+        factors: training.factors.single(samples: sample..<sample + 1), scratch: scratch,
         workerScratch: workerScratch, team: team)
     }
     reduceNorm(0, block.layout.queryNorm)
     reduceNorm(1, block.layout.keyNorm)
-    block.weightGradients(
-      training.saved.single(index, samples: samples), training.backward.single(samples: samples), into: &training.jobs)
+    block.weightGradients(training.factors.single(samples: samples), into: &training.jobs)
     runJobs()
   }
 
@@ -188,45 +187,36 @@ private struct BackwardPass {
         image: StreamSums(
           modulation: drow + block.layout.image.modulation, queryNorm: sums + 2 * shape.headDim,
           keyNorm: sums + 3 * shape.headDim),
-        weights: weights, packed: packed, gradients: training.backward.double(samples: sample..<sample + 1), scratch: scratch,
+        weights: weights, packed: packed, factors: training.factors.double(samples: sample..<sample + 1), scratch: scratch,
         workerScratch: workerScratch, team: team)
     }
     reduceNorm(0, block.layout.text.queryNorm)
     reduceNorm(1, block.layout.text.keyNorm)
     reduceNorm(2, block.layout.image.queryNorm)
     reduceNorm(3, block.layout.image.keyNorm)
-    block.weightGradients(
-      training.saved.double(index, samples: samples), training.backward.double(samples: samples), into: &training.jobs)
+    block.weightGradients(training.factors.double(samples: samples), into: &training.jobs)
     runJobs()
   }
 
   /// The first layer; dx of image and text rows is gathered stream by stream first.
   func firstLayer(_ dlatents: UnsafeMutablePointer<Float>?) {
-    let gathered = training.backward.double(samples: samples)
-    let (dimage, dtext) = (gathered.image.normalized, gathered.text.normalized)
     evaluator.forEachSample(batch.count, team) { sample, _, team in
-      let image = dimage.rows(sample * shape.imageTokens..<(sample + 1) * shape.imageTokens)
-      Reduction.copy(dx(sample).rows(imageRows), into: image)
-      Reduction.copy(
-        dx(sample).rows(0..<shape.textTokens),
-        into: dtext.rows(sample * shape.textTokens..<(sample + 1) * shape.textTokens))
-      guard let dlatents else { return }
-      team.projectBackward(
-        image, weights.weight(layout.imageIn),
-        into: Matrix(
-          dlatents + sample * shape.latentSize, rows: shape.imageTokens, columns: shape.latentChannels))
+      let own = training.factors.firstLayer(samples: sample..<sample + 1)
+      let dimage = dx(sample).rows(imageRows)
+      own.image.dy.pack(dimage, rows: 0..<shape.imageTokens)
+      own.image.x.pack(latents(batch.latents, sample), rows: 0..<shape.imageTokens)
+      own.text.dy.pack(dx(sample), rows: 0..<shape.textTokens)
+      own.text.x.pack(evaluator.promptText(batch.prompts, batch.promptIndex[sample]), rows: 0..<shape.textTokens)
+      if let dlatents { team.projectBackward(dimage, weights.weight(layout.imageIn), into: latents(dlatents, sample)) }
     }
-    let latents = Matrix(
-      batch.latents, rows: batch.count * shape.imageTokens, columns: shape.latentChannels)
-    training.jobs.append(WeightGradient(layer: layout.imageIn, dy: dimage, x: latents))
+    let all = training.factors.firstLayer(samples: samples)
+    training.jobs.append(WeightGradient(layer: layout.imageIn, dy: all.image.dy, x: all.image.x))
+    training.jobs.append(WeightGradient(layer: layout.textIn, dy: all.text.dy, x: all.text.x))
     runJobs()
-    for sample in samples {
-      let rows = dtext.rows(sample * shape.textTokens..<(sample + 1) * shape.textTokens)
-      training.jobs.append(
-        WeightGradient(
-          layer: layout.textIn, dy: rows, x: evaluator.promptText(batch.prompts, batch.promptIndex[sample])))
-      runJobs()
-    }
+  }
+
+  private func latents(_ base: UnsafeMutablePointer<Float>, _ sample: Int) -> Matrix {
+    Matrix(base + sample * shape.latentSize, rows: shape.imageTokens, columns: shape.latentChannels)
   }
 
   private func forEachSample(_ body: (Int, ForwardScratch, WorkerScratch, Team) -> Void) {
@@ -247,7 +237,7 @@ private struct BackwardPass {
   }
 
   private func runJobs() {
-    WeightGradient.runAll(training.jobs, gradients: gradients, scratch: evaluator.workerScratch(0), team: team)
+    WeightGradient.runAll(training.jobs, gradients: gradients, team: team)
     training.jobs.removeAll(keepingCapacity: true)
   }
 }

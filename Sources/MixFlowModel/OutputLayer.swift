@@ -22,7 +22,7 @@ struct OutputLayer {
   /// dx ← gradient of x given the velocity's; `normalized` receives the layer's input again.
   func backward(
     _ x: Matrix, dvelocity: Matrix, modulation row: UnsafeMutablePointer<Float>,
-    dmodulation drow: UnsafeMutablePointer<Float>, weights: ParameterView, dnormalized: Matrix, normalized: Matrix,
+    dmodulation drow: UnsafeMutablePointer<Float>, weights: ParameterView, dnormalized: Matrix, normalized: PackedMatrix,
     into dx: Matrix, team: Team
   ) {
     team.projectBackward(dvelocity, weights.weight(layer), into: dnormalized)

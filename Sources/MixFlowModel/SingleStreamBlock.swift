@@ -15,6 +15,7 @@ struct SingleStreamBlock {
 
   private var otherRows: Range<Int> { 0..<outputRows.lowerBound }
   private var queryColumns: Range<Int> { 0..<shape.width }
+  private var jointColumns: Range<Int> { 0..<3 * shape.width }
   private var keyValueColumns: Range<Int> { shape.width..<3 * shape.width }
   var attentionColumns: Range<Int> { 0..<shape.width }
   var feedForwardColumns: Range<Int> { shape.width..<shape.width + shape.feedForward }
@@ -72,66 +73,67 @@ struct SingleStreamBlock {
   func backward(
     _ saved: SingleActivations, dx: Matrix, modulation row: UnsafePointer<Float>,
     dmodulation drow: UnsafeMutablePointer<Float>, dqueryNorm: UnsafeMutablePointer<Float>,
-    dkeyNorm: UnsafeMutablePointer<Float>, weights: ParameterView, packed: SingleWeights, gradients: SingleGradients,
+    dkeyNorm: UnsafeMutablePointer<Float>, weights: ParameterView, packed: SingleWeights, factors: SingleFactors,
     scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
   ) {
     let d = shape.width
     let modulation = row + layout.modulation
     let dmodulation = drow + layout.modulation
     let (queryNorm, keyNorm) = (weights.base + layout.queryNorm, weights.base + layout.keyNorm)
-    let branch = gradients.branch.rows(outputRows)
+    let draw = scratch.wide
+    let (djoint, dhidden) = (draw.columns(jointColumns), draw.columns(hiddenColumns))
+    let dbranch = scratch.branch
+    clearOtherRows(saved, draw, dbranch, factors)
     GatedResidual.backward(
-      dy: dx.rows(outputRows), branch: saved.branch.rows(outputRows), gate: modulation + 2 * d, into: branch,
-      dgate: dmodulation + 2 * d)
-    let dhidden = gradients.raw.columns(hiddenColumns)
-    team.project(branch, packed.attentionOut, into: scratch.attended.rows(outputRows))
-    team.project(branch, packed.feedForwardOut, into: dhidden.rows(outputRows))
+      dy: dx.rows(outputRows), branch: saved.branch.rows(outputRows), gate: modulation + 2 * d,
+      into: dbranch.rows(outputRows), dgate: dmodulation + 2 * d)
+    team.project(dbranch.rows(outputRows), packed.attentionOut, into: scratch.attended.rows(outputRows))
+    team.project(dbranch.rows(outputRows), packed.feedForwardOut, into: dhidden.rows(outputRows))
     team.forEachRows(shape.tokens) { rows in
+      factors.branch.pack(dbranch, rows: rows)
+      factors.attended.pack(saved.attended, rows: rows)
       queryKey.reapply(
         raw: saved.raw.rows(rows), queryWeight: queryNorm, keyWeight: keyNorm, firstToken: rows.lowerBound,
         into: scratch.joint.rows(rows))
       let rows = rows.clamped(to: outputRows)
       Activation.geluBackward(
-        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: gradients.activated.rows(rows),
+        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: factors.activated.rows(rows),
         gradient: dhidden.rows(rows))
     }
-    let djoint = Matrix(scratch.wide.base, rows: shape.tokens, columns: 3 * d)
-    clearOtherRows(saved, djoint, gradients)
     team.forEach(shape.heads) { head, worker in
       attention.backward(
         head: head, qkv: scratch.joint, doutput: scratch.attended, into: djoint, scratch: workerScratch[worker])
     }
     queryKey.backward(
-      raw: saved.raw, djoint: djoint, queryWeight: queryNorm, keyWeight: keyNorm, firstToken: 0, into: gradients.raw,
+      raw: saved.raw, djoint: djoint, queryWeight: queryNorm, keyWeight: keyNorm, firstToken: 0, into: djoint,
       dQueryWeight: dqueryNorm, dKeyWeight: dkeyNorm)
-    team.project(gradients.raw.rows(outputRows), packed.qkvFeedForward, into: scratch.normalized.rows(outputRows))
+    team.project(draw.rows(outputRows), packed.qkvFeedForward, into: scratch.normalized.rows(outputRows))
     if !otherRows.isEmpty {
       team.project(
-        gradients.raw.rows(otherRows).columns(keyValueColumns), packed.qkvFeedForward.rows(keyValueColumns),
+        draw.rows(otherRows).columns(keyValueColumns), packed.qkvFeedForward.rows(keyValueColumns),
         into: scratch.normalized.rows(otherRows))
     }
+    team.forEachRows(shape.tokens) { rows in factors.raw.pack(draw, rows: rows) }
     LayerNormalization.modulateBackward(
-      saved.x, shift: modulation, scale: modulation + d, dy: scratch.normalized, into: dx, y: gradients.normalized,
+      saved.x, shift: modulation, scale: modulation + d, dy: scratch.normalized, into: dx, y: factors.normalized,
       dshift: dmodulation, dscale: dmodulation + d)
   }
 
   /// What the norm's backward and the weight gradients read of rows without output.
-  private func clearOtherRows(_ saved: SingleActivations, _ djoint: Matrix, _ gradients: SingleGradients) {
-    Reduction.clear(djoint.rows(otherRows).columns(queryColumns))
-    Reduction.clear(gradients.branch.rows(otherRows))
-    Reduction.clear(gradients.activated.rows(otherRows))
-    Reduction.clear(gradients.raw.rows(otherRows).columns(hiddenColumns))
+  private func clearOtherRows(_ saved: SingleActivations, _ draw: Matrix, _ dbranch: Matrix, _ factors: SingleFactors) {
+    Reduction.clear(draw.rows(otherRows).columns(queryColumns))
+    Reduction.clear(draw.rows(otherRows).columns(hiddenColumns))
+    Reduction.clear(dbranch.rows(otherRows))
     Reduction.clear(saved.attended.rows(otherRows))
+    factors.activated.clear(rows: otherRows)
   }
 
   /// Adds the block's weight gradients to `jobs`, once the backward of all samples has run.
-  func weightGradients(
-    _ saved: SingleActivations, _ gradients: SingleGradients, into jobs: inout [WeightGradient]
-  ) {
-    jobs.append(WeightGradient(layer: layout.qkvFeedForward, dy: gradients.raw, x: gradients.normalized))
+  func weightGradients(_ factors: SingleFactors, into jobs: inout [WeightGradient]) {
+    jobs.append(WeightGradient(layer: layout.qkvFeedForward, dy: factors.raw, x: factors.normalized))
     jobs.append(
       WeightGradient(
-        layer: layout.out, dy: gradients.branch, x: gradients.activated, firstColumn: shape.width, hasBias: false))
-    jobs.append(WeightGradient(layer: layout.out, dy: gradients.branch, x: saved.attended))
+        layer: layout.out, dy: factors.branch, x: factors.activated, firstColumn: shape.width, hasBias: false))
+    jobs.append(WeightGradient(layer: layout.out, dy: factors.branch, x: factors.attended))
   }
 }

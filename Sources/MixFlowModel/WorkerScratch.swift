@@ -1,14 +1,13 @@
 import MixNumerics
 
-/// Memory in which a thread computes: tiles of attention probabilities, or packed factors of a weight gradient. Thread `worker`
-/// of a team finds its own.
+/// Memory in which a thread computes: tiles of attention probabilities. Thread `worker` of a team finds its own.
 struct WorkerScratch {
   let base: UnsafeMutablePointer<Float>
   let stride: Int
 
   /// Floats of one thread.
   static func floats(_ attention: Attention) -> Int {
-    (max(attention.scratchCount, GradientProduct.scratch) + 15) / 16 * 16
+    (attention.scratchCount + 15) / 16 * 16
   }
 
   @inline(__always)

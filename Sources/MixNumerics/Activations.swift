@@ -8,7 +8,7 @@ package enum Activation {
     for row in 0..<hidden.rows {
       let h = hidden.row(row)
       let y = activated.row(row)
-      forEachBlock(hidden.columns) { i, lanes in
+      forEachLongBlock(hidden.columns) { i, lanes in
         let x = load(h, i, lanes) + load(bias, i, lanes)
         store(x, h, i, lanes)
         store(x * gate(x), y, i, lanes)
@@ -17,18 +17,17 @@ package enum Activation {
   }
 
   /// activated ← GELU(hidden) and gradient ← gradient·GELU′(hidden), from the saved hidden rows.
-  package static func geluBackward(hidden: Matrix, activated: Matrix, gradient: Matrix) {
+  package static func geluBackward(hidden: Matrix, activated: PackedMatrix, gradient: Matrix) {
     for row in 0..<hidden.rows {
       let h = hidden.row(row)
-      let y = activated.row(row)
       let dy = gradient.row(row)
-      forEachBlock(hidden.columns) { i, lanes in
+      forEachLongBlock(hidden.columns) { i, lanes in
         let x = load(h, i, lanes)
         let s = gate(x)
         let gelu = x * s
         let slope = Vector(repeating: 3 * cubic * twiceRoot2OverPi).multiplyAdd(x * x, Vector(repeating: twiceRoot2OverPi))
         let derivative = (gelu - gelu * s).multiplyAdd(slope, s)
-        store(gelu, y, i, lanes)
+        store(first(lanes, of: gelu), activated.place(row, i), 0, vectorWidth)
         store(load(dy, i, lanes) * derivative, dy, i, lanes)
       }
     }

@@ -87,7 +87,7 @@ private func softmax(_ matrix: Matrix, scale: Float) {
     var greatest = Vector(repeating: -.infinity)
     forEachBlock(matrix.columns) { i, lanes in
       let v = load(row, i, lanes)
-      if lanes == 8 {
+      if lanes == vectorWidth {
         greatest.replace(with: v, where: v .> greatest)
       } else {
         for lane in 0..<lanes where v[lane] > greatest[0] { greatest[0] = v[lane] }
@@ -95,15 +95,17 @@ private func softmax(_ matrix: Matrix, scale: Float) {
     }
     let factor = Vector(repeating: scale * log2OfE)
     let shift = Vector(repeating: -horizontalMaximum(greatest)) * factor
+    exponentiate(row, count: matrix.columns, factor: factor, shift: shift)
     var sum = Vector.zero
-    forEachBlock(matrix.columns) { i, lanes in
-      let e = first(lanes, of: powerOfTwo(load(row, i, lanes).multiplyAdd(factor, shift)))
-      sum += e
-      store(e, row, i, lanes)
-    }
+    forEachBlock(matrix.columns) { i, lanes in sum += load(row, i, lanes) }
     let inverse = 1 / horizontalSum(sum)
     forEachBlock(matrix.columns) { i, lanes in store(load(row, i, lanes) * inverse, row, i, lanes) }
   }
+}
+
+/// x ← 2^(factor·x + shift)
+private func exponentiate(_ x: UnsafeMutablePointer<Float>, count: Int, factor: Vector, shift: Vector) {
+  forEachLongBlock(count) { i, lanes in store(powerOfTwo(load(x, i, lanes).multiplyAdd(factor, shift)), x, i, lanes) }
 }
 
 /// dS ← scale·P ∘ (dP − Σ P ∘ dP), row by row, in place of dP.

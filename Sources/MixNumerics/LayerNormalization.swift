@@ -25,13 +25,12 @@ package enum LayerNormalization {
   ///   - y: receives the forward result; must not overlap dy.
   ///   - dx: accumulated into.
   package static func modulateBackward(
-    _ x: Matrix, shift: UnsafePointer<Float>, scale: UnsafePointer<Float>, dy: Matrix, into dx: Matrix, y: Matrix,
+    _ x: Matrix, shift: UnsafePointer<Float>, scale: UnsafePointer<Float>, dy: Matrix, into dx: Matrix, y: PackedMatrix,
     dshift: UnsafeMutablePointer<Float>, dscale: UnsafeMutablePointer<Float>
   ) {
     forEachRow(x) { row, mean, inverse in
       let source = x.row(row)
       let gradient = dy.row(row)
-      let output = y.row(row)
       var sum = Vector.zero
       var weighted = Vector.zero
       @inline(__always)
@@ -44,7 +43,7 @@ package enum LayerNormalization {
         weighted = dNormalized.multiplyAdd(normalized, weighted)
         store(d.multiplyAdd(normalized, load(dscale, i, lanes)), dscale, i, lanes)
         store(d + load(dshift, i, lanes), dshift, i, lanes)
-        store(normalized.multiplyAdd(onePlusScale, load(shift, i, lanes)), output, i, lanes)
+        store(normalized.multiplyAdd(onePlusScale, load(shift, i, lanes)), y.place(row, i), 0, vectorWidth)
       }
       forEachBlock(x.columns, gather)
       let meanGradient = horizontalSum(sum) / Float(x.columns)

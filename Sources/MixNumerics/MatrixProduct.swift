@@ -1,7 +1,7 @@
 /// Products of float32 matrices, each in the caller's thread: parallelism is over samples and panels, above it.
 ///
 /// Nothing is allocated. The right factor comes packed, or is packed sixteen columns at a time on the stack; the left one is
-/// read where it lies. A block of depth is as long as keeps a panel and six rows in a core's first cache.
+/// read where it lies. A block of depth is as long as keeps a panel and a tile's rows in a core's first cache.
 package enum MatrixProduct {
   private static let depthBlock = 384
 
@@ -70,7 +70,7 @@ package enum MatrixProduct {
   /// every k before any is read.
   @inline(__always)
   private static func withPanel(_ body: (UnsafeMutablePointer<Float>) -> Void) {
-    var panel = InlineArray<768, Vector>(initializingWith: { span in span.withUnsafeMutableBufferPointer { $1 = $0.count } })
+    var panel = InlineArray<384, Vector>(initializingWith: { span in span.withUnsafeMutableBufferPointer { $1 = $0.count } })
     var span = panel.mutableSpan
     span.withUnsafeMutableBufferPointer { vectors in
       UnsafeMutableRawPointer(vectors.baseAddress.unsafelyUnwrapped).withMemoryRebound(

@@ -47,15 +47,27 @@ package struct PackedMatrix {
     PackedMatrix(base + ProductPanel.width * range.lowerBound, range.count, columns, panelStride)
   }
 
+  /// Where a row's columns `column`…`column + 15` lie; `column` is a multiple of sixteen.
+  @inline(__always)
+  func place(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
+    panel(column / ProductPanel.width) + row &* ProductPanel.width
+  }
+
+  /// Some rows ← 0.
+  package func clear(rows: Range<Int>) {
+    for index in 0..<panels {
+      (panel(index) + rows.lowerBound * ProductPanel.width).update(repeating: 0, count: rows.count * ProductPanel.width)
+    }
+  }
+
   /// Takes over some rows of `matrix` (depth, columns), which are read in the order of memory.
   package func pack(_ matrix: Matrix, rows: Range<Int>) {
     let whole = columns / ProductPanel.width
     for row in rows {
       let source = matrix.row(row)
       for index in 0..<whole {
-        let (from, target) = (source + index &* ProductPanel.width, panel(index) + row &* ProductPanel.width)
-        store(load(from, 0, 8), target, 0, 8)
-        store(load(from, 8, 8), target, 8, 8)
+        store(
+          load(source, index &* vectorWidth, vectorWidth), panel(index), row &* vectorWidth, vectorWidth)
       }
     }
     guard whole < panels else { return }
@@ -76,11 +88,9 @@ enum PanelPacking {
   /// Columns of `matrix` (depth, ≤ 16) side by side.
   @inline(__always)
   static func copy(_ matrix: Matrix, into panel: UnsafeMutablePointer<Float>) {
-    let (left, right) = (min(matrix.columns, 8), max(matrix.columns &- 8, 0))
     var (source, target) = (UnsafePointer(matrix.base), panel)
     for _ in 0..<matrix.rows {
-      store(load(source, 0, left), target, 0, 8)
-      store(load(source, 8, right), target, 8, 8)
+      store(load(source, 0, matrix.columns), target, 0, vectorWidth)
       source += matrix.stride
       target += ProductPanel.width
     }
@@ -107,21 +117,26 @@ enum PanelPacking {
   private static func transposeEight(
     _ source: UnsafePointer<Float>, _ stride: Int, into target: UnsafeMutablePointer<Float>
   ) {
-    let rows = InlineArray<8, Vector> { load(source + $0 * stride, 0, 8) }
-    let pairs = InlineArray<8, Vector> { index in  // rows 2i and 2i + 1, low or high halves of each four interleaved
+    typealias Eight = SIMD8<Float>
+    @inline(__always)
+    func store(_ eight: Eight, _ row: Int) {
+      UnsafeMutableRawPointer(target + row * ProductPanel.width).storeBytes(of: eight, as: Eight.self)
+    }
+    let rows = InlineArray<8, Eight> { UnsafeRawPointer(source + $0 * stride).loadUnaligned(as: Eight.self) }
+    let pairs = InlineArray<8, Eight> { index in  // rows 2i and 2i + 1, low or high halves of each four interleaved
       let (a, b) = (rows[index / 2 * 2], rows[index / 2 * 2 + 1])
       return index % 2 == 0
-        ? Vector(a[0], b[0], a[1], b[1], a[4], b[4], a[5], b[5]) : Vector(a[2], b[2], a[3], b[3], a[6], b[6], a[7], b[7])
+        ? Eight(a[0], b[0], a[1], b[1], a[4], b[4], a[5], b[5]) : Eight(a[2], b[2], a[3], b[3], a[6], b[6], a[7], b[7])
     }
-    let fours = InlineArray<8, Vector> { index in
+    let fours = InlineArray<8, Eight> { index in
       let (a, b) = (pairs[index / 4 * 4 + index / 2 % 2], pairs[index / 4 * 4 + index / 2 % 2 + 2])
       return index % 2 == 0
-        ? Vector(a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]) : Vector(a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7])
+        ? Eight(a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]) : Eight(a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7])
     }
     for index in 0..<4 {
       let (a, b) = (fours[index], fours[index + 4])
-      store(Vector(lowHalf: a.lowHalf, highHalf: b.lowHalf), target, index * ProductPanel.width, 8)
-      store(Vector(lowHalf: a.highHalf, highHalf: b.highHalf), target, (index + 4) * ProductPanel.width, 8)
+      store(Eight(lowHalf: a.lowHalf, highHalf: b.lowHalf), index)
+      store(Eight(lowHalf: a.highHalf, highHalf: b.highHalf), index + 4)
     }
   }
 }

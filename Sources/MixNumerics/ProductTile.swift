@@ -1,4 +1,4 @@
-internal import CPrefetch
+internal import CProcessor
 
 /// The left factor of a product, as a tile reads it.
 protocol LeftFactor {
@@ -40,19 +40,17 @@ struct FactorColumns: LeftFactor {
 
 /// The right factor as a tile reads it: sixteen columns side by side, k after k, zeros where the matrix has fewer.
 enum ProductPanel {
-  static let width = 16
+  static let width = vectorWidth
 }
 
-/// The innermost piece of every product: up to six rows by sixteen columns of c, which stay in registers.
+/// The innermost piece of every product: some rows by sixteen columns of c, which stay in registers.
 ///
 ///   c[row][column] (+)= Σₖ a[row][k]·b[k][column], k upwards, one fused multiply-add after the other.
 ///
-/// Six rows of two AVX registers are twelve sums, enough to hide the latency of two multiply-adds per cycle; with two registers
-/// for b and one for a that is all sixteen. The order of the sum is the same in every tile and block: **a row of a product is a
-/// pure function of that row and b**, to the last bit, wherever it stands, on every processor.
+/// The order of the sum is the same in every tile and block: **a row of a product is a pure function of that row and b**, to the
+/// last bit, wherever it stands, on every processor.
 struct ProductTile<let rows: Int> {
-  private var left = InlineArray<rows, Vector>(repeating: .zero)
-  private var right = InlineArray<rows, Vector>(repeating: .zero)
+  private var sums = InlineArray<rows, Vector>(repeating: .zero)
 
   /// c (rows, 16) (+)= a·panel.
   @inline(__always)
@@ -76,28 +74,18 @@ struct ProductTile<let rows: Int> {
 
   @inline(__always)
   private mutating func add(_ a: some LeftFactor, _ panel: UnsafePointer<Float>) {
-    let b = (MixNumerics.load(panel, 0, 8), MixNumerics.load(panel, 8, 8))
-    for row in 0..<rows {
-      let factor = Vector(repeating: a.element(row))
-      left[unchecked: row] = factor.multiplyAdd(b.0, left[unchecked: row])
-      right[unchecked: row] = factor.multiplyAdd(b.1, right[unchecked: row])
-    }
+    let b = MixNumerics.load(panel, 0, vectorWidth)
+    for row in 0..<rows { sums[unchecked: row] = Vector(repeating: a.element(row)).multiplyAdd(b, sums[unchecked: row]) }
   }
 
   @inline(__always)
   private mutating func load(_ c: UnsafePointer<Float>, _ stride: Int) {
-    for row in 0..<rows {
-      left[unchecked: row] = MixNumerics.load(c, row &* stride, 8)
-      right[unchecked: row] = MixNumerics.load(c, row &* stride &+ 8, 8)
-    }
+    for row in 0..<rows { sums[unchecked: row] = MixNumerics.load(c, row &* stride, vectorWidth) }
   }
 
   @inline(__always)
   private func store(_ c: UnsafeMutablePointer<Float>, _ stride: Int) {
-    for row in 0..<rows {
-      MixNumerics.store(left[unchecked: row], c, row &* stride, 8)
-      MixNumerics.store(right[unchecked: row], c, row &* stride &+ 8, 8)
-    }
+    for row in 0..<rows { MixNumerics.store(sums[unchecked: row], c, row &* stride, vectorWidth) }
   }
 }
 
@@ -126,36 +114,39 @@ struct Lookahead {
   }
 }
 
-/// c (rows, columns ≤ 16) (+)= a·panel, in tiles of nearly equal height.
+/// The highest tile.
+///
+/// Six rows of two AVX registers are twelve sums, enough to hide the latency of two multiply-adds per cycle; with two registers
+/// for b and one for a that is all sixteen. AVX-512 has twice as many, of twice the width, and takes a from memory.
+#if MIXGRPO_AVX512
+private let highestTile = 16
+#else
+private let highestTile = 6
+#endif
+
+/// c (rows, columns ≤ 16) (+)= a·panel, in as few tiles as possible, of heights that differ by one at most.
 @inline(__always)
 func multiplyPanel(
   _ a: some LeftFactor, rows: Int, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
   columns: Int, accumulate: Bool, following: UnsafePointer<Float>? = nil
 ) {
-  var row = 0
-  var lookahead = Lookahead(following ?? panel, lines: following == nil ? 0 : depth, tiles: max(1, (rows &+ 5) / 6))
-  while row < rows {
-    let height = tileHeight(rows &- row)
-    let tiles = max(1, (rows &- row &- 30) / height)  // as many of this height as surely follow
+  let tiles = (rows &+ highestTile &- 1) / highestTile
+  guard tiles > 0 else { return }
+  let (height, higher) = (rows / tiles, rows % tiles)
+  var lookahead = Lookahead(following ?? panel, lines: following == nil ? 0 : depth, tiles: tiles)
+  @inline(__always)
+  func multiply(from row: Int, _ tiles: Int, _ height: Int) {
+    let (a, c) = (a.from(row: row, k: 0), c + row &* stride)
     if columns == ProductPanel.width {
       multiplyTiles(
-        tiles, height, a.from(row: row, k: 0), depth: depth, panel: panel, into: c + row &* stride, stride: stride,
-        accumulate: accumulate, &lookahead)
+        tiles, height, a, depth: depth, panel: panel, into: c, stride: stride, accumulate: accumulate, &lookahead)
     } else {
       multiplyNarrowTiles(
-        tiles, height, a.from(row: row, k: 0), depth: depth, panel: panel, into: c + row &* stride, stride: stride,
-        columns: columns, accumulate: accumulate)
+        tiles, height, a, depth: depth, panel: panel, into: c, stride: stride, columns: columns, accumulate: accumulate)
     }
-    row &+= tiles &* height
   }
-}
-
-/// Rows of the next tile when `left` remain: as few tiles as possible, none much lower than the others.
-@inline(__always)
-func tileHeight(_ left: Int) -> Int {
-  if left >= 36 { return 6 }
-  let tiles = (left &+ 5) / 6
-  return (left &+ tiles &- 1) / tiles
+  if higher > 0 { multiply(from: 0, higher, height &+ 1) }
+  multiply(from: higher &* (height &+ 1), tiles &- higher, height)
 }
 
 /// Tiles of which c has fewer than sixteen columns: computed whole, aside.
@@ -164,7 +155,7 @@ private func multiplyNarrowTiles<Left: LeftFactor>(
   _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
   stride: Int, columns: Int, accumulate: Bool
 ) {
-  var values = InlineArray<96, Float>(repeating: 0)  // six rows
+  var values = InlineArray<256, Float>(repeating: 0)  // a tile of sixteen rows
   var span = values.mutableSpan
   span.withUnsafeMutableBufferPointer { values in
     let aside = values.baseAddress.unsafelyUnwrapped
@@ -186,25 +177,33 @@ private func multiplyTiles<Left: LeftFactor>(
   _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
   stride: Int, accumulate: Bool, _ lookahead: inout Lookahead
 ) {
-  switch height {
-  case 6: repeatTile(ProductTile<6>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
-  case 5: repeatTile(ProductTile<5>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
-  case 4: repeatTile(ProductTile<4>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
-  case 3: repeatTile(ProductTile<3>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
-  case 2: repeatTile(ProductTile<2>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
-  default: repeatTile(ProductTile<1>.self, tiles, a, depth, panel, c, stride, accumulate, &lookahead)
+  @inline(__always)
+  func multiply<let rows: Int>(_: ProductTile<rows>.Type) {
+    for tile in 0..<tiles {
+      lookahead.beginTile()
+      ProductTile<rows>.multiply(
+        a.from(row: tile &* rows, k: 0), depth: depth, panel: panel, into: c + tile &* rows &* stride, stride: stride,
+        accumulate: accumulate)
+    }
   }
-}
-
-@inline(__always)
-private func repeatTile<let rows: Int>(
-  _: ProductTile<rows>.Type, _ tiles: Int, _ a: some LeftFactor, _ depth: Int, _ panel: UnsafePointer<Float>,
-  _ c: UnsafeMutablePointer<Float>, _ stride: Int, _ accumulate: Bool, _ lookahead: inout Lookahead
-) {
-  for tile in 0..<tiles {
-    lookahead.beginTile()
-    ProductTile<rows>.multiply(
-      a.from(row: tile &* rows, k: 0), depth: depth, panel: panel, into: c + tile &* rows &* stride, stride: stride,
-      accumulate: accumulate)
+  switch height {
+  #if MIXGRPO_AVX512
+  case 16: multiply(ProductTile<16>.self)
+  case 15: multiply(ProductTile<15>.self)
+  case 14: multiply(ProductTile<14>.self)
+  case 13: multiply(ProductTile<13>.self)
+  case 12: multiply(ProductTile<12>.self)
+  case 11: multiply(ProductTile<11>.self)
+  case 10: multiply(ProductTile<10>.self)
+  case 9: multiply(ProductTile<9>.self)
+  case 8: multiply(ProductTile<8>.self)
+  case 7: multiply(ProductTile<7>.self)
+  #endif
+  case 6: multiply(ProductTile<6>.self)
+  case 5: multiply(ProductTile<5>.self)
+  case 4: multiply(ProductTile<4>.self)
+  case 3: multiply(ProductTile<3>.self)
+  case 2: multiply(ProductTile<2>.self)
+  default: multiply(ProductTile<1>.self)
   }
 }

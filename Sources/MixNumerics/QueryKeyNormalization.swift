@@ -29,7 +29,7 @@ package struct QueryKeyNormalization {
       let target = joint.row(row)
       @inline(__always)
       func head(_ head: Int) -> Float { addBias(source + head * headDim, bias + head * headDim) }
-      forEachEightHeads(head) { rotate(source, $0, $1, queryWeight, keyWeight, firstToken + row, target) }
+      forEachSixteenHeads(head) { rotate(source, $0, $1, queryWeight, keyWeight, firstToken + row, target) }
       let value = 2 * width
       forEachBlock(width) { i, lanes in
         let v = load(source, value + i, lanes) + load(bias, value + i, lanes)
@@ -48,7 +48,7 @@ package struct QueryKeyNormalization {
       let target = joint.row(row)
       @inline(__always)
       func head(_ head: Int) -> Float { sumOfSquares(source + head * headDim) }
-      forEachEightHeads(head) { rotate(source, $0, $1, queryWeight, keyWeight, firstToken + row, target) }
+      forEachSixteenHeads(head) { rotate(source, $0, $1, queryWeight, keyWeight, firstToken + row, target) }
       forEachBlock(width) { i, lanes in store(load(source, 2 * width + i, lanes), target, 2 * width + i, lanes) }
     }
   }
@@ -69,11 +69,11 @@ package struct QueryKeyNormalization {
       let token = (firstToken + row) * headDim
       @inline(__always)
       func head(_ head: Int) -> Float { sumOfSquares(source + head * headDim) }
-      forEachEightHeads(head) { eight, inverseNorms in
-        for head in eight {
+      forEachSixteenHeads(head) { some, inverseNorms in
+        for head in some {
           let (isQuery, first) = (head < heads, head * headDim)
           unrotate(
-            source + first, inverseNorms[unchecked: head &- eight.lowerBound], gradient + first,
+            source + first, inverseNorms[unchecked: head &- some.lowerBound], gradient + first,
             isQuery ? queryWeight : keyWeight, token, target + first, isQuery ? dQueryWeight : dKeyWeight)
         }
       }
@@ -81,18 +81,18 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// Σx² of all heads of q, then of k, of which the roots of eight are then taken together.
+  /// Σx² of all heads of q, then of k, of which the roots of sixteen are then taken together.
   @inline(__always)
-  private func forEachEightHeads(
-    _ sum: (_ head: Int) -> Float, _ body: (_ heads: Range<Int>, _ inverseNorms: InlineArray<8, Float>) -> Void
+  private func forEachSixteenHeads(
+    _ sum: (_ head: Int) -> Float, _ body: (_ heads: Range<Int>, _ inverseNorms: InlineArray<16, Float>) -> Void
   ) {
-    var sums = InlineArray<8, Float>(repeating: 0)
+    var sums = InlineArray<16, Float>(repeating: 0)
     var first = 0
     while first < 2 * heads {
-      let eight = first..<min(first + 8, 2 * heads)
-      for head in eight { sums[unchecked: head &- first] = sum(head) }
-      body(eight, unsafeBitCast(inverseRootMeanSquare(unsafeBitCast(sums, to: Vector.self)), to: InlineArray<8, Float>.self))
-      first += 8
+      let some = first..<min(first + vectorWidth, 2 * heads)
+      for head in some { sums[unchecked: head &- first] = sum(head) }
+      body(some, unsafeBitCast(inverseRootMeanSquare(unsafeBitCast(sums, to: Vector.self)), to: InlineArray<16, Float>.self))
+      first += vectorWidth
     }
   }
 
@@ -118,7 +118,7 @@ package struct QueryKeyNormalization {
     return horizontalSum(squares)
   }
 
-  /// 1/√(mean(x²) + ε) of eight heads.
+  /// 1/√(mean(x²) + ε) of sixteen heads.
   @inline(__always)
   private func inverseRootMeanSquare(_ squares: Vector) -> Vector {
     1 / (squares / Float(headDim) + Self.epsilon).squareRoot()
@@ -127,7 +127,7 @@ package struct QueryKeyNormalization {
   /// Some heads of one row, those of q before those of k: y ← R(x̂ ∘ w).
   @inline(__always)
   private func rotate(
-    _ x: UnsafePointer<Float>, _ heads: Range<Int>, _ inverseNorms: InlineArray<8, Float>, _ queryWeight: UnsafePointer<Float>,
+    _ x: UnsafePointer<Float>, _ heads: Range<Int>, _ inverseNorms: InlineArray<16, Float>, _ queryWeight: UnsafePointer<Float>,
     _ keyWeight: UnsafePointer<Float>, _ token: Int, _ y: UnsafeMutablePointer<Float>
   ) {
     let (cosine, sine) = (rotary.cosine + token * headDim, rotary.signedSine + token * headDim)

@@ -5,6 +5,16 @@ package enum Reduction {
     for row in 0..<matrix.rows { add(matrix.row(row), to: sums, count: matrix.columns) }
   }
 
+  /// The same for a matrix in panels.
+  package static func addColumnSums(_ matrix: PackedMatrix, to sums: UnsafeMutablePointer<Float>) {
+    for index in 0..<matrix.panels {
+      let columns = matrix.columns(ofPanel: index)
+      var sum = load(sums, columns.lowerBound, columns.count)
+      for row in 0..<matrix.depth { sum += load(matrix.panel(index), row &* vectorWidth, vectorWidth) }
+      store(sum, sums, columns.lowerBound, columns.count)
+    }
+  }
+
   /// y += x
   package static func add(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int) {
     forEachBlock(count) { i, lanes in store(load(y, i, lanes) + load(x, i, lanes), y, i, lanes) }
@@ -38,11 +48,11 @@ package enum Reduction {
     }
   }
 
-  /// Σ x² in Double, in eight sums of every eighth value that are then joined.
+  /// Σ x² in Double, in sixteen sums of every sixteenth value that are then joined.
   package static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
-    var sums = SIMD8<Double>.zero
+    var sums = SIMD16<Double>.zero
     forEachBlock(count) { i, lanes in
-      let v = SIMD8<Double>(load(x, i, lanes))
+      let v = SIMD16<Double>(load(x, i, lanes))
       sums.addProduct(v, v)
     }
     return sums.sum()
@@ -50,8 +60,8 @@ package enum Reduction {
 
   /// Whether every value is 0.
   package static func isZero(_ x: UnsafePointer<Float>, count: Int) -> Bool {
-    var bits = SIMD8<UInt32>.zero
-    forEachBlock(count) { i, lanes in bits |= unsafeBitCast(load(x, i, lanes), to: SIMD8<UInt32>.self) & 0x7FFF_FFFF }
+    var bits = SIMD16<UInt32>.zero
+    forEachBlock(count) { i, lanes in bits |= unsafeBitCast(load(x, i, lanes), to: SIMD16<UInt32>.self) & 0x7FFF_FFFF }
     return bits == .zero
   }
 

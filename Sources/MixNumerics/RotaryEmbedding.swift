@@ -43,5 +43,5 @@ package final class RotaryEmbedding: Sendable {
 /// Exchanges the channels of each adjacent pair.
 @inline(__always)
 func swapPairs(_ v: Vector) -> Vector {
-  Vector(v[1], v[0], v[3], v[2], v[5], v[4], v[7], v[6])
+  Vector(v[1], v[0], v[3], v[2], v[5], v[4], v[7], v[6], v[9], v[8], v[11], v[10], v[13], v[12], v[15], v[14])
 }

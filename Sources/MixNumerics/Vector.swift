@@ -1,25 +1,43 @@
-/// Eight floats: one AVX register, two NEON ones.
-typealias Vector = SIMD8<Float>
+/// Sixteen floats: one AVX-512 register, two AVX ones, four of NEON. As many on every processor, so that a sum over lanes has one
+/// order everywhere.
+typealias Vector = SIMD16<Float>
 
-/// Visits 0..<count in blocks of eight; the last block may have fewer lanes.
+/// Lanes of a `Vector`.
+let vectorWidth = 16
+
+/// Visits 0..<count in blocks of sixteen; the last block may have fewer lanes.
 @inline(__always)
 func forEachBlock(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
   var offset = 0
-  while offset &+ 8 <= count {
-    body(offset, 8)
-    offset &+= 8
+  while offset &+ vectorWidth <= count {
+    body(offset, vectorWidth)
+    offset &+= vectorWidth
   }
   if offset < count { body(offset, count &- offset) }
 }
 
+/// The same for a long body that changes nothing but memory: the last block stands apart, so that the others are inlined.
+@inline(__always)
+func forEachLongBlock(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
+  var offset = 0
+  while offset &+ vectorWidth <= count {
+    body(offset, vectorWidth)
+    offset &+= vectorWidth
+  }
+  if offset < count { lastBlock(offset, count &- offset, body) }
+}
+
+@inline(never)
+private func lastBlock(_ offset: Int, _ lanes: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) { body(offset, lanes) }
+
 @inline(__always)
 func load(_ base: UnsafePointer<Float>, _ offset: Int, _ lanes: Int) -> Vector {
-  lanes == 8 ? UnsafeRawPointer(base + offset).loadUnaligned(as: Vector.self) : loadFew(base + offset, lanes)
+  lanes == vectorWidth ? UnsafeRawPointer(base + offset).loadUnaligned(as: Vector.self) : loadFew(base + offset, lanes)
 }
 
 @inline(__always)
 func store(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ offset: Int, _ lanes: Int) {
-  if lanes == 8 {
+  if lanes == vectorWidth {
     UnsafeMutableRawPointer(base + offset).storeBytes(of: vector, as: Vector.self)
   } else {
     storeFew(vector, base + offset, lanes)
@@ -31,37 +49,44 @@ func store(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ offset: Int,
 @inline(never)
 private func loadFew(_ base: UnsafePointer<Float>, _ lanes: Int) -> Vector {
   var vector = Vector.zero
-  for lane in 0..<lanes { vector[lane] = base[lane] }
+  let eight = lanes & 8
+  if eight > 0 { vector.lowHalf = UnsafeRawPointer(base).loadUnaligned(as: SIMD8<Float>.self) }
+  for lane in eight..<lanes { vector[lane] = base[lane] }
   return vector
 }
 
 @inline(never)
 private func storeFew(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ lanes: Int) {
-  for lane in 0..<lanes { base[lane] = vector[lane] }
+  let eight = lanes & 8
+  if eight > 0 { UnsafeMutableRawPointer(base).storeBytes(of: vector.lowHalf, as: SIMD8<Float>.self) }
+  for lane in eight..<lanes { base[lane] = vector[lane] }
 }
 
 /// The first lanes, zeros behind them.
 @inline(__always)
-func first(_ lanes: Int, of vector: Vector) -> Vector { lanes == 8 ? vector : firstFew(lanes, of: vector) }
+func first(_ lanes: Int, of vector: Vector) -> Vector { lanes == vectorWidth ? vector : firstFew(lanes, of: vector) }
 
 @inline(never)
 private func firstFew(_ lanes: Int, of vector: Vector) -> Vector {
   var vector = vector
-  for lane in lanes..<8 { vector[lane] = 0 }
+  for lane in lanes..<vectorWidth { vector[lane] = 0 }
   return vector
 }
 
 @inline(__always)
 func horizontalSum(_ v: Vector) -> Float {
-  let four = v.lowHalf + v.highHalf
+  let eight = v.lowHalf + v.highHalf
+  let four = eight.lowHalf + eight.highHalf
   let two = four.lowHalf + four.highHalf
   return two[0] + two[1]
 }
 
 @inline(__always)
 func horizontalMaximum(_ v: Vector) -> Float {
-  var four = v.lowHalf
-  four.replace(with: v.highHalf, where: v.highHalf .> four)
+  var eight = v.lowHalf
+  eight.replace(with: v.highHalf, where: v.highHalf .> eight)
+  var four = eight.lowHalf
+  four.replace(with: eight.highHalf, where: eight.highHalf .> four)
   var two = four.lowHalf
   two.replace(with: four.highHalf, where: four.highHalf .> two)
   return two[0] > two[1] ? two[0] : two[1]
@@ -89,11 +114,11 @@ func powerOfTwo(_ t: Vector) -> Vector {
   p = p.multiplyAdd(f, Vector(repeating: 0.240_226_48))
   p = p.multiplyAdd(f, Vector(repeating: 0.693_147_2))
   p = p.multiplyAdd(f, Vector(repeating: 1))
-  let exponent = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23
-  return unsafeBitCast(unsafeBitCast(p, to: SIMD8<Int32>.self) &+ exponent, to: Vector.self)
+  let exponent = unsafeBitCast(shifted, to: SIMD16<Int32>.self) &<< 23
+  return unsafeBitCast(unsafeBitCast(p, to: SIMD16<Int32>.self) &+ exponent, to: Vector.self)
 }
 
-extension SIMD8<Float> {
+extension Vector {
   /// self·factor + addend in one rounding.
   @inline(__always)
   func multiplyAdd(_ factor: Self, _ addend: Self) -> Self { addend.addingProduct(self, factor) }

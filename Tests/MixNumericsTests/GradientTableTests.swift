@@ -29,6 +29,14 @@ func withMatrix(_ values: [Float], rows: Int, _ body: (Matrix) -> Void) -> [Floa
   return values
 }
 
+/// Runs `body` on panels for (rows, columns) full of NaN, and gives back their values, padding included.
+@discardableResult
+func withPanels(_ rows: Int, _ columns: Int, _ body: (PackedMatrix) -> Void) -> [Float] {
+  var values = [Float](repeating: .nan, count: PackedMatrix.floats(depth: rows, columns: columns))
+  values.withUnsafeMutableBufferPointer { body(PackedMatrix($0.baseAddress!, depth: rows, columns: columns)) }
+  return values
+}
+
 private let rows = 3
 private let width = 21  // not a multiple of the vector width
 
@@ -43,7 +51,7 @@ private let gelu = KernelCase(
     let hidden = (0..<rows * width).map { inputs[0][$0] + inputs[1][$0 % width] }
     let dx = withMatrix(dy, rows: rows) { gradient in
       _ = withMatrix(hidden, rows: rows) { hidden in
-        _ = withMatrix(dy, rows: rows) { Activation.geluBackward(hidden: hidden, activated: $0, gradient: gradient) }
+        withPanels(rows, width) { Activation.geluBackward(hidden: hidden, activated: $0, gradient: gradient) }
       }
     }
     var dbias = [Float](repeating: 0, count: width)
@@ -79,7 +87,7 @@ private let layerNormalization = KernelCase(
     let dx = withMatrix(inputs[0].map { _ in 0 }, rows: rows) { dx in
       _ = withMatrix(dy, rows: rows) { dy in
         _ = withMatrix(inputs[0], rows: rows) { x in
-          _ = withMatrix(inputs[0], rows: rows) { y in
+          withPanels(rows, width) { y in
             LayerNormalization.modulateBackward(
               x, shift: inputs[1], scale: inputs[2], dy: dy, into: dx, y: y, dshift: &dshift, dscale: &dscale)
           }
@@ -181,6 +189,39 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
     gelu, silu, layerNormalization, gatedResidual, queryKeyNormalization, attentionCase(tokens: 7),
     attentionCase(tokens: 7, firstQuery: 3),
   ]
+
+  /// What the weight gradients read lies in panels, zeros behind the last column.
+  @Test func theBackwardGivesTheForwardAgainInPanels() {
+    let hidden = (0..<rows * width).map { gelu.inputs[0][$0] + gelu.inputs[1][$0 % width] }
+    let activated = withPanels(rows, width) { panels in
+      _ = withMatrix(hidden, rows: rows) { hidden in
+        _ = withMatrix(gelu.inputs[0], rows: rows) {
+          Activation.geluBackward(hidden: hidden, activated: panels, gradient: $0)
+        }
+      }
+    }
+    #expect(activated == inPanels(gelu.forward(gelu.inputs)))
+    let inputs = layerNormalization.inputs
+    var sums = [Float](repeating: 0, count: 2 * width)
+    let normalized = withPanels(rows, width) { panels in
+      _ = withMatrix(inputs[0], rows: rows) { x in
+        _ = withMatrix(inputs[0], rows: rows) { dy in
+          _ = withMatrix(inputs[0], rows: rows) { dx in
+            sums.withUnsafeMutableBufferPointer {
+              LayerNormalization.modulateBackward(
+                x, shift: inputs[1], scale: inputs[2], dy: dy, into: dx, y: panels, dshift: $0.baseAddress!,
+                dscale: $0.baseAddress! + width)
+            }
+          }
+        }
+      }
+    }
+    #expect(normalized == inPanels(layerNormalization.forward(inputs)))
+  }
+
+  private func inPanels(_ values: [Float]) -> [Float] {
+    withPanels(rows, width) { panels in _ = withMatrix(values, rows: rows) { panels.pack($0, rows: 0..<rows) } }
+  }
 
   @Test(arguments: table) func backwardAgreesWithDifferences(kernel: KernelCase) {
     let weights = pseudoRandom(kernel.forward(kernel.inputs).count, 99)

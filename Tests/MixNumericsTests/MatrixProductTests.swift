@@ -12,8 +12,8 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
 
   /// Every height of a tile, whole and partial panels, one and several blocks of depth.
   static let all = [
-    (1, 1, 1), (2, 5, 3), (3, 16, 7), (4, 17, 8), (5, 31, 16), (6, 8, 384), (7, 9, 385), (13, 48, 257), (37, 40, 1_000),
-    (80, 128, 33), (130, 24, 600),
+    (1, 1, 1), (2, 5, 3), (3, 16, 7), (4, 17, 8), (5, 31, 16), (6, 8, 384), (7, 9, 385), (8, 16, 20), (9, 48, 9),
+    (10, 12, 31), (11, 64, 5), (13, 48, 257), (37, 40, 1_000), (80, 128, 33), (130, 24, 600),
   ].map { ProductShape(m: $0.0, n: $0.1, k: $0.2) }
 }
 
@@ -124,15 +124,31 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
   func theGradientProductAddsTheSameSums(shape: ProductShape) {
     let (a, b) = (Self.matrix(shape.k, shape.m, seed: 10), Self.matrix(shape.k, shape.n, seed: 11))
     let (c, expected) = (Self.matrix(shape.m, shape.n, seed: 12), Self.matrix(shape.m, shape.n, seed: 12))
-    let scratch = UnsafeMutablePointer<Float>.allocate(capacity: GradientProduct.scratch)
-    scratch.initialize(repeating: .nan, count: GradientProduct.scratch)
-    defer {
-      scratch.deallocate()
-      for matrix in [a, b, c, expected] { matrix.base.deallocate() }
+    defer { for matrix in [a, b, c, expected] { matrix.base.deallocate() } }
+    withPanels(shape.k, shape.m) { packedA in
+      packedA.pack(a, rows: 0..<shape.k)
+      withPanels(shape.k, shape.n) { packedB in
+        packedB.pack(b, rows: 0..<shape.k)
+        GradientProduct.add(packedA, packedB, to: c)
+      }
     }
-    GradientProduct(scratch: scratch).add(a, b, to: c)
     MatrixProduct.transposedTimes(a, b, into: expected, accumulate: true)
     #expect(Self.values(c) == Self.values(expected))
+  }
+
+  @Test(arguments: ProductShape.all) func columnSumsOfPanelsAreThoseOfTheMatrix(shape: ProductShape) {
+    let a = Self.matrix(shape.k, shape.n, seed: 13)
+    defer { a.base.deallocate() }
+    var (sums, expected) = (pseudoRandom(shape.n, 14), pseudoRandom(shape.n, 14))
+    Reduction.addColumnSums(a, to: &expected)
+    withPanels(shape.k, shape.n) { packed in
+      packed.pack(a, rows: 0..<shape.k)
+      Reduction.addColumnSums(packed, to: &sums)
+      let rows = shape.k / 3..<shape.k / 2
+      packed.clear(rows: rows)
+      for row in 0..<shape.k { #expect(packed.place(row, 0)[0] == (rows.contains(row) ? 0 : a.row(row)[0])) }
+    }
+    #expect(sums == expected)
   }
 
   @Test(arguments: [1, 8, 13, 1_003]) func sumsOfSquaresAndZerosAreThoseOfThePlainLoop(count: Int) {
