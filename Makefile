@@ -17,13 +17,23 @@ OUT ?= out
 VENV ?= .venv
 VERSION := 0.1.0
 
+# What the library is built for: x86-64-v4, which is AVX-512, where this machine has it, and else x86-64-v3, which is AVX2 and FMA.
+# The results are the same to the last bit. What is to run on other machines is built for x86-64-v3.
+AVX512 := avx512f avx512bw avx512cd avx512dq avx512vl
+ifndef MIXGRPO_PROCESSOR
+MIXGRPO_PROCESSOR := $(if $(filter-out $(shell grep -m 1 ^flags /proc/cpuinfo 2>/dev/null),$(AVX512)),x86-64-v3,x86-64-v4)
+endif
+export MIXGRPO_PROCESSOR
+
 LIBRARY := .build/release/libmixgrpo.so
+PORTABLE := $(if $(filter x86-64-v4,$(MIXGRPO_PROCESSOR)),.build-portable,.build)
+PORTABLE_LIBRARY := $(PORTABLE)/release/libmixgrpo.so
 COMMAND := .build/release/mixgrpo-command
 EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -34,6 +44,10 @@ packages:
 library: packages
 	swift build -c release --product mixgrpo
 	@ln -sf libmixgrpo.so .build/release/libmixgrpo.so.0
+
+portable: packages
+	MIXGRPO_PROCESSOR=x86-64-v3 swift build -c release --product mixgrpo --scratch-path $(PORTABLE)
+	@ln -sf libmixgrpo.so $(PORTABLE_LIBRARY).0
 
 command: packages
 	swift build -c release --product mixgrpo-command
@@ -85,7 +99,8 @@ fuzz: library
 fuzz-guided: packages
 	Tests/fuzz/guided.sh $(INPUTS)
 
-test-sanitize: library
+test-sanitize: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
+test-sanitize: library portable
 	.ci/setup valgrind
 	Tests/sanitize/run.sh undefined
 	Tests/sanitize/run.sh address
@@ -94,7 +109,8 @@ test-sanitize: library
 	Tests/sanitize/run.sh swift
 
 # What of it fits into every test run.
-test-sanitize-quick: library
+test-sanitize-quick: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
+test-sanitize-quick: library portable
 	.ci/setup valgrind
 	Tests/sanitize/run.sh quick
 
@@ -120,7 +136,8 @@ test-survival: library
 test-command: command
 	Tests/command/run.sh
 
-test-examples: library $(EXAMPLES)/align $(EXAMPLES)/align-cpp
+test-examples: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
+test-examples: library portable $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	swift build -c release --product align
 	swift build -c release --product conformance
 	Tests/rust/run.sh examples
@@ -142,10 +159,10 @@ docs: library
 # --------------------------------------------------------------------------------------------------------------- wheel
 
 # auditwheel names the oldest Linux that the wheel runs on; the library brings all that such a system may lack.
-wheel: library
+wheel: portable
 	.ci/setup wheel $(VENV)
 	rm -rf dist .build/wheel
-	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
+	MIXGRPO_LIBRARY=$(abspath $(PORTABLE_LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
 	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel repair --wheel-dir dist .build/wheel/*.whl
 test-compare: packages
 	swift build -c release --product compare
@@ -198,4 +215,4 @@ format:
 	swift format --in-place --recursive Package.swift Sources Tests examples/swift
 
 clean:
-	rm -rf .build .build-test dist $(OUT) $(VENV)
+	rm -rf .build .build-portable .build-test dist $(OUT) $(VENV)

@@ -5,6 +5,7 @@
 # Needs libmixgrpo.so and the executables; where they are not at their usual places, tell by environment variables:
 #   ALIGN_C, ALIGN_CPP, ALIGN_SWIFT, ALIGN_RUST   the executables   MIXGRPO_LIBRARY   libmixgrpo.so
 #   PYTHON   with NumPy                                             MODEL             folder of the base model
+# MIXGRPO_PORTABLE_LIBRARY, where it is set, is the library for other processors than this one; it does the same, too.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 export MIXGRPO_LIBRARY=${MIXGRPO_LIBRARY:-$root/.build/release/libmixgrpo.so}
@@ -51,6 +52,12 @@ if [ -x "$rust" ]; then
   languages="C, C++, Swift, Python and Rust"
 else
   echo "align in Rust is left out: it was not built, which needs cargo"
+fi
+
+if [ -n "${MIXGRPO_PORTABLE_LIBRARY:-}" ] && ! [ "$MIXGRPO_PORTABLE_LIBRARY" -ef "$MIXGRPO_LIBRARY" ]; then
+  MIXGRPO_LIBRARY=$MIXGRPO_PORTABLE_LIBRARY run portable 2 "$python" "$root/examples/python/align.py"
+  others+=(portable)
+  languages+=", for this processor and for others,"
 fi
 
 for other in "${others[@]}"; do
