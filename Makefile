@@ -7,6 +7,7 @@
 # make bench    how fast rollout and update are on this machine
 # make bench-torch  the same side by side with PyTorch
 # make wheel    a Python wheel for other machines, into dist/
+# MIXGRPO_PROCESSOR=x86-64-v3 make …  for machines without AVX-512 too, where this one has it
 # make install  command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
 # make docs     the Swift documentation as static pages, into out/docs; BASE_PATH=/path where they are hosted
 # make format   format the Swift sources

@@ -164,7 +164,8 @@ typedef void (*mixgrpo_progress_callback)(void *user_data, const mixgrpo_progres
 
 /* Creates a context. `threads`: worker threads, 0 (one per available core) or 1...1024; more threads than cores are
  * allowed and only cost time.
- * Errors: UNSUPPORTED when the processor lacks the instructions the library is built for (AVX2 and FMA on x86-64). */
+ * Errors: UNSUPPORTED when the processor lacks the instructions the library is built for (on x86-64 AVX2 and FMA, or
+ * AVX-512). */
 mixgrpo_status mixgrpo_context_create(int32_t threads, mixgrpo_context **out_context);
 void mixgrpo_context_destroy(mixgrpo_context *context);
 

@@ -58,7 +58,8 @@ impl Context {
     /// Creates a context. `threads`: worker threads, 0 (one per available core) or 1…1024.
     ///
     /// # Errors
-    /// `Unsupported` when the processor lacks the instructions the library is built for (AVX2 and FMA on x86-64).
+    /// `Unsupported` when the processor lacks the instructions the library is built for (on x86-64 AVX2
+    /// and FMA, or AVX-512).
     pub fn new(threads: i32) -> Result<Self> {
         // SAFETY: the output is valid during the call.
         let handle = Handle::create(|out| unsafe { sys::mixgrpo_context_create(threads, out) })?;
