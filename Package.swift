@@ -4,13 +4,17 @@ import PackageDescription
 // On x86-64 the kernels are compiled for AVX2 and FMA, or with MIXGRPO_PROCESSOR=x86-64-v4 for AVX-512; the results are the same
 // to the last bit. A processor that lacks them gets an error when a context is created.
 #if arch(x86_64)
-let usesAVX512 = Context.environment["MIXGRPO_PROCESSOR"] == "x86-64-v4"
-let processorFlags = ["-Xcc", usesAVX512 ? "-march=x86-64-v4" : "-march=x86-64-v3"]
+let processor = Context.environment["MIXGRPO_PROCESSOR"] ?? "x86-64-v3"
+guard ["x86-64-v3", "x86-64-v4"].contains(processor) else {
+  fatalError("MIXGRPO_PROCESSOR: expected x86-64-v3 or x86-64-v4, got \(processor)")
+}
+let processorFlags = ["-Xcc", "-march=\(processor)"]
+let processorSettings: [SwiftSetting] =
+  processor == "x86-64-v4" ? [.define("MIXGRPO_AVX512", .when(configuration: .release))] : []
 #else
-let usesAVX512 = false
 let processorFlags: [String] = []
+let processorSettings: [SwiftSetting] = []
 #endif
-let processorSettings: [SwiftSetting] = usesAVX512 ? [.define("MIXGRPO_AVX512")] : []
 let kernelSettings = processorSettings + [
   .unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + processorFlags, .when(configuration: .release))
 ]

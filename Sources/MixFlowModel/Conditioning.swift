@@ -133,7 +133,7 @@ final class Conditioning {
     let dembedding = Matrix(scratch, rows: samples, columns: d)
     let rows = SampleRows(of: rowOfSample, count: samples, gathered: scratch + 2 * samples * d)
     let x = rows.gather(activated)
-    let panels = Panels(columns: shape.modulationWidth, most: 8, least: 32)
+    let panels = Panels(columns: shape.modulationWidth, most: shape.modulationWidth, least: 128)
     team.forEach(panels.count) { panel, _ in
       let columns = panels[panel]
       let dy = dmodulation.columns(columns)

@@ -1,23 +1,29 @@
-/// c += aᵀ·b for a (k, m), b (k, n) that lie in panels, k much longer than both: the gradient of a weight from the rows of all
-/// samples.
+/// c += aᵀ·b for a (k, m), b (k, n) that lie in panels: the gradient of a weight from the rows of all samples.
 ///
 /// Both factors are read along their rows' length, a panel's sixteen columns side by side, so that nothing has to be packed. The sum
 /// runs over k upwards, as in every product.
 package enum GradientProduct {
-  /// As many rows as are read again from a core's own caches, for panel after panel of the other factor.
+  /// Blocks that stay in a core's own caches: a panel of b while those of a block of a go by, and that block meanwhile.
   private static let depthBlock = 384
+  private static let panelBlock = 8
 
   package static func add(_ a: PackedMatrix, _ b: PackedMatrix, to c: Matrix) {
     for first in stride(from: 0, to: a.depth, by: depthBlock) {
-      let (a, b) = (a.rows(first..<min(a.depth, first + depthBlock)), b.rows(first..<min(b.depth, first + depthBlock)))
-      for column in 0..<b.panels {
-        let columns = b.columns(ofPanel: column)
-        for row in 0..<a.panels {
-          let rows = a.columns(ofPanel: row)
-          multiplyPanel(
-            FactorColumns(a.panel(row), stride: ProductPanel.width), rows: rows.count, depth: a.depth, panel: b.panel(column),
-            into: c.row(rows.lowerBound) + columns.lowerBound, stride: c.stride, columns: columns.count, accumulate: true)
-        }
+      let depth = first..<min(a.depth, first + depthBlock)
+      for panel in stride(from: 0, to: a.panels, by: panelBlock) {
+        add(a.rows(depth), panel..<min(a.panels, panel + panelBlock), b.rows(depth), to: c)
+      }
+    }
+  }
+
+  private static func add(_ a: PackedMatrix, _ panels: Range<Int>, _ b: PackedMatrix, to c: Matrix) {
+    for column in 0..<b.panels {
+      let columns = b.columns(ofPanel: column)
+      for row in panels {
+        let rows = a.columns(ofPanel: row)
+        multiplyPanel(
+          FactorColumns(a.panel(row), stride: ProductPanel.width), rows: rows.count, depth: a.depth, panel: b.panel(column),
+          into: c.row(rows.lowerBound) + columns.lowerBound, stride: c.stride, columns: columns.count, accumulate: true)
       }
     }
   }

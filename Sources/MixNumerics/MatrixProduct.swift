@@ -1,7 +1,7 @@
 /// Products of float32 matrices, each in the caller's thread: parallelism is over samples and panels, above it.
 ///
 /// Nothing is allocated. The right factor comes packed, or is packed sixteen columns at a time on the stack; the left one is
-/// read where it lies. A block of depth is as long as keeps a panel and a tile's rows in a core's first cache.
+/// read where it lies. In a block of depth a panel takes 24 KiB, most of a core's first cache.
 package enum MatrixProduct {
   private static let depthBlock = 384
 

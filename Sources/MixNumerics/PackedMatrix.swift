@@ -66,8 +66,7 @@ package struct PackedMatrix {
     for row in rows {
       let source = matrix.row(row)
       for index in 0..<whole {
-        store(
-          load(source, index &* vectorWidth, vectorWidth), panel(index), row &* vectorWidth, vectorWidth)
+        store(load(source, index &* vectorWidth, vectorWidth), panel(index), row &* vectorWidth, vectorWidth)
       }
     }
     guard whole < panels else { return }

@@ -114,12 +114,12 @@ struct Lookahead {
   }
 }
 
-/// The highest tile.
+/// Rows of the highest tile: as many sums as hide the latency of two multiply-adds per cycle, and no more than a set of a core's
+/// first cache has places: where a's rows are a multiple of 4 KiB apart, all that a tile reads at once falls into one.
 ///
-/// Six rows of two AVX registers are twelve sums, enough to hide the latency of two multiply-adds per cycle; with two registers
-/// for b and one for a that is all sixteen. AVX-512 has twice as many, of twice the width, and takes a from memory.
+/// Six rows of two AVX registers are twelve sums; with two registers for b and one for a that is all sixteen.
 #if MIXGRPO_AVX512
-private let highestTile = 16
+private let highestTile = 8
 #else
 private let highestTile = 6
 #endif
@@ -155,7 +155,7 @@ private func multiplyNarrowTiles<Left: LeftFactor>(
   _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
   stride: Int, columns: Int, accumulate: Bool
 ) {
-  var values = InlineArray<256, Float>(repeating: 0)  // a tile of sixteen rows
+  var values = InlineArray<128, Float>(repeating: 0)  // a tile of eight rows
   var span = values.mutableSpan
   span.withUnsafeMutableBufferPointer { values in
     let aside = values.baseAddress.unsafelyUnwrapped
@@ -188,14 +188,6 @@ private func multiplyTiles<Left: LeftFactor>(
   }
   switch height {
   #if MIXGRPO_AVX512
-  case 16: multiply(ProductTile<16>.self)
-  case 15: multiply(ProductTile<15>.self)
-  case 14: multiply(ProductTile<14>.self)
-  case 13: multiply(ProductTile<13>.self)
-  case 12: multiply(ProductTile<12>.self)
-  case 11: multiply(ProductTile<11>.self)
-  case 10: multiply(ProductTile<10>.self)
-  case 9: multiply(ProductTile<9>.self)
   case 8: multiply(ProductTile<8>.self)
   case 7: multiply(ProductTile<7>.self)
   #endif

@@ -69,11 +69,11 @@ package struct QueryKeyNormalization {
       let token = (firstToken + row) * headDim
       @inline(__always)
       func head(_ head: Int) -> Float { sumOfSquares(source + head * headDim) }
-      forEachSixteenHeads(head) { some, inverseNorms in
-        for head in some {
+      forEachSixteenHeads(head) { group, inverseNorms in
+        for head in group {
           let (isQuery, first) = (head < heads, head * headDim)
           unrotate(
-            source + first, inverseNorms[unchecked: head &- some.lowerBound], gradient + first,
+            source + first, inverseNorms[unchecked: head &- group.lowerBound], gradient + first,
             isQuery ? queryWeight : keyWeight, token, target + first, isQuery ? dQueryWeight : dKeyWeight)
         }
       }
@@ -89,9 +89,9 @@ package struct QueryKeyNormalization {
     var sums = InlineArray<16, Float>(repeating: 0)
     var first = 0
     while first < 2 * heads {
-      let some = first..<min(first + vectorWidth, 2 * heads)
-      for head in some { sums[unchecked: head &- first] = sum(head) }
-      body(some, unsafeBitCast(inverseRootMeanSquare(unsafeBitCast(sums, to: Vector.self)), to: InlineArray<16, Float>.self))
+      let group = first..<min(first + vectorWidth, 2 * heads)
+      for head in group { sums[unchecked: head &- first] = sum(head) }
+      body(group, unsafeBitCast(inverseRootMeanSquare(unsafeBitCast(sums, to: Vector.self)), to: InlineArray<16, Float>.self))
       first += vectorWidth
     }
   }

@@ -44,6 +44,7 @@ final class CheckpointPlace {
     try whole.iterate()
     try whole.trainer.save(folder: place.path)
     for _ in 0..<2 { try whole.iterate() }
+    // Less than what 64 samples at a time would take, so that they are cut.
     let bytes = try run(preset, threads: 1, maxBatch: 64, recomputes: true).trainer.memory(prompts: 2).peakBytes * 9 / 10
     for (threads, batch, recomputes, budget) in [(1, 1, false, 0), (3, 64, false, 0), (2, 5, true, 0), (1, 64, true, bytes)] {
       let resumed = try run(preset, threads: threads, maxBatch: batch, recomputes: recomputes, maxBytes: budget)

@@ -42,11 +42,23 @@ shipped_library() {
 }
 
 # Names of functions stay; valgrind knows older forms of debug information than the compiler writes.
+without_debug_information() {
+  strip --strip-debug -o "$out/libmixgrpo.so" "$1"
+  ln -sf libmixgrpo.so "$out/libmixgrpo.so.0"
+  folder=$out
+}
+
 library_for_valgrind() {
   shipped_library
-  strip --strip-debug -o "$out/libmixgrpo.so" "${MIXGRPO_PORTABLE_LIBRARY:-$folder/libmixgrpo.so}"
-  ln -s libmixgrpo.so "$out/libmixgrpo.so.0"
-  folder=$out
+  without_debug_information "${MIXGRPO_PORTABLE_LIBRARY:-$folder/libmixgrpo.so}"
+}
+
+# The library for this processor refuses the one that valgrind plays, in place of an illegal instruction.
+refusal() {
+  shipped_library
+  without_debug_information "$folder/libmixgrpo.so"
+  compile processor $here/processor.c
+  valgrind "$out/processor"
 }
 
 # compile NAME SOURCES...
@@ -114,6 +126,7 @@ case ${1:-} in
       library_for_valgrind
       compile lifecycle $here/lifecycle.c Tests/c/check.c Tests/c/fixture.c
       valgrind "$out/lifecycle"
+      if [ "${MIXGRPO_PROCESSOR:-}" = x86-64-v4 ]; then refusal; fi
     else
       echo "valgrind is not installed: its part was left out"
     fi
