@@ -133,7 +133,7 @@ private struct Cursor {
   }
 }
 
-/// What one thread needs to take one sample through the model.
+/// What one thread needs to take one sample through the model; on the way back the gradients of a block stand in its places.
 struct ForwardScratch {
   let stream: Matrix  // (tokens, d): the residual stream when nothing is saved
   let normalized: Matrix  // (tokens, d)
