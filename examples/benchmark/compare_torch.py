@@ -52,7 +52,7 @@ CASES = [
     Case("forward_backward12", "forward-backward --batch 12", 0.8, {"S": 9, "between": 5, "M": 3}, others=("eager",)),
     Case("window0", "iteration --window 0", 0, {"S": 7, "between": 3, "M": 3}, others=("unshared", "eager", "one-by-one")),
     Case("window10", "iteration --window 10", 0, {"S": 7, "between": 3, "M": 3}),
-    Case("window20", "iteration --window 20", 0, {"S": 5, "between": 1, "M": 0}),
+    Case("window20", "iteration --window 20", 0, {"S": 5, "between": 2, "M": 1}),
     Case("flash", "iteration --window 10 --flash 0.4", 0, {"S": 5, "between": 2, "M": 1}),
     Case("flash_star", "iteration --window 0 --flash 0.2", 0, {"S": 5, "between": 2, "M": 1}),
 ]
