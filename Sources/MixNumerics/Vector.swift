@@ -8,23 +8,26 @@ let vectorWidth = 16
 /// Visits 0..<count in blocks of sixteen; the last block may have fewer lanes.
 @inline(__always)
 func forEachBlock(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
-  var offset = 0
-  while offset &+ vectorWidth <= count {
-    body(offset, vectorWidth)
-    offset &+= vectorWidth
-  }
-  if offset < count { body(offset, count &- offset) }
+  let whole = forEachWholeBlock(count) { body($0, vectorWidth) }
+  if whole < count { body(whole, count &- whole) }
 }
 
 /// The same for a long body that changes nothing but memory: the last block stands apart, so that the others are inlined.
 @inline(__always)
 func forEachLongBlock(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
+  let whole = forEachWholeBlock(count) { body($0, vectorWidth) }
+  if whole < count { lastBlock(whole, count &- whole, body) }
+}
+
+/// Where the whole blocks end.
+@inline(__always)
+private func forEachWholeBlock(_ count: Int, _ body: (_ offset: Int) -> Void) -> Int {
   var offset = 0
   while offset &+ vectorWidth <= count {
-    body(offset, vectorWidth)
+    body(offset)
     offset &+= vectorWidth
   }
-  if offset < count { lastBlock(offset, count &- offset, body) }
+  return offset
 }
 
 @inline(never)
