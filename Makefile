@@ -24,6 +24,9 @@ AVX512 := avx512f avx512bw avx512cd avx512dq avx512vl
 ifndef MIXGRPO_PROCESSOR
 MIXGRPO_PROCESSOR := $(if $(filter-out $(shell grep -m 1 ^flags /proc/cpuinfo 2>/dev/null),$(AVX512)),x86-64-v3,x86-64-v4)
 endif
+ifeq ($(filter x86-64-v3 x86-64-v4,$(MIXGRPO_PROCESSOR)),)
+$(error MIXGRPO_PROCESSOR: expected x86-64-v3 or x86-64-v4, got $(MIXGRPO_PROCESSOR))
+endif
 export MIXGRPO_PROCESSOR
 
 LIBRARY := .build/release/libmixgrpo.so
