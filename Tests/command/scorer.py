@@ -1,5 +1,6 @@
 """A reward program for the tests; its argument says how it behaves."""
 import json
+import os
 import signal
 import sys
 import time
@@ -28,6 +29,8 @@ for line in sys.stdin:
     elif behaviour == "ends-later" and request["iteration"] == 1:
         sys.exit(7)
     elif behaviour == "stubborn":
+        for number in range(4_000):  # so that the end of the command, which clears the folder, takes a while
+            open(os.path.join(os.path.dirname(request["image"]), str(number)), "w").close()
         print("waiting", file=open(sys.argv[2], "w"))
         time.sleep(600)
     elif behaviour != "silent":

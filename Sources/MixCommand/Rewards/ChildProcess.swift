@@ -17,7 +17,7 @@ final class ChildProcess {
   /// As waitpid tells it, once the process is reaped.
   private var status: Int32 = 0
   private var isReaped = false
-  private var lastStep = 0
+  private let lastStep: Int
   private var isAtEnd = false
 
   private static let longestLine = 1 << 16
@@ -33,16 +33,18 @@ final class ChildProcess {
       throw FileAccess.failure(name, expected: "pipes to the program", code: errno)
     }
     for end in toChild + fromChild { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    let started = Self.spawn(command, input: toChild[0], output: fromChild[1])
+    let started = LastSteps.beforeEnd { table in
+      let (process, code) = Self.spawn(command, input: toChild[0], output: fromChild[1])
+      return (process: process, code: code, lastStep: code == 0 ? table.add { kill(-process, SIGKILL) } : 0)
+    }
     close(toChild[0])
     close(fromChild[1])
     (input, output) = (toChild[1], fromChild[0])
-    process = started.process
+    (process, lastStep) = (started.process, started.lastStep)
     guard started.code == 0 else {
       isReaped = true
       throw FileAccess.failure(name, expected: "a program that can be started", code: started.code)
     }
-    lastStep = LastSteps.add { [process] in kill(-process, SIGKILL) }
     signal(SIGPIPE, SIG_IGN)
     _ = fcntl(input, F_SETFL, O_NONBLOCK)
     _ = fcntl(output, F_SETFL, O_NONBLOCK)

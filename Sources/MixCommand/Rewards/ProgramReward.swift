@@ -33,6 +33,7 @@ final class ProgramReward: PictureReward {
       answers = try child.exchange(
         Array(lines.utf8), replies: batch.entries.count, closingInput: setting.perBatch, timeout: setting.timeout, context)
     } catch {
+      LastSteps.waitIfEnding()
       running = nil
       if error.code == .cancelled { throw error }
       throw MixGRPOError(error.code, "reward \(setting.name): \(error.message)")

@@ -9,16 +9,18 @@ import MixGRPO
 /// A folder under TMPDIR (else /tmp) for files that live for one batch; it goes with its owner.
 final class ScratchFolder {
   let path: String
-  private var lastStep = 0
+  private let lastStep: Int
 
   init() throws(MixGRPOError) {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array(FileAccess.join(parent.isEmpty ? "/tmp" : parent, "mixgrpo-XXXXXX").utf8CString)
-    guard let made = mkdtemp(&template) else {
-      throw FileAccess.failure(parent, expected: "a folder for temporary files (TMPDIR)", code: errno)
+    (path, lastStep) = try LastSteps.beforeEnd { (table) throws(MixGRPOError) in
+      guard let made = mkdtemp(&template) else {
+        throw FileAccess.failure(parent, expected: "a folder for temporary files (TMPDIR)", code: errno)
+      }
+      let path = String(cString: made)
+      return (path, table.add { Self.remove(path) })
     }
-    path = String(cString: made)
-    lastStep = LastSteps.add { [path] in Self.remove(path) }
   }
 
   deinit {
@@ -29,12 +31,14 @@ final class ScratchFolder {
   /// Writes without syncing: nobody needs these files after a crash.
   func write(_ bytes: [UInt8], name: String) throws(MixGRPOError) -> String {
     let location = FileAccess.join(path, name)
-    guard let file = fopen(location, "we") else {
-      throw FileAccess.failure(location, expected: "a file to write", code: errno)
-    }
-    let written = fwrite(bytes, 1, bytes.count, file)
-    guard fclose(file) == 0, written == bytes.count else {
-      throw FileAccess.failure(location, expected: "room for \(bytes.count) bytes", code: errno)
+    try LastSteps.beforeEnd { (_) throws(MixGRPOError) in
+      guard let file = fopen(location, "we") else {
+        throw FileAccess.failure(location, expected: "a file to write", code: errno)
+      }
+      let written = fwrite(bytes, 1, bytes.count, file)
+      guard fclose(file) == 0, written == bytes.count else {
+        throw FileAccess.failure(location, expected: "room for \(bytes.count) bytes", code: errno)
+      }
     }
     return location
   }

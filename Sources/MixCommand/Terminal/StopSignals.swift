@@ -24,10 +24,7 @@ enum StopSignals {
       while true {
         var received: Int32 = 0
         guard sigwait(&awaited, &received) == 0 else { continue }
-        if context.isCancelled || isAnotherPending {
-          LastSteps.run()
-          _exit(exitCode)
-        }
+        if context.isCancelled || isAnotherPending { LastSteps.end(exitCode) }
         context.cancel()
         onFirst()
       }
