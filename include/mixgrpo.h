@@ -1258,6 +1258,13 @@ mixgrpo_status mixgrpo_evaluation_submit(
  * evaluation, and after mixgrpo_evaluation_load. */
 mixgrpo_status mixgrpo_evaluation_read_means(const mixgrpo_evaluation *evaluation, double *out_means, size_t capacity);
 
+/* What the watchdog said last, also of an evaluation that was loaded: a run that it stopped is not to go on when it is resumed where
+ * it was stopped. Either output may be NULL.
+ *   out_iteration  of the latest evaluation; -1 before the first
+ *   out_verdict    CONTINUE before the first */
+mixgrpo_status mixgrpo_evaluation_verdict(
+    const mixgrpo_evaluation *evaluation, int64_t *out_iteration, mixgrpo_verdict *out_verdict);
+
 /* Puts the best weights into a model of the same sizes, or writes them as mixgrpo_model_save does.
  * Errors: INVALID_STATE when none are kept; INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_evaluation_restore_best(const mixgrpo_evaluation *evaluation, mixgrpo_model *model);

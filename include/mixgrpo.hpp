@@ -1161,6 +1161,20 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
     return means;
   }
 
+  /// Of the latest evaluation, also after load; -1 before the first.
+  std::int64_t latest_iteration() const {
+    std::int64_t iteration = -1;
+    detail::check(mixgrpo_evaluation_verdict(get(), &iteration, nullptr));
+    return iteration;
+  }
+
+  /// What the watchdog said then: a run that it stopped is not to go on from there.
+  mixgrpo_verdict verdict() const {
+    mixgrpo_verdict verdict = MIXGRPO_VERDICT_CONTINUE;
+    detail::check(mixgrpo_evaluation_verdict(get(), nullptr, &verdict));
+    return verdict;
+  }
+
   /// The best weights, into a model of the same sizes or a folder.
   void restore_best(model& model) const { detail::check(mixgrpo_evaluation_restore_best(get(), model.get())); }
   void save_best(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {

@@ -99,6 +99,12 @@ public final class Evaluation {
     return weights == .average ? model : try FlowTransformer(copying: model)
   }
 
+  /// Of the latest evaluation, also after `load`; -1 before the first.
+  public var latestIteration: Int { state.latestIteration }
+
+  /// What the watchdog said at the latest evaluation, also after `load`: a run that it stopped is not to go on from there.
+  public var verdict: WatchdogVerdict { record.watchdog.verdict(state.watchdog) }
+
   /// Takes the scores of an evaluation: whether it is the best so far, and what the watchdog says.
   /// - Parameters:
   ///   - iteration: the trainer's when the samples were drawn; later than that of the evaluation before.

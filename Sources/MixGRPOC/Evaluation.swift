@@ -169,6 +169,20 @@ public func mixgrpo_evaluation_read_means(
   }
 }
 
+@_cdecl("mixgrpo_evaluation_verdict") @implementation
+public func mixgrpo_evaluation_verdict(
+  _ evaluation: OpaquePointer?, _ out_iteration: UnsafeMutablePointer<Int64>?,
+  _ out_verdict: UnsafeMutablePointer<mixgrpo_verdict>?
+) -> mixgrpo_status {
+  withStatus {
+    let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
+    let iteration = try out_iteration.map { try place($0, "out_iteration") }
+    let verdict = try out_verdict.map { try place($0, "out_verdict") }
+    iteration?.pointee = Int64(evaluation.latestIteration)
+    verdict?.pointee = evaluation.verdict.rawValue
+  }
+}
+
 // MARK: - The best weights
 
 @_cdecl("mixgrpo_evaluation_restore_best") @implementation

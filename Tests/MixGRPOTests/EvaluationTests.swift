@@ -38,7 +38,7 @@ import Testing
       try run.iterate()
       try undisturbed.iterate()
     }
-    #expect(evaluation.state.latestIteration == 2)
+    #expect(evaluation.latestIteration == 2)
     #expect(run.weights == undisturbed.weights)
   }
 
@@ -90,7 +90,7 @@ import Testing
     try whole.save(folder: folder)
     try run.trainer.save(folder: folder)
     try resumed.load(folder: folder)
-    #expect(resumed.state.latestIteration == 0 && resumed.state.origins == whole.state.origins)
+    #expect(resumed.latestIteration == 0 && resumed.verdict == .goOn && resumed.state.origins == whole.state.origins)
     #expect(try weights(resumed.bestModel()) == run.weights)
     let (expected, found) = (
       try whole.submit(iteration: 2, scores: scores(0.5, 4)), try resumed.submit(iteration: 2, scores: scores(0.5, 4))
@@ -105,7 +105,12 @@ import Testing
     let bytes = try #require(FileManager.default.contents(atPath: file))
     try bytes.prefix(bytes.count - 40).write(to: URL(fileURLWithPath: file))
     #expect(throws: MixGRPOError.self) { try resumed.load(folder: folder) }
-    #expect(resumed.state.latestIteration == 4)
+    #expect(resumed.latestIteration == 4 && resumed.verdict == .warn)
+    try resumed.save(folder: folder)
+    let barking = try self.evaluation()
+    #expect(barking.latestIteration == -1 && barking.verdict == .goOn)
+    try barking.load(folder: folder)
+    #expect(barking.latestIteration == 4 && barking.verdict == .warn)
   }
 
   @Test func badCallsNameWhatIsWrong() throws {

@@ -103,12 +103,21 @@ static void evaluations_are_due_every_k_iterations(void) {
   mixgrpo_evaluation_destroy(evaluation);
 }
 
+static void check_verdict(const mixgrpo_evaluation *evaluation, int64_t at, mixgrpo_verdict expected) {
+  int64_t iteration = -2;
+  mixgrpo_verdict verdict = -2;
+  DONE(mixgrpo_evaluation_verdict(evaluation, &iteration, &verdict));
+  CHECK(iteration == at && verdict == expected);
+  DONE(mixgrpo_evaluation_verdict(evaluation, NULL, NULL));
+}
+
 static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   reset();
   config.watchdog = MIXGRPO_WATCHDOG_STOP;
   config.watchdog_patience = 2;
-  mixgrpo_evaluation *evaluation = made();
+  mixgrpo_evaluation *evaluation = made(), *again = made();
   double means[REWARDS];
+  check_verdict(evaluation, -1, MIXGRPO_VERDICT_CONTINUE);
   REFUSED(MIXGRPO_ERROR_INVALID_STATE, "means", mixgrpo_evaluation_read_means(evaluation, means, REWARDS));
   DONE(submit(evaluation, 0, 1, 5));
   CHECK(result.is_best == 1 && result.score == 1 && result.verdict == MIXGRPO_VERDICT_CONTINUE && !*result.message);
@@ -118,6 +127,10 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   CHECK(result.worsening == 1 && result.verdict == MIXGRPO_VERDICT_CONTINUE);
   DONE(submit(evaluation, 30, 2.5, 5.5));
   CHECK(result.worsening == 2 && result.verdict == MIXGRPO_VERDICT_STOP && strstr(result.message, "iteration 30"));
+  check_verdict(evaluation, 30, MIXGRPO_VERDICT_STOP);
+  DONE(mixgrpo_evaluation_save(evaluation, scratch_path("barking")));
+  DONE(mixgrpo_evaluation_load(again, scratch_path("barking")));
+  check_verdict(again, 30, MIXGRPO_VERDICT_STOP);
   CHECK(result.is_best == 0 && result.best_iteration == 20 && result.best_score == 3 && result.iteration == 30);
   DONE(mixgrpo_evaluation_read_means(evaluation, means, REWARDS));
   CHECK(means[0] == 2.5 && means[1] == 5.5);
@@ -129,8 +142,11 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   INVALID("iteration", submit(evaluation, 50, 4, 7));
   INVALID("scores", mixgrpo_evaluation_submit(evaluation, 60, scores, SCORES - 1, &result));
   INVALID("out_result", mixgrpo_evaluation_submit(evaluation, 60, scores, SCORES, NULL));
+  check_verdict(evaluation, 50, MIXGRPO_VERDICT_CONTINUE);
   BAD_HANDLES(bad, "evaluation", NULL, mixgrpo_evaluation_submit(bad, 60, scores, SCORES, &result));
+  BAD_HANDLES(bad, "evaluation", NULL, mixgrpo_evaluation_verdict(bad, NULL, NULL));
   mixgrpo_evaluation_destroy(evaluation);
+  mixgrpo_evaluation_destroy(again);
 }
 
 static void read_weights(const mixgrpo_model *model, float *out, size_t count) {

@@ -222,8 +222,10 @@ void evaluations_keep_the_best_and_watch() {
   CHECK(f.model.weights() == first);
   again.save_best(scratch("best"));
   CHECK(mixgrpo::model::load(f.context, scratch("best")).weights() == first);
+  CHECK(again.latest_iteration() == 0 && again.verdict() == MIXGRPO_VERDICT_CONTINUE);
   const auto hacked = again.submit(10, {1, 2, 1, 2, 3, 4, 3, 4});
   CHECK(hacked.verdict == MIXGRPO_VERDICT_WARN && std::string(hacked.message).find("iteration 10") != std::string::npos);
+  CHECK(again.latest_iteration() == 10 && again.verdict() == MIXGRPO_VERDICT_WARN);
   CHECK(invalid("iteration", [&] { again.submit(10, {1, 2, 1, 2, 3, 4, 3, 4}); }));
   CHECK(invalid("scores", [&] { again.submit(20, {1, 2}); }));
   CHECK(invalid("held_out", [&] { mixgrpo::evaluation(config, drawn, {0}, {{"taste"}}); }));

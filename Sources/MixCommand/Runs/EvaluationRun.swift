@@ -31,7 +31,7 @@ final class EvaluationRun {
         warn("evaluations begin anew, as those before are damaged: \(error.message)")
       }
     }
-    try folder.cut(folder.evaluations, before: evaluation.state.latestIteration + 1)
+    try folder.cut(folder.evaluations, before: evaluation.latestIteration + 1)
     log = try MetricsLog(path: folder.evaluations)
   }
 
@@ -40,8 +40,7 @@ final class EvaluationRun {
 
   /// Whether the latest evaluation is that of this iteration and ended the training. Saved evaluations know it too.
   func hasStopped(at iteration: Int) -> Bool {
-    let state = evaluation.state
-    return iteration == state.latestIteration && evaluation.record.watchdog.verdict(state.watchdog) == .stop
+    iteration == evaluation.latestIteration && evaluation.verdict == .stop
   }
 
   /// TensorBoard forgets what an earlier part of the run says of the iteration at which this one begins and of later ones: they
@@ -61,7 +60,7 @@ final class EvaluationRun {
     _ trainer: Trainer, always: Bool, _ journal: RunJournal, progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> EvaluationResult? {
     let iteration = trainer.iteration
-    guard iteration > evaluation.state.latestIteration, always || evaluation.isDue(iteration) else { return nil }
+    guard iteration > evaluation.latestIteration, always || evaluation.isDue(iteration) else { return nil }
     let scores = try score(evaluation.sample(trainer, progress: progress), iteration)
     let result = try evaluation.submit(iteration: iteration, scores: scores)
     let names = evaluation.record.rewards.map(\.name)

@@ -47,6 +47,11 @@ static void evaluation_read_means(void) {
   double *means = output(4 * sizeof *means);
   CALL(mixgrpo_evaluation_read_means, pick_const(EVALUATION), spoiled(means), below(5));
 }
+static void evaluation_verdict(void) {
+  int64_t *iteration = one_in(4) ? NULL : output(sizeof *iteration);
+  mixgrpo_verdict *verdict = one_in(4) ? NULL : output(sizeof *verdict);
+  CALL(mixgrpo_evaluation_verdict, pick_const(EVALUATION), spoiled(iteration), spoiled(verdict));
+}
 static void evaluation_restore_best(void) { CALL(mixgrpo_evaluation_restore_best, pick_const(EVALUATION), pick(MODEL)); }
 static void evaluation_save_best(void) { CALL(mixgrpo_evaluation_save_best, pick_const(EVALUATION), any_path(), some_int(0, 1)); }
 static void evaluation_save(void) { CALL(mixgrpo_evaluation_save, pick_const(EVALUATION), any_path()); }
@@ -65,5 +70,5 @@ static void trainer_hybrid_grid(void) {
 
 const random_call evaluation_calls[] = {
     {evaluation_config_init, 1}, {evaluation_create, 3}, {evaluation_destroy, 1}, {evaluation_is_due, 1}, {evaluation_sample, 3},
-    {evaluation_submit, 4}, {evaluation_read_means, 1}, {evaluation_restore_best, 1}, {evaluation_save_best, 1}, {evaluation_save, 1},
+    {evaluation_submit, 4}, {evaluation_read_means, 1}, {evaluation_verdict, 1}, {evaluation_restore_best, 1}, {evaluation_save_best, 1}, {evaluation_save, 1},
     {evaluation_load, 1}, {trainer_hybrid_grid, 2}, {NULL, 0}};

@@ -563,6 +563,10 @@ _declare(
     evaluation=Handle, iteration=Int64, scores=Doubles, count=Size, out_result=POINTER(EvaluationResult),
 )
 _declare("mixgrpo_evaluation_read_means", Status, evaluation=Handle, out_means=Doubles, capacity=Size)
+_declare(
+    "mixgrpo_evaluation_verdict", Status,
+    evaluation=Handle, out_iteration=POINTER(c_int64), out_verdict=Integers,
+)
 _declare("mixgrpo_evaluation_restore_best", Status, evaluation=Handle, model=Handle)
 _declare("mixgrpo_evaluation_save_best", Status, evaluation=Handle, folder=Text, storage=Int32)
 _declare("mixgrpo_evaluation_save", Status, evaluation=Handle, folder=Text)

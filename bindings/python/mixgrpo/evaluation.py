@@ -155,6 +155,20 @@ class Evaluation(Object):
         call("mixgrpo_evaluation_read_means", self.handle, pointer(values), values.size)
         return dict(zip(self.reward_names, values.tolist(), strict=True))
 
+    @property
+    def latest_iteration(self) -> int:
+        """Of the latest evaluation, also after `load`; -1 before the first."""
+        iteration = ctypes.c_int64()
+        call("mixgrpo_evaluation_verdict", self.handle, ctypes.byref(iteration), None)
+        return iteration.value
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the watchdog said then, also after `load`: a run that it stopped is not to go on from there."""
+        verdict = ctypes.c_int32()
+        call("mixgrpo_evaluation_verdict", self.handle, None, ctypes.byref(verdict))
+        return Verdict(verdict.value)
+
     def restore_best(self, model: Model) -> None:
         """Puts the best weights into a model of the same sizes. Raises `InvalidState` when none are kept."""
         call("mixgrpo_evaluation_restore_best", self.handle, model.handle)

@@ -1,6 +1,5 @@
 """Evaluations inside `train`: held-out rewards, the best model on disk, the watchdog."""
 
-import json
 import os
 import shutil
 import warnings
@@ -100,8 +99,7 @@ class Evaluations:
                 f"got {settings.keep_best!r}"
             )
         self._prompts = list(range(_prompt_count(trainer)) if settings.prompts is None else settings.prompts)
-        self._latest = self._saved = -1
-        self._is_stopped = False
+        self._saved = -1
         weights = dict.fromkeys(trainer.reward_names, 0.0 if held_out else 1.0) | dict.fromkeys(held_out, 1.0)
         config = EvaluationConfig(
             every=settings.every,
@@ -116,24 +114,24 @@ class Evaluations:
     def go_on(self, *, always: bool = False) -> bool:
         """Evaluates when it is due, or always but not twice; whether training is to go on."""
         iteration = self._trainer.iteration
-        if iteration <= self._latest or not (always or self._evaluation.is_due(iteration)):
-            return not (self._is_stopped and iteration == self._latest)
+        latest = self._evaluation.latest_iteration
+        if iteration <= latest or not (always or self._evaluation.is_due(iteration)):
+            return iteration != latest or self._evaluation.verdict is not Verdict.STOP
         result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
-        self._latest = iteration
         if result.is_best:
             self._keep()
         if self._tell is not None:
             self._tell(result, self._evaluation.means())
         if result.verdict is Verdict.WARN:
             warnings.warn(result.message, HackedRewardWarning, stacklevel=3)
-        self._is_stopped = result.verdict is Verdict.STOP
-        return not self._is_stopped
+        return result.verdict is not Verdict.STOP
 
     def save(self, folder: Path) -> None:
         """Saves what a continuation needs, under the number of the latest evaluation, beside what was there."""
-        if self._latest != self._saved:
-            self._evaluation.save(_path(folder, self._latest))
-            self._saved = self._latest
+        latest = self._evaluation.latest_iteration
+        if latest != self._saved:
+            self._evaluation.save(_path(folder, latest))
+            self._saved = latest
 
     def remove_outdated(self, folder: Path) -> None:
         """Removes what was there before the latest `save`, once the trainer's checkpoint stands that goes with that."""
@@ -155,9 +153,7 @@ class Evaluations:
             except (InvalidFormat, InputOutputError) as error:
                 warnings.warn(f"passed over a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
                 continue
-            self._latest = self._saved = int(path.name.removeprefix(_PREFIX))
-            is_barking = _suspicious_in_a_row(path) >= self._evaluation.config.watchdog_patience
-            self._is_stopped = is_barking and self._settings.watchdog is Watchdog.STOP
+            self._saved = self._evaluation.latest_iteration
             return
 
     def _samples(self) -> FloatArray:
@@ -182,13 +178,6 @@ def _saved(folder: Path) -> list[Path]:
 
 def _path(folder: Path, iteration: int) -> Path:
     return folder / f"{_PREFIX}{iteration:08d}"
-
-
-def _suspicious_in_a_row(path: Path) -> int:
-    """What the watchdog of a sound saved state remembers, from the metadata of its safetensors file."""
-    with (path / "evaluation.safetensors").open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        return int(json.loads(file.read(size))["__metadata__"]["worsening"])
 
 
 def _prompt_count(trainer: Trainer | Evaluable) -> int:

@@ -34,7 +34,7 @@ def test_evaluations_are_due_every_k_iterations(mixgrpo):
     assert [checked.is_due(iteration) for iteration in (-3, 0, 1, 2, 3)] == [False, True, False, False, True]
 
 
-def test_the_watchdog_barks_when_only_the_trained_reward_rises(mixgrpo):
+def test_the_watchdog_barks_when_only_the_trained_reward_rises(mixgrpo, tmp_path):
     checked = evaluation(mixgrpo, held_out=["dark"], watchdog=mixgrpo.Watchdog.STOP, watchdog_patience=2)
     with pytest.raises(mixgrpo.InvalidState):
         checked.means()
@@ -44,6 +44,12 @@ def test_the_watchdog_barks_when_only_the_trained_reward_rises(mixgrpo):
     assert checked.submit(1, scores(2.0, 4.0)).worsening == 1
     last = checked.submit(2, scores(1.5, 3.0))
     assert last.verdict is mixgrpo.Verdict.STOP and "iteration 2" in last.message
+    assert (checked.latest_iteration, checked.verdict) == (2, mixgrpo.Verdict.STOP)
+    checked.save(tmp_path)
+    again = evaluation(mixgrpo, held_out=["dark"], watchdog=mixgrpo.Watchdog.STOP, watchdog_patience=2)
+    assert (again.latest_iteration, again.verdict) == (-1, mixgrpo.Verdict.CONTINUE)
+    again.load(tmp_path)
+    assert (again.latest_iteration, again.verdict) == (2, mixgrpo.Verdict.STOP)
     assert (last.is_best, last.best_iteration, last.best_score) == (False, 1, 2.0)
     assert checked.submit(3, scores(2.5, np.nan)).failed == 4
     with pytest.raises(mixgrpo.InvalidArgument, match="iteration"):

@@ -104,6 +104,7 @@ def expected_parameter(abi, kind):
         "void *": ctypes.c_void_p,
         "mixgrpo_log_callback": abi.LogCallback, "mixgrpo_progress_callback": abi.ProgressCallback,
         **dict.fromkeys(header.numbers(), abi.Int32),
+        **dict.fromkeys((f"{name} *" for name in header.numbers()), abi.Integers),
     }  # fmt: skip
     return plain[kind] if kind in plain else plain[kind.removeprefix("const ")]
 

@@ -189,6 +189,15 @@ impl Evaluation {
         Ok(means)
     }
 
+    /// The iteration of the latest evaluation, also after [`load`](Self::load), and what the watchdog said then: a run that it
+    /// stopped is not to go on from there. `None` before the first.
+    pub fn latest(&self) -> Result<Option<(i64, Verdict)>> {
+        let (mut iteration, mut verdict) = (-1, 0);
+        // SAFETY: all pointers are valid during the call.
+        border::call(|| unsafe { sys::mixgrpo_evaluation_verdict(self.raw(), &mut iteration, &mut verdict) })?;
+        Ok(if iteration < 0 { None } else { Some((iteration, Verdict::from_raw(verdict, "verdict")?)) })
+    }
+
     /// Puts the best weights into a model of the same sizes.
     ///
     /// # Errors

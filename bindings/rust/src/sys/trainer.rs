@@ -185,6 +185,9 @@ extern "C" {
     pub fn mixgrpo_evaluation_read_means(
         evaluation: *const mixgrpo_evaluation, out_means: *mut f64, capacity: usize,
     ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_verdict(
+        evaluation: *const mixgrpo_evaluation, out_iteration: *mut i64, out_verdict: *mut mixgrpo_verdict,
+    ) -> mixgrpo_status;
     pub fn mixgrpo_evaluation_restore_best(
         evaluation: *const mixgrpo_evaluation, model: *mut mixgrpo_model,
     ) -> mixgrpo_status;

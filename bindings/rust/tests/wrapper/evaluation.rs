@@ -24,14 +24,19 @@ fn scores(bright: f64, dark: f64) -> Vec<f64> {
 
 #[test]
 fn the_watchdog_barks_when_only_the_trained_reward_rises() {
-    let mut evaluation = evaluation(Watchdog::Stop);
+    let (mut evaluation, mut again) = (evaluation(Watchdog::Stop), evaluation(Watchdog::Stop));
+    let folder = Folder::new("barking");
     assert_eq!([0, 1, 3].map(|iteration| evaluation.is_due(iteration)), [true, false, true]);
     assert_eq!(evaluation.means().unwrap_err().status(), Status::InvalidState);
+    assert_eq!(evaluation.latest().unwrap(), None);
     let first = evaluation.submit(0, &scores(1.0, 5.0)).unwrap();
     assert!(first.is_best && first.score == 1.0 && first.verdict == Verdict::Continue && first.message.is_empty());
     let hacked = evaluation.submit(3, &scores(2.0, 4.0)).unwrap();
     assert!(hacked.verdict == Verdict::Stop && hacked.message.contains("iteration 3"), "{hacked:?}");
     assert_eq!(evaluation.means().unwrap(), [2.0, 4.0]);
+    evaluation.save(&folder.0).unwrap();
+    again.load(&folder.0).unwrap();
+    assert_eq!(again.latest().unwrap(), Some((3, Verdict::Stop)));
     assert!(evaluation.submit(3, &scores(2.0, 4.0)).unwrap_err().message().contains("iteration"));
     assert!(evaluation.submit(6, &[1.0]).unwrap_err().message().contains("scores"));
 }
