@@ -106,6 +106,23 @@ def test_a_trainer_that_cannot_sample_is_refused(mixgrpo, make, tmp_path):
         train(mixgrpo, Bare(), checkpoints=tmp_path)
 
 
+class Momentum:
+    """What torch.load(weights_only=True) refuses."""
+
+
+def test_a_state_that_could_not_be_read_again_is_refused_when_it_is_saved(mixgrpo, make, tmp_path):
+    trainer = make()
+    trainer.checkpoint(tmp_path)
+    before = [path.read_bytes() for path in tmp_path.iterdir()]
+    trainer.scheduler.momentum = Momentum()
+    with pytest.raises(mixgrpo.InvalidArgument, match=r"LinearLR: expected a state of tensors, numbers and texts"):
+        trainer.checkpoint(tmp_path)
+    trainer.scheduler.momentum = lambda: 0
+    with pytest.raises(mixgrpo.InvalidArgument, match="LinearLR"):
+        trainer.checkpoint(tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == before
+
+
 @pytest.mark.parametrize("stop", [0, 3])
 def test_a_stopped_run_goes_on_to_the_same_bits(mixgrpo, make, tmp_path, stop):
     whole, expected, seen = make(), [], []

@@ -1,5 +1,6 @@
 """A folder with the checkpoints of one run over a PyTorch model: `iteration-00000042.pt` and so on."""
 
+import io
 import os
 import pickle
 import re
@@ -42,6 +43,18 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
             others[gone].unlink(missing_ok=True)
     except OSError as error:
         raise InputOutputError(f"{folder}: expected to save a checkpoint, got {error}") from error
+
+
+def require_readable(name: str, state: Any) -> None:
+    """Raises `InvalidArgument` unless `_read` will take what is saved of this state."""
+    file = io.BytesIO()
+    try:
+        torch.save(state, file)
+        file.seek(0)
+        torch.load(file, weights_only=True)
+    except Exception as error:  # whatever an object of the host's own does when it is pickled
+        reason = str(error).partition("\n")[0]
+        raise InvalidArgument(f"{name}: expected a state of tensors, numbers and texts, got {reason}") from error
 
 
 def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:

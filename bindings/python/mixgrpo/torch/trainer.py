@@ -23,7 +23,7 @@ from ..rollout import Rollout
 from ..samples import SampleConfig
 from ..settings import LearningConfig, SamplingConfig
 from ..update import Update
-from .checkpoints import newest_checkpoint, write_checkpoint
+from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
 from .figures import figures_of
 from .policy import TorchPolicy
 from .sampling import sample
@@ -164,13 +164,18 @@ class TorchTrainer:
         host's to save.
 
         After a kill or on a full disk a whole checkpoint is there if one was there before. Raises `InputOutputError`;
+        `InvalidArgument` when a state holds objects that could not be read again (`torch.load(weights_only=True)`);
         `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was not
         resumed from.
         """
+        states = [holder.state_dict() for holder in self._holders()]
+        for holder, state in zip(self._holders(), states, strict=True):
+            # Without an optimizer's tensors, which are large.
+            require_readable(type(holder).__name__, {name: part for name, part in state.items() if name != "state"})
         content = {
             "format": FORMAT,
             "weights": [weight.detach() for weight in trained_weights(self.optimizer)],
-            "states": [holder.state_dict() for holder in self._holders()],
+            "states": states,
             "trainer": self.state_dict(),
         }
         write_checkpoint(Path(folder), self._iteration, content, keep_last=keep_last, keep_every=keep_every)
