@@ -110,8 +110,7 @@ public func mixgrpo_update_create(
       let learning = try LearningConfiguration(read(config, "config"), groupSize: trajectory.plan.groupSize)
       let advantages = try input(advantages, count: count, expected: trajectory.samples, "advantages")
       try requireFinite(advantages, "advantages")
-      // The samples' flags and advantages, and the layout of rows.
-      try Memory.require(trajectory.samples, of: 128 * (trajectory.plan.trainedSteps.count + 1))
+      try Memory.require(trajectory.samples, of: 16)  // flags and advantages
       let included = try includedSamples(included, count: trajectory.samples)
       try requireRange(max_batch, 0...Int32.max, "max_batch")
       let source = UpdateSource(

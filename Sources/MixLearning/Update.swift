@@ -48,6 +48,7 @@ public final class Update {
     configuration: PolicyConfiguration = PolicyConfiguration(), maxBatch: Int = 0, workers: Workers
   ) throws(MixGRPOError) {
     try Self.validate(trajectory, advantages, isIncluded, configuration, maxBatch)
+    try Memory.require(trajectory.samples, of: 128 * (trajectory.plan.trainedSteps.count + 1))  // the layout of rows
     self.trajectory = trajectory
     self.advantages = advantages
     self.configuration = configuration
