@@ -633,14 +633,14 @@ typedef struct mixgrpo_step {
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
-/* The size of a run, for predictions. The fields from text_length on count for the built-in model only. */
+/* The size of a run, for predictions. text_length and the fields from threads on count for the built-in model alone. */
 typedef struct mixgrpo_workload {
   uint32_t struct_size;
   int32_t prompt_count;   /* P per iteration, 1...1000000 */
   int32_t token_count;    /* N, 1...65536 */
-  int32_t channels;       /* C, 1...65536 */
+  int32_t channels;       /* C, 1...65536; the built-in model's in_channels */
   int32_t text_length;    /* L, 1...65536 */
-  int32_t max_batch;      /* of the evaluator, 1...65536 */
+  int32_t max_batch;      /* of the evaluator, 1...65536; of the host's own model: of mixgrpo_update_create, 0 for no limit */
   int32_t threads;        /* of the context, 1...1024 */
   int32_t keep_reference; /* flag: a frozen reference model is kept beside the trained one */
   int32_t recompute_activations; /* flag, of the evaluator */
@@ -672,7 +672,7 @@ void mixgrpo_plan_destroy(mixgrpo_plan *plan);
  * longest there is. Without Flash a window elsewhere changes sharing alone.
  *   iteration     0 or more
  *   window_start  MIXGRPO_SCHEDULED_WINDOW, or the host's own l in 0...T - 1 - w (needed with MIXGRPO_WINDOW_GIVEN)
- *   prompt_count  P, 1...65536
+ *   prompt_count  P, 1...1000000
  *   parts         updates_per_iteration of the learning configuration, 1...4096
  * `out_iteration`: struct_size set. */
 mixgrpo_status mixgrpo_plan_iteration(
@@ -987,7 +987,8 @@ void mixgrpo_trainer_destroy(mixgrpo_trainer *trainer);
 int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
 
 /* Samples a group for each of P prompts (distinct, of the trainer's). `out_samples`: (P, G, N, C) at sigma = 0. A
- * rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
+ * rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers; it stays
+ * when that is cancelled or fails, unless the evaluator's max_bytes has no room for both.
  * Errors: NOT_FINITE; INVALID_STATE when the iteration has tickets (below); OUT_OF_MEMORY when so many prompts are over the
  * evaluator's max_bytes, with the bytes needed. */
 mixgrpo_status mixgrpo_trainer_rollout(
@@ -1259,7 +1260,7 @@ mixgrpo_status mixgrpo_evaluation_submit(
 mixgrpo_status mixgrpo_evaluation_read_means(const mixgrpo_evaluation *evaluation, double *out_means, size_t capacity);
 
 /* What the watchdog said last, also of an evaluation that was loaded: a run that it stopped is not to go on when it is resumed where
- * it was stopped. Either output may be NULL.
+ * it was stopped. The memory that was loaded is judged by this evaluation's own watchdog settings. Either output may be NULL.
  *   out_iteration  of the latest evaluation; -1 before the first
  *   out_verdict    CONTINUE before the first */
 mixgrpo_status mixgrpo_evaluation_verdict(

@@ -102,7 +102,8 @@ public final class Evaluation {
   /// Of the latest evaluation, also after `load`; -1 before the first.
   public var latestIteration: Int { state.latestIteration }
 
-  /// What the watchdog said at the latest evaluation, also after `load`: a run that it stopped is not to go on from there.
+  /// What the watchdog says of the latest evaluation, also after `load`: a run that it stopped is not to go on from there. What
+  /// was loaded is judged by this evaluation's own settings of the watchdog.
   public var verdict: WatchdogVerdict { record.watchdog.verdict(state.watchdog) }
 
   /// Takes the scores of an evaluation: whether it is the best so far, and what the watchdog says.

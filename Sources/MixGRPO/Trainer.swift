@@ -113,7 +113,8 @@ public final class Trainer {
 
   // MARK: - One iteration
 
-  /// Samples a group for each prompt; a rollout that no update follows is replaced by the next.
+  /// Samples a group for each prompt; a rollout that no update follows is replaced by the next. It stays when that is
+  /// cancelled or fails, unless the evaluator's `maxBytes` has no room for both.
   /// - Parameters:
   ///   - chosen: different rows of `prompts`.
   ///   - progress: called with the latents evaluated so far and in all.
@@ -142,14 +143,23 @@ public final class Trainer {
     let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
     try requireWindowOfTickets(plan)
     let prompted = ticketed.reduce(chosen.count) { $0 + $1.trajectory.prompts }
-    let updateBatch = try memory(prompts: prompted, plan: plan).updateBatch
+    let memory = try memory(prompts: prompted, plan: plan)
+    try Rollout.validate(plan, chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch)
+    try makeRoom(for: memory)
     let rollout = try Rollout(
       plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
-    let first = isAlone ? try firstRequest(plan, prompts: chosen.count, maxBatch: updateBatch) : nil
+    let first = isAlone ? try firstRequest(plan, prompts: chosen.count, maxBatch: memory.updateBatch) : nil
     let total = plan.modelCalls(prompts: chosen.count)
     try rollout.run(evaluator, prompts: prompts, context: context, keeping: first) { progress($0, total) }
-    self.updateBatch = updateBatch
+    updateBatch = memory.updateBatch
     return rollout
+  }
+
+  /// Where the budget does not hold the rollout that waits beside an iteration, it goes before that begins.
+  private func makeRoom(for iteration: IterationMemory) throws(MixGRPOError) {
+    guard evaluator.maxBytes > 0, let rollout else { return }
+    let waiting = try rollout.plan.rolloutBytes(prompts: rollout.prompts, latentSize: rollout.latentSize)
+    if iteration.peakBytes + waiting > evaluator.maxBytes { dropRollout() }
   }
 
   private func firstRequest(_ plan: SamplingPlan, prompts: Int, maxBatch: Int) throws(MixGRPOError) -> FirstUpdateRequest {

@@ -40,9 +40,9 @@ extension mixgrpo_workload {
     range(prompt_count, 1...1_000_000, "prompt_count")
     range(token_count, 1...65_536, "token_count")
     range(channels, 1...65_536, "channels")
+    range(max_batch, hasModel ? 1...65_536 : 0...65_536, "max_batch")
     if hasModel {
       range(text_length, 1...65_536, "text_length")
-      range(max_batch, 1...65_536, "max_batch")
       range(threads, 1...1_024, "threads")
       range(keep_reference, 0...1, "keep_reference")
       range(recompute_activations, 0...1, "recompute_activations")
@@ -67,6 +67,9 @@ extension mixgrpo_workload {
   fileprivate func memory(
     _ plan: SamplingPlan, _ configuration: FlowTransformerConfiguration, _ learning: LearningConfiguration?
   ) throws(MixGRPOError) -> IterationMemory {
+    try require(
+      Int(channels) == configuration.inChannels, "channels", expected: "the model's in_channels, \(configuration.inChannels)",
+      got: channels)
     let budget = Int(max_bytes)
     let evaluator = try EvaluatorMemory(
       configuration: configuration, tokens: Int(token_count), textLength: Int(text_length), maxBatch: Int(max_batch),

@@ -44,7 +44,7 @@ public final class Rollout {
     plan: SamplingPlan, prompts: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
     maxBatch: Int = 0, workers: Workers
   ) throws(MixGRPOError) {
-    try Self.validate(plan, prompts, latentSize, maxBatch)
+    try Self.validate(plan, prompts, latentSize: latentSize, maxBatch: maxBatch)
     self.plan = plan
     self.prompts = prompts.count
     self.latentSize = latentSize
@@ -71,8 +71,9 @@ public final class Rollout {
       workers: Workers(threads: context.threads))
   }
 
-  private static func validate(
-    _ plan: SamplingPlan, _ prompts: [Int32], _ latentSize: Int, _ maxBatch: Int
+  /// What `init` demands.
+  package static func validate(
+    _ plan: SamplingPlan, _ prompts: [Int32], latentSize: Int, maxBatch: Int
   ) throws(MixGRPOError) {
     var validation = Validation()
     validation.require(

@@ -30,6 +30,25 @@ import Testing
     #expect(tight.weights == free.weights)
   }
 
+  @Test(arguments: [true, false]) func aRolloutThatWaitsStaysIfTheBudgetHoldsBoth(isTight: Bool) throws {
+    let whole = try Self.run().trainer.memory(prompts: 2).peakBytes
+    let run = try Self.run(maxBytes: isTight ? whole : 2 * whole)
+    let rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))
+    #expect(throws: MixGRPOError.self) { try run.trainer.rollout(prompts: [1, 1]) }  // refused before anything goes
+    let error = #expect(throws: MixGRPOError.self) {
+      try run.trainer.rollout(prompts: [0, 1]) { done, _ in if done > 0 { run.context.cancel() } }
+    }
+    #expect(error?.code == .cancelled)
+    run.context.resetCancel()
+    let update = Result { try run.trainer.update(rewards: [rewards]) }
+    if isTight {
+      #expect(throws: MixGRPOError.self) { try update.get() }
+      #expect(try run.brightness(run.trainer.rollout(prompts: [0, 1])) == rewards)
+      try run.trainer.update(rewards: [rewards])
+    }
+    #expect(run.trainer.iteration == 1)
+  }
+
   @Test func theNumberOfThreadsChangesNoBitOfLargeSamples() throws {
     let (one, three) = (try Self.run(threads: 1), try Self.run(threads: 3, recomputes: true))
     try one.iterate()

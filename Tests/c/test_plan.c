@@ -147,6 +147,18 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   mixgrpo_memory rollout = {.struct_size = sizeof rollout}, whole = rollout, large = rollout;
   DONE(mixgrpo_plan_memory(f->plan, 0, -1, NULL, NULL, &work, &rollout));
   CHECK(rollout.trajectory_bytes > 0 && rollout.weight_bytes == 0 && rollout.activation_bytes == 0);
+  mixgrpo_workload other = work;
+  other.max_batch = 0;
+  DONE(mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, NULL, &work, &large));
+  CHECK(large.trajectory_bytes == rollout.trajectory_bytes + 2 * 3 * LATENT * sizeof(float)); /* a request of the update */
+  DONE(mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, NULL, &other, &whole));
+  CHECK(whole.trajectory_bytes > large.trajectory_bytes);
+  INVALID("max_batch", mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &model, &other, &large));
+  other.max_batch = -1;
+  INVALID("max_batch", mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, NULL, &other, &large));
+  other = work;
+  other.channels = CHANNELS + 1;
+  INVALID("channels", mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &model, &other, &large));
   DONE(mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &model, &work, &whole));
   CHECK(whole.weight_bytes > 0 && whole.activation_bytes > 0 && whole.trajectory_bytes > rollout.trajectory_bytes);
   CHECK(whole.peak_bytes == whole.trajectory_bytes + whole.weight_bytes + whole.activation_bytes);

@@ -147,11 +147,22 @@ def parse() -> argparse.Namespace:
     options.models, options.one_by_one = options.models.split(","), options.one_by_one.split(",")
     if unknown := set(options.models) - {"S", "between", "M"}:
         parser.error(f"--models: expected S, between or M, got {', '.join(unknown)}")
+    if unknown := set(options.one_by_one) - {"S", "between", "M", ""}:
+        parser.error(f"--one-by-one: expected S, between or M, got {', '.join(unknown)}")
+    if options.rounds is not None and options.rounds < 1:
+        parser.error(f"--rounds: expected at least 1, got {options.rounds}")
+    if not 1 <= options.threads <= 1024:
+        parser.error(f"--threads: expected 1…1024, got {options.threads}")
     return options
 
 
 def check_tools(options):
-    """torch.compile writes C++ that includes Python's header."""
+    """Before anything runs: the results will have a place, and torch.compile, which writes C++, Python's header."""
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()
+    except OSError as error:
+        raise SystemExit(f"error: --out: expected a folder to write into, got {error}") from error
     if not shutil.which(options.benchmark):
         raise SystemExit(f"error: no program {options.benchmark}; build it: swift build -c release --product benchmark")
     if not shutil.which("g++") or not (Path(sysconfig.get_path("include")) / "Python.h").exists():
@@ -171,7 +182,6 @@ def main():
         peaks.append(peak(options))
     summary = results.summarize(measured, max(peaks))
     summary |= {"processor": processor(), "threads": options.threads, "load": load, "velocity_error": errors}
-    options.out.mkdir(exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(summary, indent=2) + "\n")
     (options.out / "bench.md").write_text(results.markdown(summary))
     results.draw(summary, options.out / "bench.png")

@@ -63,18 +63,18 @@ class AdaptiveWindow:
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """The size of a run, for predictions. What has a default counts for the built-in model only."""
+    """The size of a run, for predictions. What has a default counts for the built-in model alone, but for `max_batch`."""
 
     prompt_count: int
     """P per iteration, 1…1000000."""
     token_count: int
     """N, 1…65536."""
     channels: int
-    """C, 1…65536."""
+    """C, 1…65536; the built-in model's `in_channels`."""
     text_length: int = 1
     """L, 1…65536."""
-    max_batch: int = 1
-    """Of the evaluator, 1…65536."""
+    max_batch: int = 0
+    """Of the evaluator, 1…65536; of the host's own model: of `Update`, 0 for no limit."""
     threads: int = 1
     """Of the context, 1…1024."""
     keep_reference: bool = False
@@ -125,10 +125,9 @@ class Plan(Object):
     ) -> IterationPlan:
         """The window and the work of one iteration, 0 or more.
 
-        `window_start`: the host's own l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…65536.
-        `parts`:
-        `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a forecast: the window
-        of a run in which every place is held for `window_interval` iterations.
+        `window_start`: the host's own l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…1000000.
+        `parts`: `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a forecast: the
+        window of a run in which every place is held for `window_interval` iterations.
         """
         struct = _abi.IterationPlan()
         call("mixgrpo_plan_iteration", self.handle, iteration, window_start, prompt_count, parts, ctypes.byref(struct))

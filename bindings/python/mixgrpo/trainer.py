@@ -97,7 +97,7 @@ class Trainer(Object):
         """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0.
 
         A rollout that no update follows is replaced by the next, in the same iteration and with the same random
-        numbers.
+        numbers; it stays when that is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         out = output(out, (len(index), self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)

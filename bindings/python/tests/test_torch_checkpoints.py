@@ -120,6 +120,11 @@ def test_a_state_that_could_not_be_read_again_is_refused_when_it_is_saved(mixgrp
     trainer.scheduler.momentum = lambda: 0
     with pytest.raises(mixgrpo.InvalidArgument, match="LinearLR"):
         trainer.checkpoint(tmp_path)
+    del trainer.scheduler.momentum
+    weight = next(trainer.module.parameters())
+    trainer.optimizer.state[weight] = {"momentum": torch.zeros(2), "parts": [Momentum()]}
+    with pytest.raises(mixgrpo.InvalidArgument, match="AdamW: expected a state of tensors"):
+        trainer.checkpoint(tmp_path)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == before
 
 

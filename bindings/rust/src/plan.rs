@@ -31,17 +31,17 @@ mirrored_struct! {
 }
 
 mirrored_struct! {
-    /// The size of a run, for predictions. The fields from `text_length` on count for the built-in model only.
+    /// The size of a run, for predictions. `text_length` and the fields from `threads` on count for the built-in model alone.
     Workload = mixgrpo_workload {
         /// P per iteration, 1…1000000.
         prompt_count: i32,
         /// N, 1…65536.
         token_count: i32,
-        /// C, 1…65536.
+        /// C, 1…65536; the built-in model's `in_channels`.
         channels: i32,
         /// L, 1…65536.
         text_length: i32,
-        /// Of the evaluator, 1…65536.
+        /// Of the evaluator, 1…65536; of the host's own model: of [`Update::new`](crate::Update::new), 0 for no limit.
         max_batch: i32,
         /// Of the context, 1…1024.
         threads: i32,

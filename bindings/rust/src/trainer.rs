@@ -98,7 +98,8 @@ impl Trainer {
 
     /// Samples a group for each of P distinct prompts: (P, G, N, C) at σ = 0.
     ///
-    /// A rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers.
+    /// A rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers; it
+    /// stays when that is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
     pub fn rollout(&mut self, prompt_indices: &[i32]) -> Result<Vec<f32>> {
         let mut samples = buffer(product(&[prompt_indices.len(), self.group_size, self.latent_size()]))?;
         self.rollout_into(prompt_indices, &mut samples)?;

@@ -13,10 +13,11 @@ struct Measurement {
   /// Of an iteration; 0 for other parts.
   let secondsRollout: Double
   let secondsUpdate: Double
-  /// Of one run.
+  /// Of one run; what an update recalls from its rollout it does not do.
   let operations: Double
   let operationsRollout: Double
   let operationsUpdate: Double
+  let operationsRecalled: Double
   /// Evaluations of one sample, forward in the rollout and forward and backward in the update.
   let callsRollout: Int
   let callsUpdate: Int
@@ -25,7 +26,8 @@ struct Measurement {
   /// The same of an iteration as it was planned, without the process itself; 0 for other parts.
   let predictedBytes: Int
 
-  init(_ workload: Workload, _ laps: [PreparedWorkload.Lap], peakBytes: Int, predictedBytes: Int) throws {
+  /// - Parameter memory: of an iteration.
+  init(_ workload: Workload, _ laps: [PreparedWorkload.Lap], memory: IterationMemory?) throws {
     (model, part) = (workload.model.rawValue, workload.part.rawValue)
     threads = resolvedThreads(workload.threads)
     runs = laps.count
@@ -34,12 +36,13 @@ struct Measurement {
     secondsUpdate = median(laps.map(\.update))
     let arithmetic = Arithmetic(workload.shape)
     let plan = try arithmetic.plan(workload)
-    operations = try arithmetic.operations(workload)
+    operationsRecalled = workload.part == .iteration ? arithmetic.recalled(samples: memory?.updateBatch ?? 0) : 0
+    operations = try arithmetic.operations(workload) - operationsRecalled
     operationsRollout = arithmetic.rollout(plan)
-    operationsUpdate = arithmetic.update(plan, workload)
+    operationsUpdate = arithmetic.update(plan, workload) - operationsRecalled
     callsRollout = plan.modelCalls(prompts: 1)
     callsUpdate = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
-    (self.peakBytes, self.predictedBytes) = (peakBytes, predictedBytes)
+    (peakBytes, predictedBytes) = (PeakMemory.bytes(), memory?.peakBytes ?? 0)
   }
 
   var json: JSONValue {
@@ -48,6 +51,7 @@ struct Measurement {
       "seconds": .measurement(seconds), "seconds_rollout": .measurement(secondsRollout),
       "seconds_update": .measurement(secondsUpdate), "operations": .measurement(operations),
       "operations_rollout": .measurement(operationsRollout), "operations_update": .measurement(operationsUpdate),
+      "operations_recalled": .measurement(operationsRecalled),
       "model_calls_rollout": .integer(Int64(callsRollout)), "model_calls_update": .integer(Int64(callsUpdate)),
       "peak_bytes": .integer(Int64(peakBytes)), "predicted_bytes": .integer(Int64(predictedBytes)),
     ]
@@ -74,6 +78,7 @@ struct Measurement {
     operations = try number("operations")
     operationsRollout = try number("operations_rollout")
     operationsUpdate = try number("operations_update")
+    operationsRecalled = try number("operations_recalled")
     callsRollout = Int(try number("model_calls_rollout"))
     callsUpdate = Int(try number("model_calls_update"))
     peakBytes = Int(try number("peak_bytes"))

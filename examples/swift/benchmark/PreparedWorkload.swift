@@ -52,8 +52,7 @@ final class PreparedWorkload {
     let started = ContinuousClock.now
     var laps: [Lap] = []
     while laps.count < workload.repeats, laps.isEmpty || seconds(since: started) < workload.seconds { laps.append(try run()) }
-    return try Measurement(
-      workload, laps, peakBytes: PeakMemory.bytes(), predictedBytes: trainer?.memory(prompts: 1).peakBytes ?? 0)
+    return try Measurement(workload, laps, memory: trainer?.memory(prompts: 1))
   }
 
   private func warmUp() throws {

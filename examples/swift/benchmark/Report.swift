@@ -16,6 +16,7 @@ struct Report: ParsableCommand {
 
   func validate() throws {
     try checkThreads(threads)
+    try checkSeconds(seconds)
     guard repeats > 0 else { throw ValidationError("--repeats: expected at least 1, got \(repeats)") }
     _ = try sizes()
   }

@@ -48,6 +48,7 @@ struct Workload: ParsableArguments {
     try check("repeats", repeats, 1...100_000)
     try check("updates", updates, 1...4_096)
     try checkThreads(threads)
+    try checkSeconds(seconds)
     try sampling.validate()
   }
 
@@ -64,7 +65,7 @@ struct Workload: ParsableArguments {
     sampling.schedule = .shifted(steps: steps, shift: 3)
     sampling.windowMode = .frozen(start: window)
     sampling.groupSize = group
-    sampling.flash = flash > 0 ? FlashTail(ratio: flash) : nil
+    sampling.flash = flash == 0 ? nil : FlashTail(ratio: flash)
     sampling.exactSharing = !unshared
     return sampling
   }
@@ -92,6 +93,10 @@ struct Workload: ParsableArguments {
         == (other.updates, other.flash, other.side, other.heads, other.unshared, other.threads)
       && (recompute, maxBytes, undo) == (other.recompute, other.maxBytes, other.undo)
   }
+}
+
+func checkSeconds(_ seconds: Double) throws {
+  guard seconds >= 0, seconds.isFinite else { throw ValidationError("--seconds: expected 0 or more, got \(seconds)") }
 }
 
 func checkThreads(_ threads: Int) throws {

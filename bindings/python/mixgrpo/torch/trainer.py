@@ -170,8 +170,7 @@ class TorchTrainer:
         """
         states = [holder.state_dict() for holder in self._holders()]
         for holder, state in zip(self._holders(), states, strict=True):
-            # Without an optimizer's tensors, which are large.
-            require_readable(type(holder).__name__, {name: part for name, part in state.items() if name != "state"})
+            require_readable(type(holder).__name__, state)
         content = {
             "format": FORMAT,
             "weights": [weight.detach() for weight in trained_weights(self.optimizer)],
