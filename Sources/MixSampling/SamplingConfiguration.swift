@@ -70,7 +70,8 @@ public struct SamplingConfiguration: Equatable, Sendable {
     validation.include(schedule.validate)
     validation.include(dynamics.validate)
     validation.include { () throws(MixGRPOError) in
-      _ = try WindowSchedule(windowMode, length: windowLength, steps: schedule.steps, seed: seed)
+      let steps = min(schedule.steps, TimeGrid.Schedule.stepsRange.upperBound)  // of too many the grid has told
+      _ = try WindowSchedule(windowMode, length: windowLength, steps: steps, seed: seed)
     }
     validateFlash(&validation)
     validation.require((2...4096).contains(groupSize), "group_size", expected: "2…4096", got: groupSize)

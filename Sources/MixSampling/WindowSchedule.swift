@@ -124,7 +124,9 @@ extension WindowSchedule {
 
   private func validate() throws(MixGRPOError) {
     var validation = Validation()
-    validation.require(steps >= 2, "steps", expected: "2 or more, as the last step is never stochastic", got: steps)
+    validation.require(
+      (2...TimeGrid.Schedule.stepsRange.upperBound).contains(steps), "steps",
+      expected: "2…\(TimeGrid.Schedule.stepsRange.upperBound), as the last step is never stochastic", got: steps)
     validation.require(
       length >= 1 && length <= steps - 1, "window_length", expected: "1…\(max(1, steps - 1)) (steps − 1)", got: length)
     validateMode(&validation)

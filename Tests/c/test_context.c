@@ -1,7 +1,9 @@
+#define _POSIX_C_SOURCE 200809L
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "check.h"
 #include "fixture.h"
@@ -114,6 +116,25 @@ static void progress_and_log_reach_their_receivers(void) {
   fixture_destroy(&f);
 }
 
+/* Milliseconds that all threads of the process have computed. */
+static double computed_milliseconds(void) {
+  struct timespec time;
+  CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0);
+  return 1e3 * (double)time.tv_sec + 1e-6 * (double)time.tv_nsec;
+}
+
+static void idle_threads_sleep(void) {
+  fixture f = fixture_create(3);
+  mixgrpo_trainer *trainer = fixture_trainer(&f, 0);
+  float samples[SAMPLES * LATENT];
+  DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, SAMPLES * LATENT));
+  const double before = computed_milliseconds();
+  nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+  CHECK(computed_milliseconds() - before < 50); /* one thread that spins computes 500, on a busy machine half of that */
+  mixgrpo_trainer_destroy(trainer);
+  fixture_destroy(&f);
+}
+
 static void *provoke(void *ignored) {
   (void)ignored;
   CHECK(strcmp(mixgrpo_last_error(), "") == 0);
@@ -153,6 +174,7 @@ void test_context(void) {
   cancel_is_sticky_until_reset();
   cancel_reaches_its_own_context_from_any_thread();
   progress_and_log_reach_their_receivers();
+  idle_threads_sleep();
   last_error_belongs_to_its_thread();
   bad_handles_are_errors();
 }

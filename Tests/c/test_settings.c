@@ -68,6 +68,7 @@ static void every_sampling_field_has_bounds(void) {
   WRONG(sampling, struct_size, 8);
   WRONG(sampling, steps, 0);
   WRONG(sampling, steps, 10001);
+  WRONG(sampling, steps, INT32_MAX);
   WRONG(sampling, steps, INT32_MIN);
   WRONG(sampling, shift, 0);
   WRONG(sampling, shift, NAN);

@@ -3,7 +3,7 @@
     python examples/benchmark/compare_torch.py --benchmark .build/release/benchmark --out out
 
 Both sides run the same model with the same weights (their velocities are compared first), the same numbers of steps, samples
-and optimizer steps, and the same number of threads. Each is a process that lives through the run and sleeps while the other
+and optimizer steps, and the same number of threads. Neither keeps what it takes to undo an update. Each is a process that lives through the run and sleeps while the other
 one works; they take turns, so that whatever else the machine does meets both. PyTorch runs in up to three ways:
 
     compile     a step of all samples in one call, torch.compile, no_grad in the rollout, fused AdamW
@@ -46,12 +46,15 @@ class Case:
     others: tuple[str, ...] = ()
 
 
+# Our ways: as compared, with nothing shared, and with what lets a trainer take an update back, as is the default.
+OURS = {"ours": "", "unshared": " --unshared", "undo": " --undo"}
 CASES = [
     Case("forward1", "forward --batch 1", 0.4, {"S": 9, "between": 7, "M": 5}, ("eager", "compile")),
     Case("forward12", "forward --batch 12", 0.8, {"S": 9, "between": 7, "M": 5}, others=("eager",)),
     Case("forward_backward12", "forward-backward --batch 12", 0.8, {"S": 9, "between": 5, "M": 3}, others=("eager",)),
-    Case("window0", "iteration --window 0", 0, {"S": 7, "between": 3, "M": 3}, others=("unshared", "eager", "one-by-one")),
-    Case("window10", "iteration --window 10", 0, {"S": 7, "between": 3, "M": 3}),
+    Case("window0", "iteration --window 0", 0, {"S": 15, "between": 3, "M": 3}, ("unshared", "compile"),
+         others=("undo", "eager", "one-by-one")),
+    Case("window10", "iteration --window 10", 0, {"S": 15, "between": 3, "M": 3}),
     Case("window20", "iteration --window 20", 0, {"S": 5, "between": 2, "M": 1}),
     Case("flash", "iteration --window 10 --flash 0.4", 0, {"S": 5, "between": 2, "M": 1}),
     Case("flash_star", "iteration --window 0 --flash 0.2", 0, {"S": 5, "between": 2, "M": 1}),
@@ -84,12 +87,12 @@ class Side:
 def start_sides(model: str, folder: Path, options) -> tuple[dict[str, Side], float]:
     """Our side and PyTorch's for one model, and how far their velocities differ."""
     subprocess.run([options.benchmark, "export", model, folder], check=True)
-    ours = Side([options.benchmark, "serve"], prefix=f"{model} ")
+    ours = {name: Side([options.benchmark, "serve"], prefix=f"{model} ") for name in OURS}
     modes = ["compile", "eager"] + (["one-by-one"] if model in options.one_by_one else [])
     worker = [sys.executable, str(HERE / "torch_worker.py"), str(folder)]
     sides = {mode: Side([*worker, mode, str(options.threads)]) for mode in modes}
     errors = [side.answer()["error_of_velocity"] for side in sides.values()]
-    return {"ours": ours, **sides}, max(errors)
+    return {**ours, **sides}, max(errors)
 
 
 def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[dict]:
@@ -99,14 +102,10 @@ def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[
     turns = []
     for number in range(rounds):
         for name in ("ours", *case.against, *(case.others if number == 0 else ())):
-            if name == "unshared":
-                answer = sides["ours"].ask(f"{arguments} --threads {options.threads} --unshared")
-            elif name == "ours":
-                answer = sides["ours"].ask(f"{arguments} --threads {options.threads}")
-            elif name in sides:
-                answer = sides[name].ask(arguments)
-            else:
+            if name not in sides:
                 continue
+            own = f" --threads {options.threads}{OURS[name]}" if name in OURS else ""
+            answer = sides[name].ask(arguments + own)
             turns.append({"round": number, "side": name, **answer})
             print(f"{model} {case.name} round {number + 1}/{rounds}: {name} {answer['seconds']:.4g} s", file=sys.stderr)
     return turns

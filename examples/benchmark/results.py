@@ -63,7 +63,7 @@ def row(entry: dict, peak: float) -> dict:
         }
         for name, turns in sides.items()
     }
-    for name in ("ours", "unshared"):
+    for name in ("ours", "unshared", "undo"):
         if name in sides:
             found[name]["gflop"] = sides[name][0]["operations"] * 1e-9
             found[name]["gflop_recalled"] = sides[name][0]["operations_recalled"] * 1e-9
@@ -95,7 +95,7 @@ def add_shares_of_torch(rows: list[dict], peak: float):
     }
     for row in rows:
         for name, side in row["sides"].items():
-            if name in ("ours", "unshared"):
+            if name in ("ours", "unshared", "undo"):
                 continue
             case = row["case"]
             gflop = unshared.get(row["model"]) if case.startswith("window") else row["sides"]["ours"]["gflop"]
@@ -146,10 +146,11 @@ def markdown(summary: dict) -> str:
         ratios = [row["ratios"].get(f"{name}_over_ours") for name in ("compile", "eager")]
         shown = ["–" if ratio is None else f"{ratio:.2f} ×" for ratio in ratios]
         lines.append(f"| {row['model']} | {TITLES[row['case']]} | " + " | ".join(cells + shown) + " |")
-    lines += ["", "| memory of an iteration | " + " | ".join(SIDES.values()) + " |", "|---|" + "--:|" * len(SIDES)]
+    columns = {"ours": "MixGRPO", "undo": "MixGRPO that can undo", **{name: SIDES[name] for name in list(SIDES)[1:]}}
+    lines += ["", "| memory of an iteration | " + " | ".join(columns.values()) + " |", "|---|" + "--:|" * len(columns)]
     for row in summary["rows"]:
         if row["case"] == "window0":
-            lines.append(f"| {row['model']} | " + " | ".join(mebibytes(row["sides"].get(name)) for name in SIDES) + " |")
+            lines.append(f"| {row['model']} | " + " | ".join(mebibytes(row["sides"].get(name)) for name in columns) + " |")
     lines += same_calls(summary)
     return "\n".join(lines) + "\n"
 

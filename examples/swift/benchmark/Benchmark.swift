@@ -7,7 +7,7 @@ struct Benchmark: ParsableCommand {
     abstract: "Measures how fast rollout and update are on this machine, and what memory they take.",
     discussion: """
       Without a subcommand, every part of an iteration is measured for three sizes of model, each in a process of its own so \
-      that peaks of memory do not mix. Figures go to bench.json and bench.md in the output folder. Time is the median of \
+      that peaks of memory do not mix. Figures go to bench-own.json and bench-own.md in the output folder. Time is the median of \
       repeated runs; arithmetic is counted, not estimated, and set against the fastest matrix product on as many threads.
       """,
     subcommands: [Report.self, Measure.self, Serve.self, Peak.self, Export.self], defaultSubcommand: Report.self)

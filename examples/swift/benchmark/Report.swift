@@ -4,8 +4,8 @@ import MixStorage
 
 /// All measurements of this machine: each in a process of its own, printed as they come, then written to files.
 struct Report: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Measures everything and writes bench.json and bench.md.")
-  @Option(help: "Folder of bench.json and bench.md; it must exist.") var out = "out"
+  static let configuration = CommandConfiguration(abstract: "Measures everything and writes bench-own.json and bench-own.md.")
+  @Option(help: "Folder of bench-own.json and bench-own.md; it must exist.") var out = "out"
   @Option(help: "Which sizes of model, separated by commas.") var models = "S,between,M"
   @Option(help: "Timed runs of a measurement at most.") var repeats = 15
   @Option(help: "No new run of a measurement begins after so many seconds.") var seconds = 6.0
@@ -32,7 +32,10 @@ struct Report: ParsableCommand {
     var table = ResultTable(peak: peak)
     print(table.header)
     for size in try sizes() {
-      for row in ReportRow.rows(of: size) { print(table.add(try measure(row, size))) }
+      for row in ReportRow.rows(of: size) {
+        print(table.add(try measure(row, size)))
+        flushOutput()
+      }
       print(table.add(sweepOf: size, "mean over the sweep", from: ReportRow.sweep))
       print(table.add(sweepOf: size, "Flash, mean over l = 0…14", from: ReportRow.flash))
     }
@@ -79,9 +82,9 @@ struct Report: ParsableCommand {
       "# Time and memory\n\n\(Machine.processor), \(threads) threads; the fastest single-precision matrix product on "
       + "them makes \(fixed(peak * 1e-9, 0)) GFLOP/s.\n\n"
     let text = title + table.markdown + (growth.map { "\n" + $0.markdown } ?? "")
-    try AtomicFile.write(Array((JSONValue.object(json).text(.indented) + "\n").utf8), to: "\(out)/bench.json")
-    try AtomicFile.write(Array(text.utf8), to: "\(out)/bench.md")
-    print("\nwritten: \(out)/bench.json, \(out)/bench.md")
+    try AtomicFile.write(Array((JSONValue.object(json).text(.indented) + "\n").utf8), to: "\(out)/bench-own.json")
+    try AtomicFile.write(Array(text.utf8), to: "\(out)/bench-own.md")
+    print("\nwritten: \(out)/bench-own.json, \(out)/bench-own.md")
   }
 }
 
