@@ -148,7 +148,10 @@ public final class Trainer {
     try makeRoom(for: memory)
     let rollout = try Rollout(
       plan: plan, prompts: chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch, context: context)
-    let first = isAlone ? try firstRequest(plan, prompts: chosen.count, maxBatch: memory.updateBatch) : nil
+    let first =
+      isAlone
+      ? try FirstUpdateRequest(
+        plan, prompts: chosen.count, parts: learning.policy.updatesPerIteration, maxBatch: memory.updateBatch) : nil
     let total = plan.modelCalls(prompts: chosen.count)
     try rollout.run(evaluator, prompts: prompts, context: context, keeping: first) { progress($0, total) }
     updateBatch = memory.updateBatch
@@ -160,12 +163,6 @@ public final class Trainer {
     guard evaluator.maxBytes > 0, let rollout else { return }
     let waiting = try rollout.plan.rolloutBytes(prompts: rollout.prompts, latentSize: rollout.latentSize)
     if iteration.peakBytes + waiting > evaluator.maxBytes { dropRollout() }
-  }
-
-  private func firstRequest(_ plan: SamplingPlan, prompts: Int, maxBatch: Int) throws(MixGRPOError) -> FirstUpdateRequest {
-    // The layout of its rows, a list that grows.
-    try Memory.require(prompts * plan.groupSize, of: 128 * (plan.trainedSteps.count + 1))
-    return FirstUpdateRequest(plan, prompts: prompts, parts: learning.policy.updatesPerIteration, maxBatch: maxBatch)
   }
 
   /// Trains on the latest rollout and moves to the next iteration.

@@ -1,3 +1,4 @@
+import MixBasics
 import MixSampling
 
 /// Which rows of a rollout the first request of its update will ask for again, as far as it is known before there are rewards.
@@ -16,8 +17,9 @@ package struct FirstUpdateRequest {
   ///   - prompts: P.
   ///   - parts: optimizer steps of the update.
   ///   - maxBatch: most rows of a request; 0 for no limit.
-  package init(_ plan: SamplingPlan, prompts: Int, parts: Int, maxBatch: Int) {
-    let layout = UpdateLayout(
+  /// - Throws: `outOfMemory`.
+  package init(_ plan: SamplingPlan, prompts: Int, parts: Int, maxBatch: Int) throws(MixGRPOError) {
+    let layout = try UpdateLayout(
       plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, parts: parts, firstOnly: true)
     samples = prompts * plan.groupSize
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }

@@ -48,12 +48,11 @@ public final class Update {
     configuration: PolicyConfiguration = PolicyConfiguration(), maxBatch: Int = 0, workers: Workers
   ) throws(MixGRPOError) {
     try Self.validate(trajectory, advantages, isIncluded, configuration, maxBatch)
-    try Memory.require(trajectory.samples, of: 128 * (trajectory.plan.trainedSteps.count + 1))  // the layout of rows
     self.trajectory = trajectory
     self.advantages = advantages
     self.configuration = configuration
     self.workers = workers
-    layout = UpdateLayout(trajectory, isIncluded: isIncluded, parts: configuration.updatesPerIteration)
+    layout = try UpdateLayout(trajectory, isIncluded: isIncluded, parts: configuration.updatesPerIteration)
     stepWeights = Self.stepWeights(trajectory.plan, configuration.stepWeighting)
     batchLimit = layout.largestBatch(maxBatch)
     batch = try UpdateBatch(layout, trajectory, largest: batchLimit)

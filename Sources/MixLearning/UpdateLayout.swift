@@ -25,8 +25,8 @@ struct UpdateLayout {
   /// Parts without samples are not in the list.
   private(set) var parts: [Part] = []
 
-  init(_ trajectory: Trajectory, isIncluded: [Bool], parts count: Int) {
-    self.init(
+  init(_ trajectory: Trajectory, isIncluded: [Bool], parts count: Int) throws(MixGRPOError) {
+    try self.init(
       trajectory.plan, prompts: trajectory.prompts, sharesStart: trajectory.sharesStart, isIncluded: { isIncluded[$0] },
       parts: count)
   }
@@ -35,8 +35,9 @@ struct UpdateLayout {
   init(
     _ plan: SamplingPlan, prompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool, parts count: Int,
     firstOnly: Bool = false
-  ) {
+  ) throws(MixGRPOError) {
     let groupSize = plan.groupSize
+    try Memory.require(prompts * groupSize, of: 128 * (plan.trainedSteps.count + 1))  // lists that grow
     for index in 0..<count where !firstOnly || parts.isEmpty {
       let members = index * groupSize / count..<(index + 1) * groupSize / count
       let groups = (0..<prompts).map { prompt in
