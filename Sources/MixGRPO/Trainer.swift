@@ -144,6 +144,8 @@ public final class Trainer {
     try requireWindowOfTickets(plan)
     let prompted = ticketed.reduce(chosen.count) { $0 + $1.trajectory.prompts }
     let memory = try memory(prompts: prompted, plan: plan)
+    // What can be refused is, before the rollout that waits may go.
+    try context.checkCancelled()
     try Rollout.validate(plan, chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch)
     try makeRoom(for: memory)
     let rollout = try Rollout(

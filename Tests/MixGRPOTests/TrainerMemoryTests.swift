@@ -35,6 +35,10 @@ import Testing
     let run = try Self.run(maxBytes: isTight ? whole : 2 * whole)
     let rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))
     #expect(throws: MixGRPOError.self) { try run.trainer.rollout(prompts: [1, 1]) }  // refused before anything goes
+    run.context.cancel()
+    #expect(throws: MixGRPOError.self) { try run.trainer.rollout(prompts: [0, 1]) }
+    run.context.resetCancel()
+    #expect(try run.trainer.pendingSamples() == rewards.count)
     let error = #expect(throws: MixGRPOError.self) {
       try run.trainer.rollout(prompts: [0, 1]) { done, _ in if done > 0 { run.context.cancel() } }
     }
