@@ -71,11 +71,11 @@ struct Arithmetic {
     forward.total(samples: plan.modelCalls(prompts: 1), conditions: plan.steps, prompts: 1)
   }
 
-  /// What the update need not do: of these samples, its first request, it has the activations of the rollout.
+  /// What the update need not do: of these samples it has the activations of the rollout.
   func recalled(samples: Int) -> Double { Double(samples) * forward.sample }
 
-  /// The weights change with every optimizer step, and with them conditions and projected text. What is recalled from the rollout is
-  /// counted.
+  /// The weights change with every optimizer step, and with them conditions and projected text. Forwards that are recalled from
+  /// the rollout are counted too.
   func update(_ plan: SamplingPlan, _ workload: Workload) -> Double {
     let samples = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
     let conditions = workload.updates * plan.trainedSteps.count

@@ -26,8 +26,10 @@ struct Measurement {
   /// The same of an iteration as it was planned, without the process itself; 0 for other parts.
   let predictedBytes: Int
 
-  /// - Parameter memory: of an iteration.
-  init(_ workload: Workload, _ laps: [PreparedWorkload.Lap], memory: IterationMemory?) throws {
+  /// - Parameter recalled: samples of each lap whose forward the update took from the rollout.
+  init(
+    _ workload: Workload, _ laps: [PreparedWorkload.Lap], recalled: Int, peakBytes: Int, predictedBytes: Int
+  ) throws {
     (model, part) = (workload.model.rawValue, workload.part.rawValue)
     threads = resolvedThreads(workload.threads)
     runs = laps.count
@@ -36,13 +38,13 @@ struct Measurement {
     secondsUpdate = median(laps.map(\.update))
     let arithmetic = Arithmetic(workload.shape)
     let plan = try arithmetic.plan(workload)
-    operationsRecalled = workload.part == .iteration ? arithmetic.recalled(samples: memory?.updateBatch ?? 0) : 0
+    operationsRecalled = arithmetic.recalled(samples: recalled)
     operations = try arithmetic.operations(workload) - operationsRecalled
     operationsRollout = arithmetic.rollout(plan)
     operationsUpdate = arithmetic.update(plan, workload) - operationsRecalled
     callsRollout = plan.modelCalls(prompts: 1)
     callsUpdate = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
-    (peakBytes, predictedBytes) = (PeakMemory.bytes(), memory?.peakBytes ?? 0)
+    (self.peakBytes, self.predictedBytes) = (peakBytes, predictedBytes)
   }
 
   var json: JSONValue {

@@ -49,10 +49,12 @@ final class PreparedWorkload {
 
   /// Runs until the workload's repeats are done or its seconds have passed; at least once.
   func measure(_ workload: Workload) throws -> Measurement {
-    let started = ContinuousClock.now
+    let (started, recalled) = (ContinuousClock.now, evaluator.recalledRows)
     var laps: [Lap] = []
     while laps.count < workload.repeats, laps.isEmpty || seconds(since: started) < workload.seconds { laps.append(try run()) }
-    return try Measurement(workload, laps, memory: trainer?.memory(prompts: 1))
+    return try Measurement(
+      workload, laps, recalled: (evaluator.recalledRows - recalled) / laps.count, peakBytes: PeakMemory.bytes(),
+      predictedBytes: trainer?.memory(prompts: 1).peakBytes ?? 0)
   }
 
   private func warmUp() throws {
