@@ -3,8 +3,9 @@
     python examples/benchmark/compare_torch.py --benchmark .build/release/benchmark --out out
 
 Both sides run the same model with the same weights (their velocities are compared first), the same numbers of steps, samples
-and optimizer steps, and the same number of threads. Neither keeps what it takes to undo an update. Each is a process that lives through the run and sleeps while the other
-one works; they take turns, so that whatever else the machine does meets both. PyTorch runs in up to three ways:
+and optimizer steps, and the same number of threads. Neither keeps what it takes to undo an update. Each is a process that
+sleeps while the other one works; they take turns, so that whatever else the machine does meets both. PyTorch runs in up to
+three ways:
 
     compile     a step of all samples in one call, torch.compile, no_grad in the rollout, fused AdamW
     eager       the same without torch.compile
@@ -115,11 +116,12 @@ def compare(model: str, options) -> tuple[list[dict], float]:
     with tempfile.TemporaryDirectory() as folder:
         sides, error = start_sides(model, Path(folder), options)
         measured = []
-        for case in CASES:
+        for index, case in enumerate(CASES):
             if turns := take_turns(case, model, sides, options):
                 measured.append({"model": model, "case": case.name, "turns": turns})
-        for side in sides.values():
-            side.close()
+            needed = {name for later in CASES[index + 1:] for name in ("ours", *later.against, *later.others)}
+            for name in sides.keys() - needed:  # its memory goes with it
+                sides.pop(name).close()
     return measured, error
 
 
@@ -181,10 +183,11 @@ def main():
         peaks.append(peak(options))
     summary = results.summarize(measured, max(peaks))
     summary |= {"processor": processor(), "threads": options.threads, "load": load, "velocity_error": errors}
+    table = results.markdown(summary)
+    print(table)  # before it is written, so that a full disk costs the files alone
+    (options.out / "bench.md").write_text(table)
     (options.out / "bench.json").write_text(json.dumps(summary, indent=2) + "\n")
-    (options.out / "bench.md").write_text(results.markdown(summary))
     results.draw(summary, options.out / "bench.png")
-    print((options.out / "bench.md").read_text())
 
 
 if __name__ == "__main__":
