@@ -1161,14 +1161,15 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
     return means;
   }
 
-  /// Of the latest evaluation, also after load; -1 before the first.
+  /// The trainer's at the latest evaluation, also after load; -1 before the first.
   std::int64_t latest_iteration() const {
     std::int64_t iteration = -1;
     detail::check(mixgrpo_evaluation_verdict(get(), &iteration, nullptr));
     return iteration;
   }
 
-  /// What the watchdog said then: a run that it stopped is not to go on from there.
+  /// What the watchdog says of it, also after load, by this evaluation's own settings: a run that it stopped is not to go on from
+  /// there. CONTINUE before the first.
   mixgrpo_verdict verdict() const {
     mixgrpo_verdict verdict = MIXGRPO_VERDICT_CONTINUE;
     detail::check(mixgrpo_evaluation_verdict(get(), nullptr, &verdict));

@@ -99,7 +99,7 @@ public final class Evaluation {
     return weights == .average ? model : try FlowTransformer(copying: model)
   }
 
-  /// Of the latest evaluation, also after `load`; -1 before the first.
+  /// The trainer's at the latest evaluation, also after `load`; −1 before the first.
   public var latestIteration: Int { state.latestIteration }
 
   /// What the watchdog says of the latest evaluation, also after `load`: a run that it stopped is not to go on from there. What

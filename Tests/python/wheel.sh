@@ -27,8 +27,8 @@ fi
 python3 -m venv "$place/python"
 "$place/python/bin/pip" install -q --disable-pip-version-check "$wheel"
 sed 's/iterations=20/iterations=2/' examples/python/quickstart.py >"$place/quickstart.py"
-mkdir -p "$place/work/examples"
-cp -r examples/base "$place/work/examples/base"
+mkdir -p "$place/host/examples"
+cp -r examples/base "$place/host/examples/base"
 
 cat >"$place/run.sh" <<'RUN'
 set -euo pipefail
@@ -39,7 +39,7 @@ if [ "${1:-}" = hidden ]; then
   done
   if swift=$(command -v swift); then mount --bind /dev/null "$(realpath "$swift")"; fi
 fi
-cd "$place/work"
+cd "$place/host"
 "$place/python/bin/python" -m mixgrpo info
 "$place/python/bin/python" "$place/quickstart.py"
 RUN
@@ -51,6 +51,6 @@ else
 fi
 tail -1 "$place/output"
 grep -q "^file *$place/python/lib/.*/mixgrpo/libmixgrpo.so$" "$place/output"
-[ -s "$place/work/aligned/diffusion_pytorch_model.safetensors" ]
+[ -s "$place/host/aligned/diffusion_pytorch_model.safetensors" ]
 [ ! -e "$root/aligned" ]
 echo "${wheel##*/} installs, needs nothing, and trains"

@@ -70,5 +70,6 @@ static void trainer_hybrid_grid(void) {
 
 const random_call evaluation_calls[] = {
     {evaluation_config_init, 1}, {evaluation_create, 3}, {evaluation_destroy, 1}, {evaluation_is_due, 1}, {evaluation_sample, 3},
-    {evaluation_submit, 4}, {evaluation_read_means, 1}, {evaluation_verdict, 1}, {evaluation_restore_best, 1}, {evaluation_save_best, 1}, {evaluation_save, 1},
+    {evaluation_submit, 4}, {evaluation_read_means, 1}, {evaluation_verdict, 1},
+    {evaluation_restore_best, 1}, {evaluation_save_best, 1}, {evaluation_save, 1},
     {evaluation_load, 1}, {trainer_hybrid_grid, 2}, {NULL, 0}};

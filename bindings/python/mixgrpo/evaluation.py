@@ -157,14 +157,15 @@ class Evaluation(Object):
 
     @property
     def latest_iteration(self) -> int:
-        """Of the latest evaluation, also after `load`; -1 before the first."""
+        """The trainer's at the latest evaluation, also after `load`; -1 before the first."""
         iteration = ctypes.c_int64()
         call("mixgrpo_evaluation_verdict", self.handle, ctypes.byref(iteration), None)
         return iteration.value
 
     @property
     def verdict(self) -> Verdict:
-        """What the watchdog said then, also after `load`: a run that it stopped is not to go on from there."""
+        """What the watchdog says of the latest evaluation, also after `load`, by the settings given here: a run that it
+        stopped is not to go on from there. `CONTINUE` before the first."""
         verdict = ctypes.c_int32()
         call("mixgrpo_evaluation_verdict", self.handle, None, ctypes.byref(verdict))
         return Verdict(verdict.value)

@@ -189,8 +189,8 @@ impl Evaluation {
         Ok(means)
     }
 
-    /// The iteration of the latest evaluation, also after [`load`](Self::load), and what the watchdog said then: a run that it
-    /// stopped is not to go on from there. `None` before the first.
+    /// The iteration of the latest evaluation, also after [`load`](Self::load), and what the watchdog says of it by this
+    /// evaluation's own settings: a run that it stopped is not to go on from there. `None` before the first.
     pub fn latest(&self) -> Result<Option<(i64, Verdict)>> {
         let (mut iteration, mut verdict) = (-1, 0);
         // SAFETY: all pointers are valid during the call.
