@@ -94,6 +94,7 @@ static void bad_calls_change_nothing(const fixture *f) {
   INVALID("out_samples", mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, NULL, VALUES));
   INVALID("prompt_count", mixgrpo_trainer_rollout(trainer, chosen_prompts, 0, samples, VALUES));
   INVALID("prompt_count", mixgrpo_trainer_rollout(trainer, chosen_prompts, SIZE_MAX, samples, VALUES));
+  CHECK(strstr(mixgrpo_last_error(), "got 18446744073709551615") != NULL);
   INVALID("prompt_indices", mixgrpo_trainer_rollout(trainer, NULL, BATCH, samples, VALUES));
   INVALID("prompt_indices", mixgrpo_trainer_rollout(trainer, (int32_t[]){0, PROMPTS}, 2, samples, VALUES));
   INVALID("prompts", mixgrpo_trainer_rollout(trainer, (int32_t[]){1, 1}, 2, samples, VALUES));

@@ -119,6 +119,12 @@ func requireRange<Value: Comparable>(_ value: Value, _ range: ClosedRange<Value>
   try require(range.contains(value), field, expected: "\(range.lowerBound)…\(range.upperBound)", got: value)
 }
 
+/// Of a `size_t`, which is an `Int` here: what the host passed is told without a sign.
+func requireRange(_ count: Int, _ range: ClosedRange<Int>, _ field: String) throws(MixGRPOError) {
+  try require(
+    range.contains(count), field, expected: "\(range.lowerBound)…\(range.upperBound)", got: UInt(bitPattern: count))
+}
+
 extension UnsafeMutableBufferPointer {
   /// Copies as many values as fit; the border has checked that they do.
   func fill(from source: UnsafePointer<Element>) { baseAddress?.update(from: source, count: count) }
