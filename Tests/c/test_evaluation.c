@@ -145,6 +145,8 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   check_verdict(evaluation, 50, MIXGRPO_VERDICT_CONTINUE);
   BAD_HANDLES(bad, "evaluation", NULL, mixgrpo_evaluation_submit(bad, 60, scores, SCORES, &result));
   BAD_HANDLES(bad, "evaluation", NULL, mixgrpo_evaluation_verdict(bad, NULL, NULL));
+  INVALID("evaluation", mixgrpo_evaluation_verdict(NULL, NULL, NULL));
+  CHECK(strstr(mixgrpo_last_error(), "expected an evaluation handle, got NULL") != NULL);
   mixgrpo_evaluation_destroy(evaluation);
   mixgrpo_evaluation_destroy(again);
 }

@@ -45,17 +45,22 @@ final class HandleTable: Sendable {
   }
 }
 
+private func nameWithArticle(_ kind: String) -> String {
+  let isVowel = kind.first.map("aeiou".contains) ?? false
+  return "\(isVowel ? "an" : "a") \(kind) handle"
+}
+
 /// The object behind a handle argument.
 /// - Throws: `invalidArgument` naming the argument when it is NULL, not live, or of another kind.
 func resolve<Object: HandleObject>(
   _ handle: OpaquePointer?, _ argument: String, as _: Object.Type = Object.self
 ) throws(MixGRPOError) -> Object {
-  guard let handle else { throw .invalid(argument, expected: "a \(Object.kind) handle", got: "NULL") }
+  guard let handle else { throw .invalid(argument, expected: nameWithArticle(Object.kind), got: "NULL") }
   guard let object = HandleTable.live.object(handle) else {
     throw .invalid(argument, expected: "a live \(Object.kind) handle", got: "one that is not")
   }
   guard let wanted = object as? Object else {
-    throw .invalid(argument, expected: "a \(Object.kind) handle", got: "a \(type(of: object).kind) handle")
+    throw .invalid(argument, expected: nameWithArticle(Object.kind), got: nameWithArticle(type(of: object).kind))
   }
   return wanted
 }
