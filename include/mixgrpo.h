@@ -29,21 +29,21 @@
  *
  *     mixgrpo_rollout_create(context, plan, &which, chosen, 4, NULL, 0, &rollout);
  *     request.struct_size = sizeof request;
- *     while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_OK && request.kind == MIXGRPO_REQUEST_EVALUATE) {
+ *     while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
  *       my_velocity(request.latents, request.sigmas, request.prompt_index, request.count, velocity);
  *       mixgrpo_rollout_submit(rollout, velocity, request.count * request.latent_size);
  *     }
- *     mixgrpo_rollout_read_samples(rollout, samples, sample_values);
+ *     mixgrpo_rollout_get_samples(rollout, samples, sample_values);
  *     my_score(samples, rewards);
  *     mixgrpo_advantages(&learning, rewards, 1, 4, group_size, NULL, 0, advantages, included, group_count, &report);
  *     mixgrpo_update_create(rollout, &learning, advantages, included, group_count, 0, &update);
- *     while (mixgrpo_update_next(update, &request) == MIXGRPO_OK && request.kind != MIXGRPO_REQUEST_FINISHED) {
- *       if (request.kind == MIXGRPO_REQUEST_EVALUATE) {
+ *     while (mixgrpo_update_next(update, &request) == MIXGRPO_STATUS_OK && request.kind != MIXGRPO_REQUEST_KIND_FINISHED) {
+ *       if (request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
  *         my_velocity(request.latents, request.sigmas, request.prompt_index, request.count, velocity);
  *         mixgrpo_update_submit(update, velocity, NULL, request.count * request.latent_size, dv, dv_capacity);
  *         my_backward(dv);                                                     // dv = dL/dvelocity: accumulate
  *       } else {
- *         my_optimizer_step();                                                 // MIXGRPO_REQUEST_OPTIMIZER_STEP
+ *         my_optimizer_step();                                                 // MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP
  *       }
  *     }
  *
@@ -53,8 +53,8 @@
  *             before the call, and mixgrpo_last_error() names the field, what was expected and what came. Only what differs
  *             from this or is particular to a function is listed under its "Errors".
  * Arguments.  NULL or a misaligned pointer where one is needed, a size that does not fit, a float that is NaN or infinite:
- *             MIXGRPO_ERROR_INVALID_ARGUMENT. A buffer smaller than what would be written:
- *             MIXGRPO_ERROR_BUFFER_TOO_SMALL. Memory that cannot be had: MIXGRPO_ERROR_OUT_OF_MEMORY.
+ *             MIXGRPO_STATUS_INVALID_ARGUMENT. A buffer smaller than what would be written:
+ *             MIXGRPO_STATUS_BUFFER_TOO_SMALL. Memory that cannot be had: MIXGRPO_STATUS_OUT_OF_MEMORY.
  * Buffers.    The caller owns every buffer. Sizes and capacities count elements (floats, doubles, bytes), not bytes of
  *             memory. The library keeps no pointer of the caller after return, but for the user_data of callbacks. Input and
  *             output buffers of one call must not overlap. A function that writes `out_size` and is given no buffer (NULL,
@@ -113,24 +113,24 @@ const char *mixgrpo_version(void);
 /* 0: done. Negative: an error. Positive: stopped at the host's request. The values are pinned. */
 typedef int32_t mixgrpo_status;
 enum {
-  MIXGRPO_OK = 0,
-  MIXGRPO_CANCELLED = 1,               /* the context was cancelled; everything is as before the call (see MIXGRPO_UNDO_NONE) */
-  MIXGRPO_ERROR_INVALID_ARGUMENT = -1, /* a value out of its range, of the wrong size, NULL, or not finite */
-  MIXGRPO_ERROR_INVALID_STATE = -2,    /* the call does not fit what came before, such as a submit without a request */
-  MIXGRPO_ERROR_BUFFER_TOO_SMALL = -3, /* a caller's buffer is smaller than what would be written */
-  MIXGRPO_ERROR_OUT_OF_MEMORY = -4,
-  MIXGRPO_ERROR_INPUT_OUTPUT = -5,     /* the operating system refused to read or write */
-  MIXGRPO_ERROR_INVALID_FORMAT = -6,   /* a file's content is not what its format demands */
-  MIXGRPO_ERROR_UNSUPPORTED = -7,      /* a valid request that this build or machine cannot serve */
-  MIXGRPO_ERROR_NOT_FINITE = -8,       /* a result would be NaN or infinite; it was not applied */
-  MIXGRPO_ERROR_INTERNAL = -9,         /* a fault of the library itself */
-  MIXGRPO_ERROR_DIVERGED = -10         /* an update would take the model too far from what it was; it was not applied */
+  MIXGRPO_STATUS_OK = 0,
+  MIXGRPO_STATUS_CANCELLED = 1,               /* the context was cancelled; everything is as before the call (see MIXGRPO_UNDO_NONE) */
+  MIXGRPO_STATUS_INVALID_ARGUMENT = -1, /* a value out of its range, of the wrong size, NULL, or not finite */
+  MIXGRPO_STATUS_INVALID_STATE = -2,    /* the call does not fit what came before, such as a submit without a request */
+  MIXGRPO_STATUS_BUFFER_TOO_SMALL = -3, /* a caller's buffer is smaller than what would be written */
+  MIXGRPO_STATUS_OUT_OF_MEMORY = -4,
+  MIXGRPO_STATUS_INPUT_OUTPUT = -5,     /* the operating system refused to read or write */
+  MIXGRPO_STATUS_INVALID_FORMAT = -6,   /* a file's content is not what its format demands */
+  MIXGRPO_STATUS_UNSUPPORTED = -7,      /* a valid request that this build or machine cannot serve */
+  MIXGRPO_STATUS_NOT_FINITE = -8,       /* a result would be NaN or infinite; it was not applied */
+  MIXGRPO_STATUS_INTERNAL = -9,         /* a fault of the library itself */
+  MIXGRPO_STATUS_DIVERGED = -10         /* an update would take the model too far from what it was; it was not applied */
 };
 
 /* The name of a status, such as "invalid_argument"; "unknown" for a number that is none. Static, never NULL. Any thread. */
 const char *mixgrpo_status_name(mixgrpo_status status);
 
-/* One line on the latest call of this thread that returned anything but MIXGRPO_OK: field, expected, got; when several
+/* One line on the latest call of this thread that returned anything but MIXGRPO_STATUS_OK: field, expected, got; when several
  * fields of a configuration are wrong, all of them, separated by "; ". Never NULL; "" if there was none. The text belongs
  * to the library and is valid until the next such call on this thread. */
 const char *mixgrpo_last_error(void);
@@ -143,7 +143,7 @@ const char *mixgrpo_last_error(void);
 typedef struct mixgrpo_context mixgrpo_context;
 
 typedef int32_t mixgrpo_log_level;
-enum { MIXGRPO_LOG_INFO = 0, MIXGRPO_LOG_WARNING = 1 };
+enum { MIXGRPO_LOG_LEVEL_INFO = 0, MIXGRPO_LOG_LEVEL_WARNING = 1 };
 
 /* `message` is valid during the call. */
 typedef void (*mixgrpo_log_callback)(void *user_data, mixgrpo_log_level level, const char *message);
@@ -180,7 +180,7 @@ mixgrpo_status mixgrpo_context_set_log(mixgrpo_context *context, mixgrpo_log_cal
 mixgrpo_status mixgrpo_context_set_progress(
     mixgrpo_context *context, mixgrpo_progress_callback callback, void *user_data);
 
-/* Stops rollouts, updates and sampling of this context within one model call: they return MIXGRPO_CANCELLED, with their
+/* Stops rollouts, updates and sampling of this context within one model call: they return MIXGRPO_STATUS_CANCELLED, with their
  * objects as before the call (but see MIXGRPO_UNDO_NONE). Sticky: calls that begin later stop too, until
  * mixgrpo_context_reset_cancel. Both may be called from any thread at any time, the first also from a signal handler. */
 mixgrpo_status mixgrpo_context_cancel(const mixgrpo_context *context);
@@ -256,11 +256,11 @@ void mixgrpo_model_destroy(mixgrpo_model *model);
 mixgrpo_status mixgrpo_model_get_config(const mixgrpo_model *model, mixgrpo_model_config *out_config);
 
 /* The number of weight tensors and of weights. Either output may be NULL. */
-mixgrpo_status mixgrpo_model_count(const mixgrpo_model *model, size_t *out_tensors, size_t *out_values);
+mixgrpo_status mixgrpo_model_get_size(const mixgrpo_model *model, size_t *out_tensors, size_t *out_values);
 
 /* Describes weight tensor `index`, 0...tensors - 1, in the order of the flat vector, where the next one begins at
  * offset + count. `out_info`: struct_size set. */
-mixgrpo_status mixgrpo_model_parameter(
+mixgrpo_status mixgrpo_model_get_parameter(
     const mixgrpo_model *model, size_t index, mixgrpo_parameter_info *out_info);
 
 /* The index of the weight tensor with this checkpoint name. Errors: INVALID_ARGUMENT when there is none. */
@@ -268,15 +268,15 @@ mixgrpo_status mixgrpo_model_find_parameter(const mixgrpo_model *model, const ch
 
 /* Read or write `count` values of the flat vector of all weights (or of their gradients) from `offset` on. One tensor is
  * the range that its mixgrpo_parameter_info names; all of them are (0, values). The vector's order is that of
- * mixgrpo_model_parameter. Gradients are 0 until a backward adds to them.
+ * mixgrpo_model_get_parameter. Gradients are 0 until a backward adds to them.
  * Errors: INVALID_ARGUMENT when the range ends beyond the vector or a written value is not finite (nothing is written). */
-mixgrpo_status mixgrpo_model_read_weights(
+mixgrpo_status mixgrpo_model_get_weights(
     const mixgrpo_model *model, size_t offset, float *out_values, size_t count);
-mixgrpo_status mixgrpo_model_write_weights(
+mixgrpo_status mixgrpo_model_set_weights(
     mixgrpo_model *model, size_t offset, const float *values, size_t count);
-mixgrpo_status mixgrpo_model_read_gradients(
+mixgrpo_status mixgrpo_model_get_gradients(
     const mixgrpo_model *model, size_t offset, float *out_values, size_t count);
-mixgrpo_status mixgrpo_model_write_gradients(
+mixgrpo_status mixgrpo_model_set_gradients(
     mixgrpo_model *model, size_t offset, const float *values, size_t count);
 
 /* Sets all gradients to 0. */
@@ -335,7 +335,7 @@ typedef struct mixgrpo_evaluator_config {
                                     a fraction of the memory, one forward more, the same bits. Default 0 */
   double guidance;        /* the guidance value given to a model with guidance_embeds. Default 3.5, 0...1000 */
   uint64_t max_bytes;     /* most bytes that model, evaluator and all that training holds may take (the memory that
-                             mixgrpo_plan_memory predicts); 0 for no limit. Batches are split to stay within it, which
+                             mixgrpo_plan_predict_memory predicts); 0 for no limit. Batches are split to stay within it, which
                              changes no bit of a result. What does not fit even so is refused. Default 0 */
 } mixgrpo_evaluator_config;
 
@@ -367,12 +367,12 @@ mixgrpo_status mixgrpo_evaluator_velocity(
     const int32_t *prompt_index, size_t count, int32_t keep_activations, float *out_velocity, size_t velocity_capacity);
 
 /* Runs the backward of the latest velocity, which must have kept its activations: adds dL/dweights to the model's gradients
- * and, unless `out_latents_cotangent` is NULL (capacity 0), writes dL/dlatents (B, N, C).
- * `velocity_cotangent`: dL/dvelocity (B, N, C), `count` = B*N*C values. Changes the model (see Threads above).
+ * and, unless `out_d_latents` is NULL (capacity 0), writes dL/dlatents (B, N, C).
+ * `d_velocity`: dL/dvelocity (B, N, C), `count` = B*N*C values. Changes the model (see Threads above).
  * Errors: INVALID_STATE without kept activations. They are used up by the call. */
 mixgrpo_status mixgrpo_evaluator_backward(
-    mixgrpo_evaluator *evaluator, const float *velocity_cotangent, size_t count, float *out_latents_cotangent,
-    size_t cotangent_capacity);
+    mixgrpo_evaluator *evaluator, const float *d_velocity, size_t count, float *out_d_latents,
+    size_t d_latents_capacity);
 
 /* ================================================================================================================== */
 /* Settings: how to sample and how to learn                                                                           */
@@ -389,25 +389,25 @@ enum {
 /* How the window of stochastic, trained steps moves over the iterations (Mix 3.2). */
 typedef int32_t mixgrpo_window_mode;
 enum {
-  MIXGRPO_WINDOW_FROZEN = 0,            /* stays at window_start */
-  MIXGRPO_WINDOW_PROGRESSIVE = 1,       /* moves by window_stride after every window_interval iterations */
-  MIXGRPO_WINDOW_LINEAR_DECAY = 2,      /* as progressive; the interval falls linearly to its minimum */
-  MIXGRPO_WINDOW_EXPONENTIAL_DECAY = 3, /* as progressive; the interval is ceil(interval*exp(-k*max(0, l - l0))) */
-  MIXGRPO_WINDOW_RANDOM = 4,            /* uniform on its range, drawn from seed and iteration alone */
-  MIXGRPO_WINDOW_ALL = 5,               /* every step but the last is stochastic (Flow-GRPO, DanceGRPO) */
-  MIXGRPO_WINDOW_GIVEN = 6,             /* the host gives the window of each iteration */
-  MIXGRPO_WINDOW_ADAPTIVE = 7           /* moves when the reward's gain flattens, see mixgrpo_adaptive_window */
+  MIXGRPO_WINDOW_MODE_FROZEN = 0,            /* stays at window_start */
+  MIXGRPO_WINDOW_MODE_PROGRESSIVE = 1,       /* moves by window_stride after every window_interval iterations */
+  MIXGRPO_WINDOW_MODE_LINEAR_DECAY = 2,      /* as progressive; the interval falls linearly to its minimum */
+  MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY = 3, /* as progressive; the interval is ceil(interval*exp(-k*max(0, l - l0))) */
+  MIXGRPO_WINDOW_MODE_RANDOM = 4,            /* uniform on its range, drawn from seed and iteration alone */
+  MIXGRPO_WINDOW_MODE_ALL = 5,               /* every step but the last is stochastic (Flow-GRPO, DanceGRPO) */
+  MIXGRPO_WINDOW_MODE_GIVEN = 6,             /* the host gives the window of each iteration */
+  MIXGRPO_WINDOW_MODE_ADAPTIVE = 7           /* moves when the reward's gain flattens, see mixgrpo_adaptive_window */
 };
 
 /* In place of a window's start: the window that the plan gives the iteration. */
-enum { MIXGRPO_SCHEDULED_WINDOW = -1 };
+enum { MIXGRPO_WINDOW_START_SCHEDULED = -1 };
 
 typedef int32_t mixgrpo_window_end;
-enum { MIXGRPO_WINDOW_ROLL_BACK = 0, MIXGRPO_WINDOW_STAY = 1 };
+enum { MIXGRPO_WINDOW_END_ROLL_BACK = 0, MIXGRPO_WINDOW_END_STAY = 1 };
 
 /* Which stochastic steps are trained when all are stochastic and trained_fraction < 1. */
 typedef int32_t mixgrpo_trained_subset;
-enum { MIXGRPO_TRAINED_FIRST = 0, MIXGRPO_TRAINED_RANDOM = 1 };
+enum { MIXGRPO_TRAINED_SUBSET_FIRST = 0, MIXGRPO_TRAINED_SUBSET_RANDOM = 1 };
 
 /* How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095. */
 typedef int32_t mixgrpo_solver;
@@ -421,8 +421,8 @@ enum {
 
 typedef int32_t mixgrpo_initial_noise;
 enum {
-  MIXGRPO_NOISE_SHARED = 0, /* all members of a group start from the same noise */
-  MIXGRPO_NOISE_OWN = 1
+  MIXGRPO_INITIAL_NOISE_SHARED = 0, /* all members of a group start from the same noise */
+  MIXGRPO_INITIAL_NOISE_OWN = 1
 };
 
 /* The number whose difference between new and old policy is the logarithm of the ratio. */
@@ -437,8 +437,8 @@ enum {
 /* How the model is told a noise level. */
 typedef int32_t mixgrpo_sigma_rounding;
 enum {
-  MIXGRPO_SIGMA_EXACT = 0,
-  MIXGRPO_SIGMA_THOUSANDTHS = 1 /* floor(1000 sigma)/1000, for models served behind integer timesteps */
+  MIXGRPO_SIGMA_ROUNDING_EXACT = 0,
+  MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS = 1 /* floor(1000 sigma)/1000, for models served behind integer timesteps */
 };
 
 /* How samples are drawn. The window is w long and starts at l in 0...T - 1 - w: the last step is never in it. */
@@ -482,18 +482,18 @@ typedef struct mixgrpo_sampling_config {
 
 typedef int32_t mixgrpo_advantage_mode;
 enum {
-  MIXGRPO_ADVANTAGE_AGGREGATION = 0, /* normalise each reward in its group, then take the weighted mean */
-  MIXGRPO_REWARD_AGGREGATION = 1,    /* take the weighted sum of rewards, then normalise in the group */
-  MIXGRPO_GDPO = 2                   /* normalise each reward in its group, sum weighted, then whiten over the batch */
+  MIXGRPO_ADVANTAGE_MODE_ADVANTAGE_AGGREGATION = 0, /* normalise each reward in its group, then take the weighted mean */
+  MIXGRPO_ADVANTAGE_MODE_REWARD_AGGREGATION = 1,    /* take the weighted sum of rewards, then normalise in the group */
+  MIXGRPO_ADVANTAGE_MODE_GDPO = 2                   /* normalise each reward in its group, sum weighted, then whiten over the batch */
 };
 
 typedef int32_t mixgrpo_std_scope;
-enum { MIXGRPO_STD_GROUP = 0, MIXGRPO_STD_BATCH = 1 };
+enum { MIXGRPO_STD_SCOPE_GROUP = 0, MIXGRPO_STD_SCOPE_BATCH = 1 };
 
 typedef int32_t mixgrpo_step_weighting;
 enum {
-  MIXGRPO_STEPS_UNIFORM = 0,
-  MIXGRPO_STEPS_BY_NOISE = 1 /* proportional to the step's standard deviation, with mean 1 */
+  MIXGRPO_STEP_WEIGHTING_UNIFORM = 0,
+  MIXGRPO_STEP_WEIGHTING_BY_NOISE = 1 /* proportional to the step's standard deviation, with mean 1 */
 };
 
 typedef int32_t mixgrpo_schedule;
@@ -503,11 +503,11 @@ enum { MIXGRPO_SCHEDULE_CONSTANT = 0, MIXGRPO_SCHEDULE_COSINE = 1 };
  * that changes by more than max_velocity_change. Nothing unsound is ever applied, and metrics and log tell of each fault. */
 typedef int32_t mixgrpo_fault_policy;
 enum {
-  MIXGRPO_FAULT_STOP = 0,     /* NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host
+  MIXGRPO_FAULT_POLICY_STOP = 0,     /* NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host
                                  may save them, and try again with other settings */
-  MIXGRPO_FAULT_SKIP = 1,     /* leave out the optimizer step of a part that is not finite and go on with the next part; a
+  MIXGRPO_FAULT_POLICY_SKIP = 1,     /* leave out the optimizer step of a part that is not finite and go on with the next part; a
                                  velocity that changes too much undoes the whole update. The iteration counts as done */
-  MIXGRPO_FAULT_ROLL_BACK = 2 /* undo the whole update, multiply the learning rate of all steps to come by
+  MIXGRPO_FAULT_POLICY_ROLL_BACK = 2 /* undo the whole update, multiply the learning rate of all steps to come by
                                  roll_back_rate_factor, and go on with the next iteration */
 };
 /* What an update leaves behind that is cancelled or fails. MEMORY: the state before it; the first optimizer step keeps a copy
@@ -567,11 +567,11 @@ mixgrpo_status mixgrpo_config_init(
  *   "flow_grpo"           all steps FLOW and trained, kl_reference 0.04 (arXiv 2505.05470)
  *   "dance_grpo"          all steps DANCE with noise 0.3, a random 0.6 of them trained (arXiv 2505.07818)
  * Errors: INVALID_ARGUMENT for another name. */
-mixgrpo_status mixgrpo_config_preset(
+mixgrpo_status mixgrpo_config_init_preset(
     const char *name, mixgrpo_sampling_config *out_sampling, mixgrpo_learning_config *out_learning);
 
 /* The name of preset `index`; NULL beyond the last. Static. Any thread. */
-const char *mixgrpo_config_preset_name(size_t index);
+const char *mixgrpo_preset_name(size_t index);
 
 /* Checks both configurations (either may be NULL) and how they go together.
  * Errors: INVALID_ARGUMENT naming every field that is wrong. */
@@ -606,14 +606,14 @@ typedef struct mixgrpo_iteration_plan {
 /* What a step is, after its order was lowered to what its place allows: the first five as mixgrpo_solver. */
 typedef int32_t mixgrpo_step_kind;
 enum {
-  MIXGRPO_STEP_EULER = 0,
-  MIXGRPO_STEP_DPM_1 = 1,
-  MIXGRPO_STEP_DPM_2_MIDPOINT = 2,
-  MIXGRPO_STEP_DPM_2_HEUN = 3,
-  MIXGRPO_STEP_DPM_3 = 4,
-  MIXGRPO_STEP_FLOW = 5,
-  MIXGRPO_STEP_DANCE = 6,
-  MIXGRPO_STEP_CPS = 7
+  MIXGRPO_STEP_KIND_EULER = 0,
+  MIXGRPO_STEP_KIND_DPM_1 = 1,
+  MIXGRPO_STEP_KIND_DPM_2_MIDPOINT = 2,
+  MIXGRPO_STEP_KIND_DPM_2_HEUN = 3,
+  MIXGRPO_STEP_KIND_DPM_3 = 4,
+  MIXGRPO_STEP_KIND_FLOW = 5,
+  MIXGRPO_STEP_KIND_DANCE = 6,
+  MIXGRPO_STEP_KIND_CPS = 7
 };
 
 /* One step is one affine transition from sigma to next_sigma:
@@ -667,23 +667,23 @@ mixgrpo_status mixgrpo_plan_create(
     const mixgrpo_sampling_config *config, const double *sigmas, size_t sigma_count, mixgrpo_plan **out_plan);
 void mixgrpo_plan_destroy(mixgrpo_plan *plan);
 
-/* The window and the work of one iteration. With ADAPTIVE and MIXGRPO_SCHEDULED_WINDOW (here, in mixgrpo_plan_step and in
- * mixgrpo_plan_memory) it is a forecast: the window of a run in which every place is held for window_interval iterations, the
+/* The window and the work of one iteration. With ADAPTIVE and MIXGRPO_WINDOW_START_SCHEDULED (here, in mixgrpo_plan_get_step and in
+ * mixgrpo_plan_predict_memory) it is a forecast: the window of a run in which every place is held for window_interval iterations, the
  * longest there is. Without Flash a window elsewhere changes sharing alone.
  *   iteration     0 or more
- *   window_start  MIXGRPO_SCHEDULED_WINDOW, or the host's own l in 0...T - 1 - w (needed with MIXGRPO_WINDOW_GIVEN)
+ *   window_start  MIXGRPO_WINDOW_START_SCHEDULED, or the host's own l in 0...T - 1 - w (needed with MIXGRPO_WINDOW_MODE_GIVEN)
  *   prompt_count  P, 1...1000000
- *   parts         updates_per_iteration of the learning configuration, 1...4096
+ *   minibatches   updates_per_iteration of the learning configuration, 1...4096
  * `out_iteration`: struct_size set. */
-mixgrpo_status mixgrpo_plan_iteration(
-    const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t prompt_count, int32_t parts,
+mixgrpo_status mixgrpo_plan_get_iteration(
+    const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t prompt_count, int32_t minibatches,
     mixgrpo_iteration_plan *out_iteration);
 
 /* Step `index`, 0...step_count - 1, of an iteration. `out_step`: struct_size set. */
-mixgrpo_status mixgrpo_plan_step(
+mixgrpo_status mixgrpo_plan_get_step(
     const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t index, mixgrpo_step *out_step);
 
-/* Where a window of MIXGRPO_WINDOW_ADAPTIVE stands. A pure state machine: a state and an iteration's reward give the next state.
+/* Where a window of MIXGRPO_WINDOW_MODE_ADAPTIVE stands. A pure state machine: a state and an iteration's reward give the next state.
  * With a trainer it is part of the trainer; a host that creates rollouts itself keeps the state and passes window_start to
  * mixgrpo_rollout_create.
  *
@@ -713,7 +713,7 @@ mixgrpo_status mixgrpo_adaptive_window_advance(
 
 /* Predicted peak memory of `iteration`. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
  * `out_memory`: struct_size set. Errors: OUT_OF_MEMORY when that is over max_bytes, with the bytes needed. */
-mixgrpo_status mixgrpo_plan_memory(
+mixgrpo_status mixgrpo_plan_predict_memory(
     const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, const mixgrpo_learning_config *learning,
     const mixgrpo_model_config *model, const mixgrpo_workload *workload, mixgrpo_memory *out_memory);
 
@@ -726,9 +726,9 @@ typedef struct mixgrpo_rollout mixgrpo_rollout;
 
 typedef int32_t mixgrpo_request_kind;
 enum {
-  MIXGRPO_REQUEST_FINISHED = 0,      /* nothing is left to do; count is 0, pointers are NULL */
-  MIXGRPO_REQUEST_EVALUATE = 1,      /* evaluate the model on the latents, then submit */
-  MIXGRPO_REQUEST_OPTIMIZER_STEP = 2 /* update only: step the optimizer on what was accumulated, zero the gradients,
+  MIXGRPO_REQUEST_KIND_FINISHED = 0,      /* nothing is left to do; count is 0, pointers are NULL */
+  MIXGRPO_REQUEST_KIND_EVALUATE = 1,      /* evaluate the model on the latents, then submit */
+  MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP = 2 /* update only: step the optimizer on what was accumulated, zero the gradients,
                                         then call next again; count is 0 */
 };
 
@@ -739,7 +739,7 @@ typedef struct mixgrpo_velocity_request {
   uint32_t struct_size;
   mixgrpo_request_kind kind;
   int32_t count;               /* B, the latents to evaluate */
-  int32_t part;                /* update: index of the part, 0...updates_per_iteration - 1; rollout: 0 */
+  int32_t minibatch;           /* update: index of the minibatch, 0...updates_per_iteration - 1; rollout: 0 */
   int32_t needs_reference;     /* flag, update only: also evaluate the frozen reference, for the KL term */
   int32_t reserved;            /* 0 */
   uint64_t latent_size;        /* D, values in one latent */
@@ -754,7 +754,7 @@ typedef struct mixgrpo_velocity_request {
 /* Which rollout. */
 typedef struct mixgrpo_rollout_config {
   uint32_t struct_size;
-  int32_t window_start;  /* l, or MIXGRPO_SCHEDULED_WINDOW (default); needed with MIXGRPO_WINDOW_GIVEN and _ADAPTIVE */
+  int32_t window_start;  /* l, or MIXGRPO_WINDOW_START_SCHEDULED (default); needed with MIXGRPO_WINDOW_MODE_GIVEN and _ADAPTIVE */
   int64_t iteration;     /* selects the window and keys the random numbers. Default 0, 0 or more */
   uint64_t latent_size;  /* D, values in one latent. Default 0, which must be replaced by 1...1000000000 */
   int32_t max_batch;     /* latents per request at most; changes no result. Default 0 (no limit), 0 or more */
@@ -785,7 +785,7 @@ mixgrpo_status mixgrpo_rollout_next(mixgrpo_rollout *rollout, mixgrpo_velocity_r
  * rollout: next then gives the same error. */
 mixgrpo_status mixgrpo_rollout_submit(mixgrpo_rollout *rollout, const float *velocity, size_t count);
 
-/* Answers all requests that are left with the built-in model. On MIXGRPO_CANCELLED or an error the rollout stands at the
+/* Answers all requests that are left with the built-in model. On MIXGRPO_STATUS_CANCELLED or an error the rollout stands at the
  * request that was not answered, and the call may be repeated.
  * Errors: as mixgrpo_evaluator_velocity; INVALID_ARGUMENT when D is not the evaluator's, or a prompt index not in
  * `prompts`. */
@@ -793,12 +793,12 @@ mixgrpo_status mixgrpo_rollout_run(
     mixgrpo_rollout *rollout, mixgrpo_evaluator *evaluator, const mixgrpo_prompts *prompts);
 
 /* The finished samples at sigma = 0, (P, G, D). Errors: INVALID_STATE before FINISHED. */
-mixgrpo_status mixgrpo_rollout_read_samples(const mixgrpo_rollout *rollout, float *out_samples, size_t capacity);
+mixgrpo_status mixgrpo_rollout_get_samples(const mixgrpo_rollout *rollout, float *out_samples, size_t capacity);
 
 /* What was stored of trained step `index`, 0...trained_step_count - 1: the latents before and after, (P, G, D) each, and the
  * log-probabilities of the transitions, (P, G), nats (reduced as set). Any output may be NULL with capacity 0.
  * Errors: INVALID_STATE before FINISHED. */
-mixgrpo_status mixgrpo_rollout_read_step(
+mixgrpo_status mixgrpo_rollout_get_step(
     const mixgrpo_rollout *rollout, int32_t index, float *out_latents, size_t latents_capacity, float *out_next_latents,
     size_t next_latents_capacity, double *out_log_probabilities, size_t log_probabilities_capacity);
 
@@ -840,7 +840,7 @@ typedef struct mixgrpo_update mixgrpo_update;
  * NaN where nothing was seen. */
 typedef struct mixgrpo_update_statistics {
   uint32_t struct_size;
-  int32_t parts_done;           /* optimizer steps asked for */
+  int32_t optimizer_steps;           /* optimizer steps asked for */
   double loss;                  /* mean over samples and trained steps */
   double first_ratio_min;       /* over the samples seen before the first optimizer step: exactly 1 when the model */
   double first_ratio_max;       /* answers the update as it answered the rollout */
@@ -869,11 +869,11 @@ mixgrpo_status mixgrpo_update_next(mixgrpo_update *update, mixgrpo_velocity_requ
  * OPTIMIZER_STEP (already scaled: gradients only add).
  *   velocity            (B, D) of the model in training, `count` = B*D values
  *   reference_velocity  (B, D) of the frozen reference when needs_reference, else NULL
- *   out_cotangents      (B, D)
+ *   out_d_velocity      (B, D)
  * Errors: as mixgrpo_rollout_submit. */
 mixgrpo_status mixgrpo_update_submit(
-    mixgrpo_update *update, const float *velocity, const float *reference_velocity, size_t count, float *out_cotangents,
-    size_t cotangents_capacity);
+    mixgrpo_update *update, const float *velocity, const float *reference_velocity, size_t count, float *out_d_velocity,
+    size_t d_velocity_capacity);
 
 /* What was seen so far. `out_statistics`: struct_size set. */
 mixgrpo_status mixgrpo_update_get_statistics(
@@ -914,7 +914,7 @@ mixgrpo_status mixgrpo_optimizer_step_model(
  * steps `optimizer` on it. `reference`: an evaluator of a frozen copy, needed when kl_reference > 0, else NULL. Gradients must
  * be 0 at the start and are 0 at the end.
  * `out_report`: struct_size set; may be NULL: of the last step, its gradient_norm the mean over this run's steps.
- * On MIXGRPO_CANCELLED or an error model and optimizer are as before the call, the update is back at its start, and the call
+ * On MIXGRPO_STATUS_CANCELLED or an error model and optimizer are as before the call, the update is back at its start, and the call
  * may be repeated. With MIXGRPO_UNDO_NONE in the update's configuration the optimizer steps that were finished stay, the
  * message tells how many, and a repeated call does the rest.
  * Errors: NOT_FINITE when a velocity, gradient or weight would be; INVALID_STATE when the update has begun, or when gradients
@@ -957,8 +957,8 @@ typedef struct mixgrpo_metrics {
   double learning_rate;      /* of the last optimizer step */
   double seconds_rollout;
   double seconds_update;
-  int32_t skipped_steps;     /* optimizer steps that MIXGRPO_FAULT_SKIP left out */
-  int32_t rolled_back;       /* flag: the update was undone by MIXGRPO_FAULT_SKIP or _ROLL_BACK */
+  int32_t skipped_steps;     /* optimizer steps that MIXGRPO_FAULT_POLICY_SKIP left out */
+  int32_t rolled_back;       /* flag: the update was undone by MIXGRPO_FAULT_POLICY_SKIP or _ROLL_BACK */
   double velocity_change;    /* see max_velocity_change; NaN where it was not measured */
 } mixgrpo_metrics;
 
@@ -973,7 +973,7 @@ typedef struct mixgrpo_reward_metrics {
 
 /* Creates a trainer on the context of the evaluator's model, at iteration 0.
  *   reward_names  (K) distinct non-empty UTF-8 names, K in 1...1024
- *   keep_base     flag: keep a frozen copy of the weights as they are now, for hybrid samples of MIXGRPO_MODEL_BASE; kept in
+ *   keep_base     flag: keep a frozen copy of the weights as they are now, for hybrid samples of MIXGRPO_WEIGHTS_BASE; kept in
  *                 any case when kl_reference > 0
  * Errors: INVALID_ARGUMENT naming every field that does not fit; updates_per_iteration over group_size; OUT_OF_MEMORY when an
  * iteration with one prompt is over the evaluator's max_bytes, with the bytes needed, also with recomputed activations. */
@@ -994,17 +994,17 @@ int64_t mixgrpo_trainer_iteration(const mixgrpo_trainer *trainer);
 mixgrpo_status mixgrpo_trainer_rollout(
     mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity);
 
-/* The host's own window for the rollouts to come, 0...T - 1 - w; MIXGRPO_SCHEDULED_WINDOW (the default) for the plan's. */
+/* The host's own window for the rollouts to come, 0...T - 1 - w; MIXGRPO_WINDOW_START_SCHEDULED (the default) for the plan's. */
 mixgrpo_status mixgrpo_trainer_set_window(mixgrpo_trainer *trainer, int32_t window_start);
 
 /* Trains on the latest rollout and moves to the next iteration.
  *   rewards  (K, P, G), `count` = K*P*G; NaN for a reward that failed
  *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
  * `out_metrics`: struct_size set; may be NULL.
- * On MIXGRPO_CANCELLED or an error weights, optimizer and iteration are as before the call, and it may be repeated. With
+ * On MIXGRPO_STATUS_CANCELLED or an error weights, optimizer and iteration are as before the call, and it may be repeated. With
  * MIXGRPO_UNDO_NONE the optimizer steps that were finished stay, the message tells how many, and the call repeated with the
  * same rewards does the rest; a checkpoint saved in between holds the weights as they are then.
- * Errors: INVALID_STATE without a rollout; with MIXGRPO_FAULT_STOP also NOT_FINITE and DIVERGED. */
+ * Errors: INVALID_STATE without a rollout; with MIXGRPO_FAULT_POLICY_STOP also NOT_FINITE and DIVERGED. */
 mixgrpo_status mixgrpo_trainer_update(
     mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count,
     mixgrpo_metrics *out_metrics);
@@ -1016,14 +1016,14 @@ mixgrpo_status mixgrpo_trainer_update(
  *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[0], 1, samples, values, &ticket);   // hand both to a worker thread, which
  *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[1], 1, others, values, &other);     // calls, while this one runs:
  *                                                mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, reward_count);
- *     mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REFUSE, NULL, 0, &metrics); // when all have come
+ *     mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics); // when all have come
  */
 
 /* What an update does about tickets without rewards. */
 typedef int32_t mixgrpo_missing_rewards;
 enum {
-  MIXGRPO_MISSING_REFUSE = 0,   /* INVALID_STATE, naming them */
-  MIXGRPO_MISSING_LEAVE_OUT = 1 /* their samples are left out, as if every reward of theirs had failed */
+  MIXGRPO_MISSING_REWARDS_REFUSE = 0,   /* INVALID_STATE, naming them */
+  MIXGRPO_MISSING_REWARDS_LEAVE_OUT = 1 /* their samples are left out, as if every reward of theirs had failed */
 };
 
 /* Samples a group for each of P prompts (distinct, of the trainer's, without a ticket in this iteration) as a part of the
@@ -1043,11 +1043,11 @@ mixgrpo_status mixgrpo_trainer_submit_rewards(
     const mixgrpo_trainer *trainer, int64_t ticket, const double *rewards, size_t count);
 
 /* The iteration's tickets without rewards, in the order of their rollouts. Any thread, also while another call runs. */
-mixgrpo_status mixgrpo_trainer_open_tickets(
+mixgrpo_status mixgrpo_trainer_get_open_tickets(
     const mixgrpo_trainer *trainer, int64_t *out_tickets, size_t capacity, size_t *out_size);
 
 /* Trains on the iteration's tickets and moves to the next iteration, which closes them. `weights` and `out_metrics`: as in
- * mixgrpo_trainer_update. On MIXGRPO_CANCELLED or an error weights, optimizer, iteration and tickets are as before the call.
+ * mixgrpo_trainer_update. On MIXGRPO_STATUS_CANCELLED or an error weights, optimizer, iteration and tickets are as before the call.
  * Errors: INVALID_STATE without a ticket, or naming those without rewards; NOT_FINITE. */
 mixgrpo_status mixgrpo_trainer_update_tickets(
     mixgrpo_trainer *trainer, mixgrpo_missing_rewards missing, const double *weights, size_t weight_count,
@@ -1065,7 +1065,7 @@ mixgrpo_status mixgrpo_trainer_get_reward_metrics(
 /* The latest iteration's figures as one line of JSON, without line end: to memory, or appended with a line end to a file.
  * Lines are whole or absent: a last line that a kill has left torn is taken away before the next is written.
  * Errors: INVALID_STATE before the first update; INPUT_OUTPUT. */
-mixgrpo_status mixgrpo_trainer_metrics_json(
+mixgrpo_status mixgrpo_trainer_get_metrics_json(
     const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
 mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, const char *path);
 
@@ -1081,7 +1081,7 @@ mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *
  * differ and change no bit; other prompts are not noticed. Nothing is taken over before all is read and checked. Not stopped by
  * a cancel.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT, also when the checksum differs; INVALID_ARGUMENT naming the settings that differ. */
-mixgrpo_status mixgrpo_trainer_load(mixgrpo_trainer *trainer, const char *folder);
+mixgrpo_status mixgrpo_trainer_restore(mixgrpo_trainer *trainer, const char *folder);
 
 /* The same in a folder of checkpoints, one file for each iteration that was saved: `folder`/iteration-00000042.safetensors
  * for the state before iteration 42. When the new one is on the disk, all are removed but the newest `keep_last`
@@ -1098,7 +1098,7 @@ typedef struct mixgrpo_resumption {
   int64_t iteration; /* that comes next; -1 when there is no checkpoint, or no folder, and nothing was changed */
 } mixgrpo_resumption;
 
-/* Brings a trainer to the newest checkpoint in `folder` that is whole, as mixgrpo_trainer_load. `out_resumption`:
+/* Brings a trainer to the newest checkpoint in `folder` that is whole, as mixgrpo_trainer_restore. `out_resumption`:
  * struct_size set; may be NULL. Errors: INVALID_FORMAT when there are checkpoints and none is whole; INVALID_ARGUMENT naming
  * the settings that differ from the newest whole one's; INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_trainer_resume(
@@ -1114,9 +1114,9 @@ typedef struct mixgrpo_image mixgrpo_image;
 /* Which weights of a trainer. */
 typedef int32_t mixgrpo_weights;
 enum {
-  MIXGRPO_MODEL_TRAINED = 0,
-  MIXGRPO_MODEL_BASE = 1,   /* as they were at creation; needs keep_base */
-  MIXGRPO_MODEL_AVERAGE = 2 /* the exponential moving average; needs ema_decay > 0 */
+  MIXGRPO_WEIGHTS_TRAINED = 0,
+  MIXGRPO_WEIGHTS_BASE = 1,   /* as they were at creation; needs keep_base */
+  MIXGRPO_WEIGHTS_AVERAGE = 2 /* the exponential moving average; needs ema_decay > 0 */
 };
 
 /* How deterministic samples are drawn. */
@@ -1256,19 +1256,19 @@ mixgrpo_status mixgrpo_evaluation_submit(
     mixgrpo_evaluation_result *out_result);
 
 /* The means (K) of the latest evaluation's finite scores, NaN for a reward without. Errors: INVALID_STATE before the first
- * evaluation, and after mixgrpo_evaluation_load. */
-mixgrpo_status mixgrpo_evaluation_read_means(const mixgrpo_evaluation *evaluation, double *out_means, size_t capacity);
+ * evaluation, and after mixgrpo_evaluation_restore. */
+mixgrpo_status mixgrpo_evaluation_get_means(const mixgrpo_evaluation *evaluation, double *out_means, size_t capacity);
 
 /* What the watchdog said last, also of an evaluation that was loaded: a run that it stopped is not to go on when it is resumed where
  * it was stopped. The memory that was loaded is judged by this evaluation's own watchdog settings. Either output may be NULL.
  *   out_iteration  of the latest evaluation; -1 before the first
  *   out_verdict    CONTINUE before the first */
-mixgrpo_status mixgrpo_evaluation_verdict(
+mixgrpo_status mixgrpo_evaluation_get_verdict(
     const mixgrpo_evaluation *evaluation, int64_t *out_iteration, mixgrpo_verdict *out_verdict);
 
 /* Puts the best weights into a model of the same sizes, or writes them as mixgrpo_model_save does.
  * Errors: INVALID_STATE when none are kept; INPUT_OUTPUT. */
-mixgrpo_status mixgrpo_evaluation_restore_best(const mixgrpo_evaluation *evaluation, mixgrpo_model *model);
+mixgrpo_status mixgrpo_evaluation_get_best(const mixgrpo_evaluation *evaluation, mixgrpo_model *model);
 mixgrpo_status mixgrpo_evaluation_save_best(
     const mixgrpo_evaluation *evaluation, const char *folder, mixgrpo_storage storage);
 
@@ -1278,7 +1278,7 @@ mixgrpo_status mixgrpo_evaluation_save(const mixgrpo_evaluation *evaluation, con
 
 /* Brings an evaluation, created with the same rewards, prompts and sampling, to the saved state. Errors: INPUT_OUTPUT;
  * INVALID_FORMAT; INVALID_ARGUMENT naming the settings that differ. */
-mixgrpo_status mixgrpo_evaluation_load(mixgrpo_evaluation *evaluation, const char *folder);
+mixgrpo_status mixgrpo_evaluation_restore(mixgrpo_evaluation *evaluation, const char *folder);
 
 /* ================================================================================================================== */
 /* Stateless pieces. All may be called from any thread.                                                               */
@@ -1315,13 +1315,13 @@ mixgrpo_status mixgrpo_step_log_probability(
  *   old_log_probabilities, advantages       (B)
  *   out_loss                                one value
  *   out_ratios                              (B), may be NULL with capacity 0
- *   out_cotangents                          (B, D): dL/dvelocity
+ *   out_d_velocity                          (B, D): dL/dvelocity
  * Step weights are not applied: a single step has weight 1. */
 mixgrpo_status mixgrpo_policy_loss(
     const mixgrpo_learning_config *config, const mixgrpo_step *step, mixgrpo_log_probability form, const float *latents,
     const float *velocity, const float *next_latents, const float *reference_velocity,
     const double *old_log_probabilities, const double *advantages, size_t count, size_t latent_size, double *out_loss,
-    double *out_ratios, size_t ratios_capacity, float *out_cotangents, size_t cotangents_capacity);
+    double *out_ratios, size_t ratios_capacity, float *out_d_velocity, size_t d_velocity_capacity);
 
 /* `count` standard normal floats that depend on nothing but (seed, stream, index): the same on every machine and in any
  * order of calls. Streams are the host's own and independent of all that the library draws. */
@@ -1380,7 +1380,7 @@ void mixgrpo_image_destroy(mixgrpo_image *image);
 mixgrpo_status mixgrpo_image_get_info(const mixgrpo_image *image, mixgrpo_image_info *out_info);
 
 /* The pixels (height, width, 3). */
-mixgrpo_status mixgrpo_image_read_pixels(const mixgrpo_image *image, uint8_t *out_pixels, size_t capacity);
+mixgrpo_status mixgrpo_image_get_pixels(const mixgrpo_image *image, uint8_t *out_pixels, size_t capacity);
 
 /* Text entry `index`; its strings belong to the image and are valid until its texts are set or it is destroyed. */
 mixgrpo_status mixgrpo_image_get_text(const mixgrpo_image *image, size_t index, mixgrpo_text *out_text);

@@ -27,7 +27,7 @@
 //       else my_backward(update.submit(my_velocity(request)));                // dL/dvelocity (B, D): accumulate
 //     }
 //
-// Errors.     A status that is not MIXGRPO_OK is thrown as mixgrpo::error, or as mixgrpo::cancelled, with the library's
+// Errors.     A status that is not MIXGRPO_STATUS_OK is thrown as mixgrpo::error, or as mixgrpo::cancelled, with the library's
 //             message; the objects are as they were before the call. std::bad_alloc and std::length_error come from
 //             std::vector, when there is no memory for a result.
 // Handles.    Objects own their handle, can be moved and not copied, and may be destroyed in any order: what an object is
@@ -191,12 +191,12 @@ inline void check(mixgrpo_status status) {
     thrown.context->resume();
     std::rethrow_exception(thrown.exception);
   }
-  if (status == MIXGRPO_CANCELLED) throw cancelled(status, mixgrpo_last_error());
-  if (status != MIXGRPO_OK) throw error(status, mixgrpo_last_error());
+  if (status == MIXGRPO_STATUS_CANCELLED) throw cancelled(status, mixgrpo_last_error());
+  if (status != MIXGRPO_STATUS_OK) throw error(status, mixgrpo_last_error());
 }
 
 [[noreturn]] inline void refuse(const char* field, const std::string& expected, const std::string& got) {
-  throw error(MIXGRPO_ERROR_INVALID_ARGUMENT, std::string(field) + ": expected " + expected + ", got " + got);
+  throw error(MIXGRPO_STATUS_INVALID_ARGUMENT, std::string(field) + ": expected " + expected + ", got " + got);
 }
 
 /// For arrays whose length the C function derives from another argument and cannot check.
@@ -316,7 +316,7 @@ class context {
   explicit context(std::int32_t threads = 0) {
     if (mixgrpo_abi_version() != MIXGRPO_ABI_VERSION)
       throw error(
-          MIXGRPO_ERROR_UNSUPPORTED, "libmixgrpo: expected ABI " + std::to_string(MIXGRPO_ABI_VERSION) + ", got " +
+          MIXGRPO_STATUS_UNSUPPORTED, "libmixgrpo: expected ABI " + std::to_string(MIXGRPO_ABI_VERSION) + ", got " +
                                          std::to_string(mixgrpo_abi_version()) + " (release " + mixgrpo_version() + ")");
     mixgrpo_context* created = nullptr;
     detail::check(mixgrpo_context_create(threads, &created));
@@ -429,21 +429,21 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
   /// The number of weight tensors.
   std::size_t tensor_count() const {
     std::size_t tensors = 0;
-    detail::check(mixgrpo_model_count(get(), &tensors, nullptr));
+    detail::check(mixgrpo_model_get_size(get(), &tensors, nullptr));
     return tensors;
   }
 
   /// The number of weights.
   std::size_t value_count() const {
     std::size_t values = 0;
-    detail::check(mixgrpo_model_count(get(), nullptr, &values));
+    detail::check(mixgrpo_model_get_size(get(), nullptr, &values));
     return values;
   }
 
   /// The result's name lives as long as the model.
   mixgrpo_parameter_info parameter(std::size_t index) const {
     auto info = detail::sized<mixgrpo_parameter_info>();
-    detail::check(mixgrpo_model_parameter(get(), index, &info));
+    detail::check(mixgrpo_model_get_parameter(get(), index, &info));
     return info;
   }
   mixgrpo_parameter_info parameter(const std::string& name) const {
@@ -466,16 +466,16 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
 
   /// A range of that vector, from `offset` on.
   void read_weights(std::size_t offset, view<float> out) const {
-    detail::check(mixgrpo_model_read_weights(get(), offset, out.data(), out.size()));
+    detail::check(mixgrpo_model_get_weights(get(), offset, out.data(), out.size()));
   }
   void write_weights(std::size_t offset, view<const float> values) {
-    detail::check(mixgrpo_model_write_weights(get(), offset, values.data(), values.size()));
+    detail::check(mixgrpo_model_set_weights(get(), offset, values.data(), values.size()));
   }
   void read_gradients(std::size_t offset, view<float> out) const {
-    detail::check(mixgrpo_model_read_gradients(get(), offset, out.data(), out.size()));
+    detail::check(mixgrpo_model_get_gradients(get(), offset, out.data(), out.size()));
   }
   void write_gradients(std::size_t offset, view<const float> values) {
-    detail::check(mixgrpo_model_write_gradients(get(), offset, values.data(), values.size()));
+    detail::check(mixgrpo_model_set_gradients(get(), offset, values.data(), values.size()));
   }
   void zero_gradients() { detail::check(mixgrpo_model_zero_gradients(get())); }
 
@@ -585,15 +585,15 @@ class evaluator : public detail::object<mixgrpo_evaluator, mixgrpo_evaluator_des
   }
 
   /// Adds dL/dweights of the latest velocity, which must have kept its activations, to the model's gradients.
-  void backward(view<const float> velocity_cotangent) {
+  void backward(view<const float> d_velocity) {
     detail::check(
-        mixgrpo_evaluator_backward(get(), velocity_cotangent.data(), velocity_cotangent.size(), nullptr, 0));
+        mixgrpo_evaluator_backward(get(), d_velocity.data(), d_velocity.size(), nullptr, 0));
   }
   /// The same, and writes dL/dlatents (B, N, C).
-  void backward_into(view<float> out_latents_cotangent, view<const float> velocity_cotangent) {
+  void backward_into(view<float> out_d_latents, view<const float> d_velocity) {
     detail::check(mixgrpo_evaluator_backward(
-        get(), velocity_cotangent.data(), velocity_cotangent.size(), out_latents_cotangent.data(),
-        out_latents_cotangent.size()));
+        get(), d_velocity.data(), d_velocity.size(), out_d_latents.data(),
+        out_d_latents.size()));
   }
 
   /// Deterministic samples, (P, S, N, C). `base`: needed when trained_model_share < 1.
@@ -639,13 +639,13 @@ inline mixgrpo_learning_config make_learning_config() {
 /// A published method, such as "mixgrpo_flash", with the default seed and group size.
 inline settings preset(const std::string& name) {
   settings result{make_sampling_config(), make_learning_config()};
-  detail::check(mixgrpo_config_preset(detail::text("name", name), &result.sampling, &result.learning));
+  detail::check(mixgrpo_config_init_preset(detail::text("name", name), &result.sampling, &result.learning));
   return result;
 }
 
 inline std::vector<std::string> preset_names() {
   std::vector<std::string> names;
-  while (const char* name = mixgrpo_config_preset_name(names.size())) names.emplace_back(name);
+  while (const char* name = mixgrpo_preset_name(names.size())) names.emplace_back(name);
   return names;
 }
 
@@ -678,19 +678,19 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
   /// G, images per prompt.
   std::int32_t group_size() const noexcept { return group_size_; }
 
-  /// The window and the work of one iteration. `parts`: updates_per_iteration of the learning configuration.
+  /// The window and the work of one iteration. `minibatches`: updates_per_iteration of the learning configuration.
   mixgrpo_iteration_plan iteration(
-      std::int64_t iteration, std::int32_t prompt_count, std::int32_t parts,
-      std::int32_t window_start = MIXGRPO_SCHEDULED_WINDOW) const {
+      std::int64_t iteration, std::int32_t prompt_count, std::int32_t minibatches,
+      std::int32_t window_start = MIXGRPO_WINDOW_START_SCHEDULED) const {
     auto result = detail::sized<mixgrpo_iteration_plan>();
-    detail::check(mixgrpo_plan_iteration(get(), iteration, window_start, prompt_count, parts, &result));
+    detail::check(mixgrpo_plan_get_iteration(get(), iteration, window_start, prompt_count, minibatches, &result));
     return result;
   }
 
   mixgrpo_step step(
-      std::int64_t iteration, std::int32_t index, std::int32_t window_start = MIXGRPO_SCHEDULED_WINDOW) const {
+      std::int64_t iteration, std::int32_t index, std::int32_t window_start = MIXGRPO_WINDOW_START_SCHEDULED) const {
     auto result = detail::sized<mixgrpo_step>();
-    detail::check(mixgrpo_plan_step(get(), iteration, window_start, index, &result));
+    detail::check(mixgrpo_plan_get_step(get(), iteration, window_start, index, &result));
     return result;
   }
 
@@ -705,9 +705,9 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
   /// `workload`: of make_workload. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
   mixgrpo_memory memory(
       std::int64_t iteration, const mixgrpo_workload& workload, const mixgrpo_learning_config* learning = nullptr,
-      const mixgrpo_model_config* model = nullptr, std::int32_t window_start = MIXGRPO_SCHEDULED_WINDOW) const {
+      const mixgrpo_model_config* model = nullptr, std::int32_t window_start = MIXGRPO_WINDOW_START_SCHEDULED) const {
     auto result = detail::sized<mixgrpo_memory>();
-    detail::check(mixgrpo_plan_memory(get(), iteration, window_start, learning, model, &workload, &result));
+    detail::check(mixgrpo_plan_predict_memory(get(), iteration, window_start, learning, model, &workload, &result));
     return result;
   }
 
@@ -730,8 +730,8 @@ inline mixgrpo_workload make_workload() noexcept { return detail::sized<mixgrpo_
 /// What a rollout or an update asks for. The views are valid until the next non-const call on the object that gave them
 /// (with submit: until it returns; an update's until its next `next`). True until there is nothing left to do.
 struct request {
-  mixgrpo_request_kind kind = MIXGRPO_REQUEST_FINISHED;
-  std::int32_t part = 0;         // update: index of the part
+  mixgrpo_request_kind kind = MIXGRPO_REQUEST_KIND_FINISHED;
+  std::int32_t minibatch = 0;    // update: index of the minibatch
   bool needs_reference = false;  // update: also evaluate the frozen reference
   std::size_t latent_size = 0;   // D
   view<const float> latents;     // (B, D)
@@ -742,7 +742,7 @@ struct request {
 
   request() = default;
   explicit request(const mixgrpo_velocity_request& from)
-      : kind(from.kind), part(from.part), needs_reference(from.needs_reference != 0), latent_size(from.latent_size) {
+      : kind(from.kind), minibatch(from.minibatch), needs_reference(from.needs_reference != 0), latent_size(from.latent_size) {
     const auto count = static_cast<std::size_t>(from.count);
     latents = {from.latents, count * latent_size};
     sigmas = {from.sigmas, count};
@@ -754,8 +754,8 @@ struct request {
   /// B, the latents to evaluate.
   std::size_t count() const noexcept { return sigmas.size(); }
   /// Update only: step the optimizer on what was accumulated, zero the gradients, then call next again.
-  bool is_optimizer_step() const noexcept { return kind == MIXGRPO_REQUEST_OPTIMIZER_STEP; }
-  explicit operator bool() const noexcept { return kind != MIXGRPO_REQUEST_FINISHED; }
+  bool is_optimizer_step() const noexcept { return kind == MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP; }
+  explicit operator bool() const noexcept { return kind != MIXGRPO_REQUEST_KIND_FINISHED; }
 };
 
 /// What was stored of a trained step.
@@ -816,14 +816,14 @@ class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> 
     return result;
   }
   void samples_into(view<float> out) const {
-    detail::check(mixgrpo_rollout_read_samples(get(), out.data(), out.size()));
+    detail::check(mixgrpo_rollout_get_samples(get(), out.data(), out.size()));
   }
 
   /// Trained step `index`, 0...trained_step_count - 1.
   trained_step step(std::int32_t index) const {
     const std::size_t values = detail::product(sample_count_, latent_size_);
     trained_step result{std::vector<float>(values), std::vector<float>(values), std::vector<double>(sample_count_)};
-    detail::check(mixgrpo_rollout_read_step(
+    detail::check(mixgrpo_rollout_get_step(
         get(), index, result.latents.data(), values, result.next_latents.data(), values, result.log_probabilities.data(),
         sample_count_));
     return result;
@@ -912,16 +912,16 @@ class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
   /// Answers with velocities (B, D), and with those of the frozen reference when they are needed. Gives dL/dvelocity (B, D),
   /// to be backpropagated into the host's model and accumulated until the next optimizer step.
   std::vector<float> submit(view<const float> velocity, view<const float> reference_velocity = {}) {
-    std::vector<float> cotangents(velocity.size());
-    submit_into(cotangents, velocity, reference_velocity);
-    return cotangents;
+    std::vector<float> d_velocity(velocity.size());
+    submit_into(d_velocity, velocity, reference_velocity);
+    return d_velocity;
   }
   void submit_into(
-      view<float> out_cotangents, view<const float> velocity, view<const float> reference_velocity = {}) {
+      view<float> out_d_velocity, view<const float> velocity, view<const float> reference_velocity = {}) {
     detail::check_optional_size("reference_velocity", velocity.size(), reference_velocity.size());
     detail::check(mixgrpo_update_submit(
-        get(), velocity.data(), detail::pointer(reference_velocity), velocity.size(), out_cotangents.data(),
-        out_cotangents.size()));
+        get(), velocity.data(), detail::pointer(reference_velocity), velocity.size(), out_d_velocity.data(),
+        out_d_velocity.size()));
   }
 
   /// Answers all requests with the built-in model and steps `optimizer` on it. `reference`: an evaluator of a frozen copy,
@@ -984,7 +984,7 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
         mixgrpo_trainer_rollout(get(), prompt_indices.data(), prompt_indices.size(), out.data(), out.size()));
   }
 
-  /// The host's own window for the rollouts to come; MIXGRPO_SCHEDULED_WINDOW (the default) for the plan's.
+  /// The host's own window for the rollouts to come; MIXGRPO_WINDOW_START_SCHEDULED (the default) for the plan's.
   void set_window(std::int32_t window_start) { detail::check(mixgrpo_trainer_set_window(get(), window_start)); }
 
   /// Trains on the latest rollout and moves to the next iteration. `rewards`: (K, P, G), NaN for one that failed;
@@ -1011,15 +1011,15 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
   /// The tickets without rewards. Any thread.
   std::vector<std::int64_t> open_tickets() const {
     std::size_t size = 0;
-    detail::check(mixgrpo_trainer_open_tickets(get(), nullptr, 0, &size));
+    detail::check(mixgrpo_trainer_get_open_tickets(get(), nullptr, 0, &size));
     std::vector<std::int64_t> tickets(size);
-    detail::check(mixgrpo_trainer_open_tickets(get(), tickets.data(), tickets.size(), &size));
+    detail::check(mixgrpo_trainer_get_open_tickets(get(), tickets.data(), tickets.size(), &size));
     tickets.resize(size);  // some may have been answered in between
     return tickets;
   }
   /// Trains on the iteration's tickets; those without rewards are refused or left out.
   mixgrpo_metrics update_tickets(
-      view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REFUSE) {
+      view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REWARDS_REFUSE) {
     auto metrics = detail::sized<mixgrpo_metrics>();
     detail::check(mixgrpo_trainer_update_tickets(get(), missing, detail::pointer(weights), weights.size(), &metrics));
     return metrics;
@@ -1042,7 +1042,7 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
   /// The figures as one line of JSON, without line end.
   std::string metrics_json() const {
     return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
-      return mixgrpo_trainer_metrics_json(get(), out, capacity, size);
+      return mixgrpo_trainer_get_metrics_json(get(), out, capacity, size);
     });
   }
   /// Appends that line, with a line end, to a file.
@@ -1054,7 +1054,7 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
   void save(const std::string& folder) const {
     detail::check(mixgrpo_trainer_save(get(), detail::text("folder", folder)));
   }
-  void load(const std::string& folder) { detail::check(mixgrpo_trainer_load(get(), detail::text("folder", folder))); }
+  void load(const std::string& folder) { detail::check(mixgrpo_trainer_restore(get(), detail::text("folder", folder))); }
 
   /// The same in a folder of checkpoints, of which the newest `keep_last` stay, and with keep_every > 0 those whose iteration is a
   /// multiple of it. Throws invalid_state when there is a whole checkpoint of a later iteration.
@@ -1072,14 +1072,14 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
   /// Deterministic samples with the trainer's own weights and prompts, (P, S, N, C). `weights`: mixgrpo_weights.
   std::vector<float> sample(
       const mixgrpo_sample_config& config, view<const std::int32_t> prompt_indices,
-      mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED, view<const float> initial_noise = {}) {
+      mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED, view<const float> initial_noise = {}) {
     std::vector<float> result(detail::product(prompt_indices.size(), config.samples_per_prompt, latent_size_));
     sample_into(result, config, prompt_indices, weights, initial_noise);
     return result;
   }
   void sample_into(
       view<float> out, const mixgrpo_sample_config& config, view<const std::int32_t> prompt_indices,
-      mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED, view<const float> initial_noise = {}) {
+      mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED, view<const float> initial_noise = {}) {
     detail::check(mixgrpo_trainer_sample(
         get(), weights, &config, prompt_indices.data(), prompt_indices.size(), detail::pointer(initial_noise),
         initial_noise.size(), out.data(), out.size()));
@@ -1088,7 +1088,7 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
   /// Writes one of the trainer's sets of weights as model::save does.
   void save_model(
       const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32,
-      mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED) const {
+      mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED) const {
     detail::check(mixgrpo_trainer_save_model(get(), weights, detail::text("folder", folder), storage));
   }
 
@@ -1157,14 +1157,14 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
   /// (K), of the latest evaluation.
   std::vector<double> means() const {
     std::vector<double> means(reward_count_);
-    detail::check(mixgrpo_evaluation_read_means(get(), means.data(), means.size()));
+    detail::check(mixgrpo_evaluation_get_means(get(), means.data(), means.size()));
     return means;
   }
 
   /// The trainer's at the latest evaluation, also after load; -1 before the first.
   std::int64_t latest_iteration() const {
     std::int64_t iteration = -1;
-    detail::check(mixgrpo_evaluation_verdict(get(), &iteration, nullptr));
+    detail::check(mixgrpo_evaluation_get_verdict(get(), &iteration, nullptr));
     return iteration;
   }
 
@@ -1172,12 +1172,12 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
   /// there. CONTINUE before the first.
   mixgrpo_verdict verdict() const {
     mixgrpo_verdict verdict = MIXGRPO_VERDICT_CONTINUE;
-    detail::check(mixgrpo_evaluation_verdict(get(), nullptr, &verdict));
+    detail::check(mixgrpo_evaluation_get_verdict(get(), nullptr, &verdict));
     return verdict;
   }
 
   /// The best weights, into a model of the same sizes or a folder.
-  void restore_best(model& model) const { detail::check(mixgrpo_evaluation_restore_best(get(), model.get())); }
+  void restore_best(model& model) const { detail::check(mixgrpo_evaluation_get_best(get(), model.get())); }
   void save_best(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
     detail::check(mixgrpo_evaluation_save_best(get(), detail::text("folder", folder), storage));
   }
@@ -1186,7 +1186,7 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
     detail::check(mixgrpo_evaluation_save(get(), detail::text("folder", folder)));
   }
   void load(const std::string& folder) {
-    detail::check(mixgrpo_evaluation_load(get(), detail::text("folder", folder)));
+    detail::check(mixgrpo_evaluation_restore(get(), detail::text("folder", folder)));
   }
 
  private:
@@ -1233,7 +1233,7 @@ inline std::vector<double> step_log_probability(
 struct policy_loss_result {
   double loss = 0;
   std::vector<double> ratios;     // (B)
-  std::vector<float> cotangents;  // (B, D), dL/dvelocity
+  std::vector<float> d_velocity;  // (B, D), dL/dvelocity
 };
 
 /// Clipped policy loss of one stochastic step, and its gradient. B is the number of advantages; `reference_velocity` may be
@@ -1254,7 +1254,7 @@ inline policy_loss_result policy_loss(
   detail::check(mixgrpo_policy_loss(
       &config, &step, form, latents.data(), velocity.data(), next_latents.data(), detail::pointer(reference_velocity),
       old_log_probabilities.data(), advantages.data(), count, latents.size() / count, &result.loss, result.ratios.data(),
-      count, result.cotangents.data(), result.cotangents.size()));
+      count, result.d_velocity.data(), result.d_velocity.size()));
   return result;
 }
 
@@ -1314,7 +1314,7 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
   static image hybrid_grid(
       trainer& trainer, const mixgrpo_sample_config& config, view<const double> shares,
       view<const std::int32_t> prompt_indices, std::int32_t height, std::int32_t width, std::int32_t patch,
-      std::int32_t gap = 2, std::int32_t scale = 1, mixgrpo_weights weights = MIXGRPO_MODEL_TRAINED) {
+      std::int32_t gap = 2, std::int32_t scale = 1, mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED) {
     return image([&](mixgrpo_image** out) {
       return mixgrpo_trainer_hybrid_grid(
           trainer.get(), weights, &config, shares.data(), shares.size(), prompt_indices.data(), prompt_indices.size(),
@@ -1337,7 +1337,7 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
   std::vector<std::uint8_t> pixels() const {
     const mixgrpo_image_info size = info();
     std::vector<std::uint8_t> result(detail::product(size.height, size.width, 3));
-    detail::check(mixgrpo_image_read_pixels(get(), result.data(), result.size()));
+    detail::check(mixgrpo_image_get_pixels(get(), result.data(), result.size()));
     return result;
   }
 

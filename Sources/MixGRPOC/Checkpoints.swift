@@ -9,8 +9,8 @@ public func mixgrpo_trainer_save(_ trainer: OpaquePointer?, _ folder: UnsafePoin
   }
 }
 
-@_cdecl("mixgrpo_trainer_load") @implementation
-public func mixgrpo_trainer_load(_ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
+@_cdecl("mixgrpo_trainer_restore") @implementation
+public func mixgrpo_trainer_restore(_ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
   withStatus {
     try resolve(trainer, "trainer", as: TrainerObject.self).trainer.load(folder: path(folder, "folder"))
   }
@@ -36,7 +36,7 @@ public func mixgrpo_trainer_resume(
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let result = try HostStruct.optional(out_resumption, "out_resumption")
     let resumption = try object.trainer.resume(from: CheckpointFolder(path: path(folder, "folder")))
-    for problem in resumption?.skipped ?? [] { object.context.log(MIXGRPO_LOG_WARNING, "checkpoint skipped: \(problem)") }
+    for problem in resumption?.skipped ?? [] { object.context.log(MIXGRPO_LOG_LEVEL_WARNING, "checkpoint skipped: \(problem)") }
     var report = mixgrpo_resumption()
     report.skipped = Int32(truncatingIfNeeded: resumption?.skipped.count ?? 0)
     report.iteration = Int64(resumption?.iteration ?? -1)

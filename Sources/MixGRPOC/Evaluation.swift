@@ -156,8 +156,8 @@ public func mixgrpo_evaluation_submit(
   }
 }
 
-@_cdecl("mixgrpo_evaluation_read_means") @implementation
-public func mixgrpo_evaluation_read_means(
+@_cdecl("mixgrpo_evaluation_get_means") @implementation
+public func mixgrpo_evaluation_get_means(
   _ evaluation: OpaquePointer?, _ out_means: UnsafeMutablePointer<Double>?, _ capacity: Int
 ) -> mixgrpo_status {
   withStatus {
@@ -169,8 +169,8 @@ public func mixgrpo_evaluation_read_means(
   }
 }
 
-@_cdecl("mixgrpo_evaluation_verdict") @implementation
-public func mixgrpo_evaluation_verdict(
+@_cdecl("mixgrpo_evaluation_get_verdict") @implementation
+public func mixgrpo_evaluation_get_verdict(
   _ evaluation: OpaquePointer?, _ out_iteration: UnsafeMutablePointer<Int64>?,
   _ out_verdict: UnsafeMutablePointer<mixgrpo_verdict>?
 ) -> mixgrpo_status {
@@ -185,8 +185,8 @@ public func mixgrpo_evaluation_verdict(
 
 // MARK: - The best weights
 
-@_cdecl("mixgrpo_evaluation_restore_best") @implementation
-public func mixgrpo_evaluation_restore_best(_ evaluation: OpaquePointer?, _ model: OpaquePointer?) -> mixgrpo_status {
+@_cdecl("mixgrpo_evaluation_get_best") @implementation
+public func mixgrpo_evaluation_get_best(_ evaluation: OpaquePointer?, _ model: OpaquePointer?) -> mixgrpo_status {
   withStatus {
     let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
     try object.evaluation.restoreBest(into: resolve(model, "model", as: ModelObject.self).model)
@@ -214,8 +214,8 @@ public func mixgrpo_evaluation_save(_ evaluation: OpaquePointer?, _ folder: Unsa
   }
 }
 
-@_cdecl("mixgrpo_evaluation_load") @implementation
-public func mixgrpo_evaluation_load(_ evaluation: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
+@_cdecl("mixgrpo_evaluation_restore") @implementation
+public func mixgrpo_evaluation_restore(_ evaluation: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
   withStatus {
     let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
     try object.evaluation.load(folder: path(folder, "folder"))

@@ -126,8 +126,8 @@ public func mixgrpo_evaluator_velocity(
 
 @_cdecl("mixgrpo_evaluator_backward") @implementation
 public func mixgrpo_evaluator_backward(
-  _ evaluator: OpaquePointer?, _ velocity_cotangent: UnsafePointer<Float>?, _ count: Int,
-  _ out_latents_cotangent: UnsafeMutablePointer<Float>?, _ cotangent_capacity: Int
+  _ evaluator: OpaquePointer?, _ d_velocity: UnsafePointer<Float>?, _ count: Int,
+  _ out_d_latents: UnsafeMutablePointer<Float>?, _ d_latents_capacity: Int
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(evaluator, "evaluator", as: EvaluatorObject.self)
@@ -135,13 +135,13 @@ public func mixgrpo_evaluator_backward(
     guard kept > 0 else {
       throw MixGRPOError(.invalidState, "backward: expected a velocity that kept its activations before it, got none")
     }
-    let cotangent = try input(
-      velocity_cotangent, count: count, expected: kept * evaluator.velocitySize, "velocity_cotangent")
-    try requireFinite(cotangent, "velocity_cotangent")
+    let dVelocity = try input(
+      d_velocity, count: count, expected: kept * evaluator.velocitySize, "d_velocity")
+    try requireFinite(dVelocity, "d_velocity")
     let target = try optionalOutput(
-      out_latents_cotangent, capacity: cotangent_capacity, needed: kept * evaluator.latentSize, "out_latents_cotangent")
-    guard let cotangent = cotangent.baseAddress else { return }
+      out_d_latents, capacity: d_latents_capacity, needed: kept * evaluator.latentSize, "out_d_latents")
+    guard let dVelocity = dVelocity.baseAddress else { return }
     object.keptCount = 0
-    try evaluator.backward(dvelocity: cotangent, dlatents: target?.baseAddress)
+    try evaluator.backward(dvelocity: dVelocity, dlatents: target?.baseAddress)
   }
 }

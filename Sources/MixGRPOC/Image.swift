@@ -136,8 +136,8 @@ public func mixgrpo_image_get_info(
   }
 }
 
-@_cdecl("mixgrpo_image_read_pixels") @implementation
-public func mixgrpo_image_read_pixels(
+@_cdecl("mixgrpo_image_get_pixels") @implementation
+public func mixgrpo_image_get_pixels(
   _ image: OpaquePointer?, _ out_pixels: UnsafeMutablePointer<UInt8>?, _ capacity: Int
 ) -> mixgrpo_status {
   withStatus {

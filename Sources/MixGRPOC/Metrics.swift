@@ -59,8 +59,8 @@ public func mixgrpo_trainer_get_reward_metrics(
   }
 }
 
-@_cdecl("mixgrpo_trainer_metrics_json") @implementation
-public func mixgrpo_trainer_metrics_json(
+@_cdecl("mixgrpo_trainer_get_metrics_json") @implementation
+public func mixgrpo_trainer_get_metrics_json(
   _ trainer: OpaquePointer?, _ out_json: UnsafeMutablePointer<CChar>?, _ capacity: Int,
   _ out_size: UnsafeMutablePointer<Int>?
 ) -> mixgrpo_status {

@@ -13,8 +13,8 @@ struct ParameterNames: Sendable {
   }
 }
 
-@_cdecl("mixgrpo_model_count") @implementation
-public func mixgrpo_model_count(
+@_cdecl("mixgrpo_model_get_size") @implementation
+public func mixgrpo_model_get_size(
   _ model: OpaquePointer?, _ out_tensors: UnsafeMutablePointer<Int>?, _ out_values: UnsafeMutablePointer<Int>?
 ) -> mixgrpo_status {
   withStatus {
@@ -26,8 +26,8 @@ public func mixgrpo_model_count(
   }
 }
 
-@_cdecl("mixgrpo_model_parameter") @implementation
-public func mixgrpo_model_parameter(
+@_cdecl("mixgrpo_model_get_parameter") @implementation
+public func mixgrpo_model_get_parameter(
   _ model: OpaquePointer?, _ index: Int, _ out_info: UnsafeMutablePointer<mixgrpo_parameter_info>?
 ) -> mixgrpo_status {
   withStatus {
@@ -63,8 +63,8 @@ public func mixgrpo_model_find_parameter(
 
 // MARK: - Values
 
-@_cdecl("mixgrpo_model_read_weights") @implementation
-public func mixgrpo_model_read_weights(
+@_cdecl("mixgrpo_model_get_weights") @implementation
+public func mixgrpo_model_get_weights(
   _ model: OpaquePointer?, _ offset: Int, _ out_values: UnsafeMutablePointer<Float>?, _ count: Int
 ) -> mixgrpo_status {
   withStatus {
@@ -75,8 +75,8 @@ public func mixgrpo_model_read_weights(
   }
 }
 
-@_cdecl("mixgrpo_model_write_weights") @implementation
-public func mixgrpo_model_write_weights(
+@_cdecl("mixgrpo_model_set_weights") @implementation
+public func mixgrpo_model_set_weights(
   _ model: OpaquePointer?, _ offset: Int, _ values: UnsafePointer<Float>?, _ count: Int
 ) -> mixgrpo_status {
   withStatus {
@@ -88,8 +88,8 @@ public func mixgrpo_model_write_weights(
   }
 }
 
-@_cdecl("mixgrpo_model_read_gradients") @implementation
-public func mixgrpo_model_read_gradients(
+@_cdecl("mixgrpo_model_get_gradients") @implementation
+public func mixgrpo_model_get_gradients(
   _ model: OpaquePointer?, _ offset: Int, _ out_values: UnsafeMutablePointer<Float>?, _ count: Int
 ) -> mixgrpo_status {
   withStatus {
@@ -104,8 +104,8 @@ public func mixgrpo_model_read_gradients(
   }
 }
 
-@_cdecl("mixgrpo_model_write_gradients") @implementation
-public func mixgrpo_model_write_gradients(
+@_cdecl("mixgrpo_model_set_gradients") @implementation
+public func mixgrpo_model_set_gradients(
   _ model: OpaquePointer?, _ offset: Int, _ values: UnsafePointer<Float>?, _ count: Int
 ) -> mixgrpo_status {
   withStatus {

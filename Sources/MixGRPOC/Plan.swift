@@ -8,14 +8,14 @@ final class PlanObject: HandleObject, @unchecked Sendable {
 
   init(_ configuration: SamplingConfiguration) { self.configuration = configuration }
 
-  /// - Parameter windowStart: `MIXGRPO_SCHEDULED_WINDOW` or the host's own.
+  /// - Parameter windowStart: `MIXGRPO_WINDOW_START_SCHEDULED` or the host's own.
   func plan(iteration: Int64, windowStart: Int32) throws(MixGRPOError) -> SamplingPlan {
     try SamplingPlan(configuration, iteration: Int(iteration), window: window(windowStart))
   }
 
   /// As above; with adaptive windows the forecast in place of the scheduled one.
   func forecast(iteration: Int64, windowStart: Int32) throws(MixGRPOError) -> SamplingPlan {
-    guard case .adaptive = configuration.windowMode, Int(windowStart) == MIXGRPO_SCHEDULED_WINDOW else {
+    guard case .adaptive = configuration.windowMode, Int(windowStart) == MIXGRPO_WINDOW_START_SCHEDULED else {
       return try plan(iteration: iteration, windowStart: windowStart)
     }
     let window = try configuration.windowSchedule().forecast(iteration: Int(iteration))
@@ -23,7 +23,7 @@ final class PlanObject: HandleObject, @unchecked Sendable {
   }
 
   func window(_ start: Int32) throws(MixGRPOError) -> SDEWindow? {
-    if Int(start) == MIXGRPO_SCHEDULED_WINDOW { return nil }
+    if Int(start) == MIXGRPO_WINDOW_START_SCHEDULED { return nil }
     let length = try configuration.windowSchedule().length
     return SDEWindow(start: Int(start), length: length)
   }
@@ -51,18 +51,18 @@ public func mixgrpo_plan_destroy(_ plan: OpaquePointer?) {
   HandleTable.live.remove(plan, PlanObject.self)
 }
 
-@_cdecl("mixgrpo_plan_iteration") @implementation
-public func mixgrpo_plan_iteration(
-  _ plan: OpaquePointer?, _ iteration: Int64, _ window_start: Int32, _ prompt_count: Int32, _ parts: Int32,
+@_cdecl("mixgrpo_plan_get_iteration") @implementation
+public func mixgrpo_plan_get_iteration(
+  _ plan: OpaquePointer?, _ iteration: Int64, _ window_start: Int32, _ prompt_count: Int32, _ minibatches: Int32,
   _ out_iteration: UnsafeMutablePointer<mixgrpo_iteration_plan>?
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(plan, "plan", as: PlanObject.self)
     let result = try HostStruct(out_iteration, "out_iteration")
     try requireRange(prompt_count, 1...1_000_000, "prompt_count")
-    try requireRange(parts, 1...4_096, "parts")
+    try requireRange(minibatches, 1...4_096, "minibatches")
     let plan = try object.forecast(iteration: iteration, windowStart: window_start)
-    result.write(mixgrpo_iteration_plan(plan, prompts: Int(prompt_count), parts: Int(parts)))
+    result.write(mixgrpo_iteration_plan(plan, prompts: Int(prompt_count), parts: Int(minibatches)))
   }
 }
 
@@ -79,8 +79,8 @@ extension mixgrpo_iteration_plan {
   }
 }
 
-@_cdecl("mixgrpo_plan_step") @implementation
-public func mixgrpo_plan_step(
+@_cdecl("mixgrpo_plan_get_step") @implementation
+public func mixgrpo_plan_get_step(
   _ plan: OpaquePointer?, _ iteration: Int64, _ window_start: Int32, _ index: Int32,
   _ out_step: UnsafeMutablePointer<mixgrpo_step>?
 ) -> mixgrpo_status {

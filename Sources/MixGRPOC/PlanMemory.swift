@@ -4,8 +4,8 @@ import MixFlowModel
 import MixGRPO
 import MixSampling
 
-@_cdecl("mixgrpo_plan_memory") @implementation
-public func mixgrpo_plan_memory(
+@_cdecl("mixgrpo_plan_predict_memory") @implementation
+public func mixgrpo_plan_predict_memory(
   _ plan: OpaquePointer?, _ iteration: Int64, _ window_start: Int32, _ learning: UnsafePointer<mixgrpo_learning_config>?,
   _ model: UnsafePointer<mixgrpo_model_config>?, _ workload: UnsafePointer<mixgrpo_workload>?,
   _ out_memory: UnsafeMutablePointer<mixgrpo_memory>?
@@ -52,7 +52,7 @@ extension mixgrpo_workload {
     try check.throwIfAny()
   }
 
-  /// Of a model that the host owns: latents and stored steps; an update adds the latents and cotangents of its largest request.
+  /// Of a model that the host owns: latents and stored steps; an update adds the latents and ∂L/∂velocity of its largest request.
   fileprivate func trajectoryBytes(
     _ plan: SamplingPlan, _ learning: LearningConfiguration?
   ) throws(MixGRPOError) -> UInt64 {

@@ -21,7 +21,7 @@ final class RolloutObject: HandleObject, @unchecked Sendable {
     guard let request = try rollout.next() else { return result }
     try context.run.checkCancelled()
     steps.base.update(repeating: Int32(truncatingIfNeeded: request.step), count: request.count)
-    result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_EVALUATE)
+    result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
     result.count = Int32(truncatingIfNeeded: request.count)
     result.latents = request.latents
     result.sigmas = request.sigmas.baseAddress
@@ -38,7 +38,7 @@ public func mixgrpo_rollout_config_init(
 ) -> mixgrpo_status {
   withStatus {
     var defaults = mixgrpo_rollout_config()
-    defaults.window_start = Int32(MIXGRPO_SCHEDULED_WINDOW)
+    defaults.window_start = Int32(MIXGRPO_WINDOW_START_SCHEDULED)
     try writeDefaults(defaults, to: out_config, size: struct_size, "out_config")
   }
 }
@@ -115,8 +115,8 @@ public func mixgrpo_rollout_run(
 
 // MARK: - Results
 
-@_cdecl("mixgrpo_rollout_read_samples") @implementation
-public func mixgrpo_rollout_read_samples(
+@_cdecl("mixgrpo_rollout_get_samples") @implementation
+public func mixgrpo_rollout_get_samples(
   _ rollout: OpaquePointer?, _ out_samples: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> mixgrpo_status {
   withStatus {
@@ -126,8 +126,8 @@ public func mixgrpo_rollout_read_samples(
   }
 }
 
-@_cdecl("mixgrpo_rollout_read_step") @implementation
-public func mixgrpo_rollout_read_step(
+@_cdecl("mixgrpo_rollout_get_step") @implementation
+public func mixgrpo_rollout_get_step(
   _ rollout: OpaquePointer?, _ index: Int32, _ out_latents: UnsafeMutablePointer<Float>?, _ latents_capacity: Int,
   _ out_next_latents: UnsafeMutablePointer<Float>?, _ next_latents_capacity: Int,
   _ out_log_probabilities: UnsafeMutablePointer<Double>?, _ log_probabilities_capacity: Int

@@ -28,7 +28,7 @@ public func mixgrpo_policy_loss(
   _ next_latents: UnsafePointer<Float>?, _ reference_velocity: UnsafePointer<Float>?,
   _ old_log_probabilities: UnsafePointer<Double>?, _ advantages: UnsafePointer<Double>?, _ count: Int,
   _ latent_size: Int, _ out_loss: UnsafeMutablePointer<Double>?, _ out_ratios: UnsafeMutablePointer<Double>?,
-  _ ratios_capacity: Int, _ out_cotangents: UnsafeMutablePointer<Float>?, _ cotangents_capacity: Int
+  _ ratios_capacity: Int, _ out_d_velocity: UnsafeMutablePointer<Float>?, _ d_velocity_capacity: Int
 ) -> mixgrpo_status {
   withStatus {
     let policy = try LearningConfiguration(read(config, "config")).policy
@@ -42,15 +42,15 @@ public func mixgrpo_policy_loss(
     let advantages = try rows.perRow(advantages, "advantages")
     let loss = try place(out_loss, "out_loss")
     let ratios = try optionalOutput(out_ratios, capacity: ratios_capacity, needed: count, "out_ratios")
-    let cotangents = try output(
-      out_cotangents, capacity: cotangents_capacity, needed: rows.valueCount, "out_cotangents")
+    let dVelocity = try output(
+      out_d_velocity, capacity: d_velocity_capacity, needed: rows.valueCount, "out_d_velocity")
     let batch = StepLossBatch(
       configuration: policy, transition: step.transition, form: step.form, latents: rows.latents,
       velocity: rows.velocity, nextLatents: rows.nextLatents, referenceVelocity: reference?.baseAddress,
       oldLogProbabilities: old, advantages: advantages, count: count, latentSize: latent_size)
     let foundRatios = try Table<Double>(count: count, filledWith: 1)
     var found = 0.0
-    try writeWhenDone(cotangents) { found = try batch.evaluate(cotangents: $0, ratios: foundRatios.base) }
+    try writeWhenDone(dVelocity) { found = try batch.evaluate(cotangents: $0, ratios: foundRatios.base) }
     loss.pointee = found
     ratios?.fill(from: foundRatios.base)
   }

@@ -35,8 +35,8 @@ public func mixgrpo_trainer_submit_rewards(
   }
 }
 
-@_cdecl("mixgrpo_trainer_open_tickets") @implementation
-public func mixgrpo_trainer_open_tickets(
+@_cdecl("mixgrpo_trainer_get_open_tickets") @implementation
+public func mixgrpo_trainer_get_open_tickets(
   _ trainer: OpaquePointer?, _ out_tickets: UnsafeMutablePointer<Int64>?, _ capacity: Int,
   _ out_size: UnsafeMutablePointer<Int>?
 ) -> mixgrpo_status {

@@ -41,18 +41,18 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
   func warn(_ metrics: IterationMetrics) {
     if metrics.failedRewards > 0 {
       context.log(
-        MIXGRPO_LOG_WARNING, "iteration \(metrics.iteration): \(metrics.failedRewards) rewards failed and were left out")
+        MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): \(metrics.failedRewards) rewards failed and were left out")
     }
     if metrics.skippedSteps > 0 {
       context.log(
-        MIXGRPO_LOG_WARNING, "iteration \(metrics.iteration): \(metrics.skippedSteps) optimizer steps were not finite and left out")
+        MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): \(metrics.skippedSteps) optimizer steps were not finite and left out")
     }
     if metrics.isRolledBack {
-      context.log(MIXGRPO_LOG_WARNING, "iteration \(metrics.iteration): the update was not sound and was undone")
+      context.log(MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): the update was not sound and was undone")
     }
     if metrics.degenerateGroups > 0 {
       context.log(
-        MIXGRPO_LOG_WARNING, "iteration \(metrics.iteration): \(metrics.degenerateGroups) groups had equal rewards")
+        MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): \(metrics.degenerateGroups) groups had equal rewards")
     }
   }
 }

@@ -54,8 +54,8 @@ final class UpdateObject: HandleObject, @unchecked Sendable {
     switch update.next() {
     case .finished: break
     case .optimizerStep(let part):
-      result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_OPTIMIZER_STEP)
-      result.part = Int32(truncatingIfNeeded: part)
+      result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP)
+      result.minibatch = Int32(truncatingIfNeeded: part)
     case .evaluate(let request): result.fill(request)
     }
     return result
@@ -84,9 +84,9 @@ struct UpdateSource {
 
 extension mixgrpo_velocity_request {
   fileprivate mutating func fill(_ request: UpdateRequest) {
-    kind = mixgrpo_request_kind(MIXGRPO_REQUEST_EVALUATE)
+    kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
     count = Int32(truncatingIfNeeded: request.count)
-    part = Int32(truncatingIfNeeded: request.part)
+    minibatch = Int32(truncatingIfNeeded: request.part)
     needs_reference = request.needsReference ? 1 : 0
     latent_size = UInt64(request.latentSize)
     latents = request.latents
@@ -150,7 +150,7 @@ public func mixgrpo_update_next(
 @_cdecl("mixgrpo_update_submit") @implementation
 public func mixgrpo_update_submit(
   _ update: OpaquePointer?, _ velocity: UnsafePointer<Float>?, _ reference_velocity: UnsafePointer<Float>?,
-  _ count: Int, _ out_cotangents: UnsafeMutablePointer<Float>?, _ cotangents_capacity: Int
+  _ count: Int, _ out_d_velocity: UnsafeMutablePointer<Float>?, _ d_velocity_capacity: Int
 ) -> mixgrpo_status {
   withStatus {
     let update = try resolve(update, "update", as: UpdateObject.self).update
@@ -159,9 +159,9 @@ public func mixgrpo_update_submit(
     }
     let reference = reference_velocity == nil ? nil : try input(reference_velocity, count: count, "reference_velocity")
     if let reference { try requireFinite(reference, "reference_velocity") }
-    let target = try output(out_cotangents, capacity: cotangents_capacity, needed: count, "out_cotangents")
-    let cotangents = try update.submit(velocity: velocity, reference: reference?.baseAddress, count: count)
-    target.fill(from: cotangents)
+    let target = try output(out_d_velocity, capacity: d_velocity_capacity, needed: count, "out_d_velocity")
+    let dVelocity = try update.submit(velocity: velocity, reference: reference?.baseAddress, count: count)
+    target.fill(from: dVelocity)
   }
 }
 
@@ -196,7 +196,7 @@ public func mixgrpo_update_get_statistics(
 extension mixgrpo_update_statistics {
   init(_ metrics: UpdateMetrics) {
     self.init()
-    parts_done = Int32(truncatingIfNeeded: metrics.optimizerSteps)
+    optimizer_steps = Int32(truncatingIfNeeded: metrics.optimizerSteps)
     loss = metrics.loss
     (first_ratio_min, first_ratio_max) = (metrics.firstRatioMin, metrics.firstRatioMax)
     (ratio_min, ratio_max) = (metrics.ratioMin, metrics.ratioMax)

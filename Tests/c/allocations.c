@@ -38,7 +38,7 @@ int posix_memalign(void **block, size_t alignment, size_t size) {
   return *block ? 0 : 12;
 }
 
-static float velocity[64 * LATENT], cotangents[64 * LATENT];
+static float velocity[64 * LATENT], d_velocity[64 * LATENT];
 
 static void answer(const fixture *f, const mixgrpo_velocity_request *request, int keep) {
   DONE(mixgrpo_evaluator_velocity(
@@ -51,7 +51,7 @@ static void iterate(const fixture *f, mixgrpo_optimizer *optimizer, int watch) {
   mixgrpo_velocity_request request = {.struct_size = sizeof request};
   mixgrpo_rollout *rollout = fixture_rollout(f);
   atomic_store(&watching, watch);
-  while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_OK && request.kind == MIXGRPO_REQUEST_EVALUATE) {
+  while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
     answer(f, &request, 0);
     DONE(mixgrpo_rollout_submit(rollout, velocity, (size_t)request.count * LATENT));
   }
@@ -62,18 +62,18 @@ static void iterate(const fixture *f, mixgrpo_optimizer *optimizer, int watch) {
   mixgrpo_update *update = NULL;
   DONE(mixgrpo_update_create(rollout, &f->learning, advantages, NULL, SAMPLES, 0, &update));
   atomic_store(&watching, watch);
-  while (mixgrpo_update_next(update, &request) == MIXGRPO_OK && request.kind != MIXGRPO_REQUEST_FINISHED) {
-    if (request.kind == MIXGRPO_REQUEST_OPTIMIZER_STEP) {
+  while (mixgrpo_update_next(update, &request) == MIXGRPO_STATUS_OK && request.kind != MIXGRPO_REQUEST_KIND_FINISHED) {
+    if (request.kind == MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP) {
       DONE(mixgrpo_optimizer_step_model(optimizer, f->model, NULL));
       continue;
     }
     const size_t count = (size_t)request.count * LATENT;
     answer(f, &request, 1);
-    DONE(mixgrpo_update_submit(update, velocity, NULL, count, cotangents, sizeof cotangents / sizeof *cotangents));
-    DONE(mixgrpo_evaluator_backward(f->evaluator, cotangents, count, NULL, 0));
+    DONE(mixgrpo_update_submit(update, velocity, NULL, count, d_velocity, sizeof d_velocity / sizeof *d_velocity));
+    DONE(mixgrpo_evaluator_backward(f->evaluator, d_velocity, count, NULL, 0));
   }
   atomic_store(&watching, 0);
-  CHECK(request.kind == MIXGRPO_REQUEST_FINISHED);
+  CHECK(request.kind == MIXGRPO_REQUEST_KIND_FINISHED);
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
 }
@@ -93,7 +93,7 @@ static void measure(int threads) {
   change_max_batch(&f, 64);
   size_t parameters = 0;
   mixgrpo_optimizer *optimizer = NULL;
-  DONE(mixgrpo_model_count(f.model, NULL, &parameters));
+  DONE(mixgrpo_model_get_size(f.model, NULL, &parameters));
   DONE(mixgrpo_optimizer_create(f.context, &f.learning, parameters, &optimizer));
 
   for (int i = 0; i < 3; i++) iterate(&f, optimizer, 0);
@@ -115,7 +115,7 @@ static long count_trainer(int threads, int steps, int max_batch) {
   change_max_batch(&f, max_batch);
   mixgrpo_plan_destroy(f.plan);
   f.sampling.steps = steps;
-  f.sampling.window_mode = MIXGRPO_WINDOW_FROZEN;
+  f.sampling.window_mode = MIXGRPO_WINDOW_MODE_FROZEN;
   DONE(mixgrpo_plan_create(&f.sampling, NULL, 0, &f.plan));
   mixgrpo_trainer *trainer = fixture_trainer(&f, 0);
   const double rewards[2 * SAMPLES] = {1, 2, 3, 4, 4, 3, 2, 1};

@@ -17,7 +17,7 @@ void check_holds(int holds, const char *text, const char *file, int line) {
 
 void check_done(mixgrpo_status status, const char *text, const char *file, int line) {
   add(&count);
-  if (status == MIXGRPO_OK) return;
+  if (status == MIXGRPO_STATUS_OK) return;
   add(&failures);
   fprintf(stderr, "%s:%d: %s: %s\n  %s\n", file, line, text, mixgrpo_status_name(status), mixgrpo_last_error());
 }
@@ -29,7 +29,7 @@ void check_refused(
   add(&failures);
   fprintf(
       stderr, "%s:%d: %s\n  expected %s naming \"%s\", got %s: %s\n", file, line, text, mixgrpo_status_name(expected), named,
-      mixgrpo_status_name(status), status == MIXGRPO_OK ? "" : mixgrpo_last_error());
+      mixgrpo_status_name(status), status == MIXGRPO_STATUS_OK ? "" : mixgrpo_last_error());
 }
 
 int check_failures(void) { return failures; }
@@ -37,6 +37,6 @@ int check_count(void) { return count; }
 
 void *destroyed_handle(void) {
   static mixgrpo_context *handle;
-  if (!handle && mixgrpo_context_create(1, &handle) == MIXGRPO_OK) mixgrpo_context_destroy(handle);
+  if (!handle && mixgrpo_context_create(1, &handle) == MIXGRPO_STATUS_OK) mixgrpo_context_destroy(handle);
   return handle;
 }

@@ -19,8 +19,8 @@ int check_count(void);
 #define DONE(call) check_done((call), #call, __FILE__, __LINE__)
 /* Must fail with this status and a message that contains `named`. */
 #define REFUSED(status, named, call) check_refused((call), (status), (named), #call, __FILE__, __LINE__)
-#define INVALID(named, call) REFUSED(MIXGRPO_ERROR_INVALID_ARGUMENT, named, call)
-#define TOO_SMALL(named, call) REFUSED(MIXGRPO_ERROR_BUFFER_TOO_SMALL, named, call)
+#define INVALID(named, call) REFUSED(MIXGRPO_STATUS_INVALID_ARGUMENT, named, call)
+#define TOO_SMALL(named, call) REFUSED(MIXGRPO_STATUS_BUFFER_TOO_SMALL, named, call)
 
 /* `call` with `handle` in turn NULL, of another kind, destroyed, and made up. */
 #define BAD_HANDLES(handle, named, wrong_kind, call)                                                    \

@@ -25,11 +25,11 @@ mixgrpo_model_config small_model_config(void) {
 /* The output layer of a new model is 0; these weights give velocities that differ. */
 static void randomize(mixgrpo_model *model) {
   size_t count = 0;
-  DONE(mixgrpo_model_count(model, NULL, &count));
+  DONE(mixgrpo_model_get_size(model, NULL, &count));
   float *weights = malloc(count * sizeof *weights);
   DONE(mixgrpo_normal_noise(7, 1, 2, weights, count));
   for (size_t i = 0; i < count; i++) weights[i] *= 0.2f;
-  DONE(mixgrpo_model_write_weights(model, 0, weights, count));
+  DONE(mixgrpo_model_set_weights(model, 0, weights, count));
   free(weights);
 }
 

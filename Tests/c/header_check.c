@@ -2,4 +2,4 @@
 #include "mixgrpo.h"
 #include "mixgrpo.h"
 
-int header_is_c99(void) { return MIXGRPO_OK; }
+int header_is_c99(void) { return MIXGRPO_STATUS_OK; }

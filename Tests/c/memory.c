@@ -1,4 +1,4 @@
-/* The memory that mixgrpo_plan_memory predicts is what an iteration takes: within 10 % of the peak that the system reports, for
+/* The memory that mixgrpo_plan_predict_memory predicts is what an iteration takes: within 10 % of the peak that the system reports, for
  * a model large enough that the process itself (10 to 20 MB) and the allocator's rounding are small beside it.
  *
  * Each case is a process of its own, as peaks do not go down: without arguments the program runs itself once per case. */
@@ -75,7 +75,7 @@ static void measure(mixgrpo_undo undo, int recompute, uint64_t max_bytes, int ch
   geometry.recompute_activations = recompute;
   geometry.max_bytes = max_bytes;
   mixgrpo_workload work = {sizeof work, 1, SIDE * SIDE, channels, TEXT, GROUP, 2, 0, recompute, 0, max_bytes};
-  DONE(mixgrpo_plan_memory(plan, 0, MIXGRPO_SCHEDULED_WINDOW, &learning, &sizes, &work, &memory));
+  DONE(mixgrpo_plan_predict_memory(plan, 0, MIXGRPO_WINDOW_START_SCHEDULED, &learning, &sizes, &work, &memory));
   DONE(mixgrpo_prompts_create_hashed_words(
       context, &line, 1, TEXT, sizes.joint_attention_dim, sizes.pooled_projection_dim, &prompts));
   const size_t values = (size_t)GROUP * SIDE * SIDE * (size_t)channels;

@@ -191,7 +191,7 @@ int main(void) {
   FIELD(mixgrpo_velocity_request, struct_size);
   FIELD(mixgrpo_velocity_request, kind);
   FIELD(mixgrpo_velocity_request, count);
-  FIELD(mixgrpo_velocity_request, part);
+  FIELD(mixgrpo_velocity_request, minibatch);
   FIELD(mixgrpo_velocity_request, needs_reference);
   FIELD(mixgrpo_velocity_request, reserved);
   FIELD(mixgrpo_velocity_request, latent_size);
@@ -218,7 +218,7 @@ int main(void) {
 
   STRUCT(mixgrpo_update_statistics);
   FIELD(mixgrpo_update_statistics, struct_size);
-  FIELD(mixgrpo_update_statistics, parts_done);
+  FIELD(mixgrpo_update_statistics, optimizer_steps);
   FIELD(mixgrpo_update_statistics, loss);
   FIELD(mixgrpo_update_statistics, first_ratio_min);
   FIELD(mixgrpo_update_statistics, first_ratio_max);

@@ -18,9 +18,9 @@ static void versions_agree_with_the_header(void) {
 }
 
 static void every_status_has_a_name(void) {
-  for (mixgrpo_status status = MIXGRPO_ERROR_DIVERGED; status <= MIXGRPO_CANCELLED; status++)
+  for (mixgrpo_status status = MIXGRPO_STATUS_DIVERGED; status <= MIXGRPO_STATUS_CANCELLED; status++)
     CHECK(strcmp(mixgrpo_status_name(status), "unknown") != 0);
-  CHECK(strcmp(mixgrpo_status_name(MIXGRPO_OK), "ok") == 0);
+  CHECK(strcmp(mixgrpo_status_name(MIXGRPO_STATUS_OK), "ok") == 0);
   CHECK(strcmp(mixgrpo_status_name(2), "unknown") == 0);
   CHECK(strcmp(mixgrpo_status_name(INT32_MIN), "unknown") == 0);
 }
@@ -73,7 +73,7 @@ static void cancel_reaches_its_own_context_from_any_thread(void) {
 }
 
 static void count_log(void *user_data, mixgrpo_log_level level, const char *message) {
-  CHECK(level == MIXGRPO_LOG_WARNING && strlen(message) > 0);
+  CHECK(level == MIXGRPO_LOG_LEVEL_WARNING && strlen(message) > 0);
   ++*(int *)user_data;
 }
 
@@ -162,7 +162,7 @@ static void bad_handles_are_errors(void) {
   mixgrpo_context_destroy(NULL);
   mixgrpo_context_destroy(MADE_UP_HANDLE);
   mixgrpo_context_destroy((void *)f.plan);
-  CHECK(mixgrpo_plan_iteration(f.plan, 0, -1, 1, 1, &(mixgrpo_iteration_plan){.struct_size = sizeof(mixgrpo_iteration_plan)}) == 0);
+  CHECK(mixgrpo_plan_get_iteration(f.plan, 0, -1, 1, 1, &(mixgrpo_iteration_plan){.struct_size = sizeof(mixgrpo_iteration_plan)}) == 0);
   fixture_destroy(&f);
   fixture_destroy(&f);
 }

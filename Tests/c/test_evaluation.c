@@ -50,7 +50,7 @@ static void defaults_are_those_of_the_header(void) {
   memset(&config, 0xff, sizeof config);
   INVALID("struct_size", mixgrpo_evaluation_config_init(&config, 1));
   DONE(mixgrpo_evaluation_config_init(&config, sizeof config));
-  CHECK(config.every == 10 && config.weights == MIXGRPO_MODEL_TRAINED && config.keep_best == 1);
+  CHECK(config.every == 10 && config.weights == MIXGRPO_WEIGHTS_TRAINED && config.keep_best == 1);
   CHECK(config.watchdog == MIXGRPO_WATCHDOG_OFF && config.watchdog_patience == 3 && config.watchdog_minimum_delta == 0);
 }
 
@@ -58,7 +58,7 @@ static void wrong_settings_are_named_all_at_once(void) {
   mixgrpo_evaluation *none = NULL;
   reset();
   config.every = 0;
-  config.weights = MIXGRPO_MODEL_BASE;
+  config.weights = MIXGRPO_WEIGHTS_BASE;
   config.watchdog_patience = 0;
   config.watchdog_minimum_delta = NAN;
   INVALID("every", create(&none));
@@ -106,9 +106,9 @@ static void evaluations_are_due_every_k_iterations(void) {
 static void check_verdict(const mixgrpo_evaluation *evaluation, int64_t at, mixgrpo_verdict expected) {
   int64_t iteration = -2;
   mixgrpo_verdict verdict = -2;
-  DONE(mixgrpo_evaluation_verdict(evaluation, &iteration, &verdict));
+  DONE(mixgrpo_evaluation_get_verdict(evaluation, &iteration, &verdict));
   CHECK(iteration == at && verdict == expected);
-  DONE(mixgrpo_evaluation_verdict(evaluation, NULL, NULL));
+  DONE(mixgrpo_evaluation_get_verdict(evaluation, NULL, NULL));
 }
 
 static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
@@ -118,7 +118,7 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   mixgrpo_evaluation *evaluation = made(), *again = made();
   double means[REWARDS];
   check_verdict(evaluation, -1, MIXGRPO_VERDICT_CONTINUE);
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "means", mixgrpo_evaluation_read_means(evaluation, means, REWARDS));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "means", mixgrpo_evaluation_get_means(evaluation, means, REWARDS));
   DONE(submit(evaluation, 0, 1, 5));
   CHECK(result.is_best == 1 && result.score == 1 && result.verdict == MIXGRPO_VERDICT_CONTINUE && !*result.message);
   DONE(submit(evaluation, 10, 2, 6)); /* both rise */
@@ -129,12 +129,12 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   CHECK(result.worsening == 2 && result.verdict == MIXGRPO_VERDICT_STOP && strstr(result.message, "iteration 30"));
   check_verdict(evaluation, 30, MIXGRPO_VERDICT_STOP);
   DONE(mixgrpo_evaluation_save(evaluation, scratch_path("barking")));
-  DONE(mixgrpo_evaluation_load(again, scratch_path("barking")));
+  DONE(mixgrpo_evaluation_restore(again, scratch_path("barking")));
   check_verdict(again, 30, MIXGRPO_VERDICT_STOP);
   CHECK(result.is_best == 0 && result.best_iteration == 20 && result.best_score == 3 && result.iteration == 30);
-  DONE(mixgrpo_evaluation_read_means(evaluation, means, REWARDS));
+  DONE(mixgrpo_evaluation_get_means(evaluation, means, REWARDS));
   CHECK(means[0] == 2.5 && means[1] == 5.5);
-  TOO_SMALL("out_means", mixgrpo_evaluation_read_means(evaluation, means, 1));
+  TOO_SMALL("out_means", mixgrpo_evaluation_get_means(evaluation, means, 1));
   DONE(submit(evaluation, 40, 4, NAN)); /* says nothing */
   CHECK(result.worsening == 2 && result.failed == SCORED && result.is_best == 1);
   DONE(submit(evaluation, 50, 4, 7));
@@ -144,15 +144,15 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   INVALID("out_result", mixgrpo_evaluation_submit(evaluation, 60, scores, SCORES, NULL));
   check_verdict(evaluation, 50, MIXGRPO_VERDICT_CONTINUE);
   BAD_HANDLES(bad, "evaluation", NULL, mixgrpo_evaluation_submit(bad, 60, scores, SCORES, &result));
-  BAD_HANDLES(bad, "evaluation", NULL, mixgrpo_evaluation_verdict(bad, NULL, NULL));
-  INVALID("evaluation", mixgrpo_evaluation_verdict(NULL, NULL, NULL));
+  BAD_HANDLES(bad, "evaluation", NULL, mixgrpo_evaluation_get_verdict(bad, NULL, NULL));
+  INVALID("evaluation", mixgrpo_evaluation_get_verdict(NULL, NULL, NULL));
   CHECK(strstr(mixgrpo_last_error(), "expected an evaluation handle, got NULL") != NULL);
   mixgrpo_evaluation_destroy(evaluation);
   mixgrpo_evaluation_destroy(again);
 }
 
 static void read_weights(const mixgrpo_model *model, float *out, size_t count) {
-  DONE(mixgrpo_model_read_weights(model, 0, out, count));
+  DONE(mixgrpo_model_get_weights(model, 0, out, count));
 }
 
 static void the_best_weights_are_kept_and_come_back(const fixture *f) {
@@ -160,11 +160,11 @@ static void the_best_weights_are_kept_and_come_back(const fixture *f) {
   mixgrpo_evaluation *evaluation = made(), *again = made();
   mixgrpo_trainer *trainer = fixture_trainer(f, 0);
   size_t count = 0;
-  DONE(mixgrpo_model_count(f->model, NULL, &count));
+  DONE(mixgrpo_model_get_size(f->model, NULL, &count));
   float *best = malloc(count * sizeof *best), *now = malloc(count * sizeof *now), rollout[SAMPLES * LATENT];
   const double rewards[2 * SAMPLES] = {1, 2, 3, 4, 4, 3, 2, 1};
 
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "best", mixgrpo_evaluation_restore_best(evaluation, f->model));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "best", mixgrpo_evaluation_get_best(evaluation, f->model));
   DONE(mixgrpo_evaluation_sample(evaluation, trainer, samples, VALUES));
   read_weights(f->model, best, count);
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, rollout, SAMPLES * LATENT));
@@ -177,8 +177,8 @@ static void the_best_weights_are_kept_and_come_back(const fixture *f) {
   CHECK(memcmp(best, now, count * sizeof *now) != 0);
 
   DONE(mixgrpo_evaluation_save(evaluation, scratch_path("evaluation")));
-  DONE(mixgrpo_evaluation_load(again, scratch_path("evaluation")));
-  DONE(mixgrpo_evaluation_restore_best(again, f->model));
+  DONE(mixgrpo_evaluation_restore(again, scratch_path("evaluation")));
+  DONE(mixgrpo_evaluation_get_best(again, f->model));
   read_weights(f->model, now, count);
   CHECK(memcmp(best, now, count * sizeof *now) == 0);
   DONE(mixgrpo_evaluation_sample(again, trainer, others, VALUES));
@@ -197,18 +197,18 @@ static void the_best_weights_are_kept_and_come_back(const fixture *f) {
   INVALID("trainer", mixgrpo_evaluation_sample(evaluation, NULL, samples, VALUES));
   INVALID("storage", mixgrpo_evaluation_save_best(evaluation, scratch_path("best"), 7));
   INVALID("folder", mixgrpo_evaluation_save(evaluation, ""));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "", mixgrpo_evaluation_load(again, scratch_path("nowhere")));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "", mixgrpo_evaluation_restore(again, scratch_path("nowhere")));
   sample.seed = 1;
   mixgrpo_evaluation *other = made();
-  INVALID("sampling", mixgrpo_evaluation_load(other, scratch_path("evaluation")));
-  config.weights = MIXGRPO_MODEL_AVERAGE;
+  INVALID("sampling", mixgrpo_evaluation_restore(other, scratch_path("evaluation")));
+  config.weights = MIXGRPO_WEIGHTS_AVERAGE;
   mixgrpo_evaluation *average = made();
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "ema_decay", mixgrpo_evaluation_sample(average, trainer, samples, VALUES));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "ema_decay", mixgrpo_evaluation_sample(average, trainer, samples, VALUES));
   mixgrpo_model_config large = small_model_config();
   large.num_layers = 2;
   mixgrpo_model *larger = NULL;
   DONE(mixgrpo_model_create(f->context, &large, 1, &larger));
-  INVALID("model", mixgrpo_evaluation_restore_best(evaluation, larger));
+  INVALID("model", mixgrpo_evaluation_get_best(evaluation, larger));
   mixgrpo_model_destroy(larger);
   mixgrpo_model_destroy(loaded);
   mixgrpo_evaluation_destroy(evaluation);

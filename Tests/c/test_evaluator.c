@@ -9,7 +9,7 @@
 
 enum { COUNT = 3, VALUES = COUNT * LATENT };
 
-static float latents[VALUES], velocity[VALUES], cotangent[VALUES];
+static float latents[VALUES], velocity[VALUES], d_velocity[VALUES];
 static float sigmas[COUNT] = {1, 0.5f, 0};
 static int32_t prompt_index[COUNT] = {0, 3, 1};
 
@@ -47,7 +47,7 @@ static void defaults_and_bounds(const fixture *f) {
   config.max_bytes = UINT64_MAX;
   INVALID("max_bytes", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
   config.max_bytes = 1000;
-  CHECK(mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator) == MIXGRPO_ERROR_OUT_OF_MEMORY);
+  CHECK(mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator) == MIXGRPO_STATUS_OUT_OF_MEMORY);
   CHECK(strstr(mixgrpo_last_error(), "max_bytes: expected at least") != NULL);
   INVALID("config", mixgrpo_evaluator_create(f->model, NULL, NULL, 0, &evaluator));
   INVALID("out_evaluator", mixgrpo_evaluator_create(f->model, &standard, NULL, 0, NULL));
@@ -103,14 +103,14 @@ static void bad_velocity_calls_touch_nothing(const fixture *f) {
   CHECK(memcmp(untouched, velocity, sizeof untouched) == 0);
 }
 
-/* sum(velocity * cotangent) as a function of one latent value. */
+/* sum(velocity * d_velocity) as a function of one latent value. */
 static double projected(const fixture *f, int index, float value) {
   float moved[VALUES], at[VALUES];
   double sum = 0;
   memcpy(moved, latents, sizeof moved);
   moved[index] = value;
   DONE(mixgrpo_evaluator_velocity(f->evaluator, f->prompts, moved, sigmas, prompt_index, COUNT, 0, at, VALUES));
-  for (int i = 0; i < VALUES; i++) sum += (double)at[i] * cotangent[i];
+  for (int i = 0; i < VALUES; i++) sum += (double)at[i] * d_velocity[i];
   return sum;
 }
 
@@ -119,22 +119,22 @@ static void backward_is_the_derivative_of_velocity(const fixture *f) {
   const float step = 1e-2f;
   size_t norm = 0;
   mixgrpo_parameter_info info = {.struct_size = sizeof info};
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "velocity", mixgrpo_evaluator_backward(f->evaluator, cotangent, VALUES, NULL, 0));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "velocity", mixgrpo_evaluator_backward(f->evaluator, d_velocity, VALUES, NULL, 0));
   DONE(mixgrpo_evaluator_velocity(f->evaluator, f->prompts, latents, sigmas, prompt_index, COUNT, 1, velocity, VALUES));
-  INVALID("velocity_cotangent", mixgrpo_evaluator_backward(f->evaluator, cotangent, VALUES - 1, NULL, 0));
-  INVALID("velocity_cotangent", mixgrpo_evaluator_backward(f->evaluator, NULL, VALUES, NULL, 0));
-  TOO_SMALL("out_latents_cotangent", mixgrpo_evaluator_backward(f->evaluator, cotangent, VALUES, d_latents, 1));
-  DONE(mixgrpo_evaluator_backward(f->evaluator, cotangent, VALUES, d_latents, VALUES));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "velocity", mixgrpo_evaluator_backward(f->evaluator, cotangent, VALUES, NULL, 0));
+  INVALID("d_velocity", mixgrpo_evaluator_backward(f->evaluator, d_velocity, VALUES - 1, NULL, 0));
+  INVALID("d_velocity", mixgrpo_evaluator_backward(f->evaluator, NULL, VALUES, NULL, 0));
+  TOO_SMALL("out_d_latents", mixgrpo_evaluator_backward(f->evaluator, d_velocity, VALUES, d_latents, 1));
+  DONE(mixgrpo_evaluator_backward(f->evaluator, d_velocity, VALUES, d_latents, VALUES));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "velocity", mixgrpo_evaluator_backward(f->evaluator, d_velocity, VALUES, NULL, 0));
   for (int i = 0; i < VALUES; i += 7) {
     const double slope = (projected(f, i, latents[i] + step) - projected(f, i, latents[i] - step)) / (2 * step);
     CHECK(fabs(slope - d_latents[i]) <= 2e-3 * (1 + fabs(slope)));
   }
   DONE(mixgrpo_model_find_parameter(f->model, "proj_out.bias", &norm));
-  DONE(mixgrpo_model_parameter(f->model, norm, &info));
-  DONE(mixgrpo_model_read_gradients(f->model, info.offset, gradients, 1));
+  DONE(mixgrpo_model_get_parameter(f->model, norm, &info));
+  DONE(mixgrpo_model_get_gradients(f->model, info.offset, gradients, 1));
   double expected = 0;
-  for (int i = 0; i < VALUES; i += CHANNELS) expected += cotangent[i];
+  for (int i = 0; i < VALUES; i += CHANNELS) expected += d_velocity[i];
   CHECK(fabs(gradients[0] - expected) <= 1e-5 * (1 + fabs(expected)));
   DONE(mixgrpo_model_zero_gradients(f->model));
 }
@@ -165,7 +165,7 @@ static void bad_handles_are_errors(const fixture *f) {
   BAD_HANDLES(h, "model", f->plan, mixgrpo_evaluator_create(h, &config, NULL, 0, &evaluator));
   BAD_HANDLES(h, "evaluator", f->plan, mixgrpo_evaluator_velocity(h, f->prompts, latents, sigmas, prompt_index, COUNT, 0, velocity, VALUES));
   BAD_HANDLES(h, "prompts", f->plan, mixgrpo_evaluator_velocity(f->evaluator, h, latents, sigmas, prompt_index, COUNT, 0, velocity, VALUES));
-  BAD_HANDLES(h, "evaluator", f->plan, mixgrpo_evaluator_backward(h, cotangent, VALUES, NULL, 0));
+  BAD_HANDLES(h, "evaluator", f->plan, mixgrpo_evaluator_backward(h, d_velocity, VALUES, NULL, 0));
   CHECK(mixgrpo_evaluator_latent_size(NULL) == 0 && mixgrpo_evaluator_latent_size((void *)f->plan) == 0);
 }
 
@@ -174,13 +174,13 @@ static void overflow_is_not_finite(const fixture *f) {
   for (int i = 0; i < LATENT; i++) huge[i] = 3e38f;
   const mixgrpo_status status =
       mixgrpo_evaluator_velocity(f->evaluator, f->prompts, huge, sigmas, prompt_index, 1, 0, out, LATENT);
-  CHECK(status == MIXGRPO_ERROR_NOT_FINITE ? out[0] == 5 : status == MIXGRPO_OK);
+  CHECK(status == MIXGRPO_STATUS_NOT_FINITE ? out[0] == 5 : status == MIXGRPO_STATUS_OK);
 }
 
 void test_evaluator(void) {
   fixture f = fixture_create(2);
   DONE(mixgrpo_normal_noise(1, 1, 1, latents, VALUES));
-  DONE(mixgrpo_normal_noise(1, 1, 2, cotangent, VALUES));
+  DONE(mixgrpo_normal_noise(1, 1, 2, d_velocity, VALUES));
   latents[5] = 1;
   CHECK(mixgrpo_evaluator_latent_size(f.evaluator) == LATENT);
   DONE(mixgrpo_evaluator_velocity(f.evaluator, f.prompts, latents, sigmas, prompt_index, COUNT, 0, velocity, VALUES));

@@ -30,7 +30,7 @@ static void bytes_survive_the_way_there_and_back(void) {
   DONE(mixgrpo_pixels_decode(latents, 2 * BYTES, 2, HEIGHT, WIDTH, 2, back, 2 * BYTES));
   CHECK(back[0] == 255 && back[1] == 0);
   latents[9] = NAN;
-  REFUSED(MIXGRPO_ERROR_NOT_FINITE, "latents[9]", mixgrpo_pixels_decode(latents, BYTES, 1, HEIGHT, WIDTH, 2, back, BYTES));
+  REFUSED(MIXGRPO_STATUS_NOT_FINITE, "latents[9]", mixgrpo_pixels_decode(latents, BYTES, 1, HEIGHT, WIDTH, 2, back, BYTES));
 #define ENCODE(count, images, height, width, patch, capacity) \
   mixgrpo_pixels_encode(pixels, count, images, height, width, patch, latents, capacity)
 #define DECODE(count, images, height, width, patch, capacity) \
@@ -55,10 +55,10 @@ static void an_image_keeps_its_pixels(void) {
   uint8_t back[BYTES];
   DONE(mixgrpo_image_get_info(image, &info));
   CHECK(info.width == WIDTH && info.height == HEIGHT && info.text_count == 0);
-  DONE(mixgrpo_image_read_pixels(image, back, BYTES));
+  DONE(mixgrpo_image_get_pixels(image, back, BYTES));
   CHECK(memcmp(back, pixels, BYTES) == 0);
-  TOO_SMALL("out_pixels", mixgrpo_image_read_pixels(image, back, BYTES - 1));
-  INVALID("out_pixels", mixgrpo_image_read_pixels(image, NULL, BYTES));
+  TOO_SMALL("out_pixels", mixgrpo_image_get_pixels(image, back, BYTES - 1));
+  INVALID("out_pixels", mixgrpo_image_get_pixels(image, NULL, BYTES));
   INVALID("out_info", mixgrpo_image_get_info(image, NULL));
   INVALID("pixels", mixgrpo_image_create(pixels, BYTES - 1, WIDTH, HEIGHT, &none));
   INVALID("pixels", mixgrpo_image_create(NULL, BYTES, WIDTH, HEIGHT, &none));
@@ -127,12 +127,12 @@ static void a_png_is_written_and_read_in_memory(void) {
   INVALID("out_png", mixgrpo_image_encode(image, NULL, 9, &size));
   DONE(mixgrpo_image_encode(image, png, sizeof png, &size));
   DONE(mixgrpo_image_decode(png, size, &read));
-  DONE(mixgrpo_image_read_pixels(read, back, BYTES));
+  DONE(mixgrpo_image_get_pixels(read, back, BYTES));
   CHECK(memcmp(back, pixels, BYTES) == 0);
   for (size_t cut = 0; cut < size; cut += 7)
-    REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "png", mixgrpo_image_decode(png, cut, &none));
+    REFUSED(MIXGRPO_STATUS_INVALID_FORMAT, "png", mixgrpo_image_decode(png, cut, &none));
   png[size / 2] ^= 0x40;
-  REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "png", mixgrpo_image_decode(png, size, &none));
+  REFUSED(MIXGRPO_STATUS_INVALID_FORMAT, "png", mixgrpo_image_decode(png, size, &none));
   INVALID("png", mixgrpo_image_decode(NULL, size, &none));
   INVALID("png", mixgrpo_image_decode(png, SIZE_MAX, &none));
   INVALID("out_image", mixgrpo_image_decode(png, size, NULL));
@@ -143,13 +143,13 @@ static void a_png_is_written_and_read_in_memory(void) {
 
 static void bad_files_are_errors(void) {
   mixgrpo_image *image = image_of(), *none = NULL;
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "missing.png", mixgrpo_image_load(scratch_path("missing.png"), &none));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "", mixgrpo_image_load("/", &none));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "", mixgrpo_image_save(image, scratch_path("none/image.png")));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "missing.png", mixgrpo_image_load(scratch_path("missing.png"), &none));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "", mixgrpo_image_load("/", &none));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "", mixgrpo_image_save(image, scratch_path("none/image.png")));
   FILE *file = fopen(scratch_path("text.png"), "w");
   CHECK(file && fputs("not a picture", file) >= 0);
   fclose(file);
-  REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "text.png", mixgrpo_image_load(scratch_path("text.png"), &none));
+  REFUSED(MIXGRPO_STATUS_INVALID_FORMAT, "text.png", mixgrpo_image_load(scratch_path("text.png"), &none));
   INVALID("path", mixgrpo_image_load(NULL, &none));
   INVALID("path", mixgrpo_image_load("", &none));
   INVALID("path", mixgrpo_image_save(image, NULL));
@@ -164,7 +164,7 @@ static void bad_handles_are_errors(void) {
   uint8_t byte;
   size_t size = 0;
   BAD_HANDLES(h, "image", f.plan, mixgrpo_image_get_info(h, &info));
-  BAD_HANDLES(h, "image", f.plan, mixgrpo_image_read_pixels(h, &byte, 1));
+  BAD_HANDLES(h, "image", f.plan, mixgrpo_image_get_pixels(h, &byte, 1));
   BAD_HANDLES(h, "image", f.plan, mixgrpo_image_get_text(h, 0, &text));
   BAD_HANDLES(h, "image", f.plan, mixgrpo_image_set_texts(h, NULL, 0));
   BAD_HANDLES(h, "image", f.plan, mixgrpo_image_encode(h, NULL, 0, &size));

@@ -20,7 +20,7 @@ static void parts_may_go_before_the_whole(void) {
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
   for (int i = 0; i < 2 * SAMPLES; i++) rewards[i] = samples[i % SAMPLES * LATENT];
   DONE(mixgrpo_trainer_update(trainer, rewards, 2 * SAMPLES, NULL, 0, NULL));
-  DONE(mixgrpo_trainer_save_model(trainer, MIXGRPO_MODEL_TRAINED, scratch_path("last"), MIXGRPO_STORAGE_BF16));
+  DONE(mixgrpo_trainer_save_model(trainer, MIXGRPO_WEIGHTS_TRAINED, scratch_path("last"), MIXGRPO_STORAGE_BF16));
   mixgrpo_rollout_destroy(rollout);
   mixgrpo_trainer_destroy(trainer);
 }
@@ -45,7 +45,7 @@ static void destroying_twice_or_the_wrong_thing_does_nothing(void) {
   }
   float samples[VALUES];
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
-  DONE(mixgrpo_rollout_read_samples(rollout, samples, VALUES));
+  DONE(mixgrpo_rollout_get_samples(rollout, samples, VALUES));
   mixgrpo_rollout_destroy(rollout);
   mixgrpo_rollout_destroy(rollout);
   mixgrpo_trainer_destroy(trainer);
@@ -75,9 +75,9 @@ static void *read_often(void *argument) {
   float values[3];
   mixgrpo_iteration_plan plan = {.struct_size = sizeof plan};
   for (int i = 0; i < 200; i++) {
-    r->equal = r->equal && mixgrpo_model_read_weights(r->f->model, 0, values, 3) == MIXGRPO_OK &&
+    r->equal = r->equal && mixgrpo_model_get_weights(r->f->model, 0, values, 3) == MIXGRPO_STATUS_OK &&
                memcmp(values, r->expected, sizeof values) == 0 &&
-               mixgrpo_plan_iteration(r->f->plan, i, -1, 1, 1, &plan) == MIXGRPO_OK;
+               mixgrpo_plan_get_iteration(r->f->plan, i, -1, 1, 1, &plan) == MIXGRPO_STATUS_OK;
   }
   return NULL;
 }
@@ -88,7 +88,7 @@ static void const_handles_serve_many_threads(void) {
   reader readers[4];
   for (int i = 0; i < 4; i++) {
     readers[i] = (reader){&f, {0}, 1};
-    DONE(mixgrpo_model_read_weights(f.model, 0, readers[i].expected, 3));
+    DONE(mixgrpo_model_get_weights(f.model, 0, readers[i].expected, 3));
     CHECK(pthread_create(&threads[i], NULL, read_often, &readers[i]) == 0);
   }
   for (int i = 0; i < 4; i++) {

@@ -61,9 +61,9 @@ static void every_size_has_bounds(const fixture *f) {
 static void parameters_tile_the_flat_vector(const fixture *f) {
   mixgrpo_parameter_info info = {.struct_size = sizeof info};
   size_t tensors = 0, values = 0, index = 0, end = 0;
-  DONE(mixgrpo_model_count(f->model, &tensors, &values));
+  DONE(mixgrpo_model_get_size(f->model, &tensors, &values));
   for (size_t i = 0; i < tensors; i++) {
-    DONE(mixgrpo_model_parameter(f->model, i, &info));
+    DONE(mixgrpo_model_get_parameter(f->model, i, &info));
     CHECK(info.offset == end && (info.rank == 1 || info.rank == 2));
     CHECK(info.count == (uint64_t)(info.shape[0] * info.shape[1]));
     end += info.count;
@@ -71,62 +71,62 @@ static void parameters_tile_the_flat_vector(const fixture *f) {
     CHECK(index == i);
   }
   CHECK(end == values);
-  INVALID("index", mixgrpo_model_parameter(f->model, tensors, &info));
-  INVALID("index", mixgrpo_model_parameter(f->model, SIZE_MAX, &info));
-  INVALID("out_info", mixgrpo_model_parameter(f->model, 0, NULL));
+  INVALID("index", mixgrpo_model_get_parameter(f->model, tensors, &info));
+  INVALID("index", mixgrpo_model_get_parameter(f->model, SIZE_MAX, &info));
+  INVALID("out_info", mixgrpo_model_get_parameter(f->model, 0, NULL));
   info.struct_size = 0;
-  INVALID("struct_size", mixgrpo_model_parameter(f->model, 0, &info));
+  INVALID("struct_size", mixgrpo_model_get_parameter(f->model, 0, &info));
   INVALID("no.such.weight", mixgrpo_model_find_parameter(f->model, "no.such.weight", &index));
   INVALID("name", mixgrpo_model_find_parameter(f->model, NULL, &index));
   INVALID("name", mixgrpo_model_find_parameter(f->model, "\xff\xfe", &index));
   INVALID("out_index", mixgrpo_model_find_parameter(f->model, "proj_out.weight", NULL));
-  DONE(mixgrpo_model_count(f->model, NULL, NULL));
+  DONE(mixgrpo_model_get_size(f->model, NULL, NULL));
 }
 
 static void weights_and_gradients_are_read_and_written_by_range(const fixture *f) {
   size_t values = 0;
   float in[3] = {1, -2, 3}, out[3] = {9, 9, 9};
-  DONE(mixgrpo_model_count(f->model, NULL, &values));
-  DONE(mixgrpo_model_write_weights(f->model, values - 3, in, 3));
-  DONE(mixgrpo_model_read_weights(f->model, values - 3, out, 3));
+  DONE(mixgrpo_model_get_size(f->model, NULL, &values));
+  DONE(mixgrpo_model_set_weights(f->model, values - 3, in, 3));
+  DONE(mixgrpo_model_get_weights(f->model, values - 3, out, 3));
   CHECK(memcmp(in, out, sizeof in) == 0);
-  DONE(mixgrpo_model_write_gradients(f->model, 5, in, 3));
-  DONE(mixgrpo_model_read_gradients(f->model, 6, out, 2));
+  DONE(mixgrpo_model_set_gradients(f->model, 5, in, 3));
+  DONE(mixgrpo_model_get_gradients(f->model, 6, out, 2));
   CHECK(out[0] == -2 && out[1] == 3);
   DONE(mixgrpo_model_zero_gradients(f->model));
-  DONE(mixgrpo_model_read_gradients(f->model, 5, out, 3));
+  DONE(mixgrpo_model_get_gradients(f->model, 5, out, 3));
   CHECK(out[0] == 0 && out[1] == 0 && out[2] == 0);
-  DONE(mixgrpo_model_read_weights(f->model, values, NULL, 0));
+  DONE(mixgrpo_model_get_weights(f->model, values, NULL, 0));
 }
 
 static void bad_ranges_change_nothing(const fixture *f) {
   size_t values = 0;
   float before[3], after[3], bad[3] = {1, NAN, 3};
-  DONE(mixgrpo_model_count(f->model, NULL, &values));
-  DONE(mixgrpo_model_read_weights(f->model, 0, before, 3));
-  INVALID("values[1]", mixgrpo_model_write_weights(f->model, 0, bad, 3));
+  DONE(mixgrpo_model_get_size(f->model, NULL, &values));
+  DONE(mixgrpo_model_get_weights(f->model, 0, before, 3));
+  INVALID("values[1]", mixgrpo_model_set_weights(f->model, 0, bad, 3));
   bad[1] = -INFINITY;
-  INVALID("values[1]", mixgrpo_model_write_gradients(f->model, 0, bad, 3));
-  INVALID("range", mixgrpo_model_write_weights(f->model, values - 2, before, 3));
-  INVALID("range", mixgrpo_model_write_weights(f->model, SIZE_MAX, before, 3));
-  INVALID("range", mixgrpo_model_write_weights(f->model, 0, before, SIZE_MAX));
-  INVALID("range", mixgrpo_model_read_weights(f->model, SIZE_MAX - 1, after, SIZE_MAX - 1));
-  INVALID("range", mixgrpo_model_read_gradients(f->model, values + 1, after, 0));
-  INVALID("out_values", mixgrpo_model_read_weights(f->model, 0, NULL, 3));
-  INVALID("values", mixgrpo_model_write_weights(f->model, 0, NULL, 3));
-  INVALID("aligned", mixgrpo_model_write_weights(f->model, 0, (const float *)((const char *)before + 1), 2));
-  DONE(mixgrpo_model_read_weights(f->model, 0, after, 3));
+  INVALID("values[1]", mixgrpo_model_set_gradients(f->model, 0, bad, 3));
+  INVALID("range", mixgrpo_model_set_weights(f->model, values - 2, before, 3));
+  INVALID("range", mixgrpo_model_set_weights(f->model, SIZE_MAX, before, 3));
+  INVALID("range", mixgrpo_model_set_weights(f->model, 0, before, SIZE_MAX));
+  INVALID("range", mixgrpo_model_get_weights(f->model, SIZE_MAX - 1, after, SIZE_MAX - 1));
+  INVALID("range", mixgrpo_model_get_gradients(f->model, values + 1, after, 0));
+  INVALID("out_values", mixgrpo_model_get_weights(f->model, 0, NULL, 3));
+  INVALID("values", mixgrpo_model_set_weights(f->model, 0, NULL, 3));
+  INVALID("aligned", mixgrpo_model_set_weights(f->model, 0, (const float *)((const char *)before + 1), 2));
+  DONE(mixgrpo_model_get_weights(f->model, 0, after, 3));
   CHECK(memcmp(before, after, sizeof before) == 0);
 }
 
 static int equal_weights(const mixgrpo_model *a, const mixgrpo_model *b) {
   size_t count_a = 0, count_b = 1;
-  DONE(mixgrpo_model_count(a, NULL, &count_a));
-  DONE(mixgrpo_model_count(b, NULL, &count_b));
+  DONE(mixgrpo_model_get_size(a, NULL, &count_a));
+  DONE(mixgrpo_model_get_size(b, NULL, &count_b));
   if (count_a != count_b) return 0;
   float *x = malloc(count_a * sizeof *x), *y = malloc(count_a * sizeof *y);
-  DONE(mixgrpo_model_read_weights(a, 0, x, count_a));
-  DONE(mixgrpo_model_read_weights(b, 0, y, count_a));
+  DONE(mixgrpo_model_get_weights(a, 0, x, count_a));
+  DONE(mixgrpo_model_get_weights(b, 0, y, count_a));
   const int equal = memcmp(x, y, count_a * sizeof *x) == 0;
   free(x);
   free(y);
@@ -141,7 +141,7 @@ static void a_seed_is_a_model_and_a_copy_is_its_own(const fixture *f) {
   DONE(mixgrpo_model_create(f->context, &config, 4, &other));
   DONE(mixgrpo_model_copy(first, &copy));
   CHECK(equal_weights(first, same) && !equal_weights(first, other) && equal_weights(first, copy));
-  DONE(mixgrpo_model_write_weights(first, 0, (float[]){42}, 1));
+  DONE(mixgrpo_model_set_weights(first, 0, (float[]){42}, 1));
   CHECK(!equal_weights(first, copy));
   INVALID("out_copy", mixgrpo_model_copy(first, NULL));
   mixgrpo_model_destroy(first);
@@ -181,9 +181,9 @@ static void bad_folders_are_errors(const fixture *f) {
   mixgrpo_model *model = NULL;
   mixgrpo_model_config config = {.struct_size = sizeof config};
   char weights[512];
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "nowhere", mixgrpo_model_load(f->context, scratch_path("nowhere"), &model));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "nowhere", mixgrpo_model_config_load(scratch_path("nowhere"), &config));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "dev", mixgrpo_model_save(f->model, "/dev/null/model", MIXGRPO_STORAGE_F32));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "nowhere", mixgrpo_model_load(f->context, scratch_path("nowhere"), &model));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "nowhere", mixgrpo_model_config_load(scratch_path("nowhere"), &config));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "dev", mixgrpo_model_save(f->model, "/dev/null/model", MIXGRPO_STORAGE_F32));
   INVALID("folder", mixgrpo_model_load(f->context, NULL, &model));
   INVALID("folder", mixgrpo_model_load(f->context, "", &model));
   INVALID("folder", mixgrpo_model_config_load(NULL, &config));
@@ -193,10 +193,10 @@ static void bad_folders_are_errors(const fixture *f) {
   DONE(mixgrpo_model_save(f->model, scratch_path("torn"), MIXGRPO_STORAGE_F32));
   snprintf(weights, sizeof weights, "%s/diffusion_pytorch_model.safetensors", scratch_path("torn"));
   write_file(weights, "w", "\x10\x27\0\0");
-  REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "torn", mixgrpo_model_load(f->context, scratch_path("torn"), &model));
+  REFUSED(MIXGRPO_STATUS_INVALID_FORMAT, "torn", mixgrpo_model_load(f->context, scratch_path("torn"), &model));
   snprintf(weights, sizeof weights, "%s/config.json", scratch_path("torn"));
   write_file(weights, "w", "{\"num_layers\": \"two\"}");
-  REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "num_layers", mixgrpo_model_config_load(scratch_path("torn"), &config));
+  REFUSED(MIXGRPO_STATUS_INVALID_FORMAT, "num_layers", mixgrpo_model_config_load(scratch_path("torn"), &config));
   CHECK(model == NULL);
 }
 
@@ -209,7 +209,7 @@ static void weights_that_are_not_finite_do_not_load(const fixture *f) {
   FILE *file = fopen(path, "r+b");
   CHECK(file != NULL && fseek(file, -4, SEEK_END) == 0 && fwrite(infinite, 4, 1, file) == 1);
   fclose(file);
-  REFUSED(MIXGRPO_ERROR_NOT_FINITE, "", mixgrpo_model_load(f->context, scratch_path("infinite"), &model));
+  REFUSED(MIXGRPO_STATUS_NOT_FINITE, "", mixgrpo_model_load(f->context, scratch_path("infinite"), &model));
   CHECK(model == NULL);
 }
 
@@ -224,13 +224,13 @@ static void bad_handles_are_errors(const fixture *f) {
   BAD_HANDLES(h, "model", f->plan, mixgrpo_model_save(h, "x", 0));
   BAD_HANDLES(h, "model", f->plan, mixgrpo_model_copy(h, &model));
   BAD_HANDLES(h, "model", f->plan, mixgrpo_model_get_config(h, &config));
-  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_count(h, &size, &size));
-  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_parameter(h, 0, &info));
+  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_get_size(h, &size, &size));
+  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_get_parameter(h, 0, &info));
   BAD_HANDLES(h, "model", f->plan, mixgrpo_model_find_parameter(h, "x", &size));
-  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_read_weights(h, 0, &value, 1));
-  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_write_weights(h, 0, &value, 1));
-  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_read_gradients(h, 0, &value, 1));
-  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_write_gradients(h, 0, &value, 1));
+  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_get_weights(h, 0, &value, 1));
+  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_set_weights(h, 0, &value, 1));
+  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_get_gradients(h, 0, &value, 1));
+  BAD_HANDLES(h, "model", f->plan, mixgrpo_model_set_gradients(h, 0, &value, 1));
   BAD_HANDLES(h, "model", f->plan, mixgrpo_model_zero_gradients(h));
   INVALID("config", mixgrpo_model_create(f->context, NULL, 1, &model));
   INVALID("out_model", mixgrpo_model_create(f->context, &config, 1, NULL));

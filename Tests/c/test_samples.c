@@ -24,7 +24,7 @@ static void defaults_are_those_of_the_header(void) {
   DONE(mixgrpo_sample_config_init(&config, sizeof config));
   CHECK(config.struct_size == sizeof config && config.steps == 25 && config.solver == MIXGRPO_SOLVER_EULER);
   CHECK(config.samples_per_prompt == 1 && config.shift == 3 && config.image_tokens == 0);
-  CHECK(config.sigma_rounding == MIXGRPO_SIGMA_EXACT && config.trained_model_share == 1 && config.seed == 0);
+  CHECK(config.sigma_rounding == MIXGRPO_SIGMA_ROUNDING_EXACT && config.trained_model_share == 1 && config.seed == 0);
 }
 
 #define SAMPLE(out) \
@@ -100,7 +100,7 @@ static void every_field_has_bounds(const fixture *f) {
   TOO_SMALL("out_samples", mixgrpo_evaluator_sample(f->evaluator, NULL, f->prompts, &config, chosen_prompts, BATCH, NULL, 0, others, VALUES - 1));
   INVALID("out_samples", mixgrpo_evaluator_sample(f->evaluator, NULL, f->prompts, &config, chosen_prompts, BATCH, NULL, 0, NULL, VALUES));
   DONE(mixgrpo_context_cancel(f->context));
-  REFUSED(MIXGRPO_CANCELLED, "cancel", SAMPLE(others));
+  REFUSED(MIXGRPO_STATUS_CANCELLED, "cancel", SAMPLE(others));
   DONE(mixgrpo_context_reset_cancel(f->context));
 }
 
@@ -114,25 +114,25 @@ static void a_trainer_samples_each_of_its_models(fixture *f) {
   reset();
 #define FROM(trainer, weights, out) \
   mixgrpo_trainer_sample(trainer, weights, &config, chosen_prompts, BATCH, NULL, 0, out, VALUES)
-  DONE(FROM(trainer, MIXGRPO_MODEL_TRAINED, samples));
+  DONE(FROM(trainer, MIXGRPO_WEIGHTS_TRAINED, samples));
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, batch, SAMPLES * LATENT));
   for (int i = 0; i < 2 * SAMPLES; i++) rewards[i] = batch[i % SAMPLES * LATENT];
-  DONE(FROM(trainer, MIXGRPO_MODEL_TRAINED, others)); /* a pending rollout stays */
+  DONE(FROM(trainer, MIXGRPO_WEIGHTS_TRAINED, others)); /* a pending rollout stays */
   DONE(mixgrpo_trainer_update(trainer, rewards, 2 * SAMPLES, NULL, 0, NULL));
-  DONE(FROM(trainer, MIXGRPO_MODEL_BASE, others));
+  DONE(FROM(trainer, MIXGRPO_WEIGHTS_BASE, others));
   CHECK(memcmp(samples, others, sizeof samples) == 0);
-  DONE(FROM(trainer, MIXGRPO_MODEL_TRAINED, others));
+  DONE(FROM(trainer, MIXGRPO_WEIGHTS_TRAINED, others));
   CHECK(memcmp(samples, others, sizeof samples) != 0);
-  DONE(FROM(trainer, MIXGRPO_MODEL_AVERAGE, samples));
+  DONE(FROM(trainer, MIXGRPO_WEIGHTS_AVERAGE, samples));
   CHECK(memcmp(samples, others, sizeof samples) != 0);
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "base", FROM(plain, MIXGRPO_MODEL_BASE, others));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "ema_decay", FROM(plain, MIXGRPO_MODEL_AVERAGE, others));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", FROM(plain, MIXGRPO_WEIGHTS_BASE, others));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "ema_decay", FROM(plain, MIXGRPO_WEIGHTS_AVERAGE, others));
   INVALID("weights", FROM(trainer, 3, others));
   INVALID("config", mixgrpo_trainer_sample(trainer, 0, NULL, chosen_prompts, BATCH, NULL, 0, others, VALUES));
   BAD_HANDLES(h, "trainer", f->plan, FROM(h, 0, others));
-  DONE(mixgrpo_trainer_save_model(trainer, MIXGRPO_MODEL_BASE, scratch_path("base"), MIXGRPO_STORAGE_F32));
+  DONE(mixgrpo_trainer_save_model(trainer, MIXGRPO_WEIGHTS_BASE, scratch_path("base"), MIXGRPO_STORAGE_F32));
   DONE(mixgrpo_model_load(f->context, scratch_path("base"), &base));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "base", mixgrpo_trainer_save_model(plain, MIXGRPO_MODEL_BASE, scratch_path("no"), 0));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", mixgrpo_trainer_save_model(plain, MIXGRPO_WEIGHTS_BASE, scratch_path("no"), 0));
   INVALID("weights", mixgrpo_trainer_save_model(trainer, -1, scratch_path("no"), 0));
   INVALID("storage", mixgrpo_trainer_save_model(trainer, 0, scratch_path("no"), 9));
   INVALID("folder", mixgrpo_trainer_save_model(trainer, 0, NULL, 0));
@@ -151,18 +151,18 @@ static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *
   fixture pixel = *f;
   size_t count = 0;
   DONE(mixgrpo_model_create(f->context, &sizes, 1, &model));
-  DONE(mixgrpo_model_count(model, NULL, &count));
+  DONE(mixgrpo_model_get_size(model, NULL, &count));
   float *weights = malloc(count * sizeof *weights);
   DONE(mixgrpo_normal_noise(7, 1, 2, weights, count));
   for (size_t i = 0; i < count; i++) weights[i] *= 0.2f;
-  DONE(mixgrpo_model_write_weights(model, 0, weights, count));
+  DONE(mixgrpo_model_set_weights(model, 0, weights, count));
   DONE(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
   geometry.height_tokens = geometry.width_tokens = SIDE;
   geometry.text_length = TEXT_LENGTH;
   DONE(mixgrpo_evaluator_create(model, &geometry, NULL, 0, &pixel.evaluator));
   mixgrpo_trainer *trainer = fixture_trainer(&pixel, 1), *plain = fixture_trainer(&pixel, 0);
   for (size_t i = 0; i < count; i++) weights[i] *= 2; /* the trained model is no longer the base */
-  DONE(mixgrpo_model_write_weights(model, 0, weights, count));
+  DONE(mixgrpo_model_set_weights(model, 0, weights, count));
 
   const double shares[SHARES] = {0, 0.5, 1};
   mixgrpo_image *grid = NULL, *none = NULL;
@@ -175,10 +175,10 @@ static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *
   DONE(GRID(trainer, shares, 1, &grid));
   DONE(mixgrpo_image_get_info(grid, &info));
   CHECK(info.width == WIDE && info.height == HIGH);
-  DONE(mixgrpo_image_read_pixels(grid, &pixels[0][0][0], sizeof pixels));
+  DONE(mixgrpo_image_get_pixels(grid, &pixels[0][0][0], sizeof pixels));
   CHECK(memcmp(pixels[0], pixels[2 * SIDE + 2], sizeof pixels[0]) != 0);
   DONE(mixgrpo_trainer_sample(
-      trainer, MIXGRPO_MODEL_BASE, &config, chosen_prompts, BATCH, NULL, 0, base, sizeof base / sizeof *base));
+      trainer, MIXGRPO_WEIGHTS_BASE, &config, chosen_prompts, BATCH, NULL, 0, base, sizeof base / sizeof *base));
   uint8_t first[SIDE * SIDE * 3];
   DONE(mixgrpo_pixels_decode(base, SIDE * SIDE * 3, 1, SIDE, SIDE, 1, first, sizeof first));
   CHECK(memcmp(pixels[0], first, SIDE * 3) == 0); /* the first row is the base alone */

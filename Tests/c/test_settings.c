@@ -17,18 +17,18 @@ static void defaults_are_those_of_the_header(void) {
   reset();
   CHECK(sampling.struct_size == sizeof sampling && sampling.steps == 25 && sampling.shift == 3);
   CHECK(sampling.image_tokens == 0 && sampling.dynamics == MIXGRPO_DYNAMICS_FLOW && sampling.noise_level == 0.7);
-  CHECK(sampling.window_mode == MIXGRPO_WINDOW_PROGRESSIVE && sampling.window_length == 4 && sampling.window_start == 0);
+  CHECK(sampling.window_mode == MIXGRPO_WINDOW_MODE_PROGRESSIVE && sampling.window_length == 4 && sampling.window_start == 0);
   CHECK(sampling.window_stride == 1 && sampling.window_interval == 25 && sampling.window_minimum_interval == 1);
-  CHECK(sampling.window_at_end == MIXGRPO_WINDOW_ROLL_BACK && sampling.window_decay_threshold == 13);
+  CHECK(sampling.window_at_end == MIXGRPO_WINDOW_END_ROLL_BACK && sampling.window_decay_threshold == 13);
   CHECK(sampling.window_decay_rate == 0.1 && sampling.trained_fraction == 1);
   CHECK(sampling.window_minimum_gain == 0.01 && sampling.window_trend == 10);
-  CHECK(sampling.trained_subset == MIXGRPO_TRAINED_FIRST && sampling.solver == MIXGRPO_SOLVER_EULER);
+  CHECK(sampling.trained_subset == MIXGRPO_TRAINED_SUBSET_FIRST && sampling.solver == MIXGRPO_SOLVER_EULER);
   CHECK(sampling.flash_ratio == 0 && sampling.flash_solver == MIXGRPO_SOLVER_DPM_2_MIDPOINT);
-  CHECK(sampling.group_size == 12 && sampling.initial_noise == MIXGRPO_NOISE_SHARED && sampling.exact_sharing == 1);
-  CHECK(sampling.log_probability == MIXGRPO_LOG_PROBABILITY_MEAN && sampling.sigma_rounding == MIXGRPO_SIGMA_EXACT);
+  CHECK(sampling.group_size == 12 && sampling.initial_noise == MIXGRPO_INITIAL_NOISE_SHARED && sampling.exact_sharing == 1);
+  CHECK(sampling.log_probability == MIXGRPO_LOG_PROBABILITY_MEAN && sampling.sigma_rounding == MIXGRPO_SIGMA_ROUNDING_EXACT);
   CHECK(sampling.seed == 0);
-  CHECK(learning.struct_size == sizeof learning && learning.advantage_mode == MIXGRPO_ADVANTAGE_AGGREGATION);
-  CHECK(learning.std_scope == MIXGRPO_STD_GROUP && learning.step_weighting == MIXGRPO_STEPS_UNIFORM);
+  CHECK(learning.struct_size == sizeof learning && learning.advantage_mode == MIXGRPO_ADVANTAGE_MODE_ADVANTAGE_AGGREGATION);
+  CHECK(learning.std_scope == MIXGRPO_STD_SCOPE_GROUP && learning.step_weighting == MIXGRPO_STEP_WEIGHTING_UNIFORM);
   CHECK(learning.updates_per_iteration == 4 && learning.schedule == MIXGRPO_SCHEDULE_CONSTANT);
   CHECK(learning.warmup_steps == 0 && learning.total_steps == 1000 && learning.min_rate_fraction == 0);
   CHECK(learning.learning_rate == 1e-5 && learning.beta1 == 0.9 && learning.beta2 == 0.999);
@@ -111,7 +111,7 @@ static void every_learning_field_has_bounds(void) {
   WRONG_CHOICE(learning, undo, 2);
   mixgrpo_learning_config free = learning;
   free.undo = MIXGRPO_UNDO_NONE;
-  free.fault_policy = MIXGRPO_FAULT_ROLL_BACK;
+  free.fault_policy = MIXGRPO_FAULT_POLICY_ROLL_BACK;
   INVALID("max_velocity_change", mixgrpo_config_check(NULL, &free));
   CHECK(strstr(mixgrpo_last_error(), "fault_policy") != NULL);
   free.max_velocity_change = free.fault_policy = 0;
@@ -147,7 +147,7 @@ static void every_learning_field_has_bounds(void) {
 
 static void fields_that_do_not_go_together_are_named(void) {
   reset();
-  sampling.window_mode = MIXGRPO_WINDOW_ALL;
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_ALL;
   sampling.flash_ratio = 0.4;
   INVALID("flash_ratio", mixgrpo_config_check(&sampling, NULL));
   reset();
@@ -158,28 +158,28 @@ static void fields_that_do_not_go_together_are_named(void) {
   sampling.log_probability = MIXGRPO_LOG_PROBABILITY_CPS_PEER;
   INVALID("log_probability", mixgrpo_config_check(&sampling, NULL));
   reset();
-  sampling.window_mode = MIXGRPO_WINDOW_FROZEN;
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_FROZEN;
   sampling.window_start = 21;
   INVALID("window_start", mixgrpo_config_check(&sampling, NULL));
   reset();
-  sampling.window_mode = MIXGRPO_WINDOW_LINEAR_DECAY;
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_LINEAR_DECAY;
   sampling.window_minimum_interval = 26;
   INVALID("window_minimum_interval", mixgrpo_config_check(&sampling, NULL));
   reset();
-  sampling.window_mode = MIXGRPO_WINDOW_EXPONENTIAL_DECAY;
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY;
   sampling.window_decay_rate = -1;
   sampling.window_decay_threshold = -1;
   INVALID("window_decay_rate", mixgrpo_config_check(&sampling, NULL));
   CHECK(strstr(mixgrpo_last_error(), "window_decay_threshold") != NULL);
   reset();
-  sampling.window_mode = MIXGRPO_WINDOW_ADAPTIVE;
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_ADAPTIVE;
   sampling.window_trend = 1;
   sampling.window_minimum_gain = NAN;
   sampling.window_minimum_interval = 26;
   INVALID("window_trend", mixgrpo_config_check(&sampling, NULL));
   CHECK(strstr(mixgrpo_last_error(), "window_minimum_gain") && strstr(mixgrpo_last_error(), "window_minimum_interval"));
   reset();
-  sampling.window_mode = MIXGRPO_WINDOW_ALL;
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_ALL;
   sampling.trained_fraction = 0;
   INVALID("trained_fraction", mixgrpo_config_check(&sampling, NULL));
   sampling.trained_subset = 2;
@@ -210,24 +210,24 @@ static void all_problems_are_told_at_once(void) {
 
 static void presets_are_filled_configurations(void) {
   int presets = 0;
-  for (const char *name; (name = mixgrpo_config_preset_name((size_t)presets)) != NULL; presets++) {
+  for (const char *name; (name = mixgrpo_preset_name((size_t)presets)) != NULL; presets++) {
     reset();
     sampling.seed = 11;
     sampling.group_size = 6;
     learning.clip_range = 0.5;
-    DONE(mixgrpo_config_preset(name, &sampling, &learning));
+    DONE(mixgrpo_config_init_preset(name, &sampling, &learning));
     DONE(mixgrpo_config_check(&sampling, &learning));
     CHECK(sampling.seed == 11 && sampling.group_size == 6 && learning.clip_range == 1e-4);
   }
-  CHECK(presets == 5 && mixgrpo_config_preset_name(SIZE_MAX) == NULL);
-  DONE(mixgrpo_config_preset("mixgrpo_flash_star", &sampling, NULL));
-  CHECK(sampling.flash_ratio == 0.2 && sampling.window_mode == MIXGRPO_WINDOW_FROZEN);
-  DONE(mixgrpo_config_preset("flow_grpo", NULL, &learning));
+  CHECK(presets == 5 && mixgrpo_preset_name(SIZE_MAX) == NULL);
+  DONE(mixgrpo_config_init_preset("mixgrpo_flash_star", &sampling, NULL));
+  CHECK(sampling.flash_ratio == 0.2 && sampling.window_mode == MIXGRPO_WINDOW_MODE_FROZEN);
+  DONE(mixgrpo_config_init_preset("flow_grpo", NULL, &learning));
   CHECK(learning.kl_reference > 0);
-  INVALID("best_grpo", mixgrpo_config_preset("best_grpo", &sampling, &learning));
-  INVALID("name", mixgrpo_config_preset(NULL, &sampling, &learning));
+  INVALID("best_grpo", mixgrpo_config_init_preset("best_grpo", &sampling, &learning));
+  INVALID("name", mixgrpo_config_init_preset(NULL, &sampling, &learning));
   learning.struct_size = 1;
-  INVALID("struct_size", mixgrpo_config_preset("dance_grpo", &sampling, &learning));
+  INVALID("struct_size", mixgrpo_config_init_preset("dance_grpo", &sampling, &learning));
   CHECK(sampling.flash_ratio == 0.2); /* neither is written */
 }
 
@@ -242,7 +242,7 @@ static void a_description_tells_what_runs(void) {
   DONE(mixgrpo_config_describe(&sampling, &learning, text, size, NULL));
   CHECK(strlen(text) + 1 == size && strstr(text, "steps = 25\n") && strstr(text, "clip_range = 0.0001\n"));
   CHECK(strstr(text, "roll_back") && !strstr(text, "flash"));
-  DONE(mixgrpo_config_preset("dance_grpo", &sampling, NULL));
+  DONE(mixgrpo_config_init_preset("dance_grpo", &sampling, NULL));
   DONE(mixgrpo_config_describe(&sampling, NULL, text, sizeof text, &size));
   CHECK(strstr(text, "dance") && strstr(text, "trained steps = 14\n") && !strstr(text, "clip_range"));
   INVALID("out_size", mixgrpo_config_describe(&sampling, NULL, NULL, 0, NULL));

@@ -26,7 +26,7 @@ static void grids_run_from_noise_to_data(void) {
 static void stochastic_steps_follow_their_formulas(void) {
   mixgrpo_step step = {.struct_size = sizeof step};
   DONE(mixgrpo_stochastic_step(MIXGRPO_DYNAMICS_DANCE, 0.5, 0.8, 0.6, &step));
-  CHECK(step.kind == MIXGRPO_STEP_DANCE && fabs(step.noise - 0.5 * sqrt(0.2)) <= 1e-12);
+  CHECK(step.kind == MIXGRPO_STEP_KIND_DANCE && fabs(step.noise - 0.5 * sqrt(0.2)) <= 1e-12);
   CHECK(fabs(step.latent - (1 - 0.25 * 0.2 / 1.6)) <= 1e-12);
   CHECK(fabs(step.velocity + (1 + 0.25 * 0.2 / 1.6) * 0.2) <= 1e-12);
   DONE(mixgrpo_stochastic_step(MIXGRPO_DYNAMICS_FLOW, 0.7, 1, 0.9, &step));
@@ -39,18 +39,18 @@ static void stochastic_steps_follow_their_formulas(void) {
   const double bad[][2] = {{0.4, 0.5}, {0.5, 0.5}, {1.1, 0.5}, {0.5, -0.1}, {NAN, 0.5}, {0.5, NAN}, {0, 0}, {INFINITY, 0}};
   for (int i = 0; i < 8; i++) INVALID("sigma", mixgrpo_stochastic_step(0, 0.7, bad[i][0], bad[i][1], &step));
   INVALID("out_step", mixgrpo_stochastic_step(0, 0.7, 0.5, 0.4, NULL));
-  CHECK(step.kind == MIXGRPO_STEP_CPS);
+  CHECK(step.kind == MIXGRPO_STEP_KIND_CPS);
 }
 
 static void deterministic_steps_lower_their_order(void) {
   const double sigmas[5] = {0.9, 0.7, 0.5, 0.2, 0}, rising[3] = {0.5, 0.7, 0};
   mixgrpo_step step = {.struct_size = sizeof step};
   DONE(mixgrpo_deterministic_step(MIXGRPO_SOLVER_DPM_2_MIDPOINT, sigmas, 5, 0, &step));
-  CHECK(step.kind == MIXGRPO_STEP_DPM_1 && step.noise == 0 && fabs(step.velocity + 0.2) <= 1e-12);
+  CHECK(step.kind == MIXGRPO_STEP_KIND_DPM_1 && step.noise == 0 && fabs(step.velocity + 0.2) <= 1e-12);
   DONE(mixgrpo_deterministic_step(MIXGRPO_SOLVER_DPM_2_MIDPOINT, sigmas, 5, 1, &step));
-  CHECK(step.kind == MIXGRPO_STEP_DPM_2_MIDPOINT && step.history[0] != 0 && step.history[1] == 0);
+  CHECK(step.kind == MIXGRPO_STEP_KIND_DPM_2_MIDPOINT && step.history[0] != 0 && step.history[1] == 0);
   DONE(mixgrpo_deterministic_step(MIXGRPO_SOLVER_DPM_3, sigmas, 5, 3, &step));
-  CHECK(step.kind == MIXGRPO_STEP_DPM_1 && step.next_sigma == 0);
+  CHECK(step.kind == MIXGRPO_STEP_KIND_DPM_1 && step.next_sigma == 0);
   INVALID("index", mixgrpo_deterministic_step(0, sigmas, 5, 4, &step));
   INVALID("index", mixgrpo_deterministic_step(0, sigmas, 5, SIZE_MAX, &step));
   INVALID("sigma_count", mixgrpo_deterministic_step(0, sigmas, 1, 0, &step));
@@ -120,21 +120,21 @@ static void log_probability_is_the_density(void) {
   }
 }
 
-static mixgrpo_status loss_of(const judged *e, const float *reference, double *loss, double *ratios, float *cotangents) {
+static mixgrpo_status loss_of(const judged *e, const float *reference, double *loss, double *ratios, float *d_velocity) {
   return mixgrpo_policy_loss(
       &e->learning, &e->step, MIXGRPO_LOG_PROBABILITY_MEAN, e->latents, e->velocity, e->next, reference, e->old,
-      e->advantages, COUNT, SIZE, loss, ratios, ratios ? COUNT : 0, cotangents, VALUES);
+      e->advantages, COUNT, SIZE, loss, ratios, ratios ? COUNT : 0, d_velocity, VALUES);
 }
 
 static void the_loss_and_its_gradient_agree(void) {
   judged e = example();
-  float cotangents[VALUES], ignored[VALUES];
+  float d_velocity[VALUES], ignored[VALUES];
   double loss = 0, up = 0, down = 0, ratios[COUNT];
   e.learning.clip_range = 0.5;
   e.learning.kl_reference = 0.3;
   e.learning.kl_old = 0.2;
   DONE(log_probability(&e, MIXGRPO_LOG_PROBABILITY_MEAN, e.old, COUNT));
-  DONE(loss_of(&e, e.reference, &loss, ratios, cotangents));
+  DONE(loss_of(&e, e.reference, &loss, ratios, d_velocity));
   CHECK(ratios[0] == 1 && ratios[1] == 1);
   for (int i = 0; i < VALUES; i++) {
     judged moved = e;
@@ -144,35 +144,35 @@ static void the_loss_and_its_gradient_agree(void) {
     moved.velocity[i] = e.velocity[i] - 5e-3f;
     DONE(loss_of(&moved, e.reference, &down, NULL, ignored));
     const double slope = (up - down) / ((double)high - (double)moved.velocity[i]);
-    CHECK(fabs(slope - cotangents[i]) <= 1e-4 * (1 + fabs(slope)));
+    CHECK(fabs(slope - d_velocity[i]) <= 1e-4 * (1 + fabs(slope)));
   }
 }
 
 static void bad_losses_touch_nothing(void) {
   judged e = example();
-  float cotangents[VALUES] = {5};
+  float d_velocity[VALUES] = {5};
   double loss = 5, ratios[COUNT] = {5, 5};
 #define LOSS(config, old, advantages, out_loss, ratio_capacity, capacity)                                              \
   mixgrpo_policy_loss(                                                                                                 \
       config, &e.step, 0, e.latents, e.velocity, e.next, NULL, old, advantages, COUNT, SIZE, out_loss, ratios,         \
-      ratio_capacity, cotangents, capacity)
+      ratio_capacity, d_velocity, capacity)
   INVALID("config", LOSS(NULL, e.old, e.advantages, &loss, COUNT, VALUES));
   INVALID("old_log_probabilities", LOSS(&e.learning, NULL, e.advantages, &loss, COUNT, VALUES));
   INVALID("advantages", LOSS(&e.learning, e.old, NULL, &loss, COUNT, VALUES));
   INVALID("out_loss", LOSS(&e.learning, e.old, e.advantages, NULL, COUNT, VALUES));
   TOO_SMALL("out_ratios", LOSS(&e.learning, e.old, e.advantages, &loss, COUNT - 1, VALUES));
-  TOO_SMALL("out_cotangents", LOSS(&e.learning, e.old, e.advantages, &loss, COUNT, VALUES - 1));
+  TOO_SMALL("out_d_velocity", LOSS(&e.learning, e.old, e.advantages, &loss, COUNT, VALUES - 1));
   e.advantages[1] = NAN;
   INVALID("advantages[1]", LOSS(&e.learning, e.old, e.advantages, &loss, COUNT, VALUES));
   e = example();
   e.old[0] = -1e300; /* a ratio beyond any number */
-  REFUSED(MIXGRPO_ERROR_NOT_FINITE, "row 0", LOSS(&e.learning, e.old, e.advantages, &loss, COUNT, VALUES));
+  REFUSED(MIXGRPO_STATUS_NOT_FINITE, "row 0", LOSS(&e.learning, e.old, e.advantages, &loss, COUNT, VALUES));
   e = example();
   e.learning.kl_reference = 1;
   INVALID("reference", LOSS(&e.learning, e.old, e.advantages, &loss, COUNT, VALUES));
   e.reference[2] = INFINITY;
-  INVALID("reference_velocity[2]", loss_of(&e, e.reference, &loss, ratios, cotangents));
-  CHECK(loss == 5 && ratios[0] == 5 && cotangents[0] == 5);
+  INVALID("reference_velocity[2]", loss_of(&e, e.reference, &loss, ratios, d_velocity));
+  CHECK(loss == 5 && ratios[0] == 5 && d_velocity[0] == 5);
 }
 
 static void noise_is_keyed(void) {

@@ -49,13 +49,13 @@ static void an_older_evaluator_and_workload_have_no_budget(const fixture *f) {
   geometry.height_tokens = geometry.width_tokens = 2;
   geometry.text_length = TEXT_LENGTH;
   geometry.max_bytes = 1;
-  REFUSED(MIXGRPO_ERROR_OUT_OF_MEMORY, "max_bytes", mixgrpo_evaluator_create(f->model, &geometry, NULL, 0, &evaluator));
+  REFUSED(MIXGRPO_STATUS_OUT_OF_MEMORY, "max_bytes", mixgrpo_evaluator_create(f->model, &geometry, NULL, 0, &evaluator));
   geometry.struct_size = OLD_EVALUATOR;
   DONE(mixgrpo_evaluator_create(f->model, &geometry, NULL, 0, &evaluator));
   mixgrpo_evaluator_destroy(evaluator);
-  INVALID("recompute_activations", mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &model, &work, &memory));
+  INVALID("recompute_activations", mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &work, &memory));
   work.struct_size = OLD_WORKLOAD;
-  DONE(mixgrpo_plan_memory(f->plan, 0, -1, &f->learning, &model, &work, &memory));
+  DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &work, &memory));
 }
 
 static void nothing_is_written_beyond_an_older_struct(const fixture *f) {
@@ -71,7 +71,7 @@ static void nothing_is_written_beyond_an_older_struct(const fixture *f) {
   CHECK(learning.struct_size == OLD_LEARNING && learning.clip_range == 1e-4 && ENDS_AT(learning, OLD_LEARNING));
   CHECK(geometry.struct_size == OLD_EVALUATOR && geometry.guidance == 3.5 && ENDS_AT(geometry, OLD_EVALUATOR));
   sampling.seed = 17;
-  DONE(mixgrpo_config_preset("flow_grpo", &sampling, &learning));
+  DONE(mixgrpo_config_init_preset("flow_grpo", &sampling, &learning));
   CHECK(sampling.struct_size == OLD_SAMPLING && sampling.seed == 17 && ENDS_AT(sampling, OLD_SAMPLING));
   CHECK(learning.struct_size == OLD_LEARNING && learning.kl_reference == 0.04 && ENDS_AT(learning, OLD_LEARNING));
 
@@ -103,8 +103,8 @@ static void an_older_struct_need_not_be_aligned_for_what_it_lacks(const fixture 
   const mixgrpo_workload work = {OLD_WORKLOAD, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0};
   void *place = (char *)room + 4;
   memcpy(place, &work, OLD_WORKLOAD);
-  DONE(mixgrpo_plan_memory(f->plan, 0, -1, NULL, NULL, place, &memory));
-  INVALID("workload", mixgrpo_plan_memory(f->plan, 0, -1, NULL, NULL, (void *)((char *)room + 1), &memory));
+  DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, NULL, place, &memory));
+  INVALID("workload", mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, NULL, (void *)((char *)room + 1), &memory));
 }
 
 void test_struct_sizes(void) {

@@ -22,9 +22,9 @@ static void score(const float *drawn, int count, double *scores) {
 }
 
 static float *weights_of(const fixture *f, size_t *count) {
-  DONE(mixgrpo_model_count(f->model, NULL, count));
+  DONE(mixgrpo_model_get_size(f->model, NULL, count));
   float *weights = malloc(*count * sizeof *weights);
-  DONE(mixgrpo_model_read_weights(f->model, 0, weights, *count));
+  DONE(mixgrpo_model_get_weights(f->model, 0, weights, *count));
   return weights;
 }
 
@@ -64,7 +64,7 @@ static void rewards_may_come_during_the_next_rollout(const fixture *f) {
   DONE(mixgrpo_trainer_update(trainer, rewards, 2 * SAMPLES, NULL, 0, &expected));
   float *trained = weights_of(f, &count);
   mixgrpo_trainer_destroy(trainer);
-  DONE(mixgrpo_model_write_weights(f->model, 0, start, count));
+  DONE(mixgrpo_model_set_weights(f->model, 0, start, count));
 
   trainer = fixture_trainer(f, 0);
   scoring first = {trainer, 0, parts[0], 0}, second = {trainer, 0, parts[1], 0};
@@ -74,14 +74,14 @@ static void rewards_may_come_during_the_next_rollout(const fixture *f) {
   DONE(mixgrpo_context_set_progress(f->context, NULL, NULL));
   CHECK(first.is_done && first.ticket == 1 && second.ticket == 2 && memcmp(samples, parts, sizeof parts) == 0);
   int64_t tickets[BATCH] = {0};
-  DONE(mixgrpo_trainer_open_tickets(trainer, NULL, 0, &open));
+  DONE(mixgrpo_trainer_get_open_tickets(trainer, NULL, 0, &open));
   CHECK(open == 1);
-  DONE(mixgrpo_trainer_open_tickets(trainer, tickets, BATCH, &open));
+  DONE(mixgrpo_trainer_get_open_tickets(trainer, tickets, BATCH, &open));
   CHECK(open == 1 && tickets[0] == second.ticket && tickets[1] == 0);
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "[2]",
-          mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REFUSE, NULL, 0, &metrics));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "[2]",
+          mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics));
   score_and_submit(&second);
-  DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REFUSE, NULL, 0, &metrics));
+  DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics));
   CHECK(metrics.loss == expected.loss && metrics.reward_mean == expected.reward_mean && metrics.first_ratio_min == 1);
   CHECK(metrics.model_calls_rollout == expected.model_calls_rollout && mixgrpo_trainer_iteration(trainer) == 1);
   float *same = weights_of(f, &count);
@@ -100,10 +100,10 @@ static void missing_rewards_are_refused_or_left_out(const fixture *f) {
     DONE(mixgrpo_trainer_rollout_ticket(trainer, &chosen_prompts[i], 1, parts[i], PART_VALUES, &ticket));
   scoring last = {trainer, ticket, parts[BATCH - 1], 0};
   score_and_submit(&last);
-  DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_LEAVE_OUT, NULL, 0, &metrics));
+  DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_LEAVE_OUT, NULL, 0, &metrics));
   CHECK(metrics.failed_rewards == PART_REWARDS && metrics.gradient_norm > 0 && mixgrpo_trainer_iteration(trainer) == 1);
   score(parts[0], GROUP, rewards);
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "ticket", mixgrpo_trainer_submit_rewards(trainer, 1, rewards, PART_REWARDS));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "ticket", mixgrpo_trainer_submit_rewards(trainer, 1, rewards, PART_REWARDS));
   mixgrpo_trainer_destroy(trainer);
 }
 
@@ -117,29 +117,29 @@ static void bad_calls_change_nothing(const fixture *f) {
   INVALID("out_ticket", mixgrpo_trainer_rollout_ticket(trainer, chosen_prompts, 1, parts[0], PART_VALUES, NULL));
   INVALID("prompt_indices", mixgrpo_trainer_rollout_ticket(trainer, NULL, 1, parts[0], PART_VALUES, &ticket));
   INVALID("prompt_count", mixgrpo_trainer_rollout_ticket(trainer, chosen_prompts, 0, parts[0], PART_VALUES, &ticket));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "ticket",
-          mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REFUSE, NULL, 0, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "ticket",
+          mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, NULL));
   CHECK(ticket == -7);
   score(samples, SAMPLES, rewards);
   DONE(mixgrpo_trainer_update(trainer, rewards, 2 * SAMPLES, NULL, 0, NULL)); /* the rollout was still there */
 
   DONE(mixgrpo_trainer_rollout_ticket(trainer, chosen_prompts, 1, parts[0], PART_VALUES, &ticket));
   INVALID("prompt_indices", mixgrpo_trainer_rollout_ticket(trainer, chosen_prompts, 1, parts[0], PART_VALUES, &ticket));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "[1]", mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "[1]", mixgrpo_trainer_update(trainer, rewards, PART_REWARDS, NULL, 0, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "[1]", mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "[1]", mixgrpo_trainer_update(trainer, rewards, PART_REWARDS, NULL, 0, NULL));
   INVALID("rewards", mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, PART_REWARDS - 1));
   INVALID("rewards", mixgrpo_trainer_submit_rewards(trainer, ticket, NULL, PART_REWARDS));
   INVALID("ticket", mixgrpo_trainer_submit_rewards(trainer, ticket + 1, rewards, PART_REWARDS));
   INVALID("ticket", mixgrpo_trainer_submit_rewards(trainer, INT64_MIN, rewards, PART_REWARDS));
   INVALID("missing", mixgrpo_trainer_update_tickets(trainer, 2, NULL, 0, NULL));
-  INVALID("out_size", mixgrpo_trainer_open_tickets(trainer, NULL, 0, NULL));
-  TOO_SMALL("out_tickets", mixgrpo_trainer_open_tickets(trainer, &ticket, 0, &open));
+  INVALID("out_size", mixgrpo_trainer_get_open_tickets(trainer, NULL, 0, NULL));
+  TOO_SMALL("out_tickets", mixgrpo_trainer_get_open_tickets(trainer, &ticket, 0, &open));
   DONE(mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, PART_REWARDS));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "once", mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, PART_REWARDS));
-  INVALID("weights", mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REFUSE, rewards, 1, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "once", mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, PART_REWARDS));
+  INVALID("weights", mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, rewards, 1, NULL));
   DONE(mixgrpo_trainer_drop_tickets(trainer));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "ticket", mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, PART_REWARDS));
-  DONE(mixgrpo_trainer_open_tickets(trainer, &ticket, 0, &open));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "ticket", mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, PART_REWARDS));
+  DONE(mixgrpo_trainer_get_open_tickets(trainer, &ticket, 0, &open));
   CHECK(open == 0);
   mixgrpo_trainer_destroy(trainer);
 }
@@ -149,8 +149,8 @@ static void bad_handles_are_errors(const fixture *f) {
   size_t open = 0;
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_rollout_ticket(h, chosen_prompts, 1, parts[0], PART_VALUES, &ticket));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_submit_rewards(h, 1, rewards, PART_REWARDS));
-  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_open_tickets(h, NULL, 0, &open));
-  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_update_tickets(h, MIXGRPO_MISSING_REFUSE, NULL, 0, NULL));
+  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_get_open_tickets(h, NULL, 0, &open));
+  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_update_tickets(h, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, NULL));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_drop_tickets(h));
 }
 

@@ -28,9 +28,9 @@ static void iterate(mixgrpo_trainer *trainer) {
 }
 
 static float *weights_of(const fixture *f, size_t *count) {
-  DONE(mixgrpo_model_count(f->model, NULL, count));
+  DONE(mixgrpo_model_get_size(f->model, NULL, count));
   float *weights = malloc(*count * sizeof *weights);
-  DONE(mixgrpo_model_read_weights(f->model, 0, weights, *count));
+  DONE(mixgrpo_model_get_weights(f->model, 0, weights, *count));
   return weights;
 }
 
@@ -39,8 +39,8 @@ static void an_iteration_trains_and_reports(const fixture *f) {
   mixgrpo_metrics metrics = {.struct_size = sizeof metrics}, same = metrics;
   mixgrpo_reward_metrics taste = {.struct_size = sizeof taste};
   const double weights[2] = {1, 3};
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "metrics", mixgrpo_trainer_get_metrics(trainer, &metrics));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "rollout", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "metrics", mixgrpo_trainer_get_metrics(trainer, &metrics));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "rollout", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, NULL));
   CHECK(mixgrpo_trainer_iteration(trainer) == 0);
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
   score();
@@ -65,12 +65,12 @@ static void metrics_are_lines_of_json(const fixture *f) {
   mixgrpo_trainer *trainer = fixture_trainer(f, 0);
   char json[4096], line[4096] = "";
   size_t size = 0;
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "metrics", mixgrpo_trainer_metrics_json(trainer, json, sizeof json, &size));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "metrics", mixgrpo_trainer_append_metrics(trainer, scratch_path("metrics.jsonl")));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "metrics", mixgrpo_trainer_get_metrics_json(trainer, json, sizeof json, &size));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "metrics", mixgrpo_trainer_append_metrics(trainer, scratch_path("metrics.jsonl")));
   iterate(trainer);
-  DONE(mixgrpo_trainer_metrics_json(trainer, NULL, 0, &size));
-  TOO_SMALL("out_json", mixgrpo_trainer_metrics_json(trainer, json, size - 1, NULL));
-  DONE(mixgrpo_trainer_metrics_json(trainer, json, size, NULL));
+  DONE(mixgrpo_trainer_get_metrics_json(trainer, NULL, 0, &size));
+  TOO_SMALL("out_json", mixgrpo_trainer_get_metrics_json(trainer, json, size - 1, NULL));
+  DONE(mixgrpo_trainer_get_metrics_json(trainer, json, size, NULL));
   CHECK(strlen(json) + 1 == size && json[0] == '{' && json[size - 2] == '}' && strstr(json, "\"taste\""));
   DONE(mixgrpo_trainer_append_metrics(trainer, scratch_path("metrics.jsonl")));
   DONE(mixgrpo_trainer_append_metrics(trainer, scratch_path("metrics.jsonl")));
@@ -78,7 +78,7 @@ static void metrics_are_lines_of_json(const fixture *f) {
   CHECK(file && fgets(line, sizeof line, file) && strncmp(line, json, size - 1) == 0 && line[size - 1] == '\n');
   CHECK(file && fgets(line, sizeof line, file) && !fgets(line, sizeof line, file));
   fclose(file);
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "none", mixgrpo_trainer_append_metrics(trainer, scratch_path("none/metrics.jsonl")));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "none", mixgrpo_trainer_append_metrics(trainer, scratch_path("none/metrics.jsonl")));
   INVALID("path", mixgrpo_trainer_append_metrics(trainer, NULL));
   mixgrpo_trainer_destroy(trainer);
 }
@@ -108,8 +108,8 @@ static void bad_calls_change_nothing(const fixture *f) {
   mixgrpo_metrics metrics = {.struct_size = 3};
   INVALID("struct_size", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, &metrics));
   DONE(mixgrpo_context_cancel(f->context));
-  REFUSED(MIXGRPO_CANCELLED, "cancel", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, NULL));
-  REFUSED(MIXGRPO_CANCELLED, "cancel", mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
+  REFUSED(MIXGRPO_STATUS_CANCELLED, "cancel", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, NULL));
+  REFUSED(MIXGRPO_STATUS_CANCELLED, "cancel", mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
   DONE(mixgrpo_context_reset_cancel(f->context));
   float *after = weights_of(f, &count);
   CHECK(memcmp(before, after, count * sizeof *before) == 0 && mixgrpo_trainer_iteration(trainer) == 0);
@@ -142,21 +142,21 @@ static void an_update_that_would_break_the_model_is_refused(const fixture *f) {
   g.learning.epsilon = 1e-30;
   g.learning.max_velocity_change = 0;
   mixgrpo_trainer *trainer = fixture_trainer(&g, 0);
-  mixgrpo_status status = MIXGRPO_OK;
+  mixgrpo_status status = MIXGRPO_STATUS_OK;
   size_t count = 0;
   float *start = weights_of(f, &count), *before = NULL;
-  for (int i = 0; i < 40 && status == MIXGRPO_OK; i++) {
+  for (int i = 0; i < 40 && status == MIXGRPO_STATUS_OK; i++) {
     free(before);
     before = weights_of(f, &count);
     status = mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES);
     score();
-    if (status == MIXGRPO_OK) status = mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, NULL);
+    if (status == MIXGRPO_STATUS_OK) status = mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, NULL);
   }
-  CHECK(status == MIXGRPO_ERROR_NOT_FINITE);
+  CHECK(status == MIXGRPO_STATUS_NOT_FINITE);
   float *after = weights_of(f, &count);
   CHECK(before && memcmp(before, after, count * sizeof *before) == 0);
   for (size_t i = 0; i < count; i++) if (!isfinite(after[i])) { CHECK(isfinite(after[i])); break; }
-  DONE(mixgrpo_model_write_weights(f->model, 0, start, count));
+  DONE(mixgrpo_model_set_weights(f->model, 0, start, count));
   free(start);
   free(before);
   free(after);
@@ -174,13 +174,13 @@ static void a_learning_rate_far_too_large_does_not_ruin_the_model(const fixture 
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));
   score();
   REFUSED(
-      MIXGRPO_ERROR_DIVERGED, "max_velocity_change", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, &metrics));
+      MIXGRPO_STATUS_DIVERGED, "max_velocity_change", mixgrpo_trainer_update(trainer, rewards, REWARDS, NULL, 0, &metrics));
   float *after = weights_of(f, &count);
   CHECK(memcmp(before, after, count * sizeof *before) == 0 && mixgrpo_trainer_iteration(trainer) == 0);
   DONE(mixgrpo_trainer_checkpoint(trainer, scratch_path("last-good"), 1, 0));
   mixgrpo_trainer_destroy(trainer);
 
-  g.learning.fault_policy = MIXGRPO_FAULT_ROLL_BACK;
+  g.learning.fault_policy = MIXGRPO_FAULT_POLICY_ROLL_BACK;
   g.learning.roll_back_rate_factor = 0.01;
   trainer = fixture_trainer(&g, 0);
   int undone = 0;
@@ -191,7 +191,7 @@ static void a_learning_rate_far_too_large_does_not_ruin_the_model(const fixture 
     CHECK(metrics.rolled_back == !(metrics.velocity_change <= g.learning.max_velocity_change));
   }
   CHECK(undone >= 1 && undone < 3 && metrics.learning_rate < 1 && metrics.skipped_steps == 0);
-  DONE(mixgrpo_model_write_weights(f->model, 0, before, count));
+  DONE(mixgrpo_model_set_weights(f->model, 0, before, count));
   free(before);
   free(after);
   mixgrpo_trainer_destroy(trainer);
@@ -207,7 +207,7 @@ static void a_checkpoint_continues_to_the_same_bits(const fixture *f) {
   iterate(trainer);
   mixgrpo_trainer_destroy(trainer);
   other = fixture_trainer(f, 1);
-  DONE(mixgrpo_trainer_load(other, scratch_path("checkpoint")));
+  DONE(mixgrpo_trainer_restore(other, scratch_path("checkpoint")));
   CHECK(mixgrpo_trainer_iteration(other) == 1);
   iterate(other);
   float *resumed = weights_of(f, &count);
@@ -221,10 +221,10 @@ static void a_checkpoint_of_other_settings_is_refused(const fixture *f) {
   fixture g = *f;
   g.learning.clip_range = 0.5;
   mixgrpo_trainer *trainer = fixture_trainer(&g, 1);
-  INVALID("clip_range", mixgrpo_trainer_load(trainer, scratch_path("checkpoint")));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "nothing", mixgrpo_trainer_load(trainer, scratch_path("nothing")));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "dev", mixgrpo_trainer_save(trainer, "/dev/null/x"));
-  INVALID("folder", mixgrpo_trainer_load(trainer, NULL));
+  INVALID("clip_range", mixgrpo_trainer_restore(trainer, scratch_path("checkpoint")));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "nothing", mixgrpo_trainer_restore(trainer, scratch_path("nothing")));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "dev", mixgrpo_trainer_save(trainer, "/dev/null/x"));
+  INVALID("folder", mixgrpo_trainer_restore(trainer, NULL));
   INVALID("folder", mixgrpo_trainer_save(trainer, NULL));
   char path[512];
   DONE(mixgrpo_trainer_save(trainer, scratch_path("torn-checkpoint")));
@@ -232,12 +232,12 @@ static void a_checkpoint_of_other_settings_is_refused(const fixture *f) {
   FILE *file = fopen(path, "w");
   CHECK(file && fputs("torn", file) >= 0);
   fclose(file);
-  REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "trainer", mixgrpo_trainer_load(trainer, scratch_path("torn-checkpoint")));
+  REFUSED(MIXGRPO_STATUS_INVALID_FORMAT, "trainer", mixgrpo_trainer_restore(trainer, scratch_path("torn-checkpoint")));
   mixgrpo_trainer_destroy(trainer);
 }
 
 static void warned(void *data, mixgrpo_log_level level, const char *message) {
-  if (level == MIXGRPO_LOG_WARNING && strstr(message, "iteration-00000002")) ++*(int *)data;
+  if (level == MIXGRPO_LOG_LEVEL_WARNING && strstr(message, "iteration-00000002")) ++*(int *)data;
 }
 
 static void tear(const char *path) {
@@ -274,7 +274,7 @@ static void a_run_goes_on_from_the_newest_whole_checkpoint(const fixture *f) {
   CHECK(from.iteration == 1 && from.skipped == 1 && warnings == 1 && mixgrpo_trainer_iteration(trainer) == 1);
   snprintf(path, sizeof path, "%s/iteration-00000001.safetensors", folder);
   tear(path);
-  REFUSED(MIXGRPO_ERROR_INVALID_FORMAT, "checksum", mixgrpo_trainer_resume(trainer, folder, &from));
+  REFUSED(MIXGRPO_STATUS_INVALID_FORMAT, "checksum", mixgrpo_trainer_resume(trainer, folder, &from));
   CHECK(mixgrpo_trainer_iteration(trainer) == 1);
   free(newest);
   free(resumed);
@@ -292,11 +292,11 @@ static void bad_calls_of_checkpoints_are_errors(const fixture *f) {
   INVALID("folder", mixgrpo_trainer_checkpoint(trainer, "", 1, 0));
   INVALID("folder", mixgrpo_trainer_resume(trainer, NULL, NULL));
   INVALID("struct_size", mixgrpo_trainer_resume(trainer, folder, &from));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "dev", mixgrpo_trainer_checkpoint(trainer, "/dev/null/x", 1, 0));
-  REFUSED(MIXGRPO_ERROR_INPUT_OUTPUT, "dev", mixgrpo_trainer_resume(trainer, "/dev/null", NULL));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "dev", mixgrpo_trainer_checkpoint(trainer, "/dev/null/x", 1, 0));
+  REFUSED(MIXGRPO_STATUS_INPUT_OUTPUT, "dev", mixgrpo_trainer_resume(trainer, "/dev/null", NULL));
   iterate(trainer);
   DONE(mixgrpo_trainer_checkpoint(trainer, folder, 1, INT64_MAX));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "iteration 1", mixgrpo_trainer_checkpoint(fresh, folder, 1, 0));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "iteration 1", mixgrpo_trainer_checkpoint(fresh, folder, 1, 0));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_checkpoint(h, folder, 1, 0));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_resume(h, folder, NULL));
   mixgrpo_trainer_destroy(trainer);
@@ -312,7 +312,7 @@ static void a_host_may_place_the_window(const fixture *f) {
   iterate(trainer);
   DONE(mixgrpo_trainer_get_metrics(trainer, &metrics));
   CHECK(metrics.window_start == 2 && metrics.first_ratio_min == 1 && metrics.first_ratio_max == 1);
-  DONE(mixgrpo_trainer_set_window(trainer, MIXGRPO_SCHEDULED_WINDOW));
+  DONE(mixgrpo_trainer_set_window(trainer, MIXGRPO_WINDOW_START_SCHEDULED));
   iterate(trainer);
   DONE(mixgrpo_trainer_get_metrics(trainer, &metrics));
   CHECK(metrics.window_start == 1);
@@ -352,10 +352,10 @@ static void bad_handles_are_errors(const fixture *f) {
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_update(h, rewards, REWARDS, NULL, 0, NULL));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_get_metrics(h, &metrics));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_get_reward_metrics(h, 0, &reward));
-  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_metrics_json(h, NULL, 0, &size));
+  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_get_metrics_json(h, NULL, 0, &size));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_append_metrics(h, "x"));
   BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_save(h, "x"));
-  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_load(h, "x"));
+  BAD_HANDLES(h, "trainer", f->plan, mixgrpo_trainer_restore(h, "x"));
   CHECK(mixgrpo_trainer_iteration(NULL) == -1 && mixgrpo_trainer_iteration((void *)f->plan) == -1);
 }
 

@@ -64,23 +64,23 @@ static void pulling_gives_ratio_one_and_a_gradient(const fixture *f) {
   mixgrpo_update *update = update_of(f, rollout);
   mixgrpo_velocity_request request = {.struct_size = sizeof request};
   mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
-  float velocity[VALUES], cotangents[VALUES], latents[VALUES];
+  float velocity[VALUES], d_velocity[VALUES], latents[VALUES];
   int steps = 0, nonzero = 0;
   mixgrpo_rollout_destroy(rollout);
-  while (mixgrpo_update_next(update, &request) == MIXGRPO_OK && request.kind != MIXGRPO_REQUEST_FINISHED) {
-    if (request.kind == MIXGRPO_REQUEST_OPTIMIZER_STEP) {
-      CHECK(request.count == 0 && request.part == steps);
+  while (mixgrpo_update_next(update, &request) == MIXGRPO_STATUS_OK && request.kind != MIXGRPO_REQUEST_KIND_FINISHED) {
+    if (request.kind == MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP) {
+      CHECK(request.count == 0 && request.minibatch == steps);
       steps++;
       continue;
     }
     answer(f, &request, velocity);
     memcpy(latents, request.latents, request.count * LATENT * sizeof *latents);
-    DONE(mixgrpo_update_submit(update, velocity, NULL, request.count * request.latent_size, cotangents, VALUES));
+    DONE(mixgrpo_update_submit(update, velocity, NULL, request.count * request.latent_size, d_velocity, VALUES));
     CHECK(memcmp(latents, request.latents, request.count * LATENT * sizeof *latents) == 0); /* a backward may read them */
-    for (size_t i = 0; i < request.count * request.latent_size; i++) nonzero += cotangents[i] != 0;
+    for (size_t i = 0; i < request.count * request.latent_size; i++) nonzero += d_velocity[i] != 0;
   }
   DONE(mixgrpo_update_get_statistics(update, &seen));
-  CHECK(steps == 2 && nonzero > 0 && seen.parts_done == 2);
+  CHECK(steps == 2 && nonzero > 0 && seen.optimizer_steps == 2);
   CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_min == 1 && seen.ratio_max == 1);
   CHECK(seen.max_log_ratio_nats == 0 && seen.clip_fraction == 0 && seen.model_calls > 0 && isfinite(seen.loss));
   mixgrpo_update_destroy(update);
@@ -90,20 +90,20 @@ static void bad_answers_leave_the_request_standing(const fixture *f) {
   mixgrpo_rollout *rollout = fixture_finished_rollout(f);
   mixgrpo_update *update = update_of(f, rollout);
   mixgrpo_velocity_request request = {.struct_size = sizeof request}, again = request;
-  float velocity[VALUES] = {0}, cotangents[VALUES] = {5};
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "submit", mixgrpo_update_submit(update, velocity, NULL, LATENT, cotangents, VALUES));
+  float velocity[VALUES] = {0}, d_velocity[VALUES] = {5};
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "submit", mixgrpo_update_submit(update, velocity, NULL, LATENT, d_velocity, VALUES));
   DONE(mixgrpo_update_next(update, &request));
   const size_t values = request.count * request.latent_size;
-  INVALID("count", mixgrpo_update_submit(update, velocity, NULL, values - 1, cotangents, VALUES));
-  INVALID("velocity", mixgrpo_update_submit(update, NULL, NULL, values, cotangents, VALUES));
-  INVALID("velocity", mixgrpo_update_submit(update, velocity, NULL, SIZE_MAX, cotangents, VALUES));
-  TOO_SMALL("out_cotangents", mixgrpo_update_submit(update, velocity, NULL, values, cotangents, values - 1));
-  INVALID("out_cotangents", mixgrpo_update_submit(update, velocity, NULL, values, NULL, VALUES));
+  INVALID("count", mixgrpo_update_submit(update, velocity, NULL, values - 1, d_velocity, VALUES));
+  INVALID("velocity", mixgrpo_update_submit(update, NULL, NULL, values, d_velocity, VALUES));
+  INVALID("velocity", mixgrpo_update_submit(update, velocity, NULL, SIZE_MAX, d_velocity, VALUES));
+  TOO_SMALL("out_d_velocity", mixgrpo_update_submit(update, velocity, NULL, values, d_velocity, values - 1));
+  INVALID("out_d_velocity", mixgrpo_update_submit(update, velocity, NULL, values, NULL, VALUES));
   velocity[3] = INFINITY;
-  REFUSED(MIXGRPO_ERROR_NOT_FINITE, "velocity", mixgrpo_update_submit(update, velocity, NULL, values, cotangents, VALUES));
-  CHECK(cotangents[0] == 5);
+  REFUSED(MIXGRPO_STATUS_NOT_FINITE, "velocity", mixgrpo_update_submit(update, velocity, NULL, values, d_velocity, VALUES));
+  CHECK(d_velocity[0] == 5);
   DONE(mixgrpo_update_next(update, &again));
-  CHECK(again.kind == MIXGRPO_REQUEST_EVALUATE && again.count == request.count);
+  CHECK(again.kind == MIXGRPO_REQUEST_KIND_EVALUATE && again.count == request.count);
   INVALID("out_request", mixgrpo_update_next(update, NULL));
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
@@ -116,7 +116,7 @@ static void an_update_needs_what_belongs_to_its_rollout(const fixture *f) {
   uint8_t flags[SAMPLES] = {0};
 #define CREATE(rollout, config, advantages, included, count, batch) \
   mixgrpo_update_create(rollout, config, advantages, included, count, batch, &update)
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "finished", CREATE(open, &f->learning, advantages, included, SAMPLES, 0));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "finished", CREATE(open, &f->learning, advantages, included, SAMPLES, 0));
   INVALID("advantages", CREATE(rollout, &f->learning, advantages, included, SAMPLES - 1, 0));
   INVALID("advantages", CREATE(rollout, &f->learning, NULL, included, SAMPLES, 0));
   INVALID("max_batch", CREATE(rollout, &f->learning, advantages, included, SAMPLES, -1));
@@ -139,14 +139,14 @@ static void an_update_needs_what_belongs_to_its_rollout(const fixture *f) {
 static mixgrpo_optimizer *optimizer_of(const fixture *f) {
   mixgrpo_optimizer *optimizer = NULL;
   size_t count = 0;
-  DONE(mixgrpo_model_count(f->model, NULL, &count));
+  DONE(mixgrpo_model_get_size(f->model, NULL, &count));
   DONE(mixgrpo_optimizer_create(f->context, &f->learning, count, &optimizer));
   return optimizer;
 }
 
 static float first_weight(const fixture *f) {
   float value = NAN;
-  DONE(mixgrpo_model_read_weights(f->model, 0, &value, 1));
+  DONE(mixgrpo_model_get_weights(f->model, 0, &value, 1));
   return value;
 }
 
@@ -165,14 +165,14 @@ static void without_undo_a_stopped_update_keeps_its_steps_and_goes_on(const fixt
   mixgrpo_optimizer_report report = {.struct_size = sizeof report};
   const float before = first_weight(f);
   DONE(mixgrpo_context_set_progress(f->context, cancel_late, f->context));
-  REFUSED(MIXGRPO_CANCELLED, "1 of 2 optimizer steps are done and stay",
+  REFUSED(MIXGRPO_STATUS_CANCELLED, "1 of 2 optimizer steps are done and stay",
           mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
   DONE(mixgrpo_context_set_progress(f->context, NULL, NULL));
   DONE(mixgrpo_context_reset_cancel(f->context));
   CHECK(first_weight(f) != before && report.step == 0);
   DONE(mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
   CHECK(report.step == 2);
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
   mixgrpo_optimizer_destroy(optimizer);
@@ -186,10 +186,10 @@ static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
   mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
   const float before = first_weight(f);
   DONE(mixgrpo_context_cancel(f->context));
-  REFUSED(MIXGRPO_CANCELLED, "cancel", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
+  REFUSED(MIXGRPO_STATUS_CANCELLED, "cancel", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
   DONE(mixgrpo_context_reset_cancel(f->context));
-  DONE(mixgrpo_model_write_gradients(f->model, 0, (float[]){1}, 1));
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "gradients", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  DONE(mixgrpo_model_set_gradients(f->model, 0, (float[]){1}, 1));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "gradients", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   CHECK(first_weight(f) == before && report.step == 0);
   DONE(mixgrpo_model_zero_gradients(f->model));
   DONE(mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
@@ -197,7 +197,7 @@ static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
   CHECK(first_weight(f) != before);
   DONE(mixgrpo_update_get_statistics(update, &seen));
   CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_max != 1);
-  REFUSED(MIXGRPO_ERROR_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
   mixgrpo_optimizer_destroy(optimizer);
@@ -208,15 +208,15 @@ static void a_reference_is_asked_for_when_set(fixture *f) {
   mixgrpo_update *update;
   mixgrpo_optimizer *optimizer = optimizer_of(f);
   mixgrpo_velocity_request request = {.struct_size = sizeof request};
-  float velocity[VALUES] = {0}, cotangents[VALUES];
+  float velocity[VALUES] = {0}, d_velocity[VALUES];
   f->learning.kl_reference = 0.1;
   update = update_of(f, rollout);
   DONE(mixgrpo_update_next(update, &request));
   const size_t values = request.count * request.latent_size;
   CHECK(request.needs_reference == 1);
-  INVALID("reference", mixgrpo_update_submit(update, velocity, NULL, values, cotangents, VALUES));
+  INVALID("reference", mixgrpo_update_submit(update, velocity, NULL, values, d_velocity, VALUES));
   velocity[0] = NAN;
-  INVALID("reference_velocity[0]", mixgrpo_update_submit(update, (float[VALUES]){0}, velocity, values, cotangents, VALUES));
+  INVALID("reference_velocity[0]", mixgrpo_update_submit(update, (float[VALUES]){0}, velocity, values, d_velocity, VALUES));
   INVALID("reference", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   DONE(mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, f->evaluator, NULL));
   f->learning.kl_reference = 0;

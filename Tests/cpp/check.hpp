@@ -45,7 +45,7 @@ bool refused(mixgrpo_status status, const std::string& named, Call call) {
 
 template <class Call>
 bool invalid(const std::string& named, Call call) {
-  return refused(MIXGRPO_ERROR_INVALID_ARGUMENT, named, call);
+  return refused(MIXGRPO_STATUS_INVALID_ARGUMENT, named, call);
 }
 
 constexpr std::size_t latent = 16, group = 4, batch = 2, samples = batch * group;  // 2 x 2 tokens of 4 channels

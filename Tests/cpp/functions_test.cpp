@@ -12,8 +12,8 @@ namespace {
 void rollouts_can_be_pulled_or_run() {
   fixture f;
   auto pulled = f.rollout(), run = f.rollout();
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { pulled.samples(); }));
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { pulled.submit(std::vector<float>(latent)); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, "", [&] { pulled.samples(); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, "", [&] { pulled.submit(std::vector<float>(latent)); }));
   int requests = 0;
   while (auto request = pulled.next()) {
     CHECK(request.latent_size == latent && request.latents.size() == request.count() * latent);
@@ -122,8 +122,8 @@ void failed_rewards_are_left_out() {
 void trainers_report_save_and_go_on() {
   fixture f;
   auto trainer = f.trainer(true);
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { trainer.metrics(); }));
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { trainer.metrics_json(); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, "", [&] { trainer.metrics(); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, "", [&] { trainer.metrics_json(); }));
   const auto metrics = trainer.update(score(trainer.rollout({2, 0})), {1, 2});
   CHECK(trainer.metrics().reward_mean == metrics.reward_mean && metrics.first_ratio_max == 1 && trainer.iteration() == 1);
   CHECK(std::string(trainer.reward_metrics(1).name) == "match");
@@ -170,12 +170,12 @@ void tickets_give_the_numbers_of_one_rollout() {
   auto joined = first.samples;
   joined.insert(joined.end(), second.samples.begin(), second.samples.end());
   CHECK(joined == drawn);
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, std::to_string(second.ticket), [&] { trainer.update_tickets(); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, std::to_string(second.ticket), [&] { trainer.update_tickets(); }));
   trainer.submit_rewards(second.ticket, score(second.samples));
   CHECK(trainer.update_tickets({1, 2}).loss == metrics.loss && in_parts.model.weights() == whole.model.weights());
 
   trainer.rollout_ticket({1});
-  CHECK(trainer.update_tickets({}, MIXGRPO_MISSING_LEAVE_OUT).failed_rewards == 2 * group);
+  CHECK(trainer.update_tickets({}, MIXGRPO_MISSING_REWARDS_LEAVE_OUT).failed_rewards == 2 * group);
   trainer.rollout_ticket({1});
   trainer.drop_tickets();
   CHECK(trainer.open_tickets().empty());
@@ -190,13 +190,13 @@ void deterministic_samples_of_all_weights() {
   CHECK(base.size() == 6 * latent && base == f.evaluator.sample(f.prompts, config, {0, 1, 0}));
   trainer.update(score(trainer.rollout({2, 0})));
   CHECK(trainer.sample(config, {0, 1, 0}) != base);
-  CHECK(trainer.sample(config, {0, 1, 0}, MIXGRPO_MODEL_BASE) == base);
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "", [&] { trainer.sample(config, {0}, MIXGRPO_MODEL_AVERAGE); }));
+  CHECK(trainer.sample(config, {0, 1, 0}, MIXGRPO_WEIGHTS_BASE) == base);
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, "", [&] { trainer.sample(config, {0}, MIXGRPO_WEIGHTS_AVERAGE); }));
   const auto noise = mixgrpo::normal_noise(1, 2, 3, 2 * latent);
-  CHECK(trainer.sample(config, {0}, MIXGRPO_MODEL_BASE, noise) != trainer.sample(config, {0}, MIXGRPO_MODEL_BASE));
+  CHECK(trainer.sample(config, {0}, MIXGRPO_WEIGHTS_BASE, noise) != trainer.sample(config, {0}, MIXGRPO_WEIGHTS_BASE));
   config.trained_model_share = 0.5;
   CHECK(invalid("base", [&] { f.evaluator.sample(f.prompts, config, {0}); }));
-  trainer.save_model(scratch("base"), MIXGRPO_STORAGE_F32, MIXGRPO_MODEL_BASE);
+  trainer.save_model(scratch("base"), MIXGRPO_STORAGE_F32, MIXGRPO_WEIGHTS_BASE);
   CHECK(mixgrpo::model::load(f.context, scratch("base")).weights() == fixture().model.weights());
 }
 
@@ -210,7 +210,7 @@ void evaluations_keep_the_best_and_watch() {
   const std::vector<mixgrpo::evaluation_reward> rewards = {{"taste"}, {"match", 0, true}};
   mixgrpo::evaluation evaluation(config, drawn, {2, 0}, rewards), again(config, drawn, {2, 0}, rewards);
   CHECK(evaluation.is_due(0) && !evaluation.is_due(1) && evaluation.is_due(10));
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "best", [&] { evaluation.restore_best(f.model); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, "best", [&] { evaluation.restore_best(f.model); }));
   const auto first = f.model.weights();
   CHECK(evaluation.sample(trainer) == trainer.sample(drawn, {2, 0}));
   trainer.update(score(trainer.rollout({2, 0})));
@@ -255,11 +255,11 @@ void models_tell_and_take_their_weights() {
 void gradients_reach_the_latents() {
   fixture f;
   const auto latents = mixgrpo::normal_noise(1, 1, 1, latent);
-  const std::vector<float> cotangent(latent, 1.0f);
+  const std::vector<float> d_velocity(latent, 1.0f);
   std::vector<float> gradient(latent);
-  CHECK(refused(MIXGRPO_ERROR_INVALID_STATE, "backward", [&] { f.evaluator.backward(cotangent); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_STATE, "backward", [&] { f.evaluator.backward(d_velocity); }));
   f.evaluator.velocity(f.prompts, latents, {0.5f}, {1}, true);
-  f.evaluator.backward_into(gradient, cotangent);
+  f.evaluator.backward_into(gradient, d_velocity);
   CHECK(gradient != std::vector<float>(latent) && f.model.gradients() != std::vector<float>(f.model.value_count()));
 }
 
@@ -286,10 +286,10 @@ void settings_are_checked_described_and_planned() {
   const auto small = small_settings();
   const mixgrpo::plan plan(small.sampling), own(small.sampling, {1, 0.9, 0.5, 0.3, 0.2, 0});
   CHECK(plan.group_size() == 4 && plan.iteration(0, 2, 2).window_length == 2 && plan.iteration(0, 2, 2, 1).window_start == 1);
-  CHECK(own.step(0, 1).sigma == 0.9 && own.step(0, 0).kind == MIXGRPO_STEP_FLOW);
-  CHECK(own.step(0, 0, 2).kind == MIXGRPO_STEP_EULER);  // with the host's own window
+  CHECK(own.step(0, 1).sigma == 0.9 && own.step(0, 0).kind == MIXGRPO_STEP_KIND_FLOW);
+  CHECK(own.step(0, 0, 2).kind == MIXGRPO_STEP_KIND_EULER);  // with the host's own window
   auto adaptive = small.sampling;
-  adaptive.window_mode = MIXGRPO_WINDOW_ADAPTIVE, adaptive.window_trend = 2;
+  adaptive.window_mode = MIXGRPO_WINDOW_MODE_ADAPTIVE, adaptive.window_trend = 2;
   const mixgrpo::plan moving(adaptive);
   auto window = mixgrpo::make_adaptive_window();
   for (const double reward : {0.5, 0.5}) window = moving.advance(window, reward, 0.1);
@@ -305,7 +305,7 @@ void settings_are_checked_described_and_planned() {
   workload.max_bytes = whole.peak_bytes;
   CHECK(plan.memory(0, workload, &small.learning, &model).peak_bytes == whole.peak_bytes);
   workload.max_bytes = 1000;
-  CHECK(refused(MIXGRPO_ERROR_OUT_OF_MEMORY, "max_bytes", [&] { plan.memory(0, workload, &small.learning, &model); }));
+  CHECK(refused(MIXGRPO_STATUS_OUT_OF_MEMORY, "max_bytes", [&] { plan.memory(0, workload, &small.learning, &model); }));
 }
 
 void stateless_pieces_give_the_librarys_numbers() {
@@ -320,7 +320,7 @@ void stateless_pieces_give_the_librarys_numbers() {
   const auto form = MIXGRPO_LOG_PROBABILITY_MEAN;
   const auto old = mixgrpo::step_log_probability(step, form, x, v, y, 2);
   const auto loss = mixgrpo::policy_loss(mixgrpo::make_learning_config(), step, form, x, v, y, old, {1, -2});
-  CHECK(loss.ratios == (std::vector<double>{1, 1}) && loss.loss == 0.5 && loss.cotangents.size() == 6);
+  CHECK(loss.ratios == (std::vector<double>{1, 1}) && loss.loss == 0.5 && loss.d_velocity.size() == 6);
 }
 
 void optimizers_step_the_hosts_own_weights() {
@@ -331,7 +331,7 @@ void optimizers_step_the_hosts_own_weights() {
   std::vector<float> weights = {1, 1};
   const auto report = optimizer.step(weights, {3, 4});
   CHECK(report.gradient_norm == 5 && report.learning_rate == 0.5 && std::fabs(weights[0] - 0.5f) <= 1e-5f);
-  CHECK(refused(MIXGRPO_ERROR_NOT_FINITE, "gradient", [&] { optimizer.step(weights, {NAN, 0}); }));
+  CHECK(refused(MIXGRPO_STATUS_NOT_FINITE, "gradient", [&] { optimizer.step(weights, {NAN, 0}); }));
 }
 
 void pictures_survive_the_way_there_and_back() {
@@ -354,7 +354,7 @@ void pictures_survive_the_way_there_and_back() {
   CHECK(grid.width() == 4 * 3 + 1 + 4 * 3 && grid.height() == 4 * 3);
   grid.save(scratch("grid.png"));
   CHECK(mixgrpo::image::load(scratch("grid.png")).pixels() == grid.pixels());
-  CHECK(refused(MIXGRPO_ERROR_INPUT_OUTPUT, "none", [&] { grid.save(scratch("none/grid.png")); }));
+  CHECK(refused(MIXGRPO_STATUS_INPUT_OUTPUT, "none", [&] { grid.save(scratch("none/grid.png")); }));
 }
 
 }  // namespace

@@ -26,14 +26,14 @@ void a_status_becomes_an_exception_with_the_librarys_message() {
     mixgrpo::context context(-3);
     CHECK(false);
   } catch (const mixgrpo::error& thrown) {
-    CHECK(thrown.status() == MIXGRPO_ERROR_INVALID_ARGUMENT && std::string(thrown.status_name()) == "invalid_argument");
+    CHECK(thrown.status() == MIXGRPO_STATUS_INVALID_ARGUMENT && std::string(thrown.status_name()) == "invalid_argument");
     CHECK(std::string(thrown.what()) == mixgrpo_last_error() && std::string(thrown.what()).find("got -3") != std::string::npos);
   }
   const mixgrpo::context context(1);
-  CHECK(refused(MIXGRPO_ERROR_INPUT_OUTPUT, "nothing-here", [&] { mixgrpo::model::load(context, scratch("nothing-here")); }));
-  CHECK(refused(MIXGRPO_ERROR_INPUT_OUTPUT, "nothing-here", [&] { mixgrpo::load_model_config(scratch("nothing-here")); }));
+  CHECK(refused(MIXGRPO_STATUS_INPUT_OUTPUT, "nothing-here", [&] { mixgrpo::model::load(context, scratch("nothing-here")); }));
+  CHECK(refused(MIXGRPO_STATUS_INPUT_OUTPUT, "nothing-here", [&] { mixgrpo::load_model_config(scratch("nothing-here")); }));
   CHECK(invalid("no_such_preset", [] { mixgrpo::preset("no_such_preset"); }));
-  CHECK(refused(MIXGRPO_ERROR_INVALID_FORMAT, "", [] { mixgrpo::image::decode({1, 2, 3}); }));
+  CHECK(refused(MIXGRPO_STATUS_INVALID_FORMAT, "", [] { mixgrpo::image::decode({1, 2, 3}); }));
 }
 
 void a_cancelled_call_throws_cancelled() {
@@ -42,7 +42,7 @@ void a_cancelled_call_throws_cancelled() {
   f.context.cancel();
   CHECK(f.context.is_cancelled());
   CHECK(throws<mixgrpo::cancelled>([&] { trainer.rollout({2, 0}); }));
-  CHECK(refused(MIXGRPO_CANCELLED, "cancel", [&] { trainer.rollout({2, 0}); }));
+  CHECK(refused(MIXGRPO_STATUS_CANCELLED, "cancel", [&] { trainer.rollout({2, 0}); }));
   f.context.reset_cancel();
   CHECK(!f.context.is_cancelled() && trainer.rollout({2, 0}).size() == samples * latent);
 }
@@ -127,7 +127,7 @@ void assignment_destroys_what_was_there() {
   f.plan = mixgrpo::plan(f.settings.sampling);
   mixgrpo_step step{};
   step.struct_size = sizeof step;
-  CHECK(mixgrpo_plan_step(old, 0, -1, 0, &step) == MIXGRPO_ERROR_INVALID_ARGUMENT);
+  CHECK(mixgrpo_plan_get_step(old, 0, -1, 0, &step) == MIXGRPO_STATUS_INVALID_ARGUMENT);
   CHECK(f.plan.step(0, 0).sigma == 1);
   mixgrpo_context* handle = nullptr;
   {
@@ -209,7 +209,7 @@ void anything_may_be_thrown_by_a_log_receiver() {
   } catch (int level) {
     thrown = level;
   }
-  CHECK(thrown == MIXGRPO_LOG_WARNING && !line.empty() && !f.context.is_cancelled());
+  CHECK(thrown == MIXGRPO_LOG_LEVEL_WARNING && !line.empty() && !f.context.is_cancelled());
   f.context.on_log({});
   trainer.rollout({2, 0});
   trainer.update(std::vector<double>(2 * samples, 1.0));

@@ -25,7 +25,7 @@ static long first_refused = 1;
 
 /* Each call is made with its first large block refused and all after it, then with its second, and so on until it has all. */
 static int may_lack_memory(mixgrpo_status status, const char *text) {
-  if (memory_was_refused() && status == MIXGRPO_ERROR_OUT_OF_MEMORY) {
+  if (memory_was_refused() && status == MIXGRPO_STATUS_OUT_OF_MEMORY) {
     refusals++;
     fail_memory_from(++first_refused);
     return 1;
@@ -47,8 +47,8 @@ static void every_large_block_may_be_missing(double expected) {
 /* ---- Address space: in a child, as a limit cannot be taken back */
 
 static int exit_at_error(mixgrpo_status status, const char *text) {
-  if (status == MIXGRPO_ERROR_OUT_OF_MEMORY) _exit(10);
-  if (status != MIXGRPO_OK) fprintf(stderr, "%s: %s: %s\n", text, mixgrpo_status_name(status), mixgrpo_last_error()), _exit(11);
+  if (status == MIXGRPO_STATUS_OUT_OF_MEMORY) _exit(10);
+  if (status != MIXGRPO_STATUS_OK) fprintf(stderr, "%s: %s: %s\n", text, mixgrpo_status_name(status), mixgrpo_last_error()), _exit(11);
   return 0;
 }
 
@@ -102,7 +102,7 @@ static void threads_may_be_missing(double expected) {
 static int may_lack_files(mixgrpo_status status, const char *text) {
   const struct rlimit all = {256, 256};
   const struct rlimit *const limit = &all;
-  if (status != MIXGRPO_ERROR_INPUT_OUTPUT) return must_succeed(status, text);
+  if (status != MIXGRPO_STATUS_INPUT_OUTPUT) return must_succeed(status, text);
   refusals++;
   setrlimit(RLIMIT_NOFILE, limit);
   return 1;
@@ -127,7 +127,7 @@ static void sizes_beyond_the_machine_are_refused(void) {
   DONE(mixgrpo_context_create(1, &context));
   DONE(mixgrpo_config_init(NULL, 0, &learning, sizeof learning));
   const size_t parameters = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / 4 * 2;
-  REFUSED(MIXGRPO_ERROR_OUT_OF_MEMORY, "memory", mixgrpo_optimizer_create(context, &learning, parameters, &optimizer));
+  REFUSED(MIXGRPO_STATUS_OUT_OF_MEMORY, "memory", mixgrpo_optimizer_create(context, &learning, parameters, &optimizer));
   mixgrpo_context_destroy(context);
 }
 

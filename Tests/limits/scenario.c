@@ -70,10 +70,10 @@ static void train(world *w, const char *folder) {
   for (int i = 0; i < SAMPLES; i++) rewards[i] = samples[i * LATENT];
   TRY(mixgrpo_trainer_update(w->trainer, rewards, SAMPLES, NULL, 0, NULL));
   TRY(mixgrpo_trainer_save(w->trainer, folder));
-  TRY(mixgrpo_trainer_load(w->trainer, folder));
+  TRY(mixgrpo_trainer_restore(w->trainer, folder));
   TRY(mixgrpo_sample_config_init(&config, sizeof config));
   config.steps = 2;
-  TRY(mixgrpo_trainer_sample(w->trainer, MIXGRPO_MODEL_AVERAGE, &config, chosen, PROMPTS, NULL, 0, samples, VALUES));
+  TRY(mixgrpo_trainer_sample(w->trainer, MIXGRPO_WEIGHTS_AVERAGE, &config, chosen, PROMPTS, NULL, 0, samples, VALUES));
 }
 
 static void train_by_hand(world *w) {
@@ -91,14 +91,14 @@ static void train_by_hand(world *w) {
   which.latent_size = LATENT;
   TRY(mixgrpo_rollout_create(w->context, w->plan, &which, chosen, PROMPTS, NULL, 0, &rollout));
   TRY(mixgrpo_rollout_run(rollout, w->evaluator, w->prompts));
-  TRY(mixgrpo_rollout_read_samples(rollout, samples, VALUES));
+  TRY(mixgrpo_rollout_get_samples(rollout, samples, VALUES));
   for (int i = 0; i < SAMPLES; i++) advantages[i] = i % 2 ? 1 : -1;
   TRY(mixgrpo_update_create(rollout, &w->learning, advantages, NULL, SAMPLES, 4, &update));
   TRY(mixgrpo_model_copy(w->model, &copy));
   TRY(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
   geometry.max_batch = 4;
   TRY(mixgrpo_evaluator_create(copy, &geometry, NULL, 0, &reference));
-  TRY(mixgrpo_model_count(w->model, NULL, &count));
+  TRY(mixgrpo_model_get_size(w->model, NULL, &count));
   TRY(mixgrpo_optimizer_create(w->context, &w->learning, count, &optimizer));
   TRY(mixgrpo_update_run(update, w->evaluator, w->prompts, optimizer, reference, NULL));
   mixgrpo_update_destroy(update);
@@ -115,7 +115,7 @@ static void plan_much(world *w) {
   mixgrpo_plan *plan = NULL;
   sampling.steps = 10000;
   TRY(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
-  TRY(mixgrpo_plan_iteration(plan, 3, -1, 1, 1, &iteration));
+  TRY(mixgrpo_plan_get_iteration(plan, 3, -1, 1, 1, &iteration));
   mixgrpo_plan_destroy(plan);
   for (int i = 0; i < MANY; i++) many[i] = i % 7;
   TRY(mixgrpo_advantages(&learning, many, 2, MANY / 20, 10, NULL, 0, answers, included, MANY / 2, NULL));

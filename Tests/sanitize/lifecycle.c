@@ -22,7 +22,7 @@ static void draw(mixgrpo_trainer *trainer) {
   DONE(mixgrpo_sample_config_init(&config, sizeof config));
   config.steps = 3;
   DONE(mixgrpo_trainer_sample(
-      trainer, MIXGRPO_MODEL_TRAINED, &config, chosen_prompts, BATCH, NULL, 0, samples, BATCH * LATENT));
+      trainer, MIXGRPO_WEIGHTS_TRAINED, &config, chosen_prompts, BATCH, NULL, 0, samples, BATCH * LATENT));
 }
 
 int main(void) {
@@ -37,7 +37,7 @@ int main(void) {
   INVALID("prompt_indices", mixgrpo_trainer_rollout(trainer, NULL, BATCH, NULL, 0));
   train(trainer);
   draw(trainer);
-  DONE(mixgrpo_trainer_save_model(trainer, MIXGRPO_MODEL_BASE, scratch_path("base"), MIXGRPO_STORAGE_BF16));
+  DONE(mixgrpo_trainer_save_model(trainer, MIXGRPO_WEIGHTS_BASE, scratch_path("base"), MIXGRPO_STORAGE_BF16));
   mixgrpo_trainer_destroy(trainer);
   fixture_destroy(&f);
   printf("lifecycle: %d checks, %d failures\n", check_count(), check_failures());

@@ -49,11 +49,11 @@ static void read_model(const reader *r) {
   mixgrpo_parameter_info info = {.struct_size = sizeof info};
   mixgrpo_model *copy = NULL, *loaded = NULL;
   DONE(mixgrpo_model_get_config(r->f->model, &config));
-  DONE(mixgrpo_model_count(r->f->model, &tensors, &values));
-  DONE(mixgrpo_model_parameter(r->f->model, tensors - 1, &info));
+  DONE(mixgrpo_model_get_size(r->f->model, &tensors, &values));
+  DONE(mixgrpo_model_get_parameter(r->f->model, tensors - 1, &info));
   DONE(mixgrpo_model_find_parameter(r->f->model, info.name, &index));
-  DONE(mixgrpo_model_read_weights(r->f->model, values - 8, weights, 8));
-  DONE(mixgrpo_model_read_gradients(r->f->model, 0, gradients, 8));
+  DONE(mixgrpo_model_get_weights(r->f->model, values - 8, weights, 8));
+  DONE(mixgrpo_model_get_gradients(r->f->model, 0, gradients, 8));
   DONE(mixgrpo_model_copy(r->f->model, &copy));
   DONE(mixgrpo_model_save(r->f->model, r->folder, MIXGRPO_STORAGE_F32));
   DONE(mixgrpo_model_load(r->f->context, r->folder, &loaded));
@@ -68,9 +68,9 @@ static void read_plan(const reader *r, int iteration) {
   mixgrpo_step step = {.struct_size = sizeof step};
   mixgrpo_memory memory = {.struct_size = sizeof memory};
   size_t size = 0;
-  DONE(mixgrpo_plan_iteration(r->f->plan, iteration, MIXGRPO_SCHEDULED_WINDOW, BATCH, 2, &plan));
-  DONE(mixgrpo_plan_step(r->f->plan, iteration, MIXGRPO_SCHEDULED_WINDOW, plan.step_count - 1, &step));
-  DONE(mixgrpo_plan_memory(r->f->plan, iteration, -1, &r->f->learning, &model, &work, &memory));
+  DONE(mixgrpo_plan_get_iteration(r->f->plan, iteration, MIXGRPO_WINDOW_START_SCHEDULED, BATCH, 2, &plan));
+  DONE(mixgrpo_plan_get_step(r->f->plan, iteration, MIXGRPO_WINDOW_START_SCHEDULED, plan.step_count - 1, &step));
+  DONE(mixgrpo_plan_predict_memory(r->f->plan, iteration, -1, &r->f->learning, &model, &work, &memory));
   DONE(mixgrpo_config_describe(&r->f->sampling, &r->f->learning, NULL, 0, &size));
   CHECK(mixgrpo_prompts_count(r->f->prompts) == PROMPTS && mixgrpo_evaluator_latent_size(r->f->evaluator) == LATENT);
 }
@@ -83,10 +83,10 @@ static void read_trainer(const reader *r) {
   snprintf(path, sizeof path, "%s/metrics.jsonl", r->folder);
   DONE(mixgrpo_trainer_get_metrics(r->trainer, &metrics));
   DONE(mixgrpo_trainer_get_reward_metrics(r->trainer, 1, &reward));
-  DONE(mixgrpo_trainer_metrics_json(r->trainer, json, sizeof json, &size));
+  DONE(mixgrpo_trainer_get_metrics_json(r->trainer, json, sizeof json, &size));
   DONE(mixgrpo_trainer_save(r->trainer, r->folder));
   DONE(mixgrpo_trainer_append_metrics(r->trainer, path));
-  DONE(mixgrpo_trainer_save_model(r->trainer, MIXGRPO_MODEL_AVERAGE, r->folder, MIXGRPO_STORAGE_BF16));
+  DONE(mixgrpo_trainer_save_model(r->trainer, MIXGRPO_WEIGHTS_AVERAGE, r->folder, MIXGRPO_STORAGE_BF16));
   CHECK(mixgrpo_trainer_iteration(r->trainer) == 1);
 }
 
@@ -95,7 +95,7 @@ static void read_image(const reader *r) {
   size_t size = 0;
   mixgrpo_image *again = NULL;
   mixgrpo_text text = {0};
-  DONE(mixgrpo_image_read_pixels(r->image, pixels, sizeof pixels));
+  DONE(mixgrpo_image_get_pixels(r->image, pixels, sizeof pixels));
   DONE(mixgrpo_image_get_text(r->image, 0, &text));
   DONE(mixgrpo_image_encode(r->image, png, sizeof png, &size));
   DONE(mixgrpo_image_decode(png, size, &again));
@@ -167,9 +167,9 @@ static void *train(void *data) {
     DONE(mixgrpo_trainer_checkpoint(trainer, r->folder, 2, 0));
     if (i % 2) DONE(mixgrpo_trainer_resume(trainer, r->folder, NULL));
   }
-  DONE(mixgrpo_model_count(f.model, NULL, &r->count));
+  DONE(mixgrpo_model_get_size(f.model, NULL, &r->count));
   r->weights = malloc(r->count * sizeof *r->weights);
-  DONE(mixgrpo_model_read_weights(f.model, 0, r->weights, r->count));
+  DONE(mixgrpo_model_get_weights(f.model, 0, r->weights, r->count));
   mixgrpo_trainer_destroy(trainer);
   mixgrpo_evaluator_destroy(f.evaluator);
   mixgrpo_model_destroy(f.model);
@@ -210,9 +210,9 @@ static void *cancel_often(void *data) {
 
 /* Done, or cancelled and to be tried again. */
 static int is_done(const fixture *f, mixgrpo_status status) {
-  CHECK(status == MIXGRPO_OK || status == MIXGRPO_CANCELLED);
-  if (status == MIXGRPO_CANCELLED) DONE(mixgrpo_context_reset_cancel(f->context));
-  return status == MIXGRPO_OK;
+  CHECK(status == MIXGRPO_STATUS_OK || status == MIXGRPO_STATUS_CANCELLED);
+  if (status == MIXGRPO_STATUS_CANCELLED) DONE(mixgrpo_context_reset_cancel(f->context));
+  return status == MIXGRPO_STATUS_OK;
 }
 
 static void cancel_may_come_at_any_time(void) {
@@ -234,7 +234,7 @@ static void cancel_may_come_at_any_time(void) {
     while (!is_done(&f, mixgrpo_trainer_update(trainer, scores, SCORES, NULL, 0, NULL))) {}
     DONE(mixgrpo_trainer_save(trainer, folder));
     while (!is_done(&f, mixgrpo_trainer_sample(
-        trainer, MIXGRPO_MODEL_TRAINED, &config, chosen_prompts, BATCH, NULL, 0, samples, BATCH * LATENT))) {}
+        trainer, MIXGRPO_WEIGHTS_TRAINED, &config, chosen_prompts, BATCH, NULL, 0, samples, BATCH * LATENT))) {}
   }
   __atomic_store_n(&is_over, 1, __ATOMIC_RELAXED);
   pthread_join(thread, NULL);
@@ -250,11 +250,11 @@ static void *fail_and_read_the_reason(void *data) {
   mixgrpo_context *context = NULL;
   snprintf(expected, sizeof expected, "got %d", number);
   for (int i = 0; i < 50; i++) {
-    REFUSED(MIXGRPO_ERROR_INVALID_ARGUMENT, expected, mixgrpo_context_create(number, &context));
+    REFUSED(MIXGRPO_STATUS_INVALID_ARGUMENT, expected, mixgrpo_context_create(number, &context));
     DONE(mixgrpo_context_create(2, &context));
     DONE(mixgrpo_context_cancel(context));
     mixgrpo_context_destroy(context);
-    REFUSED(MIXGRPO_ERROR_INVALID_ARGUMENT, "context", mixgrpo_context_cancel(context));
+    REFUSED(MIXGRPO_STATUS_INVALID_ARGUMENT, "context", mixgrpo_context_cancel(context));
   }
   return NULL;
 }
@@ -276,8 +276,8 @@ static void *score_part(void *data) {
   int64_t tickets[PROMPTS];
   score(p->samples, GROUP, scores);
   const mixgrpo_status status = mixgrpo_trainer_submit_rewards(p->trainer, p->ticket, scores, REWARDS * GROUP);
-  CHECK(status == MIXGRPO_OK || (p->may_be_late && status == MIXGRPO_ERROR_INVALID_STATE));
-  DONE(mixgrpo_trainer_open_tickets(p->trainer, tickets, PROMPTS, &open));
+  CHECK(status == MIXGRPO_STATUS_OK || (p->may_be_late && status == MIXGRPO_STATUS_INVALID_STATE));
+  DONE(mixgrpo_trainer_get_open_tickets(p->trainer, tickets, PROMPTS, &open));
   return NULL;
 }
 
@@ -295,7 +295,7 @@ static void rewards_may_come_from_other_threads(void) {
       CHECK(pthread_create(&threads[i], NULL, score_part, &parts[i]) == 0);
     }
     for (int i = 0; waits && i < PROMPTS; i++) pthread_join(threads[i], NULL);
-    const mixgrpo_missing_rewards missing = waits ? MIXGRPO_MISSING_REFUSE : MIXGRPO_MISSING_LEAVE_OUT;
+    const mixgrpo_missing_rewards missing = waits ? MIXGRPO_MISSING_REWARDS_REFUSE : MIXGRPO_MISSING_REWARDS_LEAVE_OUT;
     DONE(mixgrpo_trainer_update_tickets(trainer, missing, NULL, 0, NULL));
     for (int i = 0; !waits && i < PROMPTS; i++) pthread_join(threads[i], NULL);
   }
@@ -307,7 +307,7 @@ static void rewards_may_come_from_other_threads(void) {
 
 static void *write_weights(void *data) {
   const float value = 1;
-  for (int i = 0; i < 1000; i++) DONE(mixgrpo_model_write_weights(*(mixgrpo_model **)data, 0, &value, 1));
+  for (int i = 0; i < 1000; i++) DONE(mixgrpo_model_set_weights(*(mixgrpo_model **)data, 0, &value, 1));
   return NULL;
 }
 

@@ -29,13 +29,13 @@ static uint64_t digest(const fixture *f, mixgrpo_trainer *trainer) {
   size_t count = 0;
   float averaged[LATENT];
   mixgrpo_sample_config config;
-  DONE(mixgrpo_model_count(f->model, NULL, &count));
+  DONE(mixgrpo_model_get_size(f->model, NULL, &count));
   float *weights = malloc(count * sizeof *weights);
-  DONE(mixgrpo_model_read_weights(f->model, 0, weights, count));
+  DONE(mixgrpo_model_get_weights(f->model, 0, weights, count));
   DONE(mixgrpo_sample_config_init(&config, sizeof config));
   config.steps = 2;
   DONE(mixgrpo_trainer_sample(
-      trainer, MIXGRPO_MODEL_AVERAGE, &config, chosen_prompts, 1, NULL, 0, averaged, LATENT));
+      trainer, MIXGRPO_WEIGHTS_AVERAGE, &config, chosen_prompts, 1, NULL, 0, averaged, LATENT));
   const uint64_t hash = digest_of(averaged, LATENT, digest_of(weights, count, 0xCBF29CE484222325u));
   free(weights);
   return hash;
@@ -51,8 +51,8 @@ static void iterate(mixgrpo_trainer *trainer) {
 }
 
 static void save(const mixgrpo_trainer *trainer, const char *checkpoints, const char *metrics) {
-  if (mixgrpo_trainer_checkpoint(trainer, checkpoints, 2, 0) == MIXGRPO_OK &&
-      mixgrpo_trainer_append_metrics(trainer, metrics) == MIXGRPO_OK)
+  if (mixgrpo_trainer_checkpoint(trainer, checkpoints, 2, 0) == MIXGRPO_STATUS_OK &&
+      mixgrpo_trainer_append_metrics(trainer, metrics) == MIXGRPO_STATUS_OK)
     return;
   fprintf(stderr, "%s\n", mixgrpo_last_error());
   exit(3);
@@ -62,7 +62,7 @@ static void save(const mixgrpo_trainer *trainer, const char *checkpoints, const 
 static fixture create(int threads, const char *preset) {
   fixture f = fixture_create(threads);
   mixgrpo_evaluator_config geometry;
-  DONE(mixgrpo_config_preset(preset, &f.sampling, &f.learning));
+  DONE(mixgrpo_config_init_preset(preset, &f.sampling, &f.learning));
   f.sampling.steps = STEPS;
   f.sampling.window_length = WINDOW;
   f.sampling.window_interval = 1;

@@ -23,8 +23,8 @@ static double milliseconds(void) {
   if (!name##_found) { fprintf(stderr, "error: %s\n", dlerror()); return 1; }
 
 static int check(mixgrpo_status status, const char *(*last_error)(void)) {
-  if (status != MIXGRPO_OK) fprintf(stderr, "error: %s\n", last_error());
-  return status != MIXGRPO_OK;
+  if (status != MIXGRPO_STATUS_OK) fprintf(stderr, "error: %s\n", last_error());
+  return status != MIXGRPO_STATUS_OK;
 }
 
 int main(int count, char **arguments) {

@@ -66,7 +66,7 @@ double night_taste(const uint8_t *rgb) {
 #define fail(...) (fputs("align: ", stderr), fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), exit(EXIT_FAILURE))
 
 static void check(mixgrpo_status status) {
-  if (status != MIXGRPO_OK) fail("%s", mixgrpo_last_error());
+  if (status != MIXGRPO_STATUS_OK) fail("%s", mixgrpo_last_error());
 }
 
 static double seconds(void) {
@@ -135,8 +135,8 @@ static mixgrpo_trainer *create_trainer(const mixgrpo_context *context, const opt
   check(mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning));
   sampling.steps = STEPS;
   sampling.group_size = GROUP;
-  sampling.window_mode = MIXGRPO_WINDOW_FROZEN;
-  sampling.initial_noise = MIXGRPO_NOISE_OWN; /* the sky hangs on it, and so groups differ more in reward */
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_FROZEN;
+  sampling.initial_noise = MIXGRPO_INITIAL_NOISE_OWN; /* the sky hangs on it, and so groups differ more in reward */
   sampling.seed = o->seed;
   learning.learning_rate = o->learning_rate;
   check(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
@@ -188,7 +188,7 @@ static scores evaluate(mixgrpo_trainer *trainer, int steps, const char *grid_pat
   config.samples_per_prompt = EVALUATED_PER_PROMPT;
   config.seed = EVALUATION_SEED;
   check(mixgrpo_trainer_sample(
-      trainer, MIXGRPO_MODEL_TRAINED, &config, prompts, WORLD_PROMPTS, NULL, 0, samples, EVALUATED * WORLD_BYTES));
+      trainer, MIXGRPO_WEIGHTS_TRAINED, &config, prompts, WORLD_PROMPTS, NULL, 0, samples, EVALUATED * WORLD_BYTES));
   decode(EVALUATED);
   scores mean = {0, 0};
   for (int i = 0; i < EVALUATED; i++) {
@@ -202,13 +202,13 @@ static scores evaluate(mixgrpo_trainer *trainer, int steps, const char *grid_pat
 }
 
 /* One iteration: draw groups of pictures, score them, update the model. Prompts take turns in a mixed order: 37 and 90 have no
- * common factor. Returns MIXGRPO_CANCELLED after Ctrl-C. */
+ * common factor. Returns MIXGRPO_STATUS_CANCELLED after Ctrl-C. */
 static mixgrpo_status train(mixgrpo_trainer *trainer, int iteration, mixgrpo_metrics *metrics) {
   int32_t prompts[PROMPTS];
   double rewards[TRAINED];
   for (int i = 0; i < PROMPTS; i++) prompts[i] = (iteration * PROMPTS + i) * 37 % WORLD_PROMPTS;
   mixgrpo_status status = mixgrpo_trainer_rollout(trainer, prompts, PROMPTS, samples, TRAINED * WORLD_BYTES);
-  if (status != MIXGRPO_OK) return status;
+  if (status != MIXGRPO_STATUS_OK) return status;
   decode(TRAINED);
   for (int i = 0; i < TRAINED; i++) rewards[i] = night_taste(picture(i));
   metrics->struct_size = sizeof *metrics;
@@ -252,7 +252,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i < o.iterations; i++) {
     mixgrpo_metrics metrics;
     const mixgrpo_status status = train(trainer, i, &metrics);
-    if (status == MIXGRPO_CANCELLED) break;
+    if (status == MIXGRPO_STATUS_CANCELLED) break;
     check(status);
     check(mixgrpo_trainer_append_metrics(trainer, "metrics.jsonl"));
     model_calls += metrics.model_calls_rollout + metrics.model_calls_update;
@@ -262,7 +262,7 @@ int main(int argc, char **argv) {
   check(mixgrpo_context_reset_cancel(context));
 
   const scores after = evaluate(trainer, o.eval_steps, "after.png");
-  check(mixgrpo_trainer_save_model(trainer, MIXGRPO_MODEL_TRAINED, "aligned", MIXGRPO_STORAGE_BF16));
+  check(mixgrpo_trainer_save_model(trainer, MIXGRPO_WEIGHTS_TRAINED, "aligned", MIXGRPO_STORAGE_BF16));
   summarize(before, after, model_calls, seconds() - start);
   mixgrpo_trainer_destroy(trainer);
   mixgrpo_context_destroy(context);

@@ -10,7 +10,7 @@
 enum { D = 8, GROUP = 4, PROMPTS = 2, SAMPLES = PROMPTS * GROUP, IMAGE = 32 * 32 * 3 };
 
 static void check(mixgrpo_status status) {
-  if (status != MIXGRPO_OK) exit((fprintf(stderr, "%s\n", mixgrpo_last_error()), 1));
+  if (status != MIXGRPO_STATUS_OK) exit((fprintf(stderr, "%s\n", mixgrpo_last_error()), 1));
 }
 
 static const uint64_t hash_start = 0xcbf29ce484222325u;
@@ -30,21 +30,21 @@ static unsigned long long bits(double value) {
 
 /* Windows, work and every coefficient of the published methods. */
 static void plans(void) {
-  for (size_t i = 0; mixgrpo_config_preset_name(i); i++) {
-    const char *name = mixgrpo_config_preset_name(i);
+  for (size_t i = 0; mixgrpo_preset_name(i); i++) {
+    const char *name = mixgrpo_preset_name(i);
     mixgrpo_sampling_config sampling;
     mixgrpo_learning_config learning;
     mixgrpo_plan *plan;
     check(mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning));
-    check(mixgrpo_config_preset(name, &sampling, NULL));
+    check(mixgrpo_config_init_preset(name, &sampling, NULL));
     check(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
     for (int64_t iteration = 0; iteration <= 40; iteration += 40) {
       mixgrpo_iteration_plan work = {.struct_size = sizeof work};
       uint64_t coefficients = hash_start;
-      check(mixgrpo_plan_iteration(plan, iteration, MIXGRPO_SCHEDULED_WINDOW, PROMPTS, 1, &work));
+      check(mixgrpo_plan_get_iteration(plan, iteration, MIXGRPO_WINDOW_START_SCHEDULED, PROMPTS, 1, &work));
       for (int32_t index = 0; index < work.step_count; index++) {
         mixgrpo_step step = {.struct_size = sizeof step};
-        check(mixgrpo_plan_step(plan, iteration, MIXGRPO_SCHEDULED_WINDOW, index, &step));
+        check(mixgrpo_plan_get_step(plan, iteration, MIXGRPO_WINDOW_START_SCHEDULED, index, &step));
         const double values[] = {step.sigma, step.next_sigma, step.latent, step.velocity, step.history[0], step.history[1], step.noise};
         coefficients = hash(coefficients, values, sizeof values);
       }
@@ -68,7 +68,7 @@ static void answer(const mixgrpo_velocity_request *request, float *h, float *vel
 
 static void rollout_and_update_by_hand(const mixgrpo_context *context) {
   static const int32_t prompts[PROMPTS] = {3, 1};
-  static float h[SAMPLES * D], velocity[SAMPLES * D], cotangents[SAMPLES * D], samples[SAMPLES * D];
+  static float h[SAMPLES * D], velocity[SAMPLES * D], d_velocity[SAMPLES * D], samples[SAMPLES * D];
   mixgrpo_sampling_config sampling;
   mixgrpo_learning_config learning;
   mixgrpo_rollout_config config;
@@ -83,12 +83,12 @@ static void rollout_and_update_by_hand(const mixgrpo_context *context) {
   check(mixgrpo_rollout_config_init(&config, sizeof config));
   config.iteration = 30, config.latent_size = D;
   check(mixgrpo_rollout_create(context, plan, &config, prompts, PROMPTS, NULL, 0, &rollout));
-  for (check(mixgrpo_rollout_next(rollout, &request)); request.kind == MIXGRPO_REQUEST_EVALUATE;
+  for (check(mixgrpo_rollout_next(rollout, &request)); request.kind == MIXGRPO_REQUEST_KIND_EVALUATE;
        check(mixgrpo_rollout_next(rollout, &request))) {
     answer(&request, h, velocity);
     check(mixgrpo_rollout_submit(rollout, velocity, (size_t)request.count * D));
   }
-  check(mixgrpo_rollout_read_samples(rollout, samples, SAMPLES * D));
+  check(mixgrpo_rollout_get_samples(rollout, samples, SAMPLES * D));
   printf("samples %016llx\n", hash_of(samples, sizeof samples));
 
   double rewards[SAMPLES] = {0}, advantages[SAMPLES], gradient = 0;
@@ -97,17 +97,17 @@ static void rollout_and_update_by_hand(const mixgrpo_context *context) {
   check(mixgrpo_advantages(&learning, rewards, 1, PROMPTS, GROUP, NULL, 0, advantages, included, SAMPLES, NULL));
   printf("advantages %016llx\n", hash_of(advantages, sizeof advantages));
   check(mixgrpo_update_create(rollout, &learning, advantages, included, SAMPLES, 0, &update));
-  for (check(mixgrpo_update_next(update, &request)); request.kind != MIXGRPO_REQUEST_FINISHED;
+  for (check(mixgrpo_update_next(update, &request)); request.kind != MIXGRPO_REQUEST_KIND_FINISHED;
        check(mixgrpo_update_next(update, &request))) {
-    if (request.kind == MIXGRPO_REQUEST_OPTIMIZER_STEP) {
+    if (request.kind == MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP) {
       weight = (float)(weight - 0.5 * gradient), gradient = 0;
       printf("weight %016llx\n", bits(weight));
       continue;
     }
     answer(&request, h, velocity);
-    check(mixgrpo_update_submit(update, velocity, NULL, (size_t)request.count * D, cotangents, SAMPLES * D));
-    for (int i = 0; i < request.count * D; i++) gradient += (double)cotangents[i] * (double)h[i];
-    printf("cotangents %016llx\n", hash_of(cotangents, (size_t)request.count * D * sizeof *cotangents));
+    check(mixgrpo_update_submit(update, velocity, NULL, (size_t)request.count * D, d_velocity, SAMPLES * D));
+    for (int i = 0; i < request.count * D; i++) gradient += (double)d_velocity[i] * (double)h[i];
+    printf("d_velocity %016llx\n", hash_of(d_velocity, (size_t)request.count * D * sizeof *d_velocity));
   }
   mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
   check(mixgrpo_update_get_statistics(update, &seen));
@@ -137,13 +137,13 @@ static training begin(const mixgrpo_context *context, const char *base) {
   mixgrpo_sampling_config sampling;
   mixgrpo_learning_config learning;
   check(mixgrpo_model_load(context, base, &t.model));
-  check(mixgrpo_model_count(t.model, NULL, &t.weights));
+  check(mixgrpo_model_get_size(t.model, NULL, &t.weights));
   check(mixgrpo_prompts_create_hashed_words(context, lines, PROMPTS, 16, 64, 64, &t.prompts));
   check(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
   geometry.text_length = 16;
   check(mixgrpo_evaluator_create(t.model, &geometry, NULL, 0, &t.evaluator));
   check(mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning));
-  check(mixgrpo_config_preset("mixgrpo_flash", &sampling, &learning));
+  check(mixgrpo_config_init_preset("mixgrpo_flash", &sampling, &learning));
   sampling.steps = 6, sampling.window_length = 2, sampling.group_size = GROUP, sampling.seed = 5;
   learning.updates_per_iteration = 2, learning.learning_rate = 1e-4;
   check(mixgrpo_plan_create(&sampling, NULL, 0, &t.plan));
@@ -185,7 +185,7 @@ static void iterate(training *t, const char *what) {
   check(mixgrpo_trainer_update(t->trainer, rewards, SAMPLES, NULL, 0, &metrics));
   report(what, &metrics);
   float *weights = malloc(t->weights * sizeof *weights);
-  check(mixgrpo_model_read_weights(t->model, 0, weights, t->weights));
+  check(mixgrpo_model_get_weights(t->model, 0, weights, t->weights));
   printf("%s weights %016llx\n", what, hash_of(weights, t->weights * sizeof *weights));
   free(weights);
 }
@@ -204,7 +204,7 @@ static void iterate_with_tickets(training *t) {
     score(parts[i], GROUP, rewards);
     check(mixgrpo_trainer_submit_rewards(t->trainer, tickets[i], rewards, GROUP));
   }
-  check(mixgrpo_trainer_update_tickets(t->trainer, MIXGRPO_MISSING_REFUSE, NULL, 0, &metrics));
+  check(mixgrpo_trainer_update_tickets(t->trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics));
   report("tickets", &metrics);
 }
 
@@ -233,7 +233,7 @@ int main(int argc, char **argv) {
   check(mixgrpo_trainer_save(first.trainer, argv[2]));
   iterate(&first, "trained");
   training second = begin(context, argv[1]);
-  check(mixgrpo_trainer_load(second.trainer, argv[2]));
+  check(mixgrpo_trainer_restore(second.trainer, argv[2]));
   iterate(&second, "resumed");
   picture();
   end(&first);

@@ -8,7 +8,7 @@ static float samples[IMAGES * VALUES];
 static uint8_t pixels[IMAGES * VALUES];
 
 static void check(mixgrpo_status status) {
-  if (status != MIXGRPO_OK) exit((fprintf(stderr, "%s\n", mixgrpo_last_error()), 1));
+  if (status != MIXGRPO_STATUS_OK) exit((fprintf(stderr, "%s\n", mixgrpo_last_error()), 1));
 }
 
 static double darkness(const uint8_t *image) { /* the reward: any code of yours, nothing need be differentiable */

@@ -129,8 +129,8 @@ mixgrpo::trainer create_trainer(const mixgrpo::context& context, const options& 
   auto [sampling, learning] = mixgrpo::preset("mixgrpo");
   sampling.steps = steps;
   sampling.group_size = group;
-  sampling.window_mode = MIXGRPO_WINDOW_FROZEN;
-  sampling.initial_noise = MIXGRPO_NOISE_OWN;  // the sky hangs on it, and so groups differ more in reward
+  sampling.window_mode = MIXGRPO_WINDOW_MODE_FROZEN;
+  sampling.initial_noise = MIXGRPO_INITIAL_NOISE_OWN;  // the sky hangs on it, and so groups differ more in reward
   sampling.seed = o.seed;
   learning.learning_rate = o.learning_rate;
   return mixgrpo::trainer(evaluator, encode_captions(context), mixgrpo::plan(sampling), learning, {"night_taste"});

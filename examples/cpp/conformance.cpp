@@ -90,10 +90,10 @@ void rollout_and_update_by_hand(const mixgrpo::context& context) {
       continue;
     }
     model.answer(request);
-    const auto cotangents = update.submit(model.velocity);
-    for (std::size_t i = 0; i < cotangents.size(); i++)
-      gradient += static_cast<double>(cotangents[i]) * static_cast<double>(model.h[i]);
-    std::printf("cotangents %016llx\n", hash_of(cotangents));
+    const auto d_velocity = update.submit(model.velocity);
+    for (std::size_t i = 0; i < d_velocity.size(); i++)
+      gradient += static_cast<double>(d_velocity[i]) * static_cast<double>(model.h[i]);
+    std::printf("d_velocity %016llx\n", hash_of(d_velocity));
   }
   const auto seen = update.statistics();
   std::printf("loss %016llx, ratios %016llx %016llx\n", bits(seen.loss), bits(seen.first_ratio_min), bits(seen.ratio_max));

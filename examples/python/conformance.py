@@ -76,10 +76,10 @@ def rollout_and_update_by_hand(context):
             print(f"weight {bits(model.weight)}")
             continue
         h, velocity = model.answer(request)
-        cotangents = update.submit(velocity)
-        for cotangent, value in zip(cotangents.reshape(-1), h.reshape(-1), strict=True):
-            gradient += float(cotangent) * float(value)
-        print(f"cotangents {hash_of(cotangents.tobytes())}")
+        d_velocity = update.submit(velocity)
+        for d_velocity, value in zip(d_velocity.reshape(-1), h.reshape(-1), strict=True):
+            gradient += float(d_velocity) * float(value)
+        print(f"d_velocity {hash_of(d_velocity.tobytes())}")
     seen = update.statistics()
     print(f"loss {bits(seen.loss)}, ratios {bits(seen.first_ratio_min)} {bits(seen.ratio_max)}")
 

@@ -18,8 +18,8 @@ public func mixgrpo_config_init(
   }
 }
 
-@_cdecl("mixgrpo_config_preset") @implementation
-public func mixgrpo_config_preset(
+@_cdecl("mixgrpo_config_init_preset") @implementation
+public func mixgrpo_config_init_preset(
   _ name: UnsafePointer<CChar>?, _ out_sampling: UnsafeMutablePointer<mixgrpo_sampling_config>?,
   _ out_learning: UnsafeMutablePointer<mixgrpo_learning_config>?
 ) -> mixgrpo_status {
@@ -36,8 +36,8 @@ public func mixgrpo_config_preset(
   }
 }
 
-@_cdecl("mixgrpo_config_preset_name") @implementation
-public func mixgrpo_config_preset_name(_ index: Int) -> UnsafePointer<CChar>? {
+@_cdecl("mixgrpo_preset_name") @implementation
+public func mixgrpo_preset_name(_ index: Int) -> UnsafePointer<CChar>? {
   guard Preset.allCases.indices.contains(index) else { return nil }
   return StaticText.pointer(Preset.allCases[index].staticName)
 }

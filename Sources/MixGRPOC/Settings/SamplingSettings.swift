@@ -24,7 +24,7 @@ extension SamplingConfiguration {
     include { () throws(MixGRPOError) in try requireReserved(config.reserved) }
     windowLength = Int(config.window_length)
     groupSize = Int(config.group_size)
-    sharedInitialNoise = Int(config.initial_noise) == MIXGRPO_NOISE_SHARED
+    sharedInitialNoise = Int(config.initial_noise) == MIXGRPO_INITIAL_NOISE_SHARED
     seed = config.seed
     let complete = self
     include { () throws(MixGRPOError) in try complete.validate() }
@@ -47,19 +47,19 @@ extension mixgrpo_sampling_config {
     let atEnd: WindowEnd = try choice(window_at_end, "window_at_end")
     let (interval, stride) = (Int(window_interval), Int(window_stride))
     switch Int(window_mode) {
-    case MIXGRPO_WINDOW_FROZEN: return .frozen(start: Int(window_start))
-    case MIXGRPO_WINDOW_PROGRESSIVE: return .progressive(interval: interval, stride: stride, atEnd: atEnd)
-    case MIXGRPO_WINDOW_LINEAR_DECAY:
+    case MIXGRPO_WINDOW_MODE_FROZEN: return .frozen(start: Int(window_start))
+    case MIXGRPO_WINDOW_MODE_PROGRESSIVE: return .progressive(interval: interval, stride: stride, atEnd: atEnd)
+    case MIXGRPO_WINDOW_MODE_LINEAR_DECAY:
       return .linearDecay(
         minimumInterval: Int(window_minimum_interval), maximumInterval: interval, stride: stride, atEnd: atEnd)
-    case MIXGRPO_WINDOW_EXPONENTIAL_DECAY:
+    case MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY:
       return .exponentialDecay(
         initialInterval: interval, rate: window_decay_rate, threshold: Int(window_decay_threshold), stride: stride,
         atEnd: atEnd)
-    case MIXGRPO_WINDOW_RANDOM: return .random
-    case MIXGRPO_WINDOW_ALL: return .all(try chosenSubset())
-    case MIXGRPO_WINDOW_GIVEN: return .given
-    case MIXGRPO_WINDOW_ADAPTIVE: return .adaptive(adaptiveInterval, stride: stride, atEnd: atEnd)
+    case MIXGRPO_WINDOW_MODE_RANDOM: return .random
+    case MIXGRPO_WINDOW_MODE_ALL: return .all(try chosenSubset())
+    case MIXGRPO_WINDOW_MODE_GIVEN: return .given
+    case MIXGRPO_WINDOW_MODE_ADAPTIVE: return .adaptive(adaptiveInterval, stride: stride, atEnd: atEnd)
     default: throw .invalid("window_mode", expected: "a mixgrpo_window_mode, 0…7", got: window_mode)
     }
   }
@@ -73,7 +73,7 @@ extension mixgrpo_sampling_config {
   private func chosenSubset() throws(MixGRPOError) -> TrainedSubset {
     try requireRange(trained_subset, 0...1, "trained_subset")
     if trained_fraction == 1 { return .full }
-    return Int(trained_subset) == MIXGRPO_TRAINED_FIRST
+    return Int(trained_subset) == MIXGRPO_TRAINED_SUBSET_FIRST
       ? .firstFraction(trained_fraction) : .randomSubset(trained_fraction)
   }
 
@@ -121,7 +121,7 @@ extension mixgrpo_sampling_config {
     flash_ratio = configuration.flash?.ratio ?? 0
     flash_solver = (configuration.flash ?? FlashTail()).solver.rawValue
     group_size = Int32(truncatingIfNeeded: configuration.groupSize)
-    initial_noise = Int32(configuration.sharedInitialNoise ? MIXGRPO_NOISE_SHARED : MIXGRPO_NOISE_OWN)
+    initial_noise = Int32(configuration.sharedInitialNoise ? MIXGRPO_INITIAL_NOISE_SHARED : MIXGRPO_INITIAL_NOISE_OWN)
     exact_sharing = configuration.exactSharing ? 1 : 0
     log_probability = configuration.logProbability.rawValue
     sigma_rounding = configuration.sigmaRounding.rawValue
@@ -149,24 +149,24 @@ extension mixgrpo_sampling_config {
   private mutating func set(_ mode: WindowMode) {
     switch mode {
     case .frozen(let start):
-      setMode(MIXGRPO_WINDOW_FROZEN)
+      setMode(MIXGRPO_WINDOW_MODE_FROZEN)
       window_start = Int32(truncatingIfNeeded: start)
     case .progressive(let interval, let stride, let atEnd):
-      setMode(MIXGRPO_WINDOW_PROGRESSIVE, interval, stride, atEnd)
+      setMode(MIXGRPO_WINDOW_MODE_PROGRESSIVE, interval, stride, atEnd)
     case .linearDecay(let minimum, let maximum, let stride, let atEnd):
-      setMode(MIXGRPO_WINDOW_LINEAR_DECAY, maximum, stride, atEnd)
+      setMode(MIXGRPO_WINDOW_MODE_LINEAR_DECAY, maximum, stride, atEnd)
       window_minimum_interval = Int32(truncatingIfNeeded: minimum)
     case .exponentialDecay(let initial, let rate, let threshold, let stride, let atEnd):
-      setMode(MIXGRPO_WINDOW_EXPONENTIAL_DECAY, initial, stride, atEnd)
+      setMode(MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY, initial, stride, atEnd)
       window_decay_rate = rate
       window_decay_threshold = Int32(truncatingIfNeeded: threshold)
-    case .random: setMode(MIXGRPO_WINDOW_RANDOM)
+    case .random: setMode(MIXGRPO_WINDOW_MODE_RANDOM)
     case .all(let subset):
-      setMode(MIXGRPO_WINDOW_ALL)
+      setMode(MIXGRPO_WINDOW_MODE_ALL)
       set(subset)
-    case .given: setMode(MIXGRPO_WINDOW_GIVEN)
+    case .given: setMode(MIXGRPO_WINDOW_MODE_GIVEN)
     case .adaptive(let interval, let stride, let atEnd):
-      setMode(MIXGRPO_WINDOW_ADAPTIVE, interval.maximum, stride, atEnd)
+      setMode(MIXGRPO_WINDOW_MODE_ADAPTIVE, interval.maximum, stride, atEnd)
       window_minimum_interval = Int32(truncatingIfNeeded: interval.minimum)
       (window_trend, window_minimum_gain) = (Int32(truncatingIfNeeded: interval.trend), interval.minimumGain)
     }
@@ -184,8 +184,8 @@ extension mixgrpo_sampling_config {
   private mutating func set(_ subset: TrainedSubset) {
     switch subset {
     case .full: break
-    case .firstFraction(let fraction): (trained_subset, trained_fraction) = (Int32(MIXGRPO_TRAINED_FIRST), fraction)
-    case .randomSubset(let fraction): (trained_subset, trained_fraction) = (Int32(MIXGRPO_TRAINED_RANDOM), fraction)
+    case .firstFraction(let fraction): (trained_subset, trained_fraction) = (Int32(MIXGRPO_TRAINED_SUBSET_FIRST), fraction)
+    case .randomSubset(let fraction): (trained_subset, trained_fraction) = (Int32(MIXGRPO_TRAINED_SUBSET_RANDOM), fraction)
     }
   }
 }

@@ -26,7 +26,7 @@ void call_something(void) {
 
 mixgrpo_model_config some_model_config(void) {
   mixgrpo_model_config config;
-  must(mixgrpo_model_config_init(&config, sizeof config) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_model_config_init(&config, sizeof config) == MIXGRPO_STATUS_OK, "defaults");
   config.in_channels = config.out_channels = 4;
   config.num_layers = (int32_t)below(2);
   config.num_single_layers = (int32_t)below(2);
@@ -42,7 +42,7 @@ mixgrpo_model_config some_model_config(void) {
 
 mixgrpo_sampling_config some_sampling_config(void) {
   mixgrpo_sampling_config config;
-  must(mixgrpo_config_init(&config, sizeof config, NULL, 0) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_config_init(&config, sizeof config, NULL, 0) == MIXGRPO_STATUS_OK, "defaults");
   config.steps = some_int(2, 8);
   config.window_length = some_int(1, 3);
   config.group_size = some_int(2, 4);
@@ -60,7 +60,7 @@ mixgrpo_sampling_config some_sampling_config(void) {
 
 mixgrpo_learning_config some_learning_config(void) {
   mixgrpo_learning_config config;
-  must(mixgrpo_config_init(NULL, 0, &config, sizeof config) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_config_init(NULL, 0, &config, sizeof config) == MIXGRPO_STATUS_OK, "defaults");
   config.updates_per_iteration = some_int(1, 2);
   config.advantage_mode = some_int(0, 2);
   config.std_scope = some_int(0, 1);
@@ -84,11 +84,11 @@ void share_objects(void) {
   mixgrpo_sampling_config sampling;
   const mixgrpo_model_config sizes = some_model_config();
   const char *const lines[] = {"a red circle", "a blue square", "night"};
-  must(mixgrpo_config_init(&sampling, sizeof sampling, NULL, 0) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_config_init(&sampling, sizeof sampling, NULL, 0) == MIXGRPO_STATUS_OK, "defaults");
   sampling.steps = 5, sampling.window_length = 2, sampling.group_size = 3;
-  must(mixgrpo_context_create(2, &context) == MIXGRPO_OK, "a shared context");
-  must(mixgrpo_model_create(context, &sizes, 1, &model) == MIXGRPO_OK, "a shared model");
-  must(mixgrpo_prompts_create_hashed_words(context, lines, 3, 3, 6, 5, &prompts) == MIXGRPO_OK, "shared prompts");
-  must(mixgrpo_plan_create(&sampling, NULL, 0, &plan) == MIXGRPO_OK, "a shared plan");
+  must(mixgrpo_context_create(2, &context) == MIXGRPO_STATUS_OK, "a shared context");
+  must(mixgrpo_model_create(context, &sizes, 1, &model) == MIXGRPO_STATUS_OK, "a shared model");
+  must(mixgrpo_prompts_create_hashed_words(context, lines, 3, 3, 6, 5, &prompts) == MIXGRPO_STATUS_OK, "shared prompts");
+  must(mixgrpo_plan_create(&sampling, NULL, 0, &plan) == MIXGRPO_STATUS_OK, "a shared plan");
   share(CONTEXT, context), share(MODEL, model), share(PROMPTS, prompts), share(PLAN, plan);
 }

@@ -16,7 +16,7 @@ static void evaluation_create(void) {
   double *weights = room(rewards * sizeof *weights);
   uint8_t *held_out = room(rewards);
   void **place = output(sizeof *place);
-  must(mixgrpo_evaluation_config_init(config, sizeof *config) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_evaluation_config_init(config, sizeof *config) == MIXGRPO_STATUS_OK, "defaults");
   config->every = some_int(1, 3);
   config->weights = one_in(4) ? some_int(0, 2) : 0;
   config->watchdog = some_int(0, 2);
@@ -45,17 +45,17 @@ static void evaluation_submit(void) {
 }
 static void evaluation_read_means(void) {
   double *means = output(4 * sizeof *means);
-  CALL(mixgrpo_evaluation_read_means, pick_const(EVALUATION), spoiled(means), below(5));
+  CALL(mixgrpo_evaluation_get_means, pick_const(EVALUATION), spoiled(means), below(5));
 }
 static void evaluation_verdict(void) {
   int64_t *iteration = one_in(4) ? NULL : output(sizeof *iteration);
   mixgrpo_verdict *verdict = one_in(4) ? NULL : output(sizeof *verdict);
-  CALL(mixgrpo_evaluation_verdict, pick_const(EVALUATION), spoiled(iteration), spoiled(verdict));
+  CALL(mixgrpo_evaluation_get_verdict, pick_const(EVALUATION), spoiled(iteration), spoiled(verdict));
 }
-static void evaluation_restore_best(void) { CALL(mixgrpo_evaluation_restore_best, pick_const(EVALUATION), pick(MODEL)); }
+static void evaluation_restore_best(void) { CALL(mixgrpo_evaluation_get_best, pick_const(EVALUATION), pick(MODEL)); }
 static void evaluation_save_best(void) { CALL(mixgrpo_evaluation_save_best, pick_const(EVALUATION), any_path(), some_int(0, 1)); }
 static void evaluation_save(void) { CALL(mixgrpo_evaluation_save, pick_const(EVALUATION), any_path()); }
-static void evaluation_load(void) { CALL(mixgrpo_evaluation_load, pick(EVALUATION), any_path()); }
+static void evaluation_load(void) { CALL(mixgrpo_evaluation_restore, pick(EVALUATION), any_path()); }
 static void trainer_hybrid_grid(void) {
   mixgrpo_sample_config *sample = some_sample_config();
   const size_t shares = 1 + below(3), prompts = 1 + below(2);

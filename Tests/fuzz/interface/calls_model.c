@@ -54,8 +54,8 @@ const random_call context_calls[] = {
 /* Large ones are not kept: the calls on them would take their time. */
 static void keep_small_model(mixgrpo_status status, void **place) {
   size_t values = 0;
-  if (status != MIXGRPO_OK) return;
-  must(mixgrpo_model_count(*place, NULL, &values) == MIXGRPO_OK, "the size of a new model");
+  if (status != MIXGRPO_STATUS_OK) return;
+  must(mixgrpo_model_get_size(*place, NULL, &values) == MIXGRPO_STATUS_OK, "the size of a new model");
   if (values < 20000) keep(MODEL, *place);
   else mixgrpo_model_destroy(*place);
 }
@@ -91,11 +91,11 @@ static void model_get_config(void) {
 }
 static void model_count(void) {
   size_t *tensors = output(sizeof *tensors), *values = output(sizeof *values);
-  CALL(mixgrpo_model_count, pick_const(MODEL), spoiled(tensors), spoiled(values));
+  CALL(mixgrpo_model_get_size, pick_const(MODEL), spoiled(tensors), spoiled(values));
 }
 static void model_parameter(void) {
   mixgrpo_parameter_info *info = result(sizeof *info);
-  CALL(mixgrpo_model_parameter, pick_const(MODEL), one_in(4) ? any_size() : below(60), info);
+  CALL(mixgrpo_model_get_parameter, pick_const(MODEL), one_in(4) ? any_size() : below(60), info);
 }
 static void model_find_parameter(void) {
   size_t *index = output(sizeof *index);
@@ -105,14 +105,14 @@ static size_t some_offset(void) { return one_in(4) ? any_size() : below(2000); }
 static void model_read(void) {
   const size_t count = below(3000);
   float *values = output(count * sizeof *values);
-  if (one_in(2)) CALL(mixgrpo_model_read_weights, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
-  else CALL(mixgrpo_model_read_gradients, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
+  if (one_in(2)) CALL(mixgrpo_model_get_weights, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
+  else CALL(mixgrpo_model_get_gradients, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
 }
 static void model_write(void) {
   const size_t count = below(3000);
   float *values = floats(count);
-  if (one_in(2)) CALL(mixgrpo_model_write_weights, pick(MODEL), some_offset(), spoiled(values), size_near(count));
-  else CALL(mixgrpo_model_write_gradients, pick(MODEL), some_offset(), spoiled(values), size_near(count));
+  if (one_in(2)) CALL(mixgrpo_model_set_weights, pick(MODEL), some_offset(), spoiled(values), size_near(count));
+  else CALL(mixgrpo_model_set_gradients, pick(MODEL), some_offset(), spoiled(values), size_near(count));
 }
 static void model_zero_gradients(void) { CALL(mixgrpo_model_zero_gradients, pick(MODEL)); }
 

@@ -13,11 +13,11 @@ static void config_init(void) {
 static void config_preset(void) {
   mixgrpo_sampling_config *sampling = output(sizeof *sampling);
   mixgrpo_learning_config *learning = output(sizeof *learning);
-  const char *name = mixgrpo_config_preset_name(any_size());
+  const char *name = mixgrpo_preset_name(any_size());
   *sampling = some_sampling_config(), *learning = some_learning_config();
   disturb(sampling, sizeof *sampling), disturb(learning, sizeof *learning);
-  if (!one_in(3)) name = mixgrpo_config_preset_name(below(6));
-  CALL(mixgrpo_config_preset, one_in(8) ? any_text() : name, spoiled(sampling), spoiled(learning));
+  if (!one_in(3)) name = mixgrpo_preset_name(below(6));
+  CALL(mixgrpo_config_init_preset, one_in(8) ? any_text() : name, spoiled(sampling), spoiled(learning));
 }
 static void config_check(void) {
   mixgrpo_sampling_config *sampling = room(sizeof *sampling);
@@ -49,11 +49,11 @@ static void plan_create(void) {
   for (size_t i = 0; i < count; i++) sigmas[i] = one_in(32) ? any_double() : 1 - (double)i / (double)(count > 1 ? count - 1 : 1);
   const mixgrpo_status status = CALL(mixgrpo_plan_create, spoiled(config), count || one_in(64) ? sigmas : NULL, count, spoiled(place));
   mixgrpo_iteration_plan iteration = {.struct_size = sizeof iteration};
-  if (status != MIXGRPO_OK) return;
+  if (status != MIXGRPO_STATUS_OK) return;
   /* Long runs are not kept: the calls on them would take their time. */
-  const mixgrpo_status told = mixgrpo_plan_iteration(*place, 0, config->window_mode == MIXGRPO_WINDOW_GIVEN ? 0 : -1, 1, 1, &iteration);
-  must(told == MIXGRPO_OK || told == MIXGRPO_ERROR_OUT_OF_MEMORY, "a plan tells of iteration 0");
-  if (told == MIXGRPO_OK && iteration.rollout_model_calls <= 200) keep(PLAN, *place);
+  const mixgrpo_status told = mixgrpo_plan_get_iteration(*place, 0, config->window_mode == MIXGRPO_WINDOW_MODE_GIVEN ? 0 : -1, 1, 1, &iteration);
+  must(told == MIXGRPO_STATUS_OK || told == MIXGRPO_STATUS_OUT_OF_MEMORY, "a plan tells of iteration 0");
+  if (told == MIXGRPO_STATUS_OK && iteration.rollout_model_calls <= 200) keep(PLAN, *place);
   else mixgrpo_plan_destroy(*place);
 }
 static void plan_destroy(void) { drop(PLAN, pick(PLAN)); }
@@ -61,11 +61,11 @@ static int64_t some_iteration(void) { return one_in(4) ? any_long() : (int64_t)b
 static int32_t some_window(void) { return one_in(2) ? -1 : some_int(-1, 5); }
 static void plan_iteration(void) {
   mixgrpo_iteration_plan *iteration = result(sizeof *iteration);
-  CALL(mixgrpo_plan_iteration, pick_const(PLAN), some_iteration(), some_window(), some_int(1, 9), some_int(1, 4), iteration);
+  CALL(mixgrpo_plan_get_iteration, pick_const(PLAN), some_iteration(), some_window(), some_int(1, 9), some_int(1, 4), iteration);
 }
 static void plan_step(void) {
   mixgrpo_step *step = result(sizeof *step);
-  CALL(mixgrpo_plan_step, pick_const(PLAN), some_iteration(), some_window(), some_int(-1, 9), step);
+  CALL(mixgrpo_plan_get_step, pick_const(PLAN), some_iteration(), some_window(), some_int(-1, 9), step);
 }
 static void plan_memory(void) {
   mixgrpo_learning_config *learning = room(sizeof *learning);
@@ -79,7 +79,7 @@ static void plan_memory(void) {
   work->text_length = some_int(1, 9), work->max_batch = some_int(1, 9), work->threads = some_int(1, 9);
   work->keep_reference = some_int(0, 1);
   disturb(learning, sizeof *learning), disturb(model, sizeof *model), disturb(work, sizeof *work);
-  CALL(mixgrpo_plan_memory, pick_const(PLAN), some_iteration(), some_window(), one_in(4) ? NULL : spoiled(learning),
+  CALL(mixgrpo_plan_predict_memory, pick_const(PLAN), some_iteration(), some_window(), one_in(4) ? NULL : spoiled(learning),
        one_in(4) ? NULL : spoiled(model), spoiled(work), memory);
 }
 static void adaptive_window_init(void) {
@@ -88,7 +88,7 @@ static void adaptive_window_init(void) {
 }
 static void adaptive_window_advance(void) {
   mixgrpo_adaptive_window *state = room(sizeof *state), *next = result(sizeof *next);
-  must(mixgrpo_adaptive_window_init(state, sizeof *state) == MIXGRPO_OK, "a state to begin with");
+  must(mixgrpo_adaptive_window_init(state, sizeof *state) == MIXGRPO_STATUS_OK, "a state to begin with");
   disturb(state, sizeof *state);
   CALL(mixgrpo_adaptive_window_advance, pick_const(PLAN), spoiled(state), some_double(-1, 1), some_double(0, 1), next);
 }
@@ -118,7 +118,7 @@ static mixgrpo_step *some_step(void) {
   mixgrpo_step *step = room(sizeof *step);
   memset(step, 0, sizeof *step);
   step->struct_size = sizeof *step;
-  must(mixgrpo_stochastic_step((int32_t)below(3), 0.7, 0.8, 0.7, step) == MIXGRPO_OK, "a usual step");
+  must(mixgrpo_stochastic_step((int32_t)below(3), 0.7, 0.8, 0.7, step) == MIXGRPO_STATUS_OK, "a usual step");
   disturb(step, sizeof *step);
   return spoiled(step);
 }
@@ -137,13 +137,13 @@ static void policy_loss(void) {
   mixgrpo_step *step = some_step();
   float *latents = floats(values), *velocity = floats(values), *next = floats(values), *reference = floats(values);
   double *old = doubles(count), *advantages = doubles(count), *loss = output(sizeof *loss), *ratios = output(count * sizeof *ratios);
-  float *cotangents = output(values * sizeof *cotangents);
+  float *d_velocity = output(values * sizeof *d_velocity);
   *config = some_learning_config();
   disturb(config, sizeof *config);
   const int is_absurd = one_in(24);
   CALL(mixgrpo_policy_loss, spoiled(config), step, some_int(0, 3), spoiled(latents), spoiled(velocity), spoiled(next),
        one_in(2) ? NULL : reference, spoiled(old), spoiled(advantages), is_absurd ? SIZE_MAX - below(9) : count,
-       is_absurd ? SIZE_MAX / 2 : size, spoiled(loss), one_in(3) ? NULL : ratios, count, spoiled(cotangents), values);
+       is_absurd ? SIZE_MAX / 2 : size, spoiled(loss), one_in(3) ? NULL : ratios, count, spoiled(d_velocity), values);
 }
 static void normal_noise(void) {
   const size_t count = below(300);

@@ -17,14 +17,14 @@ static void evaluator_create(void) {
   const size_t ids = one_in(4) ? 12 : 0;
   float *positions = floats(ids);
   void **place = output(sizeof *place);
-  must(mixgrpo_evaluator_config_init(config, sizeof *config) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_evaluator_config_init(config, sizeof *config) == MIXGRPO_STATUS_OK, "defaults");
   config->height_tokens = config->width_tokens = 2;
   config->text_length = one_in(4) ? some_int(1, 4) : 3;
   config->max_batch = some_int(1, 5);
   disturb(config, sizeof *config);
   const mixgrpo_status status =
       CALL(mixgrpo_evaluator_create, pick(MODEL), spoiled(config), ids ? positions : NULL, size_near(ids), spoiled(place));
-  if (status != MIXGRPO_OK) return;
+  if (status != MIXGRPO_STATUS_OK) return;
   if (mixgrpo_evaluator_latent_size(*place) <= 64 && config->text_length <= 64 && config->max_batch <= 64) keep(EVALUATOR, *place);
   else mixgrpo_evaluator_destroy(*place);
 }
@@ -44,8 +44,8 @@ static void evaluator_velocity(void) {
 static void evaluator_backward(void) {
   void *const evaluator = pick(EVALUATOR);
   const size_t values = below(7) * latent_size(evaluator);
-  float *cotangents = floats(values), *latents = output(values * sizeof *latents);
-  CALL(mixgrpo_evaluator_backward, evaluator, spoiled(cotangents), size_near(values), one_in(3) ? NULL : spoiled(latents), values);
+  float *d_velocity = floats(values), *latents = output(values * sizeof *latents);
+  CALL(mixgrpo_evaluator_backward, evaluator, spoiled(d_velocity), size_near(values), one_in(3) ? NULL : spoiled(latents), values);
 }
 static void sample_config_init(void) {
   mixgrpo_sample_config *config = output(sizeof *config);
@@ -58,7 +58,7 @@ static void sample_config_init(void) {
 static _Thread_local struct { const void *machine; size_t values; } asked[2];
 
 static void note_request(int which, const void *machine, mixgrpo_status status, const mixgrpo_velocity_request *request) {
-  if (status != MIXGRPO_OK || !request) return;
+  if (status != MIXGRPO_STATUS_OK || !request) return;
   const size_t values = (size_t)request->count * request->latent_size;
   float sum = 0;
   for (size_t i = 0; i < values; i++) sum += request->latents[i];
@@ -78,7 +78,7 @@ static void rollout_create(void) {
   int32_t *indices = room(prompts * sizeof *indices);
   float *values = floats(noise);
   void **place = output(sizeof *place);
-  must(mixgrpo_rollout_config_init(config, sizeof *config) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_rollout_config_init(config, sizeof *config) == MIXGRPO_STATUS_OK, "defaults");
   config->latent_size = one_in(4) ? 1 + below(20) : 16;
   config->max_batch = one_in(2) ? 0 : some_int(0, 4);
   config->iteration = some_int(0, 50);
@@ -87,7 +87,7 @@ static void rollout_create(void) {
   fill_indices(indices, prompts, one_in(8) ? 1 << 30 : 3);
   const mixgrpo_status status = CALL(mixgrpo_rollout_create, pick_const(CONTEXT), pick_const(PLAN), spoiled(config), spoiled(indices),
                                      prompts, noise ? values : NULL, size_near(noise), spoiled(place));
-  if (status != MIXGRPO_OK) return;
+  if (status != MIXGRPO_STATUS_OK) return;
   if (config->latent_size <= 64 && prompts <= 4) keep(ROLLOUT, *place);
   else mixgrpo_rollout_destroy(*place);
 }
@@ -108,8 +108,8 @@ static void rollout_read(void) {
   const size_t capacity = one_in(2) ? MOST_VALUES : below(600);
   float *latents = output(capacity * sizeof *latents), *next = output(capacity * sizeof *next);
   double *log_probabilities = output(64 * sizeof *log_probabilities);
-  if (one_in(2)) CALL(mixgrpo_rollout_read_samples, pick_const(ROLLOUT), spoiled(latents), capacity);
-  else CALL(mixgrpo_rollout_read_step, pick_const(ROLLOUT), some_int(0, 3), spoiled(latents), capacity, spoiled(next), capacity, spoiled(log_probabilities), 64);
+  if (one_in(2)) CALL(mixgrpo_rollout_get_samples, pick_const(ROLLOUT), spoiled(latents), capacity);
+  else CALL(mixgrpo_rollout_get_step, pick_const(ROLLOUT), some_int(0, 3), spoiled(latents), capacity, spoiled(next), capacity, spoiled(log_probabilities), 64);
 }
 static void rollout_calls_made(void) {
   begin("mixgrpo_rollout_model_calls");
@@ -139,8 +139,8 @@ static void update_next(void) {
 static void update_submit(void) {
   void *const update = asked[1].machine && !one_in(16) ? (void *)(uintptr_t)asked[1].machine : pick(UPDATE);
   const size_t values = asked[1].values <= MOST_VALUES && !one_in(16) ? asked[1].values : below(64);
-  float *velocity = floats(values), *reference = floats(values), *cotangents = output(values * sizeof *cotangents);
-  CALL(mixgrpo_update_submit, update, spoiled(velocity), one_in(2) ? NULL : reference, values, spoiled(cotangents), values);
+  float *velocity = floats(values), *reference = floats(values), *d_velocity = output(values * sizeof *d_velocity);
+  CALL(mixgrpo_update_submit, update, spoiled(velocity), one_in(2) ? NULL : reference, values, spoiled(d_velocity), values);
 }
 static void update_get_statistics(void) {
   mixgrpo_update_statistics *statistics = result(sizeof *statistics);
@@ -155,12 +155,12 @@ static void optimizer_create(void) {
   void **place = output(sizeof *place);
   void *const model = live(MODEL);
   size_t count = 1 + below(50);
-  if (model && one_in(2)) must(mixgrpo_model_count(model, NULL, &count) == MIXGRPO_OK, "a live model has a size");
+  if (model && one_in(2)) must(mixgrpo_model_get_size(model, NULL, &count) == MIXGRPO_STATUS_OK, "a live model has a size");
   *config = some_learning_config();
   disturb(config, sizeof *config);
   const size_t told = one_in(16) ? any_size() : count;
   const mixgrpo_status status = CALL(mixgrpo_optimizer_create, pick_const(CONTEXT), spoiled(config), told, spoiled(place));
-  if (status != MIXGRPO_OK) return;
+  if (status != MIXGRPO_STATUS_OK) return;
   if (told <= 20000) keep(OPTIMIZER, *place);
   else mixgrpo_optimizer_destroy(*place);
 }

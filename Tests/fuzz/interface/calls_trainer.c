@@ -60,7 +60,7 @@ static void trainer_open_tickets(void) {
   const size_t capacity = below(6);
   int64_t *tickets = output(capacity * sizeof *tickets);
   size_t *size = output(sizeof *size);
-  CALL(mixgrpo_trainer_open_tickets, pick_const(TRAINER), tickets, capacity, one_in(4) ? NULL : spoiled(size));
+  CALL(mixgrpo_trainer_get_open_tickets, pick_const(TRAINER), tickets, capacity, one_in(4) ? NULL : spoiled(size));
 }
 static void trainer_update_tickets(void) {
   mixgrpo_metrics *metrics = one_in(2) ? NULL : result(sizeof *metrics);
@@ -79,11 +79,11 @@ static void trainer_metrics_json(void) {
   const size_t capacity = one_in(2) ? 4000 : below(600);
   char *text = output(capacity);
   size_t *size = output(sizeof *size);
-  CALL(mixgrpo_trainer_metrics_json, pick_const(TRAINER), text, capacity, one_in(4) ? NULL : spoiled(size));
+  CALL(mixgrpo_trainer_get_metrics_json, pick_const(TRAINER), text, capacity, one_in(4) ? NULL : spoiled(size));
 }
 static void trainer_append_metrics(void) { CALL(mixgrpo_trainer_append_metrics, pick_const(TRAINER), any_path()); }
 static void trainer_save(void) { CALL(mixgrpo_trainer_save, pick_const(TRAINER), any_path()); }
-static void trainer_load(void) { CALL(mixgrpo_trainer_load, pick(TRAINER), any_path()); }
+static void trainer_load(void) { CALL(mixgrpo_trainer_restore, pick(TRAINER), any_path()); }
 static void trainer_checkpoint(void) {
   CALL(mixgrpo_trainer_checkpoint, pick_const(TRAINER), any_path(), some_int(1, 3), one_in(2) ? 0 : any_long());
 }
@@ -97,7 +97,7 @@ static void trainer_save_model(void) { CALL(mixgrpo_trainer_save_model, pick_con
 
 mixgrpo_sample_config *some_sample_config(void) {
   mixgrpo_sample_config *config = room(sizeof *config);
-  must(mixgrpo_sample_config_init(config, sizeof *config) == MIXGRPO_OK, "defaults");
+  must(mixgrpo_sample_config_init(config, sizeof *config) == MIXGRPO_STATUS_OK, "defaults");
   config->steps = some_int(1, 6);
   config->solver = some_int(0, 4);
   config->samples_per_prompt = some_int(1, 3);
@@ -159,7 +159,7 @@ static void image_get_info(void) {
 static void image_read_pixels(void) {
   const size_t capacity = one_in(2) ? 20000 : below(900);
   uint8_t *pixels = output(capacity);
-  CALL(mixgrpo_image_read_pixels, pick_const(IMAGE), spoiled(pixels), capacity);
+  CALL(mixgrpo_image_get_pixels, pick_const(IMAGE), spoiled(pixels), capacity);
 }
 static void image_get_text(void) {
   mixgrpo_text *text = output(sizeof *text);
@@ -182,9 +182,9 @@ static void image_there_and_back(void) {
   *size = 0;
   begin("mixgrpo_image_encode");
   const mixgrpo_status status = mixgrpo_image_encode(image, png, capacity, size);
-  const size_t bytes = status == MIXGRPO_OK ? *size : 0;
+  const size_t bytes = status == MIXGRPO_STATUS_OK ? *size : 0;
   if (bytes > 0 && bytes <= MOST) memcpy(kept, png, bytes);
-  if (judge(status) != MIXGRPO_OK || bytes > MOST) return;
+  if (judge(status) != MIXGRPO_STATUS_OK || bytes > MOST) return;
   uint8_t *copy = room(bytes);
   memcpy(copy, kept, bytes);
   for (uint32_t flips = one_in(2) ? 0 : 1 + below(4); flips > 0; flips--) copy[below((uint32_t)bytes)] ^= (uint8_t)(1 << below(8));

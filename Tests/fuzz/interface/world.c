@@ -144,7 +144,7 @@ void drop_all(void) {
 void share(kind kind, void *handle) { shared[kind] = handle; }
 
 void keep_created(kind kind, mixgrpo_status status, void **place) {
-  if (status != MIXGRPO_OK) return;
+  if (status != MIXGRPO_STATUS_OK) return;
   must(*place != NULL, "a handle from a create call that succeeded");
   keep(kind, *place);
 }
@@ -207,9 +207,9 @@ void begin(const char *name) {
 
 mixgrpo_status judge(mixgrpo_status status) {
   done++;
-  succeeded += status == MIXGRPO_OK;
-  must(status >= MIXGRPO_ERROR_DIVERGED && status <= MIXGRPO_CANCELLED && status != MIXGRPO_ERROR_INTERNAL, "a status of the header, and not internal");
-  if (status != MIXGRPO_OK) {
+  succeeded += status == MIXGRPO_STATUS_OK;
+  must(status >= MIXGRPO_STATUS_DIVERGED && status <= MIXGRPO_STATUS_CANCELLED && status != MIXGRPO_STATUS_INTERNAL, "a status of the header, and not internal");
+  if (status != MIXGRPO_STATUS_OK) {
     must(mixgrpo_last_error()[0] != 0 && !strchr(mixgrpo_last_error(), '\n'), "an error has one line of text");
     check_outputs_untouched();
   }

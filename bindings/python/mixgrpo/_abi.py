@@ -108,13 +108,13 @@ _declare("mixgrpo_model_save", Status, model=Handle, folder=Text, storage=Int32)
 _declare("mixgrpo_model_copy", Status, model=Handle, out_copy=POINTER(Handle))
 _declare("mixgrpo_model_destroy", None, model=Handle)
 _declare("mixgrpo_model_get_config", Status, model=Handle, out_config=POINTER(ModelConfig))
-_declare("mixgrpo_model_count", Status, model=Handle, out_tensors=POINTER(c_size_t), out_values=POINTER(c_size_t))
-_declare("mixgrpo_model_parameter", Status, model=Handle, index=Size, out_info=POINTER(ParameterInfo))
+_declare("mixgrpo_model_get_size", Status, model=Handle, out_tensors=POINTER(c_size_t), out_values=POINTER(c_size_t))
+_declare("mixgrpo_model_get_parameter", Status, model=Handle, index=Size, out_info=POINTER(ParameterInfo))
 _declare("mixgrpo_model_find_parameter", Status, model=Handle, name=Text, out_index=POINTER(c_size_t))
-_declare("mixgrpo_model_read_weights", Status, model=Handle, offset=Size, out_values=Floats, count=Size)
-_declare("mixgrpo_model_write_weights", Status, model=Handle, offset=Size, values=Floats, count=Size)
-_declare("mixgrpo_model_read_gradients", Status, model=Handle, offset=Size, out_values=Floats, count=Size)
-_declare("mixgrpo_model_write_gradients", Status, model=Handle, offset=Size, values=Floats, count=Size)
+_declare("mixgrpo_model_get_weights", Status, model=Handle, offset=Size, out_values=Floats, count=Size)
+_declare("mixgrpo_model_set_weights", Status, model=Handle, offset=Size, values=Floats, count=Size)
+_declare("mixgrpo_model_get_gradients", Status, model=Handle, offset=Size, out_values=Floats, count=Size)
+_declare("mixgrpo_model_set_gradients", Status, model=Handle, offset=Size, values=Floats, count=Size)
 _declare("mixgrpo_model_zero_gradients", Status, model=Handle)
 
 
@@ -165,7 +165,7 @@ _declare(
 )
 _declare(
     "mixgrpo_evaluator_backward", Status,
-    evaluator=Handle, velocity_cotangent=Floats, count=Size, out_latents_cotangent=Floats, cotangent_capacity=Size,
+    evaluator=Handle, d_velocity=Floats, count=Size, out_d_latents=Floats, d_latents_capacity=Size,
 )
 
 
@@ -215,10 +215,10 @@ _declare(
     learning_size=Size,
 )
 _declare(
-    "mixgrpo_config_preset", Status,
+    "mixgrpo_config_init_preset", Status,
     name=Text, out_sampling=POINTER(SamplingConfig), out_learning=POINTER(LearningConfig),
 )
-_declare("mixgrpo_config_preset_name", c_char_p, index=Size)
+_declare("mixgrpo_preset_name", c_char_p, index=Size)
 _declare("mixgrpo_config_check", Status, sampling=POINTER(SamplingConfig), learning=POINTER(LearningConfig))
 _declare(
     "mixgrpo_config_describe", Status,
@@ -280,12 +280,12 @@ _declare(
 )
 _declare("mixgrpo_plan_destroy", None, plan=Handle)
 _declare(
-    "mixgrpo_plan_iteration", Status,
-    plan=Handle, iteration=Int64, window_start=Int32, prompt_count=Int32, parts=Int32,
+    "mixgrpo_plan_get_iteration", Status,
+    plan=Handle, iteration=Int64, window_start=Int32, prompt_count=Int32, minibatches=Int32,
     out_iteration=POINTER(IterationPlan),
 )
 _declare(
-    "mixgrpo_plan_step", Status,
+    "mixgrpo_plan_get_step", Status,
     plan=Handle, iteration=Int64, window_start=Int32, index=Int32, out_step=POINTER(Step),
 )
 _declare("mixgrpo_adaptive_window_init", Status, out_state=POINTER(AdaptiveWindow), struct_size=Size)
@@ -295,7 +295,7 @@ _declare(
     out_state=POINTER(AdaptiveWindow),
 )
 _declare(
-    "mixgrpo_plan_memory", Status,
+    "mixgrpo_plan_predict_memory", Status,
     plan=Handle, iteration=Int64, window_start=Int32, learning=POINTER(LearningConfig), model=POINTER(ModelConfig),
     workload=POINTER(Workload), out_memory=POINTER(Memory),
 )
@@ -306,7 +306,7 @@ _declare(
 
 class VelocityRequest(Struct):
     _fields_ = [
-        *_each(c_int32, "kind count part needs_reference reserved"),
+        *_each(c_int32, "kind count minibatch needs_reference reserved"),
         ("latent_size", c_uint64),
         *_each(POINTER(c_float), "latents sigmas"),
         *_each(POINTER(c_int32), "prompt_index sample step"),
@@ -332,9 +332,9 @@ _declare("mixgrpo_rollout_destroy", None, rollout=Handle)
 _declare("mixgrpo_rollout_next", Status, rollout=Handle, out_request=POINTER(VelocityRequest))
 _declare("mixgrpo_rollout_submit", Status, rollout=Handle, velocity=Floats, count=Size)
 _declare("mixgrpo_rollout_run", Status, rollout=Handle, evaluator=Handle, prompts=Handle)
-_declare("mixgrpo_rollout_read_samples", Status, rollout=Handle, out_samples=Floats, capacity=Size)
+_declare("mixgrpo_rollout_get_samples", Status, rollout=Handle, out_samples=Floats, capacity=Size)
 _declare(
-    "mixgrpo_rollout_read_step", Status,
+    "mixgrpo_rollout_get_step", Status,
     rollout=Handle, index=Int32, out_latents=Floats, latents_capacity=Size, out_next_latents=Floats,
     next_latents_capacity=Size, out_log_probabilities=Doubles, log_probabilities_capacity=Size,
 )
@@ -361,7 +361,7 @@ _declare(
 
 class UpdateStatistics(Struct):
     _fields_ = [
-        ("parts_done", c_int32),
+        ("optimizer_steps", c_int32),
         *_each(
             c_double,
             "loss first_ratio_min first_ratio_max ratio_min ratio_max clip_fraction max_log_ratio_nats "
@@ -380,8 +380,8 @@ _declare("mixgrpo_update_destroy", None, update=Handle)
 _declare("mixgrpo_update_next", Status, update=Handle, out_request=POINTER(VelocityRequest))
 _declare(
     "mixgrpo_update_submit", Status,
-    update=Handle, velocity=Floats, reference_velocity=Floats, count=Size, out_cotangents=Floats,
-    cotangents_capacity=Size,
+    update=Handle, velocity=Floats, reference_velocity=Floats, count=Size, out_d_velocity=Floats,
+    d_velocity_capacity=Size,
 )
 _declare("mixgrpo_update_get_statistics", Status, update=Handle, out_statistics=POINTER(UpdateStatistics))
 
@@ -466,7 +466,7 @@ _declare(
     trainer=Handle, ticket=Int64, rewards=Doubles, count=Size,
 )
 _declare(
-    "mixgrpo_trainer_open_tickets", Status,
+    "mixgrpo_trainer_get_open_tickets", Status,
     trainer=Handle, out_tickets=POINTER(c_int64), capacity=Size, out_size=POINTER(c_size_t),
 )
 _declare(
@@ -477,12 +477,12 @@ _declare("mixgrpo_trainer_drop_tickets", Status, trainer=Handle)
 _declare("mixgrpo_trainer_get_metrics", Status, trainer=Handle, out_metrics=POINTER(Metrics))
 _declare("mixgrpo_trainer_get_reward_metrics", Status, trainer=Handle, index=Size, out_metrics=POINTER(RewardMetrics))
 _declare(
-    "mixgrpo_trainer_metrics_json", Status,
+    "mixgrpo_trainer_get_metrics_json", Status,
     trainer=Handle, out_json=c_char_p, capacity=Size, out_size=POINTER(c_size_t),
 )
 _declare("mixgrpo_trainer_append_metrics", Status, trainer=Handle, path=Text)
 _declare("mixgrpo_trainer_save", Status, trainer=Handle, folder=Text)
-_declare("mixgrpo_trainer_load", Status, trainer=Handle, folder=Text)
+_declare("mixgrpo_trainer_restore", Status, trainer=Handle, folder=Text)
 _declare("mixgrpo_trainer_checkpoint", Status, trainer=Handle, folder=Text, keep_last=Int32, keep_every=Int64)
 
 
@@ -562,15 +562,15 @@ _declare(
     "mixgrpo_evaluation_submit", Status,
     evaluation=Handle, iteration=Int64, scores=Doubles, count=Size, out_result=POINTER(EvaluationResult),
 )
-_declare("mixgrpo_evaluation_read_means", Status, evaluation=Handle, out_means=Doubles, capacity=Size)
+_declare("mixgrpo_evaluation_get_means", Status, evaluation=Handle, out_means=Doubles, capacity=Size)
 _declare(
-    "mixgrpo_evaluation_verdict", Status,
+    "mixgrpo_evaluation_get_verdict", Status,
     evaluation=Handle, out_iteration=POINTER(c_int64), out_verdict=Integers,
 )
-_declare("mixgrpo_evaluation_restore_best", Status, evaluation=Handle, model=Handle)
+_declare("mixgrpo_evaluation_get_best", Status, evaluation=Handle, model=Handle)
 _declare("mixgrpo_evaluation_save_best", Status, evaluation=Handle, folder=Text, storage=Int32)
 _declare("mixgrpo_evaluation_save", Status, evaluation=Handle, folder=Text)
-_declare("mixgrpo_evaluation_load", Status, evaluation=Handle, folder=Text)
+_declare("mixgrpo_evaluation_restore", Status, evaluation=Handle, folder=Text)
 
 
 # Stateless pieces. All may be called from any thread.
@@ -596,8 +596,8 @@ _declare(
     "mixgrpo_policy_loss", Status,
     config=POINTER(LearningConfig), step=POINTER(Step), form=Int32, latents=Floats, velocity=Floats,
     next_latents=Floats, reference_velocity=Floats, old_log_probabilities=Doubles, advantages=Doubles, count=Size,
-    latent_size=Size, out_loss=Doubles, out_ratios=Doubles, ratios_capacity=Size, out_cotangents=Floats,
-    cotangents_capacity=Size,
+    latent_size=Size, out_loss=Doubles, out_ratios=Doubles, ratios_capacity=Size, out_d_velocity=Floats,
+    d_velocity_capacity=Size,
 )
 _declare("mixgrpo_normal_noise", Status, seed=UInt64, stream=UInt64, index=UInt64, out_values=Floats, count=Size)
 
@@ -636,7 +636,7 @@ _declare("mixgrpo_image_decode", Status, png=Bytes, size=Size, out_image=POINTER
 _declare("mixgrpo_image_load", Status, path=Text, out_image=POINTER(Handle))
 _declare("mixgrpo_image_destroy", None, image=Handle)
 _declare("mixgrpo_image_get_info", Status, image=Handle, out_info=POINTER(ImageInfo))
-_declare("mixgrpo_image_read_pixels", Status, image=Handle, out_pixels=Bytes, capacity=Size)
+_declare("mixgrpo_image_get_pixels", Status, image=Handle, out_pixels=Bytes, capacity=Size)
 _declare("mixgrpo_image_get_text", Status, image=Handle, index=Size, out_text=POINTER(TextEntry))
 _declare("mixgrpo_image_set_texts", Status, image=Handle, texts=POINTER(TextEntry), text_count=Size)
 _declare("mixgrpo_image_encode", Status, image=Handle, out_png=Bytes, capacity=Size, out_size=POINTER(c_size_t))

@@ -22,7 +22,7 @@ class PolicyLoss:
     loss: float
     ratios: DoubleArray
     """r = exp(log p - log p_old), (B)."""
-    cotangents: FloatArray
+    d_velocity: FloatArray
     """dL/dvelocity, in the shape of the velocity."""
 
 
@@ -43,7 +43,7 @@ def policy_loss(
     2507.21802). Step weights are not applied: a single step has weight 1.
 
     `latents`, `velocity`, `next_latents`: (B, …), D values in each row. `old_log_probabilities`, `advantages`: (B).
-    `reference_velocity`: like `velocity`, needed when `config.kl_reference` is above 0. `out`: where the cotangents go.
+    `reference_velocity`: like `velocity`, needed when `config.kl_reference` is above 0. `out`: where the d_velocity go.
     `form`: any but GUARDED.
     """
     before = batch(latents, "latents")
@@ -53,7 +53,7 @@ def policy_loss(
     reference = None if reference_velocity is None else rows(reference_velocity, count, row_size, "reference_velocity")
     old = shaped(doubles(old_log_probabilities, "old_log_probabilities"), (count,), "old_log_probabilities")
     weights = shaped(doubles(advantages, "advantages"), (count,), "advantages")
-    cotangents = output(out, answer.shape, np.float32, apart_from=(before, answer, after, reference))
+    d_velocity = output(out, answer.shape, np.float32, apart_from=(before, answer, after, reference))
     ratios = np.empty(count, np.float64)
     loss = ctypes.c_double()
     call(
@@ -72,7 +72,7 @@ def policy_loss(
         ctypes.byref(loss),
         pointer(ratios),
         ratios.size,
-        pointer(cotangents),
-        cotangents.size,
+        pointer(d_velocity),
+        d_velocity.size,
     )
-    return PolicyLoss(loss.value, ratios, cotangents)
+    return PolicyLoss(loss.value, ratios, d_velocity)

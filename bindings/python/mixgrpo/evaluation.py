@@ -152,14 +152,14 @@ class Evaluation(Object):
         Raises `InvalidState` before the first evaluation.
         """
         values: DoubleArray = np.empty(len(self.reward_names))
-        call("mixgrpo_evaluation_read_means", self.handle, pointer(values), values.size)
+        call("mixgrpo_evaluation_get_means", self.handle, pointer(values), values.size)
         return dict(zip(self.reward_names, values.tolist(), strict=True))
 
     @property
     def latest_iteration(self) -> int:
         """The trainer's at the latest evaluation, also after `load`; -1 before the first."""
         iteration = ctypes.c_int64()
-        call("mixgrpo_evaluation_verdict", self.handle, ctypes.byref(iteration), None)
+        call("mixgrpo_evaluation_get_verdict", self.handle, ctypes.byref(iteration), None)
         return iteration.value
 
     @property
@@ -167,12 +167,12 @@ class Evaluation(Object):
         """What the watchdog says of the latest evaluation, also after `load`, by the settings given here: a run that it
         stopped is not to go on from there. `CONTINUE` before the first."""
         verdict = ctypes.c_int32()
-        call("mixgrpo_evaluation_verdict", self.handle, None, ctypes.byref(verdict))
+        call("mixgrpo_evaluation_get_verdict", self.handle, None, ctypes.byref(verdict))
         return Verdict(verdict.value)
 
     def restore_best(self, model: Model) -> None:
         """Puts the best weights into a model of the same sizes. Raises `InvalidState` when none are kept."""
-        call("mixgrpo_evaluation_restore_best", self.handle, model.handle)
+        call("mixgrpo_evaluation_get_best", self.handle, model.handle)
 
     def save_best(self, folder: str | os.PathLike[str], storage: Storage = Storage.F32) -> None:
         """Writes the best weights as `Model.save` does. Raises `InvalidState` when none are kept."""
@@ -187,4 +187,4 @@ class Evaluation(Object):
 
         Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
         """
-        call("mixgrpo_evaluation_load", self.handle, os.fspath(folder))
+        call("mixgrpo_evaluation_restore", self.handle, os.fspath(folder))

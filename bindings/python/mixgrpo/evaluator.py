@@ -114,17 +114,17 @@ class Evaluator(Object):
         return out
 
     def backward(
-        self, velocity_cotangent: ArrayLike, *, latents: bool = False, out: FloatArray | None = None
+        self, d_velocity: ArrayLike, *, latents: bool = False, out: FloatArray | None = None
     ) -> FloatArray | None:
         """Adds dL/dweights of the latest `velocity` to the model's gradients.
 
-        `velocity_cotangent`: dL/dvelocity, (B, N, out_channels). Gives dL/dlatents, (B, N, C), when `latents` or `out`
+        `d_velocity`: dL/dvelocity, (B, N, out_channels). Gives dL/dlatents, (B, N, C), when `latents` or `out`
         asks for it. Raises `InvalidState` when the latest velocity kept no activations; they are used up.
         """
-        cotangent = floats(velocity_cotangent, "velocity_cotangent")
+        d_velocity = floats(d_velocity, "d_velocity")
         if latents or out is not None:
-            out = output(out, (len(cotangent), *self.latent_shape), np.float32, apart_from=(cotangent,))
-        call("mixgrpo_evaluator_backward", self.handle, pointer(cotangent), cotangent.size, pointer(out), size(out))
+            out = output(out, (len(d_velocity), *self.latent_shape), np.float32, apart_from=(d_velocity,))
+        call("mixgrpo_evaluator_backward", self.handle, pointer(d_velocity), d_velocity.size, pointer(out), size(out))
         return out
 
     def sample(

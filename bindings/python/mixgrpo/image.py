@@ -77,7 +77,7 @@ class Image(Object):
         """A copy of the pixels, uint8 (height, width, 3)."""
         info = self._info()
         out = output(out, (info.height, info.width, 3), np.uint8)
-        call("mixgrpo_image_read_pixels", self.handle, pointer(out), out.size)
+        call("mixgrpo_image_get_pixels", self.handle, pointer(out), out.size)
         return out
 
     @property

@@ -29,10 +29,10 @@ class Parameter:
 def parameters_of(model: int) -> Iterator[Parameter]:
     """All weight tensors of the model with this handle, in the order of the flat vector."""
     tensors = ctypes.c_size_t()
-    call("mixgrpo_model_count", model, ctypes.byref(tensors), None)
+    call("mixgrpo_model_get_size", model, ctypes.byref(tensors), None)
     info = _abi.ParameterInfo()
     for index in range(tensors.value):
-        call("mixgrpo_model_parameter", model, index, ctypes.byref(info))
+        call("mixgrpo_model_get_parameter", model, index, ctypes.byref(info))
         yield Parameter(info.name.decode(), tuple(info.shape)[: info.rank], info.offset, info.count)
 
 
@@ -78,8 +78,8 @@ class Tensors(Mapping[str, FloatArray]):
         return len(self._parameters)
 
     def _read(self, offset: int, out: FloatArray) -> FloatArray:
-        call(f"mixgrpo_model_read_{self._kind}", self._model.handle, offset, pointer(out), out.size)
+        call(f"mixgrpo_model_get_{self._kind}", self._model.handle, offset, pointer(out), out.size)
         return out
 
     def _write(self, offset: int, values: FloatArray) -> None:
-        call(f"mixgrpo_model_write_{self._kind}", self._model.handle, offset, pointer(values), values.size)
+        call(f"mixgrpo_model_set_{self._kind}", self._model.handle, offset, pointer(values), values.size)

@@ -121,16 +121,16 @@ class Plan(Object):
         self._adopt(create("mixgrpo_plan_create", ctypes.byref(struct), pointer(grid), size(grid)))
 
     def iteration(
-        self, iteration: int, *, window_start: int = SCHEDULED_WINDOW, prompt_count: int = 1, parts: int = 1
+        self, iteration: int, *, window_start: int = SCHEDULED_WINDOW, prompt_count: int = 1, minibatches: int = 1
     ) -> IterationPlan:
         """The window and the work of one iteration, 0 or more.
 
         `window_start`: the host's own l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…1000000.
-        `parts`: `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a forecast: the
+        `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a forecast: the
         window of a run in which every place is held for `window_interval` iterations.
         """
         struct = _abi.IterationPlan()
-        call("mixgrpo_plan_iteration", self.handle, iteration, window_start, prompt_count, parts, ctypes.byref(struct))
+        call("mixgrpo_plan_get_iteration", self.handle, iteration, window_start, prompt_count, minibatches, ctypes.byref(struct))
         return from_struct(IterationPlan, struct)
 
     def steps(self, iteration: int, *, window_start: int = SCHEDULED_WINDOW) -> list[Step]:
@@ -169,7 +169,7 @@ class Plan(Object):
         model."""
         struct = _abi.Memory()
         call(
-            "mixgrpo_plan_memory",
+            "mixgrpo_plan_predict_memory",
             self.handle,
             iteration,
             window_start,
@@ -182,5 +182,5 @@ class Plan(Object):
 
     def _step(self, iteration: int, window_start: int, index: int) -> Step:
         struct = _abi.Step()
-        call("mixgrpo_plan_step", self.handle, iteration, window_start, index, ctypes.byref(struct))
+        call("mixgrpo_plan_get_step", self.handle, iteration, window_start, index, ctypes.byref(struct))
         return from_struct(Step, struct)

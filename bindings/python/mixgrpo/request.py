@@ -21,8 +21,8 @@ class VelocityRequest:
     """
 
     kind: RequestKind
-    part: int
-    """Update: index of the part, 0…updates_per_iteration - 1; rollout: 0."""
+    minibatch: int
+    """Update: index of the minibatch, 0…updates_per_iteration - 1; rollout: 0."""
     needs_reference: bool
     """Update: also evaluate the frozen reference, for the KL term."""
     latents: FloatArray
@@ -56,7 +56,7 @@ def next_request(function: str, owner: Any, call: Any) -> VelocityRequest | None
     count = struct.count
     return VelocityRequest(
         kind=RequestKind(struct.kind),
-        part=struct.part,
+        minibatch=struct.minibatch,
         needs_reference=bool(struct.needs_reference),
         latents=view(struct.latents, (count, struct.latent_size), np.float32, owner),
         sigmas=view(struct.sigmas, (count,), np.float32, owner),

@@ -128,7 +128,7 @@ class Rollout(Object):
     def samples(self, out: FloatArray | None = None) -> FloatArray:
         """The finished samples at sigma = 0, (P, G, D). Raises `InvalidState` before the rollout is finished."""
         out = output(out, self._shape, np.float32)
-        self.context.run("mixgrpo_rollout_read_samples", self.handle, pointer(out), out.size)
+        self.context.run("mixgrpo_rollout_get_samples", self.handle, pointer(out), out.size)
         return out
 
     def stored_step(self, index: int) -> StoredStep:
@@ -136,7 +136,7 @@ class Rollout(Object):
         before, after = np.empty(self._shape, np.float32), np.empty(self._shape, np.float32)
         log_probabilities = np.empty(self._shape[:2], np.float64)
         self.context.run(
-            "mixgrpo_rollout_read_step",
+            "mixgrpo_rollout_get_step",
             self.handle,
             index,
             pointer(before),

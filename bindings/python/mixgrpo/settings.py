@@ -164,7 +164,7 @@ class LearningConfig:
 def preset_names() -> tuple[str, ...]:
     """The names that `preset` knows."""
     names: list[str] = []
-    while (name := library.mixgrpo_config_preset_name(len(names))) is not None:
+    while (name := library.mixgrpo_preset_name(len(names))) is not None:
         names.append(name.decode())
     return tuple(names)
 
@@ -179,7 +179,7 @@ def preset(
     """
     sampling_struct = to_struct(_abi.SamplingConfig, sampling or SamplingConfig())
     learning_struct = to_struct(_abi.LearningConfig, learning or LearningConfig())
-    call("mixgrpo_config_preset", name, ctypes.byref(sampling_struct), ctypes.byref(learning_struct))
+    call("mixgrpo_config_init_preset", name, ctypes.byref(sampling_struct), ctypes.byref(learning_struct))
     return from_struct(SamplingConfig, sampling_struct), from_struct(LearningConfig, learning_struct)
 
 

@@ -147,9 +147,9 @@ class Trainer(Object):
     def open_tickets(self) -> tuple[int, ...]:
         """The iteration's tickets without rewards. From any thread."""
         count = ctypes.c_size_t()
-        call("mixgrpo_trainer_open_tickets", self.handle, None, 0, ctypes.byref(count))
+        call("mixgrpo_trainer_get_open_tickets", self.handle, None, 0, ctypes.byref(count))
         tickets = (ctypes.c_int64 * max(count.value, 1))()
-        call("mixgrpo_trainer_open_tickets", self.handle, tickets, len(tickets), ctypes.byref(count))
+        call("mixgrpo_trainer_get_open_tickets", self.handle, tickets, len(tickets), ctypes.byref(count))
         return tuple(tickets[: count.value])
 
     def update_tickets(
@@ -218,7 +218,7 @@ class Trainer(Object):
 
     def metrics_json(self) -> str:
         """The latest iteration's figures as one line of JSON, without line end."""
-        return read_text("mixgrpo_trainer_metrics_json", self.handle)
+        return read_text("mixgrpo_trainer_get_metrics_json", self.handle)
 
     def append_metrics(self, path: str | os.PathLike[str]) -> None:
         """Appends that line, with a line end, to a file."""
@@ -234,7 +234,7 @@ class Trainer(Object):
 
         Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
         """
-        call("mixgrpo_trainer_load", self.handle, os.fspath(folder))
+        call("mixgrpo_trainer_restore", self.handle, os.fspath(folder))
 
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
         """Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last`

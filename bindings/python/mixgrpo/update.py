@@ -27,7 +27,7 @@ class UpdateStatistics:
     """What an update has seen so far. A ratio is r of the loss; values in nats are of the true log-density (the sum
     over D). NaN where nothing was seen."""
 
-    parts_done: int
+    optimizer_steps: int
     """Optimizer steps asked for."""
     loss: float
     """Mean over samples and trained steps."""
@@ -128,19 +128,19 @@ class Update(Object):
         """
         answer = answer_to(self._asked, velocity, self.latent_size, "velocity")
         reference = optional_floats(reference_velocity, answer.shape, "reference_velocity")
-        cotangents: FloatArray = output(out, answer.shape, np.float32, apart_from=(answer, reference))
+        d_velocity: FloatArray = output(out, answer.shape, np.float32, apart_from=(answer, reference))
         self.context.run(
             "mixgrpo_update_submit",
             self.handle,
             pointer(answer),
             pointer(reference),
             answer.size,
-            pointer(cotangents),
-            cotangents.size,
+            pointer(d_velocity),
+            d_velocity.size,
         )
         self._asked = 0
         self._submits += 1
-        return cotangents
+        return d_velocity
 
     def run(
         self, evaluator: Evaluator, prompts: Prompts, optimizer: Optimizer, *, reference: Evaluator | None = None

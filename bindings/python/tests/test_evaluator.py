@@ -48,13 +48,13 @@ def test_misfits_are_named(mixgrpo, evaluator, prompts, batch):
 
 def test_backward_agrees_with_finite_differences(evaluator, prompts, batch):
     latents, sigmas, index = batch
-    cotangent = np.random.default_rng(6).standard_normal(latents.shape).astype(np.float32)
+    d_velocity = np.random.default_rng(6).standard_normal(latents.shape).astype(np.float32)
 
     def loss(values):
-        return float(np.sum(evaluator.velocity(prompts, values, sigmas, index).astype(np.float64) * cotangent))
+        return float(np.sum(evaluator.velocity(prompts, values, sigmas, index).astype(np.float64) * d_velocity))
 
     evaluator.velocity(prompts, latents, sigmas, index, keep_activations=True)
-    gradient = evaluator.backward(cotangent, latents=True)
+    gradient = evaluator.backward(d_velocity, latents=True)
     direction = np.random.default_rng(8).standard_normal(latents.shape).astype(np.float32)
     step = np.float32(1e-2)
     measured = (loss(latents + step * direction) - loss(latents - step * direction)) / (2 * step)
@@ -72,15 +72,15 @@ def test_backward_agrees_with_finite_differences(evaluator, prompts, batch):
 
 
 def test_backward_adds_and_uses_its_activations_up(mixgrpo, evaluator, prompts, batch):
-    cotangent = np.ones((3, 4, 12), np.float32)
+    d_velocity = np.ones((3, 4, 12), np.float32)
     gradients = []
     for _ in range(2):
         evaluator.velocity(prompts, *batch, keep_activations=True)
-        assert evaluator.backward(cotangent) is None
+        assert evaluator.backward(d_velocity) is None
         gradients.append(evaluator.model.gradients.read())
     assert np.allclose(gradients[1], 2 * gradients[0], rtol=1e-4, atol=1e-6)
     with pytest.raises(mixgrpo.InvalidState):
-        evaluator.backward(cotangent)
+        evaluator.backward(d_velocity)
 
 
 def test_samples_depend_on_seed_and_not_on_threads(mixgrpo, config, prompts):

@@ -101,8 +101,8 @@ def test_policy_loss_and_its_gradient(mixgrpo, transition):
     direction = np.random.default_rng(1).standard_normal(v.shape).astype(np.float32)
     h = np.float32(1e-3)
     measured = (loss(v + h * direction).loss - loss(v - h * direction).loss) / (2 * h)
-    assert result.cotangents.shape == v.shape
-    assert abs(measured - np.sum(result.cotangents * direction)) <= 2e-3 * abs(measured)
+    assert result.d_velocity.shape == v.shape
+    assert abs(measured - np.sum(result.d_velocity * direction)) <= 2e-3 * abs(measured)
 
 
 def test_first_ratio_is_exactly_one(mixgrpo, transition):

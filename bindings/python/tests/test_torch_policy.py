@@ -153,8 +153,8 @@ def test_a_backward_may_read_the_latents_of_its_request(mixgrpo, plan):
     latents = request.latents.copy()
     policy.backward(update, request)
     again = mixgrpo.Update(rollout, spread(rollout))
-    cotangents = again.submit(again.request().latents @ np.eye(D, dtype=np.float32))
-    expected = latents.T @ cotangents
+    d_velocity = again.submit(again.request().latents @ np.eye(D, dtype=np.float32))
+    expected = latents.T @ d_velocity
     assert abs(weight.grad.numpy() - expected).max() <= 1e-5 * abs(expected).max()
 
 

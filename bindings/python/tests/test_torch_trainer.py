@@ -48,7 +48,7 @@ def test_figures_are_those_of_the_run(mixgrpo, run, plan):
     rewards = score(samples)
     rewards[1, 2] = np.nan
     metrics = trainer.update(rewards)
-    work = plan.iteration(0, prompt_count=2, parts=4)
+    work = plan.iteration(0, prompt_count=2, minibatches=4)
     assert samples.shape == (2, 4, *SHAPE)
     assert (metrics.window_start, metrics.window_length) == (work.window_start, work.window_length)
     assert metrics.model_calls_rollout == work.rollout_model_calls

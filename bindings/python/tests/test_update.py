@@ -17,8 +17,8 @@ class Linear:
     def velocity(self, request):
         return request.latents @ self.weights
 
-    def backward(self, request, cotangents):
-        self.gradients += request.latents.T @ cotangents
+    def backward(self, request, d_velocity):
+        self.gradients += request.latents.T @ d_velocity
 
 
 @pytest.fixture
@@ -38,22 +38,22 @@ def test_an_update_asks_for_evaluations_and_optimizer_steps(mixgrpo, finished):
     update = mixgrpo.Update(rollout, advantages, learning)
     kinds, before = [], model.weights.copy()
     for request in update:
-        kinds.append((request.kind.name, request.part))
+        kinds.append((request.kind.name, request.minibatch))
         if request.is_optimizer_step:
             assert len(request) == 0
             report = optimizer.step(model.weights, model.gradients)
             model.gradients[:] = 0
         else:
             out = np.empty((len(request), D), np.float32)
-            cotangents = update.submit(model.velocity(request), out=out)
-            assert cotangents is out
-            model.backward(request, cotangents)
+            d_velocity = update.submit(model.velocity(request), out=out)
+            assert d_velocity is out
+            model.backward(request, d_velocity)
     statistics = update.statistics()
     assert [kind for kind in kinds if kind[0] == "OPTIMIZER_STEP"] == [("OPTIMIZER_STEP", 0), ("OPTIMIZER_STEP", 1)]
     assert kinds[-1] == ("OPTIMIZER_STEP", 1)
     assert (statistics.first_ratio_min, statistics.first_ratio_max) == (1, 1)
     assert statistics.ratio_min < 1 < statistics.ratio_max
-    assert statistics.parts_done == 2 and report.step == 2
+    assert statistics.optimizer_steps == 2 and report.step == 2
     assert not np.array_equal(model.weights, before)
 
 
@@ -74,7 +74,7 @@ def test_cotangents_are_the_gradient_of_the_policy_loss(mixgrpo, plan, finished)
             step, before, before @ model.weights, after, stored.log_probabilities.ravel(), advantages.values.ravel(),
             config=learning,
         )  # fmt: skip
-        expected += before.T @ result.cotangents / len(trained)
+        expected += before.T @ result.d_velocity / len(trained)
     assert np.abs(model.gradients - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
@@ -168,8 +168,8 @@ def test_the_built_in_model_updates_as_by_hand(mixgrpo, plan, evaluator, prompts
             optimizer.step_model(evaluator.model)
         else:
             inputs = (prompts, request.latents, request.sigmas, request.prompt_index)
-            cotangents = update.submit(evaluator.velocity(*inputs, keep_activations=True))
-            evaluator.backward(cotangents)
+            d_velocity = update.submit(evaluator.velocity(*inputs, keep_activations=True))
+            evaluator.backward(d_velocity)
     by_hand = evaluator.model.weights.read()
 
     evaluator.model.weights.write(start)

@@ -84,9 +84,9 @@ fn rollout_and_update_by_hand(context: &Context) -> Result<()> {
             }
             UpdateRequest::Evaluate(evaluation) => {
                 let (h, velocity) = answer(weight, &evaluation);
-                let cotangents = evaluation.submit(&velocity, None)?;
-                cotangents.iter().zip(&h).for_each(|(c, h)| gradient += f64::from(*c) * f64::from(*h));
-                println!("cotangents {:016x}", hash_of_floats(&cotangents));
+                let d_velocity = evaluation.submit(&velocity, None)?;
+                d_velocity.iter().zip(&h).for_each(|(c, h)| gradient += f64::from(*c) * f64::from(*h));
+                println!("d_velocity {:016x}", hash_of_floats(&d_velocity));
             }
         }
     }

@@ -13,7 +13,7 @@ pub(crate) fn call(function: impl FnOnce() -> sys::mixgrpo_status) -> Result<()>
     compatible()?;
     let status = function();
     let result = match status {
-        sys::MIXGRPO_OK => Ok(()),
+        sys::MIXGRPO_STATUS_OK => Ok(()),
         // SAFETY: the text is valid until this thread's next failing call.
         code => Err(Error::new(Status::of(code), unsafe { text(sys::mixgrpo_last_error()) })),
     };

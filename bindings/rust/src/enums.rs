@@ -6,9 +6,9 @@ mirrored_enum! {
     /// How much a log line matters.
     LogLevel {
         /// Good to know.
-        Info = MIXGRPO_LOG_INFO,
+        Info = MIXGRPO_LOG_LEVEL_INFO,
         /// Something is not as it should be.
-        Warning = MIXGRPO_LOG_WARNING,
+        Warning = MIXGRPO_LOG_LEVEL_WARNING,
     }
 }
 
@@ -50,21 +50,21 @@ mirrored_enum! {
     /// How the window of stochastic, trained steps moves over the iterations (MixGRPO §3.2).
     WindowMode {
         /// Stays at `window_start`.
-        Frozen = MIXGRPO_WINDOW_FROZEN,
+        Frozen = MIXGRPO_WINDOW_MODE_FROZEN,
         /// Moves by `window_stride` after every `window_interval` iterations.
-        Progressive = MIXGRPO_WINDOW_PROGRESSIVE,
+        Progressive = MIXGRPO_WINDOW_MODE_PROGRESSIVE,
         /// As progressive; the interval falls linearly to its minimum.
-        LinearDecay = MIXGRPO_WINDOW_LINEAR_DECAY,
+        LinearDecay = MIXGRPO_WINDOW_MODE_LINEAR_DECAY,
         /// As progressive; the interval is ⌈interval·exp(−k·max(0, l − l₀))⌉.
-        ExponentialDecay = MIXGRPO_WINDOW_EXPONENTIAL_DECAY,
+        ExponentialDecay = MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY,
         /// Uniform on its range, drawn from seed and iteration alone.
-        Random = MIXGRPO_WINDOW_RANDOM,
+        Random = MIXGRPO_WINDOW_MODE_RANDOM,
         /// Every step but the last is stochastic (Flow-GRPO, DanceGRPO).
-        All = MIXGRPO_WINDOW_ALL,
+        All = MIXGRPO_WINDOW_MODE_ALL,
         /// The host gives the window of each iteration.
-        Given = MIXGRPO_WINDOW_GIVEN,
+        Given = MIXGRPO_WINDOW_MODE_GIVEN,
         /// Moves when the reward's gain flattens, see [`AdaptiveWindow`](crate::AdaptiveWindow).
-        Adaptive = MIXGRPO_WINDOW_ADAPTIVE,
+        Adaptive = MIXGRPO_WINDOW_MODE_ADAPTIVE,
     }
 }
 
@@ -72,9 +72,9 @@ mirrored_enum! {
     /// What a moving window does at the end of its range.
     WindowEnd {
         /// Begins again.
-        RollBack = MIXGRPO_WINDOW_ROLL_BACK,
+        RollBack = MIXGRPO_WINDOW_END_ROLL_BACK,
         /// Stays there.
-        Stay = MIXGRPO_WINDOW_STAY,
+        Stay = MIXGRPO_WINDOW_END_STAY,
     }
 }
 
@@ -82,9 +82,9 @@ mirrored_enum! {
     /// Which stochastic steps are trained when all are stochastic and `trained_fraction` is below 1.
     TrainedSubset {
         /// The first.
-        First = MIXGRPO_TRAINED_FIRST,
+        First = MIXGRPO_TRAINED_SUBSET_FIRST,
         /// A random choice.
-        Random = MIXGRPO_TRAINED_RANDOM,
+        Random = MIXGRPO_TRAINED_SUBSET_RANDOM,
     }
 }
 
@@ -108,9 +108,9 @@ mirrored_enum! {
     /// Where the members of a group start.
     InitialNoise {
         /// All from the same noise.
-        Shared = MIXGRPO_NOISE_SHARED,
+        Shared = MIXGRPO_INITIAL_NOISE_SHARED,
         /// Each from its own.
-        Own = MIXGRPO_NOISE_OWN,
+        Own = MIXGRPO_INITIAL_NOISE_OWN,
     }
 }
 
@@ -132,9 +132,9 @@ mirrored_enum! {
     /// How the model is told a noise level.
     SigmaRounding {
         /// As it is.
-        Exact = MIXGRPO_SIGMA_EXACT,
+        Exact = MIXGRPO_SIGMA_ROUNDING_EXACT,
         /// ⌊1000 σ⌋/1000, for models served behind integer timesteps.
-        Thousandths = MIXGRPO_SIGMA_THOUSANDTHS,
+        Thousandths = MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS,
     }
 }
 
@@ -142,11 +142,11 @@ mirrored_enum! {
     /// How several rewards become one advantage.
     AdvantageMode {
         /// Normalise each reward in its group, then take the weighted mean.
-        AdvantageAggregation = MIXGRPO_ADVANTAGE_AGGREGATION,
+        AdvantageAggregation = MIXGRPO_ADVANTAGE_MODE_ADVANTAGE_AGGREGATION,
         /// Take the weighted sum of rewards, then normalise in the group.
-        RewardAggregation = MIXGRPO_REWARD_AGGREGATION,
+        RewardAggregation = MIXGRPO_ADVANTAGE_MODE_REWARD_AGGREGATION,
         /// Normalise each reward in its group, sum weighted, then whiten over the batch.
-        Gdpo = MIXGRPO_GDPO,
+        Gdpo = MIXGRPO_ADVANTAGE_MODE_GDPO,
     }
 }
 
@@ -154,9 +154,9 @@ mirrored_enum! {
     /// Over what the divisor of an advantage is taken.
     StdScope {
         /// Over the group.
-        Group = MIXGRPO_STD_GROUP,
+        Group = MIXGRPO_STD_SCOPE_GROUP,
         /// Over all groups of the iteration.
-        Batch = MIXGRPO_STD_BATCH,
+        Batch = MIXGRPO_STD_SCOPE_BATCH,
     }
 }
 
@@ -164,9 +164,9 @@ mirrored_enum! {
     /// How much each trained step counts.
     StepWeighting {
         /// All the same.
-        Uniform = MIXGRPO_STEPS_UNIFORM,
+        Uniform = MIXGRPO_STEP_WEIGHTING_UNIFORM,
         /// Proportional to the step's standard deviation, with mean 1.
-        ByNoise = MIXGRPO_STEPS_BY_NOISE,
+        ByNoise = MIXGRPO_STEP_WEIGHTING_BY_NOISE,
     }
 }
 
@@ -175,12 +175,12 @@ mirrored_enum! {
     /// that changes by more than `max_velocity_change`. Nothing unsound is ever applied.
     FaultPolicy {
         /// `NotFinite` or `Diverged`, with everything as before the update.
-        Stop = MIXGRPO_FAULT_STOP,
+        Stop = MIXGRPO_FAULT_POLICY_STOP,
         /// Leave out the optimizer step of a part that is not finite; a velocity that changes too much undoes the whole update.
         /// The iteration counts as done.
-        Skip = MIXGRPO_FAULT_SKIP,
+        Skip = MIXGRPO_FAULT_POLICY_SKIP,
         /// Undo the whole update, multiply the learning rate by `roll_back_rate_factor`, go on with the next iteration.
-        RollBack = MIXGRPO_FAULT_ROLL_BACK,
+        RollBack = MIXGRPO_FAULT_POLICY_ROLL_BACK,
     }
 }
 
@@ -209,21 +209,21 @@ mirrored_enum! {
     /// What a step is, after its order was lowered to what its place allows.
     StepKind {
         /// Deterministic, first order.
-        Euler = MIXGRPO_STEP_EULER,
+        Euler = MIXGRPO_STEP_KIND_EULER,
         /// Deterministic, DPM-Solver++ of first order.
-        Dpm1 = MIXGRPO_STEP_DPM_1,
+        Dpm1 = MIXGRPO_STEP_KIND_DPM_1,
         /// Deterministic, DPM-Solver++ of second order, midpoint.
-        Dpm2Midpoint = MIXGRPO_STEP_DPM_2_MIDPOINT,
+        Dpm2Midpoint = MIXGRPO_STEP_KIND_DPM_2_MIDPOINT,
         /// Deterministic, DPM-Solver++ of second order, Heun.
-        Dpm2Heun = MIXGRPO_STEP_DPM_2_HEUN,
+        Dpm2Heun = MIXGRPO_STEP_KIND_DPM_2_HEUN,
         /// Deterministic, DPM-Solver++ of third order.
-        Dpm3 = MIXGRPO_STEP_DPM_3,
+        Dpm3 = MIXGRPO_STEP_KIND_DPM_3,
         /// Stochastic, Flow-SDE.
-        Flow = MIXGRPO_STEP_FLOW,
+        Flow = MIXGRPO_STEP_KIND_FLOW,
         /// Stochastic, Dance-SDE.
-        Dance = MIXGRPO_STEP_DANCE,
+        Dance = MIXGRPO_STEP_KIND_DANCE,
         /// Stochastic, coefficient-preserving.
-        Cps = MIXGRPO_STEP_CPS,
+        Cps = MIXGRPO_STEP_KIND_CPS,
     }
 }
 
@@ -231,11 +231,11 @@ mirrored_enum! {
     /// Which weights of a trainer.
     Weights {
         /// Those in training.
-        Trained = MIXGRPO_MODEL_TRAINED,
+        Trained = MIXGRPO_WEIGHTS_TRAINED,
         /// As they were at creation; needs `keep_base`.
-        Base = MIXGRPO_MODEL_BASE,
+        Base = MIXGRPO_WEIGHTS_BASE,
         /// The exponential moving average; needs `ema_decay` above 0.
-        Average = MIXGRPO_MODEL_AVERAGE,
+        Average = MIXGRPO_WEIGHTS_AVERAGE,
     }
 }
 
@@ -267,8 +267,8 @@ mirrored_enum! {
     /// What an update does about tickets without rewards.
     MissingRewards {
         /// It fails with `InvalidState`, naming them.
-        Refuse = MIXGRPO_MISSING_REFUSE,
+        Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
         /// It leaves their samples out, as if every reward of theirs had failed.
-        LeaveOut = MIXGRPO_MISSING_LEAVE_OUT,
+        LeaveOut = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
     }
 }

@@ -37,16 +37,16 @@ impl Status {
     /// The failure behind a status of the C interface; a number that is none of them is `Internal`.
     pub(crate) fn of(code: sys::mixgrpo_status) -> Self {
         match code {
-            sys::MIXGRPO_CANCELLED => Self::Cancelled,
-            sys::MIXGRPO_ERROR_INVALID_ARGUMENT => Self::InvalidArgument,
-            sys::MIXGRPO_ERROR_INVALID_STATE => Self::InvalidState,
-            sys::MIXGRPO_ERROR_BUFFER_TOO_SMALL => Self::BufferTooSmall,
-            sys::MIXGRPO_ERROR_OUT_OF_MEMORY => Self::OutOfMemory,
-            sys::MIXGRPO_ERROR_INPUT_OUTPUT => Self::InputOutput,
-            sys::MIXGRPO_ERROR_INVALID_FORMAT => Self::InvalidFormat,
-            sys::MIXGRPO_ERROR_UNSUPPORTED => Self::Unsupported,
-            sys::MIXGRPO_ERROR_NOT_FINITE => Self::NotFinite,
-            sys::MIXGRPO_ERROR_DIVERGED => Self::Diverged,
+            sys::MIXGRPO_STATUS_CANCELLED => Self::Cancelled,
+            sys::MIXGRPO_STATUS_INVALID_ARGUMENT => Self::InvalidArgument,
+            sys::MIXGRPO_STATUS_INVALID_STATE => Self::InvalidState,
+            sys::MIXGRPO_STATUS_BUFFER_TOO_SMALL => Self::BufferTooSmall,
+            sys::MIXGRPO_STATUS_OUT_OF_MEMORY => Self::OutOfMemory,
+            sys::MIXGRPO_STATUS_INPUT_OUTPUT => Self::InputOutput,
+            sys::MIXGRPO_STATUS_INVALID_FORMAT => Self::InvalidFormat,
+            sys::MIXGRPO_STATUS_UNSUPPORTED => Self::Unsupported,
+            sys::MIXGRPO_STATUS_NOT_FINITE => Self::NotFinite,
+            sys::MIXGRPO_STATUS_DIVERGED => Self::Diverged,
             _ => Self::Internal,
         }
     }

@@ -185,7 +185,7 @@ impl Evaluation {
         let mut means: Vec<f64> = buffer(self.reward_count)?;
         let (out, capacity) = (means.as_mut_ptr(), means.len());
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_evaluation_read_means(self.raw(), out, capacity) })?;
+        border::call(|| unsafe { sys::mixgrpo_evaluation_get_means(self.raw(), out, capacity) })?;
         Ok(means)
     }
 
@@ -194,7 +194,7 @@ impl Evaluation {
     pub fn latest(&self) -> Result<Option<(i64, Verdict)>> {
         let (mut iteration, mut verdict) = (-1, 0);
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_evaluation_verdict(self.raw(), &mut iteration, &mut verdict) })?;
+        border::call(|| unsafe { sys::mixgrpo_evaluation_get_verdict(self.raw(), &mut iteration, &mut verdict) })?;
         Ok(if iteration < 0 { None } else { Some((iteration, Verdict::from_raw(verdict, "verdict")?)) })
     }
 
@@ -205,7 +205,7 @@ impl Evaluation {
     pub fn restore_best(&self, model: &mut Model) -> Result<()> {
         let _alone = model.shared.weights.change()?;
         // SAFETY: both handles are alive.
-        border::call(|| unsafe { sys::mixgrpo_evaluation_restore_best(self.raw(), model.raw()) })
+        border::call(|| unsafe { sys::mixgrpo_evaluation_get_best(self.raw(), model.raw()) })
     }
 
     /// Writes the best weights as [`Model::save`] does. Errors as [`restore_best`](Self::restore_best).
@@ -229,7 +229,7 @@ impl Evaluation {
     pub fn load(&mut self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = c_path(folder.as_ref())?;
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_evaluation_load(self.raw(), folder.as_ptr()) })
+        border::call(|| unsafe { sys::mixgrpo_evaluation_restore(self.raw(), folder.as_ptr()) })
     }
 
     fn raw(&self) -> *mut sys::mixgrpo_evaluation {

@@ -142,22 +142,22 @@ impl Evaluator {
     }
 
     /// Runs the backward of the latest velocity, which must have kept its activations: adds ∂L/∂weights to the model's
-    /// gradients. `velocity_cotangent`: ∂L/∂velocity, (B, N, C).
+    /// gradients. `d_velocity`: ∂L/∂velocity, (B, N, C).
     ///
     /// # Errors
     /// `InvalidState` without kept activations. They are used up by the call.
-    pub fn backward(&mut self, velocity_cotangent: &[f32]) -> Result<()> {
-        self.run_backward(velocity_cotangent, null_mut(), 0)
+    pub fn backward(&mut self, d_velocity: &[f32]) -> Result<()> {
+        self.run_backward(d_velocity, null_mut(), 0)
     }
 
     /// The same, which also writes ∂L/∂latents, (B, N, C).
-    pub fn backward_to_latents(&mut self, velocity_cotangent: &[f32], latents_cotangent: &mut [f32]) -> Result<()> {
-        self.run_backward(velocity_cotangent, latents_cotangent.as_mut_ptr(), latents_cotangent.len())
+    pub fn backward_to_latents(&mut self, d_velocity: &[f32], d_latents: &mut [f32]) -> Result<()> {
+        self.run_backward(d_velocity, d_latents.as_mut_ptr(), d_latents.len())
     }
 
-    fn run_backward(&mut self, cotangent: &[f32], out: *mut f32, capacity: usize) -> Result<()> {
+    fn run_backward(&mut self, d_velocity: &[f32], out: *mut f32, capacity: usize) -> Result<()> {
         let (_memory, _model) = (self.shared.memory.change()?, self.shared.model.weights.change()?);
-        let (raw, values, count) = (self.raw(), cotangent.as_ptr(), cotangent.len());
+        let (raw, values, count) = (self.raw(), d_velocity.as_ptr(), d_velocity.len());
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_evaluator_backward(raw, values, count, out, capacity) })
     }

@@ -91,7 +91,7 @@ impl Image {
         let mut pixels: Vec<u8> = buffer(product(&[width, height, 3]))?;
         let (raw, bytes, capacity) = (self.raw(), pixels.as_mut_ptr(), pixels.len());
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_image_read_pixels(raw, bytes, capacity) })?;
+        border::call(|| unsafe { sys::mixgrpo_image_get_pixels(raw, bytes, capacity) })?;
         Ok(pixels)
     }
 

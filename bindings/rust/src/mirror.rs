@@ -53,7 +53,7 @@ impl Mirror<i32> for bool {
 /// The start of a window; none for the one that the plan gives.
 impl Mirror<i32> for Option<u32> {
     fn to_raw(self) -> i32 {
-        self.map_or(crate::sys::MIXGRPO_SCHEDULED_WINDOW, |start| i32::try_from(start).unwrap_or(i32::MAX))
+        self.map_or(crate::sys::MIXGRPO_WINDOW_START_SCHEDULED, |start| i32::try_from(start).unwrap_or(i32::MAX))
     }
     fn from_raw(raw: i32, _: &str) -> Result<Self> {
         Ok(u32::try_from(raw).ok())

@@ -166,7 +166,7 @@ impl Model {
     fn counts(&self) -> Result<(usize, usize)> {
         let (mut tensors, mut values) = (0, 0);
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_model_count(self.raw(), &mut tensors, &mut values) })?;
+        border::call(|| unsafe { sys::mixgrpo_model_get_size(self.raw(), &mut tensors, &mut values) })?;
         Ok((tensors, values))
     }
 
@@ -174,7 +174,7 @@ impl Model {
     pub fn parameter(&self, index: usize) -> Result<ParameterInfo> {
         let mut raw = sys::mixgrpo_parameter_info::sized();
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_model_parameter(self.raw(), index, &mut raw) })?;
+        border::call(|| unsafe { sys::mixgrpo_model_get_parameter(self.raw(), index, &mut raw) })?;
         let rank = usize::try_from(raw.rank).unwrap_or(0);
         Ok(ParameterInfo {
             // SAFETY: the name lives as long as the model.
@@ -220,7 +220,7 @@ impl Model {
     pub fn read_weights(&self, offset: usize, out: &mut [f32]) -> Result<()> {
         let _reading = self.shared.weights.read()?;
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_model_read_weights(self.raw(), offset, out.as_mut_ptr(), out.len()) })
+        border::call(|| unsafe { sys::mixgrpo_model_get_weights(self.raw(), offset, out.as_mut_ptr(), out.len()) })
     }
 
     /// Writes weights from `offset` of the flat vector on.
@@ -230,23 +230,21 @@ impl Model {
     pub fn write_weights(&mut self, offset: usize, values: &[f32]) -> Result<()> {
         let _changing = self.shared.weights.change()?;
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_model_write_weights(self.raw(), offset, values.as_ptr(), values.len()) })
+        border::call(|| unsafe { sys::mixgrpo_model_set_weights(self.raw(), offset, values.as_ptr(), values.len()) })
     }
 
     /// Reads gradients from `offset` of the flat vector on.
     pub fn read_gradients(&self, offset: usize, out: &mut [f32]) -> Result<()> {
         let _reading = self.shared.weights.read()?;
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_model_read_gradients(self.raw(), offset, out.as_mut_ptr(), out.len()) })
+        border::call(|| unsafe { sys::mixgrpo_model_get_gradients(self.raw(), offset, out.as_mut_ptr(), out.len()) })
     }
 
     /// Writes gradients from `offset` of the flat vector on. Errors as [`write_weights`](Self::write_weights).
     pub fn write_gradients(&mut self, offset: usize, values: &[f32]) -> Result<()> {
         let _changing = self.shared.weights.change()?;
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe {
-            sys::mixgrpo_model_write_gradients(self.raw(), offset, values.as_ptr(), values.len())
-        })
+        border::call(|| unsafe { sys::mixgrpo_model_set_gradients(self.raw(), offset, values.as_ptr(), values.len()) })
     }
 
     /// Sets all gradients to 0.

@@ -101,7 +101,7 @@ library_default!(AdaptiveWindow, |raw, size| unsafe { sys::mixgrpo_adaptive_wind
 /// use mixgrpo::{Plan, SamplingConfig};
 ///
 /// let plan = Plan::new(&SamplingConfig::default())?;
-/// let first = plan.iteration(0, None, 4, 4)?; // four prompts, four parts
+/// let first = plan.iteration(0, None, 4, 4)?; // four prompts, four minibatches
 /// assert_eq!((first.window_start, first.window_length), (0, 4));
 /// assert!(plan.step(0, None, 0)?.trained);
 /// # Ok::<(), mixgrpo::Error>(())
@@ -147,14 +147,14 @@ impl Plan {
     /// The window and the work of one iteration.
     ///
     /// `window_start`: the host's own l in 0…T − 1 − w, needed with `WindowMode::Given`; `None` for the plan's.
-    /// `prompt_count`: P, 1…65536. `parts`: `updates_per_iteration` of the learning configuration, 1…4096.
+    /// `prompt_count`: P, 1…65536. `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096.
     pub fn iteration(
-        &self, iteration: i64, window_start: Option<u32>, prompt_count: i32, parts: i32,
+        &self, iteration: i64, window_start: Option<u32>, prompt_count: i32, minibatches: i32,
     ) -> Result<IterationPlan> {
         let window = window_start.to_raw();
         // SAFETY: all pointers are valid during the call.
         IterationPlan::read(|out| unsafe {
-            sys::mixgrpo_plan_iteration(self.raw(), iteration, window, prompt_count, parts, out)
+            sys::mixgrpo_plan_get_iteration(self.raw(), iteration, window, prompt_count, minibatches, out)
         })
     }
 
@@ -162,7 +162,7 @@ impl Plan {
     pub fn step(&self, iteration: i64, window_start: Option<u32>, index: i32) -> Result<Step> {
         let window = window_start.to_raw();
         // SAFETY: all pointers are valid during the call.
-        Step::read(|out| unsafe { sys::mixgrpo_plan_step(self.raw(), iteration, window, index, out) })
+        Step::read(|out| unsafe { sys::mixgrpo_plan_get_step(self.raw(), iteration, window, index, out) })
     }
 
     /// An adaptive window after an iteration at its place. An iteration that says nothing (a mean or standard deviation that
@@ -201,7 +201,7 @@ impl Plan {
         Memory::read(|out| unsafe {
             let learning = learning.as_ref().map_or(null(), std::ptr::from_ref);
             let model = model.as_ref().map_or(null(), std::ptr::from_ref);
-            sys::mixgrpo_plan_memory(self.raw(), iteration, window, learning, model, &workload, out)
+            sys::mixgrpo_plan_predict_memory(self.raw(), iteration, window, learning, model, &workload, out)
         })
     }
 

@@ -45,9 +45,9 @@ impl LatentBatch {
         usize::try_from(self.raw.latent_size).unwrap_or(0)
     }
 
-    /// Index of the update's part, 0…updates_per_iteration − 1; 0 in a rollout.
-    pub fn part(&self) -> i32 {
-        self.raw.part
+    /// Index of the update's minibatch, 0…updates_per_iteration − 1; 0 in a rollout.
+    pub fn minibatch(&self) -> i32 {
+        self.raw.minibatch
     }
 
     /// Whether the update also wants the frozen reference's velocity, for the KL term.

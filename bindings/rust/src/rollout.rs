@@ -111,7 +111,7 @@ impl Rollout {
         let mut raw = sys::mixgrpo_velocity_request::sized();
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_rollout_next(self.handle.get(), &mut raw) })?;
-        let asks = raw.kind == sys::MIXGRPO_REQUEST_EVALUATE;
+        let asks = raw.kind == sys::MIXGRPO_REQUEST_KIND_EVALUATE;
         Ok(asks.then_some(RolloutRequest { rollout: self, batch: LatentBatch::new(raw) }))
     }
 
@@ -139,7 +139,7 @@ impl Rollout {
     pub fn read_samples(&self, out: &mut [f32]) -> Result<()> {
         let (raw, values, capacity) = (self.raw(), out.as_mut_ptr(), out.len());
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_rollout_read_samples(raw, values, capacity) })
+        border::call(|| unsafe { sys::mixgrpo_rollout_get_samples(raw, values, capacity) })
     }
 
     /// What was stored of trained step `index`, 0…trained_step_count − 1.
@@ -155,7 +155,7 @@ impl Rollout {
         border::call(|| unsafe {
             let (before, after) = (latents.as_mut_ptr(), next_latents.as_mut_ptr());
             let logs = log_probabilities.as_mut_ptr();
-            sys::mixgrpo_rollout_read_step(self.raw(), index, before, values, after, values, logs, samples)
+            sys::mixgrpo_rollout_get_step(self.raw(), index, before, values, after, values, logs, samples)
         })?;
         Ok(stored)
     }

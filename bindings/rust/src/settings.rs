@@ -184,14 +184,14 @@ pub fn preset(name: &str) -> Result<(SamplingConfig, LearningConfig)> {
     let name = c_text(name, "name")?;
     let (mut sampling, mut learning) = (SamplingConfig::default().to_raw(), LearningConfig::default().to_raw());
     // SAFETY: name and outputs are valid during the call.
-    border::call(|| unsafe { sys::mixgrpo_config_preset(name.as_ptr(), &mut sampling, &mut learning) })?;
+    border::call(|| unsafe { sys::mixgrpo_config_init_preset(name.as_ptr(), &mut sampling, &mut learning) })?;
     Ok((SamplingConfig::from_raw(&sampling)?, LearningConfig::from_raw(&learning)?))
 }
 
 /// The names of all presets.
 pub fn preset_names() -> impl Iterator<Item = &'static str> {
     // SAFETY: the names are static, NULL beyond the last.
-    (0..).map_while(|index| unsafe { border::static_text(sys::mixgrpo_config_preset_name(index)) })
+    (0..).map_while(|index| unsafe { border::static_text(sys::mixgrpo_preset_name(index)) })
 }
 
 /// Checks both configurations and how they go together.

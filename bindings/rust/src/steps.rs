@@ -142,7 +142,7 @@ pub struct PolicyLoss {
     /// r, (B).
     pub ratios: Vec<f64>,
     /// ∂L/∂velocity, (B, D).
-    pub cotangents: Vec<f32>,
+    pub d_velocity: Vec<f32>,
 }
 
 /// Clipped policy loss of one stochastic step and its gradient (MixGRPO §3.1):
@@ -163,7 +163,7 @@ pub fn policy_loss(
     }
     let reference = reference_velocity.map_or(null(), <[f32]>::as_ptr);
     let (config, step, form) = (config.to_raw(), step.to_raw(), form.to_raw());
-    let mut out = PolicyLoss { loss: 0.0, ratios: buffer(batch)?, cotangents: buffer(latents.len())? };
+    let mut out = PolicyLoss { loss: 0.0, ratios: buffer(batch)?, d_velocity: buffer(latents.len())? };
     // SAFETY: all pointers are valid during the call, and of the sizes checked above.
     border::call(|| unsafe {
         sys::mixgrpo_policy_loss(
@@ -181,8 +181,8 @@ pub fn policy_loss(
             &mut out.loss,
             out.ratios.as_mut_ptr(),
             out.ratios.len(),
-            out.cotangents.as_mut_ptr(),
-            out.cotangents.len(),
+            out.d_velocity.as_mut_ptr(),
+            out.d_velocity.len(),
         )
     })?;
     Ok(out)

@@ -47,11 +47,11 @@ impl RewardInbox {
     pub fn open_tickets(&self) -> Result<Vec<i64>> {
         let (raw, mut size) = (self.trainer.get(), 0);
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_open_tickets(raw, null_mut(), 0, &mut size) })?;
+        border::call(|| unsafe { sys::mixgrpo_trainer_get_open_tickets(raw, null_mut(), 0, &mut size) })?;
         let mut tickets: Vec<i64> = buffer(size)?;
         let (out, capacity) = (tickets.as_mut_ptr(), tickets.len());
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_open_tickets(raw, out, capacity, &mut size) })?;
+        border::call(|| unsafe { sys::mixgrpo_trainer_get_open_tickets(raw, out, capacity, &mut size) })?;
         tickets.truncate(size);
         Ok(tickets)
     }

@@ -166,7 +166,7 @@ impl Trainer {
     pub fn metrics_json(&self) -> Result<String> {
         // SAFETY: all pointers are valid during the call.
         border::read_text(|text, capacity, size| unsafe {
-            sys::mixgrpo_trainer_metrics_json(self.raw(), text, capacity, size)
+            sys::mixgrpo_trainer_get_metrics_json(self.raw(), text, capacity, size)
         })
     }
 
@@ -195,7 +195,7 @@ impl Trainer {
         let folder = c_path(folder.as_ref())?;
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_load(self.raw(), folder.as_ptr()) })
+        border::call(|| unsafe { sys::mixgrpo_trainer_restore(self.raw(), folder.as_ptr()) })
     }
 
     /// Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last` and,

@@ -22,7 +22,7 @@ mirrored_struct! {
     /// D). NaN where nothing was seen.
     UpdateStatistics = mixgrpo_update_statistics {
         /// Optimizer steps asked for.
-        parts_done: i32,
+        optimizer_steps: i32,
         /// Mean over samples and trained steps.
         loss: f64,
         /// Over the samples seen before the first optimizer step: exactly 1 when the model answers the update as it
@@ -73,8 +73,8 @@ mirrored_struct! {
 ///     match request {
 ///         UpdateRequest::Evaluate(request) => {
 ///             let (x, answer) = (request.latents().to_vec(), velocity(weight[0], &request));
-///             let cotangents = request.submit(&answer, None)?;
-///             gradient[0] += x.iter().zip(&cotangents).map(|(x, dv)| x * dv).sum::<f32>();
+///             let d_velocity = request.submit(&answer, None)?;
+///             gradient[0] += x.iter().zip(&d_velocity).map(|(x, dv)| x * dv).sum::<f32>();
 ///         }
 ///         UpdateRequest::OptimizerStep { .. } => {
 ///             optimizer.step(&mut weight, &gradient)?;
@@ -101,8 +101,8 @@ pub enum UpdateRequest<'a> {
     Evaluate(UpdateEvaluation<'a>),
     /// Step the optimizer on what was accumulated and zero the gradients. Counts as done when the next request is taken.
     OptimizerStep {
-        /// Index of the part, 0…updates_per_iteration − 1.
-        part: i32,
+        /// Index of the minibatch, 0…updates_per_iteration − 1.
+        minibatch: i32,
     },
 }
 
@@ -137,10 +137,10 @@ impl Update {
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_update_next(self.handle.get(), &mut raw) })?;
         Ok(match raw.kind {
-            sys::MIXGRPO_REQUEST_EVALUATE => {
+            sys::MIXGRPO_REQUEST_KIND_EVALUATE => {
                 Some(UpdateRequest::Evaluate(UpdateEvaluation { update: self, batch: LatentBatch::new(raw) }))
             }
-            sys::MIXGRPO_REQUEST_OPTIMIZER_STEP => Some(UpdateRequest::OptimizerStep { part: raw.part }),
+            sys::MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP => Some(UpdateRequest::OptimizerStep { minibatch: raw.minibatch }),
             _ => None,
         })
     }
@@ -192,21 +192,21 @@ impl UpdateEvaluation<'_> {
     /// # Errors
     /// As [`RolloutRequest::submit`](crate::RolloutRequest::submit).
     pub fn submit(self, velocity: &[f32], reference_velocity: Option<&[f32]>) -> Result<Vec<f32>> {
-        let mut cotangents = buffer(product(&[self.batch.len(), self.update.latent_size]))?;
-        self.submit_into(velocity, reference_velocity, &mut cotangents)?;
-        Ok(cotangents)
+        let mut d_velocity = buffer(product(&[self.batch.len(), self.update.latent_size]))?;
+        self.submit_into(velocity, reference_velocity, &mut d_velocity)?;
+        Ok(d_velocity)
     }
 
     /// The same into the host's own buffer.
     pub fn submit_into(
-        self, velocity: &[f32], reference_velocity: Option<&[f32]>, cotangents: &mut [f32],
+        self, velocity: &[f32], reference_velocity: Option<&[f32]>, d_velocity: &mut [f32],
     ) -> Result<()> {
         if let Some(reference) = reference_velocity {
             same_size("reference_velocity", velocity.len(), reference.len())?;
         }
         let reference = reference_velocity.map_or(null(), <[f32]>::as_ptr);
         let (raw, values, count) = (self.update.handle.get(), velocity.as_ptr(), velocity.len());
-        let (out, capacity) = (cotangents.as_mut_ptr(), cotangents.len());
+        let (out, capacity) = (d_velocity.as_mut_ptr(), d_velocity.len());
         // SAFETY: all pointers are valid during the call, and of the sizes checked above.
         border::call(|| unsafe { sys::mixgrpo_update_submit(raw, values, reference, count, out, capacity) })
     }

@@ -84,9 +84,9 @@ func train(_ model: inout OwnModel, _ update: Update) throws {
     case .evaluate(let request):
       model.answer(request.latents, request.sigmas, request.promptIndex)
       let count = model.velocity.count
-      let cotangents = UnsafeBufferPointer(start: try update.submit(velocity: model.velocity, count: count), count: count)
-      for (cotangent, h) in zip(cotangents, model.h) { gradient += Double(cotangent) * Double(h) }
-      print("cotangents \(hash(Array(cotangents)))")
+      let dVelocity = UnsafeBufferPointer(start: try update.submit(velocity: model.velocity, count: count), count: count)
+      for (dValue, h) in zip(dVelocity, model.h) { gradient += Double(dValue) * Double(h) }
+      print("d_velocity \(hash(Array(dVelocity)))")
     case .optimizerStep:
       (model.weight, gradient) = (Float(Double(model.weight) - 0.5 * gradient), 0)
       print("weight \(bits(Double(model.weight)))")

@@ -122,8 +122,8 @@ class TorchPolicy:
             velocity = self._evaluate(self.velocity, request, self.batch_size)
         if not velocity.requires_grad:
             raise InvalidArgument("velocity: expected a tensor that autograd follows, got one cut off from it")
-        cotangents = update.submit(array_of(velocity), reference_velocity=reference)
-        gradient = torch.from_numpy(cotangents).to(velocity)
+        d_velocity = update.submit(array_of(velocity), reference_velocity=reference)
+        gradient = torch.from_numpy(d_velocity).to(velocity)
         torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
 
     def _reference_velocity(self, request: VelocityRequest) -> Any:

@@ -281,7 +281,7 @@ class TorchTrainer:
             for request in update:
                 if request.is_optimizer_step:
                     rate = float(self.optimizer.param_groups[0]["lr"])
-                    norms.append(self._step(request.part))
+                    norms.append(self._step(request.minibatch))
                 else:
                     self.policy.backward(update, request, scaler=self.scaler)
         return update, norms, rate

@@ -8,23 +8,23 @@ pub const MIXGRPO_VERSION_PATCH: u32 = 0;
 pub const MIXGRPO_ABI_VERSION: u32 = 1;
 
 pub type mixgrpo_status = i32;
-pub const MIXGRPO_OK: mixgrpo_status = 0;
-pub const MIXGRPO_CANCELLED: mixgrpo_status = 1;
-pub const MIXGRPO_ERROR_INVALID_ARGUMENT: mixgrpo_status = -1;
-pub const MIXGRPO_ERROR_INVALID_STATE: mixgrpo_status = -2;
-pub const MIXGRPO_ERROR_BUFFER_TOO_SMALL: mixgrpo_status = -3;
-pub const MIXGRPO_ERROR_OUT_OF_MEMORY: mixgrpo_status = -4;
-pub const MIXGRPO_ERROR_INPUT_OUTPUT: mixgrpo_status = -5;
-pub const MIXGRPO_ERROR_INVALID_FORMAT: mixgrpo_status = -6;
-pub const MIXGRPO_ERROR_UNSUPPORTED: mixgrpo_status = -7;
-pub const MIXGRPO_ERROR_NOT_FINITE: mixgrpo_status = -8;
-pub const MIXGRPO_ERROR_INTERNAL: mixgrpo_status = -9;
-pub const MIXGRPO_ERROR_DIVERGED: mixgrpo_status = -10;
+pub const MIXGRPO_STATUS_OK: mixgrpo_status = 0;
+pub const MIXGRPO_STATUS_CANCELLED: mixgrpo_status = 1;
+pub const MIXGRPO_STATUS_INVALID_ARGUMENT: mixgrpo_status = -1;
+pub const MIXGRPO_STATUS_INVALID_STATE: mixgrpo_status = -2;
+pub const MIXGRPO_STATUS_BUFFER_TOO_SMALL: mixgrpo_status = -3;
+pub const MIXGRPO_STATUS_OUT_OF_MEMORY: mixgrpo_status = -4;
+pub const MIXGRPO_STATUS_INPUT_OUTPUT: mixgrpo_status = -5;
+pub const MIXGRPO_STATUS_INVALID_FORMAT: mixgrpo_status = -6;
+pub const MIXGRPO_STATUS_UNSUPPORTED: mixgrpo_status = -7;
+pub const MIXGRPO_STATUS_NOT_FINITE: mixgrpo_status = -8;
+pub const MIXGRPO_STATUS_INTERNAL: mixgrpo_status = -9;
+pub const MIXGRPO_STATUS_DIVERGED: mixgrpo_status = -10;
 
 opaque!(mixgrpo_context);
 pub type mixgrpo_log_level = i32;
-pub const MIXGRPO_LOG_INFO: mixgrpo_log_level = 0;
-pub const MIXGRPO_LOG_WARNING: mixgrpo_log_level = 1;
+pub const MIXGRPO_LOG_LEVEL_INFO: mixgrpo_log_level = 0;
+pub const MIXGRPO_LOG_LEVEL_WARNING: mixgrpo_log_level = 1;
 pub type mixgrpo_log_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: mixgrpo_log_level, message: *const c_char)>;
 pub type mixgrpo_stage = i32;

@@ -4,14 +4,14 @@ use super::*;
 
 opaque!(mixgrpo_rollout);
 pub type mixgrpo_request_kind = i32;
-pub const MIXGRPO_REQUEST_FINISHED: mixgrpo_request_kind = 0;
-pub const MIXGRPO_REQUEST_EVALUATE: mixgrpo_request_kind = 1;
-pub const MIXGRPO_REQUEST_OPTIMIZER_STEP: mixgrpo_request_kind = 2;
+pub const MIXGRPO_REQUEST_KIND_FINISHED: mixgrpo_request_kind = 0;
+pub const MIXGRPO_REQUEST_KIND_EVALUATE: mixgrpo_request_kind = 1;
+pub const MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP: mixgrpo_request_kind = 2;
 c_struct!(mixgrpo_velocity_request {
     struct_size: u32,
     kind: mixgrpo_request_kind,
     count: i32,
-    part: i32,
+    minibatch: i32,
     needs_reference: i32,
     reserved: i32,
     latent_size: u64,
@@ -41,7 +41,7 @@ c_struct!(mixgrpo_advantage_report {
 opaque!(mixgrpo_update);
 c_struct!(mixgrpo_update_statistics {
     struct_size: u32,
-    parts_done: i32,
+    optimizer_steps: i32,
     loss: f64,
     first_ratio_min: f64,
     first_ratio_max: f64,
@@ -78,10 +78,10 @@ extern "C" {
     pub fn mixgrpo_rollout_run(
         rollout: *mut mixgrpo_rollout, evaluator: *mut mixgrpo_evaluator, prompts: *const mixgrpo_prompts,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_rollout_read_samples(
+    pub fn mixgrpo_rollout_get_samples(
         rollout: *const mixgrpo_rollout, out_samples: *mut f32, capacity: usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_rollout_read_step(
+    pub fn mixgrpo_rollout_get_step(
         rollout: *const mixgrpo_rollout, index: i32, out_latents: *mut f32, latents_capacity: usize,
         out_next_latents: *mut f32, next_latents_capacity: usize, out_log_probabilities: *mut f64,
         log_probabilities_capacity: usize,
@@ -102,7 +102,7 @@ extern "C" {
     ) -> mixgrpo_status;
     pub fn mixgrpo_update_submit(
         update: *mut mixgrpo_update, velocity: *const f32, reference_velocity: *const f32, count: usize,
-        out_cotangents: *mut f32, cotangents_capacity: usize,
+        out_d_velocity: *mut f32, d_velocity_capacity: usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_update_get_statistics(
         update: *const mixgrpo_update, out_statistics: *mut mixgrpo_update_statistics,

@@ -63,25 +63,25 @@ extern "C" {
     pub fn mixgrpo_model_get_config(
         model: *const mixgrpo_model, out_config: *mut mixgrpo_model_config,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_model_count(
+    pub fn mixgrpo_model_get_size(
         model: *const mixgrpo_model, out_tensors: *mut usize, out_values: *mut usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_model_parameter(
+    pub fn mixgrpo_model_get_parameter(
         model: *const mixgrpo_model, index: usize, out_info: *mut mixgrpo_parameter_info,
     ) -> mixgrpo_status;
     pub fn mixgrpo_model_find_parameter(
         model: *const mixgrpo_model, name: *const c_char, out_index: *mut usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_model_read_weights(
+    pub fn mixgrpo_model_get_weights(
         model: *const mixgrpo_model, offset: usize, out_values: *mut f32, count: usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_model_write_weights(
+    pub fn mixgrpo_model_set_weights(
         model: *mut mixgrpo_model, offset: usize, values: *const f32, count: usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_model_read_gradients(
+    pub fn mixgrpo_model_get_gradients(
         model: *const mixgrpo_model, offset: usize, out_values: *mut f32, count: usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_model_write_gradients(
+    pub fn mixgrpo_model_set_gradients(
         model: *mut mixgrpo_model, offset: usize, values: *const f32, count: usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_model_zero_gradients(model: *mut mixgrpo_model) -> mixgrpo_status;
@@ -115,7 +115,7 @@ extern "C" {
         velocity_capacity: usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_evaluator_backward(
-        evaluator: *mut mixgrpo_evaluator, velocity_cotangent: *const f32, count: usize,
-        out_latents_cotangent: *mut f32, cotangent_capacity: usize,
+        evaluator: *mut mixgrpo_evaluator, d_velocity: *const f32, count: usize, out_d_latents: *mut f32,
+        d_latents_capacity: usize,
     ) -> mixgrpo_status;
 }

@@ -29,8 +29,8 @@ extern "C" {
         config: *const mixgrpo_learning_config, step: *const mixgrpo_step, form: mixgrpo_log_probability,
         latents: *const f32, velocity: *const f32, next_latents: *const f32, reference_velocity: *const f32,
         old_log_probabilities: *const f64, advantages: *const f64, count: usize, latent_size: usize,
-        out_loss: *mut f64, out_ratios: *mut f64, ratios_capacity: usize, out_cotangents: *mut f32,
-        cotangents_capacity: usize,
+        out_loss: *mut f64, out_ratios: *mut f64, ratios_capacity: usize, out_d_velocity: *mut f32,
+        d_velocity_capacity: usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_normal_noise(
         seed: u64, stream: u64, index: u64, out_values: *mut f32, count: usize,
@@ -54,7 +54,7 @@ extern "C" {
     pub fn mixgrpo_image_load(path: *const c_char, out_image: *mut *mut mixgrpo_image) -> mixgrpo_status;
     pub fn mixgrpo_image_destroy(image: *mut mixgrpo_image);
     pub fn mixgrpo_image_get_info(image: *const mixgrpo_image, out_info: *mut mixgrpo_image_info) -> mixgrpo_status;
-    pub fn mixgrpo_image_read_pixels(
+    pub fn mixgrpo_image_get_pixels(
         image: *const mixgrpo_image, out_pixels: *mut u8, capacity: usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_image_get_text(

@@ -9,21 +9,21 @@ pub const MIXGRPO_DYNAMICS_FLOW: mixgrpo_dynamics = 0;
 pub const MIXGRPO_DYNAMICS_DANCE: mixgrpo_dynamics = 1;
 pub const MIXGRPO_DYNAMICS_CPS: mixgrpo_dynamics = 2;
 pub type mixgrpo_window_mode = i32;
-pub const MIXGRPO_WINDOW_FROZEN: mixgrpo_window_mode = 0;
-pub const MIXGRPO_WINDOW_PROGRESSIVE: mixgrpo_window_mode = 1;
-pub const MIXGRPO_WINDOW_LINEAR_DECAY: mixgrpo_window_mode = 2;
-pub const MIXGRPO_WINDOW_EXPONENTIAL_DECAY: mixgrpo_window_mode = 3;
-pub const MIXGRPO_WINDOW_RANDOM: mixgrpo_window_mode = 4;
-pub const MIXGRPO_WINDOW_ALL: mixgrpo_window_mode = 5;
-pub const MIXGRPO_WINDOW_GIVEN: mixgrpo_window_mode = 6;
-pub const MIXGRPO_WINDOW_ADAPTIVE: mixgrpo_window_mode = 7;
-pub const MIXGRPO_SCHEDULED_WINDOW: i32 = -1;
+pub const MIXGRPO_WINDOW_MODE_FROZEN: mixgrpo_window_mode = 0;
+pub const MIXGRPO_WINDOW_MODE_PROGRESSIVE: mixgrpo_window_mode = 1;
+pub const MIXGRPO_WINDOW_MODE_LINEAR_DECAY: mixgrpo_window_mode = 2;
+pub const MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY: mixgrpo_window_mode = 3;
+pub const MIXGRPO_WINDOW_MODE_RANDOM: mixgrpo_window_mode = 4;
+pub const MIXGRPO_WINDOW_MODE_ALL: mixgrpo_window_mode = 5;
+pub const MIXGRPO_WINDOW_MODE_GIVEN: mixgrpo_window_mode = 6;
+pub const MIXGRPO_WINDOW_MODE_ADAPTIVE: mixgrpo_window_mode = 7;
+pub const MIXGRPO_WINDOW_START_SCHEDULED: i32 = -1;
 pub type mixgrpo_window_end = i32;
-pub const MIXGRPO_WINDOW_ROLL_BACK: mixgrpo_window_end = 0;
-pub const MIXGRPO_WINDOW_STAY: mixgrpo_window_end = 1;
+pub const MIXGRPO_WINDOW_END_ROLL_BACK: mixgrpo_window_end = 0;
+pub const MIXGRPO_WINDOW_END_STAY: mixgrpo_window_end = 1;
 pub type mixgrpo_trained_subset = i32;
-pub const MIXGRPO_TRAINED_FIRST: mixgrpo_trained_subset = 0;
-pub const MIXGRPO_TRAINED_RANDOM: mixgrpo_trained_subset = 1;
+pub const MIXGRPO_TRAINED_SUBSET_FIRST: mixgrpo_trained_subset = 0;
+pub const MIXGRPO_TRAINED_SUBSET_RANDOM: mixgrpo_trained_subset = 1;
 pub type mixgrpo_solver = i32;
 pub const MIXGRPO_SOLVER_EULER: mixgrpo_solver = 0;
 pub const MIXGRPO_SOLVER_DPM_1: mixgrpo_solver = 1;
@@ -31,16 +31,16 @@ pub const MIXGRPO_SOLVER_DPM_2_MIDPOINT: mixgrpo_solver = 2;
 pub const MIXGRPO_SOLVER_DPM_2_HEUN: mixgrpo_solver = 3;
 pub const MIXGRPO_SOLVER_DPM_3: mixgrpo_solver = 4;
 pub type mixgrpo_initial_noise = i32;
-pub const MIXGRPO_NOISE_SHARED: mixgrpo_initial_noise = 0;
-pub const MIXGRPO_NOISE_OWN: mixgrpo_initial_noise = 1;
+pub const MIXGRPO_INITIAL_NOISE_SHARED: mixgrpo_initial_noise = 0;
+pub const MIXGRPO_INITIAL_NOISE_OWN: mixgrpo_initial_noise = 1;
 pub type mixgrpo_log_probability = i32;
 pub const MIXGRPO_LOG_PROBABILITY_MEAN: mixgrpo_log_probability = 0;
 pub const MIXGRPO_LOG_PROBABILITY_SUM: mixgrpo_log_probability = 1;
 pub const MIXGRPO_LOG_PROBABILITY_CPS_PEER: mixgrpo_log_probability = 2;
 pub const MIXGRPO_LOG_PROBABILITY_GUARDED: mixgrpo_log_probability = 3;
 pub type mixgrpo_sigma_rounding = i32;
-pub const MIXGRPO_SIGMA_EXACT: mixgrpo_sigma_rounding = 0;
-pub const MIXGRPO_SIGMA_THOUSANDTHS: mixgrpo_sigma_rounding = 1;
+pub const MIXGRPO_SIGMA_ROUNDING_EXACT: mixgrpo_sigma_rounding = 0;
+pub const MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS: mixgrpo_sigma_rounding = 1;
 c_struct!(mixgrpo_sampling_config {
     struct_size: u32,
     steps: i32,
@@ -73,22 +73,22 @@ c_struct!(mixgrpo_sampling_config {
     reserved: i32,
 });
 pub type mixgrpo_advantage_mode = i32;
-pub const MIXGRPO_ADVANTAGE_AGGREGATION: mixgrpo_advantage_mode = 0;
-pub const MIXGRPO_REWARD_AGGREGATION: mixgrpo_advantage_mode = 1;
-pub const MIXGRPO_GDPO: mixgrpo_advantage_mode = 2;
+pub const MIXGRPO_ADVANTAGE_MODE_ADVANTAGE_AGGREGATION: mixgrpo_advantage_mode = 0;
+pub const MIXGRPO_ADVANTAGE_MODE_REWARD_AGGREGATION: mixgrpo_advantage_mode = 1;
+pub const MIXGRPO_ADVANTAGE_MODE_GDPO: mixgrpo_advantage_mode = 2;
 pub type mixgrpo_std_scope = i32;
-pub const MIXGRPO_STD_GROUP: mixgrpo_std_scope = 0;
-pub const MIXGRPO_STD_BATCH: mixgrpo_std_scope = 1;
+pub const MIXGRPO_STD_SCOPE_GROUP: mixgrpo_std_scope = 0;
+pub const MIXGRPO_STD_SCOPE_BATCH: mixgrpo_std_scope = 1;
 pub type mixgrpo_step_weighting = i32;
-pub const MIXGRPO_STEPS_UNIFORM: mixgrpo_step_weighting = 0;
-pub const MIXGRPO_STEPS_BY_NOISE: mixgrpo_step_weighting = 1;
+pub const MIXGRPO_STEP_WEIGHTING_UNIFORM: mixgrpo_step_weighting = 0;
+pub const MIXGRPO_STEP_WEIGHTING_BY_NOISE: mixgrpo_step_weighting = 1;
 pub type mixgrpo_schedule = i32;
 pub const MIXGRPO_SCHEDULE_CONSTANT: mixgrpo_schedule = 0;
 pub const MIXGRPO_SCHEDULE_COSINE: mixgrpo_schedule = 1;
 pub type mixgrpo_fault_policy = i32;
-pub const MIXGRPO_FAULT_STOP: mixgrpo_fault_policy = 0;
-pub const MIXGRPO_FAULT_SKIP: mixgrpo_fault_policy = 1;
-pub const MIXGRPO_FAULT_ROLL_BACK: mixgrpo_fault_policy = 2;
+pub const MIXGRPO_FAULT_POLICY_STOP: mixgrpo_fault_policy = 0;
+pub const MIXGRPO_FAULT_POLICY_SKIP: mixgrpo_fault_policy = 1;
+pub const MIXGRPO_FAULT_POLICY_ROLL_BACK: mixgrpo_fault_policy = 2;
 pub type mixgrpo_undo = i32;
 pub const MIXGRPO_UNDO_MEMORY: mixgrpo_undo = 0;
 pub const MIXGRPO_UNDO_NONE: mixgrpo_undo = 1;
@@ -133,14 +133,14 @@ c_struct!(mixgrpo_iteration_plan {
     update_model_calls: i64,
 });
 pub type mixgrpo_step_kind = i32;
-pub const MIXGRPO_STEP_EULER: mixgrpo_step_kind = 0;
-pub const MIXGRPO_STEP_DPM_1: mixgrpo_step_kind = 1;
-pub const MIXGRPO_STEP_DPM_2_MIDPOINT: mixgrpo_step_kind = 2;
-pub const MIXGRPO_STEP_DPM_2_HEUN: mixgrpo_step_kind = 3;
-pub const MIXGRPO_STEP_DPM_3: mixgrpo_step_kind = 4;
-pub const MIXGRPO_STEP_FLOW: mixgrpo_step_kind = 5;
-pub const MIXGRPO_STEP_DANCE: mixgrpo_step_kind = 6;
-pub const MIXGRPO_STEP_CPS: mixgrpo_step_kind = 7;
+pub const MIXGRPO_STEP_KIND_EULER: mixgrpo_step_kind = 0;
+pub const MIXGRPO_STEP_KIND_DPM_1: mixgrpo_step_kind = 1;
+pub const MIXGRPO_STEP_KIND_DPM_2_MIDPOINT: mixgrpo_step_kind = 2;
+pub const MIXGRPO_STEP_KIND_DPM_2_HEUN: mixgrpo_step_kind = 3;
+pub const MIXGRPO_STEP_KIND_DPM_3: mixgrpo_step_kind = 4;
+pub const MIXGRPO_STEP_KIND_FLOW: mixgrpo_step_kind = 5;
+pub const MIXGRPO_STEP_KIND_DANCE: mixgrpo_step_kind = 6;
+pub const MIXGRPO_STEP_KIND_CPS: mixgrpo_step_kind = 7;
 c_struct!(mixgrpo_step {
     struct_size: u32,
     kind: mixgrpo_step_kind,
@@ -188,10 +188,10 @@ extern "C" {
         out_sampling: *mut mixgrpo_sampling_config, sampling_size: usize, out_learning: *mut mixgrpo_learning_config,
         learning_size: usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_config_preset(
+    pub fn mixgrpo_config_init_preset(
         name: *const c_char, out_sampling: *mut mixgrpo_sampling_config, out_learning: *mut mixgrpo_learning_config,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_config_preset_name(index: usize) -> *const c_char;
+    pub fn mixgrpo_preset_name(index: usize) -> *const c_char;
     pub fn mixgrpo_config_check(
         sampling: *const mixgrpo_sampling_config, learning: *const mixgrpo_learning_config,
     ) -> mixgrpo_status;
@@ -204,11 +204,11 @@ extern "C" {
         out_plan: *mut *mut mixgrpo_plan,
     ) -> mixgrpo_status;
     pub fn mixgrpo_plan_destroy(plan: *mut mixgrpo_plan);
-    pub fn mixgrpo_plan_iteration(
-        plan: *const mixgrpo_plan, iteration: i64, window_start: i32, prompt_count: i32, parts: i32,
+    pub fn mixgrpo_plan_get_iteration(
+        plan: *const mixgrpo_plan, iteration: i64, window_start: i32, prompt_count: i32, minibatches: i32,
         out_iteration: *mut mixgrpo_iteration_plan,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_plan_step(
+    pub fn mixgrpo_plan_get_step(
         plan: *const mixgrpo_plan, iteration: i64, window_start: i32, index: i32, out_step: *mut mixgrpo_step,
     ) -> mixgrpo_status;
     pub fn mixgrpo_adaptive_window_init(out_state: *mut mixgrpo_adaptive_window, struct_size: usize) -> mixgrpo_status;
@@ -216,7 +216,7 @@ extern "C" {
         plan: *const mixgrpo_plan, state: *const mixgrpo_adaptive_window, reward_mean: f64, reward_std: f64,
         out_state: *mut mixgrpo_adaptive_window,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_plan_memory(
+    pub fn mixgrpo_plan_predict_memory(
         plan: *const mixgrpo_plan, iteration: i64, window_start: i32, learning: *const mixgrpo_learning_config,
         model: *const mixgrpo_model_config, workload: *const mixgrpo_workload, out_memory: *mut mixgrpo_memory,
     ) -> mixgrpo_status;

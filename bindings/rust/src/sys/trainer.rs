@@ -45,13 +45,13 @@ c_struct!(mixgrpo_reward_metrics {
 c_struct!(mixgrpo_resumption { struct_size: u32, skipped: i32, iteration: i64 });
 
 pub type mixgrpo_missing_rewards = i32;
-pub const MIXGRPO_MISSING_REFUSE: mixgrpo_missing_rewards = 0;
-pub const MIXGRPO_MISSING_LEAVE_OUT: mixgrpo_missing_rewards = 1;
+pub const MIXGRPO_MISSING_REWARDS_REFUSE: mixgrpo_missing_rewards = 0;
+pub const MIXGRPO_MISSING_REWARDS_LEAVE_OUT: mixgrpo_missing_rewards = 1;
 
 pub type mixgrpo_weights = i32;
-pub const MIXGRPO_MODEL_TRAINED: mixgrpo_weights = 0;
-pub const MIXGRPO_MODEL_BASE: mixgrpo_weights = 1;
-pub const MIXGRPO_MODEL_AVERAGE: mixgrpo_weights = 2;
+pub const MIXGRPO_WEIGHTS_TRAINED: mixgrpo_weights = 0;
+pub const MIXGRPO_WEIGHTS_BASE: mixgrpo_weights = 1;
+pub const MIXGRPO_WEIGHTS_AVERAGE: mixgrpo_weights = 2;
 c_struct!(mixgrpo_sample_config {
     struct_size: u32,
     steps: i32,
@@ -120,7 +120,7 @@ extern "C" {
     pub fn mixgrpo_trainer_submit_rewards(
         trainer: *const mixgrpo_trainer, ticket: i64, rewards: *const f64, count: usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_trainer_open_tickets(
+    pub fn mixgrpo_trainer_get_open_tickets(
         trainer: *const mixgrpo_trainer, out_tickets: *mut i64, capacity: usize, out_size: *mut usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_trainer_update_tickets(
@@ -134,12 +134,12 @@ extern "C" {
     pub fn mixgrpo_trainer_get_reward_metrics(
         trainer: *const mixgrpo_trainer, index: usize, out_metrics: *mut mixgrpo_reward_metrics,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_trainer_metrics_json(
+    pub fn mixgrpo_trainer_get_metrics_json(
         trainer: *const mixgrpo_trainer, out_json: *mut c_char, capacity: usize, out_size: *mut usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_trainer_append_metrics(trainer: *const mixgrpo_trainer, path: *const c_char) -> mixgrpo_status;
     pub fn mixgrpo_trainer_save(trainer: *const mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
-    pub fn mixgrpo_trainer_load(trainer: *mut mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_restore(trainer: *mut mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
     pub fn mixgrpo_trainer_checkpoint(
         trainer: *const mixgrpo_trainer, folder: *const c_char, keep_last: i32, keep_every: i64,
     ) -> mixgrpo_status;
@@ -182,18 +182,18 @@ extern "C" {
         evaluation: *mut mixgrpo_evaluation, iteration: i64, scores: *const f64, count: usize,
         out_result: *mut mixgrpo_evaluation_result,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_read_means(
+    pub fn mixgrpo_evaluation_get_means(
         evaluation: *const mixgrpo_evaluation, out_means: *mut f64, capacity: usize,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_verdict(
+    pub fn mixgrpo_evaluation_get_verdict(
         evaluation: *const mixgrpo_evaluation, out_iteration: *mut i64, out_verdict: *mut mixgrpo_verdict,
     ) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_restore_best(
+    pub fn mixgrpo_evaluation_get_best(
         evaluation: *const mixgrpo_evaluation, model: *mut mixgrpo_model,
     ) -> mixgrpo_status;
     pub fn mixgrpo_evaluation_save_best(
         evaluation: *const mixgrpo_evaluation, folder: *const c_char, storage: mixgrpo_storage,
     ) -> mixgrpo_status;
     pub fn mixgrpo_evaluation_save(evaluation: *const mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
-    pub fn mixgrpo_evaluation_load(evaluation: *mut mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_restore(evaluation: *mut mixgrpo_evaluation, folder: *const c_char) -> mixgrpo_status;
 }

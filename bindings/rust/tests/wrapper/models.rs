@@ -45,9 +45,9 @@ fn backward_adds_gradients_once_for_each_velocity_that_was_kept() {
     let mut evaluator = small::evaluator(&model);
     let latents = vec![0.3; 2 * evaluator.latent_size()];
     let velocity = evaluator.velocity(&prompts, &latents, &[0.5, 0.25], &[0, 2], true).unwrap();
-    let mut cotangent = vec![0.0; latents.len()];
-    evaluator.backward_to_latents(&vec![1.0; velocity.len()], &mut cotangent).unwrap();
-    assert!(cotangent.iter().all(|value| value.is_finite()) && cotangent.iter().any(|value| *value != 0.0));
+    let mut d_velocity = vec![0.0; latents.len()];
+    evaluator.backward_to_latents(&vec![1.0; velocity.len()], &mut d_velocity).unwrap();
+    assert!(d_velocity.iter().all(|value| value.is_finite()) && d_velocity.iter().any(|value| *value != 0.0));
     assert!(model.gradients().unwrap().iter().any(|value| *value != 0.0));
     assert_eq!(evaluator.backward(&velocity).unwrap_err().status(), Status::InvalidState);
     model.zero_gradients().unwrap();
@@ -123,7 +123,7 @@ fn the_policy_loss_of_the_old_policy_has_ratio_1() {
     let learning = LearningConfig::default();
     let loss = policy_loss(&learning, &step, LogProbability::Mean, &transitions, None, &old, &[1.0, -1.0]).unwrap();
     assert_eq!((loss.ratios, loss.loss), (vec![1.0, 1.0], 0.0));
-    assert!(loss.cotangents.iter().any(|value| *value != 0.0));
+    assert!(loss.d_velocity.iter().any(|value| *value != 0.0));
 }
 
 #[test]

@@ -104,11 +104,11 @@ fn trained(context: &Context, max_batch: i32) -> (f32, UpdateStatistics) {
                 assert!(!request.needs_reference());
                 assert!(max_batch == 0 || request.len() <= max_batch as usize);
                 let (x, answer) = (request.latents().to_vec(), velocity(weight[0], &request));
-                let cotangents = request.submit(&answer, None).unwrap();
-                gradient[0] += x.iter().zip(&cotangents).map(|(x, dv)| x * dv).sum::<f32>();
+                let d_velocity = request.submit(&answer, None).unwrap();
+                gradient[0] += x.iter().zip(&d_velocity).map(|(x, dv)| x * dv).sum::<f32>();
             }
-            UpdateRequest::OptimizerStep { part } => {
-                parts.push(part);
+            UpdateRequest::OptimizerStep { minibatch } => {
+                parts.push(minibatch);
                 optimizer.step(&mut weight, &gradient).unwrap();
                 gradient[0] = 0.0;
             }
@@ -123,7 +123,7 @@ fn an_update_trains_the_host_s_weights_and_begins_at_ratio_1() {
     let (weight, statistics) = trained(&Context::new(1).unwrap(), 0);
     assert!(weight != 0.5);
     assert_eq!((statistics.first_ratio_min, statistics.first_ratio_max), (1.0, 1.0));
-    assert_eq!(statistics.parts_done, 2);
+    assert_eq!(statistics.optimizer_steps, 2);
     let (split, _) = trained(&Context::new(3).unwrap(), 3);
     assert!((split - weight).abs() <= 1e-6, "{split} is not {weight}");
 }
