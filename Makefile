@@ -141,13 +141,15 @@ test-command: command
 	Tests/command/run.sh
 
 test-examples: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
-test-examples: library portable $(EXAMPLES)/align $(EXAMPLES)/align-cpp
+test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	swift build -c release --product align
 	swift build -c release --product conformance
 	Tests/rust/run.sh examples
 	.ci/setup python $(VENV) light
 	swift build -c release --product benchmark
 	Tests/examples/benchmark.sh
+	swift build -c release --product world
+	Tests/examples/world.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
@@ -170,16 +172,14 @@ wheel: portable
 	rm -rf dist .build/wheel
 	MIXGRPO_LIBRARY=$(abspath $(PORTABLE_LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
 	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel repair --wheel-dir dist .build/wheel/*.whl
-test-compare: packages
-	swift build -c release --product compare
+test-compare: command
 	.ci/setup browser
 	Tests/compare/run.sh
 
 # ------------------------------------------------------------------------------------------------------------- compare
 
-compare: packages
-	swift build -c release --product compare
-	.build/release/compare --out $(OUT)/compare
+compare: command
+	$(COMMAND) compare --out $(OUT)/compare
 
 # --------------------------------------------------------------------------------------------------------------- bench
 
@@ -187,7 +187,7 @@ bench: library
 	swift build -c release --product benchmark
 	@mkdir -p $(OUT)
 	.build/release/benchmark --out $(OUT) --growth
-	@cc -std=gnu11 -O2 -Wall -Wextra -Iinclude -o .build/ready examples/benchmark/ready.c -ldl
+	@cc -std=gnu11 -O2 -Wall -Wextra -Iinclude -o .build/ready examples/lab/benchmark/ready.c -ldl
 	@.build/ready $(LIBRARY) examples/base > /dev/null && .build/ready $(LIBRARY) examples/base
 
 bench-torch: packages
@@ -195,7 +195,7 @@ bench-torch: packages
 	.ci/setup python $(VENV)
 	$(VENV)/bin/python -c 'import matplotlib' 2>/dev/null || $(VENV)/bin/pip install -q matplotlib
 	@mkdir -p $(OUT)
-	$(VENV)/bin/python examples/benchmark/compare_torch.py --benchmark .build/release/benchmark --out $(OUT)
+	$(VENV)/bin/python examples/lab/benchmark/compare_torch.py --benchmark .build/release/benchmark --out $(OUT)
 
 # ------------------------------------------------------------------------------------------------------------- install
 
@@ -218,7 +218,7 @@ install: library command
 # --------------------------------------------------------------------------------------------------------- housekeeping
 
 format:
-	swift format --in-place --recursive Package.swift Sources Tests examples/swift
+	swift format --in-place --recursive Package.swift Sources Tests examples
 
 clean:
 	rm -rf .build .build-portable .build-test dist $(OUT) $(VENV)

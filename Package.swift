@@ -46,13 +46,15 @@ let commandLinkerFlags =
     "-ldispatch", "-lBlocksRuntime", "-Xlinker", "--end-group", "-Xlinker", "--gc-sections",
   ]
 
-/// An example executable under `examples/swift`.
-func example(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// An example executable: a program under `examples/swift` that teaches, or one under `examples/lab` that measures.
+func example(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
   .executableTarget(
     name: name,
-    dependencies: ["MixGRPO", "MixGRPOSystemLibraries", "ProceduralWorld", .product(name: "ArgumentParser", package: "swift-argument-parser")]
+    dependencies: ["MixGRPO", "MixGRPOSystemLibraries", "ProceduralWorld", argumentParser]
       + dependencies,
-    path: "examples/swift/\(name)")
+    path: path ?? "examples/swift/\(name)")
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
@@ -90,25 +92,24 @@ let package = Package(
       name: "MixGRPOC", dependencies: ["MixGRPO", "CMixGRPO"] + (libPNGIsStatic ? ["CStandardError"] : []), exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
+    // What `mixgrpo compare` runs: the methods of the paper, side by side on a world of simple pictures.
+    .target(name: "ProceduralWorld", dependencies: ["MixGRPO"]),
+    .target(
+      name: "MixCompare", dependencies: ["MixGRPO", "ProceduralWorld", argumentParser]),
+
     // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.
     .target(
-      name: "MixCommand", dependencies: ["MixGRPO", "MixCompare", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      name: "MixCommand", dependencies: ["MixGRPO", "MixCompare", argumentParser]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
 
-    .target(name: "ProceduralWorld", dependencies: ["MixGRPO"], path: "examples/swift/ProceduralWorld"),
-    .target(
-      name: "MixCompare",
-      dependencies: ["MixGRPO", "ProceduralWorld", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      path: "examples/swift/MixCompare"),
-    example("pretrain"),
     example("align"),
-    example("sample"),
     example("quickstart"),
     example("conformance"),
-    example("benchmark", ["COpenBLAS"]),  // OpenBLAS is what the library's own products are compared with
-    example("compare", ["MixCompare"]),
+    // OpenBLAS is what the library's own products are compared with.
+    example("benchmark", ["COpenBLAS"], path: "examples/lab/benchmark/swift"),
+    example("world", path: "examples/lab/world"),
 
     // Damaged inputs for all that reads; `make fuzz`.
     .executableTarget(

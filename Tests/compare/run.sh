@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A comparison of a few seconds with .build/release/compare: what it writes, that it goes on where it stood, and, in a headless
+# A comparison of a few seconds with `mixgrpo compare`: what it writes, that it goes on where it stood, and, in a headless
 # Chromium, that its page looks right. Where no Chromium can be had the page is not looked at, but not in CI.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-compare=${COMPARE:-.build/release/compare}
+command=${MIXGRPO_COMMAND:-.build/release/mixgrpo-command}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
@@ -13,7 +13,7 @@ fail() {
 }
 
 run() {
-  "$compare" --out "$out" --methods dance-14,mixgrpo,mixgrpo-flash-star --iterations 2 --seeds 2 --prompts 1 --group-size 4 \
+  "$command" compare --out "$out" --methods dance-14,mixgrpo,mixgrpo-flash-star --iterations 2 --seeds 2 --prompts 1 --group-size 4 \
     --steps 6 --evaluations 1 --evaluation-steps 1 --evaluation-pictures 1 --turns 1 "$@"
 }
 
@@ -50,7 +50,7 @@ for name in ["curves-iterations.svg", "curves-seconds.svg"]:
 PYTHON
 
 refused() { # message, arguments...
-  if message=$("$compare" --out "$out/refused" "${@:2}" 2>&1 >/dev/null); then fail "${*:2} was accepted"; fi
+  if message=$("$command" compare --out "$out/refused" "${@:2}" 2>&1 >/dev/null); then fail "${*:2} was accepted"; fi
   case $message in *"$1"*) ;; *) fail "${*:2}: expected \"$1\", got \"$message\"" ;; esac
 }
 refused "methods: expected flow-grpo" --methods mixgrpo,foo

@@ -1,7 +1,7 @@
 /* A procedural world of captioned pictures, "a red circle at the left", and how well a picture shows its prompt.
  *
  * Everything is integer arithmetic on 8-bit RGB up to the last division, so that this file, examples/python/world.py and
- * examples/swift/ProceduralWorld give the same bytes and the same scores to the last bit.
+ * Sources/ProceduralWorld give the same bytes and the same scores to the last bit.
  *
  * A prompt is a number in 0 ... 89: (colour * 3 + shape) * 5 + place. What the caption does not say varies from picture
  * to picture: a small offset, the size, and the sky behind the object, which runs from night to day. */

@@ -1,6 +1,6 @@
 """Rollout and update side by side with PyTorch: one run, turn by turn, medians and ratios.
 
-    python examples/benchmark/compare_torch.py --benchmark .build/release/benchmark --out out
+    python examples/lab/benchmark/compare_torch.py --benchmark .build/release/benchmark --out out
 
 Both sides run the same model with the same weights (their velocities are compared first), the same numbers of steps, samples
 and optimizer steps, and the same number of threads. Neither keeps what it takes to undo an update. Each is a process that

@@ -1,3 +1,0 @@
-import MixCompare
-
-CompareCommand.main()
