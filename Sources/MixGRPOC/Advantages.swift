@@ -5,8 +5,8 @@ import MixLearning
 
 @_cdecl("mixgrpo_advantages") @implementation
 public func mixgrpo_advantages(
-  _ config: UnsafePointer<mixgrpo_learning_config>?, _ rewards: UnsafePointer<Double>?, _ reward_count: Int32,
-  _ prompt_count: Int32, _ group_size: Int32, _ weights: UnsafePointer<Double>?, _ weight_count: Int,
+  _ config: UnsafePointer<mixgrpo_learning_config>?, _ rewards: UnsafePointer<Double>?, _ reward_count: Int,
+  _ prompt_count: Int, _ group_size: Int32, _ weights: UnsafePointer<Double>?, _ weight_count: Int,
   _ out_advantages: UnsafeMutablePointer<Double>?, _ out_included: UnsafeMutablePointer<UInt8>?, _ capacity: Int,
   _ out_report: UnsafeMutablePointer<mixgrpo_advantage_report>?
 ) -> mixgrpo_status {
@@ -14,13 +14,13 @@ public func mixgrpo_advantages(
     try requireRange(reward_count, 1...1_024, "reward_count")
     try requireRange(prompt_count, 1...1_000_000, "prompt_count")
     try requireRange(group_size, 2...4_096, "group_size")
-    let samples = try checkedProduct(Int(prompt_count), Int(group_size), field: "prompt_count")
+    let samples = try checkedProduct(prompt_count, Int(group_size), field: "prompt_count")
     var configuration = try LearningConfiguration(read(config, "config")).advantages
-    configuration.weights = try rewardWeights(weights, count: weight_count, rewards: Int(reward_count))
-    let count = try checkedProduct(Int(reward_count), samples, field: "rewards")
+    configuration.weights = try rewardWeights(weights, count: weight_count, rewards: reward_count)
+    let count = try checkedProduct(reward_count, samples, field: "rewards")
     let values = try input(rewards, count: count, "rewards")
     try requireRoom(forRewards: count)
-    let rewards = rewardColumns(values, rewards: Int(reward_count))
+    let rewards = rewardColumns(values, rewards: reward_count)
     let target = try output(out_advantages, capacity: capacity, needed: samples, "out_advantages")
     let included = try output(out_included, capacity: capacity, needed: samples, "out_included")
     let report = try HostStruct.optional(out_report, "out_report")

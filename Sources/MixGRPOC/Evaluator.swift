@@ -35,7 +35,7 @@ extension mixgrpo_evaluator_config {
     include { () throws(MixGRPOError) in try requireRange(max_batch, 1...65_536, "max_batch") }
     include { () throws(MixGRPOError) in try requireRange(guidance, 0...1_000, "guidance") }
     include { () throws(MixGRPOError) in _ = try flag(recompute_activations, "recompute_activations") }
-    include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...UInt64(Int.max), "max_bytes") }
+    include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...Int.max, "max_bytes") }
     try check.throwIfAny()
     try require(
       Int(height_tokens) * Int(width_tokens) <= 65_536, "height_tokens · width_tokens", expected: "at most 65536",
@@ -65,7 +65,7 @@ public func mixgrpo_evaluator_create(
       let evaluator = try FlowEvaluator(
         model: model.model, geometry: try geometry(config, ids), textLength: Int(config.text_length),
         maxBatch: Int(config.max_batch), threads: model.context.run.threads,
-        recomputesActivations: config.recompute_activations == 1, maxBytes: Int(config.max_bytes))
+        recomputesActivations: config.recompute_activations == 1, maxBytes: config.max_bytes)
       evaluator.guidance = Float(config.guidance)
       return EvaluatorObject(evaluator, model, config)
     }

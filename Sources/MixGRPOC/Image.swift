@@ -59,17 +59,17 @@ public func mixgrpo_image_create(
 
 @_cdecl("mixgrpo_image_create_grid") @implementation
 public func mixgrpo_image_create_grid(
-  _ pixels: UnsafePointer<UInt8>?, _ count: Int, _ image_count: Int32, _ width: Int32, _ height: Int32,
+  _ pixels: UnsafePointer<UInt8>?, _ count: Int, _ image_count: Int, _ width: Int32, _ height: Int32,
   _ columns: Int32, _ gap: Int32, _ scale: Int32, _ out_image: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
   withStatus {
     try handOut(out_image, "out_image") {
       try requireRange(image_count, 1...1 << 24, "image_count")
       let bytes = try PixelCodec(height: Int(height), width: Int(width), patch: 1).valuesPerImage
-      let total = try checkedProduct(Int(image_count), bytes, field: "image_count")
+      let total = try checkedProduct(image_count, bytes, field: "image_count")
       let pixels = try input(pixels, count: count, expected: total, "pixels")
-      try Memory.require(Int(image_count), of: bytes + 128)
-      let images = try (0..<Int(image_count)).map { index in
+      try Memory.require(image_count, of: bytes + 128)
+      let images = try (0..<image_count).map { index in
         let part = pixels[index * bytes..<(index + 1) * bytes]
         return try RGBImage(width: Int(width), height: Int(height), pixels: Array(part))
       }
@@ -131,7 +131,7 @@ public func mixgrpo_image_get_info(
     var info = mixgrpo_image_info()
     info.width = Int32(truncatingIfNeeded: object.image.width)
     info.height = Int32(truncatingIfNeeded: object.image.height)
-    info.text_count = Int32(truncatingIfNeeded: object.texts.count)
+    info.text_count = object.texts.count
     try HostStruct(out_info, "out_info").write(info)
   }
 }

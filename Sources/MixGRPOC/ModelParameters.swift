@@ -38,9 +38,9 @@ public func mixgrpo_model_get_parameter(
     let entry = entries[index]
     var info = mixgrpo_parameter_info()
     info.rank = Int32(entry.shape.count)
-    info.shape = (Int64(entry.shape.first ?? 1), Int64(entry.shape.dropFirst().first ?? 1))
-    info.offset = UInt64(entry.offset)
-    info.count = UInt64(entry.count)
+    info.shape = (entry.shape.first ?? 1, entry.shape.dropFirst().first ?? 1)
+    info.offset = entry.offset
+    info.count = entry.count
     info.name = UnsafePointer(object.names.texts[index].pointer)
     result.write(info)
   }

@@ -46,7 +46,7 @@ extension mixgrpo_workload {
       range(threads, 1...1_024, "threads")
       range(keep_reference, 0...1, "keep_reference")
       range(recompute_activations, 0...1, "recompute_activations")
-      check.include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...UInt64(Int.max), "max_bytes") }
+      check.include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...Int.max, "max_bytes") }
     }
     check.include { () throws(MixGRPOError) in try requireReserved(reserved) }
     try check.throwIfAny()
@@ -55,13 +55,13 @@ extension mixgrpo_workload {
   /// Of a model that the host owns: latents and stored steps; an update adds the latents and ∂L/∂velocity of its largest request.
   fileprivate func trajectoryBytes(
     _ plan: SamplingPlan, _ learning: LearningConfiguration?
-  ) throws(MixGRPOError) -> UInt64 {
+  ) throws(MixGRPOError) -> Int {
     let latentSize = try latentSize()
     let rollout = try plan.rolloutBytes(prompts: Int(prompt_count), latentSize: latentSize)
-    guard let learning else { return UInt64(rollout) }
+    guard let learning else { return rollout }
     let part = plan.largestTrainingPart(prompts: Int(prompt_count), parts: learning.policy.updatesPerIteration)
     let largest = max_batch > 0 ? min(Int(max_batch), part) : part
-    return UInt64(rollout) + UInt64(try checkedProduct(2, largest, latentSize, 4, field: "update"))
+    return rollout + (try checkedProduct(2, largest, latentSize, 4, field: "update"))
   }
 
   fileprivate func memory(
@@ -70,7 +70,7 @@ extension mixgrpo_workload {
     try require(
       Int(channels) == configuration.inChannels, "channels", expected: "the model's in_channels, \(configuration.inChannels)",
       got: channels)
-    let budget = Int(max_bytes)
+    let budget = max_bytes
     let evaluator = try EvaluatorMemory(
       configuration: configuration, tokens: Int(token_count), textLength: Int(text_length), maxBatch: Int(max_batch),
       threads: Int(threads), recomputesActivations: recompute_activations == 1, within: budget)
@@ -88,9 +88,9 @@ extension mixgrpo_memory {
   fileprivate init(_ memory: IterationMemory) {
     self.init()
     update_batch = Int32(truncatingIfNeeded: memory.updateBatch)
-    trajectory_bytes = UInt64(memory.trajectoryBytes)
-    weight_bytes = UInt64(memory.weightBytes)
-    activation_bytes = UInt64(memory.evaluatorBytes)
-    peak_bytes = UInt64(memory.peakBytes)
+    trajectory_bytes = memory.trajectoryBytes
+    weight_bytes = memory.weightBytes
+    activation_bytes = memory.evaluatorBytes
+    peak_bytes = memory.peakBytes
   }
 }

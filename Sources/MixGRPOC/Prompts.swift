@@ -12,7 +12,7 @@ final class PromptsObject: HandleObject, @unchecked Sendable {
 @_cdecl("mixgrpo_prompts_create") @implementation
 public func mixgrpo_prompts_create(
   _ context: OpaquePointer?, _ text: UnsafePointer<Float>?, _ text_count: Int, _ pooled: UnsafePointer<Float>?,
-  _ pooled_count: Int, _ prompt_count: Int32, _ text_length: Int32, _ text_width: Int32, _ pooled_width: Int32,
+  _ pooled_count: Int, _ prompt_count: Int, _ text_length: Int32, _ text_width: Int32, _ pooled_width: Int32,
   _ out_prompts: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
   withStatus {
@@ -30,7 +30,7 @@ public func mixgrpo_prompts_create(
 
 @_cdecl("mixgrpo_prompts_create_hashed_words") @implementation
 public func mixgrpo_prompts_create_hashed_words(
-  _ context: OpaquePointer?, _ prompts: UnsafePointer<UnsafePointer<CChar>?>?, _ prompt_count: Int32,
+  _ context: OpaquePointer?, _ prompts: UnsafePointer<UnsafePointer<CChar>?>?, _ prompt_count: Int,
   _ text_length: Int32, _ text_width: Int32, _ pooled_width: Int32, _ out_prompts: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
   withStatus {
@@ -54,14 +54,14 @@ public func mixgrpo_prompts_destroy(_ prompts: OpaquePointer?) {
 }
 
 @_cdecl("mixgrpo_prompts_count") @implementation
-public func mixgrpo_prompts_count(_ prompts: OpaquePointer?) -> Int32 {
+public func mixgrpo_prompts_count(_ prompts: OpaquePointer?) -> Int {
   let object = try? resolve(prompts, "prompts", as: PromptsObject.self)
-  return Int32(object?.embeddings.count ?? 0)
+  return object?.embeddings.count ?? 0
 }
 
 @_cdecl("mixgrpo_hashed_words_encode") @implementation
 public func mixgrpo_hashed_words_encode(
-  _ prompts: UnsafePointer<UnsafePointer<CChar>?>?, _ prompt_count: Int32, _ text_length: Int32, _ text_width: Int32,
+  _ prompts: UnsafePointer<UnsafePointer<CChar>?>?, _ prompt_count: Int, _ text_length: Int32, _ text_width: Int32,
   _ pooled_width: Int32, _ out_text: UnsafeMutablePointer<Float>?, _ text_capacity: Int,
   _ out_pooled: UnsafeMutablePointer<Float>?, _ pooled_capacity: Int
 ) -> mixgrpo_status {
@@ -98,15 +98,14 @@ private struct PromptSizes {
   let textWidth: Int
   let pooledWidth: Int
 
-  init(_ prompts: Int32, _ length: Int32, _ width: Int32, _ pooled: Int32) throws(MixGRPOError) {
+  init(_ prompts: Int, _ length: Int32, _ width: Int32, _ pooled: Int32) throws(MixGRPOError) {
     var check = Validation()
-    for (value, field) in [
-      (prompts, "prompt_count"), (length, "text_length"), (width, "text_width"), (pooled, "pooled_width"),
-    ] {
+    check.include { () throws(MixGRPOError) in try requireRange(prompts, 1...65_536, "prompt_count") }
+    for (value, field) in [(length, "text_length"), (width, "text_width"), (pooled, "pooled_width")] {
       check.include { () throws(MixGRPOError) in try requireRange(value, 1...65_536, field) }
     }
     try check.throwIfAny()
-    (self.prompts, textLength, textWidth, pooledWidth) = (Int(prompts), Int(length), Int(width), Int(pooled))
+    (self.prompts, textLength, textWidth, pooledWidth) = (prompts, Int(length), Int(width), Int(pooled))
   }
 
   var textValues: Int { prompts * textLength * textWidth }

@@ -17,12 +17,12 @@ final class RolloutObject: HandleObject, @unchecked Sendable {
 
   func request() throws(MixGRPOError) -> mixgrpo_velocity_request {
     var result = mixgrpo_velocity_request()
-    result.latent_size = UInt64(rollout.latentSize)
+    result.latent_size = rollout.latentSize
     guard let request = try rollout.next() else { return result }
     try context.run.checkCancelled()
     steps.base.update(repeating: Int32(truncatingIfNeeded: request.step), count: request.count)
     result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
-    result.count = Int32(truncatingIfNeeded: request.count)
+    result.count = request.count
     result.latents = request.latents
     result.sigmas = request.sigmas.baseAddress
     result.prompt_index = request.promptIndex.baseAddress
@@ -46,7 +46,7 @@ public func mixgrpo_rollout_config_init(
 @_cdecl("mixgrpo_rollout_create") @implementation
 public func mixgrpo_rollout_create(
   _ context: OpaquePointer?, _ plan: OpaquePointer?, _ config: UnsafePointer<mixgrpo_rollout_config>?,
-  _ prompt_indices: UnsafePointer<Int32>?, _ prompt_count: Int, _ initial_noise: UnsafePointer<Float>?,
+  _ prompt_ids: UnsafePointer<Int32>?, _ prompt_count: Int, _ initial_noise: UnsafePointer<Float>?,
   _ noise_count: Int, _ out_rollout: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
   withStatus {
@@ -60,8 +60,8 @@ public func mixgrpo_rollout_create(
       let noise = initial_noise == nil && noise_count == 0 ? nil : try input(initial_noise, count: noise_count, "initial_noise")
       let rollout = try Rollout(
         plan: try object.plan(iteration: config.iteration, windowStart: config.window_start),
-        prompts: try copy(prompt_indices, count: prompt_count, "prompt_indices"),
-        latentSize: Int(config.latent_size), initialNoise: noise, maxBatch: Int(config.max_batch), context: context.run)
+        prompts: try copy(prompt_ids, count: prompt_count, "prompt_ids"),
+        latentSize: config.latent_size, initialNoise: noise, maxBatch: Int(config.max_batch), context: context.run)
       return try RolloutObject(rollout, context)
     }
   }

@@ -85,10 +85,10 @@ struct UpdateSource {
 extension mixgrpo_velocity_request {
   fileprivate mutating func fill(_ request: UpdateRequest) {
     kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
-    count = Int32(truncatingIfNeeded: request.count)
+    count = request.count
     minibatch = Int32(truncatingIfNeeded: request.part)
     needs_reference = request.needsReference ? 1 : 0
-    latent_size = UInt64(request.latentSize)
+    latent_size = request.latentSize
     latents = request.latents
     sigmas = request.sigmas.baseAddress
     prompt_index = request.promptIndex.baseAddress

@@ -5,9 +5,9 @@ import MixBasics
 protocol SizedStruct {
   init()
   var struct_size: UInt32 { get set }
-  /// The sizes it had before it grew, which hosts compiled then still pass. A struct that grows again gets one more.
+  /// The sizes it had in earlier releases, which hosts compiled then still pass. A struct that grows after a release gets one more.
   static var earlierByteCounts: [Int] { get }
-  /// What the fields are that an earlier size lacks.
+  /// The values of fields that an earlier size lacks.
   static var defaults: Self { get }
 }
 
@@ -15,45 +15,31 @@ extension SizedStruct {
   static var byteCount: Int { MemoryLayout<Self>.size }
   static var earlierByteCounts: [Int] { [] }
   static var defaults: Self { Self() }
-
-  /// The sizes before each of these fields was added.
-  static func sizes(before fields: PartialKeyPath<Self>...) -> [Int] {
-    var sizes: [Int] = []
-    for field in fields { if let offset = MemoryLayout<Self>.offset(of: field) { sizes.append(offset) } }
-    return sizes
-  }
 }
 
 extension mixgrpo_progress: SizedStruct {}
 extension mixgrpo_model_config: SizedStruct {}
 extension mixgrpo_parameter_info: SizedStruct {}
 extension mixgrpo_evaluator_config: SizedStruct {
-  static var earlierByteCounts: [Int] { sizes(before: \.max_bytes) }
   static var defaults: Self { .standard }
 }
 extension mixgrpo_sampling_config: SizedStruct {
-  static var earlierByteCounts: [Int] { sizes(before: \.window_minimum_gain) }
   static var defaults: Self { .standard }
 }
 extension mixgrpo_learning_config: SizedStruct {
-  static var earlierByteCounts: [Int] { sizes(before: \.fault_policy) }
   static var defaults: Self { .standard }
 }
 extension mixgrpo_iteration_plan: SizedStruct {}
 extension mixgrpo_step: SizedStruct {}
 extension mixgrpo_adaptive_window: SizedStruct {}
-extension mixgrpo_workload: SizedStruct {
-  static var earlierByteCounts: [Int] { sizes(before: \.recompute_activations) }
-}
+extension mixgrpo_workload: SizedStruct {}
 extension mixgrpo_memory: SizedStruct {}
 extension mixgrpo_rollout_config: SizedStruct {}
 extension mixgrpo_velocity_request: SizedStruct {}
 extension mixgrpo_advantage_report: SizedStruct {}
 extension mixgrpo_update_statistics: SizedStruct {}
 extension mixgrpo_optimizer_report: SizedStruct {}
-extension mixgrpo_metrics: SizedStruct {
-  static var earlierByteCounts: [Int] { sizes(before: \.skipped_steps) }
-}
+extension mixgrpo_metrics: SizedStruct {}
 extension mixgrpo_reward_metrics: SizedStruct {}
 extension mixgrpo_resumption: SizedStruct {}
 extension mixgrpo_sample_config: SizedStruct {}
