@@ -193,7 +193,6 @@ int main(void) {
   FIELD(mixgrpo_velocity_request, count);
   FIELD(mixgrpo_velocity_request, minibatch);
   FIELD(mixgrpo_velocity_request, needs_reference);
-  FIELD(mixgrpo_velocity_request, reserved);
   FIELD(mixgrpo_velocity_request, latent_size);
   FIELD(mixgrpo_velocity_request, latents);
   FIELD(mixgrpo_velocity_request, sigmas);

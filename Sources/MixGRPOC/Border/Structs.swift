@@ -5,30 +5,18 @@ import MixBasics
 protocol SizedStruct {
   init()
   var struct_size: UInt32 { get set }
-  /// The sizes it had in earlier releases, which hosts compiled then still pass. A struct that grows after a release gets one more.
-  static var earlierByteCounts: [Int] { get }
-  /// The values of fields that an earlier size lacks.
-  static var defaults: Self { get }
 }
 
 extension SizedStruct {
   static var byteCount: Int { MemoryLayout<Self>.size }
-  static var earlierByteCounts: [Int] { [] }
-  static var defaults: Self { Self() }
 }
 
 extension mixgrpo_progress: SizedStruct {}
 extension mixgrpo_model_config: SizedStruct {}
 extension mixgrpo_parameter_info: SizedStruct {}
-extension mixgrpo_evaluator_config: SizedStruct {
-  static var defaults: Self { .standard }
-}
-extension mixgrpo_sampling_config: SizedStruct {
-  static var defaults: Self { .standard }
-}
-extension mixgrpo_learning_config: SizedStruct {
-  static var defaults: Self { .standard }
-}
+extension mixgrpo_evaluator_config: SizedStruct {}
+extension mixgrpo_sampling_config: SizedStruct {}
+extension mixgrpo_learning_config: SizedStruct {}
 extension mixgrpo_iteration_plan: SizedStruct {}
 extension mixgrpo_step: SizedStruct {}
 extension mixgrpo_adaptive_window: SizedStruct {}
@@ -47,8 +35,8 @@ extension mixgrpo_evaluation_config: SizedStruct {}
 extension mixgrpo_evaluation_result: SizedStruct {}
 extension mixgrpo_image_info: SizedStruct {}
 
-/// A configuration that the host passes; what an earlier size lacks has its default.
-/// - Throws: `invalidArgument` for NULL or for a struct_size that the struct never had.
+/// A configuration that the host passes.
+/// - Throws: `invalidArgument` for NULL or for another struct_size.
 func read<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>?, _ argument: String) throws(MixGRPOError) -> Struct {
   try HostStruct(UnsafeMutablePointer(mutating: pointer), argument, expected: "a struct").current
 }
@@ -60,32 +48,22 @@ func readOptional<Struct: SizedStruct>(
   pointer == nil ? nil : try read(pointer, argument)
 }
 
-/// A struct in the host's memory, in the size that the host was compiled with: not a byte beyond it is touched.
+/// A struct in the host's memory, whose size the host has set or passed.
 struct HostStruct<Struct: SizedStruct> {
-  private let bytes: UnsafeMutableRawBufferPointer
+  private let place: UnsafeMutablePointer<Struct>
 
   /// Its size was set by the host.
   init(
     _ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, expected: String = "a place for the result"
   ) throws(MixGRPOError) {
-    let size = UnsafeMutableRawPointer(try Self.place(pointer, argument, expected)).load(as: UInt32.self)
-    try self.init(pointer, size: Int(size), argument, field: "\(argument).struct_size", expected: expected)
+    place = try Self.aligned(pointer, argument, expected)
+    try Self.requireSize(Int(place.pointee.struct_size), "\(argument).struct_size")
   }
 
-  /// Its size comes beside the pointer, as the struct holds none yet.
-  init(
-    _ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String, field: @autoclosure () -> String = "struct_size",
-    expected: String = "a place for the result"
-  ) throws(MixGRPOError) {
-    let place = try Self.place(pointer, argument, expected)
-    // The usual size is found without an allocation.
-    try require(
-      size == Struct.byteCount || Struct.earlierByteCounts.contains(size), field(),
-      expected: (Struct.earlierByteCounts + [Struct.byteCount]).map(String.init).joined(separator: " or "), got: size)
-    // An earlier struct may have had no field of 8 bytes yet.
-    let alignment = size == Struct.byteCount ? MemoryLayout<Struct>.alignment : MemoryLayout<UInt32>.alignment
-    try Self.checkAligned(place, to: alignment, argument)
-    bytes = UnsafeMutableRawBufferPointer(start: place, count: size)
+  /// Its size is passed beside the pointer, because the struct holds none yet.
+  init(_ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String) throws(MixGRPOError) {
+    place = try Self.aligned(pointer, argument, "a place for the result")
+    try Self.requireSize(size, "struct_size")
   }
 
   /// Nil for NULL.
@@ -93,32 +71,26 @@ struct HostStruct<Struct: SizedStruct> {
     pointer == nil ? nil : try Self(pointer, argument)
   }
 
-  var current: Struct {
-    var value = Struct.defaults
-    withUnsafeMutableBytes(of: &value) { $0.copyMemory(from: UnsafeRawBufferPointer(bytes)) }
-    value.struct_size = UInt32(Struct.byteCount)
-    return value
-  }
+  var current: Struct { place.pointee }
 
   func write(_ value: Struct) {
-    var value = value
-    value.struct_size = UInt32(bytes.count)
-    withUnsafeBytes(of: value) { bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(bytes.count))) }
+    place.pointee = value
+    place.pointee.struct_size = UInt32(Struct.byteCount)
   }
 
-  private static func place(
+  private static func requireSize(_ size: Int, _ field: @autoclosure () -> String) throws(MixGRPOError) {
+    try require(size == Struct.byteCount, field(), expected: "\(Struct.byteCount)", got: UInt(bitPattern: size))
+  }
+
+  private static func aligned(
     _ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, _ expected: String
-  ) throws(MixGRPOError) -> UnsafeMutableRawPointer {
+  ) throws(MixGRPOError) -> UnsafeMutablePointer<Struct> {
     guard let pointer else { throw .invalid(argument, expected: expected, got: "NULL") }
-    try checkAligned(UnsafeMutableRawPointer(pointer), to: MemoryLayout<UInt32>.alignment, argument)
-    return UnsafeMutableRawPointer(pointer)
-  }
-
-  private static func checkAligned(
-    _ place: UnsafeMutableRawPointer, to alignment: Int, _ argument: String
-  ) throws(MixGRPOError) {
+    let alignment = MemoryLayout<Struct>.alignment
     try require(
-      Int(bitPattern: place) % alignment == 0, argument, expected: "a pointer aligned to \(alignment) bytes", got: "a misaligned one")
+      Int(bitPattern: pointer) % alignment == 0, argument, expected: "a pointer aligned to \(alignment) bytes",
+      got: "a misaligned one")
+    return pointer
   }
 }
 
