@@ -113,12 +113,13 @@ const char *mixgrpo_version(void);
 /* 0: done. Negative: an error. Positive: stopped at the host's request. The values are pinned. */
 typedef int32_t mixgrpo_status;
 enum {
-  MIXGRPO_STATUS_OK = 0,
-  MIXGRPO_STATUS_CANCELLED = 1,               /* the context was cancelled; everything is as before the call (see MIXGRPO_UNDO_NONE) */
+  MIXGRPO_STATUS_OK = 0,                /* done */
+  MIXGRPO_STATUS_CANCELLED = 1,         /* the context was cancelled; everything is as before the call (see MIXGRPO_UNDO_NONE)
+                                           */
   MIXGRPO_STATUS_INVALID_ARGUMENT = -1, /* a value out of its range, of the wrong size, NULL, or not finite */
   MIXGRPO_STATUS_INVALID_STATE = -2,    /* the call does not fit what came before, such as a submit without a request */
   MIXGRPO_STATUS_BUFFER_TOO_SMALL = -3, /* a caller's buffer is smaller than what would be written */
-  MIXGRPO_STATUS_OUT_OF_MEMORY = -4,
+  MIXGRPO_STATUS_OUT_OF_MEMORY = -4,    /* memory that cannot be had */
   MIXGRPO_STATUS_INPUT_OUTPUT = -5,     /* the operating system refused to read or write */
   MIXGRPO_STATUS_INVALID_FORMAT = -6,   /* a file's content is not what its format demands */
   MIXGRPO_STATUS_UNSUPPORTED = -7,      /* a valid request that this build or machine cannot serve */
@@ -142,14 +143,23 @@ const char *mixgrpo_last_error(void);
 /* How long work runs and how its host hears of it. What is created with a context keeps it alive. */
 typedef struct mixgrpo_context mixgrpo_context;
 
+/* How much a log line matters. */
 typedef int32_t mixgrpo_log_level;
-enum { MIXGRPO_LOG_LEVEL_INFO = 0, MIXGRPO_LOG_LEVEL_WARNING = 1 };
+enum {
+  MIXGRPO_LOG_LEVEL_INFO = 0,   /* good to know */
+  MIXGRPO_LOG_LEVEL_WARNING = 1 /* something is not as it should be */
+};
 
 /* `message` is valid during the call. */
 typedef void (*mixgrpo_log_callback)(void *user_data, mixgrpo_log_level level, const char *message);
 
+/* What a call with the built-in model is doing. */
 typedef int32_t mixgrpo_stage;
-enum { MIXGRPO_STAGE_ROLLOUT = 0, MIXGRPO_STAGE_UPDATE = 1, MIXGRPO_STAGE_SAMPLE = 2 };
+enum {
+  MIXGRPO_STAGE_ROLLOUT = 0, /* sampling groups of images */
+  MIXGRPO_STAGE_UPDATE = 1,  /* training on them */
+  MIXGRPO_STAGE_SAMPLE = 2   /* drawing deterministic samples */
+};
 
 /* How far a call with the built-in model is. */
 typedef struct mixgrpo_progress {
@@ -223,8 +233,12 @@ typedef struct mixgrpo_parameter_info {
   const char *name; /* the checkpoint's name; belongs to the model and lives as long as the model */
 } mixgrpo_parameter_info;
 
+/* How weights are written. */
 typedef int32_t mixgrpo_storage;
-enum { MIXGRPO_STORAGE_F32 = 0, MIXGRPO_STORAGE_BF16 = 1 };
+enum {
+  MIXGRPO_STORAGE_F32 = 0, /* 32 bits */
+  MIXGRPO_STORAGE_BF16 = 1 /* the upper 16 of them, rounded to nearest */
+};
 
 /* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_model_config). */
 mixgrpo_status mixgrpo_model_config_init(mixgrpo_model_config *out_config, size_t struct_size);
@@ -402,27 +416,35 @@ enum {
 /* In place of a window's start: the window that the plan gives the iteration. */
 enum { MIXGRPO_WINDOW_START_SCHEDULED = -1 };
 
+/* What a moving window does at the end of its range. */
 typedef int32_t mixgrpo_window_end;
-enum { MIXGRPO_WINDOW_END_ROLL_BACK = 0, MIXGRPO_WINDOW_END_STAY = 1 };
+enum {
+  MIXGRPO_WINDOW_END_ROLL_BACK = 0, /* begins again */
+  MIXGRPO_WINDOW_END_STAY = 1       /* stays there */
+};
 
 /* Which stochastic steps are trained when all are stochastic and trained_fraction < 1. */
 typedef int32_t mixgrpo_trained_subset;
-enum { MIXGRPO_TRAINED_SUBSET_FIRST = 0, MIXGRPO_TRAINED_SUBSET_RANDOM = 1 };
+enum {
+  MIXGRPO_TRAINED_SUBSET_FIRST = 0, /* the first */
+  MIXGRPO_TRAINED_SUBSET_RANDOM = 1 /* a random choice */
+};
 
 /* How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095. */
 typedef int32_t mixgrpo_solver;
 enum {
-  MIXGRPO_SOLVER_EULER = 0,
-  MIXGRPO_SOLVER_DPM_1 = 1,
-  MIXGRPO_SOLVER_DPM_2_MIDPOINT = 2,
-  MIXGRPO_SOLVER_DPM_2_HEUN = 3,
-  MIXGRPO_SOLVER_DPM_3 = 4
+  MIXGRPO_SOLVER_EULER = 0,          /* first order */
+  MIXGRPO_SOLVER_DPM_1 = 1,          /* DPM-Solver++ of first order */
+  MIXGRPO_SOLVER_DPM_2_MIDPOINT = 2, /* DPM-Solver++ of second order, midpoint */
+  MIXGRPO_SOLVER_DPM_2_HEUN = 3,     /* DPM-Solver++ of second order, Heun */
+  MIXGRPO_SOLVER_DPM_3 = 4           /* DPM-Solver++ of third order */
 };
 
+/* Where the members of a group start. */
 typedef int32_t mixgrpo_initial_noise;
 enum {
   MIXGRPO_INITIAL_NOISE_SHARED = 0, /* all members of a group start from the same noise */
-  MIXGRPO_INITIAL_NOISE_OWN = 1
+  MIXGRPO_INITIAL_NOISE_OWN = 1     /* each member starts from its own */
 };
 
 /* The number whose difference between new and old policy is the logarithm of the ratio. */
@@ -437,7 +459,7 @@ enum {
 /* How the model is told a noise level. */
 typedef int32_t mixgrpo_sigma_rounding;
 enum {
-  MIXGRPO_SIGMA_ROUNDING_EXACT = 0,
+  MIXGRPO_SIGMA_ROUNDING_EXACT = 0,      /* as it is */
   MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS = 1 /* floor(1000 sigma)/1000, for models served behind integer timesteps */
 };
 
@@ -480,41 +502,58 @@ typedef struct mixgrpo_sampling_config {
   int32_t reserved;                /* 0 */
 } mixgrpo_sampling_config;
 
+/* How several rewards become one advantage. */
 typedef int32_t mixgrpo_advantage_mode;
 enum {
   MIXGRPO_ADVANTAGE_MODE_ADVANTAGE_AGGREGATION = 0, /* normalise each reward in its group, then take the weighted mean */
   MIXGRPO_ADVANTAGE_MODE_REWARD_AGGREGATION = 1,    /* take the weighted sum of rewards, then normalise in the group */
-  MIXGRPO_ADVANTAGE_MODE_GDPO = 2                   /* normalise each reward in its group, sum weighted, then whiten over the batch */
+  MIXGRPO_ADVANTAGE_MODE_GDPO = 2                   /* normalise each reward in its group, sum weighted, then whiten over the
+                                                       batch */
 };
 
+/* Over what the divisor of an advantage is taken. */
 typedef int32_t mixgrpo_std_scope;
-enum { MIXGRPO_STD_SCOPE_GROUP = 0, MIXGRPO_STD_SCOPE_BATCH = 1 };
+enum {
+  MIXGRPO_STD_SCOPE_GROUP = 0, /* over the group */
+  MIXGRPO_STD_SCOPE_BATCH = 1  /* over all groups of the iteration */
+};
 
+/* How much each trained step counts. */
 typedef int32_t mixgrpo_step_weighting;
 enum {
-  MIXGRPO_STEP_WEIGHTING_UNIFORM = 0,
+  MIXGRPO_STEP_WEIGHTING_UNIFORM = 0, /* all the same */
   MIXGRPO_STEP_WEIGHTING_BY_NOISE = 1 /* proportional to the step's standard deviation, with mean 1 */
 };
 
+/* How the learning rate goes after the warm-up. */
 typedef int32_t mixgrpo_schedule;
-enum { MIXGRPO_SCHEDULE_CONSTANT = 0, MIXGRPO_SCHEDULE_COSINE = 1 };
+enum {
+  MIXGRPO_SCHEDULE_CONSTANT = 0, /* stays */
+  MIXGRPO_SCHEDULE_COSINE = 1    /* falls as a half cosine */
+};
 
 /* What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
  * that changes by more than max_velocity_change. Nothing unsound is ever applied, and metrics and log tell of each fault. */
 typedef int32_t mixgrpo_fault_policy;
 enum {
-  MIXGRPO_FAULT_POLICY_STOP = 0,     /* NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host
-                                 may save them, and try again with other settings */
-  MIXGRPO_FAULT_POLICY_SKIP = 1,     /* leave out the optimizer step of a part that is not finite and go on with the next part; a
-                                 velocity that changes too much undoes the whole update. The iteration counts as done */
+  MIXGRPO_FAULT_POLICY_STOP = 0,     /* NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the
+                                        host may save them, and try again with other settings */
+  MIXGRPO_FAULT_POLICY_SKIP = 1,     /* leave out the optimizer step of a part that is not finite and go on with the next part;
+                                        a velocity that changes too much undoes the whole update. The iteration counts as done
+                                        */
   MIXGRPO_FAULT_POLICY_ROLL_BACK = 2 /* undo the whole update, multiply the learning rate of all steps to come by
-                                 roll_back_rate_factor, and go on with the next iteration */
+                                        roll_back_rate_factor, and go on with the next iteration */
 };
+
 /* What an update leaves behind that is cancelled or fails. MEMORY: the state before it; the first optimizer step keeps a copy
  * of weights, moments and average until the update has succeeded (a single step needs none if max_velocity_change is 0). NONE:
  * the state after the last finished optimizer step, and no copy; the same update may be run again and goes on from there. */
 typedef int32_t mixgrpo_undo;
-enum { MIXGRPO_UNDO_MEMORY = 0, MIXGRPO_UNDO_NONE = 1 };
+enum {
+  MIXGRPO_UNDO_MEMORY = 0, /* the state before it */
+  MIXGRPO_UNDO_NONE = 1    /* the state after the last finished optimizer step; goes with max_velocity_change 0 and without
+                              ROLL_BACK */
+};
 
 /* How the model learns: advantages, policy loss, optimizer. */
 typedef struct mixgrpo_learning_config {
@@ -606,14 +645,14 @@ typedef struct mixgrpo_iteration_plan {
 /* What a step is, after its order was lowered to what its place allows: the first five as mixgrpo_solver. */
 typedef int32_t mixgrpo_step_kind;
 enum {
-  MIXGRPO_STEP_KIND_EULER = 0,
-  MIXGRPO_STEP_KIND_DPM_1 = 1,
-  MIXGRPO_STEP_KIND_DPM_2_MIDPOINT = 2,
-  MIXGRPO_STEP_KIND_DPM_2_HEUN = 3,
-  MIXGRPO_STEP_KIND_DPM_3 = 4,
-  MIXGRPO_STEP_KIND_FLOW = 5,
-  MIXGRPO_STEP_KIND_DANCE = 6,
-  MIXGRPO_STEP_KIND_CPS = 7
+  MIXGRPO_STEP_KIND_EULER = 0,          /* deterministic, first order */
+  MIXGRPO_STEP_KIND_DPM_1 = 1,          /* deterministic, DPM-Solver++ of first order */
+  MIXGRPO_STEP_KIND_DPM_2_MIDPOINT = 2, /* deterministic, DPM-Solver++ of second order, midpoint */
+  MIXGRPO_STEP_KIND_DPM_2_HEUN = 3,     /* deterministic, DPM-Solver++ of second order, Heun */
+  MIXGRPO_STEP_KIND_DPM_3 = 4,          /* deterministic, DPM-Solver++ of third order */
+  MIXGRPO_STEP_KIND_FLOW = 5,           /* stochastic, Flow-SDE */
+  MIXGRPO_STEP_KIND_DANCE = 6,          /* stochastic, Dance-SDE */
+  MIXGRPO_STEP_KIND_CPS = 7             /* stochastic, coefficient-preserving */
 };
 
 /* One step is one affine transition from sigma to next_sigma:
@@ -724,12 +763,13 @@ mixgrpo_status mixgrpo_plan_predict_memory(
 /* The sampling of one iteration as a state machine that asks for velocities. Any model may answer. */
 typedef struct mixgrpo_rollout mixgrpo_rollout;
 
+/* What is asked for. */
 typedef int32_t mixgrpo_request_kind;
 enum {
   MIXGRPO_REQUEST_KIND_FINISHED = 0,      /* nothing is left to do; count is 0, pointers are NULL */
   MIXGRPO_REQUEST_KIND_EVALUATE = 1,      /* evaluate the model on the latents, then submit */
-  MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP = 2 /* update only: step the optimizer on what was accumulated, zero the gradients,
-                                        then call next again; count is 0 */
+  MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP = 2 /* update only: step the optimizer on what was accumulated, zero the gradients, then
+                                             call next again; count is 0 */
 };
 
 /* What a rollout or an update asks for. The arrays belong to the library and are valid until the next non-const call on
@@ -1114,9 +1154,9 @@ typedef struct mixgrpo_image mixgrpo_image;
 /* Which weights of a trainer. */
 typedef int32_t mixgrpo_weights;
 enum {
-  MIXGRPO_WEIGHTS_TRAINED = 0,
-  MIXGRPO_WEIGHTS_BASE = 1,   /* as they were at creation; needs keep_base */
-  MIXGRPO_WEIGHTS_AVERAGE = 2 /* the exponential moving average; needs ema_decay > 0 */
+  MIXGRPO_WEIGHTS_TRAINED = 0, /* those in training */
+  MIXGRPO_WEIGHTS_BASE = 1,    /* as they were at creation; needs keep_base */
+  MIXGRPO_WEIGHTS_AVERAGE = 2  /* the exponential moving average; needs ema_decay > 0 */
 };
 
 /* How deterministic samples are drawn. */
@@ -1188,10 +1228,19 @@ typedef struct mixgrpo_evaluation mixgrpo_evaluation;
 
 /* What the watchdog does when the trained rewards rise while the held-out ones fall. */
 typedef int32_t mixgrpo_watchdog;
-enum { MIXGRPO_WATCHDOG_OFF = 0, MIXGRPO_WATCHDOG_WARN = 1, MIXGRPO_WATCHDOG_STOP = 2 };
+enum {
+  MIXGRPO_WATCHDOG_OFF = 0,  /* nothing */
+  MIXGRPO_WATCHDOG_WARN = 1, /* a warning */
+  MIXGRPO_WATCHDOG_STOP = 2  /* the host is told to stop */
+};
 
+/* What an evaluation says about going on. */
 typedef int32_t mixgrpo_verdict;
-enum { MIXGRPO_VERDICT_CONTINUE = 0, MIXGRPO_VERDICT_WARN = 1, MIXGRPO_VERDICT_STOP = 2 };
+enum {
+  MIXGRPO_VERDICT_CONTINUE = 0, /* go on */
+  MIXGRPO_VERDICT_WARN = 1,     /* the rewards are perhaps being hacked */
+  MIXGRPO_VERDICT_STOP = 2      /* the same, and the host wanted to stop then */
+};
 
 /* When a model is evaluated, and what is kept of it. A reward's level is its mean, counted from its first evaluation in
  * standard deviations of its scores then; the levels of the trained and of the held-out rewards are averaged. The watchdog
