@@ -1,3 +1,4 @@
+// Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it.
 //! The choices that settings offer and results tell.
 
 use crate::mirror::mirrored_enum;
@@ -37,9 +38,9 @@ mirrored_enum! {
 mirrored_enum! {
     /// The stochastic step inside the window.
     Dynamics {
-        /// Flow-SDE (arXiv 2505.05470): noise g = η·√(σ/(1 − σ)).
+        /// Flow-SDE (arXiv 2505.05470): noise g = eta·sqrt(sigma/(1 - sigma)).
         Flow = MIXGRPO_DYNAMICS_FLOW,
-        /// Dance-SDE (arXiv 2505.07818): noise g = η.
+        /// Dance-SDE (arXiv 2505.07818): noise g = eta.
         Dance = MIXGRPO_DYNAMICS_DANCE,
         /// Coefficient-preserving sampling (arXiv 2509.05952).
         Cps = MIXGRPO_DYNAMICS_CPS,
@@ -55,7 +56,7 @@ mirrored_enum! {
         Progressive = MIXGRPO_WINDOW_MODE_PROGRESSIVE,
         /// As progressive; the interval falls linearly to its minimum.
         LinearDecay = MIXGRPO_WINDOW_MODE_LINEAR_DECAY,
-        /// As progressive; the interval is ⌈interval·exp(−k·max(0, l − l₀))⌉.
+        /// As progressive; the interval is ceil(interval·exp(-k·max(0, l - l0))).
         ExponentialDecay = MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY,
         /// Uniform on its range, drawn from seed and iteration alone.
         Random = MIXGRPO_WINDOW_MODE_RANDOM,
@@ -63,7 +64,7 @@ mirrored_enum! {
         All = MIXGRPO_WINDOW_MODE_ALL,
         /// The host gives the window of each iteration.
         Given = MIXGRPO_WINDOW_MODE_GIVEN,
-        /// Moves when the reward's gain flattens, see [`AdaptiveWindow`](crate::AdaptiveWindow).
+        /// Moves when the reward's gain flattens, see `AdaptiveWindow`.
         Adaptive = MIXGRPO_WINDOW_MODE_ADAPTIVE,
     }
 }
@@ -79,7 +80,7 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
-    /// Which stochastic steps are trained when all are stochastic and `trained_fraction` is below 1.
+    /// Which stochastic steps are trained when all are stochastic and `trained_fraction` < 1.
     TrainedSubset {
         /// The first.
         First = MIXGRPO_TRAINED_SUBSET_FIRST,
@@ -107,9 +108,9 @@ mirrored_enum! {
 mirrored_enum! {
     /// Where the members of a group start.
     InitialNoise {
-        /// All from the same noise.
+        /// All members of a group start from the same noise.
         Shared = MIXGRPO_INITIAL_NOISE_SHARED,
-        /// Each from its own.
+        /// Each member starts from its own.
         Own = MIXGRPO_INITIAL_NOISE_OWN,
     }
 }
@@ -117,13 +118,13 @@ mirrored_enum! {
 mirrored_enum! {
     /// The number whose difference between new and old policy is the logarithm of the ratio.
     LogProbability {
-        /// Log-density per value: the mean over D.
+        /// Log-density per value: mean_D -(x' - mu)^2/(2s^2) - ln s - (1/2)ln(2 pi).
         Mean = MIXGRPO_LOG_PROBABILITY_MEAN,
         /// The log-density itself: the sum over D.
         Sum = MIXGRPO_LOG_PROBABILITY_SUM,
-        /// −mean (x′ − μ)², with CPS only; not a density.
+        /// -mean_D (x' - mu)^2, with CPS only; not a density.
         CpsPeer = MIXGRPO_LOG_PROBABILITY_CPS_PEER,
-        /// mean e·μ with the step's noise e (GRPO-Guard, arXiv 2510.22319).
+        /// mean_D e·mu with the step's noise e (GRPO-Guard, arXiv 2510.22319).
         Guarded = MIXGRPO_LOG_PROBABILITY_GUARDED,
     }
 }
@@ -133,7 +134,7 @@ mirrored_enum! {
     SigmaRounding {
         /// As it is.
         Exact = MIXGRPO_SIGMA_ROUNDING_EXACT,
-        /// ⌊1000 σ⌋/1000, for models served behind integer timesteps.
+        /// floor(1000 sigma)/1000, for models served behind integer timesteps.
         Thousandths = MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS,
     }
 }
@@ -171,21 +172,7 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
-    /// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
-    /// that changes by more than `max_velocity_change`. Nothing unsound is ever applied.
-    FaultPolicy {
-        /// `NotFinite` or `Diverged`, with everything as before the update.
-        Stop = MIXGRPO_FAULT_POLICY_STOP,
-        /// Leave out the optimizer step of a part that is not finite; a velocity that changes too much undoes the whole update.
-        /// The iteration counts as done.
-        Skip = MIXGRPO_FAULT_POLICY_SKIP,
-        /// Undo the whole update, multiply the learning rate by `roll_back_rate_factor`, go on with the next iteration.
-        RollBack = MIXGRPO_FAULT_POLICY_ROLL_BACK,
-    }
-}
-
-mirrored_enum! {
-    /// How the learning rate goes.
+    /// How the learning rate goes after the warm-up.
     Schedule {
         /// Stays.
         Constant = MIXGRPO_SCHEDULE_CONSTANT,
@@ -195,18 +182,37 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
-    /// What an update that is cancelled or fails leaves behind.
+    /// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a
+    /// velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied, and metrics and log
+    /// tell of each fault.
+    FaultPolicy {
+        /// NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host may save them,
+        /// and try again with other settings.
+        Stop = MIXGRPO_FAULT_POLICY_STOP,
+        /// Leave out the optimizer step of a part that is not finite and go on with the next part; a velocity that
+        /// changes too much undoes the whole update. The iteration counts as done.
+        Skip = MIXGRPO_FAULT_POLICY_SKIP,
+        /// Undo the whole update, multiply the learning rate of all steps to come by `roll_back_rate_factor`, and go on
+        /// with the next iteration.
+        RollBack = MIXGRPO_FAULT_POLICY_ROLL_BACK,
+    }
+}
+
+mirrored_enum! {
+    /// What an update leaves behind that is cancelled or fails. MEMORY: the state before it; the first optimizer step
+    /// keeps a copy of weights, moments and average until the update has succeeded (a single step needs none if
+    /// `max_velocity_change` is 0). NONE: the state after the last finished optimizer step, and no copy; the same
+    /// update may be run again and goes on from there.
     Undo {
-        /// The state before it; the first optimizer step keeps a copy until the update has succeeded.
+        /// The state before it.
         Memory = MIXGRPO_UNDO_MEMORY,
-        /// The state after the last finished optimizer step, and no copy; the update may be repeated and goes on from there.
-        /// Goes with `max_velocity_change` 0 and without `RollBack`.
+        /// The state after the last finished optimizer step; goes with `max_velocity_change` 0 and without ROLL_BACK.
         None = MIXGRPO_UNDO_NONE,
     }
 }
 
 mirrored_enum! {
-    /// What a step is, after its order was lowered to what its place allows.
+    /// What a step is, after its order was lowered to what its place allows: the first five as `Solver`.
     StepKind {
         /// Deterministic, first order.
         Euler = MIXGRPO_STEP_KIND_EULER,
@@ -228,19 +234,29 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
+    /// What an update does about tickets without rewards.
+    MissingRewards {
+        /// INVALID_STATE, naming them.
+        Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
+        /// Their samples are left out, as if every reward of theirs had failed.
+        LeaveOut = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
+    }
+}
+
+mirrored_enum! {
     /// Which weights of a trainer.
     Weights {
         /// Those in training.
         Trained = MIXGRPO_WEIGHTS_TRAINED,
         /// As they were at creation; needs `keep_base`.
         Base = MIXGRPO_WEIGHTS_BASE,
-        /// The exponential moving average; needs `ema_decay` above 0.
+        /// The exponential moving average; needs `ema_decay` > 0.
         Average = MIXGRPO_WEIGHTS_AVERAGE,
     }
 }
 
 mirrored_enum! {
-    /// What happens when the trained rewards rise while the held-out ones fall.
+    /// What the watchdog does when the trained rewards rise while the held-out ones fall.
     Watchdog {
         /// Nothing.
         Off = MIXGRPO_WATCHDOG_OFF,
@@ -260,15 +276,5 @@ mirrored_enum! {
         Warn = MIXGRPO_VERDICT_WARN,
         /// The same, and the host wanted to stop then.
         Stop = MIXGRPO_VERDICT_STOP,
-    }
-}
-
-mirrored_enum! {
-    /// What an update does about tickets without rewards.
-    MissingRewards {
-        /// It fails with `InvalidState`, naming them.
-        Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
-        /// It leaves their samples out, as if every reward of theirs had failed.
-        LeaveOut = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
     }
 }
