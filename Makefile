@@ -1,5 +1,6 @@
 # make demo     align the shipped model on a reward written in C; pictures and figures go to out/
 # make test     everything that is tested
+# make generate what the bindings declare, from include/mixgrpo.h
 # make fuzz     random inputs and calls for hours; INPUTS=1000000 each, SEED=…
 # make fuzz-guided    the same guided by coverage
 # make test-sanitize  tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
@@ -37,7 +38,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo test test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate test test-generate test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -75,8 +76,17 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: test-generate test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
+
+# The files that come from the header; test-generate tells which of them are not what it declares.
+GENERATE := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bindings python3 -m generate
+
+generate:
+	$(GENERATE)
+
+test-generate:
+	$(GENERATE) --check
 
 test-swift: packages
 	swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-test

@@ -127,7 +127,7 @@ const char *mixgrpo_version(void);
 /* 0: done. Negative: an error. Positive: stopped at the host's request. The values never change. */
 typedef int32_t mixgrpo_status;
 enum {
-  MIXGRPO_STATUS_OK = 0,
+  MIXGRPO_STATUS_OK = 0,                /* done */
   MIXGRPO_STATUS_CANCELLED = 1,         /* the context was cancelled; all is as before the call (but see MIXGRPO_UNDO_NONE) */
   MIXGRPO_STATUS_INVALID_ARGUMENT = -1, /* a value out of its range, of the wrong size, NULL, or not finite */
   MIXGRPO_STATUS_INVALID_STATE = -2,    /* the call does not fit what came before, such as a submit without a request */
@@ -156,14 +156,23 @@ const char *mixgrpo_last_error(void);
 /* The threads that do the work, and the host's callbacks. What is created with a context keeps it alive. */
 typedef struct mixgrpo_context mixgrpo_context;
 
+/* How important a log line is. */
 typedef int32_t mixgrpo_log_level;
-enum { MIXGRPO_LOG_LEVEL_INFO = 0, MIXGRPO_LOG_LEVEL_WARNING = 1 };
+enum {
+  MIXGRPO_LOG_LEVEL_INFO = 0,   /* for information */
+  MIXGRPO_LOG_LEVEL_WARNING = 1 /* something may be wrong */
+};
 
 /* `message` is valid during the call. */
 typedef void (*mixgrpo_log_callback)(void *user_data, mixgrpo_log_level level, const char *message);
 
+/* What a call with the built-in model is doing. */
 typedef int32_t mixgrpo_stage;
-enum { MIXGRPO_STAGE_ROLLOUT = 0, MIXGRPO_STAGE_UPDATE = 1, MIXGRPO_STAGE_SAMPLE = 2 };
+enum {
+  MIXGRPO_STAGE_ROLLOUT = 0, /* sampling groups of images */
+  MIXGRPO_STAGE_UPDATE = 1,  /* training on them */
+  MIXGRPO_STAGE_SAMPLE = 2   /* drawing deterministic samples */
+};
 
 /* The progress of one call with the built-in model. */
 typedef struct mixgrpo_progress {
@@ -239,7 +248,10 @@ typedef struct mixgrpo_parameter_info {
 
 /* How weights are stored in a file. */
 typedef int32_t mixgrpo_storage;
-enum { MIXGRPO_STORAGE_F32 = 0, MIXGRPO_STORAGE_BF16 = 1 };
+enum {
+  MIXGRPO_STORAGE_F32 = 0, /* 32 bits */
+  MIXGRPO_STORAGE_BF16 = 1 /* the upper 16 bits, rounded to nearest */
+};
 
 /* Writes the defaults given above. `struct_size`: sizeof(mixgrpo_model_config). */
 mixgrpo_status mixgrpo_model_config_init(mixgrpo_model_config *out_config, size_t struct_size);
@@ -405,22 +417,29 @@ enum { MIXGRPO_WINDOW_START_SCHEDULED = -1 };
 
 /* What a moving window does after its last place. */
 typedef int32_t mixgrpo_window_end;
-enum { MIXGRPO_WINDOW_END_ROLL_BACK = 0, MIXGRPO_WINDOW_END_STAY = 1 };
+enum {
+  MIXGRPO_WINDOW_END_ROLL_BACK = 0, /* starts again at 0 */
+  MIXGRPO_WINDOW_END_STAY = 1       /* stays at the last place */
+};
 
 /* Which stochastic steps are trained when all are stochastic and trained_fraction < 1. */
 typedef int32_t mixgrpo_trained_subset;
-enum { MIXGRPO_TRAINED_SUBSET_FIRST = 0, MIXGRPO_TRAINED_SUBSET_RANDOM = 1 };
+enum {
+  MIXGRPO_TRAINED_SUBSET_FIRST = 0, /* the first steps */
+  MIXGRPO_TRAINED_SUBSET_RANDOM = 1 /* a random choice for each iteration */
+};
 
 /* How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095. */
 typedef int32_t mixgrpo_solver;
 enum {
-  MIXGRPO_SOLVER_EULER = 0,
-  MIXGRPO_SOLVER_DPM_1 = 1,
-  MIXGRPO_SOLVER_DPM_2_MIDPOINT = 2,
-  MIXGRPO_SOLVER_DPM_2_HEUN = 3,
-  MIXGRPO_SOLVER_DPM_3 = 4
+  MIXGRPO_SOLVER_EULER = 0,          /* first order */
+  MIXGRPO_SOLVER_DPM_1 = 1,          /* DPM-Solver++, first order */
+  MIXGRPO_SOLVER_DPM_2_MIDPOINT = 2, /* DPM-Solver++, second order, midpoint form */
+  MIXGRPO_SOLVER_DPM_2_HEUN = 3,     /* DPM-Solver++, second order, Heun form */
+  MIXGRPO_SOLVER_DPM_3 = 4           /* DPM-Solver++, third order */
 };
 
+/* Where the members of a group start. */
 typedef int32_t mixgrpo_initial_noise;
 enum {
   MIXGRPO_INITIAL_NOISE_SHARED = 0, /* all members of a group start from the same noise */
@@ -439,7 +458,7 @@ enum {
 /* How sigma is rounded before it is passed to the model. */
 typedef int32_t mixgrpo_sigma_rounding;
 enum {
-  MIXGRPO_SIGMA_ROUNDING_EXACT = 0,
+  MIXGRPO_SIGMA_ROUNDING_EXACT = 0,      /* not at all */
   MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS = 1 /* floor(1000 sigma)/1000, for models that take integer timesteps */
 };
 
@@ -498,18 +517,24 @@ enum {
 
 /* Which samples the standard deviation is taken over. */
 typedef int32_t mixgrpo_std_scope;
-enum { MIXGRPO_STD_SCOPE_GROUP = 0, MIXGRPO_STD_SCOPE_BATCH = 1 };
+enum {
+  MIXGRPO_STD_SCOPE_GROUP = 0, /* the samples of one prompt */
+  MIXGRPO_STD_SCOPE_BATCH = 1  /* all samples of the iteration */
+};
 
 /* How the loss weighs the trained steps. */
 typedef int32_t mixgrpo_step_weighting;
 enum {
-  MIXGRPO_STEP_WEIGHTING_UNIFORM = 0,
+  MIXGRPO_STEP_WEIGHTING_UNIFORM = 0, /* all the same */
   MIXGRPO_STEP_WEIGHTING_BY_NOISE = 1 /* proportional to the step's standard deviation, with mean 1 */
 };
 
-/* Of the learning rate. */
+/* The learning rate after the warm-up. */
 typedef int32_t mixgrpo_schedule;
-enum { MIXGRPO_SCHEDULE_CONSTANT = 0, MIXGRPO_SCHEDULE_COSINE = 1 };
+enum {
+  MIXGRPO_SCHEDULE_CONSTANT = 0, /* stays the same */
+  MIXGRPO_SCHEDULE_COSINE = 1    /* falls as half a cosine */
+};
 
 /* What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
  * that changes by more than max_velocity_change. Nothing unsound is ever applied. Metrics and log report each fault. */
@@ -627,14 +652,14 @@ typedef struct mixgrpo_iteration_plan {
 /* What a step is, after its order was lowered to what its place allows. The first five are those of mixgrpo_solver. */
 typedef int32_t mixgrpo_step_kind;
 enum {
-  MIXGRPO_STEP_KIND_EULER = 0,
-  MIXGRPO_STEP_KIND_DPM_1 = 1,
-  MIXGRPO_STEP_KIND_DPM_2_MIDPOINT = 2,
-  MIXGRPO_STEP_KIND_DPM_2_HEUN = 3,
-  MIXGRPO_STEP_KIND_DPM_3 = 4,
-  MIXGRPO_STEP_KIND_FLOW = 5,
-  MIXGRPO_STEP_KIND_DANCE = 6,
-  MIXGRPO_STEP_KIND_CPS = 7
+  MIXGRPO_STEP_KIND_EULER = 0,          /* deterministic, first order */
+  MIXGRPO_STEP_KIND_DPM_1 = 1,          /* deterministic, DPM-Solver++, first order */
+  MIXGRPO_STEP_KIND_DPM_2_MIDPOINT = 2, /* deterministic, DPM-Solver++, second order, midpoint form */
+  MIXGRPO_STEP_KIND_DPM_2_HEUN = 3,     /* deterministic, DPM-Solver++, second order, Heun form */
+  MIXGRPO_STEP_KIND_DPM_3 = 4,          /* deterministic, DPM-Solver++, third order */
+  MIXGRPO_STEP_KIND_FLOW = 5,           /* stochastic, Flow-SDE */
+  MIXGRPO_STEP_KIND_DANCE = 6,          /* stochastic, Dance-SDE */
+  MIXGRPO_STEP_KIND_CPS = 7             /* stochastic, coefficient-preserving */
 };
 
 /* One step is one affine transition from sigma to next_sigma:
@@ -746,6 +771,7 @@ mixgrpo_status mixgrpo_plan_predict_memory(
 /* The sampling of one iteration as a state machine that asks for velocities. Any model may answer. */
 typedef struct mixgrpo_rollout mixgrpo_rollout;
 
+/* What a rollout or an update asks the host to do. */
 typedef int32_t mixgrpo_request_kind;
 enum {
   MIXGRPO_REQUEST_KIND_FINISHED = 0,      /* nothing is left to do; count is 0, pointers are NULL */
@@ -1151,7 +1177,7 @@ mixgrpo_status mixgrpo_trainer_resume(
 /* Which weights of a trainer. */
 typedef int32_t mixgrpo_weights;
 enum {
-  MIXGRPO_WEIGHTS_TRAINED = 0,
+  MIXGRPO_WEIGHTS_TRAINED = 0, /* the model in training */
   MIXGRPO_WEIGHTS_BASE = 1,   /* as they were at creation; needs keep_base */
   MIXGRPO_WEIGHTS_AVERAGE = 2 /* the exponential moving average; needs ema_decay > 0 */
 };
@@ -1217,11 +1243,19 @@ typedef struct mixgrpo_evaluation mixgrpo_evaluation;
 
 /* What the watchdog does when the trained rewards rise while the held-out ones fall. */
 typedef int32_t mixgrpo_watchdog;
-enum { MIXGRPO_WATCHDOG_OFF = 0, MIXGRPO_WATCHDOG_WARN = 1, MIXGRPO_WATCHDOG_STOP = 2 };
+enum {
+  MIXGRPO_WATCHDOG_OFF = 0,  /* nothing */
+  MIXGRPO_WATCHDOG_WARN = 1, /* gives the verdict WARN */
+  MIXGRPO_WATCHDOG_STOP = 2  /* gives the verdict STOP */
+};
 
 /* What the host should do after an evaluation. */
 typedef int32_t mixgrpo_verdict;
-enum { MIXGRPO_VERDICT_CONTINUE = 0, MIXGRPO_VERDICT_WARN = 1, MIXGRPO_VERDICT_STOP = 2 };
+enum {
+  MIXGRPO_VERDICT_CONTINUE = 0, /* go on */
+  MIXGRPO_VERDICT_WARN = 1,     /* warn that training may exploit its rewards */
+  MIXGRPO_VERDICT_STOP = 2      /* stop training */
+};
 
 /* When a model is evaluated, and what is kept of it. The level of a reward is its mean, counted from its first evaluation in
  * standard deviations of its scores then. The levels of the trained rewards are averaged, and so are those of the held-out ones.

@@ -24,8 +24,7 @@ done
 echo "the header compiles alone as C99 and C++17:$checked"
 
 cc -std=c99 "${strict[@]}" -o "$out/layout" Tests/c/struct_layout.c
-"$out/layout" > "$out/layout.txt"
-echo "$(grep -c ^struct "$out/layout.txt") structs without holes"
+"$out/layout"
 
 Tests/c/check_exports.sh "$folder/libmixgrpo.so" include/mixgrpo.h Tests/c/test_*.c Tests/c/fixture.c
 

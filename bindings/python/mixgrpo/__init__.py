@@ -37,6 +37,7 @@ from .enums import (
     Solver,
     Stage,
     StdScope,
+    Status,
     StepKind,
     StepWeighting,
     Storage,
@@ -60,7 +61,6 @@ from .errors import (
     MixGRPOError,
     NotFinite,
     OutOfMemory,
-    Status,
     Unsupported,
 )
 from .evaluation import Evaluation, EvaluationConfig, EvaluationResult

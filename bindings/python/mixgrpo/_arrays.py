@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import _abi
+from . import _types
 from ._types import text_bytes
 from .errors import InvalidArgument, OutOfMemory
 
@@ -19,10 +19,10 @@ ByteArray: TypeAlias = NDArray[np.uint8]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 _POINTERS: dict[np.dtype[Any], Any] = {
-    np.dtype(np.float32): _abi.Floats,
-    np.dtype(np.float64): _abi.Doubles,
-    np.dtype(np.int32): _abi.Integers,
-    np.dtype(np.uint8): _abi.Bytes,
+    np.dtype(np.float32): _types.Floats,
+    np.dtype(np.float64): _types.Doubles,
+    np.dtype(np.int32): _types.Integers,
+    np.dtype(np.uint8): _types.Bytes,
 }
 
 

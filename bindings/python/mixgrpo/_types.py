@@ -3,7 +3,7 @@
 import ctypes
 import operator
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 Status = ctypes.c_int32
 Handle = ctypes.c_void_p
@@ -85,3 +85,16 @@ class Struct(ctypes.Structure):
     def __init__(self) -> None:
         super().__init__()
         self.struct_size = ctypes.sizeof(self)
+
+
+Floats = ctypes.POINTER(ctypes.c_float)
+Doubles = ctypes.POINTER(ctypes.c_double)
+Integers = ctypes.POINTER(ctypes.c_int32)
+Bytes = ctypes.POINTER(ctypes.c_uint8)
+
+
+class Function(NamedTuple):
+    """Return type, and parameters by name."""
+
+    result: Any
+    parameters: dict[str, Any]

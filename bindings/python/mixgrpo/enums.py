@@ -1,28 +1,65 @@
+# Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it.
 """The choices in settings and results; the values are those of the C header."""
 
 from enum import IntEnum
 
 
+class Status(IntEnum):
+    """0: done. Negative: an error. Positive: stopped at the host's request. The values never change."""
+
+    OK = 0
+    """Done."""
+    CANCELLED = 1
+    """The context was cancelled; all is as before the call (but see `Undo.NONE`)."""
+    INVALID_ARGUMENT = -1
+    """A value out of its range, of the wrong size, NULL, or not finite."""
+    INVALID_STATE = -2
+    """The call does not fit what came before, such as a submit without a request."""
+    BUFFER_TOO_SMALL = -3
+    """A caller's buffer is smaller than what would be written."""
+    OUT_OF_MEMORY = -4
+    """The system gives no more memory, or a limit that the host set is reached."""
+    INPUT_OUTPUT = -5
+    """The operating system refused to read or write."""
+    INVALID_FORMAT = -6
+    """A file's content is not what its format demands."""
+    UNSUPPORTED = -7
+    """A valid request that this build or machine cannot serve."""
+    NOT_FINITE = -8
+    """A result would be NaN or infinite; it was not applied."""
+    INTERNAL = -9
+    """A fault of the library itself."""
+    DIVERGED = -10
+    """An update would change the model too much; it was not applied."""
+
+
 class LogLevel(IntEnum):
-    """How serious a log line is."""
+    """How important a log line is."""
 
     INFO = 0
+    """For information."""
     WARNING = 1
+    """Something may be wrong."""
 
 
 class Stage(IntEnum):
-    """What a progress report is about."""
+    """What a call with the built-in model is doing."""
 
     ROLLOUT = 0
+    """Sampling groups of images."""
     UPDATE = 1
+    """Training on them."""
     SAMPLE = 2
+    """Drawing deterministic samples."""
 
 
 class Storage(IntEnum):
-    """The type of saved weights."""
+    """How weights are stored in a file."""
 
     F32 = 0
+    """32 bits."""
     BF16 = 1
+    """The upper 16 bits, rounded to nearest."""
 
 
 class Dynamics(IntEnum):
@@ -37,18 +74,18 @@ class Dynamics(IntEnum):
 
 
 class WindowMode(IntEnum):
-    """How the window of stochastic, trained steps moves over the iterations (Mix §3.2, arXiv 2507.21802)."""
+    """How the window of stochastic, trained steps moves over the iterations (MixGRPO §3.2)."""
 
     FROZEN = 0
     """Stays at `window_start`."""
     PROGRESSIVE = 1
     """Moves by `window_stride` after every `window_interval` iterations."""
     LINEAR_DECAY = 2
-    """As progressive; the interval falls linearly to its minimum."""
+    """As PROGRESSIVE, but the interval falls linearly to its minimum."""
     EXPONENTIAL_DECAY = 3
-    """As progressive; the interval is ceil(interval*exp(-k*max(0, l - l0)))."""
+    """As PROGRESSIVE, but the interval is ceil(interval*exp(-k*max(0, l - l0)))."""
     RANDOM = 4
-    """Uniform on its range, drawn from seed and iteration alone."""
+    """Uniform on its range; depends only on seed and iteration."""
     ALL = 5
     """Every step but the last is stochastic (Flow-GRPO, DanceGRPO)."""
     GIVEN = 6
@@ -58,57 +95,52 @@ class WindowMode(IntEnum):
 
 
 class WindowEnd(IntEnum):
-    """What a moving window does at the end of its range."""
+    """What a moving window does after its last place."""
 
     ROLL_BACK = 0
+    """Starts again at 0."""
     STAY = 1
+    """Stays at the last place."""
 
 
 class TrainedSubset(IntEnum):
-    """Which stochastic steps are trained when all are stochastic and `trained_fraction` is below 1."""
+    """Which stochastic steps are trained when all are stochastic and `trained_fraction` < 1."""
 
     FIRST = 0
+    """The first steps."""
     RANDOM = 1
-
-
-class Watchdog(IntEnum):
-    """What happens when the trained rewards rise while the held-out ones fall."""
-
-    OFF = 0
-    WARN = 1
-    STOP = 2
-
-
-class Verdict(IntEnum):
-    """What an evaluation says about going on."""
-
-    CONTINUE = 0
-    WARN = 1
-    STOP = 2
+    """A random choice for each iteration."""
 
 
 class Solver(IntEnum):
     """How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095."""
 
     EULER = 0
+    """First order."""
     DPM_1 = 1
+    """DPM-Solver++, first order."""
     DPM_2_MIDPOINT = 2
+    """DPM-Solver++, second order, midpoint form."""
     DPM_2_HEUN = 3
+    """DPM-Solver++, second order, Heun form."""
     DPM_3 = 4
+    """DPM-Solver++, third order."""
 
 
 class InitialNoise(IntEnum):
-    """Whether the members of a group start from the same noise."""
+    """Where the members of a group start."""
 
     SHARED = 0
+    """All members of a group start from the same noise."""
     OWN = 1
+    """Each member starts from its own noise."""
 
 
 class LogProbability(IntEnum):
-    """The number whose difference between new and old policy is the logarithm of the ratio."""
+    """The number whose difference between the new and the old policy is the logarithm of the ratio."""
 
     MEAN = 0
-    """Log-density per value, the mean over the D values of a latent."""
+    """Log-density per value: mean_D -(x' - mu)^2/(2s^2) - ln s - (1/2)ln(2 pi)."""
     SUM = 1
     """The log-density itself: the sum over D."""
     CPS_PEER = 2
@@ -118,11 +150,12 @@ class LogProbability(IntEnum):
 
 
 class SigmaRounding(IntEnum):
-    """How the model is told a noise level."""
+    """How sigma is rounded before it is passed to the model."""
 
     EXACT = 0
+    """Not at all."""
     THOUSANDTHS = 1
-    """floor(1000 sigma)/1000, for models served behind integer timesteps."""
+    """floor(1000 sigma)/1000, for models that take integer timesteps."""
 
 
 class AdvantageMode(IntEnum):
@@ -137,88 +170,128 @@ class AdvantageMode(IntEnum):
 
 
 class StdScope(IntEnum):
-    """Over what the standard deviation in the divisor is taken."""
+    """Which samples the standard deviation is taken over."""
 
     GROUP = 0
+    """The samples of one prompt."""
     BATCH = 1
+    """All samples of the iteration."""
 
 
 class StepWeighting(IntEnum):
-    """The weight of each trained step in the loss."""
+    """How the loss weighs the trained steps."""
 
     UNIFORM = 0
+    """All the same."""
     BY_NOISE = 1
     """Proportional to the step's standard deviation, with mean 1."""
 
 
 class Schedule(IntEnum):
-    """The learning rate over the optimizer steps, after the warm-up."""
+    """The learning rate after the warm-up."""
 
     CONSTANT = 0
+    """Stays the same."""
     COSINE = 1
+    """Falls as half a cosine."""
 
 
 class FaultPolicy(IntEnum):
     """What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a
-    velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied."""
+    velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied. Metrics and log report
+    each fault."""
 
     STOP = 0
-    """`NotFinite` or `Diverged`, with everything as before the update."""
+    """Return NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host may save
+    them, and try again with other settings."""
     SKIP = 1
-    """Leave out the optimizer step of a part that is not finite; a velocity that changes too much undoes the whole
-    update. The iteration counts as done."""
+    """Skip the optimizer step of a minibatch that is not finite and go on with the next; a velocity that changes too
+    much undoes the whole update. The iteration counts as done."""
     ROLL_BACK = 2
-    """Undo the whole update, multiply the learning rate by `roll_back_rate_factor`, go on with the next iteration."""
+    """Undo the whole update, multiply the learning rate of all later steps by `roll_back_rate_factor`, and go on with
+    the next iteration."""
 
 
 class Undo(IntEnum):
-    """What an update that is cancelled or fails leaves behind."""
+    """State left by a cancelled or failed update."""
 
     MEMORY = 0
-    """The state before it; the first optimizer step keeps a copy until the update has succeeded."""
+    """The state before it. The first optimizer step copies weights, moments and average, until the update has succeeded
+    (a single step needs no copy if `max_velocity_change` is 0)."""
     NONE = 1
-    """The state after the last finished optimizer step, and no copy; the update may be repeated and goes on from there.
-    Goes with `max_velocity_change` 0 and without ROLL_BACK."""
+    """The state after the last finished optimizer step, and no copy. The same update may be run again and does the
+    rest."""
 
 
 class StepKind(IntEnum):
-    """What a step is, after its order was lowered to what its place allows."""
+    """What a step is, after its order was lowered to what its place allows. The first five are those of `Solver`."""
 
     EULER = 0
+    """Deterministic, first order."""
     DPM_1 = 1
+    """Deterministic, DPM-Solver++, first order."""
     DPM_2_MIDPOINT = 2
+    """Deterministic, DPM-Solver++, second order, midpoint form."""
     DPM_2_HEUN = 3
+    """Deterministic, DPM-Solver++, second order, Heun form."""
     DPM_3 = 4
+    """Deterministic, DPM-Solver++, third order."""
     FLOW = 5
+    """Stochastic, Flow-SDE."""
     DANCE = 6
+    """Stochastic, Dance-SDE."""
     CPS = 7
+    """Stochastic, coefficient-preserving."""
 
 
 class RequestKind(IntEnum):
-    """What a rollout or an update asks for."""
+    """What a rollout or an update asks the host to do."""
 
     FINISHED = 0
-    """Nothing is left to do. Iterators end instead of giving this."""
+    """Nothing is left to do; count is 0, pointers are NULL."""
     EVALUATE = 1
     """Evaluate the model on the latents, then submit."""
     OPTIMIZER_STEP = 2
-    """Step the optimizer on what was accumulated and zero the gradients. Updates only."""
-
-
-class Weights(IntEnum):
-    """Which weights of a trainer."""
-
-    TRAINED = 0
-    BASE = 1
-    """As they were at creation; needs `keep_base`."""
-    AVERAGE = 2
-    """The exponential moving average; needs `ema_decay` above 0."""
+    """Update only: step the optimizer on the accumulated gradients, zero them, then call next again; count is 0."""
 
 
 class MissingRewards(IntEnum):
     """What an update does about tickets without rewards."""
 
     REFUSE = 0
-    """It raises `InvalidState`, naming them."""
+    """Return INVALID_STATE, naming them."""
     LEAVE_OUT = 1
-    """It leaves their samples out, as if every reward of theirs had failed."""
+    """Exclude their samples, as if every reward of theirs had failed."""
+
+
+class Weights(IntEnum):
+    """Which weights of a trainer."""
+
+    TRAINED = 0
+    """The model in training."""
+    BASE = 1
+    """As they were at creation; needs `keep_base`."""
+    AVERAGE = 2
+    """The exponential moving average; needs `ema_decay` > 0."""
+
+
+class Watchdog(IntEnum):
+    """What the watchdog does when the trained rewards rise while the held-out ones fall."""
+
+    OFF = 0
+    """Nothing."""
+    WARN = 1
+    """Gives the verdict WARN."""
+    STOP = 2
+    """Gives the verdict STOP."""
+
+
+class Verdict(IntEnum):
+    """What the host should do after an evaluation."""
+
+    CONTINUE = 0
+    """Go on."""
+    WARN = 1
+    """Warn that training may exploit its rewards."""
+    STOP = 2
+    """Stop training."""

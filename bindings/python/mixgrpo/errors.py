@@ -1,24 +1,8 @@
 """What the library refuses, as exceptions. Each carries the library's message: field, expected, got."""
 
-from enum import IntEnum
 from typing import ClassVar
 
-
-class Status(IntEnum):
-    """What a call of the library returned."""
-
-    OK = 0
-    CANCELLED = 1
-    INVALID_ARGUMENT = -1
-    INVALID_STATE = -2
-    BUFFER_TOO_SMALL = -3
-    OUT_OF_MEMORY = -4
-    INPUT_OUTPUT = -5
-    INVALID_FORMAT = -6
-    UNSUPPORTED = -7
-    NOT_FINITE = -8
-    INTERNAL = -9
-    DIVERGED = -10
+from .enums import Status
 
 
 class MixGRPOError(Exception):

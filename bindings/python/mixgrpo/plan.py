@@ -15,7 +15,7 @@ from .model import ModelConfig
 from .settings import LearningConfig, SamplingConfig
 from .steps import Step
 
-SCHEDULED_WINDOW = -1
+SCHEDULED_WINDOW = _abi.WINDOW_START_SCHEDULED
 """In place of a window's start: the window that the plan gives the iteration."""
 
 

@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-from header import ROOT
+from tree import ROOT
 
 
 def test_threads_are_those_asked_for(mixgrpo):

@@ -1,32 +1,10 @@
-"""Statuses as exceptions, and choices as enums: both are the header's."""
+"""Statuses as exceptions."""
 
 import ctypes
 import re
 
-import header
 import numpy as np
 import pytest
-
-ENUMS = (
-    "LogLevel Stage Storage Dynamics WindowEnd WindowMode TrainedSubset Solver InitialNoise LogProbability SigmaRounding "
-    "AdvantageMode StdScope StepWeighting Schedule FaultPolicy Undo Watchdog Verdict StepKind RequestKind Weights "
-    "MissingRewards Status"
-).split()
-
-
-def prefix_of(enum):
-    """The prefix of an enum's constants: `WindowMode` has MIXGRPO_WINDOW_MODE_."""
-    return "MIXGRPO_" + re.sub(r"(?<!^)(?=[A-Z])", "_", enum).upper() + "_"
-
-
-def test_enums_are_the_header_s_constants(mixgrpo):
-    left = header.constants()
-    assert left.pop("MIXGRPO_WINDOW_START_SCHEDULED") == mixgrpo.SCHEDULED_WINDOW
-    for enum in ENUMS:
-        prefix = prefix_of(enum)
-        constants = {name.removeprefix(prefix): left.pop(name) for name in list(left) if name.startswith(prefix)}
-        assert {member.name: member.value for member in getattr(mixgrpo, enum)} == constants, enum
-    assert left == {}
 
 
 def test_every_status_has_its_exception(mixgrpo):

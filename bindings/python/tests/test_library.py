@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 
-import header
 import pytest
+from generate.model import Constant
+from tree import HEADER, ROOT
 
-PACKAGE = header.ROOT / "bindings/python"
+PACKAGE = ROOT / "bindings/python"
 
 
 def run(code, **environment):
@@ -74,7 +75,7 @@ def test_the_checkout_s_own_build_is_found(mixgrpo, tmp_path):
 
 
 def test_release_is_that_of_the_header_and_the_library(mixgrpo):
-    macros = header.macros()
+    macros = {constant.name: constant.number for constant in HEADER.of(Constant)}
     release = ".".join(str(macros[f"MIXGRPO_VERSION_{part}"]) for part in ("MAJOR", "MINOR", "PATCH"))
     assert mixgrpo.__version__ == release
     assert mixgrpo.library_version() == release

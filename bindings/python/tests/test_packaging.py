@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 
 import pytest
-from header import ROOT
+from tree import ROOT
 
 BINDING = ROOT / "bindings/python"
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}

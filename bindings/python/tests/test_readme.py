@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from header import ROOT
+from tree import ROOT
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "bindings/python/README.md").read_text(), flags=re.S)
 

@@ -4,9 +4,10 @@ import dataclasses
 import re
 from enum import IntEnum
 
-import header
 import numpy as np
 import pytest
+from generate.model import Struct
+from tree import HEADER
 
 CONFIGURATIONS = {
     "ModelConfig": "mixgrpo_model_config",
@@ -26,10 +27,17 @@ def written_like(value, text):
     return float(re.match(r"[-\de.]*[\d]", text)[0])
 
 
+def stated_defaults(struct):
+    """What the comments of a struct of the header say after "Default ", by field."""
+    fields = next(item.fields for item in HEADER.of(Struct) if item.name == struct)
+    stated = {field.name: field.comment.partition("Default ")[2] for field in fields}
+    return {name: text for name, text in stated.items() if text}
+
+
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_defaults_are_those_the_header_states(mixgrpo, name):
     defaults = {field.name: field.default for field in dataclasses.fields(getattr(mixgrpo, name))}
-    written = header.stated_defaults(CONFIGURATIONS[name])
+    written = stated_defaults(CONFIGURATIONS[name])
     assert set(written) == set(defaults)
     assert defaults == {key: written_like(value, written[key]) for key, value in defaults.items()}
 

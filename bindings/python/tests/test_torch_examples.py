@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from header import ROOT
+from tree import ROOT
 from torch_fixtures import required, torch
 
 required("diffusers"), required("peft")

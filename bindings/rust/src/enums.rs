@@ -1,13 +1,14 @@
+// Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it.
 //! The choices that settings offer and results tell.
 
 use crate::mirror::mirrored_enum;
 
 mirrored_enum! {
-    /// How much a log line matters.
+    /// How important a log line is.
     LogLevel {
-        /// Good to know.
+        /// For information.
         Info = MIXGRPO_LOG_LEVEL_INFO,
-        /// Something is not as it should be.
+        /// Something may be wrong.
         Warning = MIXGRPO_LOG_LEVEL_WARNING,
     }
 }
@@ -25,11 +26,11 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
-    /// How weights are written.
+    /// How weights are stored in a file.
     Storage {
         /// 32 bits.
         F32 = MIXGRPO_STORAGE_F32,
-        /// The upper 16 of them, rounded to nearest.
+        /// The upper 16 bits, rounded to nearest.
         Bf16 = MIXGRPO_STORAGE_BF16,
     }
 }
@@ -37,9 +38,9 @@ mirrored_enum! {
 mirrored_enum! {
     /// The stochastic step inside the window.
     Dynamics {
-        /// Flow-SDE (arXiv 2505.05470): noise g = η·√(σ/(1 − σ)).
+        /// Flow-SDE (arXiv 2505.05470): noise g = eta·sqrt(sigma/(1 - sigma)).
         Flow = MIXGRPO_DYNAMICS_FLOW,
-        /// Dance-SDE (arXiv 2505.07818): noise g = η.
+        /// Dance-SDE (arXiv 2505.07818): noise g = eta.
         Dance = MIXGRPO_DYNAMICS_DANCE,
         /// Coefficient-preserving sampling (arXiv 2509.05952).
         Cps = MIXGRPO_DYNAMICS_CPS,
@@ -53,37 +54,37 @@ mirrored_enum! {
         Frozen = MIXGRPO_WINDOW_MODE_FROZEN,
         /// Moves by `window_stride` after every `window_interval` iterations.
         Progressive = MIXGRPO_WINDOW_MODE_PROGRESSIVE,
-        /// As progressive; the interval falls linearly to its minimum.
+        /// As PROGRESSIVE, but the interval falls linearly to its minimum.
         LinearDecay = MIXGRPO_WINDOW_MODE_LINEAR_DECAY,
-        /// As progressive; the interval is ⌈interval·exp(−k·max(0, l − l₀))⌉.
+        /// As PROGRESSIVE, but the interval is ceil(interval·exp(-k·max(0, l - l0))).
         ExponentialDecay = MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY,
-        /// Uniform on its range, drawn from seed and iteration alone.
+        /// Uniform on its range; depends only on seed and iteration.
         Random = MIXGRPO_WINDOW_MODE_RANDOM,
         /// Every step but the last is stochastic (Flow-GRPO, DanceGRPO).
         All = MIXGRPO_WINDOW_MODE_ALL,
         /// The host gives the window of each iteration.
         Given = MIXGRPO_WINDOW_MODE_GIVEN,
-        /// Moves when the reward's gain flattens, see [`AdaptiveWindow`](crate::AdaptiveWindow).
+        /// Moves when the reward's gain flattens, see `AdaptiveWindow`.
         Adaptive = MIXGRPO_WINDOW_MODE_ADAPTIVE,
     }
 }
 
 mirrored_enum! {
-    /// What a moving window does at the end of its range.
+    /// What a moving window does after its last place.
     WindowEnd {
-        /// Begins again.
+        /// Starts again at 0.
         RollBack = MIXGRPO_WINDOW_END_ROLL_BACK,
-        /// Stays there.
+        /// Stays at the last place.
         Stay = MIXGRPO_WINDOW_END_STAY,
     }
 }
 
 mirrored_enum! {
-    /// Which stochastic steps are trained when all are stochastic and `trained_fraction` is below 1.
+    /// Which stochastic steps are trained when all are stochastic and `trained_fraction` < 1.
     TrainedSubset {
-        /// The first.
+        /// The first steps.
         First = MIXGRPO_TRAINED_SUBSET_FIRST,
-        /// A random choice.
+        /// A random choice for each iteration.
         Random = MIXGRPO_TRAINED_SUBSET_RANDOM,
     }
 }
@@ -93,13 +94,13 @@ mirrored_enum! {
     Solver {
         /// First order.
         Euler = MIXGRPO_SOLVER_EULER,
-        /// DPM-Solver++ of first order.
+        /// DPM-Solver++, first order.
         Dpm1 = MIXGRPO_SOLVER_DPM_1,
-        /// DPM-Solver++ of second order, midpoint.
+        /// DPM-Solver++, second order, midpoint form.
         Dpm2Midpoint = MIXGRPO_SOLVER_DPM_2_MIDPOINT,
-        /// DPM-Solver++ of second order, Heun.
+        /// DPM-Solver++, second order, Heun form.
         Dpm2Heun = MIXGRPO_SOLVER_DPM_2_HEUN,
-        /// DPM-Solver++ of third order.
+        /// DPM-Solver++, third order.
         Dpm3 = MIXGRPO_SOLVER_DPM_3,
     }
 }
@@ -107,33 +108,33 @@ mirrored_enum! {
 mirrored_enum! {
     /// Where the members of a group start.
     InitialNoise {
-        /// All from the same noise.
+        /// All members of a group start from the same noise.
         Shared = MIXGRPO_INITIAL_NOISE_SHARED,
-        /// Each from its own.
+        /// Each member starts from its own noise.
         Own = MIXGRPO_INITIAL_NOISE_OWN,
     }
 }
 
 mirrored_enum! {
-    /// The number whose difference between new and old policy is the logarithm of the ratio.
+    /// The number whose difference between the new and the old policy is the logarithm of the ratio.
     LogProbability {
-        /// Log-density per value: the mean over D.
+        /// Log-density per value: mean_D -(x' - mu)^2/(2s^2) - ln s - (1/2)ln(2 pi).
         Mean = MIXGRPO_LOG_PROBABILITY_MEAN,
         /// The log-density itself: the sum over D.
         Sum = MIXGRPO_LOG_PROBABILITY_SUM,
-        /// −mean (x′ − μ)², with CPS only; not a density.
+        /// -mean_D (x' - mu)^2, with CPS only; not a density.
         CpsPeer = MIXGRPO_LOG_PROBABILITY_CPS_PEER,
-        /// mean e·μ with the step's noise e (GRPO-Guard, arXiv 2510.22319).
+        /// mean_D e·mu with the step's noise e (GRPO-Guard, arXiv 2510.22319).
         Guarded = MIXGRPO_LOG_PROBABILITY_GUARDED,
     }
 }
 
 mirrored_enum! {
-    /// How the model is told a noise level.
+    /// How sigma is rounded before it is passed to the model.
     SigmaRounding {
-        /// As it is.
+        /// Not at all.
         Exact = MIXGRPO_SIGMA_ROUNDING_EXACT,
-        /// ⌊1000 σ⌋/1000, for models served behind integer timesteps.
+        /// floor(1000 sigma)/1000, for models that take integer timesteps.
         Thousandths = MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS,
     }
 }
@@ -151,17 +152,17 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
-    /// Over what the divisor of an advantage is taken.
+    /// Which samples the standard deviation is taken over.
     StdScope {
-        /// Over the group.
+        /// The samples of one prompt.
         Group = MIXGRPO_STD_SCOPE_GROUP,
-        /// Over all groups of the iteration.
+        /// All samples of the iteration.
         Batch = MIXGRPO_STD_SCOPE_BATCH,
     }
 }
 
 mirrored_enum! {
-    /// How much each trained step counts.
+    /// How the loss weighs the trained steps.
     StepWeighting {
         /// All the same.
         Uniform = MIXGRPO_STEP_WEIGHTING_UNIFORM,
@@ -171,52 +172,56 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
-    /// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
-    /// that changes by more than `max_velocity_change`. Nothing unsound is ever applied.
-    FaultPolicy {
-        /// `NotFinite` or `Diverged`, with everything as before the update.
-        Stop = MIXGRPO_FAULT_POLICY_STOP,
-        /// Leave out the optimizer step of a part that is not finite; a velocity that changes too much undoes the whole update.
-        /// The iteration counts as done.
-        Skip = MIXGRPO_FAULT_POLICY_SKIP,
-        /// Undo the whole update, multiply the learning rate by `roll_back_rate_factor`, go on with the next iteration.
-        RollBack = MIXGRPO_FAULT_POLICY_ROLL_BACK,
-    }
-}
-
-mirrored_enum! {
-    /// How the learning rate goes.
+    /// The learning rate after the warm-up.
     Schedule {
-        /// Stays.
+        /// Stays the same.
         Constant = MIXGRPO_SCHEDULE_CONSTANT,
-        /// Falls as a half cosine.
+        /// Falls as half a cosine.
         Cosine = MIXGRPO_SCHEDULE_COSINE,
     }
 }
 
 mirrored_enum! {
-    /// What an update that is cancelled or fails leaves behind.
+    /// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a
+    /// velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied. Metrics and log
+    /// report each fault.
+    FaultPolicy {
+        /// Return NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host may save
+        /// them, and try again with other settings.
+        Stop = MIXGRPO_FAULT_POLICY_STOP,
+        /// Skip the optimizer step of a minibatch that is not finite and go on with the next; a velocity that changes
+        /// too much undoes the whole update. The iteration counts as done.
+        Skip = MIXGRPO_FAULT_POLICY_SKIP,
+        /// Undo the whole update, multiply the learning rate of all later steps by `roll_back_rate_factor`, and go on
+        /// with the next iteration.
+        RollBack = MIXGRPO_FAULT_POLICY_ROLL_BACK,
+    }
+}
+
+mirrored_enum! {
+    /// State left by a cancelled or failed update.
     Undo {
-        /// The state before it; the first optimizer step keeps a copy until the update has succeeded.
+        /// The state before it. The first optimizer step copies weights, moments and average, until the update has
+        /// succeeded (a single step needs no copy if `max_velocity_change` is 0).
         Memory = MIXGRPO_UNDO_MEMORY,
-        /// The state after the last finished optimizer step, and no copy; the update may be repeated and goes on from there.
-        /// Goes with `max_velocity_change` 0 and without `RollBack`.
+        /// The state after the last finished optimizer step, and no copy. The same update may be run again and does the
+        /// rest.
         None = MIXGRPO_UNDO_NONE,
     }
 }
 
 mirrored_enum! {
-    /// What a step is, after its order was lowered to what its place allows.
+    /// What a step is, after its order was lowered to what its place allows. The first five are those of `Solver`.
     StepKind {
         /// Deterministic, first order.
         Euler = MIXGRPO_STEP_KIND_EULER,
-        /// Deterministic, DPM-Solver++ of first order.
+        /// Deterministic, DPM-Solver++, first order.
         Dpm1 = MIXGRPO_STEP_KIND_DPM_1,
-        /// Deterministic, DPM-Solver++ of second order, midpoint.
+        /// Deterministic, DPM-Solver++, second order, midpoint form.
         Dpm2Midpoint = MIXGRPO_STEP_KIND_DPM_2_MIDPOINT,
-        /// Deterministic, DPM-Solver++ of second order, Heun.
+        /// Deterministic, DPM-Solver++, second order, Heun form.
         Dpm2Heun = MIXGRPO_STEP_KIND_DPM_2_HEUN,
-        /// Deterministic, DPM-Solver++ of third order.
+        /// Deterministic, DPM-Solver++, third order.
         Dpm3 = MIXGRPO_STEP_KIND_DPM_3,
         /// Stochastic, Flow-SDE.
         Flow = MIXGRPO_STEP_KIND_FLOW,
@@ -228,47 +233,47 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
+    /// What an update does about tickets without rewards.
+    MissingRewards {
+        /// Return INVALID_STATE, naming them.
+        Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
+        /// Exclude their samples, as if every reward of theirs had failed.
+        LeaveOut = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
+    }
+}
+
+mirrored_enum! {
     /// Which weights of a trainer.
     Weights {
-        /// Those in training.
+        /// The model in training.
         Trained = MIXGRPO_WEIGHTS_TRAINED,
         /// As they were at creation; needs `keep_base`.
         Base = MIXGRPO_WEIGHTS_BASE,
-        /// The exponential moving average; needs `ema_decay` above 0.
+        /// The exponential moving average; needs `ema_decay` > 0.
         Average = MIXGRPO_WEIGHTS_AVERAGE,
     }
 }
 
 mirrored_enum! {
-    /// What happens when the trained rewards rise while the held-out ones fall.
+    /// What the watchdog does when the trained rewards rise while the held-out ones fall.
     Watchdog {
         /// Nothing.
         Off = MIXGRPO_WATCHDOG_OFF,
-        /// A warning.
+        /// Gives the verdict WARN.
         Warn = MIXGRPO_WATCHDOG_WARN,
-        /// The host is told to stop.
+        /// Gives the verdict STOP.
         Stop = MIXGRPO_WATCHDOG_STOP,
     }
 }
 
 mirrored_enum! {
-    /// What an evaluation says about going on.
+    /// What the host should do after an evaluation.
     Verdict {
         /// Go on.
         Continue = MIXGRPO_VERDICT_CONTINUE,
-        /// The rewards are perhaps being hacked.
+        /// Warn that training may exploit its rewards.
         Warn = MIXGRPO_VERDICT_WARN,
-        /// The same, and the host wanted to stop then.
+        /// Stop training.
         Stop = MIXGRPO_VERDICT_STOP,
-    }
-}
-
-mirrored_enum! {
-    /// What an update does about tickets without rewards.
-    MissingRewards {
-        /// It fails with `InvalidState`, naming them.
-        Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
-        /// It leaves their samples out, as if every reward of theirs had failed.
-        LeaveOut = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
     }
 }

@@ -1,5 +1,5 @@
-//! The C interface as `mixgrpo.h` declares it, section by section. That header is the manual: shapes, bounds, errors and
-//! thread rules of everything here stand there. A test holds names, types and memory layout to it.
+//! The C interface as `mixgrpo.h` declares it. That header is the manual: shapes, bounds, errors and thread rules of
+//! everything here stand there, and the declarations are generated from it.
 #![allow(missing_docs, non_camel_case_types, clippy::missing_safety_doc)]
 
 /// A type of which the host only ever holds pointers.
@@ -14,62 +14,24 @@ macro_rules! opaque {
     };
 }
 
-/// A struct as C lays it out. One that begins with `struct_size` can be made `sized`: that field set, all others 0.
-macro_rules! c_struct {
-    ($name:ident { struct_size: u32, $($field:ident: $type:ty),+ $(,)? }) => {
-        c_struct!(@declare $name { struct_size: u32, $($field: $type,)+ });
+/// A struct has the size that C gives it; one that begins with `struct_size` can be made `sized`: that field set, all others
+/// 0.
+macro_rules! layout {
+    (sized $name:ident: $size:literal) => {
+        layout!(plain $name: $size);
         impl $name {
             pub fn sized() -> Self {
                 // SAFETY: integers, floats and raw pointers may all be 0.
                 let zeros: Self = unsafe { std::mem::zeroed() };
-                Self { struct_size: std::mem::size_of::<Self>() as u32, ..zeros }
+                Self { struct_size: $size, ..zeros }
             }
         }
     };
-    ($name:ident { $($field:ident: $type:ty),+ $(,)? }) => {
-        c_struct!(@declare $name { $($field: $type,)+ });
-    };
-    (@declare $name:ident { $($field:ident: $type:ty,)+ }) => {
-        #[repr(C)]
-        #[derive(Clone, Copy, Debug)]
-        pub struct $name {
-            $(pub $field: $type,)+
-        }
-        #[cfg(test)]
-        impl $crate::sys::layout::Laid for $name {
-            fn layout() -> $crate::sys::layout::Struct {
-                $crate::sys::layout::Struct {
-                    name: stringify!($name),
-                    size: std::mem::size_of::<Self>(),
-                    fields: vec![$($crate::sys::layout::Field {
-                        name: stringify!($field),
-                        rust_type: stringify!($type),
-                        offset: std::mem::offset_of!($name, $field),
-                        size: std::mem::size_of::<$type>(),
-                    }),+],
-                }
-            }
-        }
+    (plain $name:ident: $size:literal) => {
+        const _: () = assert!(std::mem::size_of::<$name>() == $size);
     };
 }
 
-mod base;
-mod learning;
-mod model;
-mod pieces;
-mod settings;
-mod trainer;
+mod abi;
 
-#[cfg(test)]
-mod declarations;
-#[cfg(test)]
-mod header;
-#[cfg(test)]
-mod layout;
-
-pub use base::*;
-pub use learning::*;
-pub use model::*;
-pub use pieces::*;
-pub use settings::*;
-pub use trainer::*;
+pub use abi::*;

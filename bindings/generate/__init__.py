@@ -1,0 +1,1 @@
+"""Writes the bindings' declarations from the header, so that they need no comparing with it."""
