@@ -242,13 +242,6 @@ inline std::vector<const char*> texts(const char* field, view<const std::string>
   return pointers;
 }
 
-/// A number of elements where the C function takes an int32_t.
-inline std::int32_t count(const char* field, std::size_t size) {
-  if (size > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
-    refuse(field, "at most 2147483647", std::to_string(size));
-  return static_cast<std::int32_t>(size);
-}
-
 /// A result structure, ready to be filled.
 template <class Result>
 Result sized() noexcept {
@@ -491,7 +484,7 @@ class prompts : public detail::object<mixgrpo_prompts, mixgrpo_prompts_destroy> 
  public:
   /// `text`: (prompt_count, text_length, text_width); `pooled`: (prompt_count, pooled_width). Copied.
   prompts(
-      const context& context, view<const float> text, view<const float> pooled, std::int32_t prompt_count,
+      const context& context, view<const float> text, view<const float> pooled, std::size_t prompt_count,
       std::int32_t text_length, std::int32_t text_width, std::int32_t pooled_width)
       : prompts(detail::access::state(context), [&](mixgrpo_prompts** out) {
           return mixgrpo_prompts_create(
@@ -504,14 +497,13 @@ class prompts : public detail::object<mixgrpo_prompts, mixgrpo_prompts_destroy> 
       const context& context, view<const std::string> lines, std::int32_t text_length, std::int32_t text_width,
       std::int32_t pooled_width) {
     const std::vector<const char*> pointers = detail::texts("prompts", lines);
-    const std::int32_t count = detail::count("prompt_count", pointers.size());
     return prompts(detail::access::state(context), [&](mixgrpo_prompts** out) {
       return mixgrpo_prompts_create_hashed_words(
-          context.get(), pointers.data(), count, text_length, text_width, pooled_width, out);
+          context.get(), pointers.data(), pointers.size(), text_length, text_width, pooled_width, out);
     });
   }
 
-  std::int32_t count() const noexcept { return mixgrpo_prompts_count(get()); }
+  std::size_t count() const noexcept { return mixgrpo_prompts_count(get()); }
 
  private:
   template <class Create>
@@ -531,7 +523,7 @@ inline embeddings hashed_words_encode(
   result.text.resize(detail::product(lines.size(), text_length, text_width));
   result.pooled.resize(detail::product(lines.size(), pooled_width));
   detail::check(mixgrpo_hashed_words_encode(
-      pointers.data(), detail::count("prompt_count", pointers.size()), text_length, text_width, pooled_width,
+      pointers.data(), pointers.size(), text_length, text_width, pooled_width,
       result.text.data(), result.text.size(), result.pooled.data(), result.pooled.size()));
   return result;
 }
@@ -846,7 +838,7 @@ struct group_advantages {
 
 /// Group advantages of rewards (K, P, G); K follows from the number of rewards. `weights`: (K), or empty for 1 each.
 inline group_advantages advantages(
-    const mixgrpo_learning_config& config, view<const double> rewards, std::int32_t prompt_count,
+    const mixgrpo_learning_config& config, view<const double> rewards, std::size_t prompt_count,
     std::int32_t group_size, view<const double> weights = {}) {
   const std::size_t samples = detail::product(prompt_count, group_size);
   if (samples == 0 || rewards.empty() || rewards.size() % samples != 0)
@@ -856,7 +848,7 @@ inline group_advantages advantages(
   group_advantages result{
       std::vector<double>(samples), std::vector<std::uint8_t>(samples), detail::sized<mixgrpo_advantage_report>()};
   detail::check(mixgrpo_advantages(
-      &config, rewards.data(), detail::count("reward_count", rewards.size() / samples), prompt_count, group_size,
+      &config, rewards.data(), rewards.size() / samples, prompt_count, group_size,
       detail::pointer(weights), weights.size(), result.values.data(), result.included.data(), samples, &result.report));
   return result;
 }
@@ -1270,14 +1262,14 @@ inline std::vector<float> normal_noise(
 
 /// Latents (B, N, C) to pixels (B, height, width, 3), and back.
 inline std::vector<std::uint8_t> pixels_decode(
-    view<const float> latents, std::int32_t image_count, std::int32_t height, std::int32_t width, std::int32_t patch) {
+    view<const float> latents, std::size_t image_count, std::int32_t height, std::int32_t width, std::int32_t patch) {
   std::vector<std::uint8_t> pixels(latents.size());
   detail::check(mixgrpo_pixels_decode(
       latents.data(), latents.size(), image_count, height, width, patch, pixels.data(), pixels.size()));
   return pixels;
 }
 inline std::vector<float> pixels_encode(
-    view<const std::uint8_t> pixels, std::int32_t image_count, std::int32_t height, std::int32_t width,
+    view<const std::uint8_t> pixels, std::size_t image_count, std::int32_t height, std::int32_t width,
     std::int32_t patch) {
   std::vector<float> latents(pixels.size());
   detail::check(mixgrpo_pixels_encode(
@@ -1302,7 +1294,7 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
 
   /// A grid of `image_count` pictures of one size, (B, height, width, 3), with `gap` white pixels between neighbours.
   static image grid(
-      view<const std::uint8_t> pixels, std::int32_t image_count, std::int32_t width, std::int32_t height,
+      view<const std::uint8_t> pixels, std::size_t image_count, std::int32_t width, std::int32_t height,
       std::int32_t columns, std::int32_t gap = 0, std::int32_t scale = 1) {
     return image([&](mixgrpo_image** out) {
       return mixgrpo_image_create_grid(

@@ -53,7 +53,7 @@ static void iterate(const fixture *f, mixgrpo_optimizer *optimizer, int watch) {
   atomic_store(&watching, watch);
   while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
     answer(f, &request, 0);
-    DONE(mixgrpo_rollout_submit(rollout, velocity, (size_t)request.count * LATENT));
+    DONE(mixgrpo_rollout_submit(rollout, velocity, request.count * LATENT));
   }
   atomic_store(&watching, 0);
 
@@ -67,7 +67,7 @@ static void iterate(const fixture *f, mixgrpo_optimizer *optimizer, int watch) {
       DONE(mixgrpo_optimizer_step_model(optimizer, f->model, NULL));
       continue;
     }
-    const size_t count = (size_t)request.count * LATENT;
+    const size_t count = request.count * LATENT;
     answer(f, &request, 1);
     DONE(mixgrpo_update_submit(update, velocity, NULL, count, d_velocity, sizeof d_velocity / sizeof *d_velocity));
     DONE(mixgrpo_evaluator_backward(f->evaluator, d_velocity, count, NULL, 0));

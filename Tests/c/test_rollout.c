@@ -23,7 +23,7 @@ static void defaults_and_bounds(const fixture *f) {
   config.latent_size = LATENT;
   INVALID("prompt_count", CREATE(chosen_prompts, 0));
   INVALID("prompt_count", CREATE(chosen_prompts, SIZE_MAX));
-  INVALID("prompt_indices", CREATE(NULL, BATCH));
+  INVALID("prompt_ids", CREATE(NULL, BATCH));
   INVALID("prompts", CREATE(((int32_t[]){1, 1}), 2));
   INVALID("prompts", CREATE(((int32_t[]){1, -1}), 2));
   config.iteration = -1;
@@ -74,12 +74,12 @@ static void pull(const fixture *f, mixgrpo_rollout *rollout, float *samples) {
   while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
     const size_t values = request.count * request.latent_size;
     CHECK(request.minibatch == 0 && request.needs_reference == 0 && request.latent_size == LATENT);
-    for (int i = 0; i < request.count; i++) {
+    for (size_t i = 0; i < request.count; i++) {
       CHECK(request.step[i] == request.step[0] && request.sample[i] < SAMPLES);
       CHECK(request.prompt_index[i] == chosen_prompts[request.sample[i] / GROUP]);
     }
     DONE(mixgrpo_evaluator_velocity(
-        f->evaluator, f->prompts, request.latents, request.sigmas, request.prompt_index, (size_t)request.count, 0,
+        f->evaluator, f->prompts, request.latents, request.sigmas, request.prompt_index, request.count, 0,
         velocity, VALUES));
     DONE(mixgrpo_rollout_submit(rollout, velocity, values));
     requests++;

@@ -60,7 +60,7 @@ static void plans(void) {
 static float weight = 0.75f;
 
 static void answer(const mixgrpo_velocity_request *request, float *h, float *velocity) {
-  for (int i = 0; i < request->count * D; i++) {
+  for (size_t i = 0; i < request->count * D; i++) {
     h[i] = 0.5f * request->latents[i] + request->sigmas[i / D];
     velocity[i] = weight * h[i] - 0.125f * (float)request->prompt_index[i / D];
   }
@@ -86,7 +86,7 @@ static void rollout_and_update_by_hand(const mixgrpo_context *context) {
   for (check(mixgrpo_rollout_next(rollout, &request)); request.kind == MIXGRPO_REQUEST_KIND_EVALUATE;
        check(mixgrpo_rollout_next(rollout, &request))) {
     answer(&request, h, velocity);
-    check(mixgrpo_rollout_submit(rollout, velocity, (size_t)request.count * D));
+    check(mixgrpo_rollout_submit(rollout, velocity, request.count * D));
   }
   check(mixgrpo_rollout_get_samples(rollout, samples, SAMPLES * D));
   printf("samples %016llx\n", hash_of(samples, sizeof samples));
@@ -105,9 +105,9 @@ static void rollout_and_update_by_hand(const mixgrpo_context *context) {
       continue;
     }
     answer(&request, h, velocity);
-    check(mixgrpo_update_submit(update, velocity, NULL, (size_t)request.count * D, d_velocity, SAMPLES * D));
-    for (int i = 0; i < request.count * D; i++) gradient += (double)d_velocity[i] * (double)h[i];
-    printf("d_velocity %016llx\n", hash_of(d_velocity, (size_t)request.count * D * sizeof *d_velocity));
+    check(mixgrpo_update_submit(update, velocity, NULL, request.count * D, d_velocity, SAMPLES * D));
+    for (size_t i = 0; i < request.count * D; i++) gradient += (double)d_velocity[i] * (double)h[i];
+    printf("d_velocity %016llx\n", hash_of(d_velocity, request.count * D * sizeof *d_velocity));
   }
   mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
   check(mixgrpo_update_get_statistics(update, &seen));

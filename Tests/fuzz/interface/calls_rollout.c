@@ -59,10 +59,10 @@ static _Thread_local struct { const void *machine; size_t values; } asked[2];
 
 static void note_request(int which, const void *machine, mixgrpo_status status, const mixgrpo_velocity_request *request) {
   if (status != MIXGRPO_STATUS_OK || !request) return;
-  const size_t values = (size_t)request->count * request->latent_size;
+  const size_t values = request->count * request->latent_size;
   float sum = 0;
   for (size_t i = 0; i < values; i++) sum += request->latents[i];
-  for (int32_t i = 0; i < request->count; i++)
+  for (size_t i = 0; i < request->count; i++)
     sum += request->sigmas[i] + (float)(request->prompt_index[i] + request->sample[i] + request->step[i]);
   must(sum == sum || sum != sum, "readable arrays");
   asked[which].machine = machine, asked[which].values = values;
