@@ -1,4 +1,5 @@
-"""`python3 -m generate` writes all files that come from the header; with `--check` it fails where one is not up to date."""
+"""`python3 -m generate` writes all files that come from the header; with `--check` it fails where one is not up to
+date."""
 
 import sys
 from pathlib import Path

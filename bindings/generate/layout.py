@@ -18,7 +18,8 @@ def value_size(field: Field, header: Header) -> int:
 
 
 def places(struct: Struct, header: Header) -> Iterator[tuple[Field, int, int]]:
-    """Each field with its offset and size. A struct with a hole, which would not have the same layout everywhere, is an error."""
+    """Each field with its offset and size. A struct with a hole, which would not have the same layout everywhere, is an
+    error."""
     offset = 0
     for field in struct.fields:
         alignment = value_size(field, header)

@@ -26,13 +26,12 @@ class Evaluator(Object):
     `height_tokens`, `width_tokens`: rows and columns of image tokens, 1…4096, N at most 65536.
     `text_length`: L, text tokens of every prompt, 1…65536.
     `max_batch`: latents that are evaluated, or can keep their activations, at a time, 1…65536; memory grows with it.
-    `recompute_activations`: keep the input of each block alone and compute the block again in the backward: a fraction of
-    the memory, one forward more, the same bits.
-    `guidance`: the value given to a model with `guidance_embeds`, 0…1000.
-    `max_bytes`: most bytes that model, evaluator and all that training holds may take (what `Plan.memory` predicts), 0 for
-    no limit. Batches are split to stay within it, which changes no bit of a result; what does not fit even so raises
-    `OutOfMemory`, which tells the bytes needed.
-    `image_ids`: positions (N, 3) of the image tokens; None for the usual (0, row, column).
+    `recompute_activations`: keep the input of each block alone and compute the block again in the backward: a fraction
+    of the memory, one forward more, the same bits. `guidance`: the value given to a model with `guidance_embeds`,
+    0…1000. `max_bytes`: most bytes that model, evaluator and all that training holds may take (what `Plan.memory`
+    predicts), 0 for no limit. Batches are split to stay within it, which changes no bit of a result; what does not fit
+    even so raises `OutOfMemory`, which tells the bytes needed. `image_ids`: positions (N, 3) of the image tokens; None
+    for the usual (0, row, column).
     """
 
     _destroy = "mixgrpo_evaluator_destroy"

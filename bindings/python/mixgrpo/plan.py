@@ -41,8 +41,8 @@ class IterationPlan:
 
 @dataclass(frozen=True)
 class AdaptiveWindow:
-    """Where a window of `WindowMode.ADAPTIVE` stands, at the start of a run by default. With a trainer it is part of the
-    trainer; a host that runs rollouts itself keeps it, and moves it with `Plan.advance`.
+    """Where a window of `WindowMode.ADAPTIVE` stands, at the start of a run by default. With a trainer it is part of
+    the trainer; a host that runs rollouts itself keeps it, and moves it with `Plan.advance`.
 
     A line is fitted by least squares to the rewards of the iterations at this place, one of age a weighing (1 - 1/k)^a,
     k = `window_trend`. The window moves when its slope is below `window_minimum_gain` standard deviations of the
@@ -63,7 +63,8 @@ class AdaptiveWindow:
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """The size of a run, for predictions. What has a default counts for the built-in model alone, but for `max_batch`."""
+    """The size of a run, for predictions. What has a default counts for the built-in model alone, but for
+    `max_batch`."""
 
     prompt_count: int
     """P per iteration, 1…1000000."""
@@ -126,11 +127,19 @@ class Plan(Object):
         """The window and the work of one iteration, 0 or more.
 
         `window_start`: the host's own l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…1000000.
-        `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a forecast: the
-        window of a run in which every place is held for `window_interval` iterations.
+        `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a
+        forecast: the window of a run in which every place is held for `window_interval` iterations.
         """
         struct = _abi.IterationPlan()
-        call("mixgrpo_plan_get_iteration", self.handle, iteration, window_start, prompt_count, minibatches, ctypes.byref(struct))
+        call(
+            "mixgrpo_plan_get_iteration",
+            self.handle,
+            iteration,
+            window_start,
+            prompt_count,
+            minibatches,
+            ctypes.byref(struct),
+        )
         return from_struct(IterationPlan, struct)
 
     def steps(self, iteration: int, *, window_start: int = SCHEDULED_WINDOW) -> list[Step]:

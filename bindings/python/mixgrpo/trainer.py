@@ -183,9 +183,9 @@ class Trainer(Object):
         by name, each 0 or more, not all 0; 1 each by default.
 
         On `Cancelled`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
-        With `Undo.NONE` the optimizer steps that were finished stay, the error tells how many, and the call repeated with the
-        same rewards does the rest. Raises
-        `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
+        With `Undo.NONE` the optimizer steps that were finished stay, the error tells how many, and the call repeated
+        with the same rewards does the rest. Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also
+        `NotFinite` and `Diverged`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
@@ -237,8 +237,8 @@ class Trainer(Object):
         call("mixgrpo_trainer_restore", self.handle, os.fspath(folder))
 
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
-        """Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last`
-        and, with `keep_every` above 0, those whose iteration is a multiple of it.
+        """Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest
+        `keep_last` and, with `keep_every` above 0, those whose iteration is a multiple of it.
 
         After a kill or on a full disk a whole checkpoint is there if one was there before. Raises `InputOutputError`;
         `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was not

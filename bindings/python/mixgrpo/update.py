@@ -145,13 +145,14 @@ class Update(Object):
     def run(
         self, evaluator: Evaluator, prompts: Prompts, optimizer: Optimizer, *, reference: Evaluator | None = None
     ) -> OptimizerReport:
-        """Answers all requests with the built-in model, in batches that the evaluator allows, and steps `optimizer` on it.
+        """Answers all requests with the built-in model, in batches that the evaluator allows, and steps `optimizer` on
+        it.
 
         `reference`: an evaluator of a frozen copy, needed when `config.kl_reference` is above 0. Gradients must be 0 at
-        the start and are 0 at the end. The report is of the last step, its gradient norm the mean over this run's steps.
-        On `Cancelled` or an error model and optimizer are as before, the update is back at its start, and the call may be
-        repeated. With `Undo.NONE` in the update's configuration the optimizer steps that were finished stay, the error
-        tells how many, and a repeated call does the rest.
+        the start and are 0 at the end. The report is of the last step, its gradient norm the mean over this run's
+        steps. On `Cancelled` or an error model and optimizer are as before, the update is back at its start, and the
+        call may be repeated. With `Undo.NONE` in the update's configuration the optimizer steps that were finished
+        stay, the error tells how many, and a repeated call does the rest.
         """
         report = _abi.OptimizerReport()
         self.context.run(

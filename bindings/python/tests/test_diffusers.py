@@ -6,11 +6,14 @@ import pathlib
 import subprocess
 import sys
 
-import mixgrpo
 import pytest
 
+import mixgrpo
+
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "Tests" / "MixFlowModelTests" / "Fixtures"
-CASES = sorted(folder.parent.name for folder in FIXTURES.glob("*/reference.safetensors") if "16" not in folder.parent.name)
+CASES = sorted(
+    folder.parent.name for folder in FIXTURES.glob("*/reference.safetensors") if "16" not in folder.parent.name
+)
 AVAILABLE = all(importlib.util.find_spec(name) for name in ("torch", "diffusers", "safetensors"))
 
 

@@ -1,7 +1,6 @@
 """Statuses as exceptions."""
 
 import ctypes
-import re
 
 import numpy as np
 import pytest

@@ -122,12 +122,12 @@ def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
     options = {"evaluate_every": 1, "evaluation_rewards": {"dark": darkness}}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        stopped = train(
-            mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.STOP, **options
-        )
+        stopped = train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.STOP, **options)
     assert len(stopped) == 3  # patience 3: brightness rises, so darkness falls
     with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):
-        assert len(train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.WARN, **options)) == 6
+        assert (
+            len(train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.WARN, **options)) == 6
+        )
 
 
 def test_evaluation_settings_without_evaluations_are_refused(mixgrpo, make_trainer, codec, tmp_path):

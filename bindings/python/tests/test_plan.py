@@ -62,8 +62,14 @@ def test_memory_grows_with_the_run(mixgrpo, plan, config):
 def test_a_budget_is_kept_or_refused_with_the_bytes_needed(mixgrpo, plan, model, config, prompts):
     def predicted(max_bytes=0, recompute=False):
         workload = mixgrpo.Workload(
-            prompt_count=1, token_count=4, channels=12, text_length=4, max_batch=8, threads=2,
-            recompute_activations=recompute, max_bytes=max_bytes,
+            prompt_count=1,
+            token_count=4,
+            channels=12,
+            text_length=4,
+            max_batch=8,
+            threads=2,
+            recompute_activations=recompute,
+            max_bytes=max_bytes,
         )
         return plan.memory(0, workload, model=config, learning=mixgrpo.LearningConfig())
 

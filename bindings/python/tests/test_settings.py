@@ -131,7 +131,15 @@ def test_impossible_settings_are_told_all_at_once(mixgrpo):
     )
     with pytest.raises(mixgrpo.InvalidArgument) as caught:
         mixgrpo.check(sampling, mixgrpo.LearningConfig(clip_range=0.0, learning_rate=-1.0, kl_reference=-1.0))
-    wrong = ("flash_ratio", "noise_level", "group_size", "trained_fraction", "clip_range", "learning_rate", "kl_reference")
+    wrong = (
+        "flash_ratio",
+        "noise_level",
+        "group_size",
+        "trained_fraction",
+        "clip_range",
+        "learning_rate",
+        "kl_reference",
+    )
     assert all(re.search(rf"\b{field}\b", str(caught.value)) for field in wrong), str(caught.value)
 
 

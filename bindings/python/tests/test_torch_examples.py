@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from tree import ROOT
 from torch_fixtures import required, torch
+from tree import ROOT
 
 required("diffusers"), required("peft")
 

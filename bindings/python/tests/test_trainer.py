@@ -254,9 +254,7 @@ def test_a_learning_rate_far_too_large_ends_in_a_clear_stop(mixgrpo, make_traine
     assert np.array_equal(trainer.evaluator.model.weights.read(), before)
     trainer.save_model(tmp_path / "last_good")
     assert np.isfinite(mixgrpo.Model.load(tmp_path / "last_good").weights.read()).all()
-    patient = make_trainer(
-        learning_rate=3.0, fault_policy=mixgrpo.FaultPolicy.ROLL_BACK, roll_back_rate_factor=0.001
-    )
+    patient = make_trainer(learning_rate=3.0, fault_policy=mixgrpo.FaultPolicy.ROLL_BACK, roll_back_rate_factor=0.001)
     first, *_, last = mixgrpo.train(patient, brightness, iterations=3, **options)
     assert first.rolled_back and not last.rolled_back and last.learning_rate < 0.01
 

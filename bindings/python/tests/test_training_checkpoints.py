@@ -168,10 +168,16 @@ def test_a_folder_of_another_run_is_refused(mixgrpo, start, make_trainer, codec,
     with pytest.raises(mixgrpo.InvalidFormat, match="none"):
         start(**evaluating)
     assert start(1, resume=False, **evaluating)[0] == [0]  # what nobody can go on from is in nobody's way
-    assert files(tmp_path)[1:] == ["evaluation-00000001", "iteration-00000000.safetensors", "iteration-00000001.safetensors"]
+    assert files(tmp_path)[1:] == [
+        "evaluation-00000001",
+        "iteration-00000000.safetensors",
+        "iteration-00000001.safetensors",
+    ]
 
 
-def test_a_checkpoint_that_fails_leaves_the_evaluations_of_the_one_before(mixgrpo, start, make_trainer, codec, tmp_path):
+def test_a_checkpoint_that_fails_leaves_the_evaluations_of_the_one_before(
+    mixgrpo, start, make_trainer, codec, tmp_path
+):
     start(2, checkpoints=tmp_path, evaluate_every=1)
     before = contents(tmp_path / "evaluation-00000002")
 

@@ -110,7 +110,9 @@ def test_prompt_match_tells_the_prompt_whatever_the_sky():
 def test_night_taste_follows_the_sky(sky, least, most):
     tastes = [
         world.night_taste(world.render(prompt, world.Jitter(dx, dx, radius, sky)))
-        for prompt in range(world.PROMPTS) for radius in world.RADII for dx in (-2, 2)
+        for prompt in range(world.PROMPTS)
+        for radius in world.RADII
+        for dx in (-2, 2)
     ]
     assert least <= min(tastes) and max(tastes) <= most
 

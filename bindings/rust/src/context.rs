@@ -8,7 +8,8 @@ use crate::border::{self, Handle};
 use crate::enums::{LogLevel, Stage};
 use crate::error::Result;
 use crate::mirror::Mirror;
-use crate::{panics, sys};
+use crate::panics::{self, Stoppable};
+use crate::sys;
 
 /// How far a call with the built-in model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,14 +131,12 @@ impl std::fmt::Debug for Context {
     }
 }
 
-impl Shared {
-    /// Ends the running call because of a panic.
-    pub(crate) fn stop_call(&self) {
+impl Stoppable for Shared {
+    fn stop_call(&self) {
         self.cancel();
     }
 
-    /// Takes that back, unless the host has cancelled meanwhile.
-    pub(crate) fn let_calls_begin(&self) {
+    fn let_calls_begin(&self) {
         if self.cancelled_by_host.load(Ordering::SeqCst) {
             return;
         }
@@ -146,7 +145,9 @@ impl Shared {
             self.cancel();
         }
     }
+}
 
+impl Shared {
     // Neither of the two can fail with a live handle.
 
     fn cancel(&self) {

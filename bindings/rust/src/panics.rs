@@ -5,13 +5,19 @@ use std::cell::RefCell;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
-use crate::context::Shared;
+/// What runs calls that a panic is to end.
+pub(crate) trait Stoppable {
+    /// Ends the running call because of a panic.
+    fn stop_call(&self);
+    /// Takes that back, unless the host has stopped calls meanwhile.
+    fn let_calls_begin(&self);
+}
 
 /// A panic on its way through the C interface.
 struct Caught {
     payload: Box<dyn Any + Send>,
     /// The context that was cancelled to end the call soon.
-    stopped: Arc<Shared>,
+    stopped: Arc<dyn Stoppable>,
 }
 
 thread_local! {
@@ -20,7 +26,7 @@ thread_local! {
 }
 
 /// Runs a callback of `context`. If it panics, the running call is cancelled, and callbacks to come are left out.
-pub(crate) fn contain(context: impl Fn() -> Arc<Shared>, callback: impl FnOnce()) {
+pub(crate) fn contain<S: Stoppable + 'static>(context: impl Fn() -> Arc<S>, callback: impl FnOnce()) {
     if is_pending() {
         return;
     }
@@ -33,7 +39,7 @@ fn is_pending() -> bool {
     CAUGHT.try_with(|caught| caught.borrow().is_some()).unwrap_or(true)
 }
 
-fn keep(payload: Box<dyn Any + Send>, stopped: Arc<Shared>) {
+fn keep(payload: Box<dyn Any + Send>, stopped: Arc<dyn Stoppable>) {
     stopped.stop_call();
     let caught = Caught { payload, stopped };
     // A thread that is ending has no place to keep it; nor may it be dropped, since that could panic again.
