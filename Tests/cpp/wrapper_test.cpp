@@ -64,7 +64,7 @@ void arrays_that_do_not_fit_together_are_refused() {
   }));
   CHECK(invalid("prompt_index", [&] { f.evaluator.velocity(f.prompts, latents, sigmas, {0}); }));
   CHECK(invalid("rewards", [&] { mixgrpo::advantages(f.settings.learning, {1, 2, 3}, 1, 2); }));
-  CHECK(invalid("rewards", [&] { mixgrpo::advantages(f.settings.learning, {1, 2, 3, 4}, -1, -4); }));
+  CHECK(invalid("rewards", [&] { mixgrpo::advantages(f.settings.learning, {1, 2, 3, 4}, 0, 4); }));
   CHECK(invalid("rewards", [&] { mixgrpo::advantages(f.settings.learning, {}, 2, 4); }));
   mixgrpo::optimizer optimizer(f.context, f.settings.learning, 3);
   std::vector<float> weights(3);

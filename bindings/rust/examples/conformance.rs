@@ -59,7 +59,7 @@ fn rollout_and_update_by_hand(context: &Context) -> Result<()> {
     let sampling =
         SamplingConfig { steps: 6, window_length: 2, group_size: GROUP as i32, seed: 11, ..Default::default() };
     let learning = LearningConfig { updates_per_iteration: 2, clip_range: 0.05, ..Default::default() };
-    let config = RolloutConfig { iteration: 30, latent_size: D as u64, ..Default::default() };
+    let config = RolloutConfig { iteration: 30, latent_size: D, ..Default::default() };
     let mut weight = 0.75_f32;
     let mut rollout = Rollout::new(context, &Plan::new(&sampling)?, &config, &[3, 1])?;
     while let Some(request) = rollout.next_request()? {
@@ -153,7 +153,7 @@ impl Training {
 
 fn picture(pixels: &[u8]) -> Result<()> {
     let grid = Grid { columns: GROUP as i32, gap: 2, scale: 1 };
-    let mut image = Image::grid(pixels, (LINES.len() * GROUP) as i32, 32, 32, grid)?;
+    let mut image = Image::grid(pixels, LINES.len() * GROUP, 32, 32, grid)?;
     image.set_texts(&[("prompt", LINES[0])])?;
     let png = image.encode()?;
     println!("png {} bytes {:016x}", png.len(), hash_of(png.iter().copied()));

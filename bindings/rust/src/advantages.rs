@@ -51,8 +51,7 @@ impl Advantages {
         let samples = product(&[prompt_count, group_size]);
         let reward_count = rewards.len() / samples.max(1);
         same_size("rewards", product(&[reward_count.max(1), samples]), rewards.len())?;
-        let (kinds, prompts, group) =
-            (count(reward_count, "rewards")?, count(prompt_count, "prompt_count")?, count(group_size, "group_size")?);
+        let group = count(group_size, "group_size")?;
         let (config, (weights, weight_count)) = (config.to_raw(), optional(weights));
         let (mut values, mut included) = (buffer::<f64>(samples)?, buffer::<u8>(samples)?);
         let (out, flags, given) = (values.as_mut_ptr(), included.as_mut_ptr(), rewards.as_ptr());
@@ -61,8 +60,8 @@ impl Advantages {
             sys::mixgrpo_advantages(
                 &config,
                 given,
-                kinds,
-                prompts,
+                reward_count,
+                prompt_count,
                 group,
                 weights,
                 weight_count,

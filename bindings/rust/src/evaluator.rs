@@ -32,7 +32,7 @@ mirrored_struct! {
         /// Most bytes that model, evaluator and all that training holds may take (what `Plan::memory` predicts); 0 for no
         /// limit. Batches are split to stay within it, which changes no bit of a result; what does not fit even so is
         /// `OutOfMemory`, which tells the bytes needed. Default 0.
-        max_bytes: u64,
+        max_bytes: usize,
     }
 }
 

@@ -43,7 +43,7 @@ impl Image {
     }
 
     /// Puts `image_count` pictures of one size, (B, height, width, 3), into a grid, row by row.
-    pub fn grid(pixels: &[u8], image_count: i32, width: i32, height: i32, grid: Grid) -> Result<Self> {
+    pub fn grid(pixels: &[u8], image_count: usize, width: i32, height: i32, grid: Grid) -> Result<Self> {
         let (bytes, count, Grid { columns, gap, scale }) = (pixels.as_ptr(), pixels.len(), grid);
         // SAFETY: all pointers are valid during the call.
         Self::create(|out| unsafe {

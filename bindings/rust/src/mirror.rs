@@ -38,7 +38,7 @@ macro_rules! same {
     };
 }
 
-same!(i32, i64, u64, f64, [i32; 3], [f64; 2], [f64; 6]);
+same!(i32, i64, u64, usize, f64, [i32; 3], [f64; 2], [f64; 6]);
 
 /// A flag.
 impl Mirror<i32> for bool {

@@ -1,6 +1,6 @@
 //! Bytes of pixels and tokens.
 
-use crate::border::{self, buffer, count, product};
+use crate::border::{self, buffer, product};
 use crate::error::Result;
 use crate::sys;
 
@@ -45,7 +45,7 @@ impl PixelCodec {
     /// `NotFinite` for a NaN or infinite value.
     pub fn decode(&self, samples: &[f32]) -> Result<Vec<u8>> {
         let mut pixels = buffer(samples.len())?;
-        let images = self.images(samples.len())?;
+        let images = self.images(samples.len());
         let (values, size, out, capacity) = (samples.as_ptr(), samples.len(), pixels.as_mut_ptr(), pixels.len());
         let &Self { height, width, patch } = self;
         // SAFETY: all pointers are valid during the call.
@@ -58,7 +58,7 @@ impl PixelCodec {
     /// Pixels (B, height, width, 3) as samples (B, N, C).
     pub fn encode(&self, pixels: &[u8]) -> Result<Vec<f32>> {
         let mut samples = buffer(pixels.len())?;
-        let images = self.images(pixels.len())?;
+        let images = self.images(pixels.len());
         let (values, size, out, capacity) = (pixels.as_ptr(), pixels.len(), samples.as_mut_ptr(), samples.len());
         let &Self { height, width, patch } = self;
         // SAFETY: all pointers are valid during the call.
@@ -69,7 +69,7 @@ impl PixelCodec {
     }
 
     /// B; a number of values that no B fits is left to the library to refuse.
-    fn images(&self, values: usize) -> Result<i32> {
-        count(values / self.image_size().max(1), "images")
+    fn images(&self, values: usize) -> usize {
+        values / self.image_size().max(1)
     }
 }

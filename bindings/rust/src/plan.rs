@@ -50,7 +50,7 @@ mirrored_struct! {
         /// Of the evaluator.
         recompute_activations: bool,
         /// Of the evaluator; 0 for no limit.
-        max_bytes: u64,
+        max_bytes: usize,
     }
 }
 
@@ -61,13 +61,13 @@ mirrored_struct! {
         /// Samples in flight in an update; 0 without one, or when the host owns the model.
         update_batch: i32,
         /// Latents of the rollout and its stored window steps; with learning, also the update's.
-        trajectory_bytes: u64,
+        trajectory_bytes: usize,
         /// Weights; with learning, also gradients, moments, average, reference, and the copy that `Undo::Memory` keeps.
-        weight_bytes: u64,
+        weight_bytes: usize,
         /// Working memory of the evaluators.
-        activation_bytes: u64,
+        activation_bytes: usize,
         /// The sum.
-        peak_bytes: u64,
+        peak_bytes: usize,
     }
 }
 

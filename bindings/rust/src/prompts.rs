@@ -1,6 +1,6 @@
 //! Text embeddings for the built-in model.
 
-use crate::border::{self, buffer, c_texts, count, pointers, product, Handle};
+use crate::border::{self, buffer, c_texts, pointers, product, Handle};
 use crate::context::Context;
 use crate::error::Result;
 use crate::sys;
@@ -35,7 +35,7 @@ pub struct Prompts {
 
 impl Prompts {
     /// Copies embeddings in. `text`: (`prompt_count`, L, J); `pooled`: (`prompt_count`, Q).
-    pub fn new(context: &Context, prompt_count: i32, shape: TextShape, text: &[f32], pooled: &[f32]) -> Result<Self> {
+    pub fn new(context: &Context, prompt_count: usize, shape: TextShape, text: &[f32], pooled: &[f32]) -> Result<Self> {
         let TextShape { length, width, pooled_width } = shape;
         let (words, word_count, pool, pool_count) = (text.as_ptr(), text.len(), pooled.as_ptr(), pooled.len());
         // SAFETY: all pointers are valid during the call.
@@ -60,7 +60,7 @@ impl Prompts {
     /// Encodes prompts by hashing their words: see [`hashed_words`].
     pub fn hashed_words<S: AsRef<str>>(context: &Context, lines: &[S], shape: TextShape) -> Result<Self> {
         let texts = c_texts(lines, "prompts")?;
-        let (lines, number) = (pointers(&texts), count(texts.len(), "prompts")?);
+        let (lines, number) = (pointers(&texts), texts.len());
         let TextShape { length, width, pooled_width } = shape;
         // SAFETY: all pointers are valid during the call.
         let handle = Handle::create(|out| unsafe {
@@ -73,7 +73,7 @@ impl Prompts {
     /// The number of prompts.
     pub fn len(&self) -> usize {
         // SAFETY: the handle is alive.
-        usize::try_from(unsafe { sys::mixgrpo_prompts_count(self.raw()) }).unwrap_or(0)
+        unsafe { sys::mixgrpo_prompts_count(self.raw()) }
     }
 
     /// Whether there are none; never so.
@@ -93,7 +93,7 @@ impl Prompts {
 /// words stand where and nothing of what they mean: models trained with a text encoder need that encoder's embeddings.
 pub fn hashed_words<S: AsRef<str>>(lines: &[S], shape: TextShape) -> Result<(Vec<f32>, Vec<f32>)> {
     let texts = c_texts(lines, "prompts")?;
-    let (lines, number) = (pointers(&texts), count(texts.len(), "prompts")?);
+    let (lines, number) = (pointers(&texts), texts.len());
     let TextShape { length, width, pooled_width } = shape;
     let size = |value: i32| usize::try_from(value).unwrap_or(0);
     let mut text: Vec<f32> = buffer(product(&[texts.len(), size(length), size(width)]))?;

@@ -42,7 +42,7 @@ impl LatentBatch {
 
     /// D, values in one latent.
     pub fn latent_size(&self) -> usize {
-        usize::try_from(self.raw.latent_size).unwrap_or(0)
+        self.raw.latent_size
     }
 
     /// Index of the update's minibatch, 0…updates_per_iteration − 1; 0 in a rollout.

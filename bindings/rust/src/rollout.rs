@@ -20,7 +20,7 @@ mirrored_struct! {
         /// Selects the window and keys the random numbers. Default 0, 0 or more.
         iteration: i64,
         /// D, values in one latent. Default 0, which must be replaced by 1…1000000000.
-        latent_size: u64,
+        latent_size: usize,
         /// Latents per request at most; changes no result. Default 0 (no limit), 0 or more.
         max_batch: i32,
     }
@@ -99,7 +99,7 @@ impl Rollout {
             let (context, plan) = (context.raw(), plan.raw());
             sys::mixgrpo_rollout_create(context, plan, &raw, indices, prompt_count, noise, noise_count, out)
         })?;
-        let latent_size = usize::try_from(config.latent_size).unwrap_or(usize::MAX);
+        let latent_size = config.latent_size;
         Ok(Self { handle, prompt_count, group_size: plan.group_size(), latent_size, context: context.clone() })
     }
 

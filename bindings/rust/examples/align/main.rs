@@ -99,7 +99,7 @@ fn save_grid(pixels: &[u8], scores: Scores, path: &Path) -> mixgrpo::Result<()> 
     let group = EVALUATED_PER_PROMPT * world::BYTES;
     let shown: Vec<u8> = (0..6).flat_map(row).flat_map(|prompt| &pixels[prompt * group..][..group]).copied().collect();
     let (count, side) = ((shown.len() / world::BYTES) as i32, world::SIZE as i32);
-    let mut grid = Image::grid(&shown, count, side, side, Grid { columns: COLUMNS as i32, gap: 4, scale: 3 })?;
+    let mut grid = Image::grid(&shown, count as usize, side, side, Grid { columns: COLUMNS as i32, gap: 4, scale: 3 })?;
     let (taste, prompt_match) = (options::digits(scores.taste), options::digits(scores.prompt_match));
     grid.set_texts(&[("night taste", &taste), ("prompt match", &prompt_match)])?;
     grid.save(path)

@@ -83,7 +83,7 @@ fn sizes_that_fit_nowhere_are_errors() {
     assert!(hashed_words(&small::LINES, shape).is_err());
     assert!(time_grid(-1, 3.0, 0).is_err());
     assert!(PixelCodec::new(-4, 4, 2).decode(&[0.0; 12]).is_err());
-    let config = RolloutConfig { latent_size: u64::MAX, ..Default::default() };
+    let config = RolloutConfig { latent_size: usize::MAX, ..Default::default() };
     assert!(Rollout::new(&context, &small::plan(), &config, &[0]).is_err());
     let window = small::plan().iteration(0, Some(u32::MAX), 1, 1).unwrap_err();
     assert_eq!(window.status(), Status::InvalidArgument, "{window}");

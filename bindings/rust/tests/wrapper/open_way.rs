@@ -12,7 +12,7 @@ fn velocity(weight: f32, batch: &LatentBatch) -> Vec<f32> {
 }
 
 fn begin(context: &Context) -> Rollout {
-    let config = RolloutConfig { latent_size: SIZE as u64, ..Default::default() };
+    let config = RolloutConfig { latent_size: SIZE, ..Default::default() };
     Rollout::new(context, &small::plan(), &config, &[5, 2]).unwrap()
 }
 
@@ -86,7 +86,7 @@ fn stored_steps_have_the_log_probabilities_of_their_transitions() {
 #[test]
 fn noise_of_one_s_own_is_where_all_samples_start() {
     let noise: Vec<f32> = (0..2 * SIZE).map(|value| value as f32 / 8.0).collect();
-    let config = RolloutConfig { latent_size: SIZE as u64, ..Default::default() };
+    let config = RolloutConfig { latent_size: SIZE, ..Default::default() };
     let mut rollout = Rollout::with_noise(&Context::new(1).unwrap(), &small::plan(), &config, &[0, 1], &noise).unwrap();
     assert_eq!(rollout.next_request().unwrap().unwrap().latents(), noise);
 }
@@ -133,7 +133,7 @@ fn the_built_in_model_answers_too() {
     let context = Context::new(2).unwrap();
     let (model, prompts) = (small::model(&context), small::prompts(&context));
     let (mut evaluator, mut reference) = (small::evaluator(&model), small::evaluator(&model.copy().unwrap()));
-    let config = RolloutConfig { latent_size: evaluator.latent_size() as u64, ..Default::default() };
+    let config = RolloutConfig { latent_size: evaluator.latent_size(), ..Default::default() };
     let mut rollout = Rollout::new(&context, &small::plan(), &config, &[0, 1]).unwrap();
     rollout.run(&mut evaluator, &prompts).unwrap();
     assert_eq!(rollout.model_calls(), small::plan().iteration(0, None, 2, 2).unwrap().rollout_model_calls);
