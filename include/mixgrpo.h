@@ -72,6 +72,9 @@
  *             so are calls that change a model (all evaluators, optimizers and trainers of that model count as that model).
  *             Different handles are independent. There is no process-wide state that a host can see. Results do not depend
  *             on the number of threads, to the last bit.
+ * Calls.      A call needs 256 KiB of stack. It computes with rounding to nearest, with subnormal numbers and without traps,
+ *             whatever the calling thread has set, and restores the thread's settings before it returns; callbacks run
+ *             without them.
  * Silence.    The library prints nothing and never ends the process.
  *
  * SYMBOLS used for shapes, row-major, last dimension fastest: B latents in a batch; N image tokens; C channels of a token;
@@ -162,7 +165,8 @@ typedef struct mixgrpo_progress {
 /* `progress` is valid during the call. */
 typedef void (*mixgrpo_progress_callback)(void *user_data, const mixgrpo_progress *progress);
 
-/* Creates a context. `threads`: worker threads, 0 (one per available core) or 1...1024; more threads than cores are
+/* Creates a context. `threads`: worker threads, 1...1024, or 0 for one per core that the process may use: by the
+ * calling thread's CPU affinity and the quotas of its control groups, rounded down, at least 1. More threads than cores are
  * allowed and only cost time.
  * Errors: UNSUPPORTED when the processor lacks the instructions the library is built for (on x86-64 AVX2 and FMA, or
  * AVX-512). */

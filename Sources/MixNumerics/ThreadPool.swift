@@ -1,3 +1,5 @@
+import MixBasics
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -94,6 +96,7 @@ final class ThreadPool: @unchecked Sendable {
   }
 
   private func serve() {
+    DefaultArithmetic.set()
     pthread_mutex_lock(mutex)
     while true {
       if let (team, worker) = takeSeat() {
