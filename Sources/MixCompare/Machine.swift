@@ -1,3 +1,5 @@
+import MixBasics
+
 #if canImport(Glibc)
   import Glibc
 #else
