@@ -75,8 +75,12 @@ import Testing
       let run = try explosive(policy)
       let before = run.weights
       let rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))
-      let metrics = try? run.trainer.update(rewards: [rewards])
-      #expect(metrics?.isRolledBack == (policy == .stop ? nil : true))
+      if policy == .stop {
+        let error = #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [rewards]) }
+        #expect(error?.code == .notFinite)
+      } else {
+        #expect(try run.trainer.update(rewards: [rewards]).isRolledBack)
+      }
       #expect(run.weights == before && run.trainer.iteration == (policy == .stop ? 0 : 1))
     }
   }
