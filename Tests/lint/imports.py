@@ -43,7 +43,9 @@ def faults(targets: list[dict]) -> list[str]:
 
 
 def main() -> int:
-    text = subprocess.run(["swift", "package", "dump-package"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    text = subprocess.run(
+        ["swift", "package", "dump-package"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
     targets = json.loads(text)["targets"]
     checked = [target for target in targets if imported(target)]
     if len(checked) < 10:
