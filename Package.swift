@@ -15,9 +15,10 @@ let processorSettings: [SwiftSetting] =
 let processorFlags: [String] = []
 let processorSettings: [SwiftSetting] = []
 #endif
-let kernelSettings = processorSettings + [
-  .unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + processorFlags, .when(configuration: .release))
-]
+let kernelSettings =
+  processorSettings + [
+    .unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + processorFlags, .when(configuration: .release))
+  ]
 
 // MIXGRPO_SANITIZER=1 for builds with --sanitize: the sanitizer's functions are found in the program that loads the library.
 let noMissingSymbols = Context.environment["MIXGRPO_SANITIZER"] == nil ? ["-Xlinker", "-z", "-Xlinker", "defs"] : []
@@ -111,7 +112,8 @@ let package = Package(
     example("conformance"),
     // OpenBLAS is what the library's own products are compared with.
     example(
-      "benchmark", ["COpenBLAS", "MixBasics", "MixNumerics", "MixStorage", argumentParser], path: "examples/lab/benchmark/swift"),
+      "benchmark", ["COpenBLAS", "MixBasics", "MixNumerics", "MixStorage", argumentParser], path: "examples/lab/benchmark/swift"
+    ),
     example("world", ["MixStorage", "ProceduralWorld", argumentParser], path: "examples/lab/world"),
 
     // Damaged inputs for all that reads; `make fuzz`.

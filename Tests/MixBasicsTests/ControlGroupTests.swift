@@ -4,9 +4,10 @@ import Testing
 
 struct ControlGroupTests {
   @Test func groupOfVersion2ComesWithAllAboveIt() {
-    #expect(ControlGroups(list: "0::/user.slice/job\n").unified == [
-      "/sys/fs/cgroup/user.slice/job", "/sys/fs/cgroup/user.slice", "/sys/fs/cgroup",
-    ])
+    #expect(
+      ControlGroups(list: "0::/user.slice/job\n").unified == [
+        "/sys/fs/cgroup/user.slice/job", "/sys/fs/cgroup/user.slice", "/sys/fs/cgroup",
+      ])
   }
 
   @Test func groupOfVersion1IsFoundByItsController() {

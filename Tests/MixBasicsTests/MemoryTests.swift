@@ -28,9 +28,10 @@ struct MemoryTests {
     #expect(try #require(MachineMemory.available) > 0)
   }
 
-  @Test(arguments: [
-    (nil, 5, nil), (100, nil, nil), (100, 30, 77), (100, 130, 7),
-  ] as [(Int?, Int?, Int?)])
+  @Test(
+    arguments: [
+      (nil, 5, nil), (100, nil, nil), (100, 30, 77), (100, 130, 7),
+    ] as [(Int?, Int?, Int?)])
   func roomIsWhatTheLimitLeavesAndReclaimablePages(_ limit: Int?, _ used: Int?, _ rest: Int?) {
     let stat = KernelFile(text: "anon 9\nfile 7\n")
     let room = MachineMemory.room(limit: limit, used: used, reclaimable: stat, names: ["file "])

@@ -1,7 +1,7 @@
-import MixGRPO
-import MixFlowModel
-import MixStorage
 import Foundation
+import MixFlowModel
+import MixGRPO
+import MixStorage
 import Testing
 
 /// One model with the values that diffusers and autograd computed for it; see `Fixtures/make_fixtures.py`.

@@ -184,7 +184,9 @@ final class CheckpointPlace {
     }
     samplings.append(TinyRun.configuration { $0.schedule = .resolutionShifted(steps: 8, imageTokens: 9) })
     samplings.append(TinyRun.configuration { $0.schedule = .sigmas([1, 0.8, 0.6, 0.4, 0.3, 0.2, 0]) })
-    let learning = TinyRun.learning { $0.optimizer.schedule = LearningRateSchedule(.cosine(totalSteps: 9, minimumFraction: 0.1)) }
+    let learning = TinyRun.learning {
+      $0.optimizer.schedule = LearningRateSchedule(.cosine(totalSteps: 9, minimumFraction: 0.1))
+    }
     var names: Set<String> = []
     for sampling in samplings {
       var settings = CheckpointSettings()

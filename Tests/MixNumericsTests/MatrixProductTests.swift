@@ -34,7 +34,8 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
   }
 
   /// OpenBLAS's answer: transA·transB + β·c.
-  private static func reference(_ a: Matrix, _ b: Matrix, transA: Bool, transB: Bool, k: Int, beta: Float, c: Matrix) -> [Float] {
+  private static func reference(_ a: Matrix, _ b: Matrix, transA: Bool, transB: Bool, k: Int, beta: Float, c: Matrix) -> [Float]
+  {
     var expected = values(c)
     cblas_sgemm(
       CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans, Int32(c.rows), Int32(c.columns),

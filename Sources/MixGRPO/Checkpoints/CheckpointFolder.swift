@@ -73,7 +73,8 @@ extension CheckpointFolder {
     let torn = others.filter { $0 > number }
     for later in torn where try Self.isSound(files.path(later)) {
       throw MixGRPOError(
-        .invalidState, "\(path): expected no checkpoint after \(Run.checkpointUnit) \(number), got one of "
+        .invalidState,
+        "\(path): expected no checkpoint after \(Run.checkpointUnit) \(number), got one of "
           + "\(Run.checkpointUnit) \(later): resume from it, or choose another folder")
     }
     let file = files.path(number)
@@ -88,7 +89,7 @@ extension CheckpointFolder {
     do {
       try SafetensorsFile(path: path).verifyChecksum()
       return true
-    } catch where error.code == .invalidFormat {
+    } catch  where error.code == .invalidFormat {
       return false
     }
   }
@@ -100,7 +101,7 @@ extension CheckpointFolder {
       do {
         try run.readCheckpoint(from: file)
         return Resumption(iteration: run.checkpointNumber, path: file, skipped: skipped)
-      } catch where error.code == .invalidFormat || error.code == .inputOutput {
+      } catch  where error.code == .invalidFormat || error.code == .inputOutput {
         skipped.append(error.message)
       }
     }

@@ -132,7 +132,8 @@ struct HostStruct<Struct: SizedStruct> {
     _ place: UnsafeMutableRawPointer, to alignment: Int, _ argument: String
   ) throws(MixGRPOError) {
     try require(
-      Int(bitPattern: place) % alignment == 0, argument, expected: "a pointer aligned to \(alignment) bytes", got: "a misaligned one")
+      Int(bitPattern: place) % alignment == 0, argument, expected: "a pointer aligned to \(alignment) bytes",
+      got: "a misaligned one")
   }
 }
 

@@ -2,9 +2,9 @@ import MixBasics
 import MixGRPO
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// 0 means one per core.
