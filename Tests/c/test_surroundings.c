@@ -13,7 +13,19 @@
 #include "fixture.h"
 #include "tests.h"
 
-enum { MEMBERS = 4, VALUES = MEMBERS * 64 * 48, STACK = 256 << 10 };
+/* Sanitizers make every frame larger. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FRAMES 8
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define FRAMES 8
+#endif
+#endif
+#ifndef FRAMES
+#define FRAMES 1
+#endif
+
+enum { MEMBERS = 4, VALUES = MEMBERS * 64 * 48, STACK = FRAMES * (256 << 10) };
 
 /* An iteration of the shipped model: what it draws and what it learns. */
 typedef struct {
