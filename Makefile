@@ -11,7 +11,8 @@
 # MIXGRPO_PROCESSOR=x86-64-v3 make …  for machines without AVX-512 too, where this one has it
 # make install  command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
 # make docs     the Swift documentation as static pages, into out/docs; BASE_PATH=/path where they are hosted
-# make format   format the Swift sources
+# make format   format the sources in Swift, Python and Rust
+# make lint     what make format would change, and the linters of all languages
 # make clean
 
 PREFIX ?= /usr/local
@@ -30,6 +31,9 @@ $(error MIXGRPO_PROCESSOR: expected x86-64-v3 or x86-64-v4, got $(MIXGRPO_PROCES
 endif
 export MIXGRPO_PROCESSOR
 
+# A target may import only what Package.swift declares for it. Where the toolchain does not check it, `make lint` does.
+SWIFT_BUILD := swift build -c release --explicit-target-dependency-import-check error
+
 LIBRARY := .build/release/libmixgrpo.so
 PORTABLE := $(if $(filter x86-64-v4,$(MIXGRPO_PROCESSOR)),.build-portable,.build)
 PORTABLE_LIBRARY := $(PORTABLE)/release/libmixgrpo.so
@@ -38,7 +42,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate test test-generate test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate test lint test-generate test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -47,15 +51,15 @@ packages:
 	@.ci/setup packages
 
 library: packages
-	swift build -c release --product mixgrpo
+	$(SWIFT_BUILD) --product mixgrpo
 	@ln -sf libmixgrpo.so .build/release/libmixgrpo.so.0
 
 portable: packages
-	MIXGRPO_PROCESSOR=x86-64-v3 swift build -c release --product mixgrpo --scratch-path $(PORTABLE)
+	MIXGRPO_PROCESSOR=x86-64-v3 $(SWIFT_BUILD) --product mixgrpo --scratch-path $(PORTABLE)
 	@ln -sf libmixgrpo.so $(PORTABLE_LIBRARY).0
 
 command: packages
-	swift build -c release --product mixgrpo-command
+	$(SWIFT_BUILD) --product mixgrpo-command
 
 # ---------------------------------------------------------------------------------------------------------------- demo
 
@@ -76,7 +80,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: test-generate test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: lint test-generate test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
 # The files that come from the header; test-generate tells which of them are not what it declares.
@@ -88,8 +92,12 @@ generate:
 test-generate:
 	$(GENERATE) --check
 
+lint: packages
+	.ci/setup lint $(VENV)
+	RUFF=$(abspath $(VENV))/bin/ruff Tests/lint/run.sh
+
 test-swift: packages
-	swift build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-test
+	$(SWIFT_BUILD) --build-tests -Xswiftc -enable-testing --scratch-path .build-test
 	swift test -c release --skip-build --scratch-path .build-test
 
 test-c: library
@@ -100,13 +108,13 @@ test-limits: library
 
 # Seconds of what `make fuzz` does for long.
 test-fuzz: library
-	swift build -c release --product formats
+	$(SWIFT_BUILD) --product formats
 	Tests/fuzz/run.sh 10000
 
 INPUTS ?= 1000000
 SEED ?= $(shell date +%s)
 fuzz: library
-	swift build -c release --product formats
+	$(SWIFT_BUILD) --product formats
 	Tests/fuzz/run.sh $(INPUTS) $(SEED)
 
 # With libFuzzer; findings go to out/fuzz.
@@ -152,13 +160,13 @@ test-command: command
 
 test-examples: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
 test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
-	swift build -c release --product align
-	swift build -c release --product conformance
+	$(SWIFT_BUILD) --product align
+	$(SWIFT_BUILD) --product conformance
 	Tests/rust/run.sh examples
 	.ci/setup python $(VENV) light
-	swift build -c release --product benchmark
+	$(SWIFT_BUILD) --product benchmark
 	Tests/examples/benchmark.sh
-	swift build -c release --product world
+	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
@@ -194,14 +202,14 @@ compare: command
 # --------------------------------------------------------------------------------------------------------------- bench
 
 bench: library
-	swift build -c release --product benchmark
+	$(SWIFT_BUILD) --product benchmark
 	@mkdir -p $(OUT)
 	.build/release/benchmark --out $(OUT) --growth
 	@cc -std=gnu11 -O2 -Wall -Wextra -Iinclude -o .build/ready examples/lab/benchmark/ready.c -ldl
 	@.build/ready $(LIBRARY) examples/base > /dev/null && .build/ready $(LIBRARY) examples/base
 
 bench-torch: packages
-	swift build -c release --product benchmark
+	$(SWIFT_BUILD) --product benchmark
 	.ci/setup python $(VENV)
 	$(VENV)/bin/python -c 'import matplotlib' 2>/dev/null || $(VENV)/bin/pip install -q matplotlib
 	@mkdir -p $(OUT)
@@ -228,7 +236,11 @@ install: library command
 # --------------------------------------------------------------------------------------------------------- housekeeping
 
 format:
+	.ci/setup lint $(VENV)
 	swift format --in-place --recursive Package.swift Sources Tests examples
+	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python examples Tests
+	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python examples Tests
+	cd bindings/rust && cargo fmt
 
 clean:
 	rm -rf .build .build-portable .build-test dist $(OUT) $(VENV)

@@ -15,9 +15,10 @@ let processorSettings: [SwiftSetting] =
 let processorFlags: [String] = []
 let processorSettings: [SwiftSetting] = []
 #endif
-let kernelSettings = processorSettings + [
-  .unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + processorFlags, .when(configuration: .release))
-]
+let kernelSettings =
+  processorSettings + [
+    .unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + processorFlags, .when(configuration: .release))
+  ]
 
 // MIXGRPO_SANITIZER=1 for builds with --sanitize: the sanitizer's functions are found in the program that loads the library.
 let noMissingSymbols = Context.environment["MIXGRPO_SANITIZER"] == nil ? ["-Xlinker", "-z", "-Xlinker", "defs"] : []
@@ -52,8 +53,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 func example(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
   .executableTarget(
     name: name,
-    dependencies: ["MixGRPO", "MixGRPOSystemLibraries", "ProceduralWorld", argumentParser]
-      + dependencies,
+    dependencies: ["MixGRPO", "MixGRPOSystemLibraries"] + dependencies,
     path: path ?? "examples/swift/\(name)")
 }
 
@@ -83,47 +83,61 @@ let package = Package(
     // Each may import only those above it.
     .target(name: "MixBasics", dependencies: ["CProcessor"], swiftSettings: processorSettings),
     .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcessor"], swiftSettings: kernelSettings),
-    .target(name: "MixFlowModel", dependencies: ["MixNumerics"]),
-    .target(name: "MixSampling", dependencies: ["MixNumerics"]),
-    .target(name: "MixLearning", dependencies: ["MixSampling"]),
+    .target(name: "MixFlowModel", dependencies: ["MixBasics", "MixNumerics"]),
+    .target(name: "MixSampling", dependencies: ["MixBasics", "MixNumerics"]),
+    .target(name: "MixLearning", dependencies: ["MixBasics", "MixNumerics", "MixSampling"]),
     .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
-    .target(name: "MixGRPO", dependencies: ["MixFlowModel", "MixSampling", "MixLearning", "MixStorage"]),
     .target(
-      name: "MixGRPOC", dependencies: ["MixGRPO", "CMixGRPO"] + (libPNGIsStatic ? ["CStandardError"] : []), exclude: ["exports.map"],
+      name: "MixGRPO", dependencies: ["MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage"]),
+    .target(
+      name: "MixGRPOC",
+      dependencies: [
+        "MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixGRPO", "CMixGRPO",
+      ] + (libPNGIsStatic ? ["CStandardError"] : []),
+      exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
     // What `mixgrpo compare` runs: the methods of the paper, side by side on a world of simple pictures.
     .target(name: "ProceduralWorld", dependencies: ["MixGRPO"]),
-    .target(
-      name: "MixCompare", dependencies: ["MixGRPO", "ProceduralWorld", argumentParser]),
+    .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "ProceduralWorld", argumentParser]),
 
     // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.
-    .target(
-      name: "MixCommand", dependencies: ["MixGRPO", "MixCompare", argumentParser]),
+    .target(name: "MixCommand", dependencies: ["MixGRPO", "MixCompare", argumentParser]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
 
-    example("align"),
+    example("align", ["ProceduralWorld", argumentParser]),
     example("quickstart"),
     example("conformance"),
     // OpenBLAS is what the library's own products are compared with.
-    example("benchmark", ["COpenBLAS"], path: "examples/lab/benchmark/swift"),
-    example("world", path: "examples/lab/world"),
+    example(
+      "benchmark", ["COpenBLAS", "MixBasics", "MixNumerics", "MixStorage", argumentParser], path: "examples/lab/benchmark/swift"
+    ),
+    example("world", ["MixStorage", "ProceduralWorld", argumentParser], path: "examples/lab/world"),
 
     // Damaged inputs for all that reads; `make fuzz`.
     .executableTarget(
-      name: "formats", dependencies: ["MixGRPO", "MixGRPOSystemLibraries"], path: "Tests/fuzz/formats",
+      name: "formats", dependencies: ["MixBasics", "MixFlowModel", "MixStorage", "MixGRPO", "MixGRPOSystemLibraries"],
+      path: "Tests/fuzz/formats",
       swiftSettings: Context.environment["MIXGRPO_LIBFUZZER"] == nil ? [] : [.define("LIBFUZZER")]),
 
-    tests("MixNumerics", ["COpenBLAS"]),
-    tests("MixFlowModel", ["MixGRPO"], resources: [.copy("Fixtures")]),
-    tests("MixSampling"),
-    tests("MixLearning"),
-    tests("MixStorage", resources: [.copy("Fixtures")]),
-    tests("MixGRPO", ["ProceduralWorld"]),
-    tests("MixCommand"),
+    tests("MixBasics"),
+    tests("MixNumerics", ["MixBasics", "COpenBLAS"]),
+    tests("MixFlowModel", ["MixStorage", "MixGRPO"], resources: [.copy("Fixtures")]),
+    tests("MixSampling", ["MixBasics", "MixNumerics"]),
+    tests("MixLearning", ["MixBasics", "MixNumerics", "MixSampling"]),
+    tests("MixStorage", ["MixBasics"], resources: [.copy("Fixtures")]),
+    tests("MixGRPO", ["MixFlowModel", "MixStorage", "ProceduralWorld"]),
+    tests("MixCommand", ["MixGRPO"]),
     tests("MixCompare", ["ProceduralWorld"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// In CI a warning is an error.
+if Context.environment["CI"] != nil {
+  for target in package.targets where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
+  }
+}

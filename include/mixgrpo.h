@@ -80,7 +80,9 @@
  *             are calls that change a model (all evaluators, optimizers and trainers of that model count as that model).
  *             Different handles are independent. There is no process-wide state that a host can see. Results do not depend on the
  *             number of threads, to the last bit.
- * Stack.      A calling thread needs at most 256 KiB of stack.
+ * Stack.      A call needs 256 KiB of stack.
+ * Arithmetic. A call computes with rounding to nearest, with subnormal numbers and without floating-point traps, whatever the calling
+ *             thread has set. It restores the thread's settings before it returns. Callbacks run with the library's settings.
  * Silence.    The library prints nothing and never ends the process.
  *
  * SYMBOLS used for shapes. Arrays are row-major, last dimension fastest. B latents in a batch; N image tokens; C channels of a

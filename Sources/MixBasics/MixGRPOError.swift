@@ -45,7 +45,8 @@ public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible 
   private static func oneLine(_ text: String) -> String {
     let isShort = text.utf8.count <= longest
     if isShort && !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return text }
-    let line = String(String.UnicodeScalarView(text.unicodeScalars.prefix(longest / 4).map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+    let line = String(
+      String.UnicodeScalarView(text.unicodeScalars.prefix(longest / 4).map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
     return isShort && line.unicodeScalars.count == text.unicodeScalars.count ? line : line + "…"
   }
 

@@ -1,15 +1,9 @@
 internal import CProcessor
 
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
 /// What the machine offers.
 package enum Processor {
-  /// Cores, 1…1024.
-  package static var availableCores: Int { min(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1024) }
+  /// Cores that this process may keep busy, by its affinity and the quota of its control groups, 1…1024.
+  package static var availableCores: Int { CoreCount.available }
 
   #if MIXGRPO_AVX512
   private static let instructions = "AVX-512 (x86-64-v4)"

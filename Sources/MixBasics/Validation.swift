@@ -6,7 +6,9 @@ package struct Validation {
 
   package init() {}
 
-  package mutating func require(_ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any) {
+  package mutating func require(
+    _ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any
+  ) {
     if !holds { problems.append("\(field()): expected \(expected()), got \(got())") }
   }
 

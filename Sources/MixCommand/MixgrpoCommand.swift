@@ -3,9 +3,9 @@ import MixCompare
 import MixGRPO
 
 #if canImport(Glibc)
-  @preconcurrency import Glibc
+@preconcurrency import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// The command `mixgrpo`.

@@ -1,9 +1,9 @@
 import ProceduralWorld
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// The rewards of the comparison, all in [0, 1]: two that are trained, two that are only looked at.

@@ -1,12 +1,15 @@
+import MixBasics
+
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// What the machine tells about itself.
 enum Machine {
-  static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  /// That this process may keep busy.
+  static var cores: Int { Processor.availableCores }
 
   /// Programs that ran or waited over the last minute, on average; 0 where the system does not tell.
   static var load: Double {

@@ -2,9 +2,9 @@ import MixStorage
 import ProceduralWorld
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// One run of one arm with one seed: training, and evaluations on the way.

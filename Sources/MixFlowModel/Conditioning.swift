@@ -1,10 +1,11 @@
+import MixBasics
+import MixNumerics
+
 #if canImport(Glibc)
 import Glibc
 #else
 import Darwin
 #endif
-import MixBasics
-import MixNumerics
 
 /// What every block is modulated by: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one row of all modulations.
 ///

@@ -230,8 +230,9 @@ public final class FlowEvaluator {
   private func recall(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, _ saving: SavedRows) {
     newRows.removeAll(keepingCapacity: true)
     for row in 0..<inputs.count {
-      if case .everyRow = saving, let known = training?.remembered.velocity(
-        row, condition(inputs, row), latents: inputs.latents + row * latentSize)
+      if case .everyRow = saving,
+        let known = training?.remembered.velocity(
+          row, condition(inputs, row), latents: inputs.latents + row * latentSize)
       {
         (velocity + row * velocitySize).update(from: known, count: velocitySize)
       } else {

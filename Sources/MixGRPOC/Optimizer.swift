@@ -1,7 +1,7 @@
 import CMixGRPO
 import MixBasics
-import MixGRPO
 import MixFlowModel
+import MixGRPO
 import MixLearning
 import MixNumerics
 

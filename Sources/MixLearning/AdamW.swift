@@ -3,9 +3,9 @@ import MixNumerics
 import MixSampling
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// Settings of AdamW.
@@ -130,8 +130,9 @@ public final class AdamW {
       learningRate: configuration.learningRate * configuration.schedule.fraction(step: stepCount) * rateFactor)
     let update = AdamWStep(configuration, report)
     let left =
-      if let next = safeBound(update, norm, version: versions?.before) { next }
-      else { try checkFinite(update, weights, gradients, workers) }
+      if let next = safeBound(update, norm, version: versions?.before) { next } else {
+        try checkFinite(update, weights, gradients, workers)
+      }
     workers.forEachChunk(of: count, size: Self.chunk) { _, range in
       let i = range.lowerBound
       update.apply(

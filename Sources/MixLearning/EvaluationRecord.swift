@@ -78,7 +78,8 @@ public struct EvaluationRecord: Equatable, Sendable {
 
   private func validate() throws(MixGRPOError) {
     var validation = Validation()
-    let names = rewards.map(\.name), weights = rewards.map(\.weight)
+    let names = rewards.map(\.name)
+    let weights = rewards.map(\.weight)
     validation.require(
       (1...1_024).contains(names.count) && Set(names).count == names.count && !names.contains(""), "reward_names",
       expected: "1…1024 distinct names that are not empty", got: names)
@@ -114,7 +115,8 @@ public struct EvaluationRecord: Equatable, Sendable {
     let score = score(statistics.map(\.mean))
     let isBest = score.isFinite && !(score <= state.bestScore)
     if isBest { (next.bestIteration, next.bestScore) = (iteration, score) }
-    let trained = level(statistics, next, isHeldOut: false), heldOut = level(statistics, next, isHeldOut: true)
+    let trained = level(statistics, next, isHeldOut: false)
+    let heldOut = level(statistics, next, isHeldOut: true)
     next.watchdog = watchdog.advance(state.watchdog, iteration: iteration, trained: trained, heldOut: heldOut)
     let verdict = watchdog.verdict(next.watchdog)
     let result = EvaluationResult(

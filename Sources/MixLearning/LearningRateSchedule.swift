@@ -1,9 +1,9 @@
 import MixBasics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// The learning rate of each optimizer step, as a share of the configured one.

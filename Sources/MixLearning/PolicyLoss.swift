@@ -3,9 +3,9 @@ import MixNumerics
 import MixSampling
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// What one stochastic step of one sample contributes. Values in nats are of the true density, the sum over D.

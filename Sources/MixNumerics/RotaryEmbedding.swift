@@ -1,9 +1,10 @@
+import MixBasics
+
 #if canImport(Glibc)
 import Glibc
 #else
 import Darwin
 #endif
-import MixBasics
 
 /// Rotation angles of every token, laid out for one head: adjacent channels (2k, 2k+1) turn by position·θ^(−2k/axisDim).
 ///

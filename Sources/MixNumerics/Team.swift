@@ -33,7 +33,13 @@ package final class Team: @unchecked Sendable {
   private static let mostThreads = max(16, 4 * Processor.availableCores)
 
   /// Runs `program` with a team of up to `threads` threads.
+  ///
+  /// The caller's thread computes as the helpers do, in the default arithmetic.
   package static func lead(threads: Int, _ program: (Team) -> Void) {
+    DefaultArithmetic.run { leadTeam(threads: threads, program) }
+  }
+
+  private static func leadTeam(threads: Int, _ program: (Team) -> Void) {
     guard threads > 1 else { return program(.alone) }
     let team = ThreadPool.shared.open()
     team.isFinished.store(false, ordering: .relaxed)

@@ -1,3 +1,5 @@
+import MixBasics
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -84,16 +86,19 @@ final class ThreadPool: @unchecked Sendable {
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, &before)
     var thread = pthread_t()
-    let status = pthread_create(&thread, &attributes, { _ in
-      ThreadPool.shared.serve()
-      return nil
-    }, nil)
+    let status = pthread_create(
+      &thread, &attributes,
+      { _ in
+        ThreadPool.shared.serve()
+        return nil
+      }, nil)
     pthread_sigmask(SIG_SETMASK, &before, nil)
     pthread_attr_destroy(&attributes)
     if status == 0 { threads += 1 }
   }
 
   private func serve() {
+    DefaultArithmetic.set()
     pthread_mutex_lock(mutex)
     while true {
       if let (team, worker) = takeSeat() {

@@ -1,9 +1,9 @@
 import MixBasics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// The stochastic step taken inside the window. `noiseLevel` is η of the papers.

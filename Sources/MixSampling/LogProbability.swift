@@ -2,9 +2,9 @@ import MixBasics
 import MixNumerics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// One sample's stochastic step as it is scored: rows of D values, and the stream its noise came from if that is known.

@@ -1,9 +1,9 @@
 import MixBasics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// A block of plain values that lives as long as its owner and reports exhaustion as an error.

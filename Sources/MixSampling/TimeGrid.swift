@@ -1,9 +1,9 @@
 import MixBasics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// The noise levels σ₀ > σ₁ > … > σ_T = 0 that a sampler visits.

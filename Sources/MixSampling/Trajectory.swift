@@ -58,7 +58,8 @@ public final class Trajectory: @unchecked Sendable {
       expected: "different prompts with at most 2³¹ − 1 samples", got: numbers.count)
     (plan, promptNumbers, latentSize, sharesStart) = (first.plan, numbers, first.latentSize, first.sharesStart)
     logProbabilities = try Self.table(first.plan, prompts: numbers.count)
-    var parts: [Part] = [], prompts = 0
+    var parts: [Part] = []
+    var prompts = 0
     for one in trajectories {
       parts += one.parts.map { Part(firstPrompt: prompts + $0.firstPrompt, slots: $0.slots) }
       prompts += one.prompts

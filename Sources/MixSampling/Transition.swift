@@ -1,9 +1,9 @@
 import MixBasics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// One sampling step as an affine map

@@ -2,9 +2,9 @@ import MixBasics
 import MixNumerics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// Iteration → window, as a pure function.

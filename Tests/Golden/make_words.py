@@ -10,8 +10,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
-
-from make_world import MASK, SplitMix64, checksum
+from make_world import SplitMix64, checksum
 
 LENGTH, WIDTH, POOLED = 6, 8, 5
 PROMPTS = (

@@ -1,7 +1,7 @@
-import MixGRPO
-import MixFlowModel
-import MixStorage
 import Foundation
+import MixFlowModel
+import MixGRPO
+import MixStorage
 import Testing
 
 /// One model with the values that diffusers and autograd computed for it; see `Fixtures/make_fixtures.py`.
@@ -48,8 +48,9 @@ struct ReferenceCase {
   }
 }
 
-/// ‖a − b‖/‖b‖, or ‖a‖ where b is zero.
+/// ‖a − b‖/‖b‖, or ‖a‖ where b is zero; NaN for arrays of different sizes.
 func relativeError(_ a: [Float], _ b: [Float]) -> Double {
+  guard a.count == b.count else { return .nan }
   let difference = zip(a, b).reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }.squareRoot()
   let size = b.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
   return size > 0 ? difference / size : difference

@@ -151,7 +151,12 @@ import Testing
     var (refused, least) = (0, try TinyRun(side: 14).trainer.memory(prompts: 1).peakBytes)
     while least - refused > 64 {
       let budget = (refused + least) / 2
-      if (try? TinyRun(side: 14, maxBytes: budget)) == nil { refused = budget } else { least = budget }
+      do {
+        _ = try TinyRun(side: 14, maxBytes: budget)
+        least = budget
+      } catch let error as MixGRPOError where error.code == .outOfMemory {
+        refused = budget
+      }
     }
     let run = try TinyRun(side: 14, maxBytes: least)
     _ = try run.trainer.ticketedRollout(prompts: [0])

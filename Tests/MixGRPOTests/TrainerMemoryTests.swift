@@ -84,7 +84,9 @@ import Testing
       ($0.undo, $0.safety.maxVelocityChange) = (.none, 0)
       $0.averageDecay = 0.5
     }
-    let (run, undisturbed) = (try TinyRun(learning: learning), try TinyRun(learning: TinyRun.learning { $0.averageDecay = 0.5 }))
+    let (run, undisturbed) = (
+      try TinyRun(learning: learning), try TinyRun(learning: TinyRun.learning { $0.averageDecay = 0.5 })
+    )
     #expect(try run.trainer.memory(prompts: 1).weightBytes < undisturbed.trainer.memory(prompts: 1).weightBytes)
     let before = run.weights
     let rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))

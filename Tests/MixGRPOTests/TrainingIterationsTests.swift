@@ -5,9 +5,11 @@ import Testing
 /// Training as an asynchronous sequence.
 @Suite struct TrainingIterationsTests {
   private static func brightness(_ part: TicketedSamples, size: Int) -> [[Double]] {
-    [stride(from: 0, to: part.samples.count, by: size).map { first in
-      part.samples[first..<first + size].reduce(0.0) { $0 + Double($1) } / Double(size)
-    }]
+    [
+      stride(from: 0, to: part.samples.count, by: size).map { first in
+        part.samples[first..<first + size].reduce(0.0) { $0 + Double($1) } / Double(size)
+      }
+    ]
   }
 
   private func haveEqualWeights(_ one: TinyRun, _ other: TinyRun) -> Bool { one.weights == other.weights }
@@ -28,7 +30,10 @@ import Testing
     let run = try TinyRun()
     let size = run.trainer.evaluator.latentSize
     var chosen: [Int] = []
-    let iterations = run.trainer.iterations(prompts: { chosen.append($0); return [Int32($0)] }) { Self.brightness($0, size: size) }
+    let iterations = run.trainer.iterations(prompts: {
+      chosen.append($0)
+      return [Int32($0)]
+    }) { Self.brightness($0, size: size) }
     for try await metrics in iterations where metrics.iteration == 1 { break }
     #expect(chosen == [0, 1] && run.trainer.iteration == 2)
   }
@@ -41,11 +46,14 @@ import Testing
     nonisolated(unsafe) let trainer = run.trainer  // this test waits for the task
     let scoring = AsyncStream<Void>.makeStream()
     let task = Task {
-      for try await _ in trainer.iterations(1, prompts: { _ in [0, 1] }, reward: { part in
-        scoring.continuation.yield()
-        try await Task.sleep(for: .seconds(600))  // ends at once when it is cancelled with the iteration
-        return Self.brightness(part, size: size)
-      }) {}
+      for try await _ in trainer.iterations(
+        1, prompts: { _ in [0, 1] },
+        reward: { part in
+          scoring.continuation.yield()
+          try await Task.sleep(for: .seconds(600))  // ends at once when it is cancelled with the iteration
+          return Self.brightness(part, size: size)
+        })
+      {}
     }
     for await _ in scoring.stream { break }
     task.cancel()
@@ -60,10 +68,13 @@ import Testing
     let (run, other) = (try TinyRun(), try TinyRun())
     let size = run.trainer.evaluator.latentSize
     await #expect(throws: ScorerIsDown.self) {
-      for try await _ in run.trainer.iterations(prompts: { _ in [0, 1] }, reward: { part in
-        if part.prompts == [1] { throw ScorerIsDown() }
-        return Self.brightness(part, size: size)
-      }) {}
+      for try await _ in run.trainer.iterations(
+        prompts: { _ in [0, 1] },
+        reward: { part in
+          if part.prompts == [1] { throw ScorerIsDown() }
+          return Self.brightness(part, size: size)
+        })
+      {}
     }
     #expect(run.trainer.iteration == 0 && run.trainer.inbox.openTickets.isEmpty)
     for try await _ in run.trainer.iterations(1, prompts: { _ in [0, 1] }, reward: { Self.brightness($0, size: size) }) {}

@@ -13,6 +13,7 @@ import Testing
 
   private func expect(_ found: [Double], _ expected: [Double], tolerance: Double = 1e-6) {
     #expect(found.count == expected.count)
+    #expect(found.count == expected.count)
     for (a, b) in zip(found, expected) { #expect(abs(a - b) <= tolerance, "\(found) is not \(expected)") }
   }
 

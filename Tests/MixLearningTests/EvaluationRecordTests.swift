@@ -74,7 +74,8 @@ import Testing
 
   @Test func theBestIsTheHighestWeightedMean() throws {
     let rewards = [EvaluationReward("a", weight: 3), EvaluationReward("b", weight: 1), EvaluationReward("c", weight: 0)]
-    let results = try run(try record(.off, rewards: rewards), [[1, 1, 9], [1, 3, 0], [2, -1, .nan], [2, .nan, 0], [2, 0, 0]])
+    let results = try run(
+      try record(.off, rewards: rewards), [[1, 1, 9], [1, 3, 0], [2, -1, .nan], [2, .nan, 0], [2, 0, 0]])
     #expect(results.map(\.isBest) == [true, true, false, false, false])
     #expect(results.map(\.bestIteration) == [0, 10, 10, 10, 10])
     #expect(results[1].score == 1.5 && results[2].score == 1.25 && results[3].score.isNaN && results[4].bestScore == 1.5)
@@ -84,7 +85,8 @@ import Testing
   @Test func unfitRecordsAreErrorsThatNameTheField() throws {
     for (rewards, watchdog, field) in [
       ([], Watchdog(), "reward_names"), ([EvaluationReward("a"), EvaluationReward("a")], Watchdog(), "reward_names"),
-      ([EvaluationReward("a", weight: 0)], Watchdog(), "weights"), ([EvaluationReward("a", weight: .nan)], Watchdog(), "weights"),
+      ([EvaluationReward("a", weight: 0)], Watchdog(), "weights"),
+      ([EvaluationReward("a", weight: .nan)], Watchdog(), "weights"),
       ([EvaluationReward("a")], Watchdog(action: .warn), "held_out"),
       ([EvaluationReward("a", isHeldOut: true)], Watchdog(action: .stop), "held_out"),
       (Self.rewards, Watchdog(patience: 0), "watchdog_patience"),

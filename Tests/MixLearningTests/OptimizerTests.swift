@@ -35,6 +35,7 @@ import Testing
       let report = try optimizer.step(weights: &weights, gradients: gradients[step], workers: Workers(threads: 1))
       #expect(report.step == step + 1 && report.learningRate == 0.01)
       #expect(abs(report.gradientNorm - norms[step]) <= 1e-6)
+      #expect(weights.count == expected[step].count)
       for (found, value) in zip(weights, expected[step]) { #expect(abs(found - value) <= 2e-7) }
     }
   }

@@ -48,6 +48,7 @@ import Testing
     #expect(b.metrics.evaluations == unshared.trainingEvaluations(prompts: 2, parts: parts))
     #expect(a.metrics.evaluations < b.metrics.evaluations || parts == 6)
     #expect(a.metrics.loss == b.metrics.loss && a.metrics.ratioMin == b.metrics.ratioMin)
+    #expect(a.gradients.count == b.gradients.count)
     for (x, y) in zip(a.gradients, b.gradients) { #expect(abs(x - y) <= 1e-5 * abs(y) + 1e-9) }
   }
 
@@ -107,6 +108,7 @@ import Testing
     #expect(abs(found.metrics.loss - plain.metrics.loss) <= 1e-12)  // ratios are 1, so the weights average out
     // Rows of the last step come last: 12 samples of 29 values.
     let count = 12 * 29
+    #expect(found.cotangents.count == plain.cotangents.count)
     for (a, b) in zip(found.cotangents.suffix(count), plain.cotangents.suffix(count)) {
       #expect(abs(Double(a) - Double(b) * scales[2] / mean) <= 1e-6 * abs(Double(b)) + 1e-12)
     }

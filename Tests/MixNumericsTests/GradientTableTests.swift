@@ -123,9 +123,14 @@ private let gatedResidual = KernelCase(
   })
 
 /// Two heads of 10 channels, three tokens that stand apart on two axes.
-private func queryKey() throws -> QueryKeyNormalization {
-  QueryKeyNormalization(
-    heads: 2, rotary: try RotaryEmbedding(positions: [0, 0, 1, 0, 0, 2, 1, 3, 1], axesDims: [2, 4, 4]))
+private func queryKey() -> QueryKeyNormalization? {
+  do {
+    return QueryKeyNormalization(
+      heads: 2, rotary: try RotaryEmbedding(positions: [0, 0, 1, 0, 0, 2, 1, 3, 1], axesDims: [2, 4, 4]))
+  } catch {
+    Issue.record(error)
+    return nil
+  }
 }
 
 private let queryKeyNormalization = KernelCase(
@@ -134,7 +139,7 @@ private let queryKeyNormalization = KernelCase(
   forward: { inputs in
     withMatrix(inputs[0], rows: 3) { joint in
       _ = withMatrix(inputs[0], rows: 3) { raw in
-        try? queryKey().apply(
+        queryKey()?.apply(
           raw: raw, bias: inputs[1], queryWeight: inputs[2], keyWeight: inputs[3], firstToken: 0, into: joint)
       }
     }
@@ -144,7 +149,7 @@ private let queryKeyNormalization = KernelCase(
     let biased = (0..<3 * 60).map { inputs[0][$0] + inputs[1][$0 % 60] }
     let draw = withMatrix(dy, rows: 3) { djoint in
       _ = withMatrix(biased, rows: 3) { raw in
-        try? queryKey().backward(
+        queryKey()?.backward(
           raw: raw, djoint: djoint, queryWeight: inputs[2], keyWeight: inputs[3], firstToken: 0, into: djoint,
           dQueryWeight: &dq, dKeyWeight: &dk)
       }

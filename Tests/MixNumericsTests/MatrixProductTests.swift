@@ -34,7 +34,8 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
   }
 
   /// OpenBLAS's answer: transA·transB + β·c.
-  private static func reference(_ a: Matrix, _ b: Matrix, transA: Bool, transB: Bool, k: Int, beta: Float, c: Matrix) -> [Float] {
+  private static func reference(_ a: Matrix, _ b: Matrix, transA: Bool, transB: Bool, k: Int, beta: Float, c: Matrix) -> [Float]
+  {
     var expected = values(c)
     cblas_sgemm(
       CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans, Int32(c.rows), Int32(c.columns),
@@ -44,6 +45,7 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
 
   private static func expectClose(_ c: Matrix, _ expected: [Float], k: Int) {
     let tolerance = 1e-6 * Float(k) + 1e-6
+    #expect(values(c).count == expected.count)
     for (got, expected) in zip(values(c), expected) { #expect(abs(got - expected) <= tolerance) }
     for row in 0..<c.rows - 1 { #expect(c.row(row)[c.columns].isNaN, "wrote beyond row \(row)") }
   }
@@ -172,6 +174,7 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
     var expected = y
     cblas_sgemv(CblasRowMajor, CblasNoTrans, Int32(m), Int32(k), 1, a.base, Int32(a.stride), x, 1, 1, &expected, 1)
     MatrixProduct.addTimesVector(a, x, to: &y)
+    #expect(y.count == expected.count)
     for (got, expected) in zip(y, expected) { #expect(abs(got - expected) <= 1e-5) }
   }
 }

@@ -16,9 +16,10 @@ import Testing
   ) throws -> [Int] {
     var state = AdaptiveWindowState()
     return try (0..<count).map { iteration in
-      defer { state = (try? schedule.advance(state, rewardMean: reward(iteration), rewardDeviation: deviation)) ?? state }
-      try schedule.check(SDEWindow(start: state.start, length: schedule.length))
-      return state.start
+      let start = state.start
+      try schedule.check(SDEWindow(start: start, length: schedule.length))
+      state = try schedule.advance(state, rewardMean: reward(iteration), rewardDeviation: deviation)
+      return start
     }
   }
 

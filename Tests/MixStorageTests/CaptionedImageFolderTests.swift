@@ -9,7 +9,8 @@ import Testing
   @Test func captionsAndPicturesAreRead() throws {
     try FileAccess.createFolder(folder.file("train"))
     try folder.write(try content(of: fixture("rgb.png")), to: "train/1.png")
-    let lines = "{\"file_name\": \"train/1.png\", \"text\": \"a \\u25cf\", \"more\": [1]}\r\n\n{\"text\":\"b\",\"file_name\":\"2.png\"}"
+    let lines =
+      "{\"file_name\": \"train/1.png\", \"text\": \"a \\u25cf\", \"more\": [1]}\r\n\n{\"text\":\"b\",\"file_name\":\"2.png\"}"
     try folder.write(lines, to: "metadata.jsonl")
     let images = try CaptionedImageFolder(path: folder.path)
     #expect(images.entries.map(\.caption) == ["a ●", "b"])

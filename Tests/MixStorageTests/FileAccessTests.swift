@@ -45,7 +45,9 @@ func truncateFile(_ path: String, to size: Int) -> Bool { truncate(path, off_t(s
     let files = NumberedFiles(folder: folder.path, prefix: "n-", suffix: ".x")
     let none = NumberedFiles(folder: folder.file("none"), prefix: "n-", suffix: ".x")
     for number in [7, 123_456_789, 0] { try AtomicFile.write([1], to: files.path(number)) }
-    for name in ["n-7.x", "n-00000008.y", "m-00000008.x", "n-+0000008.x", "n--0000008.x", "n-.x"] { try folder.write("", to: name) }
+    for name in ["n-7.x", "n-00000008.y", "m-00000008.x", "n-+0000008.x", "n--0000008.x", "n-.x"] {
+      try folder.write("", to: name)
+    }
     #expect(try files.numbers() == [0, 7, 123_456_789])
     #expect(try none.numbers().isEmpty)
   }
@@ -150,7 +152,9 @@ func truncateFile(_ path: String, to size: Int) -> Bool { truncate(path, off_t(s
     let log = try MetricsLog(path: path)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for writer in 0..<8 {
-        group.addTask { for line in 0..<50 { try log.append(["writer": .integer(Int64(writer)), "line": .integer(Int64(line))]) } }
+        group.addTask {
+          for line in 0..<50 { try log.append(["writer": .integer(Int64(writer)), "line": .integer(Int64(line))]) }
+        }
       }
       try await group.waitForAll()
     }

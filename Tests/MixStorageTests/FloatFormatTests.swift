@@ -26,10 +26,11 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (0x3F80_7FFF, 0x3F80), (0x3F80_8000, 0x3F80), (0x3F80_8001, 0x3F81), (0x3F81_8000, 0x3F82), (0xBF81_8000, 0xBF82),
-    (0x7F7F_FFFF, 0x7F80), (0x0000_8000, 0x0000), (0x0001_8000, 0x0002), (0x7F80_0000, 0x7F80),
-  ] as [(UInt32, UInt16)])
+  @Test(
+    arguments: [
+      (0x3F80_7FFF, 0x3F80), (0x3F80_8000, 0x3F80), (0x3F80_8001, 0x3F81), (0x3F81_8000, 0x3F82), (0xBF81_8000, 0xBF82),
+      (0x7F7F_FFFF, 0x7F80), (0x0000_8000, 0x0000), (0x0001_8000, 0x0002), (0x7F80_0000, 0x7F80),
+    ] as [(UInt32, UInt16)])
   func narrowingRoundsToNearestTiesToEven(bits: UInt32, wanted: UInt16) {
     #expect(BFloat16.narrow(Float(bitPattern: bits)) == wanted)
   }

@@ -1,7 +1,7 @@
 import Glibc
-@testable import MixBasics
 import Testing
 
+@testable import MixBasics
 @testable import MixStorage
 
 /// A folder from a stranger: what it holds may cost neither time nor memory nor anything outside of it.

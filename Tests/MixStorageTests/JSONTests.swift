@@ -28,7 +28,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "01", "-", "+1", "1.", ".5", "1e", "0x1",
+    "", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "01", "-", "+1", "1.", ".5", "1e",
+    "0x1",
     "NaN", "Infinity", "-Infinity", "nul", "truee", "1 2", "[] x", "'a'", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"",
     "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"a\nb\"", "1e999", "{\"a\":1,\"a\":2}", "\u{FEFF}1",
   ])
@@ -51,7 +52,8 @@ import Testing
   }
 
   @Test func moreValuesThanTheLimitAreRefused() {
-    let bytes = Array("[".utf8) + Array(repeating: Array("0,".utf8), count: JSONParser.maximumValues).joined() + Array("0]".utf8)
+    let bytes =
+      Array("[".utf8) + Array(repeating: Array("0,".utf8), count: JSONParser.maximumValues).joined() + Array("0]".utf8)
     #expect(libraryError { _ = try JSONParser.parse(bytes, source: "test") }?.code == .invalidFormat)
   }
 

@@ -114,9 +114,10 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (65_536, 1), (1, 65_536), (65_535, 65_535), (8193, 8192), (0x7FFF_FFFF, 0x7FFF_FFFF), (.max, .max), (0, 4), (5, 0),
-  ] as [(UInt32, UInt32)])
+  @Test(
+    arguments: [
+      (65_536, 1), (1, 65_536), (65_535, 65_535), (8193, 8192), (0x7FFF_FFFF, 0x7FFF_FFFF), (.max, .max), (0, 4), (5, 0),
+    ] as [(UInt32, UInt32)])
   func hugeAndEmptySizesAreRefusedByTheHeader(width: UInt32, height: UInt32) throws {
     let file = try picture(width: width, height: height)
     let error = libraryError { _ = try PNG.decode(file) }
@@ -146,7 +147,9 @@ import Testing
   }
 
   @Test func imagesOfTheWrongSizeAreRefused() {
-    for (width, height, count) in [(0, 1, 0), (1, -1, 3), (65_536, 1, 3), (Int.max, Int.max, 3), (2, 2, 11), (65_535, 65_535, 3)] {
+    for (width, height, count) in [
+      (0, 1, 0), (1, -1, 3), (65_536, 1, 3), (Int.max, Int.max, 3), (2, 2, 11), (65_535, 65_535, 3),
+    ] {
       let error = libraryError {
         _ = try RGBImage(width: width, height: height, pixels: [UInt8](repeating: 0, count: count))
       }

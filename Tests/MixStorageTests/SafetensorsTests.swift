@@ -139,7 +139,8 @@ import Testing
   }
 
   @Test func messagesAreOneLineWhateverTheName() throws {
-    let header = #"{"a\nb\u001b[31m"# + String(repeating: "x", count: 5000) + #"":{"dtype":"F32","shape":[1],"data_offsets":[0,0]}}"#
+    let header =
+      #"{"a\nb\u001b[31m"# + String(repeating: "x", count: 5000) + #"":{"dtype":"F32","shape":[1],"data_offsets":[0,0]}}"#
     let message = try #require(try error(header: header, data: 0)).message
     #expect(!message.contains("\n") && !message.contains("\u{1b}") && message.utf8.count < 400)
   }

@@ -22,6 +22,7 @@ int main(void) {
   test_images();
   test_struct_sizes();
   test_lifetimes();
+  test_surroundings();
   printf("%d checks, %d failures\n", check_count(), check_failures());
   return check_failures() != 0;
 }

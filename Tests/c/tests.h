@@ -19,5 +19,6 @@ void test_steps(void);
 void test_images(void);
 void test_struct_sizes(void);
 void test_lifetimes(void);
+void test_surroundings(void);
 
 #endif

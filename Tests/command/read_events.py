@@ -1,7 +1,10 @@
-"""Reads the event files of a folder, all checksums checked, and prints "step tag value" for scalars and "step tag WxH" for pictures.
+"""Reads the event files of a folder and checks all checksums.
+
+Prints "step tag value" for scalars and "step tag WxH" for pictures.
 
 Shares no code with the writer.
 """
+
 import pathlib
 import struct
 import sys

@@ -1,4 +1,5 @@
 """A reward program for the tests; its argument says how it behaves."""
+
 import json
 import os
 import signal

@@ -28,8 +28,12 @@ class Browser:
             os.dup2(answers, 4)
 
         self._process = subprocess.Popen(
-            [executable, *arguments], close_fds=False, preexec_fn=pipes_where_chromium_looks,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [executable, *arguments],
+            close_fds=False,
+            preexec_fn=pipes_where_chromium_looks,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(to_browser)
         os.close(from_browser)
         self._pending = b""
@@ -71,12 +75,15 @@ class Browser:
 
     def show(self, page: Path, *, width: int, height: int, dark: bool) -> None:
         """Opens a page as a screen of this width shows it, and waits until all of it is there."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
-                  mobile=width < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=page.resolve().as_uri())
-        self.ask("new Promise(done => document.readyState == 'complete' ? done(1) : addEventListener('load', () => done(1)))")
+        self.ask(
+            "new Promise(done => document.readyState == 'complete' ? done(1) : addEventListener('load', () => done(1)))"
+        )
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page; promises are waited for."""

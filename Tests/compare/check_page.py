@@ -22,7 +22,7 @@ LUMINANCE = """
 """
 
 LOOK = """(() => {
-  %s
+  LUMINANCE
   const images = [...document.images];
   const body = getComputedStyle(document.body);
   const [ink, paper] = [luminance(body.color), luminance(body.backgroundColor)];
@@ -38,9 +38,10 @@ LOOK = """(() => {
     isDark: paper < 0.2,
     loaded: performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
     scripts: document.scripts.length,
-    smallText: [...document.querySelectorAll("p, li, td, th, h1")].filter(e => parseFloat(getComputedStyle(e).fontSize) < 12).length,
+    smallText: [...document.querySelectorAll("p, li, td, th, h1")]
+      .filter(e => parseFloat(getComputedStyle(e).fontSize) < 12).length,
   });
-})()""" % LUMINANCE
+})()""".replace("LUMINANCE", LUMINANCE)
 
 
 def faults(browser: Browser, page: Path, width: int, height: int, dark: bool) -> list[str]:
@@ -76,7 +77,10 @@ def main() -> int:
                 if shots:
                     shots.mkdir(parents=True, exist_ok=True)
                     browser.screenshot(shots / f"{width}-{'dark' if dark else 'light'}.png")
-    print("\n".join(found) if found else "the page looks right at 390 and 1280 pixels, light and dark", file=sys.stderr if found else sys.stdout)
+    print(
+        "\n".join(found) if found else "the page looks right at 390 and 1280 pixels, light and dark",
+        file=sys.stderr if found else sys.stdout,
+    )
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-"""Builds the Swift documentation as a site of static pages, and takes neither a warning nor a public symbol without a docstring.
+"""Builds the Swift documentation as a site of static pages; a warning or a public symbol without a docstring is an error.
 
 python3 Tests/docs/build.py --modules .build/release/Modules --out out/docs [--base-path /where/it/is/hosted]
 """
@@ -86,7 +86,10 @@ def main() -> int:
         judge_all_comments(path, graph, options.module)
         if convert(catalogue if catalogue.exists() else None, graphs, options.module, options) != 0:
             return 1
-    print(f"{len(graph['symbols'])} public symbols are documented: {options.out}/documentation/{options.module.lower()}/index.html")
+    print(
+        f"{len(graph['symbols'])} public symbols are documented: "
+        f"{options.out}/documentation/{options.module.lower()}/index.html"
+    )
     return 0
 
 

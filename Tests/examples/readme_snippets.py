@@ -1,4 +1,6 @@
-"""README and articles show whole example files: each is named in a comment before its code block and must be there word for word.
+"""README and articles show whole example files.
+
+Each is named in a comment before its code block, and the block must be the file word for word.
 
 python Tests/examples/readme_snippets.py           compares, exit status 1 on a difference
 python Tests/examples/readme_snippets.py --write   puts the files into the documents
@@ -24,7 +26,9 @@ def check(document: str, write: bool) -> bool:
     if write:
         (ROOT / document).write_text(wanted)
     elif text != wanted:
-        print(f"{document}: its examples differ from the files they show; run python Tests/examples/readme_snippets.py --write")
+        print(
+            f"{document}: its examples differ from the files they show; run python Tests/examples/readme_snippets.py --write"
+        )
         return False
     print(f"{document} shows {len(BLOCK.findall(text))} example files as they are")
     return True

@@ -3,15 +3,14 @@
 
     survive.py WORKER [--kills N] [--seed S]
 
-A kill is a SIGKILL, drawn uniformly over the time that a run of a few iterations takes, saves and start included. After each, the
-next process (with another number of threads) must resume from the newest checkpoint whose save had been told as done, or from a
-newer one, without skipping any, with the bits of a run that was never stopped; metrics lines must be whole or absent. And every
-preset, stopped after each iteration in turn, goes on in another process with its bits.
+A kill is a SIGKILL, drawn uniformly over the time that a run of a few iterations takes, saves and start included. After each,
+the next process (with another number of threads) must resume from the newest checkpoint whose save had been reported, or from
+a newer one, without skipping any, with the bits of a run that was never stopped; metrics lines must be whole or absent. And
+every preset, stopped after each iteration in turn, goes on in another process with its bits.
 """
 
 import argparse
 import json
-import os
 import random
 import resource
 import shutil
@@ -36,7 +35,11 @@ class Run:
 
     def __init__(self, worker, folder, threads=1, preset=PRESETS[0], count=ITERATIONS, **options):
         self.process = subprocess.Popen(
-            [worker, folder, str(count), str(threads), preset], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+            [worker, folder, str(count), str(threads), preset],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
         )
 
     def finish(self, after=None):
@@ -48,7 +51,11 @@ class Run:
             out, err = self.process.communicate()
             if after is None:
                 fail("a run hangs")
-        return self.process.returncode, [line.split() for line in out.splitlines(keepends=True) if line.endswith("\n")], err
+        return (
+            self.process.returncode,
+            [line.split() for line in out.splitlines(keepends=True) if line.endswith("\n")],
+            err,
+        )
 
 
 def reference(worker, preset=PRESETS[0]):

@@ -7,9 +7,8 @@ hexadecimal form of their bits; arrays as the 64-bit FNV-1a hash of their bytes.
 import struct
 import sys
 
-import numpy as np
-
 import mixgrpo
+import numpy as np
 
 D, GROUP, PROMPTS = 8, 4, [3, 1]
 LINES = ["a red circle at the left", "a blue square in the middle"]
@@ -77,8 +76,8 @@ def rollout_and_update_by_hand(context):
             continue
         h, velocity = model.answer(request)
         d_velocity = update.submit(velocity)
-        for d_velocity, value in zip(d_velocity.reshape(-1), h.reshape(-1), strict=True):
-            gradient += float(d_velocity) * float(value)
+        for slope, value in zip(d_velocity.reshape(-1), h.reshape(-1), strict=True):
+            gradient += float(slope) * float(value)
         print(f"d_velocity {hash_of(d_velocity.tobytes())}")
     seen = update.statistics()
     print(f"loss {bits(seen.loss)}, ratios {bits(seen.first_ratio_min)} {bits(seen.ratio_max)}")

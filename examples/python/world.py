@@ -15,12 +15,19 @@ import numpy as np
 
 SIZE = 32  # pixels per side
 COLOURS = {
-    "red": (225, 20, 30), "orange": (255, 125, 0), "yellow": (255, 240, 40),
-    "green": (10, 185, 45), "blue": (15, 50, 255), "purple": (200, 20, 220),
+    "red": (225, 20, 30),
+    "orange": (255, 125, 0),
+    "yellow": (255, 240, 40),
+    "green": (10, 185, 45),
+    "blue": (15, 50, 255),
+    "purple": (200, 20, 220),
 }
 SHAPES = ("circle", "square", "triangle")
 PLACES = {  # centre of the object: x, y
-    "at the left": (9, 16), "at the right": (23, 16), "at the top": (16, 9), "at the bottom": (16, 23),
+    "at the left": (9, 16),
+    "at the right": (23, 16),
+    "at the top": (16, 9),
+    "at the bottom": (16, 23),
     "in the middle": (16, 16),
 }
 RADII = (5, 6, 7)
@@ -97,7 +104,7 @@ def render(prompt: int, jitter: Jitter) -> np.ndarray:
     return paint(mask, parts(prompt)[0], jitter.sky).astype(np.uint8)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def candidate_masks(shape: int, place: int) -> np.ndarray:
     """Coverage of every jittered render of a shape at a place, (75, 32, 32)."""
     prompt = shape * 5 + place

@@ -3,9 +3,10 @@
 
     mixgrpo align … --reward-program "python3 examples/rewards/redness.py"
 
-For each picture a line of JSON comes in and a line with a number goes out; "nan" means no score. Any language can do so. PNGs are
+For each picture a line of JSON comes in and a line with a number goes out; "nan" means no score. Any language will do. PNGs are
 decoded here with the standard library alone, so that this runs anywhere; yours may take Pillow, NumPy, a network, a game.
 """
+
 import json
 import struct
 import sys

@@ -1,9 +1,9 @@
 import MixGRPO
 
 #if canImport(Glibc)
-  @preconcurrency import Glibc
+@preconcurrency import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// A program that answers lines with lines. It has a process group of its own, so that a terminal's Ctrl-C does not end it
@@ -70,9 +70,9 @@ final class ChildProcess {
     defer { posix_spawnattr_destroy(&attributes) }
     setSignals(&attributes)
     var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
-    defer { arguments.forEach { free($0) } }
+    defer { for argument in arguments { free(argument) } }
     var environment = Self.environment()
-    defer { environment.forEach { free($0) } }
+    defer { for variable in environment { free(variable) } }
     var process = pid_t(0)
     let code = posix_spawnp(&process, command.first ?? "", &files, &attributes, &arguments, &environment)
     return (process, code)

@@ -1,9 +1,9 @@
 import MixGRPO
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// The built-in rewards: simple figures of a picture's pixels, larger for more of what their name says.

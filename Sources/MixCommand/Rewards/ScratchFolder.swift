@@ -1,9 +1,9 @@
 import MixGRPO
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// A folder under TMPDIR (else /tmp) for files that live for one batch; it goes with its owner.

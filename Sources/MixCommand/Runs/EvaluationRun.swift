@@ -27,7 +27,7 @@ final class EvaluationRun {
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.rewards), configuration: configuration)
     if resumed, folder.hasEvaluation {
-      do throws(MixGRPOError) { try evaluation.load(folder: folder.checkpoints) } catch where error.code == .invalidFormat {
+      do throws(MixGRPOError) { try evaluation.load(folder: folder.checkpoints) } catch  where error.code == .invalidFormat {
         warn("evaluations begin anew, as those before are damaged: \(error.message)")
       }
     }

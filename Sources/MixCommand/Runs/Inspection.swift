@@ -7,7 +7,7 @@ enum Inspection {
     if WeightFolder.holdsModel(path) { return try model(path) }
     let run = RunFolder(path: path)
     if FileAccess.exists(run.settings) { return try self.run(run) }
-    if let checkpoint = checkpointFile(in: path) { return try safetensors(checkpoint) }
+    if let checkpoint = try checkpointFile(in: path) { return try safetensors(checkpoint) }
     if path.hasSuffix(".png") { return try picture(path) }
     if path.hasSuffix(".safetensors") { return try safetensors(path) }
     if FileAccess.exists(FileAccess.join(path, WeightFolder.configurationName)) { return try model(path) }
@@ -18,9 +18,10 @@ enum Inspection {
   }
 
   /// The newest of numbered checkpoints, or the only one.
-  private static func checkpointFile(in folder: String) -> String? {
+  private static func checkpointFile(in folder: String) throws(MixGRPOError) -> String? {
+    guard FileAccess.isFolder(folder) else { return nil }
     let numbered = NumberedFiles(folder: folder, prefix: "iteration-", suffix: ".safetensors")
-    if let newest = (try? numbered.numbers())?.last { return numbered.path(newest) }
+    if let newest = try numbered.numbers().last { return numbered.path(newest) }
     return ["trainer.safetensors", "pretrainer.safetensors"].map { FileAccess.join(folder, $0) }.first { FileAccess.exists($0) }
   }
 
@@ -48,7 +49,7 @@ enum Inspection {
 
   private static func run(_ run: RunFolder) throws(MixGRPOError) -> JSONObject {
     var report: JSONObject = ["kind": "run", "path": .string(run.path)]
-    if let checkpoint = checkpointFile(in: run.checkpoints) {
+    if let checkpoint = try checkpointFile(in: run.checkpoints) {
       let file = try SafetensorsFile(path: checkpoint)
       report["checkpoint"] = .string(checkpoint)
       report["iteration"] = iteration(of: file)

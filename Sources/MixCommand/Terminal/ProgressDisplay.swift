@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-  @preconcurrency import Glibc
+@preconcurrency import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// How far a run is, on standard error: a bar that is drawn anew on a terminal, otherwise plain lines.

@@ -2,9 +2,9 @@ import Dispatch
 import MixGRPO
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// Ctrl-C and SIGTERM: the first asks the run to stop, the second ends the process at once.

@@ -71,9 +71,10 @@ extension CheckpointFolder {
     try FileAccess.createFolder(path)
     let others = try files.numbers().filter { $0 != number }
     let torn = others.filter { $0 > number }
-    for later in torn where Self.isSound(files.path(later)) {
+    for later in torn where try Self.isSound(files.path(later)) {
       throw MixGRPOError(
-        .invalidState, "\(path): expected no checkpoint after \(Run.checkpointUnit) \(number), got one of "
+        .invalidState,
+        "\(path): expected no checkpoint after \(Run.checkpointUnit) \(number), got one of "
           + "\(Run.checkpointUnit) \(later): resume from it, or choose another folder")
     }
     let file = files.path(number)
@@ -83,8 +84,14 @@ extension CheckpointFolder {
     return file
   }
 
-  private static func isSound(_ path: String) -> Bool {
-    (try? SafetensorsFile(path: path).verifyChecksum()) != nil
+  /// - Throws: `inputOutput` for a file that cannot be read: it may be sound.
+  private static func isSound(_ path: String) throws(MixGRPOError) -> Bool {
+    do {
+      try SafetensorsFile(path: path).verifyChecksum()
+      return true
+    } catch  where error.code == .invalidFormat {
+      return false
+    }
   }
 
   func resume(_ run: some Checkpointed) throws(MixGRPOError) -> Resumption? {
@@ -94,7 +101,7 @@ extension CheckpointFolder {
       do {
         try run.readCheckpoint(from: file)
         return Resumption(iteration: run.checkpointNumber, path: file, skipped: skipped)
-      } catch where error.code == .invalidFormat || error.code == .inputOutput {
+      } catch  where error.code == .invalidFormat || error.code == .inputOutput {
         skipped.append(error.message)
       }
     }

@@ -53,7 +53,9 @@ package struct SavedSection {
 
   /// A whole number of at least 0.
   package func count(_ field: String) throws(MixGRPOError) -> Int {
-    guard let value = state[field]?.integer, (0...mostCounted).contains(value) else { throw failure(field, expected: "a count") }
+    guard let value = state[field]?.integer, (0...mostCounted).contains(value) else {
+      throw failure(field, expected: "a count")
+    }
     return value
   }
 

@@ -54,7 +54,10 @@ extension Evaluation {
   /// What a continuation depends on, by name.
   private var settings: [(String, String)] {
     [
-      ("rewards", record.rewards.map { "\($0.name)\($0.isHeldOut ? " (held out)" : "") × \($0.weight)" }.joined(separator: ", ")),
+      (
+        "rewards",
+        record.rewards.map { "\($0.name)\($0.isHeldOut ? " (held out)" : "") × \($0.weight)" }.joined(separator: ", ")
+      ),
       ("prompt_indices", "\(prompts)"), ("weights", "\(configuration.weights)"),
       (
         "sampling",

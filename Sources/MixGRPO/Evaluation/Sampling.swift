@@ -28,7 +28,8 @@ extension FlowEvaluator {
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> [Float] {
     try require(
-      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
+      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)",
+      got: chosen)
     let rollout = try Rollout(
       plan: plan, prompts: chosen, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch, context: context)
     let total = plan.modelCalls(prompts: chosen.count)

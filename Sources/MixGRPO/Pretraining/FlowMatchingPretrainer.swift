@@ -1,12 +1,13 @@
+import MixBasics
+import MixFlowModel
+import MixLearning
+import MixNumerics
+
 #if canImport(Glibc)
 import Glibc
 #else
 import Darwin
 #endif
-import MixBasics
-import MixFlowModel
-import MixLearning
-import MixNumerics
 
 /// Settings of training from scratch.
 public struct PretrainingConfiguration: Equatable, Sendable {

@@ -42,7 +42,8 @@ public struct LearningConfiguration: Equatable, Sendable {
     check.include(safety.validate)
     check.require(averageDecay >= 0 && averageDecay <= 1, "ema_decay", expected: "0…1", got: averageDecay)
     check.require(
-      undo == .memory || safety.maxVelocityChange == 0, "max_velocity_change", expected: "0 with undo none, which keeps no copy to return to",
+      undo == .memory || safety.maxVelocityChange == 0, "max_velocity_change",
+      expected: "0 with undo none, which keeps no copy to return to",
       got: safety.maxVelocityChange)
     check.require(
       undo == .memory || safety.faultPolicy != .rollBack, "fault_policy",

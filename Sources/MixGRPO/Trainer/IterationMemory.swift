@@ -39,7 +39,8 @@ public struct IterationMemory: Equatable, Sendable {
     let rollout = try plan.rolloutBytes(prompts: prompts, latentSize: latentSize)
     let inference = evaluator.inferenceBytes * (keepsBase ? 2 : 1)
     try MixBasics.require(
-      Double(weightBytes) + Double(rollout) + Double(inference) < 0x1p62, "prompt_count", expected: "an iteration that fits a memory",
+      Double(weightBytes) + Double(rollout) + Double(inference) < 0x1p62, "prompt_count",
+      expected: "an iteration that fits a memory",
       got: "about \(Double(weightBytes) + Double(rollout) + Double(inference)) bytes")
     let taken = weightBytes + rollout + inference
     guard let learning else {

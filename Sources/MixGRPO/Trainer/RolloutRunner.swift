@@ -58,7 +58,8 @@ extension Rollout {
 
 /// A sampler and a model only fit when velocities are as large as latents, and those as the sampler's.
 func requireLatents(of evaluator: FlowEvaluator, _ latentSize: Int) throws(MixGRPOError) {
-  try require(evaluator.latentSize == latentSize, "latent_size", expected: "\(evaluator.latentSize), the model's", got: latentSize)
+  try require(
+    evaluator.latentSize == latentSize, "latent_size", expected: "\(evaluator.latentSize), the model's", got: latentSize)
   try require(
     evaluator.velocitySize == evaluator.latentSize, "out_channels", expected: "in_channels, for a model that is sampled from",
     got: "\(evaluator.model.configuration.outChannels) for \(evaluator.model.configuration.inChannels)")

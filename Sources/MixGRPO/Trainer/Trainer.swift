@@ -139,7 +139,8 @@ public final class Trainer {
     _ chosen: [Int32], isAlone: Bool, _ progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> Rollout {
     try require(
-      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)", got: chosen)
+      chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)",
+      got: chosen)
     let plan = try SamplingPlan(sampling, iteration: iteration, window: currentWindow())
     try requireWindowOfTickets(plan)
     let prompted = ticketed.reduce(chosen.count) { $0 + $1.trajectory.prompts }

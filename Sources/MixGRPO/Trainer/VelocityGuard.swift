@@ -34,7 +34,8 @@ final class VelocityGuard {
     }
     guard change <= limit else {
       throw MixGRPOError(
-        .diverged, "velocity: expected a change of at most max_velocity_change = \(limit) in one update, got \(change): "
+        .diverged,
+        "velocity: expected a change of at most max_velocity_change = \(limit) in one update, got \(change): "
           + "the learning rate is too large")
     }
   }

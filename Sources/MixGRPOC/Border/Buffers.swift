@@ -20,7 +20,8 @@ func checkedProduct(_ sizes: Int..., field: String) throws(MixGRPOError) -> Int 
 @discardableResult
 func checkedProduct(_ count: Int, _ size: Int, _ field: @autoclosure () -> String) throws(MixGRPOError) -> Int {
   let (product, overflow) = count.multipliedReportingOverflow(by: size)
-  try require(count >= 0 && size >= 0 && !overflow && product <= Int.max / 16, field(), expected: "a size in memory", got: count)
+  try require(
+    count >= 0 && size >= 0 && !overflow && product <= Int.max / 16, field(), expected: "a size in memory", got: count)
   return product
 }
 

@@ -2,10 +2,11 @@ import CMixGRPO
 import Glibc
 import MixBasics
 
-/// The one way out of every fallible export: runs `body` and turns its error into a status and this thread's last error.
+/// The one way out of every fallible export: runs `body` in the default arithmetic, whatever the host's is, and turns its error
+/// into a status and this thread's last error.
 func withStatus(_ body: () throws -> Void) -> mixgrpo_status {
   do {
-    try body()
+    try DefaultArithmetic.run(body)
     return 0
   } catch let error as MixGRPOError {
     LastError.set(error.message)

@@ -78,7 +78,8 @@ private struct DescriptionLines {
       add("window_mode", "linear decay, \(stride) steps every \(maximum) to \(minimum) iterations, \(name(atEnd)) at the end")
     case .exponentialDecay(let initial, let rate, let threshold, let stride, let atEnd):
       add(
-        "window_mode", "exponential decay, \(stride) steps every \(initial) iterations, less by rate \(rate) from step "
+        "window_mode",
+        "exponential decay, \(stride) steps every \(initial) iterations, less by rate \(rate) from step "
           + "\(threshold), \(name(atEnd)) at the end")
     case .random: add("window_mode", "random")
     case .all(.full): add("window_mode", "all steps, all trained")
@@ -87,7 +88,8 @@ private struct DescriptionLines {
     case .given: add("window_mode", "given by the host")
     case .adaptive(let interval, let stride, let atEnd):
       add(
-        "window_mode", "adaptive, \(stride) steps after \(max(interval.minimum, interval.trend)) to \(interval.maximum) iterations,"
+        "window_mode",
+        "adaptive, \(stride) steps after \(max(interval.minimum, interval.trend)) to \(interval.maximum) iterations,"
           + " when \(interval.trend) iterations show a gain below \(interval.minimumGain) std each, \(name(atEnd)) at the end")
     }
   }
@@ -115,7 +117,9 @@ private struct DescriptionLines {
   private mutating func add(_ safety: SafetyConfiguration) {
     let rates = safety.faultPolicy == .rollBack ? ", learning rate times \(safety.rollBackRateFactor)" : ""
     add("fault_policy", name(safety.faultPolicy) + rates)
-    if safety.maxVelocityChange > 0 { add("max_velocity_change", safety.maxVelocityChange, "share of the velocity, per iteration") }
+    if safety.maxVelocityChange > 0 {
+      add("max_velocity_change", safety.maxVelocityChange, "share of the velocity, per iteration")
+    }
   }
 
   private mutating func add(_ optimizer: AdamWConfiguration) {

@@ -15,7 +15,9 @@ enum ContentChecksum {
   }
 
   /// Little-endian.
-  static func bytes(of digest: UInt64) -> [UInt8] { (0..<UInt64(byteCount)).map { UInt8(truncatingIfNeeded: digest >> (8 * $0)) } }
+  static func bytes(of digest: UInt64) -> [UInt8] {
+    (0..<UInt64(byteCount)).map { UInt8(truncatingIfNeeded: digest >> (8 * $0)) }
+  }
 
   /// - Parameter last: the tensor at the file's end.
   static func verify(_ file: ReadableFile, _ last: StoredTensor?) throws(MixGRPOError) {

@@ -38,7 +38,9 @@ package final class WritableFile {
     while written < bytes.count {
       let (count, code) = writeOnce(descriptor, UnsafeRawBufferPointer(rebasing: bytes[written...]))
       if count < 0 && code == EINTR { continue }
-      if count <= 0 { throw FileAccess.failure(path, expected: "room for \(bytes.count) bytes", code: count < 0 ? code : ENOSPC) }
+      if count <= 0 {
+        throw FileAccess.failure(path, expected: "room for \(bytes.count) bytes", code: count < 0 ? code : ENOSPC)
+      }
       written += count
     }
     hash.update(bytes)

@@ -39,7 +39,9 @@ public struct CaptionedImageFolder: Sendable {
       if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
       entries.append(try Self.entry(Array(line), source: "\(printable(metadataPath)) line \(number)"))
     }
-    guard !entries.isEmpty else { throw MixGRPOError(.invalidFormat, "\(printable(metadataPath)): expected at least one line, got none") }
+    guard !entries.isEmpty else {
+      throw MixGRPOError(.invalidFormat, "\(printable(metadataPath)): expected at least one line, got none")
+    }
     self.path = path
     self.entries = entries
   }
@@ -51,7 +53,8 @@ public struct CaptionedImageFolder: Sendable {
     }
     let fileName = try string("file_name", of: object, source)
     guard FileAccess.staysInside(fileName) else {
-      throw MixGRPOError(.invalidFormat, "\(source): file_name: expected a path inside the folder, got \"\(excerpt(fileName))\"")
+      throw MixGRPOError(
+        .invalidFormat, "\(source): file_name: expected a path inside the folder, got \"\(excerpt(fileName))\"")
     }
     return Entry(fileName: fileName, caption: try string("text", of: object, source))
   }

@@ -13,7 +13,8 @@ public struct PNGText: Equatable, Sendable {
       Self.isKeyword(keyword), "keyword", expected: "1…79 printable Latin-1 characters, no outer or double spaces",
       got: "\"\(excerpt(keyword))\"")
     try require(!text.utf8.contains(0), "text", expected: "no zero byte", got: "one")
-    try require(text.utf8.count <= Self.maximumBytes, "text", expected: "at most \(Self.maximumBytes) bytes", got: text.utf8.count)
+    try require(
+      text.utf8.count <= Self.maximumBytes, "text", expected: "at most \(Self.maximumBytes) bytes", got: text.utf8.count)
     self.keyword = keyword
     self.text = text
   }

@@ -21,7 +21,8 @@ public final class MetricsLog: Sendable {
     self.path = path
     descriptor = try FileAccess.open(path, flags: O_RDWR | O_APPEND | O_CREAT, wanted: "a file to append to")
     if isPipe {
-      throw MixGRPOError(.inputOutput, "\(printable(path)): expected a file to append to, got a pipe, which may fill up and block")
+      throw MixGRPOError(
+        .inputOutput, "\(printable(path)): expected a file to append to, got a pipe, which may fill up and block")
     }
     if endsInsideLine { try repairLastLine() }
   }

@@ -60,7 +60,8 @@ package final class WeightFolder: Sendable {
     return files
   }
 
-  private static func locate(_ fileOfTensor: [String: Int], in files: [SafetensorsFile]) throws(MixGRPOError) -> [StoredTensor] {
+  private static func locate(_ fileOfTensor: [String: Int], in files: [SafetensorsFile]) throws(MixGRPOError) -> [StoredTensor]
+  {
     var tensors: [StoredTensor] = []
     for (name, file) in fileOfTensor.sorted(by: { $0.key < $1.key }) {
       guard let tensor = files[file].tensor(named: name) else {

@@ -31,13 +31,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from check_saved_model import load_model, predict_velocity, relative_error
 from diffusers import FluxTransformer2DModel
 from diffusers.models import embeddings
 from diffusers.models.transformers import transformer_flux
 from diffusers.utils import logging
 from safetensors.torch import save_file
-
-from check_saved_model import load_model, predict_velocity, relative_error
 
 HERE = Path(__file__).resolve().parent
 
@@ -61,39 +60,78 @@ CASES = [
         name="two_double_two_single_guided",
         seed=11,
         config=dict(
-            in_channels=6, num_layers=2, num_single_layers=2, attention_head_dim=8, num_attention_heads=2,
-            joint_attention_dim=10, pooled_projection_dim=5, guidance_embeds=True, axes_dims_rope=(2, 2, 4),
+            in_channels=6,
+            num_layers=2,
+            num_single_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=10,
+            pooled_projection_dim=5,
+            guidance_embeds=True,
+            axes_dims_rope=(2, 2, 4),
         ),
-        grid=(3, 5), text_length=4, sigma=[1.0, 0.7312, 0.0847], guidance=[3.5, 1.0, 1.75],
+        grid=(3, 5),
+        text_length=4,
+        sigma=[1.0, 0.7312, 0.0847],
+        guidance=[3.5, 1.0, 1.75],
     ),
     Case(
         name="only_double_single_text_token",
         seed=12,
         config=dict(
-            in_channels=12, out_channels=3, num_layers=1, num_single_layers=0, attention_head_dim=10,
-            num_attention_heads=2, joint_attention_dim=7, pooled_projection_dim=9, guidance_embeds=False,
+            in_channels=12,
+            out_channels=3,
+            num_layers=1,
+            num_single_layers=0,
+            attention_head_dim=10,
+            num_attention_heads=2,
+            joint_attention_dim=7,
+            pooled_projection_dim=9,
+            guidance_embeds=False,
             axes_dims_rope=(4, 2, 4),
         ),
-        grid=(2, 4), text_length=1, sigma=[0.4183, 0.9375],
+        grid=(2, 4),
+        text_length=1,
+        sigma=[0.4183, 0.9375],
     ),
     Case(
         name="only_single_many_tokens",
         seed=13,
         config=dict(
-            in_channels=4, num_layers=0, num_single_layers=1, attention_head_dim=32, num_attention_heads=1,
-            joint_attention_dim=16, pooled_projection_dim=8, guidance_embeds=False, axes_dims_rope=(4, 14, 14),
+            in_channels=4,
+            num_layers=0,
+            num_single_layers=1,
+            attention_head_dim=32,
+            num_attention_heads=1,
+            joint_attention_dim=16,
+            pooled_projection_dim=8,
+            guidance_embeds=False,
+            axes_dims_rope=(4, 14, 14),
         ),
-        grid=(9, 8), text_length=13, sigma=[0.6021],
+        grid=(9, 8),
+        text_length=13,
+        sigma=[0.6021],
     ),
     Case(
         name="one_double_one_single_guided",
         seed=14,
         config=dict(
-            in_channels=5, out_channels=8, num_layers=1, num_single_layers=1, attention_head_dim=8,
-            num_attention_heads=3, joint_attention_dim=6, pooled_projection_dim=11, guidance_embeds=True,
+            in_channels=5,
+            out_channels=8,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=3,
+            joint_attention_dim=6,
+            pooled_projection_dim=11,
+            guidance_embeds=True,
             axes_dims_rope=(4, 2, 2),
         ),
-        grid=(7, 2), text_length=5, sigma=[0.2509, 0.8888], guidance=[2.2, 0.5], first_axis=3.0,
+        grid=(7, 2),
+        text_length=5,
+        sigma=[0.2509, 0.8888],
+        guidance=[2.2, 0.5],
+        first_axis=3.0,
     ),
 ]
 
@@ -178,7 +216,7 @@ def float64_pieces():
     try:
         yield
     finally:
-        for (module, name, _), original in zip(replacements, originals):
+        for (module, name, _), original in zip(replacements, originals, strict=True):
             setattr(module, name, original)
 
 

@@ -1,7 +1,7 @@
 """Makes the files beside this script with other people's software, for the storage tests to read.
 
-    pip install numpy torch safetensors pillow
-    python make_fixtures.py
+pip install numpy torch safetensors pillow
+python make_fixtures.py
 """
 
 import json

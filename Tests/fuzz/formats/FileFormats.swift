@@ -11,7 +11,9 @@ extension Reader {
     let file = try SafetensorsFile(path: scratch.file("a.safetensors"))
     var refusal: MixGRPOError?
     for tensor in file.tensors {
-      expect(tensor.elementCount <= 8 * input.count || tensor.elementCount == 0 || tensor.type.bytesPerElement == nil, "elements that the file can hold")
+      expect(
+        tensor.elementCount <= 8 * input.count || tensor.elementCount == 0 || tensor.type.bytesPerElement == nil,
+        "elements that the file can hold")
       guard tensor.elementCount <= 1 << 16 else { continue }
       var values = [Float](repeating: 0, count: tensor.elementCount)
       do throws(MixGRPOError) {

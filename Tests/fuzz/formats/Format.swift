@@ -9,12 +9,17 @@ enum Format: String, CaseIterable {
   /// Pieces that inputs are made of, beside those of the samples.
   var tokens: [String] {
     switch self {
-    case .png: ["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "tEXt", "iTXt", "zTXt", "gAMA", "sRGB", "cHRM", "iCCP", "bKGD", "\u{0}"]
+    case .png:
+      ["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "tEXt", "iTXt", "zTXt", "gAMA", "sRGB", "cHRM", "iCCP", "bKGD", "\u{0}"]
     case .words: [" ", "a red circle", "é", "🌙", "\u{0}", "#1", "A", "0"]
     default:
-      ["{", "}", "[", "]", "\"", ":", ",", "null", "true", "-0", "1e308", "0.5", "\\u0000", "\\ud83c\\udf19", "\\", "\n", "é", "F32", "F16",
-       "BF16", "I64", "shape", "data_offsets", "dtype", "__metadata__", "weight_map", "../", "/etc/passwd", "a.safetensors", "file_name",
-       "text", "0.png", "[[[[[[[[", "num_layers", "axes_dims_rope", "_class_name", "iteration", "weights"]
+      [
+        "{", "}", "[", "]", "\"", ":", ",", "null", "true", "-0", "1e308", "0.5", "\\u0000", "\\ud83c\\udf19", "\\", "\n", "é",
+        "F32", "F16",
+        "BF16", "I64", "shape", "data_offsets", "dtype", "__metadata__", "weight_map", "../", "/etc/passwd", "a.safetensors",
+        "file_name",
+        "text", "0.png", "[[[[[[[[", "num_layers", "axes_dims_rope", "_class_name", "iteration", "weights",
+      ]
     }
   }
 }
@@ -37,7 +42,9 @@ final class Reader {
       try accept(input)
       return "accepted"
     } catch {
-      let expected: [MixGRPOError.Code] = [.invalidFormat, .invalidArgument, .unsupported, .inputOutput, .notFinite, .outOfMemory]
+      let expected: [MixGRPOError.Code] = [
+        .invalidFormat, .invalidArgument, .unsupported, .inputOutput, .notFinite, .outOfMemory,
+      ]
       expect(expected.contains(error.code), "a refusal that is no fault of the library: \(error)")
       expect(!error.message.isEmpty && !error.message.utf8.contains(10), "a message of one line: \(error)")
       expect(error.message.utf8.count < 10_000, "a short message, got \(error.message.utf8.count) bytes")

@@ -18,14 +18,18 @@ struct Scratch {
   func write(_ name: String, _ bytes: [UInt8]) {
     let descriptor = open(file(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     expect(descriptor >= 0, "a scratch file")
-    expect(bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } == bytes.count, "room for a scratch file")
+    expect(
+      bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } == bytes.count, "room for a scratch file")
     close(descriptor)
   }
 
   func remove(_ name: String) { unlink(file(name)) }
 
   func remove() {
-    for name in ["a.safetensors", "b.safetensors", "metadata.jsonl", "metrics.jsonl", "0.png", "trainer.safetensors", WeightFolder.weightsName, WeightFolder.indexName, WeightFolder.configurationName] {
+    for name in [
+      "a.safetensors", "b.safetensors", "metadata.jsonl", "metrics.jsonl", "0.png", "trainer.safetensors",
+      WeightFolder.weightsName, WeightFolder.indexName, WeightFolder.configurationName,
+    ] {
       remove(name)
     }
     rmdir(path)

@@ -22,7 +22,9 @@ final class SmallWorld {
     let prompts = try HashedWordEncoder(textLength: 1, textWidth: 1, pooledWidth: 1).embeddings(of: ["a", "b"])
     let evaluator = try FlowEvaluator(
       model: model, geometry: TokenGeometry(height: 1, width: 1), textLength: 1, maxBatch: 1, threads: 1)
-    trainer = try Trainer(evaluator: evaluator, prompts: prompts, sampling: SamplingConfiguration(), learning: LearningConfiguration(), rewardNames: ["taste"], context: RunContext(threads: 1))
+    trainer = try Trainer(
+      evaluator: evaluator, prompts: prompts, sampling: SamplingConfiguration(), learning: LearningConfiguration(),
+      rewardNames: ["taste"], context: RunContext(threads: 1))
     try model.save(folder: scratch.path, precision: .bfloat16)
     try trainer.save(folder: scratch.path)
     configuration = try FileAccess.read(scratch.file(WeightFolder.configurationName), limit: 1 << 20)
@@ -30,7 +32,8 @@ final class SmallWorld {
     checkpointName = "trainer.safetensors"
     checkpoint = try FileAccess.read(scratch.file(checkpointName), limit: 1 << 24)
     let image = try RGBImage(width: 3, height: 2, pixels: (0..<18).map { UInt8($0 * 14) })
-    png = try PNG.encode(image, text: [PNGText(keyword: "prompt", text: "a red circle"), PNGText(keyword: "mood", text: "été 🌙")])
+    png = try PNG.encode(
+      image, text: [PNGText(keyword: "prompt", text: "a red circle"), PNGText(keyword: "mood", text: "été 🌙")])
     try PNG.write(image, to: scratch.file("0.png"))
     scratch.write("a.safetensors", Self.shard("x"))
     scratch.write("b.safetensors", Self.shard("y"))
@@ -54,7 +57,8 @@ final class SmallWorld {
     case .model: [[0] + weights, [1] + configuration]
     case .checkpoint: [checkpoint]
     case .png: [png] + Self.otherPictures
-    case .captions: [Array("{\"file_name\": \"0.png\", \"text\": \"a red circle\"}\n{\"file_name\": \"a/1.png\", \"text\": \"\"}\n".utf8)]
+    case .captions:
+      [Array("{\"file_name\": \"0.png\", \"text\": \"a red circle\"}\n{\"file_name\": \"a/1.png\", \"text\": \"\"}\n".utf8)]
     case .words: [Array("A red circle, two blue squares; été 🌙 and night 42".utf8)]
     case .metrics: [Array("{\"iteration\": 0}\n{\"iteration\": 1, \"loss\": 0.5}".utf8)]
     }
@@ -73,7 +77,8 @@ final class SmallWorld {
     let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
     let zlib: [UInt8] = [0x78, 0x01, 0x01, 4, 0, 251, 255, 0, 1, 2, 3, 0, 14, 0, 7]
     let chunks: [(String, [UInt8])] = [
-      ("IHDR", [0, 0, 0, 3, 0, 0, 0, 1, UInt8(depth), UInt8(kind), 0, 0, 0]), ("PLTE", [1, 2, 3, 4, 5, 6]), ("tRNS", [7]), ("IDAT", zlib),
+      ("IHDR", [0, 0, 0, 3, 0, 0, 0, 1, UInt8(depth), UInt8(kind), 0, 0, 0]), ("PLTE", [1, 2, 3, 4, 5, 6]), ("tRNS", [7]),
+      ("IDAT", zlib),
       ("IEND", []),
     ]
     return signature

@@ -28,7 +28,8 @@ extension Reader {
     let folder = try CaptionedImageFolder(path: scratch.path)
     for entry in folder.entries {
       let parts = entry.fileName.split(separator: "/", omittingEmptySubsequences: false)
-      expect(!parts.contains("..") && !parts.contains("") && !parts.contains("."), "a name inside the folder: \(entry.fileName)")
+      expect(
+        !parts.contains("..") && !parts.contains("") && !parts.contains("."), "a name inside the folder: \(entry.fileName)")
     }
     _ = try folder.image(at: folder.entries.count - 1, maximumPixels: 4096)
   }

@@ -11,8 +11,8 @@ three ways:
     eager       the same without torch.compile
     one-by-one  every sample on its own, as public trainers do
 
-The rollout and the update of an iteration are told apart as well. PyTorch's iteration costs the same wherever the window is, ours
-falls in a straight line as it moves: the iteration with the window at 10, the middle of the paper's sweep from 0 to 20, is the
+The rollout and the update of an iteration are measured apart too. PyTorch's iteration costs the same wherever the window is;
+ours falls in a straight line as it moves: the iteration with the window at 10, the middle of the paper's sweep from 0 to 20, is the
 sweep's mean.
 
 A ratio is the median over the rounds of PyTorch's time over ours in the same round. Written: bench.json, bench.md, bench.png.
@@ -53,8 +53,14 @@ CASES = [
     Case("forward1", "forward --batch 1", 0.4, {"S": 9, "between": 7, "M": 5}, ("eager", "compile")),
     Case("forward12", "forward --batch 12", 0.8, {"S": 9, "between": 7, "M": 5}, others=("eager",)),
     Case("forward_backward12", "forward-backward --batch 12", 0.8, {"S": 9, "between": 5, "M": 3}, others=("eager",)),
-    Case("window0", "iteration --window 0", 0, {"S": 15, "between": 3, "M": 3}, ("unshared", "compile"),
-         others=("undo", "eager", "one-by-one")),
+    Case(
+        "window0",
+        "iteration --window 0",
+        0,
+        {"S": 15, "between": 3, "M": 3},
+        ("unshared", "compile"),
+        others=("undo", "eager", "one-by-one"),
+    ),
     Case("window10", "iteration --window 10", 0, {"S": 15, "between": 3, "M": 3}),
     Case("window20", "iteration --window 20", 0, {"S": 5, "between": 2, "M": 1}),
     Case("flash", "iteration --window 10 --flash 0.4", 0, {"S": 5, "between": 2, "M": 1}),
@@ -71,7 +77,9 @@ class Side:
 
     def answer(self) -> dict:
         line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {"error": f"{self.process.args}: ended with status {self.process.wait()}"}
+        answer = (
+            json.loads(line) if line else {"error": f"{self.process.args}: ended with status {self.process.wait()}"}
+        )
         if "error" in answer:
             raise SystemExit(f"error: {answer['error']}")
         return answer
@@ -119,7 +127,7 @@ def compare(model: str, options) -> tuple[list[dict], float]:
         for index, case in enumerate(CASES):
             if turns := take_turns(case, model, sides, options):
                 measured.append({"model": model, "case": case.name, "turns": turns})
-            needed = {name for later in CASES[index + 1:] for name in ("ours", *later.against, *later.others)}
+            needed = {name for later in CASES[index + 1 :] for name in ("ours", *later.against, *later.others)}
             for name in sides.keys() - needed:  # its memory goes with it
                 sides.pop(name).close()
     return measured, error
@@ -132,7 +140,9 @@ def processor() -> str:
 
 def peak(options) -> float:
     """GFLOP/s of the fastest matrix product on as many threads."""
-    answer = subprocess.run([options.benchmark, "peak", "--threads", str(options.threads)], check=True, capture_output=True)
+    answer = subprocess.run(
+        [options.benchmark, "peak", "--threads", str(options.threads)], check=True, capture_output=True
+    )
     return json.loads(answer.stdout)["gflop_per_second"]
 
 
@@ -167,7 +177,9 @@ def check_tools(options):
     if not shutil.which(options.benchmark):
         raise SystemExit(f"error: no program {options.benchmark}; build it: swift build -c release --product benchmark")
     if not shutil.which("g++") or not (Path(sysconfig.get_path("include")) / "Python.h").exists():
-        raise SystemExit("error: torch.compile needs a compiler and Python's header: sudo apt-get install -y g++ python3-dev")
+        raise SystemExit(
+            "error: torch.compile needs a compiler and Python's header: sudo apt-get install -y g++ python3-dev"
+        )
 
 
 def main():

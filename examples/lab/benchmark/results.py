@@ -28,7 +28,8 @@ def summarize(measured: list[dict], peak: float) -> dict:
         "ratios": {f"{row['model']}_{row['case']}": main_ratio(row) for row in rows},
         "ratios_same_model_calls": {
             f"{row['model']}_{row['case']}": row["ratios"]["compile_over_unshared"]
-            for row in rows if "compile_over_unshared" in row["ratios"] and row["case"].startswith("window")
+            for row in rows
+            if "compile_over_unshared" in row["ratios"] and row["case"].startswith("window")
         },
         "memory_ratios": memory_ratios(rows),
         "sgemm_gflop_per_second": peak,
@@ -43,8 +44,10 @@ def with_parts(measured: list[dict]) -> list[dict]:
         for part in ("rollout", "update"):
             case = entry["case"].replace("window", part)
             if case in TITLES and case != entry["case"]:
-                turns = [{**turn, "seconds": turn[f"seconds_{part}"], "operations": turn.get(f"operations_{part}")}
-                         for turn in entry["turns"]]
+                turns = [
+                    {**turn, "seconds": turn[f"seconds_{part}"], "operations": turn.get(f"operations_{part}")}
+                    for turn in entry["turns"]
+                ]
                 entries.append({**entry, "case": case, "turns": turns})
         entries.append(entry)
     return entries
@@ -70,8 +73,10 @@ def row(entry: dict, peak: float) -> dict:
             found[name]["share_of_peak"] = found[name]["gflop"] / found[name]["seconds"] / peak
     ratios = {
         f"{name}_over_{base}": round_ratio(sides[name], sides[base])
-        for base in ("ours", "unshared") if base in sides
-        for name in ("compile", "eager", "one-by-one") if name in sides
+        for base in ("ours", "unshared")
+        if base in sides
+        for name in ("compile", "eager", "one-by-one")
+        if name in sides
     }
     return {"model": entry["model"], "case": entry["case"], "sides": found, "ratios": ratios}
 
@@ -91,7 +96,8 @@ def add_shares_of_torch(rows: list[dict], peak: float):
     """PyTorch evaluates what members share once per member, wherever the window is, and recalls nothing."""
     unshared = {
         row["model"]: row["sides"]["unshared"]["gflop"] + row["sides"]["unshared"]["gflop_recalled"]
-        for row in rows if "unshared" in row["sides"]
+        for row in rows
+        if "unshared" in row["sides"]
     }
     for row in rows:
         for name, side in row["sides"].items():
@@ -126,7 +132,9 @@ def duration(seconds: float) -> str:
 def cell(side: dict | None, share: bool = False) -> str:
     if side is None:
         return "–"
-    return duration(side["seconds"]) + (f" ({100 * side['share_of_peak']:.0f} %)" if share and "share_of_peak" in side else "")
+    return duration(side["seconds"]) + (
+        f" ({100 * side['share_of_peak']:.0f} %)" if share and "share_of_peak" in side else ""
+    )
 
 
 def mebibytes(side: dict | None) -> str:
@@ -150,7 +158,9 @@ def markdown(summary: dict) -> str:
     lines += ["", "| memory of an iteration | " + " | ".join(columns.values()) + " |", "|---|" + "--:|" * len(columns)]
     for row in summary["rows"]:
         if row["case"] == "window0":
-            lines.append(f"| {row['model']} | " + " | ".join(mebibytes(row["sides"].get(name)) for name in columns) + " |")
+            lines.append(
+                f"| {row['model']} | " + " | ".join(mebibytes(row["sides"].get(name)) for name in columns) + " |"
+            )
     lines += same_calls(summary)
     return "\n".join(lines) + "\n"
 
@@ -177,8 +187,16 @@ def draw(summary: dict, path: Path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    plt.rcParams.update({"font.size": 9, "font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK,
-                         "xtick.color": INK, "ytick.color": INK})
+    plt.rcParams.update(
+        {
+            "font.size": 9,
+            "font.family": "DejaVu Sans",
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+        }
+    )
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.9), width_ratios=[1.25, 1], layout="constrained")
     draw_ratios(left, summary)
     draw_shares(right, summary)
@@ -203,8 +221,7 @@ def draw_ratios(axes, summary: dict):
     models = models_of(summary)
     left_out = ("rollout", "update")  # for the sake of size
     cases = [
-        case for case in TITLES
-        if not case.startswith(left_out) and any(row["case"] == case for row in summary["rows"])
+        case for case in TITLES if not case.startswith(left_out) and any(row["case"] == case for row in summary["rows"])
     ]
     height = 0.8 / len(models)
     for index, model in enumerate(models):
@@ -225,7 +242,9 @@ def draw_ratios(axes, summary: dict):
 def draw_shares(axes, summary: dict):
     shown = [("forward12", "forward"), ("forward_backward12", "forward + backward"), ("window0", "iteration")]
     entries = [
-        (row, f"{row['model']}, {title}") for case, title in shown for row in summary["rows"]
+        (row, f"{row['model']}, {title}")
+        for case, title in shown
+        for row in summary["rows"]
         if row["case"] == case and "share_of_peak" in row["sides"]["compile"]
     ]
     for name, label, colour, offset in (("ours", "MixGRPO", OURS, -0.2), ("compile", "torch.compile", TORCH, 0.2)):

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 
 import torch
-
 from torch_flux import TorchFlux
 
 
@@ -102,7 +101,7 @@ class Trainer:
         noise = torch.randn(1, self.flux.tokens, self.flux.channels)
         if not self.one_by_one:
             return self._sample(noise.expand(self.settings.group, -1, -1).contiguous())
-        samples, parts = zip(*(self._sample(noise) for _ in range(self.settings.group)))
+        samples, parts = zip(*(self._sample(noise) for _ in range(self.settings.group)), strict=True)
         joined = {
             name: torch.cat([getattr(part, name) for part in parts])
             for name in ("latents", "next_latents", "log_probabilities")
@@ -125,7 +124,7 @@ class Trainer:
                 x = solver.step(x, velocity, sigmas[step], sigmas[step + 1])
             else:
                 x = x + velocity * (sigmas[step + 1] - sigmas[step])
-        latents, next_latents, log_probabilities = (torch.stack(kind, dim=1) for kind in zip(*stored))
+        latents, next_latents, log_probabilities = (torch.stack(kind, dim=1) for kind in zip(*stored, strict=True))
         window_sigmas = torch.tensor(sigmas[window.start : window.stop])
         return x, Trajectory(latents, next_latents, log_probabilities, window_sigmas, scalars)
 

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import torch
-
 from torch_flux import TorchFlux
 from torch_grpo import Settings, Trainer
 
@@ -61,7 +60,10 @@ def prepare(flux: TorchFlux, mode: str, options: argparse.Namespace):
 
     trainer = Trainer(flux, settings, one_by_one=mode == "one-by-one")
     timed = {
-        "forward": forward, "forward-backward": forward_backward, "rollout": trainer.rollout, "iteration": trainer.iteration
+        "forward": forward,
+        "forward-backward": forward_backward,
+        "rollout": trainer.rollout,
+        "iteration": trainer.iteration,
     }[options.part]
     forward()
     if options.part in ("forward-backward", "iteration"):
@@ -78,7 +80,9 @@ def measure(timed, options: argparse.Namespace) -> dict:
         found = timed()
         times.append(time.perf_counter() - begin)
         parts += [found] if options.part == "iteration" else []
-    medians = {f"seconds_{part}": statistics.median(each[part] for each in parts) for part in ("rollout", "update") if parts}
+    medians = {
+        f"seconds_{part}": statistics.median(each[part] for each in parts) for part in ("rollout", "update") if parts
+    }
     return {"seconds": statistics.median(times), "runs": len(times), "peak_bytes": peak_bytes(), **medians}
 
 
@@ -90,12 +94,17 @@ def main():
     answers, sys.stdout = sys.stdout, sys.stderr
     flux = TorchFlux(folder, "compile" if mode == "compile" else "eager")
     prepared, setting = None, None
-    print(json.dumps({"error_of_velocity": TorchFlux.check(flux), "torch": torch.__version__}), file=answers, flush=True)
+    print(
+        json.dumps({"error_of_velocity": TorchFlux.check(flux), "torch": torch.__version__}), file=answers, flush=True
+    )
     for line in sys.stdin:
         try:
             options = parse(line)
             if setting != (options.part, options.batch, options.window, options.flash):
-                prepared, setting = prepare(flux, mode, options), (options.part, options.batch, options.window, options.flash)
+                prepared, setting = (
+                    prepare(flux, mode, options),
+                    (options.part, options.batch, options.window, options.flash),
+                )
                 reset_peak()
             answer = measure(prepared, options)
         except (argparse.ArgumentError, RuntimeError) as error:

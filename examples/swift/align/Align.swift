@@ -3,9 +3,9 @@ import Dispatch
 import ProceduralWorld
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 @main

@@ -1,9 +1,9 @@
 import ProceduralWorld
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// What a run has come to.

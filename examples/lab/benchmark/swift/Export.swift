@@ -43,7 +43,7 @@ struct Export: ParsableCommand {
       _ = copy.initialize(from: tensor.values)
       return WeightEntry(name: tensor.name, shape: tensor.shape, values: UnsafeBufferPointer(copy))
     }
-    defer { entries.forEach { $0.values.deallocate() } }
+    defer { for entry in entries { entry.values.deallocate() } }
     try SafetensorsWriter.write(entries, precision: .float32, to: folder + "/reference.safetensors")
   }
 }

@@ -1,9 +1,10 @@
+import MixBasics
 import MixGRPO
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// 0 means one per core.
@@ -12,7 +13,7 @@ func resolvedThreads(_ threads: Int) -> Int { threads > 0 ? threads : Machine.co
 func flushOutput() { fflush(nil) }
 
 enum Machine {
-  static var cores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  static var cores: Int { Processor.availableCores }
 
   /// Programs that ran or waited over the last minute, on average; 0 where the system does not tell.
   static var load: Double {

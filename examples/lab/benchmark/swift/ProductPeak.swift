@@ -35,7 +35,8 @@ enum ProductPeak {
     let count = Int32(size)
     for _ in 0..<products {
       cblas_sgemm(
-        CblasRowMajor, CblasNoTrans, CblasTrans, count, count, count, 1, matrix(0), count, matrix(1), count, 0, matrix(2), count)
+        CblasRowMajor, CblasNoTrans, CblasTrans, count, count, count, 1, matrix(0), count, matrix(1), count, 0, matrix(2), count
+      )
     }
   }
 }

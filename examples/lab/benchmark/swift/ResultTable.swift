@@ -2,9 +2,9 @@ import MixGRPO
 import MixStorage
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 struct NamedMeasurement {

@@ -1,0 +1,63 @@
+internal import CProcessor
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// How many cores this process may keep busy.
+enum CoreCount {
+  static let most = 1_024
+
+  /// The least of what the machine has, what the thread's affinity allows, and the quota of each control group; 1…1024.
+  static var available: Int {
+    min(max(1, ([online, affinity] + quotas).compactMap(\.self).min() ?? 1), most)
+  }
+
+  private static var online: Int? {
+    let count = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    return count > 0 ? count : nil
+  }
+
+  /// Cores that the calling thread may run on, as taskset(1) sets them; nil where the system does not say.
+  static var affinity: Int? {
+    #if os(Linux)
+    var words = most / UInt64.bitWidth
+    while words <= 1 << 16 / UInt64.bitWidth {  // the kernel refuses a mask that is shorter than its own
+      var mask = [UInt64](repeating: 0, count: words)
+      let status = mixgrpo_affinity(&mask, words * MemoryLayout<UInt64>.stride)
+      if status == 0 { return mask.reduce(0) { $0 + $1.nonzeroBitCount } }
+      guard errno == EINVAL else { return nil }
+      words *= 2
+    }
+    #endif
+    return nil
+  }
+
+  /// The limits of the process's control groups, versions 1 and 2, and of those above them.
+  private static var quotas: [Int?] {
+    let groups = ControlGroups.own
+    return groups.unified.map { KernelFile($0 + "/cpu.max").flatMap(unifiedQuota) }
+      + groups.legacy("cpu").map {
+        legacyQuota(KernelFile($0 + "/cpu.cfs_quota_us"), period: KernelFile($0 + "/cpu.cfs_period_us"))
+      }
+  }
+
+  /// - Parameter file: cpu.max, "quota period" in microseconds or "max period".
+  static func unifiedQuota(_ file: KernelFile) -> Int? {
+    let numbers = file.numbers
+    return numbers.count == 2 ? cores(numbers[0], period: numbers[1]) : nil
+  }
+
+  /// - Parameter quota: cpu.cfs_quota_us, -1 without a limit.
+  static func legacyQuota(_ quota: KernelFile?, period: KernelFile?) -> Int? {
+    cores(quota?.number, period: period?.number)
+  }
+
+  /// Whole cores, at least 1: a thread beyond the quota would wait for the next period in the middle of a stage.
+  private static func cores(_ quota: Int?, period: Int?) -> Int? {
+    guard let quota, let period, quota > 0, period > 0 else { return nil }
+    return max(1, quota / period)
+  }
+}

@@ -1,0 +1,211 @@
+/* What the host's process and threads bring: cores, arithmetic, stack. */
+#define _GNU_SOURCE
+#include <fenv.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+#include "check.h"
+#include "fixture.h"
+#include "tests.h"
+
+/* Sanitizers make every frame larger. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FRAMES 8
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define FRAMES 8
+#endif
+#endif
+#ifndef FRAMES
+#define FRAMES 1
+#endif
+
+enum { MEMBERS = 4, VALUES = MEMBERS * 64 * 48, STACK = FRAMES * (256 << 10) };
+
+/* An iteration of the shipped model: what it draws and what it learns. */
+typedef struct {
+  float samples[VALUES];
+  float *weights;
+  size_t weight_count;
+  double loss;
+} iteration;
+
+static mixgrpo_trainer *base_trainer(mixgrpo_context *context, mixgrpo_model *model) {
+  const char *const lines[] = {"a red circle at the left"}, *const names[] = {"first"};
+  mixgrpo_prompts *prompts = NULL;
+  mixgrpo_evaluator *evaluator = NULL;
+  mixgrpo_plan *plan = NULL;
+  mixgrpo_trainer *trainer = NULL;
+  mixgrpo_evaluator_config geometry;
+  mixgrpo_sampling_config sampling;
+  mixgrpo_learning_config learning;
+  DONE(mixgrpo_prompts_create_hashed_words(context, lines, 1, 16, 64, 64, &prompts));
+  DONE(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
+  geometry.height_tokens = geometry.width_tokens = 8;
+  geometry.text_length = 16;
+  geometry.max_batch = MEMBERS;
+  DONE(mixgrpo_evaluator_create(model, &geometry, NULL, 0, &evaluator));
+  DONE(mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning));
+  sampling.steps = 6;
+  sampling.window_length = 2;
+  sampling.group_size = MEMBERS;
+  learning.learning_rate = 1e-4;
+  DONE(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
+  DONE(mixgrpo_trainer_create(evaluator, prompts, plan, &learning, names, 1, 0, &trainer));
+  mixgrpo_prompts_destroy(prompts);
+  mixgrpo_evaluator_destroy(evaluator);
+  mixgrpo_plan_destroy(plan);
+  return trainer;
+}
+
+static void iterate(mixgrpo_context *context, iteration *result) {
+  const int32_t chosen[] = {0};
+  double rewards[MEMBERS];
+  mixgrpo_model *model = NULL;
+  mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
+  DONE(mixgrpo_model_load(context, "examples/base", &model));
+  mixgrpo_trainer *trainer = base_trainer(context, model);
+  DONE(mixgrpo_trainer_rollout(trainer, chosen, 1, result->samples, VALUES));
+  for (int i = 0; i < MEMBERS; i++) rewards[i] = result->samples[i * (VALUES / MEMBERS)];
+  DONE(mixgrpo_trainer_update(trainer, rewards, MEMBERS, NULL, 0, &metrics));
+  result->loss = metrics.loss;
+  DONE(mixgrpo_model_get_size(model, NULL, &result->weight_count));
+  result->weights = malloc(result->weight_count * sizeof *result->weights);
+  DONE(mixgrpo_model_get_weights(model, 0, result->weights, result->weight_count));
+  DONE(mixgrpo_trainer_save(trainer, scratch_path("surroundings.safetensors")));
+  mixgrpo_trainer_destroy(trainer);
+  mixgrpo_model_destroy(model);
+}
+
+static int is_same(const iteration *a, const iteration *b) {
+  return memcmp(a->samples, b->samples, sizeof a->samples) == 0 && memcmp(&a->loss, &b->loss, sizeof a->loss) == 0
+      && a->weight_count == b->weight_count && memcmp(a->weights, b->weights, a->weight_count * sizeof *a->weights) == 0;
+}
+
+/* ------------------------------------------------------------------------------------------------------ arithmetic */
+
+/* As programs for sound and games set it: upwards, and small numbers flushed to zero. */
+static void set_unusual_arithmetic(void) {
+  CHECK(fesetround(FE_UPWARD) == 0);
+#if defined(__x86_64__)
+  _mm_setcsr(_mm_getcsr() | 0x8040);
+#elif defined(__aarch64__)
+  __asm__ volatile("msr fpcr, %0" ::"r"((unsigned long)1 << 24 | (unsigned long)1 << 22));
+#endif
+}
+
+static unsigned long arithmetic(void) {
+#if defined(__x86_64__)
+  unsigned short x87;
+  __asm__ volatile("fnstcw %0" : "=m"(x87));
+  return (unsigned long)(_mm_getcsr() & ~0x3fu) << 16 | x87;
+#elif defined(__aarch64__)
+  unsigned long control;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(control));
+  return control;
+#endif
+}
+
+static void the_hosts_arithmetic_changes_no_result(void) {
+  static iteration usual, unusual;
+  mixgrpo_context *context = NULL;
+  fenv_t before;
+  DONE(mixgrpo_context_create(2, &context));
+  iterate(context, &usual); /* from here on there are workers */
+  fegetenv(&before);
+  set_unusual_arithmetic();
+  const unsigned long mode = arithmetic();
+  iterate(context, &unusual);
+  CHECK(arithmetic() == mode && fegetround() == FE_UPWARD);
+  INVALID("threads", mixgrpo_context_create(-1, &context));
+  CHECK(arithmetic() == mode); /* after a call that fails, too */
+  fesetenv(&before);
+  CHECK(is_same(&usual, &unusual));
+  free(usual.weights);
+  free(unusual.weights);
+  mixgrpo_context_destroy(context);
+}
+
+static void *iterate_in_unusual_arithmetic(void *result) {
+  mixgrpo_context *context = NULL;
+  set_unusual_arithmetic();
+  DONE(mixgrpo_context_create(9, &context)); /* more workers than there are: new ones come of this thread */
+  iterate(context, result);
+  mixgrpo_context_destroy(context);
+  return NULL;
+}
+
+static void workers_made_by_such_a_thread_change_no_result(void) {
+  static iteration usual, unusual;
+  mixgrpo_context *context = NULL;
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, iterate_in_unusual_arithmetic, &unusual) == 0);
+  pthread_join(thread, NULL);
+  DONE(mixgrpo_context_create(9, &context));
+  iterate(context, &usual);
+  CHECK(is_same(&usual, &unusual));
+  free(usual.weights);
+  free(unusual.weights);
+  mixgrpo_context_destroy(context);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ stack */
+
+static void *iterate_alone(void *result) {
+  mixgrpo_context *context = NULL;
+  DONE(mixgrpo_context_create(1, &context));
+  iterate(context, result);
+  mixgrpo_context_destroy(context);
+  return NULL;
+}
+
+/* A call that needs more runs into the guard page, which ends this program. */
+static void calls_fit_into_the_documented_stack(void) {
+  static iteration small, usual;
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  CHECK(pthread_attr_setstacksize(&attributes, STACK) == 0);
+  CHECK(pthread_attr_setguardsize(&attributes, 64 << 10) == 0);
+  CHECK(pthread_create(&thread, &attributes, iterate_alone, &small) == 0);
+  pthread_join(thread, NULL);
+  pthread_attr_destroy(&attributes);
+  iterate_alone(&usual);
+  CHECK(is_same(&small, &usual));
+  free(small.weights);
+  free(usual.weights);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ cores */
+
+static void a_context_has_a_thread_for_each_core_it_may_use(void) {
+#if defined(__linux__)
+  cpu_set_t all, one;
+  mixgrpo_context *context = NULL;
+  int first = 0;
+  CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
+  DONE(mixgrpo_context_create(0, &context));
+  CHECK(mixgrpo_context_threads(context) <= CPU_COUNT(&all));
+  mixgrpo_context_destroy(context);
+  while (!CPU_ISSET(first, &all)) first++;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+  DONE(mixgrpo_context_create(0, &context));
+  CHECK(mixgrpo_context_threads(context) == 1);
+  mixgrpo_context_destroy(context);
+  CHECK(sched_setaffinity(0, sizeof all, &all) == 0);
+#endif
+}
+
+void test_surroundings(void) {
+  a_context_has_a_thread_for_each_core_it_may_use();
+  the_hosts_arithmetic_changes_no_result();
+  workers_made_by_such_a_thread_change_no_result();
+  calls_fit_into_the_documented_stack();
+}
