@@ -74,7 +74,7 @@ def modules() -> None:
     box(284, 426, 120, 44, HOST, "Python", "mixgrpo")
     box(414, 426, 136, 44, HOST, "PyTorch", "mixgrpo.torch")
     box(560, 426, 180, 44, HOST, "C host", "mixgrpo.h")
-    box(750, 426, 346, 96, LIBRARY, "MixCommand", "the command mixgrpo:", "its settings, built-in rewards, runs")
+    box(750, 426, 346, 96, LIBRARY, "MixCommand", "the command mixgrpo: settings, rewards, runs;", "with MixCompare and ProceduralWorld")
     box(24, 478, 716, 44, LIBRARY, "MixGRPOC", "libmixgrpo.so: checks, translates, calls")
     box(24, 530, 1072, 44, LIBRARY, "MixGRPO", "Swift interface: trainer, evaluation, checkpoints, pretraining")
     box(24, 582, 326, 96, MODEL, "MixFlowModel", "transformer, weights, evaluator")
