@@ -1,10 +1,39 @@
 #!/usr/bin/env bash
-# The Swift documentation is whole: every public symbol has a docstring, docc has nothing to warn of, the pages are there; and each
-# kind of fault is found.
+# Links and names in all Markdown files exist, the drawing is that of its script, and the Swift documentation is complete: every public
+# symbol has a docstring, docc has no warnings, and all pages exist. Each kind of fault is found.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+
+python3 Tests/docs/links.py
+python3 Tests/docs/names.py
+python3 docs/pictures/architecture.py --check
+
+# A page with a broken link must be refused with these words.
+refuses_link() {
+  mkdir "$folder/pages"
+  printf '# One heading\n\nA [link](%s), and in code `[none](none.md)`.\n' "$2" > "$folder/pages/page.md"
+  if python3 Tests/docs/links.py "$folder/pages" > "$folder/said" 2>&1; then
+    echo "error: a broken link was accepted: $2" >&2
+    exit 1
+  fi
+  grep -qF "page.md:3: $2: $1" "$folder/said" || { cat "$folder/said" >&2; exit 1; }
+  rm -r "$folder/pages"
+}
+refuses_link 'no such file' 'missing.md'
+refuses_link 'no such heading in page.md' '#another-heading'
+refuses_link 'no such heading in page.md' 'page.md#one-heading-1'
+
+# So must a page that names a function which the header does not have.
+mkdir "$folder/pages"
+echo 'Call `mixgrpo_trainer_fly`, not `mixgrpo_trainer_update`.' > "$folder/pages/page.md"
+if said=$(python3 Tests/docs/names.py "$folder/pages"); then
+  echo "error: an unknown name was accepted" >&2
+  exit 1
+fi
+[ "$said" = 'page.md: mixgrpo_trainer_fly: no such name' ] || { echo "$said" >&2; exit 1; }
+rm -r "$folder/pages"
 
 python3 Tests/docs/build.py --modules .build/release/Modules --out "$folder/site"
 for page in '' /alignamodel /trainer /samplingplan /policyconfiguration/cliprange /mixgrpoerror; do

@@ -11,7 +11,11 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "Sources/MixGRPO/MixGRPO.docc/AlignAModel.md"]
+DOCUMENTS = [
+    "README.md",
+    "Sources/MixGRPO/MixGRPO.docc/AlignAModel.md",
+    *(f"docs/guides/{language}.md" for language in ("cpp", "python", "pytorch", "rust", "swift")),
+]
 BLOCK = re.compile(r"<!-- (\S+) -->\n```(\w+)\n(.*?)```", re.S)
 
 
