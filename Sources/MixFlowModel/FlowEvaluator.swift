@@ -92,6 +92,12 @@ public final class FlowEvaluator {
   /// Floats of one velocity, tokens · out_channels.
   public var velocitySize: Int { shape.outputSize }
 
+  /// Rows whose activations are kept for `backward`; 0 if none are.
+  public var keptRows: Int { saved?.count ?? 0 }
+
+  /// Discards the kept activations; a later `backward` is an error.
+  package func discardActivations() { saved = nil }
+
   /// Room for `count` velocities that belongs to the evaluator, grown when needed.
   package func answerBuffer(count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Float> {
     if let answers, answers.count >= count * velocitySize { return answers.base }

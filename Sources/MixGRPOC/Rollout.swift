@@ -106,7 +106,6 @@ public func mixgrpo_rollout_run(
     let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
     let rollout = object.rollout
     let (done, total) = (rollout.modelCalls, rollout.plan.modelCalls(prompts: rollout.prompts))
-    evaluator.keptCount = 0
     try rollout.run(evaluator.evaluator, prompts: prompts.embeddings, context: object.context.run) { calls in
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: calls - done, total: max(total, calls) - done)
     }

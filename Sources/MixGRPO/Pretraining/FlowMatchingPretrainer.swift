@@ -127,6 +127,7 @@ public final class FlowMatchingPretrainer {
         count: slice.count, latents: noisy.base, sigmas: UnsafeBufferPointer(start: sigmas.base, count: slice.count),
         promptIndex: UnsafeBufferPointer(rebasing: promptRows[0..<slice.count])),
       prompts, savingActivations: true)
+    defer { evaluator.discardActivations() }
     var squares = 0.0
     let values = Double(slice.batch * size)
     for index in 0..<slice.count * size {

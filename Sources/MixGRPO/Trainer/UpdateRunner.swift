@@ -148,6 +148,7 @@ extension Update {
       frozen = try reference.answer(batch, run.prompts)
     }
     let velocity = try evaluator.answer(batch, run.prompts, savingActivations: true)
+    defer { evaluator.discardActivations() }  // `submit` may fail before `backward` has used them
     run.velocityGuard?.keep(velocity)
     let cotangents = try submit(velocity: velocity, reference: frozen, count: request.velocityCount)
     try evaluator.backward(dvelocity: cotangents)
