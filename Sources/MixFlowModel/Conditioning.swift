@@ -1,10 +1,11 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 import MixBasics
 import MixNumerics
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// What every block is modulated by: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one row of all modulations.
 ///
@@ -58,13 +59,10 @@ final class Conditioning {
   @inline(__always)
   func modulation(_ sample: Int) -> UnsafeMutablePointer<Float> { table.row(rowOfSample[sample]) }
 
-  /// Computes the rows of `count` ≤ capacity samples.
-  func prepare(
-    count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>, prompts: PromptEmbeddings,
-    guidance: UnsafePointer<Float>?, weights: ParameterView, team: Team
-  ) {
-    assignRows(count, sigmas, promptIndex, guidance)
-    for row in keys.indices { embed(row, prompts, weights) }
+  /// Computes the rows of a batch, of at most `capacity` samples.
+  func prepare(_ batch: EvaluationBatch, weights: ParameterView, team: Team) {
+    assignRows(batch)
+    for row in keys.indices { embed(row, batch.prompts, weights) }
     let weight = weights.weight(layout.modulation)
     let bias = weights.bias(layout.modulation)
     let panels = Panels(columns: shape.modulationWidth, most: 8, least: 32)
@@ -77,12 +75,13 @@ final class Conditioning {
     }
   }
 
-  private func assignRows(
-    _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ guidance: UnsafePointer<Float>?
-  ) {
+  private func assignRows(_ batch: EvaluationBatch) {
     keys.removeAll(keepingCapacity: true)
-    for sample in 0..<count {
-      let key = (prompt: promptIndex[sample], sigma: sigmas[sample], guidance: guidance?[sample] ?? 0)
+    for sample in 0..<batch.count {
+      let key = (
+        prompt: batch.promptIndex[sample], sigma: batch.sigmas[sample],
+        guidance: guidance == nil ? 0 : batch.guidance[sample]
+      )
       if let row = keys.firstIndex(where: { $0 == key }) {
         rowOfSample[sample] = row
       } else {

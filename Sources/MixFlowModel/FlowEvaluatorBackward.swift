@@ -60,14 +60,11 @@ final class TrainingBuffers {
     jobs.reserveCapacity(8)
   }
 
-  /// Copies what the first layer's gradient needs of a batch.
-  func keep(
-    _ count: Int, _ latents: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ prompts: PromptEmbeddings,
-    latentSize: Int
-  ) -> SavedBatch {
-    self.latents.update(from: latents, count: count * latentSize)
-    self.promptIndex.update(from: promptIndex, count: count)
-    return SavedBatch(count: count, latents: self.latents, promptIndex: self.promptIndex, prompts: prompts)
+  /// Copies what the first layer's gradient needs of a request.
+  func copyInputs(of request: VelocityRequest, _ prompts: PromptEmbeddings) -> SavedBatch {
+    latents.update(from: request.latents, count: request.velocityCount)
+    for row in 0..<request.count { promptIndex[row] = request.promptIndex[row] }
+    return SavedBatch(count: request.count, latents: latents, promptIndex: promptIndex, prompts: prompts)
   }
 }
 
@@ -78,11 +75,11 @@ extension FlowEvaluator {
   /// product. Every sum runs over the samples in order and goes on from what is there, so the bits depend neither on the number
   /// of threads nor on how samples are spread over calls. The activations are used up.
   /// - Parameters:
-  ///   - dvelocity: ∂loss/∂velocity, (count, tokens, out_channels).
-  ///   - dlatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
+  ///   - dVelocity: ∂loss/∂velocity, (count, tokens, out_channels).
+  ///   - dLatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
   /// - Throws: `invalidState` without saved activations, `outOfMemory` at the first call.
   public func backward(
-    dvelocity: UnsafePointer<Float>, dlatents: UnsafeMutablePointer<Float>? = nil
+    dVelocity: UnsafePointer<Float>, dLatents: UnsafeMutablePointer<Float>? = nil
   ) throws(MixGRPOError) {
     guard let batch = saved, let training else {
       throw MixGRPOError(.invalidState, "backward: expected a velocity call that saved activations before it, got none")
@@ -90,10 +87,10 @@ extension FlowEvaluator {
     let gradients = ParameterView(base: try model.gradients().base)
     Team.lead(threads: workers.count) { team in
       let pass = BackwardPass(evaluator: self, batch: batch, training: training, gradients: gradients, team: team)
-      pass.outputLayer(UnsafeMutablePointer(mutating: dvelocity))
+      pass.outputLayer(UnsafeMutablePointer(mutating: dVelocity))
       for index in (0..<shape.singleBlocks).reversed() { pass.singleBlock(index) }
       for index in (0..<shape.doubleBlocks).reversed() { pass.doubleBlock(index) }
-      pass.firstLayer(dlatents)
+      pass.firstLayer(dLatents)
       conditioning.backward(
         dmodulation: pass.dmodulation, scratch: training.conditioning, weights: weights, gradients: gradients, team: team)
     }
@@ -120,9 +117,9 @@ private struct BackwardPass {
     Matrix(training.dx + sample * shape.tokens * shape.width, rows: shape.tokens, columns: shape.width)
   }
 
-  func outputLayer(_ dvelocity: UnsafeMutablePointer<Float>) {
+  func outputLayer(_ dVelocity: UnsafeMutablePointer<Float>) {
     let factors = training.factors.outputLayer(samples: samples)
-    let dy = Matrix(dvelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
+    let dy = Matrix(dVelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
     evaluator.forEachSample(batch.count, team) { sample, worker, team in
       let drow = dmodulation.row(sample)
       drow.update(repeating: 0, count: shape.modulationWidth)
@@ -132,7 +129,7 @@ private struct BackwardPass {
       factors.dy.pack(dy, rows: rows)
       evaluator.outputLayer.backward(
         training.saved.final(sample: sample).rows(imageRows),
-        dvelocity: dy.rows(rows), modulation: evaluator.conditioning.modulation(sample), dmodulation: drow, weights: weights,
+        dVelocity: dy.rows(rows), modulation: evaluator.conditioning.modulation(sample), dmodulation: drow, weights: weights,
         dnormalized: evaluator.forwardScratch(worker).normalized.rows(0..<shape.imageTokens),
         normalized: factors.x.rows(rows),
         into: dx.rows(imageRows), team: team)
@@ -199,7 +196,7 @@ private struct BackwardPass {
   }
 
   /// The first layer; dx of image and text rows is gathered stream by stream first.
-  func firstLayer(_ dlatents: UnsafeMutablePointer<Float>?) {
+  func firstLayer(_ dLatents: UnsafeMutablePointer<Float>?) {
     evaluator.forEachSample(batch.count, team) { sample, _, team in
       let own = training.factors.firstLayer(samples: sample..<sample + 1)
       let dimage = dx(sample).rows(imageRows)
@@ -207,7 +204,7 @@ private struct BackwardPass {
       own.image.x.pack(latents(batch.latents, sample), rows: 0..<shape.imageTokens)
       own.text.dy.pack(dx(sample), rows: 0..<shape.textTokens)
       own.text.x.pack(evaluator.promptText(batch.prompts, batch.promptIndex[sample]), rows: 0..<shape.textTokens)
-      if let dlatents { team.projectBackward(dimage, weights.weight(layout.imageIn), into: latents(dlatents, sample)) }
+      if let dLatents { team.projectBackward(dimage, weights.weight(layout.imageIn), into: latents(dLatents, sample)) }
     }
     let all = training.factors.firstLayer(samples: samples)
     training.jobs.append(WeightGradient(layer: layout.imageIn, dy: all.image.dy, x: all.image.x))

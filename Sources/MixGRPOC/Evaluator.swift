@@ -106,18 +106,10 @@ public func mixgrpo_evaluator_velocity(
     let keeps = try flag(keep_activations, "keep_activations")
     let needed = try checkedProduct(count, evaluator.velocitySize, "count")
     let target = try output(out_velocity, capacity: velocity_capacity, needed: needed, "out_velocity")
-    guard let latents = latents.baseAddress, let sigmas = sigmas.baseAddress, let promptIndex = promptIndex.baseAddress
-    else { return }
-    // The evaluator's own memory first: a failure leaves the host's buffer untouched.
-    let velocity = try evaluator.answerBuffer(count: count)
-    try evaluator.velocity(
-      latents: latents, count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts.embeddings,
-      into: velocity, savingActivations: keeps)
-    guard Reduction.allFinite(velocity, count: needed) else {
-      evaluator.discardActivations()
-      throw MixGRPOError(.notFinite, "velocity: expected finite values of the model, got NaN or infinity")
-    }
-    target.fill(from: velocity)
+    guard let latents = latents.baseAddress, let target = target.baseAddress else { return }
+    let request = VelocityRequest(
+      latents: latents, latentSize: evaluator.latentSize, sigmas: sigmas, promptIndex: promptIndex)
+    try evaluator.finiteVelocity(request, prompts.embeddings, keep: keeps ? .all : .none, into: target)
   }
 }
 
@@ -138,6 +130,6 @@ public func mixgrpo_evaluator_backward(
     let target = try optionalOutput(
       out_d_latents, capacity: d_latents_capacity, needed: kept * evaluator.latentSize, "out_d_latents")
     guard let dVelocity = dVelocity.baseAddress else { return }
-    try evaluator.backward(dvelocity: dVelocity, dlatents: target?.baseAddress)
+    try evaluator.backward(dVelocity: dVelocity, dLatents: target?.baseAddress)
   }
 }

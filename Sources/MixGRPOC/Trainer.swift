@@ -45,7 +45,8 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
     }
     if metrics.skippedSteps > 0 {
       context.log(
-        MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): \(metrics.skippedSteps) optimizer steps were not finite and left out")
+        MIXGRPO_LOG_LEVEL_WARNING,
+        "iteration \(metrics.iteration): \(metrics.skippedSteps) optimizer steps were not finite and left out")
     }
     if metrics.isRolledBack {
       context.log(MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): the update was not sound and was undone")

@@ -10,7 +10,7 @@ import MixSampling
 public struct IterationMemory: Equatable, Sendable {
   /// The weights and what is as large: gradients, two moments, the average, the base, and the copy that `Undo.memory` keeps.
   public let weightBytes: Int
-  /// Latents of the rollout and its stored steps, latents and cotangents of the update's largest request.
+  /// Latents of the rollout and its stored steps, latents and dVelocity of the update's largest request.
   public let trajectoryBytes: Int
   /// Working memory of the evaluators, activations included.
   public let evaluatorBytes: Int
@@ -39,7 +39,8 @@ public struct IterationMemory: Equatable, Sendable {
     let rollout = try plan.rolloutBytes(prompts: prompts, latentSize: latentSize)
     let inference = evaluator.inferenceBytes * (keepsBase ? 2 : 1)
     try MixBasics.require(
-      Double(weightBytes) + Double(rollout) + Double(inference) < 0x1p62, "prompt_count", expected: "an iteration that fits a memory",
+      Double(weightBytes) + Double(rollout) + Double(inference) < 0x1p62, "prompt_count",
+      expected: "an iteration that fits a memory",
       got: "about \(Double(weightBytes) + Double(rollout) + Double(inference)) bytes")
     let taken = weightBytes + rollout + inference
     guard let learning else {
