@@ -32,15 +32,14 @@ public final class FlowEvaluator {
   private let lastAttention: Attention
   let conditioning: Conditioning
   private let packed: PackedWeights
-  private let forwardStorage: FloatStorage
-  private let textStorage: FloatStorage
+  private let storage: FloatStorage
+  private let arena: InferenceArena
   private var promptRow: [Int]
   /// The rows of a call that are not remembered.
   private var newRows: [Int] = []
   /// Rows that were answered from memory since the evaluator was made.
   package private(set) var recalledRows = 0
-  private let guidanceStorage: FloatStorage
-  private var defaultGuidance: UnsafeMutablePointer<Float> { guidanceStorage.base }
+  private var defaultGuidance: UnsafeMutablePointer<Float> { arena.guidance }
   private var answers: FloatStorage?
   var training: TrainingBuffers?
   /// What the saved activations belong to.
@@ -78,12 +77,12 @@ public final class FlowEvaluator {
       tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
     conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
     packed = try PackedWeights(model.layout)
-    forwardStorage = try FloatStorage(
-      count: workers.count * (ForwardScratch.floats(shape) + WorkerScratch.floats(attention)))
-    textStorage = try FloatStorage(count: maxBatch * textLength * shape.width)
+    storage = try FloatStorage(
+      count: InferenceArena.floats(shape, attention, threads: workers.count, maxBatch: maxBatch))
+    var place = Arena(storage.base)
+    arena = InferenceArena(shape, attention, threads: workers.count, maxBatch: maxBatch, &place)
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
-    guidanceStorage = try FloatStorage(count: maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
   }
 
@@ -327,7 +326,7 @@ public final class FlowEvaluator {
   }
 
   private func projectedText(_ row: Int) -> Matrix {
-    Matrix(textStorage.base + row * textLength * shape.width, rows: textLength, columns: shape.width)
+    arena.texts.rows(row * textLength..<(row + 1) * textLength)
   }
 
   // MARK: - Parts
@@ -354,13 +353,10 @@ public final class FlowEvaluator {
     OutputLayer(shape: shape, layer: model.layout.out, modulation: model.layout.outModulation)
   }
 
-  func forwardScratch(_ worker: Int) -> ForwardScratch {
-    ForwardScratch(shape, base: forwardStorage.base + worker * ForwardScratch.floats(shape))
-  }
+  func forwardScratch(_ worker: Int) -> ForwardScratch { arena.forward[worker] }
 
+  /// From thread `worker` on.
   func workerScratch(_ worker: Int) -> WorkerScratch {
-    let first = forwardStorage.base + workers.count * ForwardScratch.floats(shape)
-    let stride = WorkerScratch.floats(attention)
-    return WorkerScratch(base: first + worker * stride, stride: stride)
+    WorkerScratch(base: arena.workers[worker], stride: arena.workers.stride)
   }
 }

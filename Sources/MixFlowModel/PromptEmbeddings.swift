@@ -35,7 +35,8 @@ public final class PromptEmbeddings: Sendable {
     check.require(limit.contains(pooledWidth), "pooled_width", expected: "1…65536", got: pooledWidth)
     try check.throwIfAny()
     try require(
-      text.count == count * textLength * textWidth, "text", expected: "count · text_length · text_width = \(count * textLength * textWidth) values",
+      text.count == count * textLength * textWidth, "text",
+      expected: "count · text_length · text_width = \(count * textLength * textWidth) values",
       got: text.count)
     try require(
       pooled.count == count * pooledWidth, "pooled", expected: "count · pooled_width = \(count * pooledWidth) values",
@@ -51,9 +52,11 @@ public final class PromptEmbeddings: Sendable {
 
   /// The same from arrays; the widths follow from their sizes.
   public convenience init(text: [Float], pooled: [Float], count: Int, textLength: Int) throws(MixGRPOError) {
-    try require(count > 0 && pooled.count % max(count, 1) == 0, "pooled", expected: "count · pooled_width values", got: pooled.count)
     try require(
-      textLength > 0 && text.count % max(count &* textLength, 1) == 0, "text", expected: "count · text_length · text_width values",
+      count > 0 && pooled.count % max(count, 1) == 0, "pooled", expected: "count · pooled_width values", got: pooled.count)
+    try require(
+      textLength > 0 && text.count % max(count &* textLength, 1) == 0, "text",
+      expected: "count · text_length · text_width values",
       got: text.count)
     let textCopy = UnsafeMutableBufferPointer<Float>.allocate(capacity: text.count)
     let pooledCopy = UnsafeMutableBufferPointer<Float>.allocate(capacity: pooled.count)
