@@ -10,8 +10,30 @@ struct StreamActivations {
   var hidden: Matrix  // (rows, 4d): feed-forward, before GELU
   var feedForward: Matrix  // (rows, d): feed-forward's output, before the gate
 
-  /// Floats per row.
-  static func floatsPerRow(_ shape: EvaluationShape) -> Int { 8 * shape.width + shape.feedForward }
+  /// - Parameter x: the inputs of all samples; the other kinds have as many rows.
+  init(_ shape: EvaluationShape, x: Matrix, _ arena: inout Arena) {
+    let (rows, d) = (x.rows, shape.width)
+    self.x = x
+    raw = arena.matrix(rows, 3 * d)
+    attended = arena.matrix(rows, d)
+    branch = arena.matrix(rows, d)
+    middle = arena.matrix(rows, d)
+    hidden = arena.matrix(rows, shape.feedForward)
+    feedForward = arena.matrix(rows, d)
+  }
+
+  init(
+    x: Matrix, raw: Matrix, attended: Matrix, branch: Matrix, middle: Matrix, hidden: Matrix, feedForward: Matrix
+  ) {
+    (self.x, self.raw, self.attended, self.branch) = (x, raw, attended, branch)
+    (self.middle, self.hidden, self.feedForward) = (middle, hidden, feedForward)
+  }
+
+  func rows(_ rows: Range<Int>) -> StreamActivations {
+    StreamActivations(
+      x: x.rows(rows), raw: raw.rows(rows), attended: attended.rows(rows), branch: branch.rows(rows),
+      middle: middle.rows(rows), hidden: hidden.rows(rows), feedForward: feedForward.rows(rows))
+  }
 }
 
 struct DoubleActivations {
@@ -32,7 +54,21 @@ struct SingleActivations {
   var attended: Matrix  // (tokens, d)
   var branch: Matrix  // (tokens, d): the projection, before the gate
 
-  static func floatsPerRow(_ shape: EvaluationShape) -> Int { 6 * shape.width + shape.feedForward }
+  /// - Parameter x: the inputs of all samples; the other kinds have as many rows.
+  init(_ shape: EvaluationShape, x: Matrix, _ arena: inout Arena) {
+    self.x = x
+    raw = arena.matrix(x.rows, 3 * shape.width + shape.feedForward)
+    attended = arena.matrix(x.rows, shape.width)
+    branch = arena.matrix(x.rows, shape.width)
+  }
+
+  init(x: Matrix, raw: Matrix, attended: Matrix, branch: Matrix) {
+    (self.x, self.raw, self.attended, self.branch) = (x, raw, attended, branch)
+  }
+
+  func rows(_ rows: Range<Int>) -> SingleActivations {
+    SingleActivations(x: x.rows(rows), raw: raw.rows(rows), attended: attended.rows(rows), branch: branch.rows(rows))
+  }
 
   func replacingInput(by other: SingleActivations) -> SingleActivations {
     var result = self
@@ -49,87 +85,48 @@ struct SingleActivations {
 struct SavedActivations {
   let recomputes: Bool
   private let shape: EvaluationShape
-  private let base: UnsafeMutablePointer<Float>
-  private let capacity: Int
+  private var doubles: [DoubleActivations] = []  // of all samples
+  private var singles: [SingleActivations] = []  // of all samples
+  private let last: Matrix  // (capacity · tokens, d): the stream after the last block
 
-  private static func doubleFloats(_ shape: EvaluationShape) -> Int { StreamActivations.floatsPerRow(shape) - shape.width }
-  private static func singleFloats(_ shape: EvaluationShape) -> Int { SingleActivations.floatsPerRow(shape) - shape.width }
-
-  /// Floats per row behind the blocks' inputs.
-  private static func innerFloats(_ shape: EvaluationShape, recomputes: Bool) -> Int {
-    let (double, single) = (doubleFloats(shape), singleFloats(shape))
-    guard recomputes else { return double * shape.doubleBlocks + single * shape.singleBlocks }
-    return max(shape.doubleBlocks > 0 ? double : 0, shape.singleBlocks > 0 ? single : 0)
-  }
-
-  static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
-    let inputs = (shape.doubleBlocks + shape.singleBlocks + 1) * shape.width
-    return capacity * shape.tokens * (inputs + innerFloats(shape, recomputes: recomputes))
-  }
-
-  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool, base: UnsafeMutablePointer<Float>) {
-    (self.shape, self.capacity, self.recomputes, self.base) = (shape, capacity, recomputes, base)
-  }
-
-  private var rows: Int { capacity * shape.tokens }
-
-  /// The stream before block `block` of all blocks; behind the last: the final stream.
-  private func input(_ block: Int) -> UnsafeMutablePointer<Float> { base + block * rows * shape.width }
-
-  /// What double blocks leave beside their inputs, and single blocks behind them.
-  private func inner(double: Int, single: Int) -> UnsafeMutablePointer<Float> {
-    let first = input(shape.doubleBlocks + shape.singleBlocks + 1)
-    return recomputes ? first : first + rows * (double * Self.doubleFloats(shape) + single * Self.singleFloats(shape))
+  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool, _ arena: inout Arena) {
+    (self.shape, self.recomputes) = (shape, recomputes)
+    func stream(_ tokens: Int, _ arena: inout Arena) -> Matrix { arena.matrix(capacity * tokens, shape.width) }
+    let doubleInputs = (0..<shape.doubleBlocks).map { _ in
+      (text: stream(shape.textTokens, &arena), image: stream(shape.imageTokens, &arena))
+    }
+    let singleInputs = (0..<shape.singleBlocks).map { _ in stream(shape.tokens, &arena) }
+    last = stream(shape.tokens, &arena)
+    let shared = arena.position
+    for input in doubleInputs {
+      if recomputes { arena.reuse(from: shared) }
+      let text = StreamActivations(shape, x: input.text, &arena)
+      doubles.append(DoubleActivations(text: text, image: StreamActivations(shape, x: input.image, &arena)))
+    }
+    for input in singleInputs {
+      if recomputes { arena.reuse(from: shared) }
+      singles.append(SingleActivations(shape, x: input, &arena))
+    }
+    arena.continueBehindAll()
   }
 
   /// Samples `samples` of double block `block`, their rows one after the other.
   func double(_ block: Int, samples: Range<Int>) -> DoubleActivations {
-    let (x, inner) = (input(block), inner(double: block, single: 0))
-    let textRows = capacity * shape.textTokens
-    return DoubleActivations(
-      text: stream(x, inner, shape.textTokens, samples),
-      image: stream(
-        x + textRows * shape.width, inner + textRows * Self.doubleFloats(shape), shape.imageTokens, samples))
-  }
-
-  private func stream(
-    _ x: UnsafeMutablePointer<Float>, _ inner: UnsafeMutablePointer<Float>, _ tokens: Int, _ samples: Range<Int>
-  ) -> StreamActivations {
-    let rows = samples.lowerBound * tokens..<samples.upperBound * tokens
-    var first = Cursor(base: x, totalRows: capacity * tokens, rows: rows)
-    var cursor = Cursor(base: inner, totalRows: capacity * tokens, rows: rows)
-    let d = shape.width
-    return StreamActivations(
-      x: first.take(d), raw: cursor.take(3 * d), attended: cursor.take(d), branch: cursor.take(d),
-      middle: cursor.take(d), hidden: cursor.take(shape.feedForward), feedForward: cursor.take(d))
+    DoubleActivations(
+      text: doubles[block].text.rows(rows(shape.textTokens, samples)),
+      image: doubles[block].image.rows(rows(shape.imageTokens, samples)))
   }
 
   /// Samples `samples` of single block `block`.
   func single(_ block: Int, samples: Range<Int>) -> SingleActivations {
-    let rows = samples.lowerBound * shape.tokens..<samples.upperBound * shape.tokens
-    var first = Cursor(base: input(shape.doubleBlocks + block), totalRows: self.rows, rows: rows)
-    var cursor = Cursor(base: inner(double: shape.doubleBlocks, single: block), totalRows: self.rows, rows: rows)
-    let d = shape.width
-    return SingleActivations(
-      x: first.take(d), raw: cursor.take(3 * d + shape.feedForward), attended: cursor.take(d), branch: cursor.take(d))
+    singles[block].rows(rows(shape.tokens, samples))
   }
 
   /// The stream after the last block, (tokens, d).
-  func final(sample: Int) -> Matrix {
-    let last = input(shape.doubleBlocks + shape.singleBlocks)
-    return Matrix(last + sample * shape.tokens * shape.width, rows: shape.tokens, columns: shape.width)
-  }
-}
+  func final(sample: Int) -> Matrix { last.rows(rows(shape.tokens, sample..<sample + 1)) }
 
-/// Walks over arrays that follow each other, each with `totalRows` rows.
-private struct Cursor {
-  var base: UnsafeMutablePointer<Float>
-  let totalRows: Int
-  let rows: Range<Int>
-
-  mutating func take(_ columns: Int) -> Matrix {
-    defer { base += totalRows * columns }
-    return Matrix(base + rows.lowerBound * columns, rows: rows.count, columns: columns)
+  private func rows(_ tokens: Int, _ samples: Range<Int>) -> Range<Int> {
+    samples.lowerBound * tokens..<samples.upperBound * tokens
   }
 }
 
@@ -144,24 +141,16 @@ struct ForwardScratch {
   let branch: Matrix  // (tokens, d)
   let feedForward: Matrix  // (tokens, d)
 
-  static func floats(_ shape: EvaluationShape) -> Int {
-    shape.tokens * (9 * shape.width + 2 * shape.feedForward + 3 * shape.width) + 8 * 16
-  }
-
-  init(_ shape: EvaluationShape, base: UnsafeMutablePointer<Float>) {
-    var plan = ArenaPlan()
-    func take(_ columns: Int) -> Matrix {
-      Matrix(base + plan.reserve(shape.tokens * columns), rows: shape.tokens, columns: columns)
-    }
-    let d = shape.width
-    stream = take(d)
-    normalized = take(d)
-    joint = take(3 * d)
-    attended = take(d)
-    wide = take(3 * d + shape.feedForward)
-    activated = take(shape.feedForward)
-    branch = take(d)
-    feedForward = take(d)
+  init(_ shape: EvaluationShape, _ arena: inout Arena) {
+    let (tokens, d) = (shape.tokens, shape.width)
+    stream = arena.matrix(tokens, d)
+    normalized = arena.matrix(tokens, d)
+    joint = arena.matrix(tokens, 3 * d)
+    attended = arena.matrix(tokens, d)
+    wide = arena.matrix(tokens, 3 * d + shape.feedForward)
+    activated = arena.matrix(tokens, shape.feedForward)
+    branch = arena.matrix(tokens, d)
+    feedForward = arena.matrix(tokens, d)
   }
 
   /// The places a double block uses when nothing is saved.

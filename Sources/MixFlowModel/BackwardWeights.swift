@@ -4,41 +4,23 @@ import MixNumerics
 ///
 /// Room for one block; the next one's weights take its place.
 struct BackwardWeights {
-  private let shape: EvaluationShape
-  private let base: UnsafeMutablePointer<Float>
+  let single: SingleWeights
+  let double: (text: StreamWeights, image: StreamWeights)
 
-  init(_ shape: EvaluationShape, base: UnsafeMutablePointer<Float>) { (self.shape, self.base) = (shape, base) }
-
-  static func floats(_ shape: EvaluationShape) -> Int {
-    func packed(_ outputs: Int, _ inputs: Int) -> Int { PackedMatrix.floats(depth: outputs, columns: inputs) + 16 }
-    let (d, wide) = (shape.width, shape.feedForward)
-    let single = packed(3 * d + wide, d) + packed(d, d) + packed(d, wide)
-    let stream = packed(3 * d, d) + packed(d, d) + packed(wide, d) + packed(d, wide)
-    return max(shape.doubleBlocks > 0 ? 2 * stream : 0, shape.singleBlocks > 0 ? single : 0)
+  init(_ shape: EvaluationShape, _ arena: inout Arena) {
+    let first = arena.position
+    single = SingleWeights(shape, shape.singleBlocks, &arena)
+    arena.reuse(from: first)
+    double.text = StreamWeights(shape, shape.doubleBlocks, &arena)
+    double.image = StreamWeights(shape, shape.doubleBlocks, &arena)
+    arena.continueBehindAll()
   }
+}
 
-  var single: SingleWeights {
-    var plan = ArenaPlan()
-    let (d, wide) = (shape.width, shape.feedForward)
-    return SingleWeights(
-      qkvFeedForward: take(3 * d + wide, d, &plan), attentionOut: take(d, d, &plan), feedForwardOut: take(d, wide, &plan))
-  }
-
-  var double: (text: StreamWeights, image: StreamWeights) {
-    var plan = ArenaPlan()
-    return (stream(&plan), stream(&plan))
-  }
-
-  private func stream(_ plan: inout ArenaPlan) -> StreamWeights {
-    let (d, wide) = (shape.width, shape.feedForward)
-    return StreamWeights(
-      qkv: take(3 * d, d, &plan), attentionOut: take(d, d, &plan), feedForwardIn: take(wide, d, &plan),
-      feedForwardOut: take(d, wide, &plan))
-  }
-
-  private func take(_ outputs: Int, _ inputs: Int, _ plan: inout ArenaPlan) -> PackedMatrix {
-    let floats = PackedMatrix.floats(depth: outputs, columns: inputs)
-    return PackedMatrix(base + plan.reserve(floats), depth: outputs, columns: inputs)
+extension Arena {
+  /// W of a layer, (outputs, inputs); nothing in a model without such blocks.
+  fileprivate mutating func packed(outputs: Int, inputs: Int, blocks: Int) -> PackedMatrix {
+    packed(depth: blocks > 0 ? outputs : 0, columns: inputs)
   }
 }
 
@@ -47,6 +29,13 @@ struct SingleWeights {
   let qkvFeedForward: PackedMatrix  // (3d + 4d, d)
   let attentionOut: PackedMatrix  // (d, d)
   let feedForwardOut: PackedMatrix  // (d, 4d)
+
+  fileprivate init(_ shape: EvaluationShape, _ blocks: Int, _ arena: inout Arena) {
+    let (d, wide) = (shape.width, shape.feedForward)
+    qkvFeedForward = arena.packed(outputs: 3 * d + wide, inputs: d, blocks: blocks)
+    attentionOut = arena.packed(outputs: d, inputs: d, blocks: blocks)
+    feedForwardOut = arena.packed(outputs: d, inputs: wide, blocks: blocks)
+  }
 }
 
 /// W of the layers of one stream of a double block, packed.
@@ -55,6 +44,14 @@ struct StreamWeights {
   let attentionOut: PackedMatrix  // (d, d)
   let feedForwardIn: PackedMatrix  // (4d, d)
   let feedForwardOut: PackedMatrix  // (d, 4d)
+
+  fileprivate init(_ shape: EvaluationShape, _ blocks: Int, _ arena: inout Arena) {
+    let (d, wide) = (shape.width, shape.feedForward)
+    qkv = arena.packed(outputs: 3 * d, inputs: d, blocks: blocks)
+    attentionOut = arena.packed(outputs: d, inputs: d, blocks: blocks)
+    feedForwardIn = arena.packed(outputs: wide, inputs: d, blocks: blocks)
+    feedForwardOut = arena.packed(outputs: d, inputs: wide, blocks: blocks)
+  }
 }
 
 extension SingleStreamBlock {

@@ -2,9 +2,9 @@ import MixBasics
 import MixNumerics
 
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #else
-import Darwin
+  import Darwin
 #endif
 
 /// What every block is modulated by: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one row of all modulations.
@@ -14,76 +14,48 @@ final class Conditioning {
   private let shape: EvaluationShape
   private let layout: ParameterLayout
   private let storage: FloatStorage
-  private let time: Embedder
-  private let guidance: Embedder?
-  private let pooled: Embedder
-  private let embedding: Matrix  // (rows, d): e
-  private let activated: Matrix  // (rows, d): SiLU(e)
-  private let table: Matrix  // (rows, modulationWidth)
-  private let capacity: Int
+  private let rows: ConditioningRows
 
   /// Row of each sample of the last `prepare`.
   private(set) var rowOfSample: [Int]
   private var keys: [(prompt: Int32, sigma: Float, guidance: Float)] = []
 
   init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) throws(MixGRPOError) {
-    (self.shape, self.layout, self.capacity) = (shape, layout, capacity)
-    let (d, m) = (shape.width, shape.modulationWidth)
-    storage = try FloatStorage(count: Self.floats(shape, layout, capacity: capacity))
-    let base = storage.base
-    var plan = ArenaPlan()
-    time = Embedder(layout.time, rows: capacity, base: base, &plan)
-    pooled = Embedder(layout.pooled, rows: capacity, base: base, &plan)
-    var guidance: Embedder?
-    if let guidanceLayout = layout.guidance { guidance = Embedder(guidanceLayout, rows: capacity, base: base, &plan) }
-    self.guidance = guidance
-    embedding = Matrix(base + plan.reserve(capacity * d), rows: capacity, columns: d)
-    activated = Matrix(base + plan.reserve(capacity * d), rows: capacity, columns: d)
-    table = Matrix(base + plan.reserve(capacity * m), rows: capacity, columns: m)
+    (self.shape, self.layout) = (shape, layout)
+    storage = try FloatStorage(count: ConditioningRows.floats(shape, layout, capacity: capacity))
+    var arena = Arena(storage.base)
+    rows = ConditioningRows(shape, layout, capacity: capacity, &arena)
     rowOfSample = Array(repeating: 0, count: capacity)
     keys.reserveCapacity(capacity)
   }
 
-  static func backwardFloats(_ shape: EvaluationShape, capacity: Int) -> Int {
-    capacity * (2 * shape.width + max(shape.width, shape.pooledWidth, ParameterLayout.sinusoidWidth))
-  }
-
-  static func floats(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) -> Int {
-    let embedders = [layout.time, layout.pooled] + (layout.guidance.map { [$0] } ?? [])
-    return embedders.reduce(capacity * (2 * shape.width + shape.modulationWidth) + 48) {
-      $0 + Embedder.floats($1, rows: capacity)
-    }
-  }
-
   /// The modulation row of one sample.
   @inline(__always)
-  func modulation(_ sample: Int) -> UnsafeMutablePointer<Float> { table.row(rowOfSample[sample]) }
+  func modulation(_ sample: Int) -> UnsafeMutablePointer<Float> { rows.table.row(rowOfSample[sample]) }
 
-  /// Computes the rows of `count` ≤ capacity samples.
-  func prepare(
-    count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>, prompts: PromptEmbeddings,
-    guidance: UnsafePointer<Float>?, weights: ParameterView, team: Team
-  ) {
-    assignRows(count, sigmas, promptIndex, guidance)
-    for row in keys.indices { embed(row, prompts, weights) }
+  /// Computes the rows of a batch, of at most `capacity` samples.
+  func prepare(_ batch: EvaluationBatch, weights: ParameterView, team: Team) {
+    assignRows(batch)
+    for row in keys.indices { embed(row, batch.prompts, weights) }
     let weight = weights.weight(layout.modulation)
     let bias = weights.bias(layout.modulation)
     let panels = Panels(columns: shape.modulationWidth, most: 8, least: 32)
     team.forEach(keys.count * panels.count) { task, _ in
       let columns = panels[task % panels.count]
       let row = task / panels.count
-      let target = table.row(row) + columns.lowerBound
+      let target = rows.table.row(row) + columns.lowerBound
       target.update(from: bias + columns.lowerBound, count: columns.count)
-      MatrixProduct.addTimesVector(weight.rows(columns), activated.row(row), to: target)
+      MatrixProduct.addTimesVector(weight.rows(columns), rows.activated.row(row), to: target)
     }
   }
 
-  private func assignRows(
-    _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ guidance: UnsafePointer<Float>?
-  ) {
+  private func assignRows(_ batch: EvaluationBatch) {
     keys.removeAll(keepingCapacity: true)
-    for sample in 0..<count {
-      let key = (prompt: promptIndex[sample], sigma: sigmas[sample], guidance: guidance?[sample] ?? 0)
+    for sample in 0..<batch.count {
+      let key = (
+        prompt: batch.promptIndex[sample], sigma: batch.sigmas[sample],
+        guidance: rows.guidance == nil ? 0 : batch.guidance[sample]
+      )
       if let row = keys.firstIndex(where: { $0 == key }) {
         rowOfSample[sample] = row
       } else {
@@ -94,18 +66,18 @@ final class Conditioning {
   }
 
   private func embed(_ row: Int, _ prompts: PromptEmbeddings, _ weights: ParameterView) {
-    let e = embedding.row(row)
+    let e = rows.embedding.row(row)
     e.update(repeating: 0, count: shape.width)
-    Self.sinusoid(1000 * Double(keys[row].sigma), into: time.input.row(row))
-    time.forward(row, weights, addingTo: e)
-    if let guidance {
+    Self.sinusoid(1000 * Double(keys[row].sigma), into: rows.time.input.row(row))
+    rows.time.forward(row, weights, addingTo: e)
+    if let guidance = rows.guidance {
       Self.sinusoid(1000 * Double(keys[row].guidance), into: guidance.input.row(row))
       guidance.forward(row, weights, addingTo: e)
     }
     let width = shape.pooledWidth
-    pooled.input.row(row).update(from: prompts.pooled.base + Int(keys[row].prompt) * width, count: width)
-    pooled.forward(row, weights, addingTo: e)
-    Activation.silu(e, into: activated.row(row), count: shape.width)
+    rows.pooled.input.row(row).update(from: prompts.pooled.base + Int(keys[row].prompt) * width, count: width)
+    rows.pooled.forward(row, weights, addingTo: e)
+    Activation.silu(e, into: rows.activated.row(row), count: shape.width)
   }
 
   /// 10⁴^(−i/128)
@@ -125,15 +97,14 @@ final class Conditioning {
   /// Accumulates all gradients above the modulations, sample by sample: no sum depends on which samples share a call.
   /// - Parameters:
   ///   - dmodulation: (samples, modulationWidth), the gradient of each sample's row.
-  ///   - scratch: `backwardFloats`.
+  ///   - scratch: for at least as many samples.
   func backward(
-    dmodulation: Matrix, scratch: UnsafeMutablePointer<Float>, weights: ParameterView, gradients: ParameterView,
-    team: Team
+    dmodulation: Matrix, scratch: ConditioningScratch, weights: ParameterView, gradients: ParameterView, team: Team
   ) {
-    let (samples, d) = (dmodulation.rows, shape.width)
-    let dembedding = Matrix(scratch, rows: samples, columns: d)
-    let rows = SampleRows(of: rowOfSample, count: samples, gathered: scratch + 2 * samples * d)
-    let x = rows.gather(activated)
+    let samples = dmodulation.rows
+    let (dEmbedding, dHidden) = (scratch.dEmbedding.rows(0..<samples), scratch.dHidden.rows(0..<samples))
+    let own = SampleRows(of: rowOfSample, count: samples, gathered: scratch.gathered)
+    let x = own.gather(rows.activated)
     let panels = Panels(columns: shape.modulationWidth, most: shape.modulationWidth, least: 128)
     team.forEach(panels.count) { panel, _ in
       let columns = panels[panel]
@@ -141,15 +112,50 @@ final class Conditioning {
       MatrixProduct.transposedTimes(dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true)
       Reduction.addColumnSums(dy, to: gradients.bias(layout.modulation) + columns.lowerBound)
     }
-    team.projectBackward(dmodulation, weights.weight(layout.modulation), into: dembedding)
+    team.projectBackward(dmodulation, weights.weight(layout.modulation), into: dEmbedding)
     for sample in 0..<samples {
-      let dy = dembedding.row(sample)
-      Activation.siluBackward(embedding.row(rowOfSample[sample]), dy: dy, into: dy, count: d)
+      let dy = dEmbedding.row(sample)
+      Activation.siluBackward(rows.embedding.row(rowOfSample[sample]), dy: dy, into: dy, count: shape.width)
     }
-    let dhidden = Matrix(scratch + samples * d, rows: samples, columns: d)
-    time.backward(dembedding, rows, weights, gradients, dhidden: dhidden)
-    guidance?.backward(dembedding, rows, weights, gradients, dhidden: dhidden)
-    pooled.backward(dembedding, rows, weights, gradients, dhidden: dhidden)
+    rows.time.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
+    rows.guidance?.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
+    rows.pooled.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
+  }
+}
+
+/// What is computed for each distinct condition of a batch.
+struct ConditioningRows {
+  let time: Embedder
+  let pooled: Embedder
+  let guidance: Embedder?
+  let embedding: Matrix  // (rows, d): e
+  let activated: Matrix  // (rows, d): SiLU(e)
+  let table: Matrix  // (rows, modulationWidth)
+
+  static func floats(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) -> Int {
+    Arena.count { _ = ConditioningRows(shape, layout, capacity: capacity, &$0) }
+  }
+
+  init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int, _ arena: inout Arena) {
+    time = Embedder(layout.time, rows: capacity, &arena)
+    pooled = Embedder(layout.pooled, rows: capacity, &arena)
+    guidance = if let layout = layout.guidance { Embedder(layout, rows: capacity, &arena) } else { nil }
+    embedding = arena.matrix(capacity, shape.width)
+    activated = arena.matrix(capacity, shape.width)
+    table = arena.matrix(capacity, shape.modulationWidth)
+  }
+}
+
+/// Working memory of the backward of all conditions.
+struct ConditioningScratch {
+  let dEmbedding: Matrix  // (samples, d)
+  let dHidden: Matrix  // (samples, d)
+  let gathered: UnsafeMutablePointer<Float>  // (samples, the widest input)
+
+  init(_ shape: EvaluationShape, capacity: Int, _ arena: inout Arena) {
+    dEmbedding = arena.matrix(capacity, shape.width)
+    dHidden = arena.matrix(capacity, shape.width)
+    gathered = arena.floats(capacity * max(shape.width, shape.pooledWidth, ParameterLayout.sinusoidWidth))
   }
 }
 

@@ -7,16 +7,11 @@ struct Embedder {
   let hidden: Matrix  // (rows, d), before SiLU
   let activated: Matrix  // (rows, d)
 
-  init(_ layout: EmbedderLayout, rows: Int, base: UnsafeMutablePointer<Float>, _ plan: inout ArenaPlan) {
+  init(_ layout: EmbedderLayout, rows: Int, _ arena: inout Arena) {
     self.layout = layout
-    let (inputs, width) = (layout.first.inputs, layout.first.outputs)
-    input = Matrix(base + plan.reserve(rows * inputs), rows: rows, columns: inputs)
-    hidden = Matrix(base + plan.reserve(rows * width), rows: rows, columns: width)
-    activated = Matrix(base + plan.reserve(rows * width), rows: rows, columns: width)
-  }
-
-  static func floats(_ layout: EmbedderLayout, rows: Int) -> Int {
-    rows * (layout.first.inputs + 2 * layout.first.outputs) + 48
+    input = arena.matrix(rows, layout.first.inputs)
+    hidden = arena.matrix(rows, layout.first.outputs)
+    activated = arena.matrix(rows, layout.first.outputs)
   }
 
   /// output += MLP(input) for one row; `input`'s row must be filled.

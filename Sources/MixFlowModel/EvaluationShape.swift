@@ -37,16 +37,6 @@ struct EvaluationShape: Equatable {
   }
 }
 
-/// Hands out pieces of one allocation, each at a multiple of 16 floats.
-struct ArenaPlan {
-  private(set) var count = 0
-
-  mutating func reserve(_ floats: Int) -> Int {
-    defer { count += (floats + 15) / 16 * 16 }
-    return count
-  }
-}
-
 /// Weights or gradients seen through the layout.
 struct ParameterView {
   let base: UnsafeMutablePointer<Float>

@@ -39,16 +39,16 @@ public struct EvaluatorMemory: Equatable, Sendable {
     updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
     weightBytes = 4 * layout.count
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
-    let perThread = ForwardScratch.floats(shape) + WorkerScratch.floats(attention)
-    let answers = maxBatch * (shape.outputSize + textLength * shape.width)
-    let conditioning = Conditioning.floats(shape, layout, capacity: maxBatch)
+    let arena = InferenceArena.floats(shape, attention, threads: threads, maxBatch: maxBatch)
+    let answers = maxBatch * shape.outputSize
+    let conditioning = ConditioningRows.floats(shape, layout, capacity: maxBatch)
     inferenceBytes =
-      4 * (threads * perThread + answers + conditioning + PackedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
+      4 * (arena + answers + conditioning + PackedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
   }
 
   /// Taken on top by the first call that saves activations of so many samples; kept for later calls.
   public func trainingBytes(samples: Int) -> Int {
-    4 * TrainingBuffers.floats(shape, capacity: samples, recomputes: recomputesActivations)
+    4 * TrainingArena.floats(shape, capacity: samples, recomputes: recomputesActivations)
   }
 
   /// The same evaluator with recomputation, to tell what it would need.

@@ -32,15 +32,14 @@ public final class FlowEvaluator {
   private let lastAttention: Attention
   let conditioning: Conditioning
   private let packed: PackedWeights
-  private let forwardStorage: FloatStorage
-  private let textStorage: FloatStorage
+  private let storage: FloatStorage
+  private let arena: InferenceArena
   private var promptRow: [Int]
   /// The rows of a call that are not remembered.
   private var newRows: [Int] = []
   /// Rows that were answered from memory since the evaluator was made.
   package private(set) var recalledRows = 0
-  private let guidanceStorage: FloatStorage
-  private var defaultGuidance: UnsafeMutablePointer<Float> { guidanceStorage.base }
+  private var defaultGuidance: UnsafeMutablePointer<Float> { arena.guidance }
   private var answers: FloatStorage?
   var training: TrainingBuffers?
   /// What the saved activations belong to.
@@ -78,12 +77,12 @@ public final class FlowEvaluator {
       tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
     conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
     packed = try PackedWeights(model.layout)
-    forwardStorage = try FloatStorage(
-      count: workers.count * (ForwardScratch.floats(shape) + WorkerScratch.floats(attention)))
-    textStorage = try FloatStorage(count: maxBatch * textLength * shape.width)
+    storage = try FloatStorage(
+      count: InferenceArena.floats(shape, attention, threads: workers.count, maxBatch: maxBatch))
+    var place = Arena(storage.base)
+    arena = InferenceArena(shape, attention, threads: workers.count, maxBatch: maxBatch, &place)
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
-    guidanceStorage = try FloatStorage(count: maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
   }
 
@@ -92,8 +91,55 @@ public final class FlowEvaluator {
   /// Floats of one velocity, tokens · out_channels.
   public var velocitySize: Int { shape.outputSize }
 
-  /// Room for `count` velocities that belongs to the evaluator, grown when needed.
-  package func answerBuffer(count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Float> {
+  /// Rows whose activations are kept for `backward`; 0 if none are.
+  public var keptRows: Int { saved?.count ?? 0 }
+
+  /// Discards the kept activations; a later `backward` is an error.
+  package func discardActivations() { saved = nil }
+
+  /// velocity ← v(latents, σ, prompt) for each row of a request.
+  /// - Parameters:
+  ///   - request: 1 or more rows, each σ in [0, 1]; evaluated in batches of at most `maxBatch`.
+  ///   - prompts: embeddings with the evaluator's text length, one row for each prompt id.
+  ///   - keep: the rows whose activations stay for later.
+  ///   - target: (B, tokens, out_channels); nil: memory of the evaluator that holds until its next call.
+  /// - Returns: the velocities, (B, tokens, out_channels).
+  /// - Throws: `invalidArgument`; `outOfMemory`, with `keep: .all` also when its activations do not fit.
+  @discardableResult
+  public func velocity(
+    _ request: VelocityRequest, _ prompts: PromptEmbeddings, keep: KeptActivations = .none,
+    into target: UnsafeMutablePointer<Float>? = nil
+  ) throws(MixGRPOError) -> UnsafePointer<Float> {
+    try check(request, prompts)
+    saved = nil
+    let keep = try reserve(keep, for: request)
+    let velocity = if let target { target } else { try answerBuffer(count: request.count) }
+    var first = 0
+    while first < request.count {
+      let rows = first..<min(first + maxBatch, request.count)
+      evaluate(
+        EvaluationBatch(request, rows, prompts, defaultGuidance: defaultGuidance), keep, into: velocity + first * velocitySize)
+      first = rows.upperBound
+    }
+    if case .all = keep { saved = training?.copyInputs(of: request, prompts) }
+    return UnsafePointer(velocity)
+  }
+
+  /// The same for a host's own buffer, which is untouched on failure; a failure keeps no activations.
+  /// - Throws: `notFinite`, too, when a velocity is NaN or infinite.
+  package func finiteVelocity(
+    _ request: VelocityRequest, _ prompts: PromptEmbeddings, keep: KeptActivations, into target: UnsafeMutablePointer<Float>
+  ) throws(MixGRPOError) {
+    let velocity = try self.velocity(request, prompts, keep: keep)
+    guard Reduction.allFinite(velocity, count: request.count * velocitySize) else {
+      discardActivations()
+      throw MixGRPOError(.notFinite, "velocity: expected finite values of the model, got NaN or infinity")
+    }
+    target.update(from: velocity, count: request.count * velocitySize)
+  }
+
+  /// Memory for `count` velocities, enlarged when needed.
+  private func answerBuffer(count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Float> {
     if let answers, answers.count >= count * velocitySize { return answers.base }
     answers = nil
     let made = try FloatStorage(count: count * velocitySize)
@@ -101,66 +147,20 @@ public final class FlowEvaluator {
     return made.base
   }
 
-  /// velocity ← v(latents, σ, prompt).
-  /// - Parameters:
-  ///   - latents: (count, tokens, in_channels).
-  ///   - count: samples, 1 or more; cut into batches where nothing is saved.
-  ///   - sigmas: (count), each in [0, 1].
-  ///   - promptIndex: (count), rows of `prompts`.
-  ///   - prompts: embeddings with the evaluator's text length.
-  ///   - guidance: (count), for models with `guidance_embeds`; nil: `guidance` for all.
-  ///   - velocity: (count, tokens, out_channels).
-  ///   - savingActivations: keep what `backward` needs; count ≤ `maxBatch`.
-  /// - Throws: `invalidArgument`; `outOfMemory` at the first call that saves.
-  public func velocity(
-    latents: UnsafePointer<Float>, count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>,
-    prompts: PromptEmbeddings, guidance: UnsafePointer<Float>? = nil, into velocity: UnsafeMutablePointer<Float>,
-    savingActivations: Bool = false
-  ) throws(MixGRPOError) {
-    try check(count, sigmas, promptIndex, guidance, prompts)
-    saved = nil
-    if savingActivations {
-      try require(count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: count)
-      try reserveTraining(count)
+  /// Makes room for the activations that stay. Those of `rows` only save time: where there is no memory for them, none stay.
+  private func reserve(_ keep: KeptActivations, for request: VelocityRequest) throws(MixGRPOError) -> KeptActivations {
+    if case .none = keep { return keep }
+    try require(
+      request.count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: request.count)
+    guard case .rows(_, let capacity) = keep else {
+      try reserveTraining(request.count)
+      return keep
     }
-    var first = 0
-    while first < count {
-      let inputs = EvaluationInputs(
-        count: min(maxBatch, count - first), latents: latents + first * latentSize, sigmas: sigmas + first,
-        promptIndex: promptIndex + first, prompts: prompts,
-        guidance: guidance.map { $0 + first } ?? UnsafePointer(defaultGuidance))
-      evaluate(inputs, into: velocity + first * velocitySize, saving: savingActivations ? .everyRow : .noRow)
-      first += inputs.count
+    do throws(MixGRPOError) { try reserveTraining(capacity) } catch {
+      guard error.code == .outOfMemory else { throw error }
+      return .none
     }
-    if savingActivations { saved = training?.keep(count, latents, promptIndex, prompts, latentSize: latentSize) }
-  }
-
-  /// The same for rows of which some will be asked for again, to be trained on with the weights of now: their activations stay,
-  /// and a call that saves activations takes them where it has the same row in the same place. All bits are as without it, and
-  /// where there is no memory for activations none stay.
-  /// - Parameters:
-  ///   - count: samples, 1…`maxBatch`.
-  ///   - places: (count), the row of the call to come, below `capacity`; −1 for rows that will not be asked for.
-  ///   - capacity: rows of that call, at most `maxBatch`.
-  /// - Throws: `invalidArgument`.
-  package func velocity(
-    latents: UnsafePointer<Float>, count: Int, sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>,
-    prompts: PromptEmbeddings, into velocity: UnsafeMutablePointer<Float>, remembering places: UnsafePointer<Int32>,
-    capacity: Int
-  ) throws(MixGRPOError) {
-    try check(count, sigmas, promptIndex, nil, prompts)
-    try require(count <= maxBatch, "count", expected: "at most max_batch = \(maxBatch) to save activations", got: count)
-    saved = nil
-    let keeps = (try? reserveTraining(capacity)) != nil
-    let inputs = EvaluationInputs(
-      count: count, latents: latents, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
-      guidance: UnsafePointer(defaultGuidance))
-    evaluate(inputs, into: velocity, saving: keeps ? .places(places) : .noRow)
-    for row in 0..<count where keeps && places[row] >= 0 {
-      training?.remembered.remember(
-        Int(places[row]), condition(inputs, row), latents: latents + row * latentSize,
-        velocity: velocity + row * velocitySize)
-    }
+    return keep
   }
 
   /// Room for the activations of `count` samples, made when there is less.
@@ -189,64 +189,79 @@ public final class FlowEvaluator {
     try check.throwIfAny()
   }
 
-  private func check(
-    _ count: Int, _ sigmas: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ guidance: UnsafePointer<Float>?,
-    _ prompts: PromptEmbeddings
-  ) throws(MixGRPOError) {
-    try require(count > 0, "count", expected: "at least 1", got: count)
+  private func check(_ request: VelocityRequest, _ prompts: PromptEmbeddings) throws(MixGRPOError) {
+    try require(request.count > 0, "count", expected: "at least 1", got: request.count)
+    try require(
+      request.latentSize == latentSize, "latent_size", expected: "\(latentSize), the model's", got: request.latentSize)
+    try require(
+      request.promptIndex.count == request.count, "prompt_index", expected: "\(request.count) values",
+      got: request.promptIndex.count)
+    try require(
+      request.guidance?.count ?? request.count == request.count, "guidance", expected: "\(request.count) values",
+      got: request.guidance?.count ?? 0)
     try check(prompts)
-    for sample in 0..<count {
-      try require(sigmas[sample] >= 0 && sigmas[sample] <= 1, "sigma[\(sample)]", expected: "0…1", got: sigmas[sample])
+    for row in 0..<request.count {
+      let (sigma, prompt) = (request.sigmas[row], request.promptIndex[row])
+      try require(sigma >= 0 && sigma <= 1, "sigma[\(row)]", expected: "0…1", got: sigma)
       try require(
-        promptIndex[sample] >= 0 && Int(promptIndex[sample]) < prompts.count, "prompt_index[\(sample)]",
-        expected: "0…\(prompts.count - 1)", got: promptIndex[sample])
-      try require(guidance?[sample].isFinite ?? true, "guidance[\(sample)]", expected: "a finite value", got: "NaN or infinity")
+        prompt >= 0 && Int(prompt) < prompts.count, "prompt_index[\(row)]", expected: "0…\(prompts.count - 1)", got: prompt)
+      try require(
+        request.guidance?[row].isFinite ?? true, "guidance[\(row)]", expected: "a finite value", got: "NaN or infinity")
     }
   }
 
   // MARK: - Forward
 
-  private func evaluate(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, saving: SavedRows) {
-    recall(inputs, into: velocity, saving)
+  private func evaluate(_ batch: EvaluationBatch, _ keep: KeptActivations, into velocity: UnsafeMutablePointer<Float>) {
+    recall(batch, keep, into: velocity)
     let (activations, newRows) = (training?.saved, newRows)
     Team.lead(threads: workers.count) { team in
       packed.refresh(model, team: team)
-      conditioning.prepare(
-        count: inputs.count, sigmas: inputs.sigmas, promptIndex: inputs.promptIndex, prompts: inputs.prompts,
-        guidance: model.layout.guidance == nil ? nil : inputs.guidance, weights: weights, team: team)
-      projectTexts(inputs.count, inputs.promptIndex, inputs.prompts)
+      conditioning.prepare(batch, weights: weights, team: team)
+      projectTexts(batch)
       forEachSample(newRows.count, team) { index, worker, team in
-        let sample = newRows[index]
-        let place = saving.place(of: sample).flatMap { place in activations.map { SavedPlace(activations: $0, sample: place) } }
+        let row = newRows[index]
+        let place = keep.place(of: row).flatMap { place in activations.map { SavedPlace(activations: $0, sample: place) } }
         forward(
-          sample, latents: UnsafeMutablePointer(mutating: inputs.latents) + sample * latentSize,
-          velocity: velocity + sample * velocitySize, saving: place, scratch: forwardScratch(worker),
+          row, latents: UnsafeMutablePointer(mutating: batch.latents) + row * latentSize,
+          velocity: velocity + row * velocitySize, saving: place, scratch: forwardScratch(worker),
           workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
       }
     }
+    remember(batch, keep, velocity)
   }
 
-  /// Answers what is remembered; the other rows are in `newRows` then.
-  private func recall(_ inputs: EvaluationInputs, into velocity: UnsafeMutablePointer<Float>, _ saving: SavedRows) {
+  /// Fills in the velocities that are remembered; `newRows` lists the rows that must be computed.
+  private func recall(_ batch: EvaluationBatch, _ keep: KeptActivations, into velocity: UnsafeMutablePointer<Float>) {
     newRows.removeAll(keepingCapacity: true)
-    for row in 0..<inputs.count {
-      if case .everyRow = saving,
+    for row in 0..<batch.count {
+      if case .all = keep,
         let known = training?.remembered.velocity(
-          row, condition(inputs, row), latents: inputs.latents + row * latentSize)
+          row, condition(batch, row), latents: batch.latents + row * latentSize)
       {
         (velocity + row * velocitySize).update(from: known, count: velocitySize)
       } else {
         newRows.append(row)
       }
     }
-    recalledRows += inputs.count - newRows.count
-    if case .everyRow = saving { training?.remembered.forget() }
+    recalledRows += batch.count - newRows.count
+    if case .all = keep { training?.remembered.forget() }
   }
 
-  private func condition(_ inputs: EvaluationInputs, _ row: Int) -> RememberedRows.Condition {
+  /// Notes which inputs the kept activations of single rows belong to.
+  private func remember(_ batch: EvaluationBatch, _ keep: KeptActivations, _ velocity: UnsafePointer<Float>) {
+    guard case .rows = keep else { return }
+    for row in 0..<batch.count {
+      guard let place = keep.place(of: row) else { continue }
+      training?.remembered.remember(
+        place, condition(batch, row), latents: batch.latents + row * latentSize, velocity: velocity + row * velocitySize)
+    }
+  }
+
+  private func condition(_ batch: EvaluationBatch, _ row: Int) -> RememberedRows.Condition {
     RememberedRows.Condition(
-      weightsVersion: model.weightsVersion, prompts: inputs.prompts.identity, prompt: inputs.promptIndex[row],
-      sigma: inputs.sigmas[row], guidance: inputs.guidance[row])
+      weightsVersion: model.weightsVersion, prompts: batch.prompts.identity, prompt: batch.promptIndex[row],
+      sigma: batch.sigmas[row], guidance: batch.guidance[row])
   }
 
   /// Whole rounds of samples go one to a thread; what is left over is shared by all threads.
@@ -292,15 +307,15 @@ public final class FlowEvaluator {
   }
 
   /// Text through the first layer, once per distinct prompt of the batch.
-  private func projectTexts(_ count: Int, _ promptIndex: UnsafePointer<Int32>, _ prompts: PromptEmbeddings) {
-    for sample in 0..<count {
-      let prompt = promptIndex[sample]
+  private func projectTexts(_ batch: EvaluationBatch) {
+    for sample in 0..<batch.count {
+      let prompt = batch.promptIndex[sample]
       var first = 0
-      while promptIndex[first] != prompt { first += 1 }
+      while batch.promptIndex[first] != prompt { first += 1 }
       promptRow[sample] = first
       guard first == sample else { continue }
       let target = projectedText(sample)
-      Team.alone.project(promptText(prompts, prompt), weights.packed(model.layout.textIn), into: target)
+      Team.alone.project(promptText(batch.prompts, prompt), weights.packed(model.layout.textIn), into: target)
       Reduction.addBias(weights.bias(model.layout.textIn), to: target)
     }
   }
@@ -311,7 +326,7 @@ public final class FlowEvaluator {
   }
 
   private func projectedText(_ row: Int) -> Matrix {
-    Matrix(textStorage.base + row * textLength * shape.width, rows: textLength, columns: shape.width)
+    arena.texts.rows(row * textLength..<(row + 1) * textLength)
   }
 
   // MARK: - Parts
@@ -338,39 +353,10 @@ public final class FlowEvaluator {
     OutputLayer(shape: shape, layer: model.layout.out, modulation: model.layout.outModulation)
   }
 
-  func forwardScratch(_ worker: Int) -> ForwardScratch {
-    ForwardScratch(shape, base: forwardStorage.base + worker * ForwardScratch.floats(shape))
-  }
+  func forwardScratch(_ worker: Int) -> ForwardScratch { arena.forward[worker] }
 
+  /// From thread `worker` on.
   func workerScratch(_ worker: Int) -> WorkerScratch {
-    let first = forwardStorage.base + workers.count * ForwardScratch.floats(shape)
-    let stride = WorkerScratch.floats(attention)
-    return WorkerScratch(base: first + worker * stride, stride: stride)
-  }
-}
-
-/// What a call evaluates, as it was given.
-private struct EvaluationInputs {
-  let count: Int
-  let latents: UnsafePointer<Float>  // (count, tokens, in_channels)
-  let sigmas: UnsafePointer<Float>  // (count)
-  let promptIndex: UnsafePointer<Int32>  // (count)
-  let prompts: PromptEmbeddings
-  let guidance: UnsafePointer<Float>  // (count)
-}
-
-/// Which rows of a call leave their activations, and at which place among the saved ones.
-private enum SavedRows {
-  case noRow
-  case everyRow
-  /// (count); −1: not this row.
-  case places(UnsafePointer<Int32>)
-
-  func place(of row: Int) -> Int? {
-    switch self {
-    case .noRow: nil
-    case .everyRow: row
-    case .places(let places): places[row] < 0 ? nil : Int(places[row])
-    }
+    WorkerScratch(base: arena.workers[worker], stride: arena.workers.stride)
   }
 }

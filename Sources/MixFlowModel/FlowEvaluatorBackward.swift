@@ -12,62 +12,64 @@ struct SavedBatch {
 /// Memory that training needs, taken by the first call that saves activations: of an update, or of the rollout before it.
 final class TrainingBuffers {
   let capacity: Int  // samples
-  let saved: SavedActivations
-  let factors: GradientFactors
-  let dx: UnsafeMutablePointer<Float>  // (capacity, tokens, d)
-  let dmodulation: UnsafeMutablePointer<Float>  // (capacity, modulationWidth)
-  let normSums: UnsafeMutablePointer<Float>  // (capacity, 4, headDim)
-  let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, for the first layer's gradient, or remembered rows
-  let promptIndex: UnsafeMutablePointer<Int32>
-  let conditioning: UnsafeMutablePointer<Float>  // scratch of its backward
+  let arena: TrainingArena
+  var saved: SavedActivations { arena.saved }
   /// Which of the saved activations a rollout has left.
   var remembered: RememberedRows
-  let weights: BackwardWeights
   /// The weight gradients of the block at hand.
   var jobs: [WeightGradient] = []
+  private let promptIndex: UnsafeMutablePointer<Int32>  // (capacity)
   private let storage: FloatStorage
-
-  static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
-    let perSample =
-      shape.tokens * shape.width + shape.modulationWidth + 4 * shape.headDim + shape.latentSize + shape.outputSize + 1
-    return SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes)
-      + GradientFactors.floats(shape, capacity: capacity) + capacity * perSample
-      + Conditioning.backwardFloats(shape, capacity: capacity) + BackwardWeights.floats(shape) + 9 * 16
-  }
 
   /// - Parameters:
   ///   - capacity: samples.
   ///   - recomputes: keep the blocks' inputs alone, and compute all else again in the backward.
   init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) throws(MixGRPOError) {
     self.capacity = capacity
-    storage = try FloatStorage(count: Self.floats(shape, capacity: capacity, recomputes: recomputes))
-    var plan = ArenaPlan()
-    let base = storage.base
-    saved = SavedActivations(
-      shape, capacity: capacity, recomputes: recomputes,
-      base: base + plan.reserve(SavedActivations.floats(shape, capacity: capacity, recomputes: recomputes)))
-    factors = GradientFactors(
-      shape, capacity: capacity, base: base + plan.reserve(GradientFactors.floats(shape, capacity: capacity)))
-    dx = base + plan.reserve(capacity * shape.tokens * shape.width)
-    dmodulation = base + plan.reserve(capacity * shape.modulationWidth)
-    normSums = base + plan.reserve(capacity * 4 * shape.headDim)
-    latents = base + plan.reserve(capacity * shape.latentSize)
-    promptIndex = UnsafeMutableRawPointer(base + plan.reserve(capacity)).bindMemory(to: Int32.self, capacity: capacity)
-    remembered = RememberedRows(
-      shape, capacity: capacity, latents: latents, velocities: base + plan.reserve(capacity * shape.outputSize))
-    conditioning = base + plan.reserve(Conditioning.backwardFloats(shape, capacity: capacity))
-    weights = BackwardWeights(shape, base: base + plan.reserve(BackwardWeights.floats(shape)))
+    storage = try FloatStorage(count: TrainingArena.floats(shape, capacity: capacity, recomputes: recomputes))
+    var place = Arena(storage.base)
+    arena = TrainingArena(shape, capacity: capacity, recomputes: recomputes, &place)
+    promptIndex = UnsafeMutableRawPointer(arena.promptIndex).bindMemory(to: Int32.self, capacity: capacity)
+    remembered = RememberedRows(shape, capacity: capacity, latents: arena.latents, velocities: arena.velocities)
     jobs.reserveCapacity(8)
   }
 
-  /// Copies what the first layer's gradient needs of a batch.
-  func keep(
-    _ count: Int, _ latents: UnsafePointer<Float>, _ promptIndex: UnsafePointer<Int32>, _ prompts: PromptEmbeddings,
-    latentSize: Int
-  ) -> SavedBatch {
-    self.latents.update(from: latents, count: count * latentSize)
-    self.promptIndex.update(from: promptIndex, count: count)
-    return SavedBatch(count: count, latents: self.latents, promptIndex: self.promptIndex, prompts: prompts)
+  /// Copies what the first layer's gradient needs of a request.
+  func copyInputs(of request: VelocityRequest, _ prompts: PromptEmbeddings) -> SavedBatch {
+    arena.latents.update(from: request.latents, count: request.velocityCount)
+    for row in 0..<request.count { promptIndex[row] = request.promptIndex[row] }
+    return SavedBatch(count: request.count, latents: arena.latents, promptIndex: promptIndex, prompts: prompts)
+  }
+}
+
+/// How that memory is laid out.
+struct TrainingArena {
+  let saved: SavedActivations
+  let factors: GradientFactors
+  let dx: Matrix  // (capacity · tokens, d)
+  let dModulation: Matrix  // (capacity, modulationWidth)
+  let normSums: UnsafeMutablePointer<Float>  // (capacity, 4, headDim)
+  let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, for the first layer's gradient, or remembered rows
+  let promptIndex: UnsafeMutablePointer<Float>  // (capacity), as Int32
+  let velocities: UnsafeMutablePointer<Float>  // (capacity, tokens · out_channels): of remembered rows
+  let conditioning: ConditioningScratch
+  let weights: BackwardWeights
+
+  static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
+    Arena.count { _ = TrainingArena(shape, capacity: capacity, recomputes: recomputes, &$0) }
+  }
+
+  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool, _ arena: inout Arena) {
+    saved = SavedActivations(shape, capacity: capacity, recomputes: recomputes, &arena)
+    factors = GradientFactors(shape, capacity: capacity, &arena)
+    dx = arena.matrix(capacity * shape.tokens, shape.width)
+    dModulation = arena.matrix(capacity, shape.modulationWidth)
+    normSums = arena.floats(capacity * 4 * shape.headDim)
+    latents = arena.floats(capacity * shape.latentSize)
+    promptIndex = arena.floats(capacity)
+    velocities = arena.floats(capacity * shape.outputSize)
+    conditioning = ConditioningScratch(shape, capacity: capacity, &arena)
+    weights = BackwardWeights(shape, &arena)
   }
 }
 
@@ -78,11 +80,11 @@ extension FlowEvaluator {
   /// product. Every sum runs over the samples in order and goes on from what is there, so the bits depend neither on the number
   /// of threads nor on how samples are spread over calls. The activations are used up.
   /// - Parameters:
-  ///   - dvelocity: ∂loss/∂velocity, (count, tokens, out_channels).
-  ///   - dlatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
+  ///   - dVelocity: ∂loss/∂velocity, (count, tokens, out_channels).
+  ///   - dLatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
   /// - Throws: `invalidState` without saved activations, `outOfMemory` at the first call.
   public func backward(
-    dvelocity: UnsafePointer<Float>, dlatents: UnsafeMutablePointer<Float>? = nil
+    dVelocity: UnsafePointer<Float>, dLatents: UnsafeMutablePointer<Float>? = nil
   ) throws(MixGRPOError) {
     guard let batch = saved, let training else {
       throw MixGRPOError(.invalidState, "backward: expected a velocity call that saved activations before it, got none")
@@ -90,12 +92,12 @@ extension FlowEvaluator {
     let gradients = ParameterView(base: try model.gradients().base)
     Team.lead(threads: workers.count) { team in
       let pass = BackwardPass(evaluator: self, batch: batch, training: training, gradients: gradients, team: team)
-      pass.outputLayer(UnsafeMutablePointer(mutating: dvelocity))
+      pass.outputLayer(UnsafeMutablePointer(mutating: dVelocity))
       for index in (0..<shape.singleBlocks).reversed() { pass.singleBlock(index) }
       for index in (0..<shape.doubleBlocks).reversed() { pass.doubleBlock(index) }
-      pass.firstLayer(dlatents)
+      pass.firstLayer(dLatents)
       conditioning.backward(
-        dmodulation: pass.dmodulation, scratch: training.conditioning, weights: weights, gradients: gradients, team: team)
+        dmodulation: pass.dmodulation, scratch: training.arena.conditioning, weights: weights, gradients: gradients, team: team)
     }
     saved = nil
   }
@@ -114,15 +116,15 @@ private struct BackwardPass {
   private var samples: Range<Int> { 0..<batch.count }
   private var imageRows: Range<Int> { shape.textTokens..<shape.tokens }
 
-  var dmodulation: Matrix { Matrix(training.dmodulation, rows: batch.count, columns: shape.modulationWidth) }
+  var dmodulation: Matrix { training.arena.dModulation.rows(0..<batch.count) }
 
   private func dx(_ sample: Int) -> Matrix {
-    Matrix(training.dx + sample * shape.tokens * shape.width, rows: shape.tokens, columns: shape.width)
+    training.arena.dx.rows(sample * shape.tokens..<(sample + 1) * shape.tokens)
   }
 
-  func outputLayer(_ dvelocity: UnsafeMutablePointer<Float>) {
-    let factors = training.factors.outputLayer(samples: samples)
-    let dy = Matrix(dvelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
+  func outputLayer(_ dVelocity: UnsafeMutablePointer<Float>) {
+    let factors = training.arena.factors.outputLayer(samples: samples)
+    let dy = Matrix(dVelocity, rows: batch.count * shape.imageTokens, columns: shape.outChannels)
     evaluator.forEachSample(batch.count, team) { sample, worker, team in
       let drow = dmodulation.row(sample)
       drow.update(repeating: 0, count: shape.modulationWidth)
@@ -132,7 +134,7 @@ private struct BackwardPass {
       factors.dy.pack(dy, rows: rows)
       evaluator.outputLayer.backward(
         training.saved.final(sample: sample).rows(imageRows),
-        dvelocity: dy.rows(rows), modulation: evaluator.conditioning.modulation(sample), dmodulation: drow, weights: weights,
+        dVelocity: dy.rows(rows), modulation: evaluator.conditioning.modulation(sample), dmodulation: drow, weights: weights,
         dnormalized: evaluator.forwardScratch(worker).normalized.rows(0..<shape.imageTokens),
         normalized: factors.x.rows(rows),
         into: dx.rows(imageRows), team: team)
@@ -143,7 +145,7 @@ private struct BackwardPass {
 
   func singleBlock(_ index: Int) {
     let block = evaluator.singleBlock(index)
-    let packed = training.weights.single
+    let packed = training.arena.weights.single
     block.pack(weights, into: packed, team: team)
     forEachSample { sample, scratch, workerScratch, team in
       let sums = normSums(sample)
@@ -157,18 +159,18 @@ private struct BackwardPass {
         saved, dx: dx(sample),
         modulation: evaluator.conditioning.modulation(sample), dmodulation: dmodulation.row(sample), dqueryNorm: sums,
         dkeyNorm: sums + shape.headDim, weights: weights, packed: packed,
-        factors: training.factors.single(samples: sample..<sample + 1), scratch: scratch,
+        factors: training.arena.factors.single(samples: sample..<sample + 1), scratch: scratch,
         workerScratch: workerScratch, team: team)
     }
     reduceNorm(0, block.layout.queryNorm)
     reduceNorm(1, block.layout.keyNorm)
-    block.weightGradients(training.factors.single(samples: samples), into: &training.jobs)
+    block.weightGradients(training.arena.factors.single(samples: samples), into: &training.jobs)
     runJobs()
   }
 
   func doubleBlock(_ index: Int) {
     let block = evaluator.doubleBlock(index)
-    let packed = training.weights.double
+    let packed = training.arena.weights.double
     block.pack(weights, into: packed, team: team)
     forEachSample { sample, scratch, workerScratch, team in
       let (sums, drow) = (normSums(sample), dmodulation.row(sample))
@@ -187,29 +189,30 @@ private struct BackwardPass {
         image: StreamSums(
           modulation: drow + block.layout.image.modulation, queryNorm: sums + 2 * shape.headDim,
           keyNorm: sums + 3 * shape.headDim),
-        weights: weights, packed: packed, factors: training.factors.double(samples: sample..<sample + 1), scratch: scratch,
+        weights: weights, packed: packed, factors: training.arena.factors.double(samples: sample..<sample + 1),
+        scratch: scratch,
         workerScratch: workerScratch, team: team)
     }
     reduceNorm(0, block.layout.text.queryNorm)
     reduceNorm(1, block.layout.text.keyNorm)
     reduceNorm(2, block.layout.image.queryNorm)
     reduceNorm(3, block.layout.image.keyNorm)
-    block.weightGradients(training.factors.double(samples: samples), into: &training.jobs)
+    block.weightGradients(training.arena.factors.double(samples: samples), into: &training.jobs)
     runJobs()
   }
 
   /// The first layer; dx of image and text rows is gathered stream by stream first.
-  func firstLayer(_ dlatents: UnsafeMutablePointer<Float>?) {
+  func firstLayer(_ dLatents: UnsafeMutablePointer<Float>?) {
     evaluator.forEachSample(batch.count, team) { sample, _, team in
-      let own = training.factors.firstLayer(samples: sample..<sample + 1)
+      let own = training.arena.factors.firstLayer(samples: sample..<sample + 1)
       let dimage = dx(sample).rows(imageRows)
       own.image.dy.pack(dimage, rows: 0..<shape.imageTokens)
       own.image.x.pack(latents(batch.latents, sample), rows: 0..<shape.imageTokens)
       own.text.dy.pack(dx(sample), rows: 0..<shape.textTokens)
       own.text.x.pack(evaluator.promptText(batch.prompts, batch.promptIndex[sample]), rows: 0..<shape.textTokens)
-      if let dlatents { team.projectBackward(dimage, weights.weight(layout.imageIn), into: latents(dlatents, sample)) }
+      if let dLatents { team.projectBackward(dimage, weights.weight(layout.imageIn), into: latents(dLatents, sample)) }
     }
-    let all = training.factors.firstLayer(samples: samples)
+    let all = training.arena.factors.firstLayer(samples: samples)
     training.jobs.append(WeightGradient(layer: layout.imageIn, dy: all.image.dy, x: all.image.x))
     training.jobs.append(WeightGradient(layer: layout.textIn, dy: all.text.dy, x: all.text.x))
     runJobs()
@@ -227,7 +230,7 @@ private struct BackwardPass {
     }
   }
 
-  private func normSums(_ sample: Int) -> UnsafeMutablePointer<Float> { training.normSums + sample * 4 * shape.headDim }
+  private func normSums(_ sample: Int) -> UnsafeMutablePointer<Float> { training.arena.normSums + sample * 4 * shape.headDim }
 
   /// Adds each sample's gradient of one RMSNorm weight, sample by sample.
   private func reduceNorm(_ index: Int, _ offset: Int) {

@@ -5,102 +5,120 @@ import MixNumerics
 /// Room for one block, or for the first or the last layer; what follows takes its place.
 struct GradientFactors {
   private let shape: EvaluationShape
-  private let base: UnsafeMutablePointer<Float>
-  private let capacity: Int
+  private let singleBlock: SingleFactors
+  private let doubleBlock: (text: StreamFactors, image: StreamFactors)
+  private let first: (text: LayerFactors, image: LayerFactors)
+  private let last: LayerFactors
 
   /// - Parameter capacity: samples.
-  static func floats(_ shape: EvaluationShape, capacity: Int) -> Int {
-    let (d, wide) = (shape.width, shape.feedForward)
-    func floats(_ tokens: Int, _ columns: Int...) -> Int {
-      columns.reduce(0) { $0 + PackedMatrix.floats(depth: capacity * tokens, columns: $1) }
-    }
-    func stream(_ tokens: Int) -> Int { floats(tokens, d, wide, wide, d, d, 3 * d, d, d) }
-    return max(
-      shape.singleBlocks > 0 ? floats(shape.tokens, d, wide, 3 * d + wide, d, d) : 0,
-      shape.doubleBlocks > 0 ? stream(shape.textTokens) + stream(shape.imageTokens) : 0,
-      floats(shape.textTokens, d, shape.textWidth) + floats(shape.imageTokens, d, shape.latentChannels),
-      floats(shape.imageTokens, shape.outChannels, d))
+  init(_ shape: EvaluationShape, capacity: Int, _ arena: inout Arena) {
+    self.shape = shape
+    let (text, image) = (capacity * shape.textTokens, capacity * shape.imageTokens)
+    let start = arena.position
+    singleBlock = SingleFactors(shape, rows: shape.singleBlocks > 0 ? text + image : 0, &arena)
+    arena.reuse(from: start)
+    doubleBlock.text = StreamFactors(shape, rows: shape.doubleBlocks > 0 ? text : 0, &arena)
+    doubleBlock.image = StreamFactors(shape, rows: shape.doubleBlocks > 0 ? image : 0, &arena)
+    arena.reuse(from: start)
+    first.text = LayerFactors(outputs: shape.width, inputs: shape.textWidth, rows: text, &arena)
+    first.image = LayerFactors(outputs: shape.width, inputs: shape.latentChannels, rows: image, &arena)
+    arena.reuse(from: start)
+    last = LayerFactors(outputs: shape.outChannels, inputs: shape.width, rows: image, &arena)
+    arena.continueBehindAll()
   }
 
-  /// - Parameter base: `floats`, a multiple of 64 bytes.
-  init(_ shape: EvaluationShape, capacity: Int, base: UnsafeMutablePointer<Float>) {
-    (self.shape, self.capacity, self.base) = (shape, capacity, base)
-  }
-
-  func single(samples: Range<Int>) -> SingleFactors {
-    var cursor = cursor(base, shape.tokens, samples)
-    let (d, wide) = (shape.width, shape.feedForward)
-    return SingleFactors(
-      branch: cursor.take(d), activated: cursor.take(wide), raw: cursor.take(3 * d + wide), normalized: cursor.take(d),
-      attended: cursor.take(d))
-  }
+  func single(samples: Range<Int>) -> SingleFactors { singleBlock.rows(rows(shape.tokens, samples)) }
 
   func double(samples: Range<Int>) -> (text: StreamFactors, image: StreamFactors) {
-    var cursor = cursor(base, shape.textTokens, samples)
-    let text = stream(&cursor)
-    cursor = self.cursor(cursor.base, shape.imageTokens, samples)
-    return (text, stream(&cursor))
-  }
-
-  private func stream(_ cursor: inout PanelCursor) -> StreamFactors {
-    let (d, wide) = (shape.width, shape.feedForward)
-    return StreamFactors(
-      feedForward: cursor.take(d), activated: cursor.take(wide), hidden: cursor.take(wide), normalizedMiddle: cursor.take(d),
-      branch: cursor.take(d), raw: cursor.take(3 * d), normalized: cursor.take(d), attended: cursor.take(d))
+    (doubleBlock.text.rows(rows(shape.textTokens, samples)), doubleBlock.image.rows(rows(shape.imageTokens, samples)))
   }
 
   /// Of the first layer, stream by stream.
   func firstLayer(samples: Range<Int>) -> (text: LayerFactors, image: LayerFactors) {
-    var cursor = cursor(base, shape.textTokens, samples)
-    let text = LayerFactors(dy: cursor.take(shape.width), x: cursor.take(shape.textWidth))
-    cursor = self.cursor(cursor.base, shape.imageTokens, samples)
-    return (text, LayerFactors(dy: cursor.take(shape.width), x: cursor.take(shape.latentChannels)))
+    (first.text.rows(rows(shape.textTokens, samples)), first.image.rows(rows(shape.imageTokens, samples)))
   }
 
   /// Of the last layer, image tokens alone.
-  func outputLayer(samples: Range<Int>) -> LayerFactors {
-    var cursor = cursor(base, shape.imageTokens, samples)
-    return LayerFactors(dy: cursor.take(shape.outChannels), x: cursor.take(shape.width))
-  }
+  func outputLayer(samples: Range<Int>) -> LayerFactors { last.rows(rows(shape.imageTokens, samples)) }
 
-  private func cursor(_ base: UnsafeMutablePointer<Float>, _ tokens: Int, _ samples: Range<Int>) -> PanelCursor {
-    PanelCursor(
-      base: base, totalRows: capacity * tokens, rows: samples.lowerBound * tokens..<samples.upperBound * tokens)
-  }
-}
-
-/// Walks over packed matrices that follow each other, each with `totalRows` rows.
-private struct PanelCursor {
-  var base: UnsafeMutablePointer<Float>
-  let totalRows: Int
-  let rows: Range<Int>
-
-  mutating func take(_ columns: Int) -> PackedMatrix {
-    defer { base += PackedMatrix.floats(depth: totalRows, columns: columns) }
-    return PackedMatrix(base, depth: totalRows, columns: columns).rows(rows)
+  private func rows(_ tokens: Int, _ samples: Range<Int>) -> Range<Int> {
+    samples.lowerBound * tokens..<samples.upperBound * tokens
   }
 }
 
 struct LayerFactors {
   let dy: PackedMatrix  // (rows, outputs)
   let x: PackedMatrix  // (rows, inputs)
+
+  fileprivate init(outputs: Int, inputs: Int, rows: Int, _ arena: inout Arena) {
+    dy = arena.packed(depth: rows, columns: outputs)
+    x = arena.packed(depth: rows, columns: inputs)
+  }
+
+  private init(dy: PackedMatrix, x: PackedMatrix) { (self.dy, self.x) = (dy, x) }
+
+  fileprivate func rows(_ rows: Range<Int>) -> LayerFactors { LayerFactors(dy: dy.rows(rows), x: x.rows(rows)) }
 }
 
 struct SingleFactors {
-  let branch: PackedMatrix  // (rows, d): gradient of the projection
-  let activated: PackedMatrix  // (rows, 4d): GELU's output, computed again
-  let raw: PackedMatrix  // (rows, 7d): gradient of q, k, v and the feed-forward
-  let normalized: PackedMatrix  // (rows, d): the modulated norm, computed again
-  let attended: PackedMatrix  // (rows, d): attention's output
+  private(set) var branch: PackedMatrix  // (rows, d): gradient of the projection
+  private(set) var activated: PackedMatrix  // (rows, 4d): GELU's output, computed again
+  private(set) var raw: PackedMatrix  // (rows, 7d): gradient of q, k, v and the feed-forward
+  private(set) var normalized: PackedMatrix  // (rows, d): the modulated norm, computed again
+  private(set) var attended: PackedMatrix  // (rows, d): attention's output
+
+  fileprivate init(_ shape: EvaluationShape, rows: Int, _ arena: inout Arena) {
+    let (d, wide) = (shape.width, shape.feedForward)
+    branch = arena.packed(depth: rows, columns: d)
+    activated = arena.packed(depth: rows, columns: wide)
+    raw = arena.packed(depth: rows, columns: 3 * d + wide)
+    normalized = arena.packed(depth: rows, columns: d)
+    attended = arena.packed(depth: rows, columns: d)
+  }
+
+  fileprivate func rows(_ rows: Range<Int>) -> SingleFactors {
+    var result = self
+    result.branch = branch.rows(rows)
+    result.activated = activated.rows(rows)
+    result.raw = raw.rows(rows)
+    result.normalized = normalized.rows(rows)
+    result.attended = attended.rows(rows)
+    return result
+  }
 }
 
 struct StreamFactors {
-  let feedForward: PackedMatrix  // (rows, d): gradient of the feed-forward's output
-  let activated: PackedMatrix  // (rows, 4d): GELU's output, computed again
-  let hidden: PackedMatrix  // (rows, 4d): gradient before GELU
-  let normalizedMiddle: PackedMatrix  // (rows, d): the second modulated norm, computed again
-  let branch: PackedMatrix  // (rows, d): gradient of attention's projection
-  let raw: PackedMatrix  // (rows, 3d): gradient of q, k, v
-  let normalized: PackedMatrix  // (rows, d): the first modulated norm, computed again
-  let attended: PackedMatrix  // (rows, d): attention's output
+  private(set) var feedForward: PackedMatrix  // (rows, d): gradient of the feed-forward's output
+  private(set) var activated: PackedMatrix  // (rows, 4d): GELU's output, computed again
+  private(set) var hidden: PackedMatrix  // (rows, 4d): gradient before GELU
+  private(set) var normalizedMiddle: PackedMatrix  // (rows, d): the second modulated norm, computed again
+  private(set) var branch: PackedMatrix  // (rows, d): gradient of attention's projection
+  private(set) var raw: PackedMatrix  // (rows, 3d): gradient of q, k, v
+  private(set) var normalized: PackedMatrix  // (rows, d): the first modulated norm, computed again
+  private(set) var attended: PackedMatrix  // (rows, d): attention's output
+
+  fileprivate init(_ shape: EvaluationShape, rows: Int, _ arena: inout Arena) {
+    let (d, wide) = (shape.width, shape.feedForward)
+    feedForward = arena.packed(depth: rows, columns: d)
+    activated = arena.packed(depth: rows, columns: wide)
+    hidden = arena.packed(depth: rows, columns: wide)
+    normalizedMiddle = arena.packed(depth: rows, columns: d)
+    branch = arena.packed(depth: rows, columns: d)
+    raw = arena.packed(depth: rows, columns: 3 * d)
+    normalized = arena.packed(depth: rows, columns: d)
+    attended = arena.packed(depth: rows, columns: d)
+  }
+
+  fileprivate func rows(_ rows: Range<Int>) -> StreamFactors {
+    var result = self
+    result.feedForward = feedForward.rows(rows)
+    result.activated = activated.rows(rows)
+    result.hidden = hidden.rows(rows)
+    result.normalizedMiddle = normalizedMiddle.rows(rows)
+    result.branch = branch.rows(rows)
+    result.raw = raw.rows(rows)
+    result.normalized = normalized.rows(rows)
+    result.attended = attended.rows(rows)
+    return result
+  }
 }

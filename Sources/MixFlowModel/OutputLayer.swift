@@ -21,11 +21,11 @@ struct OutputLayer {
 
   /// dx ← gradient of x given the velocity's; `normalized` receives the layer's input again.
   func backward(
-    _ x: Matrix, dvelocity: Matrix, modulation row: UnsafeMutablePointer<Float>,
+    _ x: Matrix, dVelocity: Matrix, modulation row: UnsafeMutablePointer<Float>,
     dmodulation drow: UnsafeMutablePointer<Float>, weights: ParameterView, dnormalized: Matrix, normalized: PackedMatrix,
     into dx: Matrix, team: Team
   ) {
-    team.projectBackward(dvelocity, weights.weight(layer), into: dnormalized)
+    team.projectBackward(dVelocity, weights.weight(layer), into: dnormalized)
     for index in 0..<dx.rows { dx.row(index).update(repeating: 0, count: dx.columns) }
     LayerNormalization.modulateBackward(
       x, shift: shift(row), scale: scale(row), dy: dnormalized, into: dx, y: normalized, dshift: shift(drow),

@@ -130,7 +130,6 @@ public func mixgrpo_evaluation_sample(
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let values = try checkedProduct(evaluation.sampleCount, object.trainer.evaluator.latentSize, field: "samples")
     let target = try output(out_samples, capacity: capacity, needed: values, "out_samples")
-    object.evaluator.keptCount = 0
     let samples = try evaluation.sample(object.trainer) {
       object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
     }

@@ -7,28 +7,32 @@ final class RolloutObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "rollout" }
   let rollout: Rollout
   let context: ContextObject
-  /// The step of each row of the current request; all the same.
-  private let steps: Table<Int32>
 
-  init(_ rollout: Rollout, _ context: ContextObject) throws(MixGRPOError) {
-    (self.rollout, self.context) = (rollout, context)
-    steps = try Table(count: rollout.prompts * rollout.plan.groupSize, filledWith: 0)
-  }
+  init(_ rollout: Rollout, _ context: ContextObject) { (self.rollout, self.context) = (rollout, context) }
 
   func request() throws(MixGRPOError) -> mixgrpo_velocity_request {
     var result = mixgrpo_velocity_request()
     result.latent_size = rollout.latentSize
     guard let request = try rollout.next() else { return result }
     try context.run.checkCancelled()
-    steps.base.update(repeating: Int32(truncatingIfNeeded: request.step), count: request.count)
-    result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
-    result.count = request.count
-    result.latents = request.latents
-    result.sigmas = request.sigmas.baseAddress
-    result.prompt_index = request.promptIndex.baseAddress
-    result.sample = request.sampleOfRow.baseAddress
-    result.step = UnsafePointer(steps.base)
+    result.fill(request)
     return result
+  }
+}
+
+extension mixgrpo_velocity_request {
+  /// The arrays stay those of the rollout or update.
+  mutating func fill(_ request: VelocityRequest) {
+    kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
+    count = request.count
+    minibatch = Int32(truncatingIfNeeded: request.minibatch)
+    needs_reference = request.needsReference ? 1 : 0
+    latent_size = request.latentSize
+    latents = request.latents
+    sigmas = request.sigmas.baseAddress
+    prompt_index = request.promptIndex.baseAddress
+    sample = request.sampleOfRow.baseAddress
+    step = request.stepOfRow.baseAddress
   }
 }
 
@@ -62,7 +66,7 @@ public func mixgrpo_rollout_create(
         plan: try object.plan(iteration: config.iteration, windowStart: config.window_start),
         prompts: try copy(prompt_ids, count: prompt_count, "prompt_ids"),
         latentSize: config.latent_size, initialNoise: noise, maxBatch: Int(config.max_batch), context: context.run)
-      return try RolloutObject(rollout, context)
+      return RolloutObject(rollout, context)
     }
   }
 }
@@ -106,7 +110,6 @@ public func mixgrpo_rollout_run(
     let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
     let rollout = object.rollout
     let (done, total) = (rollout.modelCalls, rollout.plan.modelCalls(prompts: rollout.prompts))
-    evaluator.keptCount = 0
     try rollout.run(evaluator.evaluator, prompts: prompts.embeddings, context: object.context.run) { calls in
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: calls - done, total: max(total, calls) - done)
     }

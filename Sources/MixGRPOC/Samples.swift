@@ -82,8 +82,6 @@ public func mixgrpo_evaluator_sample(
     let request = try SampleRequest(
       config, prompt_indices, prompt_count, initial_noise, noise_count, out_samples, capacity,
       latentSize: object.evaluator.latentSize)
-    object.keptCount = 0
-    base?.keptCount = 0
     let samples = try object.evaluator.sample(
       request.plan, base: base?.evaluator, prompts: prompts.embeddings, chosen: request.chosen,
       initialNoise: request.noise, context: object.context.run
@@ -104,7 +102,6 @@ public func mixgrpo_trainer_sample(
     let request = try SampleRequest(
       config, prompt_indices, prompt_count, initial_noise, noise_count, out_samples, capacity,
       latentSize: object.trainer.evaluator.latentSize)
-    object.evaluator.keptCount = 0
     let samples = try object.trainer.sample(
       request.plan, weights: weights, chosen: request.chosen, initialNoise: request.noise
     ) { object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1) }
@@ -141,7 +138,6 @@ public func mixgrpo_trainer_hybrid_grid(
       try requireRange(prompt_count, 1...1_000_000, "prompt_count")
       let chosen = Array(try input(prompt_indices, count: prompt_count, "prompt_indices"))
       let codec = try PixelCodec(height: Int(height), width: Int(width), patch: Int(patch))
-      object.evaluator.keptCount = 0
       let image = try object.trainer.hybridGrid(grid, weights: weights, chosen: chosen, codec: codec) {
         object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
       }

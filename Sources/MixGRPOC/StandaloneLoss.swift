@@ -50,7 +50,7 @@ public func mixgrpo_policy_loss(
       oldLogProbabilities: old, advantages: advantages, count: count, latentSize: latent_size)
     let foundRatios = try Table<Double>(count: count, filledWith: 1)
     var found = 0.0
-    try writeWhenDone(dVelocity) { found = try batch.evaluate(cotangents: $0, ratios: foundRatios.base) }
+    try writeWhenDone(dVelocity) { found = try batch.evaluate(dVelocity: $0, ratios: foundRatios.base) }
     loss.pointee = found
     ratios?.fill(from: foundRatios.base)
   }

@@ -11,7 +11,6 @@ public func mixgrpo_trainer_rollout_ticket(
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let ticketPlace = try place(out_ticket, "out_ticket")
     let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
-    object.evaluator.keptCount = 0
     let (ticket, rollout) = try object.trainer.openTicket(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
     }
@@ -57,7 +56,6 @@ public func mixgrpo_trainer_update_tickets(
     let result = try HostStruct.optional(out_metrics, "out_metrics")
     let missing: MissingRewards = try choice(missing, "missing")
     let weights = try rewardWeights(weights, count: weight_count, rewards: object.trainer.rewardNames.count)
-    object.evaluator.keptCount = 0
     let metrics = try object.trainer.updateFromTickets(missing: missing, weights: weights.isEmpty ? nil : weights) {
       object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
     }

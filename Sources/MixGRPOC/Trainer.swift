@@ -103,7 +103,6 @@ public func mixgrpo_trainer_rollout(
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
-    object.evaluator.keptCount = 0
     let samples = try object.trainer.rollout(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
     }
@@ -134,7 +133,6 @@ public func mixgrpo_trainer_update(
     let values = try input(rewards, count: count, expected: names * samples, "rewards")
     try requireRoom(forRewards: count)
     let weights = try rewardWeights(weights, count: weight_count, rewards: names)
-    object.evaluator.keptCount = 0
     let metrics = try object.trainer.update(
       rewards: rewardColumns(values, rewards: names), weights: weights.isEmpty ? nil : weights
     ) { object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1) }

@@ -53,9 +53,9 @@ final class UpdateObject: HandleObject, @unchecked Sendable {
     var result = mixgrpo_velocity_request()
     switch update.next() {
     case .finished: break
-    case .optimizerStep(let part):
+    case .optimizerStep(let minibatch):
       result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP)
-      result.minibatch = Int32(truncatingIfNeeded: part)
+      result.minibatch = Int32(truncatingIfNeeded: minibatch)
     case .evaluate(let request): result.fill(request)
     }
     return result
@@ -79,21 +79,6 @@ struct UpdateSource {
     try Update(
       trajectory: trajectory, advantages: advantages, isIncluded: isIncluded, configuration: policy, maxBatch: maxBatch,
       workers: Workers(threads: context.run.threads))
-  }
-}
-
-extension mixgrpo_velocity_request {
-  fileprivate mutating func fill(_ request: UpdateRequest) {
-    kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
-    count = request.count
-    minibatch = Int32(truncatingIfNeeded: request.part)
-    needs_reference = request.needsReference ? 1 : 0
-    latent_size = request.latentSize
-    latents = request.latents
-    sigmas = request.sigmas.baseAddress
-    prompt_index = request.promptIndex.baseAddress
-    sample = request.sampleOfRow.baseAddress
-    step = request.stepOfRow.baseAddress
   }
 }
 

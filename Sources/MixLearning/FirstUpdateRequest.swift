@@ -37,7 +37,8 @@ package struct FirstUpdateRequest {
   /// - Parameter places: (request.count).
   /// - Returns: whether there is one.
   package func places(of request: VelocityRequest, into places: UnsafeMutablePointer<Int32>) -> Bool {
-    let trained = trainedIndex[request.step]
+    guard let step = request.stepOfRow.first else { return false }
+    let trained = trainedIndex[Int(step)]
     guard trained >= 0, request.model == .trained else { return false }
     var isAny = false
     for row in 0..<request.count {

@@ -46,16 +46,16 @@ struct JudgedStep {
 struct PolicyLoss {
   let configuration: PolicyConfiguration
 
-  /// Adds `scale`·∂L/∂v to `cotangent`, (D), and tells what was found.
-  func evaluate(_ step: JudgedStep, scale: Double, cotangent: UnsafeMutablePointer<Float>) -> StepOutcome {
+  /// Adds `scale`·∂L/∂v to `dVelocity`, (D), and tells what was found.
+  func evaluate(_ step: JudgedStep, scale: Double, dVelocity: UnsafeMutablePointer<Float>) -> StepOutcome {
     let logProbability = LogProbability.value(step.row, velocity: step.velocity, step.transition, step.form)
     let difference = logProbability - step.oldLogProbability
     var outcome = StepOutcome(ratio: exp(difference))
     let slope = judge(step, difference, &outcome)
-    let sums = addPolicyGradient(step, factor: scale * slope * Self.slopeOfLogProbability(step), cotangent)
+    let sums = addPolicyGradient(step, factor: scale * slope * Self.slopeOfLogProbability(step), dVelocity)
     outcome.oldPolicyNats = sums.oldPolicyNats
     outcome.logRatioNats = Self.nats(step, difference, sums)
-    if let reference = step.reference { addReferencePenalty(step, reference, scale, cotangent, &outcome) }
+    if let reference = step.reference { addReferencePenalty(step, reference, scale, dVelocity, &outcome) }
     return outcome
   }
 
@@ -102,12 +102,12 @@ private struct OldPolicySums {
 }
 
 extension PolicyLoss {
-  /// cotangent += factor·(x'−μ), or factor·ε for the guarded form.
+  /// dVelocity += factor·(x'−μ), or factor·ε for the guarded form.
   private func addPolicyGradient(
-    _ step: JudgedStep, factor: Double, _ cotangent: UnsafeMutablePointer<Float>
+    _ step: JudgedStep, factor: Double, _ dVelocity: UnsafeMutablePointer<Float>
   ) -> OldPolicySums {
     guard let stream = step.row.noise else {
-      addResiduals(step, factor, cotangent)
+      addResiduals(step, factor, dVelocity)
       return OldPolicySums(oldPolicyNats: .nan, logRatioNats: .nan)
     }
     let (a, b, s) = (step.transition.latentScale, step.transition.velocityScale, step.transition.noiseScale)
@@ -115,29 +115,29 @@ extension PolicyLoss {
     var (moved, gained) = (0.0, 0.0)
     stream.forEachPiece(of: step.row.count) { offset, noise in
       let (latent, next) = (step.row.latent + offset, step.row.next + offset)
-      let (velocity, cotangent) = (step.velocity + offset, cotangent + offset)
+      let (velocity, dVelocity) = (step.velocity + offset, dVelocity + offset)
       for i in 0..<noise.count {
         let fresh = s * Double(noise[i])
         let residual = Double(next[i]) - (a * Double(latent[i]) + b * Double(velocity[i]))
         moved += (fresh - residual) * (fresh - residual)
         gained += fresh * fresh - residual * residual
-        cotangent[i] += Float(factor * (isGuarded ? Double(noise[i]) : residual))
+        dVelocity[i] += Float(factor * (isGuarded ? Double(noise[i]) : residual))
       }
     }
     return OldPolicySums(oldPolicyNats: moved / (2 * s * s), logRatioNats: gained / (2 * s * s))
   }
 
-  private func addResiduals(_ step: JudgedStep, _ factor: Double, _ cotangent: UnsafeMutablePointer<Float>) {
+  private func addResiduals(_ step: JudgedStep, _ factor: Double, _ dVelocity: UnsafeMutablePointer<Float>) {
     let (a, b) = (step.transition.latentScale, step.transition.velocityScale)
     let (latent, next, velocity) = (step.row.latent, step.row.next, step.velocity)
     for i in 0..<step.row.count {
-      cotangent[i] += Float(factor * (Double(next[i]) - (a * Double(latent[i]) + b * Double(velocity[i]))))
+      dVelocity[i] += Float(factor * (Double(next[i]) - (a * Double(latent[i]) + b * Double(velocity[i]))))
     }
   }
 
   /// β·b²·mean_D(v−v_ref)²/(2s²), which is β/D of the KL in nats.
   private func addReferencePenalty(
-    _ step: JudgedStep, _ reference: UnsafePointer<Float>, _ scale: Double, _ cotangent: UnsafeMutablePointer<Float>,
+    _ step: JudgedStep, _ reference: UnsafePointer<Float>, _ scale: Double, _ dVelocity: UnsafeMutablePointer<Float>,
     _ outcome: inout StepOutcome
   ) {
     let velocity = step.velocity
@@ -148,7 +148,7 @@ extension PolicyLoss {
       let difference = Double(velocity[i]) - Double(reference[i])
       return difference * difference
     }
-    for i in 0..<step.row.count { cotangent[i] += Float(factor * (Double(velocity[i]) - Double(reference[i]))) }
+    for i in 0..<step.row.count { dVelocity[i] += Float(factor * (Double(velocity[i]) - Double(reference[i]))) }
     outcome.referenceNats = slope * slope * squares / 2
     outcome.loss += weight * outcome.referenceNats
   }

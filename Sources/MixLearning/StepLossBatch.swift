@@ -37,21 +37,21 @@ package struct StepLossBatch {
 
   /// The mean loss over the batch.
   /// - Parameters:
-  ///   - cotangents: (count, D), set to ∂L/∂v
+  ///   - dVelocity: (count, D), set to ∂L/∂v
   ///   - ratios: (count), set to r if given
   /// - Throws: `invalidArgument` for a deterministic step, the guarded form (whose noise is not known here), no rows or a
-  ///   missing reference; `notFinite` naming the row, with `cotangents` and `ratios` undefined.
+  ///   missing reference; `notFinite` naming the row, with `dVelocity` and `ratios` undefined.
   package func evaluate(
-    cotangents: UnsafeMutablePointer<Float>, ratios: UnsafeMutablePointer<Double>? = nil
+    dVelocity: UnsafeMutablePointer<Float>, ratios: UnsafeMutablePointer<Double>? = nil
   ) throws(MixGRPOError) -> Double {
     try validate()
-    cotangents.update(repeating: 0, count: count * latentSize)
+    dVelocity.update(repeating: 0, count: count * latentSize)
     var loss = 0.0
     for row in 0..<count {
-      let cotangent = cotangents + row * latentSize
+      let dVelocity = dVelocity + row * latentSize
       let outcome = PolicyLoss(configuration: configuration).evaluate(
-        step(row), scale: 1 / Double(count), cotangent: cotangent)
-      guard outcome.loss.isFinite, outcome.ratio.isFinite, Reduction.allFinite(cotangent, count: latentSize) else {
+        step(row), scale: 1 / Double(count), dVelocity: dVelocity)
+      guard outcome.loss.isFinite, outcome.ratio.isFinite, Reduction.allFinite(dVelocity, count: latentSize) else {
         throw MixGRPOError(.notFinite, "policy loss: expected finite values, got NaN or infinity in row \(row)")
       }
       ratios?[row] = outcome.ratio

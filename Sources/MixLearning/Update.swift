@@ -8,14 +8,14 @@ import MixSampling
 ///       switch update.next() {
 ///       case .evaluate(let request):
 ///         … velocity of request.latents at request.sigmas …
-///         let cotangents = try update.submit(velocity: …, count: request.velocityCount)
-///         … carry the cotangents back through the model and add up the weights' gradients …
+///         let dVelocity = try update.submit(velocity: …, count: request.velocityCount)
+///         … carry dVelocity back through the model and add up the weights' gradients …
 ///       case .optimizerStep: … step the optimizer, zero the gradients …
 ///       case .finished: return
 ///       }
 ///     }
 ///
-/// The cotangents are those of the mean over a part's samples and trained steps, summed over the members that share a row:
+/// dVelocity is that of the mean over a part's samples and trained steps, summed over the members that share a row:
 /// gradients only add. All memory is allocated by `init`; results do not depend on the number of threads. Not for use from two
 /// threads at once.
 public final class Update {
@@ -104,14 +104,14 @@ extension Update {
     if phase == .ready, rows.upperBound == current.rows.upperBound {
       phase = .stepping
       metrics.countOptimizerStep()
-      return .optimizerStep(part: current.index)
+      return .optimizerStep(minibatch: current.index)
     }
     if phase == .ready {
       rows = rows.upperBound..<min(current.rows.upperBound, rows.upperBound + batchLimit)
       batch.gather(rows, layout, trajectory, workers)
       phase = .waiting
     }
-    return .evaluate(batch.request(rows, part: current.index, needsReference: needsReference))
+    return .evaluate(batch.request(rows, minibatch: current.index, needsReference: needsReference))
   }
 
   /// Takes the velocity of the last request, (request.count, D), and gives ∂L/∂v, (request.count, D), valid until the next
@@ -138,18 +138,18 @@ extension Update {
     for entry in batch.entries(rows, layout) { metrics.add(batch.outcomes[entry]) }
     metrics.countEvaluations(rows.count)
     phase = .ready
-    return UnsafePointer(batch.cotangents.base)
+    return UnsafePointer(batch.dVelocity.base)
   }
 
   /// Leaves out what is left of the part at hand: no request of it and no optimizer step follow.
   package func abandonPart() { begin(part: part + 1) }
 
   /// The update's first row alone, to be evaluated once more when all is finished; not to be submitted. Nil without a row.
-  package func firstRow() -> UpdateRequest? {
+  package func firstRow() -> VelocityRequest? {
     guard phase == .finished, let first = layout.parts.first else { return nil }
     let row = first.rows.lowerBound..<first.rows.lowerBound + 1
     batch.gather(row, layout, trajectory, workers)
-    return batch.request(row, part: first.index, needsReference: false)
+    return batch.request(row, minibatch: first.index, needsReference: false)
   }
 
   /// Goes back to the first request, with empty metrics.
@@ -203,20 +203,20 @@ extension Update {
     let size = trajectory.latentSize
     let row = layout.rows[rows.lowerBound + index]
     let (velocity, reference) = (velocity + index * size, reference.map { $0 + index * size })
-    let cotangent = batch.cotangents.base + index * size
-    cotangent.update(repeating: 0, count: size)
+    let dVelocity = batch.dVelocity.base + index * size
+    dVelocity.update(repeating: 0, count: size)
     var isFinite = Reduction.allFinite(velocity, count: size)
     for entry in row.entries {
-      let outcome = evaluateSample(layout.samples[entry], row.trained, velocity, reference, cotangent)
+      let outcome = evaluateSample(layout.samples[entry], row.trained, velocity, reference, dVelocity)
       batch.outcomes[entry - firstEntry] = outcome
       isFinite = isFinite && outcome.isFinite
     }
-    batch.faults[index] = !(isFinite && Reduction.allFinite(cotangent, count: size))
+    batch.faults[index] = !(isFinite && Reduction.allFinite(dVelocity, count: size))
   }
 
   private func evaluateSample(
     _ sample: Int, _ trained: Int, _ velocity: UnsafePointer<Float>, _ reference: UnsafePointer<Float>?,
-    _ cotangent: UnsafeMutablePointer<Float>
+    _ dVelocity: UnsafeMutablePointer<Float>
   ) -> StepOutcome {
     guard let stepRow = trajectory.row(trained, sample: sample) else { return StepOutcome(loss: .nan) }
     let step = JudgedStep(
@@ -225,6 +225,6 @@ extension Update {
       oldLogProbability: trajectory.oldLogProbability(trained, sample: sample), advantage: advantages[sample],
       stepWeight: stepWeights[trained])
     let terms = Double(layout.parts[part].samples * stepWeights.count)
-    return PolicyLoss(configuration: configuration).evaluate(step, scale: 1 / terms, cotangent: cotangent)
+    return PolicyLoss(configuration: configuration).evaluate(step, scale: 1 / terms, dVelocity: dVelocity)
   }
 }

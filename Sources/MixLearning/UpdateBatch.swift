@@ -5,29 +5,27 @@ import MixSampling
 /// The memory of an update's requests and answers.
 final class UpdateBatch {
   let latents: FloatStorage  // (largest batch, D)
-  let cotangents: FloatStorage  // (largest batch, D)
+  let dVelocity: FloatStorage  // (largest batch, D)
   let outcomes: Table<StepOutcome>  // one per sample of the request's rows
   let faults: Table<Bool>  // (largest batch)
   private let size: Int
-  private let sigmas: Table<Float>  // (all rows), and so are the next three
-  private let promptIndex: Table<Int32>
-  private let sampleOfRow: Table<Int32>
-  private let stepOfRow: Table<Int32>
+  private let table: RequestTable  // (all rows)
 
   init(_ layout: UpdateLayout, _ trajectory: Trajectory, largest: Int) throws(MixGRPOError) {
     size = trajectory.latentSize
     let total = try product(largest, size, field: "update")
     latents = try FloatStorage(count: total)
-    cotangents = try FloatStorage(count: total)
+    dVelocity = try FloatStorage(count: total)
     let members = layout.rows.reduce(0) { max($0, $1.entries.count) }
     outcomes = try Table(count: product(largest, members, field: "update"), filledWith: StepOutcome())
     faults = try Table(count: largest, filledWith: false)
+    table = try RequestTable(rows: layout.rows.count)
     let plan = trajectory.plan
-    sigmas = try Table(layout.rows.map { plan.modelSigma(of: plan.trainedSteps[$0.trained]) })
-    let firstSamples = layout.rows.map { layout.samples[$0.entries.lowerBound] }
-    promptIndex = try Table(firstSamples.map { trajectory.promptNumbers[$0 / plan.groupSize] })
-    sampleOfRow = try Table(firstSamples.map { Int32(truncatingIfNeeded: $0) })
-    stepOfRow = try Table(layout.rows.map { Int32(truncatingIfNeeded: plan.trainedSteps[$0.trained]) })
+    for (index, row) in layout.rows.enumerated() {
+      table.set(
+        index, sample: layout.samples[row.entries.lowerBound], step: plan.trainedSteps[row.trained], plan,
+        promptIds: trajectory.promptNumbers)
+    }
   }
 
   func firstEntry(_ rows: Range<Int>, _ layout: UpdateLayout) -> Int { layout.rows[rows.lowerBound].entries.lowerBound }
@@ -47,14 +45,8 @@ final class UpdateBatch {
     }
   }
 
-  func request(_ rows: Range<Int>, part: Int, needsReference: Bool) -> UpdateRequest {
-    UpdateRequest(
-      count: rows.count, latentSize: size, latents: UnsafePointer(latents.base),
-      sigmas: view(sigmas, rows), promptIndex: view(promptIndex, rows), sampleOfRow: view(sampleOfRow, rows),
-      stepOfRow: view(stepOfRow, rows), part: part, needsReference: needsReference)
-  }
-
-  private func view<Element>(_ table: Table<Element>, _ rows: Range<Int>) -> UnsafeBufferPointer<Element> {
-    UnsafeBufferPointer(start: table.base + rows.lowerBound, count: rows.count)
+  func request(_ rows: Range<Int>, minibatch: Int, needsReference: Bool) -> VelocityRequest {
+    table.request(
+      rows, latents: UnsafePointer(latents.base), latentSize: size, minibatch: minibatch, needsReference: needsReference)
   }
 }

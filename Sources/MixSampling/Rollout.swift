@@ -26,7 +26,7 @@ public final class Rollout {
   private let workers: Workers
   private let maxBatch: Int
   private let memory: RolloutMemory
-  private let views: RequestViews
+  private let table: RequestTable  // (P·G)
   private let trainedIndex: [Int]  // (T): index into plan.trainedSteps, or −1
   private let faults: Table<Bool>  // (P·G)
   private var phase = Phase.ready
@@ -55,7 +55,7 @@ public final class Rollout {
     let trajectory = try Trajectory(
       plan: plan, promptNumbers: prompts, latentSize: latentSize, sharesStart: sharesStart)
     memory = try RolloutMemory(trajectory: trajectory)
-    views = try RequestViews(promptNumbers: prompts, groupSize: plan.groupSize)
+    table = try RequestTable(rows: trajectory.samples)
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
     faults = try Table(count: trajectory.samples, filledWith: false)
     InitialNoise.fill(memory.states[0], from: initialNoise, isSame: isSame, trajectory, workers)
@@ -106,7 +106,7 @@ extension Rollout {
     case .waiting: break
     case .ready:
       rows = rows.upperBound..<min(rowsOfStep, rows.upperBound + (maxBatch == 0 ? rowsOfStep : maxBatch))
-      views.prepare(rows: rows, isShared: memory.states[step].isShared, sigma: plan.modelSigma(of: step))
+      describeRows()
       phase = .waiting
     }
     return request
@@ -130,9 +130,17 @@ extension Rollout {
   private var rowsOfStep: Int { memory.states[step].isShared ? prompts : prompts * plan.groupSize }
 
   private var request: VelocityRequest {
-    views.request(
-      rows: rows, latents: UnsafePointer(memory.states[step].base + rows.lowerBound * latentSize),
-      latentSize: latentSize, step: step, model: step < plan.trainedModelSteps ? .trained : .base)
+    table.request(
+      0..<rows.count, latents: UnsafePointer(memory.states[step].base + rows.lowerBound * latentSize),
+      latentSize: latentSize, model: step < plan.trainedModelSteps ? .trained : .base)
+  }
+
+  /// A row is a prompt with its whole group, or one sample.
+  private func describeRows() {
+    let samplesPerRow = memory.states[step].isShared ? plan.groupSize : 1
+    for (index, row) in rows.enumerated() {
+      table.set(index, sample: row * samplesPerRow, step: step, plan, promptIds: memory.trajectory.promptNumbers)
+    }
   }
 
   private func checkFinite(_ velocity: UnsafePointer<Float>) throws(MixGRPOError) {

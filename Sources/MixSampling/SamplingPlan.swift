@@ -1,14 +1,6 @@
 import MixBasics
 import MixNumerics
 
-/// Which weights answer a request when a sampler mixes two models (Mix §5).
-public enum ModelChoice: Int32, Equatable, Sendable, CaseIterable {
-  /// The model in training.
-  case trained = 0
-  /// The model as it was before.
-  case base = 1
-}
-
 /// Everything about a rollout that is known before it runs: its steps, what is trained, what it costs.
 public struct SamplingPlan: Equatable, Sendable {
   /// The steps in order; each begins at the σ at which the one before it ends, the last ends at 0.

@@ -32,20 +32,20 @@ import Testing
     let prompts = try PromptEmbeddings(
       text: (0..<3 * text * 12).map { wave($0) }, pooled: (0..<3 * 10).map { wave($0 + 5) }, count: 3, textLength: text)
     let size = evaluator.latentSize
-    var dlatents: [Float] = []
+    var dLatents: [Float] = []
     evaluator.model.zeroGradients()
     for first in stride(from: 0, to: count, by: perCall) {
       let samples = first..<min(count, first + perCall)
       var velocity = [Float](repeating: 0, count: samples.count * size)
       var gradient = velocity
-      try evaluator.velocity(
-        latents: samples.flatMap { sample in (0..<size).map { wave($0 * 3 + sample * 101) } }, count: samples.count,
-        sigmas: samples.map { Float($0 / 3 + 1) / 8 }, promptIndex: samples.map { Int32($0 % 3) }, prompts: prompts,
-        into: &velocity, savingActivations: true)
-      try evaluator.backward(dvelocity: velocity, dlatents: &gradient)
-      dlatents += gradient
+      _ = try VelocityRequest.withArrays(
+        latents: samples.flatMap { sample in (0..<size).map { wave($0 * 3 + sample * 101) } },
+        sigmas: samples.map { Float($0 / 3 + 1) / 8 }, promptIndex: samples.map { Int32($0 % 3) }
+      ) { try evaluator.velocity($0, prompts, keep: .all, into: &velocity) }
+      try evaluator.backward(dVelocity: velocity, dLatents: &gradient)
+      dLatents += gradient
     }
-    return try Array(evaluator.model.gradients().buffer) + dlatents
+    return try Array(evaluator.model.gradients().buffer) + dLatents
   }
 
   @Test(arguments: [1, 2, 3]) func recomputedActivationsGiveTheSameGradients(threads: Int) throws {

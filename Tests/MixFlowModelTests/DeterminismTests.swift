@@ -34,11 +34,11 @@ import Testing
     let latents = samples.flatMap { sample in (0..<size).map { sin($0 * 3 + sample * 101) } }
     var run = Run(velocity: [Float](repeating: 0, count: samples.count * size))
     model.zeroGradients()
-    try evaluator.velocity(
-      latents: latents, count: samples.count, sigmas: samples.map { Float($0 % 3 + 1) / 4 },
-      promptIndex: samples.map { Int32($0 % 3) }, prompts: prompts, into: &run.velocity, savingActivations: backward)
+    _ = try VelocityRequest.withArrays(
+      latents: latents, sigmas: samples.map { Float($0 % 3 + 1) / 4 }, promptIndex: samples.map { Int32($0 % 3) }
+    ) { try evaluator.velocity($0, prompts, keep: backward ? .all : .none, into: &run.velocity) }
     if backward {
-      try evaluator.backward(dvelocity: run.velocity)
+      try evaluator.backward(dVelocity: run.velocity)
       run.gradient = try Array(model.gradients().buffer)
     }
     return run

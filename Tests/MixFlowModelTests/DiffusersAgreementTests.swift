@@ -20,9 +20,9 @@ private let cases = [
     let reference = try ReferenceCase(name)
     let evaluator = try reference.evaluator()
     _ = try reference.velocity(evaluator, saving: true)
-    var dlatents = [Float](repeating: 0, count: reference.batch * evaluator.latentSize)
-    try evaluator.backward(dvelocity: reference.values("cotangent"), dlatents: &dlatents)
-    #expect(try relativeError(dlatents, reference.values("d_latents")) <= 5e-6)
+    var dLatents = [Float](repeating: 0, count: reference.batch * evaluator.latentSize)
+    try evaluator.backward(dVelocity: reference.values("cotangent"), dLatents: &dLatents)
+    #expect(try relativeError(dLatents, reference.values("d_latents")) <= 5e-6)
     for entry in reference.model.parameters {
       var gradient = [Float](repeating: 0, count: entry.count)
       reference.model.readGradients(entry, into: &gradient)
@@ -36,7 +36,7 @@ private let cases = [
     let evaluator = try reference.evaluator()
     for _ in 0..<2 {
       _ = try reference.velocity(evaluator, saving: true)
-      try evaluator.backward(dvelocity: reference.values("cotangent"))
+      try evaluator.backward(dVelocity: reference.values("cotangent"))
     }
     let entry = try reference.model.parameter(named: "x_embedder.weight")
     var gradient = [Float](repeating: 0, count: entry.count)

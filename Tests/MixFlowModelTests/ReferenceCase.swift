@@ -41,9 +41,9 @@ struct ReferenceCase {
   func velocity(_ evaluator: FlowEvaluator, saving: Bool = false) throws -> [Float] {
     var velocity = [Float](repeating: 0, count: batch * evaluator.velocitySize)
     let guidance = try shape["guidance"] == nil ? [Float](repeating: 0, count: batch) : values("guidance")
-    try evaluator.velocity(
-      latents: values("latents"), count: batch, sigmas: values("sigma"), promptIndex: (0..<batch).map(Int32.init),
-      prompts: prompts(), guidance: guidance, into: &velocity, savingActivations: saving)
+    _ = try VelocityRequest.withArrays(
+      latents: values("latents"), sigmas: values("sigma"), promptIndex: (0..<batch).map(Int32.init), guidance: guidance
+    ) { try evaluator.velocity($0, prompts(), keep: saving ? .all : .none, into: &velocity) }
     return velocity
   }
 }

@@ -65,22 +65,25 @@ import Testing
     var (sigmas, numbers): ([Float], [Int32]) = ([0.5, 0.25], [0, 1])
     var velocity = [Float](repeating: 0, count: 2 * size)
     func remember() throws {
-      try evaluator.velocity(
-        latents: latents, count: 2, sigmas: sigmas, promptIndex: numbers, prompts: prompts, into: &velocity,
-        remembering: [1, 0], capacity: 2)
+      try VelocityRequest.withArrays(latents: latents, sigmas: sigmas, promptIndex: numbers) { request in
+        let places: [Int32] = [1, 0]
+        try places.withUnsafeBufferPointer { places in
+          let keep = KeptActivations.rows(places: try #require(places.baseAddress), capacity: 2)
+          _ = try evaluator.velocity(request, prompts, keep: keep, into: &velocity)
+        }
+      }
     }
     /// Rows that were recalled for the two rows in turned order.
     func recalled() throws -> Int {
       let (turned, before) = (Array(latents[size...] + latents[..<size]), evaluator.recalledRows)
       var (answer, fresh) = (velocity, velocity)
-      try evaluator.velocity(
-        latents: turned, count: 2, sigmas: sigmas.reversed(), promptIndex: numbers.reversed(), prompts: prompts, into: &answer,
-        savingActivations: true)
-      let count = evaluator.recalledRows - before
-      try evaluator.velocity(
-        latents: turned, count: 2, sigmas: sigmas.reversed(), promptIndex: numbers.reversed(), prompts: prompts, into: &fresh)
-      #expect(answer == fresh)
-      return count
+      return try VelocityRequest.withArrays(latents: turned, sigmas: sigmas.reversed(), promptIndex: numbers.reversed()) {
+        try evaluator.velocity($0, prompts, keep: .all, into: &answer)
+        let count = evaluator.recalledRows - before
+        try evaluator.velocity($0, prompts, into: &fresh)
+        #expect(answer == fresh)
+        return count
+      }
     }
     try remember()
     #expect(try recalled() == 2)

@@ -47,7 +47,7 @@ func makeUpdate(
 }
 
 /// Answers a request with the model at θ, and with θ = 0.9 as reference.
-func answer(_ request: UpdateRequest, theta: Float) -> (velocity: [Float], reference: [Float]) {
+func answer(_ request: VelocityRequest, theta: Float) -> (velocity: [Float], reference: [Float]) {
   func values(_ theta: Float) -> [Float] {
     (0..<request.velocityCount).map { i in
       let row = i / request.latentSize
@@ -59,10 +59,10 @@ func answer(_ request: UpdateRequest, theta: Float) -> (velocity: [Float], refer
 
 /// What an update found and asked for.
 struct UpdateTrace: Equatable {
-  var cotangents: [Float] = []
-  /// Σ cotangent·∂v/∂θ of each part: the gradient of the part's loss in θ.
+  var dVelocity: [Float] = []
+  /// Σ dVelocity·∂v/∂θ of each minibatch: the gradient of the minibatch's loss in θ.
   var gradients: [Double] = []
-  var parts: [Int] = []
+  var minibatches: [Int] = []
   var metrics = UpdateMetrics()
 }
 
@@ -76,14 +76,14 @@ func run(_ update: Update, theta first: Float = 1, step: Float = 0) throws -> Up
       let (velocity, reference) = answer(request, theta: theta)
       let latents = Array(UnsafeBufferPointer(start: request.latents, count: request.velocityCount))
       let sigmas = Array(request.sigmas)
-      let cotangents = try update.submit(velocity: velocity, reference: reference, count: velocity.count)
+      let dVelocity = try update.submit(velocity: velocity, reference: reference, count: velocity.count)
       for i in latents.indices {
         let slope = latents[i] * (0.4 + 0.3 * sigmas[i / request.latentSize])
-        gradient += Double(cotangents[i]) * Double(slope)
-        trace.cotangents.append(cotangents[i])
+        gradient += Double(dVelocity[i]) * Double(slope)
+        trace.dVelocity.append(dVelocity[i])
       }
-    case .optimizerStep(let part):
-      trace.parts.append(part)
+    case .optimizerStep(let minibatch):
+      trace.minibatches.append(minibatch)
       trace.gradients.append(gradient)
       (theta, gradient) = (theta + step, 0)
     case .finished:

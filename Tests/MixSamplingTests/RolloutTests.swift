@@ -139,7 +139,7 @@ import Testing
     let rollout = try makeRollout(plan)
     let first = try #require(try rollout.next())
     let starts = (0..<10).map { sample in
-      let row = Int(first.rowOfSample[sample])
+      let row = first.sampleOfRow.lastIndex { $0 <= sample } ?? 0
       return Array(UnsafeBufferPointer(start: first.latents + row * 37, count: 37))
     }
     try run(rollout)
@@ -172,31 +172,32 @@ import Testing
     let rollout = try makeRollout(plan, prompts: [7, 4])
     var steps: [Int] = []
     while let request = try rollout.next() {
-      steps.append(request.step)
-      let isShared = request.step <= 5
+      let step = Int(request.stepOfRow[0])
+      steps.append(step)
+      let isShared = step <= 5
       #expect(Array(request.promptIndex) == (isShared ? [7, 4] : [7, 7, 4, 4]))
       #expect(Array(request.sampleOfRow) == (isShared ? [0, 2] : [0, 1, 2, 3]))
-      #expect(Array(request.rowOfSample) == (isShared ? [0, 0, 1, 1] : [0, 1, 2, 3]))
-      #expect(request.sigmas.allSatisfy { $0 == Float(plan.transitions[request.step].sigma) })
+      #expect(request.stepOfRow.allSatisfy { $0 == step } && request.stepOfRow.count == request.count)
+      #expect(request.sigmas.allSatisfy { $0 == Float(plan.transitions[step].sigma) })
       try rollout.submit(velocity: [Float](repeating: 0.1, count: request.velocityCount), count: request.velocityCount)
     }
     #expect(steps == Array(0..<12))
   }
 
-  @Test func aSplitStepMarksTheSamplesOfOtherRequests() throws {
+  @Test func requestsOfOneStepNameTheirOwnSamples() throws {
     let rollout = try makeRollout(try plan(0) { $0.sharedInitialNoise = false }, prompts: [0], maxBatch: 3)
     let first = try #require(try rollout.next())
-    #expect(first.count == 3 && Array(first.rowOfSample) == [0, 1, 2, -1, -1])
+    #expect(first.count == 3 && Array(first.sampleOfRow) == [0, 1, 2])
     try rollout.submit(velocity: [Float](repeating: 0, count: 3 * 37), count: 3 * 37)
     let second = try #require(try rollout.next())
-    #expect(second.count == 2 && second.step == 0 && Array(second.rowOfSample) == [-1, -1, -1, 0, 1])
+    #expect(second.count == 2 && Array(second.stepOfRow) == [0, 0])
     #expect(Array(second.sampleOfRow) == [3, 4])
   }
 
   @Test func askingTwiceGivesTheSameRequest() throws {
     let rollout = try makeRollout(try plan(0))
     let (first, second) = (try #require(try rollout.next()), try #require(try rollout.next()))
-    #expect(first.latents == second.latents && first.count == second.count && first.step == second.step)
+    #expect(first.latents == second.latents && first.count == second.count && first.stepOfRow.first == second.stepOfRow.first)
   }
 
   @Test func hybridRequestsChangeTheModelOnce() throws {
@@ -213,7 +214,7 @@ import Testing
   @Test func roundedSigmasAreThousandths() throws {
     let rollout = try makeRollout(try plan(0) { $0.sigmaRounding = .thousandths })
     while let request = try rollout.next() {
-      let sigma = rollout.plan.transitions[request.step].sigma
+      let sigma = rollout.plan.transitions[Int(request.stepOfRow[0])].sigma
       #expect(request.sigmas[0] == Float((sigma * 1000).rounded(.down) / 1000))
       try rollout.submit(velocity: [Float](repeating: 0, count: request.velocityCount), count: request.velocityCount)
     }
@@ -277,10 +278,10 @@ import Testing
         wavyVelocity(request.latents[index], request.sigmas[index / 37], request.promptIndex[index / 37])
       }
       let good = velocity
-      velocity[velocity.count - 1] = request.step % 2 == 0 ? .nan : -.infinity
+      velocity[velocity.count - 1] = request.stepOfRow[0] % 2 == 0 ? .nan : -.infinity
       let error = failure { try tested.submit(velocity: velocity, count: velocity.count) }
       #expect(error?.code == .notFinite)
-      #expect(error?.message.contains("step \(request.step), row \(request.count - 1)") == true)
+      #expect(error?.message.contains("step \(request.stepOfRow[0]), row \(request.count - 1)") == true)
       try tested.submit(velocity: good, count: good.count)
     }
     #expect(try samples(of: tested) == expected.0)
@@ -296,7 +297,7 @@ import Testing
     var error: MixGRPOError?
     while error == nil, let request = try rollout.next() {
       // The slope in v is negative: this sign drives the latent on.
-      let scale = Float(rollout.plan.transitions[request.step].latentScale)
+      let scale = Float(rollout.plan.transitions[Int(request.stepOfRow[0])].latentScale)
       let huge = (0..<request.velocityCount).map { index in
         scale * request.latents[index] < 0 ? Float.greatestFiniteMagnitude : -.greatestFiniteMagnitude
       }

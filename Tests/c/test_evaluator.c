@@ -177,6 +177,66 @@ static void overflow_is_not_finite(const fixture *f) {
   CHECK(status == MIXGRPO_STATUS_NOT_FINITE ? out[0] == 5 : status == MIXGRPO_STATUS_OK);
 }
 
+static mixgrpo_optimizer *optimizer_of(const fixture *f) {
+  mixgrpo_optimizer *optimizer = NULL;
+  size_t count = 0;
+  DONE(mixgrpo_model_get_size(f->model, NULL, &count));
+  DONE(mixgrpo_optimizer_create(f->context, &f->learning, count, &optimizer));
+  return optimizer;
+}
+
+static mixgrpo_update *update_of(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = NULL;
+  double advantages[SAMPLES];
+  for (int i = 0; i < SAMPLES; i++) advantages[i] = i % GROUP - 1.5;
+  DONE(mixgrpo_update_create(rollout, &f->learning, advantages, NULL, SAMPLES, 0, &update));
+  mixgrpo_rollout_destroy(rollout);
+  return update;
+}
+
+static void scale_weights(const fixture *f, float factor) {
+  size_t count = 0;
+  DONE(mixgrpo_model_get_size(f->model, NULL, &count));
+  float *weights = malloc(count * sizeof *weights);
+  DONE(mixgrpo_model_get_weights(f->model, 0, weights, count));
+  for (size_t i = 0; i < count; i++) weights[i] *= factor;
+  DONE(mixgrpo_model_set_weights(f->model, 0, weights, count));
+  free(weights);
+}
+
+/* The update evaluates more rows than the host kept: a backward for its rows would write beyond the host's buffer, which has
+ * exactly the size of the host's one row so that AddressSanitizer notices. */
+static void failed_update_leaves_no_activations(const fixture *f) {
+  mixgrpo_optimizer *optimizer = optimizer_of(f);
+  mixgrpo_update *update = update_of(f);
+  float *d_velocity = calloc(LATENT, sizeof *d_velocity), *d_latents = malloc(LATENT * sizeof *d_latents);
+  DONE(mixgrpo_evaluator_velocity(f->evaluator, f->prompts, latents, sigmas, prompt_index, 1, 1, velocity, LATENT));
+  scale_weights(f, 0x1p66f);
+  REFUSED(
+      MIXGRPO_STATUS_NOT_FINITE, "velocity", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  REFUSED(
+      MIXGRPO_STATUS_INVALID_STATE, "activations",
+      mixgrpo_evaluator_backward(f->evaluator, d_velocity, LATENT, d_latents, LATENT));
+  scale_weights(f, 0x1p-66f);
+  free(d_velocity);
+  free(d_latents);
+  mixgrpo_update_destroy(update);
+  mixgrpo_optimizer_destroy(optimizer);
+}
+
+static void velocity_that_is_not_finite_keeps_no_activations(const fixture *f) {
+  float out[LATENT] = {5};
+  scale_weights(f, 0x1p66f);
+  REFUSED(
+      MIXGRPO_STATUS_NOT_FINITE, "velocity",
+      mixgrpo_evaluator_velocity(f->evaluator, f->prompts, latents, sigmas, prompt_index, 1, 1, out, LATENT));
+  CHECK(out[0] == 5);
+  scale_weights(f, 0x1p-66f);
+  REFUSED(
+      MIXGRPO_STATUS_INVALID_STATE, "activations", mixgrpo_evaluator_backward(f->evaluator, d_velocity, LATENT, NULL, 0));
+}
+
 void test_evaluator(void) {
   fixture f = fixture_create(2);
   DONE(mixgrpo_normal_noise(1, 1, 1, latents, VALUES));
@@ -192,5 +252,7 @@ void test_evaluator(void) {
   other_prompts_must_fit(&f);
   bad_handles_are_errors(&f);
   overflow_is_not_finite(&f);
+  failed_update_leaves_no_activations(&f);
+  velocity_that_is_not_finite_keeps_no_activations(&f);
   fixture_destroy(&f);
 }

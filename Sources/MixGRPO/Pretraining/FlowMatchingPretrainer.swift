@@ -4,9 +4,9 @@ import MixLearning
 import MixNumerics
 
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #else
-import Darwin
+  import Darwin
 #endif
 
 /// Settings of training from scratch.
@@ -123,22 +123,22 @@ public final class FlowMatchingPretrainer {
       promptRows[sample] = promptIndex[slice.first + sample]
       mix(sample, latents[(slice.first + sample) * size..<(slice.first + sample + 1) * size], iteration, slice.first + sample)
     }
-    let answer = try evaluator.answer(
-      VelocityBatch(
-        count: slice.count, latents: noisy.base, sigmas: UnsafeBufferPointer(start: sigmas.base, count: slice.count),
-        promptIndex: UnsafeBufferPointer(rebasing: promptRows[0..<slice.count])),
-      prompts, savingActivations: true)
+    let request = VelocityRequest(
+      latents: noisy.base, latentSize: size, sigmas: UnsafeBufferPointer(start: sigmas.base, count: slice.count),
+      promptIndex: UnsafeBufferPointer(rebasing: promptRows[0..<slice.count]))
+    let velocity = try evaluator.velocity(request, prompts, keep: .all)
+    defer { evaluator.discardActivations() }
     var squares = 0.0
     let values = Double(slice.batch * size)
     for index in 0..<slice.count * size {
-      let difference = answer[index] - target.base[index]
+      let difference = velocity[index] - target.base[index]
       squares += Double(difference) * Double(difference)
       target.base[index] = Float(2 / values) * difference
     }
     guard squares.isFinite else {
       throw MixGRPOError(.notFinite, "loss: expected a finite value, got \(squares)")
     }
-    try evaluator.backward(dvelocity: target.base)
+    try evaluator.backward(dVelocity: target.base)
     return squares / values
   }
 

@@ -10,7 +10,7 @@ import MixSampling
 public struct IterationMemory: Equatable, Sendable {
   /// The weights and what is as large: gradients, two moments, the average, the base, and the copy that `Undo.memory` keeps.
   public let weightBytes: Int
-  /// Latents of the rollout and its stored steps, latents and cotangents of the update's largest request.
+  /// Latents of the rollout and its stored steps, latents and dVelocity of the update's largest request.
   public let trajectoryBytes: Int
   /// Working memory of the evaluators, activations included.
   public let evaluatorBytes: Int

@@ -32,14 +32,9 @@ extension Rollout {
     while let request = try next() {
       try context.checkCancelled()
       let model = try chosen(request.model, evaluator, base)
-      let batch = VelocityBatch(
-        count: request.count, latents: request.latents, sigmas: request.sigmas, promptIndex: request.promptIndex)
-      let velocity =
-        if let first, first.places(of: request, into: places.base) {
-          try model.answer(batch, prompts, remembering: places.base, capacity: first.count)
-        } else {
-          try model.answer(batch, prompts)
-        }
+      var keep = KeptActivations.none
+      if let first, first.places(of: request, into: places.base) { keep = .rows(places: places.base, capacity: first.count) }
+      let velocity = try model.velocity(request, prompts, keep: keep)
       try submit(velocity: velocity, count: request.velocityCount)
       afterRequest(modelCalls)
     }
@@ -63,45 +58,4 @@ func requireLatents(of evaluator: FlowEvaluator, _ latentSize: Int) throws(MixGR
   try require(
     evaluator.velocitySize == evaluator.latentSize, "out_channels", expected: "in_channels, for a model that is sampled from",
     got: "\(evaluator.model.configuration.outChannels) for \(evaluator.model.configuration.inChannels)")
-}
-
-/// What rollouts and updates ask alike.
-struct VelocityBatch {
-  let count: Int
-  let latents: UnsafePointer<Float>
-  let sigmas: UnsafeBufferPointer<Float>
-  let promptIndex: UnsafeBufferPointer<Int32>
-
-  fileprivate func conditions() throws(MixGRPOError) -> (sigmas: UnsafePointer<Float>, promptIndex: UnsafePointer<Int32>) {
-    guard let sigmas = sigmas.baseAddress, let promptIndex = promptIndex.baseAddress else {
-      throw MixGRPOError(.internalFault, "request: expected at least one row, got none")
-    }
-    return (sigmas, promptIndex)
-  }
-}
-
-extension FlowEvaluator {
-  /// As `answer`, with the activations of some rows kept for a request of `capacity` rows.
-  fileprivate func answer(
-    _ batch: VelocityBatch, _ prompts: PromptEmbeddings, remembering places: UnsafePointer<Int32>, capacity: Int
-  ) throws(MixGRPOError) -> UnsafePointer<Float> {
-    let velocity = try answerBuffer(count: batch.count)
-    let (sigmas, promptIndex) = try batch.conditions()
-    try self.velocity(
-      latents: batch.latents, count: batch.count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
-      into: velocity, remembering: places, capacity: capacity)
-    return UnsafePointer(velocity)
-  }
-
-  /// The velocity of a batch, in memory that belongs to the evaluator and holds until its next answer.
-  func answer(
-    _ batch: VelocityBatch, _ prompts: PromptEmbeddings, savingActivations: Bool = false
-  ) throws(MixGRPOError) -> UnsafePointer<Float> {
-    let velocity = try answerBuffer(count: batch.count)
-    let (sigmas, promptIndex) = try batch.conditions()
-    try self.velocity(
-      latents: batch.latents, count: batch.count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts,
-      into: velocity, savingActivations: savingActivations)
-    return UnsafePointer(velocity)
-  }
 }

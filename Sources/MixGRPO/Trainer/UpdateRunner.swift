@@ -132,25 +132,25 @@ extension Update {
 
   private func checkVelocity(_ run: UpdateRun, after steps: Int) throws(MixGRPOError) {
     guard let velocityGuard = run.velocityGuard, steps > 0, let request = firstRow() else { return }
-    try velocityGuard.check(run.learner.evaluator.answer(VelocityBatch(request), run.prompts))
+    try velocityGuard.check(run.learner.evaluator.velocity(request, run.prompts))
   }
 
   /// One request: velocity, ∂L/∂v, backward.
-  private func answer(_ request: UpdateRequest, _ run: UpdateRun) throws(MixGRPOError) {
+  private func answer(_ request: VelocityRequest, _ run: UpdateRun) throws(MixGRPOError) {
     let evaluator = run.learner.evaluator
     try requireLatents(of: evaluator, request.latentSize)
-    let batch = VelocityBatch(request)
     var frozen: UnsafePointer<Float>?
     if request.needsReference {
       guard let reference = run.reference else {
         throw .invalid("reference", expected: "an evaluator of the frozen reference, as kl_reference is set", got: "none")
       }
-      frozen = try reference.answer(batch, run.prompts)
+      frozen = try reference.velocity(request, run.prompts)
     }
-    let velocity = try evaluator.answer(batch, run.prompts, savingActivations: true)
+    let velocity = try evaluator.velocity(request, run.prompts, keep: .all)
+    defer { evaluator.discardActivations() }  // `submit` may fail before `backward` has used them
     run.velocityGuard?.keep(velocity)
-    let cotangents = try submit(velocity: velocity, reference: frozen, count: request.velocityCount)
-    try evaluator.backward(dvelocity: cotangents)
+    let dVelocity = try submit(velocity: velocity, reference: frozen, count: request.velocityCount)
+    try evaluator.backward(dVelocity: dVelocity)
   }
 }
 
@@ -165,13 +165,6 @@ extension AdamW {
     }
     return try step(
       weights: weights, clearing: gradients.base, versions: (before, model.weightsVersion), workers: workers)
-  }
-}
-
-extension VelocityBatch {
-  init(_ request: UpdateRequest) {
-    self.init(
-      count: request.count, latents: request.latents, sigmas: request.sigmas, promptIndex: request.promptIndex)
   }
 }
 

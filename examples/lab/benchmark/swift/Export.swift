@@ -25,8 +25,9 @@ struct Export: ParsableCommand {
       model: transformer, geometry: geometry, textLength: shape.textLength, maxBatch: count, threads: resolvedThreads(0))
     let (latents, prompts) = (shape.latents(count: count), try shape.prompts())
     var velocity = [Float](repeating: 0, count: latents.count)
-    try evaluator.velocity(
-      latents: latents, count: count, sigmas: Self.sigmas, promptIndex: [0, 0, 0], prompts: prompts, into: &velocity)
+    _ = try VelocityRequest.withArrays(latents: latents, sigmas: Self.sigmas, promptIndex: [0, 0, 0]) {
+      try evaluator.velocity($0, prompts, into: &velocity)
+    }
     let tokens = geometry.tokens
     try write([
       ("latents", [count, tokens, shape.channels], latents), ("velocity", [count, tokens, shape.channels], velocity),

@@ -60,16 +60,16 @@ final class PreparedWorkload {
   private func warmUp() throws {
     defer { evaluator.model.zeroGradients() }
     switch setting.part {
-    case .forward, .rollout: try forward(count: setting.maxBatch)
-    case .forwardBackward: try forwardBackward(count: setting.maxBatch)
-    case .iteration: try forward(count: evaluator.maxBatch)
+    case .forward, .rollout: try forward()
+    case .forwardBackward: try forwardBackward()
+    case .iteration: try forward()
     }
   }
 
   private func run() throws -> Lap {
     switch setting.part {
-    case .forward: try timed { try forward(count: setting.maxBatch) }
-    case .forwardBackward: try timed { try forwardBackward(count: setting.maxBatch) }
+    case .forward: try timed { try forward() }
+    case .forwardBackward: try timed { try forwardBackward() }
     case .rollout: try timed { _ = try trainer?.rollout(prompts: [0]) }
     case .iteration: try iteration()
     }
@@ -86,15 +86,15 @@ final class PreparedWorkload {
     return Lap(seconds: end, rollout: middle, update: end - middle)
   }
 
-  private func forward(count: Int, saving: Bool = false) throws {
-    try evaluator.velocity(
-      latents: latents, count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts, into: &velocity,
-      savingActivations: saving)
+  private func forward(keep: KeptActivations = .none) throws {
+    _ = try VelocityRequest.withArrays(latents: latents, sigmas: sigmas, promptIndex: promptIndex) {
+      try evaluator.velocity($0, prompts, keep: keep, into: &velocity)
+    }
   }
 
-  private func forwardBackward(count: Int) throws {
-    try forward(count: count, saving: true)
-    try evaluator.backward(dvelocity: velocity)
+  private func forwardBackward() throws {
+    try forward(keep: .all)
+    try evaluator.backward(dVelocity: velocity)
   }
 
   private func timed(_ body: () throws -> Void) throws -> Lap {
