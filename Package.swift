@@ -84,12 +84,13 @@ let package = Package(
     .target(name: "MixBasics", dependencies: ["CProcessor"], swiftSettings: processorSettings),
     .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcessor"], swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixNumerics"]),
-    .target(name: "MixSampling", dependencies: ["MixNumerics"]),
-    .target(name: "MixLearning", dependencies: ["MixSampling"]),
     .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
-    .target(name: "MixGRPO", dependencies: ["MixFlowModel", "MixSampling", "MixLearning", "MixStorage"]),
+    .target(name: "MixSettings", dependencies: ["MixBasics", "MixStorage", "CMixGRPO"]),
+    .target(name: "MixSampling", dependencies: ["MixNumerics", "MixSettings"]),
+    .target(name: "MixLearning", dependencies: ["MixSampling"]),
+    .target(name: "MixGRPO", dependencies: ["MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixSettings"]),
     .target(
-      name: "MixGRPOC", dependencies: ["MixGRPO", "CMixGRPO"] + (libPNGIsStatic ? ["CStandardError"] : []), exclude: ["exports.map"],
+      name: "MixGRPOC", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO"] + (libPNGIsStatic ? ["CStandardError"] : []), exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
     // What `mixgrpo compare` runs: the methods of the paper, side by side on a world of simple pictures.
@@ -99,7 +100,7 @@ let package = Package(
 
     // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.
     .target(
-      name: "MixCommand", dependencies: ["MixGRPO", "MixCompare", argumentParser]),
+      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", argumentParser]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
@@ -121,8 +122,8 @@ let package = Package(
     tests("MixSampling"),
     tests("MixLearning"),
     tests("MixStorage", resources: [.copy("Fixtures")]),
-    tests("MixGRPO", ["ProceduralWorld"]),
-    tests("MixCommand"),
+    tests("MixGRPO", ["MixSettings", "CMixGRPO", "ProceduralWorld"]),
+    tests("MixCommand", ["MixSettings"]),
     tests("MixCompare", ["ProceduralWorld"]),
   ],
   swiftLanguageModes: [.v6]

@@ -2,6 +2,7 @@ import CMixGRPO
 import MixBasics
 import MixFlowModel
 import MixNumerics
+import MixSettings
 
 final class EvaluatorObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "evaluator" }
@@ -19,24 +20,8 @@ final class EvaluatorObject: HandleObject, @unchecked Sendable {
 }
 
 extension mixgrpo_evaluator_config {
-  static var standard: mixgrpo_evaluator_config {
-    var config = mixgrpo_evaluator_config()
-    (config.height_tokens, config.width_tokens, config.text_length, config.max_batch) = (8, 8, 16, 16)
-    config.guidance = 3.5
-    return config
-  }
-
   func validate() throws(MixGRPOError) {
-    var check = Validation()
-    func include(_ part: () throws(MixGRPOError) -> Void) { check.include(part) }
-    include { () throws(MixGRPOError) in try requireRange(height_tokens, 1...4_096, "height_tokens") }
-    include { () throws(MixGRPOError) in try requireRange(width_tokens, 1...4_096, "width_tokens") }
-    include { () throws(MixGRPOError) in try requireRange(text_length, 1...65_536, "text_length") }
-    include { () throws(MixGRPOError) in try requireRange(max_batch, 1...65_536, "max_batch") }
-    include { () throws(MixGRPOError) in try requireRange(guidance, 0...1_000, "guidance") }
-    include { () throws(MixGRPOError) in _ = try flag(recompute_activations, "recompute_activations") }
-    include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...UInt64(Int.max), "max_bytes") }
-    try check.throwIfAny()
+    try check()
     try require(
       Int(height_tokens) * Int(width_tokens) <= 65_536, "height_tokens · width_tokens", expected: "at most 65536",
       got: Int(height_tokens) * Int(width_tokens))

@@ -136,6 +136,24 @@ int main(void) {
   FIELD(mixgrpo_learning_config, max_velocity_change);
   FIELD(mixgrpo_learning_config, roll_back_rate_factor);
 
+  STRUCT(mixgrpo_setting);
+  FIELD(mixgrpo_setting, struct_size);
+  FIELD(mixgrpo_setting, kind);
+  FIELD(mixgrpo_setting, config);
+  FIELD(mixgrpo_setting, key);
+  FIELD(mixgrpo_setting, cases);
+  FIELD(mixgrpo_setting, default_text);
+  FIELD(mixgrpo_setting, unit);
+  FIELD(mixgrpo_setting, sentence);
+  FIELD(mixgrpo_setting, minimum);
+  FIELD(mixgrpo_setting, maximum);
+  FIELD(mixgrpo_setting, minimum_open);
+  FIELD(mixgrpo_setting, maximum_open);
+  FIELD(mixgrpo_setting, changes_results);
+  FIELD(mixgrpo_setting, offset);
+  FIELD(mixgrpo_setting, count);
+  FIELD(mixgrpo_setting, reserved);
+
   STRUCT(mixgrpo_iteration_plan);
   FIELD(mixgrpo_iteration_plan, struct_size);
   FIELD(mixgrpo_iteration_plan, window_start);

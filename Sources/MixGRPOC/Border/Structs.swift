@@ -1,5 +1,6 @@
 import CMixGRPO
 import MixBasics
+import MixSettings
 
 /// A struct of the header: its first field is its size in bytes, and every bit pattern of its other fields is harmless.
 protocol SizedStruct {
@@ -60,6 +61,7 @@ extension mixgrpo_sample_config: SizedStruct {}
 extension mixgrpo_evaluation_config: SizedStruct {}
 extension mixgrpo_evaluation_result: SizedStruct {}
 extension mixgrpo_image_info: SizedStruct {}
+extension mixgrpo_setting: SizedStruct {}
 
 /// A configuration that the host passes; what an earlier size lacks has its default.
 /// - Throws: `invalidArgument` for NULL or for a struct_size that the struct never had.

@@ -209,6 +209,18 @@ class LearningConfig(Struct):
     ]
 
 
+class Setting(Struct):
+    _fields_ = [
+        ("kind", c_int32),
+        *_each(c_char_p, "config key cases default_text unit sentence"),
+        *_each(c_double, "minimum maximum"),
+        *_each(c_int32, "minimum_open maximum_open changes_results"),
+        *_each(c_uint32, "offset count reserved"),
+    ]
+
+
+_declare("mixgrpo_setting_count", c_size_t)
+_declare("mixgrpo_setting_info", Status, index=Size, out_setting=POINTER(Setting))
 _declare(
     "mixgrpo_config_init", Status,
     out_sampling=POINTER(SamplingConfig), sampling_size=Size, out_learning=POINTER(LearningConfig),

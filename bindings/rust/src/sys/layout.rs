@@ -31,6 +31,7 @@ fn structs() -> Vec<Struct> {
         mixgrpo_evaluator_config::layout(),
         mixgrpo_sampling_config::layout(),
         mixgrpo_learning_config::layout(),
+        mixgrpo_setting::layout(),
         mixgrpo_iteration_plan::layout(),
         mixgrpo_step::layout(),
         mixgrpo_adaptive_window::layout(),

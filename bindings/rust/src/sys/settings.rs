@@ -183,7 +183,33 @@ c_struct!(mixgrpo_memory {
     peak_bytes: u64,
 });
 
+pub type mixgrpo_setting_kind = i32;
+pub const MIXGRPO_SETTING_KIND_INTEGER: mixgrpo_setting_kind = 0;
+pub const MIXGRPO_SETTING_KIND_NUMBER: mixgrpo_setting_kind = 1;
+pub const MIXGRPO_SETTING_KIND_FLAG: mixgrpo_setting_kind = 2;
+pub const MIXGRPO_SETTING_KIND_CHOICE: mixgrpo_setting_kind = 3;
+c_struct!(mixgrpo_setting {
+    struct_size: u32,
+    kind: mixgrpo_setting_kind,
+    config: *const c_char,
+    key: *const c_char,
+    cases: *const c_char,
+    default_text: *const c_char,
+    unit: *const c_char,
+    sentence: *const c_char,
+    minimum: f64,
+    maximum: f64,
+    minimum_open: i32,
+    maximum_open: i32,
+    changes_results: i32,
+    offset: u32,
+    count: u32,
+    reserved: u32,
+});
+
 extern "C" {
+    pub fn mixgrpo_setting_count() -> usize;
+    pub fn mixgrpo_setting_info(index: usize, out_setting: *mut mixgrpo_setting) -> mixgrpo_status;
     pub fn mixgrpo_config_init(
         out_sampling: *mut mixgrpo_sampling_config, sampling_size: usize, out_learning: *mut mixgrpo_learning_config,
         learning_size: usize,
