@@ -84,15 +84,19 @@ let package = Package(
     .target(name: "MixBasics", dependencies: ["CProcessor"], swiftSettings: processorSettings),
     .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcessor"], swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixBasics", "MixNumerics"]),
-    .target(name: "MixSampling", dependencies: ["MixBasics", "MixNumerics"]),
-    .target(name: "MixLearning", dependencies: ["MixBasics", "MixNumerics", "MixSampling"]),
     .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
+    .target(name: "MixSettings", dependencies: ["MixBasics", "MixStorage", "CMixGRPO"]),
+    .target(name: "MixSampling", dependencies: ["MixBasics", "MixNumerics", "MixSettings", "CMixGRPO"]),
+    .target(name: "MixLearning", dependencies: ["MixBasics", "MixNumerics", "MixSampling", "MixSettings", "CMixGRPO"]),
     .target(
-      name: "MixGRPO", dependencies: ["MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage"]),
+      name: "MixGRPO",
+      dependencies: [
+        "MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixSettings", "CMixGRPO",
+      ]),
     .target(
       name: "MixGRPOC",
       dependencies: [
-        "MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixGRPO", "CMixGRPO",
+        "MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixSettings", "MixGRPO", "CMixGRPO",
       ] + (libPNGIsStatic ? ["CStandardError"] : []),
       exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
@@ -102,7 +106,7 @@ let package = Package(
     .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "ProceduralWorld", argumentParser]),
 
     // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.
-    .target(name: "MixCommand", dependencies: ["MixGRPO", "MixCompare", argumentParser]),
+    .target(name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", argumentParser]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
@@ -128,8 +132,8 @@ let package = Package(
     tests("MixSampling", ["MixBasics", "MixNumerics"]),
     tests("MixLearning", ["MixBasics", "MixNumerics", "MixSampling"]),
     tests("MixStorage", ["MixBasics"], resources: [.copy("Fixtures")]),
-    tests("MixGRPO", ["MixFlowModel", "MixStorage", "ProceduralWorld"]),
-    tests("MixCommand", ["MixGRPO"]),
+    tests("MixGRPO", ["MixFlowModel", "MixStorage", "MixSettings", "CMixGRPO", "ProceduralWorld"]),
+    tests("MixCommand", ["MixGRPO", "MixSettings"]),
     tests("MixCompare", ["ProceduralWorld"]),
   ],
   swiftLanguageModes: [.v6]

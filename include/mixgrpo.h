@@ -601,6 +601,42 @@ typedef struct mixgrpo_learning_config {
   double roll_back_rate_factor;          /* of ROLL_BACK. Default 0.5, above 0, at most 1 */
 } mixgrpo_learning_config;
 
+/* What a field of a configuration is. */
+typedef int32_t mixgrpo_setting_kind;
+enum {
+  MIXGRPO_SETTING_KIND_INTEGER = 0, /* a whole number */
+  MIXGRPO_SETTING_KIND_NUMBER = 1,  /* a double */
+  MIXGRPO_SETTING_KIND_FLAG = 2,    /* 0 or 1 */
+  MIXGRPO_SETTING_KIND_CHOICE = 3   /* a number that stands for a name */
+};
+
+/* One setting: a field of one of the configurations. All texts are static and never NULL. */
+typedef struct mixgrpo_setting {
+  uint32_t struct_size;
+  mixgrpo_setting_kind kind;
+  const char *config;       /* the struct, such as "mixgrpo_sampling_config" */
+  const char *key;          /* the field; also its name in JSON, errors and checkpoints */
+  const char *cases;        /* CHOICE: the names in the order of their numbers from 0, separated by spaces; else "" */
+  const char *default_text; /* such as "25", "0.7", "true", "progressive", "4, 14, 14" */
+  const char *unit;         /* such as "iterations"; "" for none */
+  const char *sentence;     /* what it means */
+  double minimum;           /* range of a single value; mixgrpo_config_check also checks how values go together */
+  double maximum;
+  int32_t minimum_open;     /* flag: minimum itself is not allowed */
+  int32_t maximum_open;     /* flag: maximum itself is not allowed */
+  int32_t changes_results;  /* flag: a resumed run must have the same value */
+  uint32_t offset;          /* of the field in the struct, bytes */
+  uint32_t count;           /* values in the field: 1, or the length of an array */
+  uint32_t reserved;        /* 0 */
+} mixgrpo_setting;
+
+/* The number of settings of all configurations. Any thread. */
+size_t mixgrpo_setting_count(void);
+
+/* Setting `index`, 0...mixgrpo_setting_count() - 1. Those of one configuration stand together. `out_setting`: struct_size set. Any
+ * thread. */
+mixgrpo_status mixgrpo_setting_info(size_t index, mixgrpo_setting *out_setting);
+
 /* Writes the defaults given above into both configurations. Either may be NULL with size 0. The sizes are
  * sizeof(mixgrpo_sampling_config) and sizeof(mixgrpo_learning_config). */
 mixgrpo_status mixgrpo_config_init(

@@ -646,6 +646,16 @@ inline void check(const settings& settings) {
   detail::check(mixgrpo_config_check(&settings.sampling, &settings.learning));
 }
 
+/// Every setting of every configuration: key, kind, cases, default, range, unit, meaning. All texts are static.
+inline std::vector<mixgrpo_setting> all_settings() {
+  std::vector<mixgrpo_setting> all(mixgrpo_setting_count());
+  for (std::size_t index = 0; index < all.size(); index++) {
+    all[index].struct_size = sizeof(mixgrpo_setting);
+    detail::check(mixgrpo_setting_info(index, &all[index]));
+  }
+  return all;
+}
+
 /// What the settings will really do, in lines of "field = value".
 inline std::string describe(const settings& settings) {
   return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {

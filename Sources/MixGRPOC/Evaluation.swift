@@ -3,6 +3,7 @@ import MixBasics
 import MixGRPO
 import MixLearning
 import MixSampling
+import MixSettings
 
 final class EvaluationObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "evaluation" }
@@ -26,36 +27,6 @@ final class EvaluationObject: HandleObject, @unchecked Sendable {
     (made.score, made.best_score) = (result.score, result.bestScore)
     made.message = UnsafePointer(message.pointer)
     return made
-  }
-}
-
-extension EvaluationConfiguration {
-  /// - Throws: `invalidArgument` naming every field that is no choice.
-  fileprivate init(_ config: mixgrpo_evaluation_config) throws(MixGRPOError) {
-    self.init()
-    var check = Validation()
-    func include(_ part: () throws(MixGRPOError) -> Void) { check.include(part) }
-    every = Int(config.every)
-    include { () throws(MixGRPOError) in weights = try choice(config.weights, "weights") }
-    include { () throws(MixGRPOError) in keepBest = try flag(config.keep_best, "keep_best") }
-    include { () throws(MixGRPOError) in watchdog.action = try choice(config.watchdog, "watchdog") }
-    watchdog.patience = Int(config.watchdog_patience)
-    watchdog.minimumDelta = config.watchdog_minimum_delta
-    try check.throwIfAny()
-  }
-}
-
-extension mixgrpo_evaluation_config {
-  fileprivate static var standard: mixgrpo_evaluation_config {
-    let configuration = EvaluationConfiguration()
-    var config = mixgrpo_evaluation_config()
-    config.every = Int32(truncatingIfNeeded: configuration.every)
-    config.weights = configuration.weights.rawValue
-    config.keep_best = configuration.keepBest ? 1 : 0
-    config.watchdog = configuration.watchdog.action.rawValue
-    config.watchdog_patience = Int32(truncatingIfNeeded: configuration.watchdog.patience)
-    config.watchdog_minimum_delta = configuration.watchdog.minimumDelta
-    return config
   }
 }
 

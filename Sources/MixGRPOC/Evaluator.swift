@@ -2,12 +2,15 @@ import CMixGRPO
 import MixBasics
 import MixFlowModel
 import MixNumerics
+import MixSettings
 
 final class EvaluatorObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "evaluator" }
   let evaluator: FlowEvaluator
   let model: ModelObject
   let settings: mixgrpo_evaluator_config
+  /// Samples whose activations the latest velocity kept.
+  var keptCount = 0
 
   var context: ContextObject { model.context }
 
@@ -17,24 +20,8 @@ final class EvaluatorObject: HandleObject, @unchecked Sendable {
 }
 
 extension mixgrpo_evaluator_config {
-  static var standard: mixgrpo_evaluator_config {
-    var config = mixgrpo_evaluator_config()
-    (config.height_tokens, config.width_tokens, config.text_length, config.max_batch) = (8, 8, 16, 16)
-    config.guidance = 3.5
-    return config
-  }
-
   func validate() throws(MixGRPOError) {
-    var check = Validation()
-    func include(_ part: () throws(MixGRPOError) -> Void) { check.include(part) }
-    include { () throws(MixGRPOError) in try requireRange(height_tokens, 1...4_096, "height_tokens") }
-    include { () throws(MixGRPOError) in try requireRange(width_tokens, 1...4_096, "width_tokens") }
-    include { () throws(MixGRPOError) in try requireRange(text_length, 1...65_536, "text_length") }
-    include { () throws(MixGRPOError) in try requireRange(max_batch, 1...65_536, "max_batch") }
-    include { () throws(MixGRPOError) in try requireRange(guidance, 0...1_000, "guidance") }
-    include { () throws(MixGRPOError) in _ = try flag(recompute_activations, "recompute_activations") }
-    include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...Int.max, "max_bytes") }
-    try check.throwIfAny()
+    try check()
     try require(
       Int(height_tokens) * Int(width_tokens) <= 65_536, "height_tokens · width_tokens", expected: "at most 65536",
       got: Int(height_tokens) * Int(width_tokens))
@@ -63,7 +50,7 @@ public func mixgrpo_evaluator_create(
       let evaluator = try FlowEvaluator(
         model: model.model, geometry: try geometry(config, ids), textLength: Int(config.text_length),
         maxBatch: Int(config.max_batch), threads: model.context.run.threads,
-        recomputesActivations: config.recompute_activations == 1, maxBytes: config.max_bytes)
+        recomputesActivations: config.recompute_activations == 1, maxBytes: Int(config.max_bytes))
       evaluator.guidance = Float(config.guidance)
       return EvaluatorObject(evaluator, model, config)
     }
@@ -106,10 +93,19 @@ public func mixgrpo_evaluator_velocity(
     let keeps = try flag(keep_activations, "keep_activations")
     let needed = try checkedProduct(count, evaluator.velocitySize, "count")
     let target = try output(out_velocity, capacity: velocity_capacity, needed: needed, "out_velocity")
-    guard let latents = latents.baseAddress, let target = target.baseAddress else { return }
-    let request = VelocityRequest(
-      latents: latents, latentSize: evaluator.latentSize, sigmas: sigmas, promptIndex: promptIndex)
-    try evaluator.finiteVelocity(request, prompts.embeddings, keep: keeps ? .all : .none, into: target)
+    guard let latents = latents.baseAddress, let sigmas = sigmas.baseAddress, let promptIndex = promptIndex.baseAddress
+    else { return }
+    object.keptCount = 0
+    // The evaluator's own memory first: a failure leaves the host's buffer untouched.
+    let velocity = try evaluator.answerBuffer(count: count)
+    try evaluator.velocity(
+      latents: latents, count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts.embeddings,
+      into: velocity, savingActivations: keeps)
+    guard Reduction.allFinite(velocity, count: needed) else {
+      throw MixGRPOError(.notFinite, "velocity: expected finite values of the model, got NaN or infinity")
+    }
+    target.fill(from: velocity)
+    object.keptCount = keeps ? count : 0
   }
 }
 
@@ -119,8 +115,8 @@ public func mixgrpo_evaluator_backward(
   _ out_d_latents: UnsafeMutablePointer<Float>?, _ d_latents_capacity: Int
 ) -> mixgrpo_status {
   withStatus {
-    let evaluator = try resolve(evaluator, "evaluator", as: EvaluatorObject.self).evaluator
-    let kept = evaluator.keptRows
+    let object = try resolve(evaluator, "evaluator", as: EvaluatorObject.self)
+    let (evaluator, kept) = (object.evaluator, object.keptCount)
     guard kept > 0 else {
       throw MixGRPOError(.invalidState, "backward: expected a velocity that kept its activations before it, got none")
     }
@@ -130,6 +126,7 @@ public func mixgrpo_evaluator_backward(
     let target = try optionalOutput(
       out_d_latents, capacity: d_latents_capacity, needed: kept * evaluator.latentSize, "out_d_latents")
     guard let dVelocity = dVelocity.baseAddress else { return }
-    try evaluator.backward(dVelocity: dVelocity, dLatents: target?.baseAddress)
+    object.keptCount = 0
+    try evaluator.backward(dvelocity: dVelocity, dlatents: target?.baseAddress)
   }
 }

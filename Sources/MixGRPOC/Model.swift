@@ -3,6 +3,7 @@ import MixBasics
 import MixFlowModel
 import MixGRPO
 import MixNumerics
+import MixSettings
 import MixStorage
 
 final class ModelObject: HandleObject, @unchecked Sendable {
@@ -21,27 +22,6 @@ final class ModelObject: HandleObject, @unchecked Sendable {
 // MARK: - Configuration
 
 extension FlowTransformerConfiguration {
-  static let standard = FlowTransformerConfiguration(
-    inChannels: 48, numLayers: 2, numSingleLayers: 4, attentionHeadDim: 32, numAttentionHeads: 4, jointAttentionDim: 64,
-    pooledProjectionDim: 64, guidanceEmbeds: false, axesDimsRope: [4, 14, 14])
-
-  init(_ config: mixgrpo_model_config) throws(MixGRPOError) {
-    var check = Validation()
-    check.include { () throws(MixGRPOError) in try requireReserved(config.reserved) }
-    check.include { () throws(MixGRPOError) in _ = try flag(config.guidance_embeds, "guidance_embeds") }
-    let axes = config.axes_dims_rope
-    self.init(
-      inChannels: Int(config.in_channels), outChannels: Int(config.out_channels), numLayers: Int(config.num_layers),
-      numSingleLayers: Int(config.num_single_layers), attentionHeadDim: Int(config.attention_head_dim),
-      numAttentionHeads: Int(config.num_attention_heads), jointAttentionDim: Int(config.joint_attention_dim),
-      pooledProjectionDim: Int(config.pooled_projection_dim), guidanceEmbeds: config.guidance_embeds == 1,
-      axesDimsRope: [Int(axes.0), Int(axes.1), Int(axes.2)])
-    check.include(validate)
-    try check.throwIfAny()
-  }
-}
-
-extension FlowTransformerConfiguration {
   /// From `config.json` of a model folder; its weights are not looked at.
   init(folder path: String) throws(MixGRPOError) {
     let source = FileAccess.join(path, WeightFolder.configurationName)
@@ -53,30 +33,12 @@ extension FlowTransformerConfiguration {
   }
 }
 
-extension mixgrpo_model_config {
-  /// - Precondition: `configuration` is valid, so that its sizes fit.
-  init(_ configuration: FlowTransformerConfiguration) {
-    self.init()
-    in_channels = Int32(truncatingIfNeeded: configuration.inChannels)
-    out_channels = Int32(truncatingIfNeeded: configuration.outChannels)
-    num_layers = Int32(truncatingIfNeeded: configuration.numLayers)
-    num_single_layers = Int32(truncatingIfNeeded: configuration.numSingleLayers)
-    attention_head_dim = Int32(truncatingIfNeeded: configuration.attentionHeadDim)
-    num_attention_heads = Int32(truncatingIfNeeded: configuration.numAttentionHeads)
-    joint_attention_dim = Int32(truncatingIfNeeded: configuration.jointAttentionDim)
-    pooled_projection_dim = Int32(truncatingIfNeeded: configuration.pooledProjectionDim)
-    guidance_embeds = configuration.guidanceEmbeds ? 1 : 0
-    let axes = configuration.axesDimsRope.map { Int32(truncatingIfNeeded: $0) } + [0, 0, 0]
-    axes_dims_rope = (axes[0], axes[1], axes[2])
-  }
-}
-
 @_cdecl("mixgrpo_model_config_init") @implementation
 public func mixgrpo_model_config_init(
   _ out_config: UnsafeMutablePointer<mixgrpo_model_config>?, _ struct_size: Int
 ) -> mixgrpo_status {
   withStatus {
-    try writeDefaults(mixgrpo_model_config(.standard), to: out_config, size: struct_size, "out_config")
+    try writeDefaults(.standard, to: out_config, size: struct_size, "out_config")
   }
 }
 
@@ -86,7 +48,7 @@ public func mixgrpo_model_config_load(
 ) -> mixgrpo_status {
   withStatus {
     let result = try HostStruct(out_config, "out_config")
-    result.write(mixgrpo_model_config(try FlowTransformerConfiguration(folder: path(folder, "folder"))))
+    result.write(try FlowTransformerConfiguration(folder: path(folder, "folder")).record)
   }
 }
 
@@ -96,7 +58,7 @@ public func mixgrpo_model_get_config(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(model, "model", as: ModelObject.self)
-    try HostStruct(out_config, "out_config").write(mixgrpo_model_config(object.model.configuration))
+    try HostStruct(out_config, "out_config").write(object.model.configuration.record)
   }
 }
 

@@ -2,6 +2,7 @@ import CMixGRPO
 import MixBasics
 import MixGRPO
 import MixSampling
+import MixSettings
 
 final class RolloutObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "rollout" }
@@ -40,11 +41,7 @@ extension mixgrpo_velocity_request {
 public func mixgrpo_rollout_config_init(
   _ out_config: UnsafeMutablePointer<mixgrpo_rollout_config>?, _ struct_size: Int
 ) -> mixgrpo_status {
-  withStatus {
-    var defaults = mixgrpo_rollout_config()
-    defaults.window_start = Int32(MIXGRPO_WINDOW_START_SCHEDULED)
-    try writeDefaults(defaults, to: out_config, size: struct_size, "out_config")
-  }
+  withStatus { try writeDefaults(.standard, to: out_config, size: struct_size, "out_config") }
 }
 
 @_cdecl("mixgrpo_rollout_create") @implementation
@@ -58,6 +55,7 @@ public func mixgrpo_rollout_create(
       let context = try resolve(context, "context", as: ContextObject.self)
       let object = try resolve(plan, "plan", as: PlanObject.self)
       let config = try read(config, "config")
+      try config.check()
       try requireReserved(config.reserved)
       try requireRange(config.latent_size, 1...1_000_000_000, "latent_size")
       try requireRange(prompt_count, 1...1_000_000, "prompt_count")

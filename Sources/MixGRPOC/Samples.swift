@@ -3,16 +3,10 @@ import MixBasics
 import MixFlowModel
 import MixGRPO
 import MixSampling
+import MixSettings
 import MixStorage
 
 extension mixgrpo_sample_config {
-  static var standard: mixgrpo_sample_config {
-    var config = mixgrpo_sample_config()
-    (config.steps, config.samples_per_prompt) = (25, 1)
-    (config.shift, config.trained_model_share) = (3, 1)
-    return config
-  }
-
   var schedule: TimeGrid.Schedule {
     image_tokens == 0
       ? .shifted(steps: Int(steps), shift: shift)
@@ -20,7 +14,7 @@ extension mixgrpo_sample_config {
   }
 
   func plan() throws(MixGRPOError) -> SamplingPlan {
-    try requireRange(image_tokens, 0...1_000_000, "image_tokens")
+    try check()
     return try .deterministic(
       schedule, solver: try choice(solver, "solver"), samplesPerPrompt: Int(samples_per_prompt),
       trainedModelShare: trained_model_share, sigmaRounding: try choice(sigma_rounding, "sigma_rounding"), seed: seed)
@@ -52,7 +46,7 @@ struct SampleRequest {
 extension HybridGrid {
   init(_ config: mixgrpo_sample_config, shares: [Double], gap: Int32, scale: Int32) throws(MixGRPOError) {
     self.init(shares: shares)
-    try requireRange(config.image_tokens, 0...1_000_000, "image_tokens")
+    try config.check()
     schedule = config.schedule
     solver = try choice(config.solver, "solver")
     samplesPerPrompt = Int(config.samples_per_prompt)

@@ -25,7 +25,9 @@ public func mixgrpo_stochastic_step(
 ) -> mixgrpo_status {
   withStatus {
     let result = try HostStruct(out_step, "out_step")
-    let dynamics = try Dynamics(dynamics, noiseLevel: noise_level)
+    guard let dynamics = Dynamics(dynamics, noiseLevel: noise_level) else {
+      throw MixGRPOError.invalid("dynamics", expected: "a mixgrpo_dynamics, 0…2", got: dynamics)
+    }
     try dynamics.validate()
     let transition = try Transition.stochastic(dynamics, from: sigma, to: next_sigma)
     result.write(mixgrpo_step(transition))

@@ -1,6 +1,7 @@
 import MixBasics
 import MixNumerics
 import MixSampling
+import MixSettings
 
 #if canImport(Glibc)
 import Glibc
@@ -31,17 +32,17 @@ public struct AdamWConfiguration: Equatable, Sendable {
   /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate() throws(MixGRPOError) {
     var validation = Validation()
-    validation.require(
-      learningRate >= 0 && learningRate <= 1000, "learning_rate", expected: "0…1000", got: learningRate)
-    validation.include(schedule.validate)
-    validation.require(beta1 >= 0 && beta1 < 1, "beta1", expected: "a value in [0, 1)", got: beta1)
-    validation.require(beta2 >= 0 && beta2 < 1, "beta2", expected: "a value in [0, 1)", got: beta2)
-    validation.require(epsilon > 0 && epsilon <= 1, "epsilon", expected: "a value in (0, 1]", got: epsilon)
-    validation.require(weightDecay >= 0 && weightDecay <= 1000, "weight_decay", expected: "0…1000", got: weightDecay)
-    validation.require(
-      maximumGradientNorm > 0, "max_gradient_norm", expected: "a value above 0, infinity for no limit",
-      got: maximumGradientNorm)
+    record.check(&validation)
+    checkRules(&validation)
     try validation.throwIfAny()
+  }
+
+  /// What single values do not tell.
+  package func checkRules(_ validation: inout Validation) {
+    validation.require(
+      maximumGradientNorm != 0, "max_gradient_norm", expected: "a value above 0, infinity for no limit",
+      got: maximumGradientNorm)
+    schedule.checkRules(&validation)
   }
 }
 

@@ -1,4 +1,6 @@
+import CMixGRPO
 import MixBasics
+import MixSettings
 
 /// How several rewards become one advantage. Raw values are stable.
 public enum AdvantageAggregation: Int32, Equatable, Sendable, CaseIterable {
@@ -40,6 +42,15 @@ public struct AdvantageConfiguration: Equatable, Sendable {
   /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate(rewards: Int) throws(MixGRPOError) {
     var validation = Validation()
+    var record = mixgrpo_learning_config.standard
+    write(to: &record)
+    record.check(&validation)
+    checkRules(rewards: rewards, &validation)
+    try validation.throwIfAny()
+  }
+
+  /// What single values do not tell.
+  package func checkRules(rewards: Int, _ validation: inout Validation) {
     validation.require(rewards >= 1, "rewards", expected: "1 or more", got: rewards)
     validation.require(
       weights.isEmpty || weights.count == rewards, "weights", expected: "\(rewards) values, one per reward",
@@ -48,11 +59,6 @@ public struct AdvantageConfiguration: Equatable, Sendable {
       weights.allSatisfy { $0 >= 0 && $0.isFinite }, "weights", expected: "finite values of at least 0", got: weights)
     validation.require(
       weights.isEmpty || weights.reduce(0, +) > 0, "weights", expected: "a sum above 0", got: weights)
-    validation.require(trim >= 0 && trim < 0.5, "trim_fraction", expected: "a value in [0, 0.5)", got: trim)
-    validation.require(clip > 0, "advantage_clip", expected: "a value above 0", got: clip)
-    validation.require(
-      degenerateTolerance >= 0 && degenerateTolerance <= 1, "degenerate_tolerance", expected: "a value in [0, 1]",
-      got: degenerateTolerance)
-    try validation.throwIfAny()
+    validation.require(clip != 0, "advantage_clip", expected: "a value above 0, infinity for no limit", got: clip)
   }
 }

@@ -39,19 +39,10 @@ public struct LearningRateSchedule: Equatable, Sendable {
     return minimum + (1 - minimum) * (1 + cos(.pi * progress)) / 2
   }
 
-  /// - Throws: one `invalidArgument` that names every unfit field.
-  public func validate() throws(MixGRPOError) {
-    var validation = Validation()
+  /// What single values do not tell.
+  func checkRules(_ validation: inout Validation) {
+    guard case .cosine(let totalSteps, _) = shape else { return }
     validation.require(
-      (0...1_000_000_000).contains(warmupSteps), "warmup_steps", expected: "0…1000000000", got: warmupSteps)
-    if case .cosine(let totalSteps, let minimumFraction) = shape {
-      validation.require(
-        (1...1_000_000_000).contains(totalSteps) && totalSteps > warmupSteps, "total_steps",
-        expected: "1…1000000000 and more than warmup_steps \(warmupSteps)", got: totalSteps)
-      validation.require(
-        minimumFraction >= 0 && minimumFraction <= 1, "min_rate_fraction", expected: "a value in [0, 1]",
-        got: minimumFraction)
-    }
-    try validation.throwIfAny()
+      totalSteps > warmupSteps, "total_steps", expected: "more than warmup_steps, \(warmupSteps)", got: totalSteps)
   }
 }

@@ -1,4 +1,6 @@
+import CMixGRPO
 import MixBasics
+import MixSettings
 
 /// How the loss weighs the trained steps. Raw values are stable.
 public enum StepWeighting: Int32, Equatable, Sendable, CaseIterable {
@@ -27,13 +29,17 @@ public struct PolicyConfiguration: Equatable, Sendable {
   /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate(groupSize: Int) throws(MixGRPOError) {
     var validation = Validation()
-    validation.require(clipRange > 0 && clipRange < 1, "clip_range", expected: "a value in (0, 1)", got: clipRange)
-    validation.require(
-      referencePenalty >= 0 && referencePenalty <= 1e6, "kl_reference", expected: "0…1000000", got: referencePenalty)
-    validation.require(oldPolicyPenalty >= 0 && oldPolicyPenalty <= 1e6, "kl_old", expected: "0…1000000", got: oldPolicyPenalty)
-    validation.require(
-      (1...max(1, groupSize)).contains(updatesPerIteration), "updates_per_iteration",
-      expected: "1…\(groupSize) (group_size)", got: updatesPerIteration)
+    var record = mixgrpo_learning_config.standard
+    write(to: &record)
+    record.check(&validation)
+    checkRules(groupSize: groupSize, &validation)
     try validation.throwIfAny()
+  }
+
+  /// What single values do not tell.
+  package func checkRules(groupSize: Int, _ validation: inout Validation) {
+    let most = max(1, groupSize)
+    validation.require(
+      updatesPerIteration <= most, "updates_per_iteration", expected: "1…\(most) (group_size)", got: updatesPerIteration)
   }
 }

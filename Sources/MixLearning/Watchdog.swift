@@ -1,4 +1,6 @@
+import CMixGRPO
 import MixBasics
+import MixSettings
 
 /// What is to be done when a model learns to please its rewards instead of getting better. Raw values are stable.
 public enum WatchdogAction: Int32, Equatable, Sendable, CaseIterable {
@@ -84,9 +86,8 @@ public struct Watchdog: Equatable, Sendable {
   }
 
   func validate(_ validation: inout Validation) {
-    validation.require(
-      (1...1_000_000).contains(patience), "watchdog_patience", expected: "1…1000000", got: patience)
-    validation.require(
-      minimumDelta >= 0 && minimumDelta <= 1000, "watchdog_minimum_delta", expected: "0…1000", got: minimumDelta)
+    var record = mixgrpo_evaluation_config.standard
+    (record.watchdog_patience, record.watchdog_minimum_delta) = (Int32(clamping: patience), minimumDelta)
+    record.check(&validation)
   }
 }

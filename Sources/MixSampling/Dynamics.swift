@@ -25,11 +25,17 @@ public enum Dynamics: Equatable, Sendable {
 
   /// - Throws: `invalidArgument` naming `noise_level`.
   public func validate() throws(MixGRPOError) {
-    if case .coefficientPreserving(let level) = self {
-      try require(level > 0 && level <= 1, "noise_level", expected: "a value in (0, 1]", got: level)
-    } else {
-      try require(noiseLevel > 0 && noiseLevel <= 10, "noise_level", expected: "a value in (0, 10]", got: noiseLevel)
-    }
+    var validation = Validation()
+    try require(noiseLevel > 0 && noiseLevel <= 10, "noise_level", expected: "a value in (0, 10]", got: noiseLevel)
+    checkRules(&validation)
+    try validation.throwIfAny()
+  }
+
+  /// The angle of coefficient-preserving steps is at most a right one.
+  func checkRules(_ validation: inout Validation) {
+    guard case .coefficientPreserving(let level) = self else { return }
+    validation.require(
+      !(level > 1 && level <= 10), "noise_level", expected: "a value in (0, 1], with the dynamics cps", got: level)
   }
 }
 

@@ -1,4 +1,5 @@
 import MixBasics
+import MixSettings
 
 /// The shortened deterministic tail of MixGRPO-Flash (Mix §3.3).
 public struct FlashTail: Equatable, Sendable {
@@ -67,16 +68,22 @@ public struct SamplingConfiguration: Equatable, Sendable {
   /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate() throws(MixGRPOError) {
     var validation = Validation()
-    validation.include(schedule.validate)
-    validation.include(dynamics.validate)
-    validation.include { () throws(MixGRPOError) in
-      let steps = min(schedule.steps, TimeGrid.Schedule.stepsRange.upperBound)  // of too many the grid has told
-      _ = try WindowSchedule(windowMode, length: windowLength, steps: steps, seed: seed)
-    }
-    validateFlash(&validation)
-    validation.require((2...4096).contains(groupSize), "group_size", expected: "2…4096", got: groupSize)
-    validateLogProbability(&validation)
+    record.check(&validation)
+    checkRules(&validation)
     try validation.throwIfAny()
+  }
+
+  /// What single values do not tell.
+  func checkRules(_ validation: inout Validation) {
+    schedule.checkRules(&validation)
+    if case .sigmas = schedule {
+      validation.require(
+        schedule.steps >= 2, "steps", expected: "2…10000, as the last step is never stochastic", got: schedule.steps)
+    }
+    dynamics.checkRules(&validation)
+    WindowSchedule.checkRules(windowMode, length: windowLength, steps: schedule.steps, &validation)
+    checkFlash(&validation)
+    checkLogProbability(&validation)
   }
 
   /// The window's movement, for `iteration → window`.
@@ -84,21 +91,20 @@ public struct SamplingConfiguration: Equatable, Sendable {
     try WindowSchedule(windowMode, length: windowLength, steps: schedule.steps, seed: seed)
   }
 
-  private func validateFlash(_ validation: inout Validation) {
+  private func checkFlash(_ validation: inout Validation) {
     guard let flash else { return }
-    validation.require(
-      flash.ratio > 0 && flash.ratio <= 1, "flash_ratio", expected: "a value in (0, 1]", got: flash.ratio)
+    validation.require(flash.ratio != 0, "flash_ratio", expected: "a value in (0, 1]", got: flash.ratio)
     if case .all = windowMode {
       validation.require(
         false, "flash_ratio", expected: "none, as window_mode all leaves no tail to shorten", got: flash.ratio)
     }
   }
 
-  private func validateLogProbability(_ validation: inout Validation) {
+  private func checkLogProbability(_ validation: inout Validation) {
     guard logProbability == .coefficientPreservingPeer else { return }
     if case .coefficientPreserving = dynamics { return }
     validation.require(
-      false, "log_probability", expected: "coefficient_preserving_peer only with coefficient-preserving dynamics",
+      false, "log_probability", expected: "cps_peer only with the dynamics cps",
       got: dynamics)
   }
 }

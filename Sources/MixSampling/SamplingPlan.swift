@@ -1,5 +1,7 @@
+import CMixGRPO
 import MixBasics
 import MixNumerics
+import MixSettings
 
 /// Everything about a rollout that is known before it runs: its steps, what is trained, what it costs.
 public struct SamplingPlan: Equatable, Sendable {
@@ -103,11 +105,9 @@ extension SamplingPlan {
   ) throws(MixGRPOError) -> SamplingPlan {
     var validation = Validation()
     validation.include(schedule.validate)
-    validation.require(
-      (1...4096).contains(samplesPerPrompt), "samples_per_prompt", expected: "1…4096", got: samplesPerPrompt)
-    validation.require(
-      trainedModelShare >= 0 && trainedModelShare <= 1, "trained_model_share", expected: "a value in [0, 1]",
-      got: trainedModelShare)
+    var record = mixgrpo_sample_config.standard
+    (record.samples_per_prompt, record.trained_model_share) = (Int32(clamping: samplesPerPrompt), trainedModelShare)
+    record.check(&validation)
     try validation.throwIfAny()
     try Memory.require(schedule.steps, of: 768)
     return SamplingPlan(

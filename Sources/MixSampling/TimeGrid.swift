@@ -1,4 +1,6 @@
+import CMixGRPO
 import MixBasics
+import MixSettings
 
 #if canImport(Glibc)
 import Glibc
@@ -65,34 +67,50 @@ extension TimeGrid.Schedule {
   /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate() throws(MixGRPOError) {
     var validation = Validation()
-    validation.require(Self.stepsRange.contains(steps), "steps", expected: "1…10000", got: steps)
-    switch self {
-    case .shifted(_, let shift):
-      validation.require(shift > 0 && shift <= 1000, "shift", expected: "a value in (0, 1000]", got: shift)
-    case .resolutionShifted(_, let imageTokens):
-      validation.require(
-        (1...1_000_000).contains(imageTokens), "image_tokens", expected: "1…1000000", got: imageTokens)
-    case .sigmas(let sigmas):
-      validation.require(
-        zip(sigmas, sigmas.dropFirst()).allSatisfy { $0 > $1 }, "sigmas", expected: "strictly decreasing values",
-        got: sigmas)
-      validation.require(
-        sigmas.first.map { $0 <= 1 } ?? true, "sigmas", expected: "a first value of at most 1", got: sigmas.first ?? .nan)
-      validation.require(
-        sigmas.last.map { $0 == 0 } ?? true, "sigmas", expected: "a last value of 0", got: sigmas.last ?? .nan)
-    }
+    if case .sigmas = self {} else { record.check(&validation) }
+    checkRules(&validation)
     try validation.throwIfAny()
-    try requireDistinctLevels()
+  }
+
+  private var record: mixgrpo_sample_config {
+    var record = mixgrpo_sample_config.standard
+    record.steps = Int32(clamping: steps)
+    if case .shifted(_, let shift) = self { record.shift = shift }
+    if case .resolutionShifted(_, let imageTokens) = self { record.image_tokens = Int32(clamping: imageTokens) }
+    return record
+  }
+
+  /// What single values do not tell.
+  package func checkRules(_ validation: inout Validation) {
+    switch self {
+    case .shifted: break
+    case .resolutionShifted(_, let imageTokens):
+      validation.require(imageTokens != 0, "image_tokens", expected: "1…1000000", got: imageTokens)
+    case .sigmas(let sigmas): return check(sigmas, &validation)
+    }
+    checkDistinctLevels(&validation)
+  }
+
+  private func check(_ sigmas: [Double], _ validation: inout Validation) {
+    validation.require(Self.stepsRange.contains(steps), "steps", expected: "1…10000", got: steps)
+    validation.require(
+      zip(sigmas, sigmas.dropFirst()).allSatisfy { $0 > $1 }, "sigmas", expected: "strictly decreasing values", got: sigmas)
+    validation.require(
+      sigmas.first.map { $0 <= 1 } ?? true, "sigmas", expected: "a first value of at most 1", got: sigmas.first ?? .nan)
+    validation.require(
+      sigmas.last.map { $0 == 0 } ?? true, "sigmas", expected: "a last value of 0", got: sigmas.last ?? .nan)
   }
 
   /// A shift that is extreme for the number of steps rounds neighbouring levels to the same number.
-  private func requireDistinctLevels() throws(MixGRPOError) {
-    if case .sigmas = self { return }
+  private func checkDistinctLevels(_ validation: inout Validation) {
+    guard Self.stepsRange.contains(steps) else { return }
+    if case .shifted(_, let shift) = self, !(shift > 0 && shift <= 1000) { return }
+    if case .resolutionShifted(_, let imageTokens) = self, !(1...1_000_000).contains(imageTokens) { return }
     let levels = (0...steps).lazy.map { sigma(atTime: Double(steps - $0) / Double(steps)) }
-    guard zip(levels, levels.dropFirst()).allSatisfy({ $0 > $1 }) else {
-      let field = if case .resolutionShifted = self { "image_tokens" } else { "shift" }
-      throw .invalid(field, expected: "one that keeps the noise levels of \(steps) steps apart", got: shiftFactor)
-    }
+    let field = if case .resolutionShifted = self { "image_tokens" } else { "shift" }
+    validation.require(
+      zip(levels, levels.dropFirst()).allSatisfy { $0 > $1 }, field,
+      expected: "one that keeps the noise levels of \(steps) steps apart", got: shiftFactor)
   }
 
   /// σ at time t in [0, 1]; exactly 0 at t = 0 and, unless given otherwise, exactly 1 at t = 1.

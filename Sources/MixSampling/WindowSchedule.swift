@@ -1,5 +1,6 @@
 import MixBasics
 import MixNumerics
+import MixSettings
 
 #if canImport(Glibc)
 import Glibc
@@ -123,58 +124,32 @@ extension WindowSchedule {
   }
 
   private func validate() throws(MixGRPOError) {
+    var configuration = SamplingConfiguration()
+    (configuration.schedule, configuration.windowMode) = (.shifted(steps: steps, shift: 1), mode)
+    if case .all = mode {} else { configuration.windowLength = length }
     var validation = Validation()
-    validation.require(
-      (2...TimeGrid.Schedule.stepsRange.upperBound).contains(steps), "steps",
-      expected: "2…\(TimeGrid.Schedule.stepsRange.upperBound), as the last step is never stochastic", got: steps)
-    validation.require(
-      length >= 1 && length <= steps - 1, "window_length", expected: "1…\(max(1, steps - 1)) (steps − 1)", got: length)
-    validateMode(&validation)
+    configuration.record.check(&validation)
+    Self.checkRules(mode, length: configuration.windowLength, steps: steps, &validation)
     try validation.throwIfAny()
   }
 
-  private func validateMode(_ validation: inout Validation) {
+  /// What single values do not tell.
+  static func checkRules(_ mode: WindowMode, length: Int, steps: Int, _ validation: inout Validation) {
+    if case .all = mode { return }
+    guard TimeGrid.Schedule.stepsRange.contains(steps), steps >= 2 else { return }
+    validation.require(length <= steps - 1, "window_length", expected: "1…\(steps - 1) (steps − 1)", got: length)
+    let lastStart = max(0, steps - 1 - max(1, min(length, steps)))
     switch mode {
     case .frozen(let start):
-      validation.require(
-        start >= 0 && start <= max(0, lastStart), "window_start", expected: "0…\(max(0, lastStart))", got: start)
-    case .progressive(let interval, let stride, _):
-      requireCount(interval, "window_interval", &validation)
-      requireCount(stride, "window_stride", &validation)
-    case .linearDecay(let minimum, let maximum, let stride, _):
-      requireCount(minimum, "window_minimum_interval", &validation)
-      requireCount(maximum, "window_interval", &validation)
-      validation.require(
-        minimum <= maximum, "window_minimum_interval", expected: "at most window_interval, \(maximum)", got: minimum)
-      requireCount(stride, "window_stride", &validation)
-    case .exponentialDecay(let initial, let rate, let threshold, let stride, _):
-      requireCount(initial, "window_interval", &validation)
-      validation.require(rate >= 0 && rate <= 100, "window_decay_rate", expected: "a value in [0, 100]", got: rate)
-      validation.require(
-        (0...1_000_000).contains(threshold), "window_decay_threshold", expected: "0…1000000", got: threshold)
-      requireCount(stride, "window_stride", &validation)
-    case .all(.firstFraction(let fraction)), .all(.randomSubset(let fraction)):
-      validation.require(
-        fraction > 0 && fraction <= 1, "trained_fraction", expected: "a value in (0, 1]", got: fraction)
-    case .adaptive(let interval, let stride, _): validateAdaptive(interval, stride, &validation)
-    case .random, .all(.full), .given: break
+      validation.require(start <= lastStart, "window_start", expected: "0…\(lastStart)", got: start)
+    case .linearDecay(let minimum, let maximum, _, _): checkOrder(minimum, maximum, &validation)
+    case .adaptive(let interval, _, _): checkOrder(interval.minimum, interval.maximum, &validation)
+    case .progressive, .exponentialDecay, .random, .all, .given: break
     }
   }
 
-  private func validateAdaptive(_ interval: AdaptiveInterval, _ stride: Int, _ validation: inout Validation) {
-    requireCount(interval.maximum, "window_interval", &validation)
-    requireCount(interval.minimum, "window_minimum_interval", &validation)
+  private static func checkOrder(_ minimum: Int, _ maximum: Int, _ validation: inout Validation) {
     validation.require(
-      interval.minimum <= interval.maximum, "window_minimum_interval",
-      expected: "at most window_interval, \(interval.maximum)", got: interval.minimum)
-    requireCount(stride, "window_stride", &validation)
-    validation.require(
-      (2...1_000_000).contains(interval.trend), "window_trend", expected: "2…1000000", got: interval.trend)
-    validation.require(
-      abs(interval.minimumGain) <= 1000, "window_minimum_gain", expected: "-1000…1000", got: interval.minimumGain)
-  }
-
-  private func requireCount(_ value: Int, _ field: String, _ validation: inout Validation) {
-    validation.require((1...1_000_000).contains(value), field, expected: "1…1000000", got: value)
+      minimum <= maximum, "window_minimum_interval", expected: "at most window_interval, \(maximum)", got: minimum)
   }
 }

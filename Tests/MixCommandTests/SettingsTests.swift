@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 import Testing
 
 @testable import MixCommand
@@ -7,18 +8,18 @@ import Testing
   @Test func everySettingComesBackFromJSON() throws {
     var settings = AlignSettings()
     settings.rewards = [try RewardSetting(builtIn: "contrast:0.25")]
-    settings.sampling.dynamics = .cps
-    settings.learning.optimizer.learningRate = 2e-5
+    settings.sampling.record.dynamics = 2
+    settings.learning.record.learning_rate = 2e-5
     settings.pictures.height = 64
-    settings.learning.faultPolicy = .rollBack
-    settings.learning.undo = .none
+    settings.learning.record.fault_policy = 2
+    settings.learning.record.undo = 1
     settings.evaluation.heldOut = [try RewardSetting(builtIn: "warmth")]
     settings.evaluation.watchdog = .warn
     var read = AlignSettings()
     #expect(read.apply(settings.json).isEmpty)
     #expect(read.json == settings.json)
     #expect(read.rewards == settings.rewards)
-    #expect(read.learning.optimizer.learningRate == 2e-5)
+    #expect(read.learning.record.learning_rate == 2e-5)
     #expect(read.evaluation.heldOut == settings.evaluation.heldOut && read.evaluation.watchdog == .warn)
   }
 
@@ -27,17 +28,11 @@ import Testing
     #expect(try LearningSettings().configuration(weights: [], groupSize: 12) == LearningConfiguration())
   }
 
-  @Test func everyFieldOfLearningHasASetting() throws {
-    var configuration = LearningConfiguration()
-    configuration.advantages.trim = 0.1
-    configuration.policy.clipRange = 0.2
-    configuration.optimizer.learningRate = 3e-4
-    configuration.averageDecay = 0.9
-    configuration.safety.faultPolicy = .skip
-    configuration.safety.maxVelocityChange = 0
-    configuration.safety.rollBackRateFactor = 0.25
-    configuration.undo = .none
-    #expect(try LearningSettings(configuration).configuration(weights: [], groupSize: 12) == configuration)
+  @Test func aWindowThatNobodyGivesIsRefused() throws {
+    var settings = SamplingSettings()
+    #expect(settings.apply(["window_mode": "given"]).isEmpty)
+    let error = #expect(throws: MixGRPOError.self) { try settings.configuration() }
+    #expect(error?.message == "window_mode: expected one that gives windows itself, got given")
   }
 
   @Test func fewPromptsAreAllTakenUnlessANumberIsSet() {
@@ -89,10 +84,23 @@ import Testing
     var settings = AlignSettings()
     try SettingsSource.apply(assignment: "sampling.window_mode=random", to: &settings)
     try SettingsSource.apply(assignment: "learning.learning_rate=0.5", to: &settings)
-    #expect(settings.sampling.windowMode == .random)
-    #expect(settings.learning.optimizer.learningRate == 0.5)
+    #expect(settings.sampling.record.window_mode == 4)
+    #expect(settings.learning.record.learning_rate == 0.5)
     #expect(throws: MixGRPOError.self) { try SettingsSource.apply(assignment: "sampling=3", to: &settings) }
     #expect(throws: MixGRPOError.self) { try SettingsSource.apply(assignment: "=3", to: &settings) }
+  }
+
+  @Test(arguments: [("sampling", "mixgrpo_sampling_config"), ("learning", "mixgrpo_learning_config")])
+  func everyRowIsReachedByAnAssignmentAndPrintedBack(section: String, config: String) throws {
+    for entry in SettingsCatalog.all where entry.config == config {
+      let value = try #require(entry.kind.another(than: entry.standard))
+      var settings = AlignSettings()
+      try SettingsSource.apply(assignment: "\(section).\(entry.key)=\(value.text())", to: &settings)
+      var read = AlignSettings()
+      #expect(read.apply(settings.json).isEmpty)
+      let line = read.lines().first { $0.path == "\(section).\(entry.key)" }
+      #expect(line?.value == value, "\(entry.key)")
+    }
   }
 
   @Test func nearNamesAreSuggested() {

@@ -10,7 +10,7 @@ final class CheckpointPlace {
   init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
-  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+  var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? [] }
   func checkpoints(keepLast: Int = 3, keepEvery: Int = 0) throws -> CheckpointFolder {
     try CheckpointFolder(path: path, keepLast: keepLast, keepEvery: keepEvery)
   }
@@ -85,7 +85,7 @@ final class CheckpointPlace {
       try run.trainer.save(in: place.checkpoints(keepLast: 2, keepEvery: 3))
       try run.iterate()
     }
-    #expect(try place.names() == [0, 3, 4, 5].map { "iteration-0000000\($0).safetensors" })
+    #expect(place.names == [0, 3, 4, 5].map { "iteration-0000000\($0).safetensors" })
   }
 
   @Test func theNewestWholeOneIsFoundAndWhatIsTornIsTold() throws {
@@ -103,7 +103,7 @@ final class CheckpointPlace {
     #expect(resumption.skipped.map { $0.hasPrefix(place.file(3)) || $0.hasPrefix(place.file(2)) } == [true, true])
     // The torn ones were overtaken: the next save removes them, and is not mistaken for an earlier run's.
     try resumed.trainer.save(in: place.checkpoints(keepLast: 1))
-    #expect(try place.names() == ["iteration-00000001.safetensors"])
+    #expect(place.names == ["iteration-00000001.safetensors"])
   }
 
   @Test func aFolderOfTornOnesIsAnErrorAndAnEmptyOneIsNone() throws {
@@ -127,7 +127,7 @@ final class CheckpointPlace {
     let fresh = try TinyRun()
     let error = #expect(throws: MixGRPOError.self) { try fresh.trainer.save(in: place.checkpoints(keepLast: 1)) }
     #expect(error?.code == .invalidState && error?.message.contains("iteration 1") == true)
-    #expect(try place.names() == ["iteration-00000001.safetensors"])
+    #expect(place.names == ["iteration-00000001.safetensors"])
   }
 
   @Test func aHostsWindowIsPartOfTheState() throws {
@@ -162,43 +162,10 @@ final class CheckpointPlace {
     for part in [
       "learning_rate: expected 0.001, as saved, got 0.002", "dynamics: expected flow, as saved, got dance",
       "noise_level: expected 0.7, as saved, got 0.3", "window_mode: expected progressive, as saved, got frozen",
-      "window_start: expected nothing, as saved, got 1", "flash_ratio: expected nothing, as saved, got 0.4",
+      "window_start: expected 0, as saved, got 1", "flash_ratio: expected 0.0, as saved, got 0.4",
       "kl_reference: expected 0.0, as saved, got 1.0",
     ] { #expect(error?.message.contains(part) == true, "\(part)") }
     #expect(error?.message.contains("clip_range") == false)
-  }
-
-  /// Names of settings that are arguments of functions and not fields.
-  private static let arguments: Set<String> = ["sigmas", "reward_names", "keep_base", "image_ids", "weights"]
-
-  @Test func everySettingHasTheHeadersName() throws {
-    let path = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../include/mixgrpo.h").standardized.path
-    let header = try String(contentsOfFile: path, encoding: .utf8)
-    var samplings = Preset.allCases.map(\.sampling)
-    for mode in [
-      WindowMode.frozen(start: 0), .linearDecay(minimumInterval: 1, maximumInterval: 2, stride: 1, atEnd: .stay),
-      .exponentialDecay(initialInterval: 3, rate: 0.1, threshold: 2, stride: 1, atEnd: .stay), .random, .given,
-      .all(.firstFraction(0.5)), .adaptive(AdaptiveInterval(), stride: 1, atEnd: .stay),
-    ] {
-      samplings.append(TinyRun.configuration { $0.windowMode = mode })
-    }
-    samplings.append(TinyRun.configuration { $0.schedule = .resolutionShifted(steps: 8, imageTokens: 9) })
-    samplings.append(TinyRun.configuration { $0.schedule = .sigmas([1, 0.8, 0.6, 0.4, 0.3, 0.2, 0]) })
-    let learning = TinyRun.learning {
-      $0.optimizer.schedule = LearningRateSchedule(.cosine(totalSteps: 9, minimumFraction: 0.1))
-    }
-    var names: Set<String> = []
-    for sampling in samplings {
-      var settings = CheckpointSettings()
-      settings.add(sampling)
-      settings.add(learning)
-      names.formUnion(settings.values.keys)
-    }
-    names.formUnion(CheckpointSettings(try TinyRun().trainer).values.keys)
-    #expect(names.count >= 45)
-    for name in names.subtracting(Self.arguments) {
-      #expect(header.range(of: "[a-z0-9_]+ \(name)(\\[3\\])?;", options: .regularExpression) != nil, "\(name)")
-    }
   }
 
   @Test func theVersionIsTheHeaders() throws {

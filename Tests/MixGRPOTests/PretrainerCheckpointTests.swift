@@ -109,6 +109,6 @@ import Testing
     try AtomicFile.write(
       FileAccess.read("\(place.path)/trainer.safetensors", limit: 1 << 24), to: "\(place.path)/pretrainer.safetensors")
     let error = #expect(throws: MixGRPOError.self) { try read.load(folder: place.path) }
-    #expect(error?.message.contains("format: expected mixgrpo-pretrainer-2, got mixgrpo-trainer-2") == true)
+    #expect(error?.message.contains("format: expected mixgrpo-pretrainer-3, got mixgrpo-trainer-3") == true)
   }
 }

@@ -241,7 +241,7 @@ static void a_description_tells_what_runs(void) {
   CHECK(strcmp(text, "untouched") == 0);
   DONE(mixgrpo_config_describe(&sampling, &learning, text, size, NULL));
   CHECK(strlen(text) + 1 == size && strstr(text, "steps = 25\n") && strstr(text, "clip_range = 0.0001\n"));
-  CHECK(strstr(text, "roll_back") && !strstr(text, "flash"));
+  CHECK(strstr(text, "roll_back") && !strstr(text, "flash_solver"));
   DONE(mixgrpo_config_init_preset("dance_grpo", &sampling, NULL));
   DONE(mixgrpo_config_describe(&sampling, NULL, text, sizeof text, &size));
   CHECK(strstr(text, "dance") && strstr(text, "trained steps = 14\n") && !strstr(text, "clip_range"));
@@ -252,7 +252,84 @@ static void a_description_tells_what_runs(void) {
   CHECK(strcmp(small, "same") == 0);
 }
 
+/* The struct that a setting is a field of, freshly initialised. */
+static void *configuration(const char *name) {
+  static mixgrpo_model_config model;
+  static mixgrpo_evaluator_config evaluator;
+  static mixgrpo_rollout_config rollout;
+  static mixgrpo_sample_config sample;
+  static mixgrpo_evaluation_config evaluation;
+  reset();
+  DONE(mixgrpo_model_config_init(&model, sizeof model));
+  DONE(mixgrpo_evaluator_config_init(&evaluator, sizeof evaluator));
+  DONE(mixgrpo_rollout_config_init(&rollout, sizeof rollout));
+  DONE(mixgrpo_sample_config_init(&sample, sizeof sample));
+  DONE(mixgrpo_evaluation_config_init(&evaluation, sizeof evaluation));
+  void *const configs[] = {&model, &evaluator, &sampling, &learning, &rollout, &sample, &evaluation};
+  const char *const names[] = {
+      "mixgrpo_model_config",   "mixgrpo_evaluator_config", "mixgrpo_sampling_config",  "mixgrpo_learning_config",
+      "mixgrpo_rollout_config", "mixgrpo_sample_config",    "mixgrpo_evaluation_config"};
+  for (int i = 0; i < 7; i++)
+    if (strcmp(names[i], name) == 0) return configs[i];
+  return NULL;
+}
+
+/* The number of a name among names separated by spaces, -1 for none. */
+static int number_of(const char *name, const char *cases) {
+  const size_t length = strlen(name);
+  for (int number = 0; *cases; number++) {
+    const size_t end = strcspn(cases, " ");
+    if (end == length && strncmp(cases, name, length) == 0) return number;
+    cases += end + (cases[end] == ' ');
+  }
+  return -1;
+}
+
+static void every_setting_tells_its_default_and_bounds(void) {
+  mixgrpo_setting setting = {.struct_size = sizeof setting};
+  const size_t count = mixgrpo_setting_count();
+  CHECK(count > 70);
+  INVALID("index", mixgrpo_setting_info(count, &setting));
+  INVALID("index", mixgrpo_setting_info(SIZE_MAX, &setting));
+  INVALID("out_setting", mixgrpo_setting_info(0, NULL));
+  for (size_t i = 0; i < count; i++) {
+    DONE(mixgrpo_setting_info(i, &setting));
+    const char *config = configuration(setting.config);
+    CHECK(config != NULL && *setting.key && *setting.sentence && setting.minimum <= setting.maximum);
+    const char *field = config + setting.offset;
+    if (setting.kind == MIXGRPO_SETTING_KIND_NUMBER) CHECK(*(const double *)(const void *)field == atof(setting.default_text));
+    if (setting.kind == MIXGRPO_SETTING_KIND_INTEGER) CHECK(*(const int32_t *)(const void *)field == atoi(setting.default_text));
+    if (setting.kind == MIXGRPO_SETTING_KIND_FLAG)
+      CHECK(*(const int32_t *)(const void *)field == (strcmp(setting.default_text, "true") == 0));
+    if (setting.kind == MIXGRPO_SETTING_KIND_CHOICE)
+      CHECK(*(const int32_t *)(const void *)field == number_of(setting.default_text, setting.cases));
+  }
+}
+
+static void a_setting_out_of_its_bounds_is_named(void) {
+  mixgrpo_setting setting = {.struct_size = sizeof setting};
+  for (size_t i = 0; i < mixgrpo_setting_count(); i++) {
+    DONE(mixgrpo_setting_info(i, &setting));
+    char *config = configuration(setting.config);
+    if (config != (char *)&sampling && config != (char *)&learning) continue;
+    if (strcmp(setting.key, "seed") == 0) continue; /* takes all there is */
+    char *field = config + setting.offset;
+    if (setting.kind == MIXGRPO_SETTING_KIND_NUMBER)
+      *(double *)(void *)field = setting.minimum_open ? setting.minimum : setting.minimum - 1;
+    else
+      *(int32_t *)(void *)field = (int32_t)setting.minimum - 1;
+    INVALID(setting.key, mixgrpo_config_check(&sampling, &learning));
+    if (setting.kind == MIXGRPO_SETTING_KIND_NUMBER)
+      *(double *)(void *)field = setting.maximum_open ? setting.maximum : setting.maximum + 1;
+    else
+      *(int32_t *)(void *)field = (int32_t)setting.maximum + 1;
+    INVALID(setting.key, mixgrpo_config_check(&sampling, &learning));
+  }
+}
+
 void test_settings(void) {
+  every_setting_tells_its_default_and_bounds();
+  a_setting_out_of_its_bounds_is_named();
   defaults_are_those_of_the_header();
   init_writes_both_or_none();
   every_sampling_field_has_bounds();

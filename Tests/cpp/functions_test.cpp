@@ -276,6 +276,7 @@ void own_embeddings_are_those_of_the_encoder() {
 void settings_are_checked_described_and_planned() {
   auto settings = mixgrpo::preset("mixgrpo_flash");
   CHECK(settings.sampling.flash_ratio == 0.4 && mixgrpo::describe(settings).find("flash_ratio") != std::string::npos);
+  CHECK(mixgrpo::all_settings().size() == mixgrpo_setting_count());
   CHECK(mixgrpo::preset_names().size() == 5 && mixgrpo::preset_names().front() == "mixgrpo");
   mixgrpo::check(settings);
   settings.sampling.steps = 1;

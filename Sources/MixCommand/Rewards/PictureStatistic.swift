@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 
 #if canImport(Glibc)
 import Glibc

@@ -21,7 +21,7 @@ final class AlignRun {
     model = try PixelModel(folder: settings.model, settings.pictures, context: context)
     order = try PromptOrder(
       count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),
-      seed: settings.sampling.seed)
+      seed: settings.sampling.record.seed)
     trainer = try Trainer(
       evaluator: model.evaluator, prompts: model.embeddings, sampling: settings.sampling.configuration(),
       learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
@@ -86,7 +86,7 @@ final class AlignRun {
 
   private func save() throws(MixGRPOError) {
     try saveCheckpoint()
-    let trained = try trainer.model(settings.learning.averageDecay > 0 ? .average : .trained)
+    let trained = try trainer.model(settings.learning.record.ema_decay > 0 ? .average : .trained)
     try trained.save(folder: folder.model, precision: settings.precision.stored)
   }
 
@@ -133,7 +133,7 @@ final class AlignRun {
     lastPictures = trainer.iteration
     let rows = min(settings.picturePrompts, model.embeddings.count)
     let plan = try SamplingPlan.deterministic(
-      settings.sampling.schedule, samplesPerPrompt: settings.picturesPerPrompt, seed: settings.sampling.seed)
+      settings.sampling.configuration().schedule, samplesPerPrompt: settings.picturesPerPrompt, seed: settings.sampling.record.seed)
     let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) })
     let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
     let grid = try ImageGrid.compose(

@@ -1,3 +1,4 @@
+import CMixGRPO
 import MixGRPO
 
 /// What an alignment will do and cost, known before anything runs.
@@ -49,7 +50,8 @@ struct AlignmentPlan {
 
   /// Where an adaptive window stands depends on rewards; its first place stands for all.
   static func firstWindow(_ settings: AlignSettings) -> SDEWindow? {
-    settings.sampling.windowMode == .adaptive ? SDEWindow(start: 0, length: settings.sampling.windowLength) : nil
+    Int(settings.sampling.record.window_mode) == MIXGRPO_WINDOW_MODE_ADAPTIVE
+      ? SDEWindow(start: 0, length: Int(settings.sampling.record.window_length)) : nil
   }
 
   private static func stage(
@@ -58,7 +60,7 @@ struct AlignmentPlan {
     Stage(
       iterations: iterations, window: plan.window, trainedSteps: plan.trainedSteps.count, steps: plan.steps,
       rolloutCalls: plan.modelCalls(prompts: prompts),
-      updateCalls: plan.trainingEvaluations(prompts: prompts, parts: settings.learning.updatesPerIteration))
+      updateCalls: plan.trainingEvaluations(prompts: prompts, parts: Int(settings.learning.record.updates_per_iteration)))
   }
 
   var picturesPerIteration: Int { promptsPerIteration * settings.groupSize }

@@ -20,9 +20,9 @@ final class EvaluationRun {
   ) throws(MixGRPOError) {
     (self.settings, self.folder, self.model, self.rewards) = (settings, folder, model, rewards)
     var configuration = settings.evaluation.configuration
-    configuration.weights = settings.learning.averageDecay > 0 ? .average : .trained
+    configuration.weights = settings.learning.record.ema_decay > 0 ? .average : .trained
     let plan = try SamplingPlan.deterministic(
-      settings.sampling.schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt, seed: settings.sampling.seed)
+      settings.sampling.configuration().schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt, seed: settings.sampling.record.seed)
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.rewards), configuration: configuration)

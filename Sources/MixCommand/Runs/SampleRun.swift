@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 
 /// A run of `mixgrpo sample`: pictures of prompts, in a grid and, if wanted, one by one.
 struct SampleRun {
@@ -18,7 +19,7 @@ struct SampleRun {
   private func draw(_ model: PixelModel) throws(MixGRPOError) -> [RGBImage] {
     let base = try settings.base.isEmpty ? nil : second(model)
     let plan = try SamplingPlan.deterministic(
-      settings.schedule, solver: settings.solver.solver, samplesPerPrompt: settings.samples,
+      settings.schedule, solver: try settings.typedSolver(), samplesPerPrompt: settings.samples,
       trainedModelShare: base == nil ? 1 : settings.trainedShare, seed: settings.seed)
     let prompts = model.embeddings.count
     let progress = ProgressDisplay(total: plan.modelCalls(prompts: prompts), lineEvery: .max)
@@ -52,7 +53,7 @@ struct SampleRun {
 
   private func description() throws(MixGRPOError) -> [PNGText] {
     var texts = [
-      ("model", settings.model), ("steps", "\(settings.steps)"), ("solver", settings.solver.rawValue),
+      ("model", settings.model), ("steps", "\(settings.steps)"), ("solver", Choices.solver[Int(settings.solver)]),
       ("shift", "\(settings.shift)"), ("seed", "\(settings.seed)"),
     ]
     if !settings.base.isEmpty { texts += [("base", settings.base), ("trained share", "\(settings.trainedShare)")] }

@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 
 /// All settings of `mixgrpo align`.
 struct AlignSettings: SettingsTable {
@@ -27,24 +28,30 @@ struct AlignSettings: SettingsTable {
       .text("out", \.out, "folder for all that the run leaves"),
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
       .rewards("rewards", \.rewards, "what pictures are scored by"),
-      .integer("iterations", \.iterations, "rollouts, each followed by an update"),
+      .integer("iterations", \.iterations, 0...1_000_000_000, default: 100, "rollouts, each followed by an update"),
       .integer(
-        "prompts_per_iteration", \.promptsPerIteration, "prompts, each drawn group_size times; 0 for 4, or all of fewer"),
-      .integer("save_every", \.saveEvery, "iterations between checkpoints; there is one at the end in any case"),
-      .integer("keep_checkpoints", \.keepCheckpoints, "so many of the newest are kept"),
-      .integer("pictures_every", \.picturesEvery, "iterations between picture grids; 0 for none at all"),
-      .integer("picture_prompts", \.picturePrompts, "prompts in a grid, a row each"),
-      .integer("pictures_per_prompt", \.picturesPerPrompt, "pictures in a row"),
-      .choice("precision", \.precision, "of the saved model"),
-      .flag("tensorboard", \.tensorBoard, "write event files"),
-      .integer("threads", \.threads, "worker threads, 0 for one per core; changes no result"),
+        "prompts_per_iteration", \.promptsPerIteration, 0...65_536, default: 0,
+        "prompts, each drawn group_size times; 0 for 4, or all of fewer"),
+      .integer(
+        "save_every", \.saveEvery, 1...1_000_000, default: 10, unit: "iterations",
+        "between checkpoints; there is one at the end in any case"),
+      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "so many of the newest are kept"),
+      .integer(
+        "pictures_every", \.picturesEvery, 0...1_000_000, default: 25, unit: "iterations",
+        "between picture grids; 0 for none at all"),
+      .integer("picture_prompts", \.picturePrompts, 1...256, default: 4, "prompts in a grid, a row each"),
+      .integer("pictures_per_prompt", \.picturesPerPrompt, 1...64, default: 4, "pictures in a row"),
+      .choice("precision", \.precision, default: .f32, "of the saved model"),
+      .flag("tensorboard", \.tensorBoard, default: true, "write event files"),
+      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; changes no result")
+        .withoutEffect,
       .section("sampling", \.sampling, "how pictures are sampled in training"),
       .section("learning", \.learning, "how the model learns from rewards"),
       .section("evaluation", \.evaluation, "how the model in training is evaluated"),
     ]
   }
 
-  var groupSize: Int { sampling.groupSize }
+  var groupSize: Int { Int(sampling.record.group_size) }
 
   static let usualPrompts = 4
 
@@ -64,27 +71,13 @@ struct AlignSettings: SettingsTable {
     check.require(!rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program)", got: "none")
     let names = (rewards + evaluation.heldOut).map(\.name)
     check.require(Set(names).count == names.count, "rewards", expected: "a name of its own for each", got: names)
-    validateCounts(&check)
-    pictures.validate(&check)
+    self.check(&check)
     evaluation.validate(&check, trained: rewards)
     check.include { () throws(MixGRPOError) in _ = try sampling.configuration() }
     check.include { () throws(MixGRPOError) in
       _ = try learning.configuration(weights: rewards.map(\.weight), groupSize: groupSize)
     }
     try check.throwIfAny()
-  }
-
-  private func validateCounts(_ check: inout Validation) {
-    check.require((0...1_000_000_000).contains(iterations), "iterations", expected: "0…1000000000", got: iterations)
-    check.require(
-      (0...65_536).contains(promptsPerIteration), "prompts_per_iteration", expected: "0…65536", got: promptsPerIteration)
-    check.require((1...1_000_000).contains(saveEvery), "save_every", expected: "1…1000000", got: saveEvery)
-    check.require(
-      (1...1_000_000).contains(keepCheckpoints), "keep_checkpoints", expected: "1…1000000", got: keepCheckpoints)
-    check.require((0...1_000_000).contains(picturesEvery), "pictures_every", expected: "0…1000000", got: picturesEvery)
-    check.require((1...256).contains(picturePrompts), "picture_prompts", expected: "1…256", got: picturePrompts)
-    check.require((1...64).contains(picturesPerPrompt), "pictures_per_prompt", expected: "1…64", got: picturesPerPrompt)
-    check.require((0...1_024).contains(threads), "threads", expected: "0…1024", got: threads)
   }
 }
 

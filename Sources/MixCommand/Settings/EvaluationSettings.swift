@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 
 /// When and how the model in training is evaluated: always the same prompts from the same noise, also with rewards that
 /// training does not see.
@@ -26,15 +27,20 @@ struct EvaluationSettings: SettingsTable {
 
   static var settings: [Setting<EvaluationSettings>] {
     [
-      .integer("every", \.every, "iterations between evaluations, one at the end in any case; 0 for none at all"),
+      .integer(
+        "every", \.every, 0...1_000_000, default: 0, unit: "iterations",
+        "between evaluations, one at the end in any case; 0 for none at all"),
       .rewards("held_out", \.heldOut, "what pictures are scored by without being trained on it"),
-      .integer("prompts", \.prompts, "prompts that are drawn, spread evenly over the file; 0 for all"),
-      .integer("samples_per_prompt", \.samplesPerPrompt, "pictures of each"),
-      .flag("keep_best", \.keepBest, "leave the model of the best evaluation in best/"),
-      .choice("watchdog", \.watchdog, "when trained rewards rise while held-out ones fall"),
-      .integer("watchdog_patience", \.patience, "suspicious evaluations in a row before it barks"),
+      .integer("prompts", \.prompts, 0...65_536, default: 0, "prompts that are drawn, spread evenly over the file; 0 for all"),
+      .integer("samples_per_prompt", \.samplesPerPrompt, 1...4_096, default: 1, "pictures of each"),
+      .flag("keep_best", \.keepBest, default: true, "leave the model of the best evaluation in best/"),
+      .choice("watchdog", \.watchdog, default: .off, "when trained rewards rise while held-out ones fall"),
+      .integer(
+        "watchdog_patience", \.patience, 1...1_000_000, default: 3, unit: "evaluations",
+        "suspicious ones in a row before the watchdog acts"),
       .number(
-        "watchdog_minimum_delta", \.minimumDelta, "the change that counts, in standard deviations of the first evaluation"),
+        "watchdog_minimum_delta", \.minimumDelta, .closed(0, 1_000), default: 0,
+        "the change that counts, in standard deviations of the first evaluation"),
     ]
   }
 
@@ -42,10 +48,7 @@ struct EvaluationSettings: SettingsTable {
 
   /// - Parameter trained: the rewards of training.
   func validate(_ check: inout Validation, trained: [RewardSetting]) {
-    check.require((0...1_000_000).contains(every), "evaluation.every", expected: "0…1000000", got: every)
-    check.require((0...65_536).contains(prompts), "evaluation.prompts", expected: "0…65536", got: prompts)
-    check.require(
-      (1...4_096).contains(samplesPerPrompt), "evaluation.samples_per_prompt", expected: "1…4096", got: samplesPerPrompt)
+    self.check(&check, prefix: "evaluation.")
     let reason = heldOut.isEmpty ? "the watchdog is on" : "rewards are held out"
     check.require(
       isOn || (heldOut.isEmpty && watchdog == .off), "evaluation.every",

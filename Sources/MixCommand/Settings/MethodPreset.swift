@@ -1,14 +1,5 @@
 import MixGRPO
-
-extension SettingsTable {
-  /// The members in which this differs from `other`, with its own values.
-  func difference(from other: Self) -> JSONObject {
-    let theirs = other.json
-    var object = JSONObject()
-    for member in json.members where theirs[member.name] != member.value { object[member.name] = member.value }
-    return object
-  }
-}
+import MixSettings
 
 extension Preset {
   /// The settings that tell the published methods apart, as this one has them: writing them over other settings makes those

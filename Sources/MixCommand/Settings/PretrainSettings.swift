@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 
 /// All settings of `mixgrpo pretrain`.
 struct PretrainSettings: SettingsTable {
@@ -30,25 +31,35 @@ struct PretrainSettings: SettingsTable {
       .text("data", \.data, "folder of PNGs of one size with a metadata.jsonl"),
       .text("out", \.out, "folder for all that the run leaves"),
       .section("model", \.model, "sizes of the model"),
-      .integer("steps", \.steps, "optimizer steps"),
-      .integer("batch", \.batch, "pictures per step"),
-      .integer("max_batch", \.maxBatch, "pictures in memory at once"),
-      .number("learning_rate", \.learningRate, "highest rate of AdamW; falls along a cosine over all steps"),
-      .integer("warmup_steps", \.warmupSteps, "steps over which the rate rises to its highest"),
-      .number("min_rate_fraction", \.minimumRateFraction, "the rate at the last step, as a share of the highest"),
-      .number("weight_decay", \.weightDecay, "decoupled, of AdamW"),
-      .number("max_gradient_norm", \.maximumGradientNorm, "gradients are scaled down to it; 0 for no limit"),
-      .number("shift", \.shift, "of the noise levels towards noise; 1 for none"),
-      .number("logit_mean", \.logitMean, "of the logit-normal noise levels"),
-      .number("logit_deviation", \.logitDeviation, "of the logit-normal noise levels"),
+      .integer("steps", \.steps, 1...100_000_000, default: 1_200, "optimizer steps"),
+      .integer("batch", \.batch, 1...1_048_576, default: 64, "pictures per step"),
+      .integer("max_batch", \.maxBatch, 1...65_536, default: 32, "pictures in memory at once"),
+      .number(
+        "learning_rate", \.learningRate, .closed(0, 1_000), default: 1e-3,
+        "highest rate of AdamW; falls along a cosine over all steps"),
+      .integer("warmup_steps", \.warmupSteps, 0...100_000_000, default: 60, "steps over which the rate rises to its highest"),
+      .number(
+        "min_rate_fraction", \.minimumRateFraction, .closed(0, 1), default: 0,
+        "the rate at the last step, as a share of the highest"),
+      .number("weight_decay", \.weightDecay, .closed(0, 1_000), default: 0, "decoupled, of AdamW"),
+      .number(
+        "max_gradient_norm", \.maximumGradientNorm, .closed(0, 1e12), default: 1,
+        "gradients are scaled down to it; 0 for no limit"),
+      .number("shift", \.shift, .above(0, upTo: 1_000), default: 3, "of the noise levels towards noise; 1 for none"),
+      .number("logit_mean", \.logitMean, .closed(-20, 20), default: 0, "of the logit-normal noise levels"),
+      .number("logit_deviation", \.logitDeviation, .closed(0, 20), default: 1, "of the logit-normal noise levels"),
       .seed("seed", \.seed, "of weights, pictures and noise"),
-      .integer("save_every", \.saveEvery, "steps between checkpoints; there is one at the end in any case"),
-      .integer("keep_checkpoints", \.keepCheckpoints, "so many of the newest are kept"),
-      .integer("pictures_every", \.picturesEvery, "steps between picture grids; 0 for none at all"),
-      .integer("picture_captions", \.pictureCaptions, "captions in a grid, a picture each"),
-      .choice("precision", \.precision, "of the saved model"),
-      .flag("tensorboard", \.tensorBoard, "write event files"),
-      .integer("threads", \.threads, "worker threads, 0 for one per core; changes no result"),
+      .integer(
+        "save_every", \.saveEvery, 1...1_000_000, default: 200, "steps between checkpoints; there is one at the end in any case"
+      ),
+      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "so many of the newest are kept"),
+      .integer(
+        "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for none at all"),
+      .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "captions in a grid, a picture each"),
+      .choice("precision", \.precision, default: .f32, "of the saved model"),
+      .flag("tensorboard", \.tensorBoard, default: true, "write event files"),
+      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; changes no result")
+        .withoutEffect,
     ]
   }
 
@@ -70,19 +81,12 @@ struct PretrainSettings: SettingsTable {
     var check = Validation()
     check.require(!data.isEmpty, "data", expected: "a folder with metadata.jsonl (--data)", got: "none")
     check.require(!out.isEmpty, "out", expected: "a folder for the run (--out)", got: "none")
-    check.require((1...100_000_000).contains(steps), "steps", expected: "1…100000000", got: steps)
-    check.require((0...100_000_000).contains(warmupSteps), "warmup_steps", expected: "0…100000000", got: warmupSteps)
-    check.require((1...1_048_576).contains(batch), "batch", expected: "1…1048576", got: batch)
-    check.require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
-    check.require((1...1_000_000).contains(saveEvery), "save_every", expected: "1…1000000", got: saveEvery)
-    check.require(
-      (1...1_000_000).contains(keepCheckpoints), "keep_checkpoints", expected: "1…1000000", got: keepCheckpoints)
-    check.require((0...1_000_000).contains(picturesEvery), "pictures_every", expected: "0…1000000", got: picturesEvery)
-    check.require((1...1_024).contains(pictureCaptions), "picture_captions", expected: "1…1024", got: pictureCaptions)
-    check.require((0...1_024).contains(threads), "threads", expected: "0…1024", got: threads)
+    self.check(&check)
     model.validate(&check)
     let pretraining = pretraining
-    if (0...100_000_000).contains(warmupSteps) { check.include(pretraining.validate) }
+    if (0...100_000_000).contains(warmupSteps) {
+      check.include { () throws(MixGRPOError) in try pretraining.optimizer.validate() }
+    }
     try check.throwIfAny()
   }
 }
@@ -100,20 +104,19 @@ struct ModelSettings: SettingsTable, Equatable {
 
   static var settings: [Setting<ModelSettings>] {
     [
-      .integer("patch", \.patch, "pixels along a token's side"),
-      .integer("heads", \.heads, "attention heads"),
-      .integer("head_dim", \.headDim, "channels of a head, an even number"),
-      .integer("double_blocks", \.doubleBlocks, "double-stream blocks"),
-      .integer("single_blocks", \.singleBlocks, "single-stream blocks"),
-      .integer("text_length", \.textLength, "words of a caption that get a token"),
-      .integer("text_width", \.textWidth, "values of a word's token"),
-      .integer("pooled_width", \.pooledWidth, "values of the pooled caption"),
+      .integer("patch", \.patch, 1...128, default: 4, "pixels along a token's side"),
+      .integer("heads", \.heads, 1...1_024, default: 4, "attention heads"),
+      .integer("head_dim", \.headDim, 2...4_096, default: 32, "channels of a head, an even number"),
+      .integer("double_blocks", \.doubleBlocks, 0...1_000, default: 2, "double-stream blocks"),
+      .integer("single_blocks", \.singleBlocks, 0...1_000, default: 4, "single-stream blocks"),
+      .integer("text_length", \.textLength, 1...4_096, default: 16, "words of a caption that get a token"),
+      .integer("text_width", \.textWidth, 1...65_536, default: 64, "values of a word's token"),
+      .integer("pooled_width", \.pooledWidth, 1...65_536, default: 64, "values of the pooled caption"),
     ]
   }
 
   func validate(_ check: inout Validation) {
-    check.require((1...128).contains(patch), "model.patch", expected: "1…128", got: patch)
-    check.require((2...4_096).contains(headDim), "model.head_dim", expected: "2…4096", got: headDim)
+    self.check(&check, prefix: "model.")
     let model = self
     if (1...128).contains(patch), (2...4_096).contains(headDim) {
       check.include { () throws(MixGRPOError) in try model.configuration(channels: 3 * patch * patch).validate() }

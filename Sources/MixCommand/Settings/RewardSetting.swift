@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 
 /// One reward of a run: a built-in statistic of pictures, or a program that scores them.
 struct RewardSetting: Equatable {
@@ -55,10 +56,10 @@ extension RewardSetting: SettingsTable {
   static var settings: [Setting<RewardSetting>] {
     [
       .text("name", \.name, "a built-in reward, or any name for a program"),
-      .number("weight", \.weight, "in the sum of several"),
+      .number("weight", \.weight, .closed(0, 1e30), default: 1, "in the sum of several"),
       .texts("program", \.program, "program and arguments, started without a shell"),
-      .flag("per_batch", \.perBatch, "start the program for every batch"),
-      .number("timeout_seconds", \.timeout, "that one batch may take"),
+      .flag("per_batch", \.perBatch, default: false, "start the program for every batch"),
+      .number("timeout_seconds", \.timeout, .above(0, upTo: 1e6), default: 300, unit: "seconds", "that one batch may take"),
     ]
   }
 
@@ -75,19 +76,13 @@ extension RewardSetting: SettingsTable {
     var check = Validation()
     if program.isEmpty { check.include { () throws(MixGRPOError) in _ = try PictureStatistic(named: name) } }
     check.require(!name.isEmpty, "rewards: name", expected: "a name", got: "none")
-    check.require(weight >= 0 && weight.isFinite, "rewards: weight", expected: "0 or more", got: weight)
-    check.require(timeout > 0 && timeout <= 1e6, "rewards: timeout_seconds", expected: "above 0, at most 1000000", got: timeout)
+    self.check(&check, prefix: "rewards: ")
     try check.throwIfAny()
   }
 }
 
 extension Setting {
   static func rewards(_ name: String, _ path: WritableKeyPath<Root, [RewardSetting]>, _ summary: String) -> Setting {
-    Setting(name: name, summary: summary) {
-      .array($0[keyPath: path].map { .object($0.json) })
-    } write: {
-      guard let values = $1.array else { throw unfit("a list of rewards", $1) }
-      $0[keyPath: path] = try values.map(RewardSetting.init(json:))
-    }
+    .rewards(name, path, summary, to: { .object($0.json) }, from: RewardSetting.init(json:))
   }
 }

@@ -1,4 +1,5 @@
 import MixGRPO
+import MixSettings
 
 /// Where settings come from before a command's own flags: a file, and `--set name=value`.
 struct SettingsSource {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixSettings
 
 struct AlignCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -110,12 +111,12 @@ struct TrainingOptions: ParsableArguments {
     }
     replace(&settings.iterations, with: iterations)
     replace(&settings.promptsPerIteration, with: promptsPerIteration)
-    replace(&settings.sampling.groupSize, with: groupSize)
-    replace(&settings.sampling.steps, with: steps)
-    replace(&settings.sampling.windowLength, with: windowLength)
-    replace(&settings.learning.optimizer.learningRate, with: learningRate)
-    replace(&settings.learning.clipRange, with: clipRange)
-    replace(&settings.sampling.seed, with: seed)
+    replace(&settings.sampling.record.group_size, with: groupSize)
+    replace(&settings.sampling.record.steps, with: steps)
+    replace(&settings.sampling.record.window_length, with: windowLength)
+    replace(&settings.learning.record.learning_rate, with: learningRate)
+    replace(&settings.learning.record.clip_range, with: clipRange)
+    replace(&settings.sampling.record.seed, with: seed)
     replace(&settings.saveEvery, with: saveEvery)
     replace(&settings.picturesEvery, with: picturesEvery)
     replace(&settings.precision, with: precision)

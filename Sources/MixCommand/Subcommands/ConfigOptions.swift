@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixSettings
 
 /// Where settings come from, for every subcommand that has some.
 struct ConfigOptions: ParsableArguments {
@@ -28,7 +29,23 @@ func replace<Value>(_ setting: inout Value, with flag: Value?) {
   if let flag { setting = flag }
 }
 
-extension SolverName: ExpressibleByArgument {}
+/// The same for a field of the header's; a number that it does not hold becomes the nearest one, to be refused.
+func replace(_ setting: inout Int32, with flag: Int?) {
+  if let flag { setting = Int32(clamping: flag) }
+}
+
+/// A solver by its name in settings.
+struct SolverArgument: ExpressibleByArgument {
+  let number: Int32
+
+  init?(argument: String) {
+    guard let index = Choices.solver.firstIndex(of: argument) else { return nil }
+    number = Int32(index)
+  }
+
+  static var allValueStrings: [String] { Choices.solver }
+}
+
 extension PrecisionName: ExpressibleByArgument {}
 
 /// `Preset` by its name, on the command line.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixSettings
 
 struct SampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -29,7 +30,7 @@ struct SampleCommand: ParsableCommand {
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @Option(help: "Pictures per prompt (6).") var samples: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
-  @Option(help: ArgumentHelp("How steps follow the flow (euler).", valueName: "name")) var solver: SolverName?
+  @Option(help: ArgumentHelp("How steps follow the flow (euler).", valueName: "name")) var solver: SolverArgument?
   @Option(help: "Of the noise levels towards noise, 1 for none (3).") var shift: Double?
   @Option(help: "Of the noise (0).") var seed: UInt64?
   @Option(help: "Pixels in the PNG along the side of a pixel (3).") var scale: Int?
@@ -56,7 +57,7 @@ struct SampleCommand: ParsableCommand {
       pictures.apply(to: &settings.pictures)
       replace(&settings.samples, with: samples)
       replace(&settings.steps, with: steps)
-      replace(&settings.solver, with: solver)
+      replace(&settings.solver, with: solver?.number)
       replace(&settings.shift, with: shift)
       replace(&settings.seed, with: seed)
       replace(&settings.scale, with: scale)

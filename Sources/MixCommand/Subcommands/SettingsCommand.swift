@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixSettings
 
 struct SettingsCommand: ParsableCommand {
   enum Topic: String, CaseIterable, ExpressibleByArgument { case align, pretrain, sample, rewards, presets }
@@ -14,22 +15,34 @@ struct SettingsCommand: ParsableCommand {
         mixgrpo settings rewards
       """)
 
-  @Argument(help: "What to explain.") var topic: Topic
+  @Argument(help: "What to explain.") var topic: Topic?
+  @Flag(help: "All settings of the library as JSON: key, type, cases, default, range, unit, meaning.") var json = false
+
+  func validate() throws {
+    if (topic == nil) != json { throw ValidationError("expected what to explain, or --json") }
+  }
 
   func run() throws {
+    guard let topic else { return try dump() }
     switch topic {
-    case .align: explain(AlignSettings().list)
-    case .pretrain: explain(PretrainSettings().list)
-    case .sample: explain(SampleSettings().list)
+    case .align: try explain(AlignSettings().lines())
+    case .pretrain: try explain(PretrainSettings().lines())
+    case .sample: try explain(SampleSettings().lines())
     case .rewards: for reward in PictureStatistic.allCases { show("\(column(reward.rawValue, 18))\(reward.summary)") }
     case .presets: try explainPresets()
     }
   }
 
-  private func explain(_ list: [(name: String, value: JSONValue, summary: String)]) {
-    for setting in list {
-      let value = (try? setting.value.text()) ?? ""
-      show("\(column(setting.name, 36))\(column(value, 24))\(setting.summary)")
+  /// Every setting of the library, for programs.
+  private func dump() throws(MixGRPOError) {
+    show(try JSONValue.array(SettingsCatalog.all.map { .object($0.json) }).text(.indented))
+  }
+
+  private func explain(_ lines: [SettingLine]) throws(MixGRPOError) {
+    for line in lines {
+      let bounds = line.kind.bounds
+      let value = try line.value.text() + (line.unit.isEmpty ? "" : " (\(line.unit))")
+      show("\(column(line.path, 36))\(column(value, 24))\(line.summary)\(bounds.isEmpty ? "" : ": \(bounds)")")
     }
   }
 

@@ -48,7 +48,7 @@ extension FlowMatchingPretrainer: Checkpointed {
   /// Noise is keyed by seed and step and needs no state.
   private var checkpointFile: CheckpointFile {
     CheckpointFile(
-      format: "mixgrpo-pretrainer-2", settings: CheckpointSettings(self),
+      format: "mixgrpo-pretrainer-3", settings: CheckpointSettings(self),
       sections: [.tensors("weights", [TensorPlace("trained", weightsOf: evaluator.model)]), .optimizer(optimizer)])
   }
 }

@@ -39,7 +39,7 @@ extension Trainer: Checkpointed {
   }
 
   private var checkpointFile: CheckpointFile {
-    CheckpointFile(format: "mixgrpo-trainer-2", settings: CheckpointSettings(self), sections: checkpointSections)
+    CheckpointFile(format: "mixgrpo-trainer-3", settings: CheckpointSettings(self), sections: checkpointSections)
   }
 }
 

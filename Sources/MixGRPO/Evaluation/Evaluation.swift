@@ -59,9 +59,7 @@ public final class Evaluation {
     (self.prompts, self.plan, self.configuration) = (prompts, plan, configuration)
     var record: EvaluationRecord?
     var check = Validation()
-    check.require((1...1_000_000).contains(configuration.every), "every", expected: "1…1000000", got: configuration.every)
-    check.require(
-      configuration.weights != .base, "weights", expected: "the trained weights or their average", got: configuration.weights)
+    configuration.check(&check)
     check.require(plan.window.isEmpty, "plan", expected: "deterministic sampling", got: "a window \(plan.window)")
     check.require(
       (1...1_000_000).contains(prompts.count) && prompts.allSatisfy { $0 >= 0 }, "prompt_indices",

@@ -2,6 +2,7 @@ import MixBasics
 import MixFlowModel
 import MixLearning
 import MixNumerics
+import MixSettings
 
 #if canImport(Glibc)
   import Glibc
@@ -28,10 +29,8 @@ public struct PretrainingConfiguration: Equatable, Sendable {
   /// - Throws: one `invalidArgument` that names every unfit field.
   public func validate() throws(MixGRPOError) {
     var check = Validation()
-    check.include(optimizer.validate)
-    check.require(shift > 0 && shift <= 1_000, "shift", expected: "above 0, at most 1000", got: shift)
-    check.require(logitMean.magnitude <= 20, "logit_mean", expected: "−20…20", got: logitMean)
-    check.require(logitDeviation >= 0 && logitDeviation <= 20, "logit_deviation", expected: "0…20", got: logitDeviation)
+    self.check(&check)
+    optimizer.checkRules(&check)
     try check.throwIfAny()
   }
 }

@@ -27,15 +27,4 @@ public struct SafetyConfiguration: Equatable, Sendable {
 
   /// Faults stop the update; the velocity may change by its own size, and roll-backs halve the learning rate.
   public init() {}
-
-  /// - Throws: one `invalidArgument` that names every unfit field.
-  public func validate() throws(MixGRPOError) {
-    var check = Validation()
-    check.require(
-      maxVelocityChange >= 0 && maxVelocityChange <= 1e6, "max_velocity_change", expected: "0…1000000", got: maxVelocityChange)
-    check.require(
-      rollBackRateFactor > 0 && rollBackRateFactor <= 1, "roll_back_rate_factor", expected: "a value in (0, 1]",
-      got: rollBackRateFactor)
-    try check.throwIfAny()
-  }
 }

@@ -1,5 +1,6 @@
 import CMixGRPO
 import MixBasics
+import MixSettings
 
 /// A struct of the header: its first field is its size in bytes, and every bit pattern of its other fields is harmless.
 protocol SizedStruct {
@@ -34,6 +35,7 @@ extension mixgrpo_sample_config: SizedStruct {}
 extension mixgrpo_evaluation_config: SizedStruct {}
 extension mixgrpo_evaluation_result: SizedStruct {}
 extension mixgrpo_image_info: SizedStruct {}
+extension mixgrpo_setting: SizedStruct {}
 
 /// A configuration that the host passes.
 /// - Throws: `invalidArgument` for NULL or for another struct_size.

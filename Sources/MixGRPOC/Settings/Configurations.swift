@@ -3,6 +3,7 @@ import MixBasics
 import MixGRPO
 import MixLearning
 import MixSampling
+import MixSettings
 
 @_cdecl("mixgrpo_config_init") @implementation
 public func mixgrpo_config_init(
@@ -28,11 +29,11 @@ public func mixgrpo_config_init_preset(
     let sampling = try HostStruct.optional(out_sampling, "out_sampling")
     let learning = try HostStruct.optional(out_learning, "out_learning")
     if let sampling {
-      var config = mixgrpo_sampling_config(preset.sampling)
+      var config = preset.sampling.record
       (config.seed, config.group_size) = (sampling.current.seed, sampling.current.group_size)
       sampling.write(config)
     }
-    learning?.write(mixgrpo_learning_config(preset.learning))
+    learning?.write(preset.learning.record)
   }
 }
 

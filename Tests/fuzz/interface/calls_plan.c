@@ -37,6 +37,13 @@ static void config_describe(void) {
   CALL(mixgrpo_config_describe, one_in(6) ? NULL : spoiled(sampling), one_in(6) ? NULL : spoiled(learning), text, capacity, spoiled(size));
 }
 
+static void setting_info(void) {
+  mixgrpo_setting *setting = output(sizeof *setting);
+  setting->struct_size = sizeof *setting;
+  disturb(setting, sizeof *setting);
+  CALL(mixgrpo_setting_info, one_in(8) ? any_size() : below(mixgrpo_setting_count()), spoiled(setting));
+}
+
 /* ---- Plan */
 
 static void plan_create(void) {
@@ -93,7 +100,7 @@ static void adaptive_window_advance(void) {
   CALL(mixgrpo_adaptive_window_advance, pick_const(PLAN), spoiled(state), some_double(-1, 1), some_double(0, 1), next);
 }
 
-const random_call plan_calls[] = {{config_init, 1}, {config_preset, 2}, {config_check, 4}, {config_describe, 4}, {plan_create, 8},
+const random_call plan_calls[] = {{config_init, 1}, {config_preset, 2}, {config_check, 4}, {config_describe, 4}, {setting_info, 1}, {plan_create, 8},
                                   {plan_destroy, 1}, {plan_iteration, 4}, {plan_step, 4}, {plan_memory, 6}, {adaptive_window_init, 1}, {adaptive_window_advance, 3}, {NULL, 0}};
 
 /* ---- Stateless pieces */

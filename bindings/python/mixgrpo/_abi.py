@@ -133,6 +133,26 @@ class LearningConfig(Struct):
     ]
 
 
+class Setting(Struct):
+    _fields_ = [
+        ("kind", ctypes.c_int32),
+        ("config", ctypes.c_char_p),
+        ("key", ctypes.c_char_p),
+        ("cases", ctypes.c_char_p),
+        ("default_text", ctypes.c_char_p),
+        ("unit", ctypes.c_char_p),
+        ("sentence", ctypes.c_char_p),
+        ("minimum", ctypes.c_double),
+        ("maximum", ctypes.c_double),
+        ("minimum_open", ctypes.c_int32),
+        ("maximum_open", ctypes.c_int32),
+        ("changes_results", ctypes.c_int32),
+        ("offset", ctypes.c_uint32),
+        ("count", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
 class IterationPlan(Struct):
     _fields_ = [
         ("window_start", ctypes.c_int32),
@@ -356,6 +376,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     EvaluatorConfig: 40,
     SamplingConfig: 144,
     LearningConfig: 168,
+    Setting: 96,
     IterationPlan: 40,
     Step: 72,
     Workload: 48,
@@ -480,6 +501,8 @@ FUNCTIONS: dict[str, Function] = {
         Status,
         {"evaluator": Handle, "d_velocity": Floats, "count": Size, "out_d_latents": Floats, "d_latents_capacity": Size},
     ),
+    "mixgrpo_setting_count": Function(ctypes.c_size_t, {}),
+    "mixgrpo_setting_info": Function(Status, {"index": Size, "out_setting": ctypes.POINTER(Setting)}),
     "mixgrpo_config_init": Function(
         Status,
         {

@@ -223,6 +223,19 @@ class Undo(IntEnum):
     rest."""
 
 
+class SettingKind(IntEnum):
+    """What a field of a configuration is."""
+
+    INTEGER = 0
+    """A whole number."""
+    NUMBER = 1
+    """A double."""
+    FLAG = 2
+    """0 or 1."""
+    CHOICE = 3
+    """A number that stands for a name."""
+
+
 class StepKind(IntEnum):
     """What a step is, after its order was lowered to what its place allows. The first five are those of `Solver`."""
 

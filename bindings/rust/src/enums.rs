@@ -211,6 +211,20 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
+    /// What a field of a configuration is.
+    SettingKind {
+        /// A whole number.
+        Integer = MIXGRPO_SETTING_KIND_INTEGER,
+        /// A double.
+        Number = MIXGRPO_SETTING_KIND_NUMBER,
+        /// 0 or 1.
+        Flag = MIXGRPO_SETTING_KIND_FLAG,
+        /// A number that stands for a name.
+        Choice = MIXGRPO_SETTING_KIND_CHOICE,
+    }
+}
+
+mirrored_enum! {
     /// What a step is, after its order was lowered to what its place allows. The first five are those of `Solver`.
     StepKind {
         /// Deterministic, first order.

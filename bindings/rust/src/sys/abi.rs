@@ -353,7 +353,37 @@ pub struct mixgrpo_learning_config {
 }
 layout!(sized mixgrpo_learning_config: 168);
 
+pub type mixgrpo_setting_kind = i32;
+pub const MIXGRPO_SETTING_KIND_INTEGER: mixgrpo_setting_kind = 0;
+pub const MIXGRPO_SETTING_KIND_NUMBER: mixgrpo_setting_kind = 1;
+pub const MIXGRPO_SETTING_KIND_FLAG: mixgrpo_setting_kind = 2;
+pub const MIXGRPO_SETTING_KIND_CHOICE: mixgrpo_setting_kind = 3;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mixgrpo_setting {
+    pub struct_size: u32,
+    pub kind: mixgrpo_setting_kind,
+    pub config: *const c_char,
+    pub key: *const c_char,
+    pub cases: *const c_char,
+    pub default_text: *const c_char,
+    pub unit: *const c_char,
+    pub sentence: *const c_char,
+    pub minimum: f64,
+    pub maximum: f64,
+    pub minimum_open: i32,
+    pub maximum_open: i32,
+    pub changes_results: i32,
+    pub offset: u32,
+    pub count: u32,
+    pub reserved: u32,
+}
+layout!(sized mixgrpo_setting: 96);
+
 extern "C" {
+    pub fn mixgrpo_setting_count() -> usize;
+    pub fn mixgrpo_setting_info(index: usize, out_setting: *mut mixgrpo_setting) -> mixgrpo_status;
     pub fn mixgrpo_config_init(
         out_sampling: *mut mixgrpo_sampling_config, sampling_size: usize, out_learning: *mut mixgrpo_learning_config,
         learning_size: usize,

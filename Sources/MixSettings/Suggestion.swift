@@ -1,12 +1,12 @@
 /// ` such as "name"`, when one of `names` is near `word`: at most a third of its letters differ.
-func suggestion(for word: String, among names: [String]) -> String {
+package func suggestion(for word: String, among names: [String]) -> String {
   let nearest = names.map { (name: $0, distance: editDistance(word, $0)) }.min { $0.distance < $1.distance }
   guard let nearest, nearest.distance <= max(1, min(word.count, 64) / 3) else { return "" }
   return " such as \"\(nearest.name)\""
 }
 
 /// Letters to insert, remove, replace, or swap with their neighbour; of the first 64 letters of each.
-func editDistance(_ first: String, _ second: String) -> Int {
+package func editDistance(_ first: String, _ second: String) -> Int {
   let (first, second) = (Array(first.prefix(64)), Array(second.prefix(64)))
   var beforeLast: [Int] = []
   var last = Array(0...second.count)

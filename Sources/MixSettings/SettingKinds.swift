@@ -1,0 +1,187 @@
+import MixBasics
+import MixStorage
+
+// The kinds of rows there are.
+
+extension Setting {
+  package static func integer<Value: FixedWidthInteger>(
+    _ key: String, _ path: WritableKeyPath<Root, Value>, _ range: ClosedRange<Int64>, default standard: Int64? = nil,
+    unit: String = "", _ summary: String
+  ) -> Setting {
+    row(
+      key, path, .integer(.closed(Double(range.lowerBound), range.upperBound == .max ? 0x1p63 : Double(range.upperBound))),
+      standard.map { .integer($0) }, unit, summary
+    ) {
+      jsonInteger($0)
+    } from: {
+      value(of: $0)
+    }
+  }
+
+  /// A key of random numbers: all of 64 bits.
+  package static func seed(_ key: String, _ path: WritableKeyPath<Root, UInt64>, _ summary: String) -> Setting {
+    row(key, path, .integer(.closed(0, 0x1p64)), .integer(0), "", summary) {
+      jsonInteger($0)
+    } from: {
+      value(of: $0)
+    }
+  }
+
+  package static func number(
+    _ key: String, _ path: WritableKeyPath<Root, Double>, _ range: SettingRange, default standard: Double? = nil,
+    unit: String = "", _ summary: String
+  ) -> Setting {
+    row(key, path, .number(range), standard.map { .number($0) }, unit, summary) {
+      .number($0)
+    } from: {
+      $0.double
+    }
+  }
+
+  package static func flag(
+    _ key: String, _ path: WritableKeyPath<Root, Bool>, default standard: Bool? = nil, _ summary: String
+  ) -> Setting {
+    row(key, path, .flag, standard.map { .bool($0) }, "", summary) {
+      .bool($0)
+    } from: {
+      $0.bool
+    }
+  }
+
+  /// A flag of the header, 0 or 1; any other number is kept as it is, to be refused.
+  package static func flag(
+    _ key: String, _ path: WritableKeyPath<Root, Int32>, default standard: Bool, _ summary: String
+  ) -> Setting {
+    row(key, path, .flag, .bool(standard), "", summary) {
+      $0 == 0 || $0 == 1 ? .bool($0 == 1) : .integer(Int64($0))
+    } from: {
+      $0.bool.map { $0 ? 1 : 0 }
+    }
+  }
+
+  /// A choice of the header: names in the order of its numbers. A number that has no name is kept as it is, to be refused.
+  package static func choice(
+    _ key: String, _ path: WritableKeyPath<Root, Int32>, _ names: [String], default standard: String, _ summary: String
+  ) -> Setting {
+    row(key, path, .choice(names), .string(standard), "", summary) { raw in
+      names.indices.contains(Int(raw)) ? .string(names[Int(raw)]) : .integer(Int64(raw))
+    } from: { value in
+      value.string.flatMap(names.firstIndex).map { Int32($0) }
+    }
+  }
+
+  /// One of the names of a Swift enumeration.
+  package static func choice<Choice: RawRepresentable & CaseIterable>(
+    _ key: String, _ path: WritableKeyPath<Root, Choice>, default standard: Choice? = nil, _ summary: String
+  ) -> Setting where Choice.RawValue == String {
+    row(key, path, .choice(Choice.allCases.map(\.rawValue)), standard.map { .string($0.rawValue) }, "", summary) {
+      .string($0.rawValue)
+    } from: {
+      $0.string.flatMap(Choice.init(rawValue:))
+    }
+  }
+
+  package static func text(_ key: String, _ path: WritableKeyPath<Root, String>, _ summary: String) -> Setting {
+    row(key, path, .text, nil, "", summary) {
+      .string($0)
+    } from: {
+      $0.string
+    }
+  }
+
+  package static func texts(_ key: String, _ path: WritableKeyPath<Root, [String]>, _ summary: String) -> Setting {
+    row(key, path, .texts, nil, "", summary) {
+      .array($0.map { .string($0) })
+    } from: {
+      $0.array?.compactMap(\.string)
+    }
+  }
+
+  package static func numbers(_ key: String, _ path: WritableKeyPath<Root, [Double]>, _ summary: String) -> Setting {
+    row(key, path, .numbers, nil, "", summary) {
+      .array($0.map { .number($0) })
+    } from: {
+      $0.array?.compactMap(\.double)
+    }
+  }
+
+  /// Three whole numbers, an array in the header.
+  package static func integers(
+    _ key: String, _ path: WritableKeyPath<Root, (Int32, Int32, Int32)>, _ range: SettingRange, default standard: [Int64],
+    _ summary: String
+  ) -> Setting {
+    row(key, path, .integers(3, range), .array(standard.map { .integer($0) }), "", summary) {
+      .array([$0.0, $0.1, $0.2].map { .integer(Int64($0)) })
+    } from: {
+      let values = $0.array?.compactMap { value(of: $0, as: Int32.self) } ?? []
+      return values.count == 3 ? (values[0], values[1], values[2]) : nil
+    }
+  }
+
+  /// Of a type that goes to JSON and comes back in a way of its own.
+  package static func rewards<Value>(
+    _ key: String, _ path: WritableKeyPath<Root, [Value]>, _ summary: String, to json: @escaping (Value) -> JSONValue,
+    from value: @escaping (JSONValue) throws(MixGRPOError) -> Value
+  ) -> Setting {
+    Setting(key: key, summary: summary, kind: .rewards) {
+      .array($0[keyPath: path].map(json))
+    } store: { (root, document) throws(MixGRPOError) in
+      var values: [Value] = []
+      for element in document.array ?? [] { values.append(try value(element)) }
+      root[keyPath: path] = values
+    }
+  }
+
+  package static func section<Part: SettingsTable>(
+    _ key: String, _ path: WritableKeyPath<Root, Part>, _ summary: String
+  ) -> Setting {
+    var setting = Setting(key: key, summary: summary, kind: .section) {
+      .object($0[keyPath: path].json)
+    } store: { (_, value) throws(MixGRPOError) in
+      throw unfit("an object", value)
+    }
+    setting.section = SettingSection(
+      apply: { $0[keyPath: path].apply($1, at: $2) }, list: { $0[keyPath: path].lines(prefix: key + ".") })
+    return setting
+  }
+
+  private static func row<Value>(
+    _ key: String, _ path: WritableKeyPath<Root, Value>, _ kind: SettingKind, _ standard: JSONValue?, _ unit: String,
+    _ summary: String, to json: @escaping (Value) -> JSONValue, from value: @escaping (JSONValue) -> Value?
+  ) -> Setting {
+    var setting = Setting(key: key, summary: summary, kind: kind) {
+      json($0[keyPath: path])
+    } store: { (root, document) throws(MixGRPOError) in
+      guard let value = value(document) else { throw unfit("a value of another kind", document) }
+      root[keyPath: path] = value
+    }
+    (setting.standard, setting.unit) = (standard, unit)
+    setting.offset = MemoryLayout<Root>.offset(of: path)
+    return setting
+  }
+}
+
+/// What JSON's integers do not hold stands in a string.
+private func jsonInteger(_ value: some FixedWidthInteger) -> JSONValue {
+  Int64(exactly: value).map { .integer($0) } ?? .string("\(value)")
+}
+
+private func value<Value: FixedWidthInteger>(of json: JSONValue, as _: Value.Type = Value.self) -> Value? {
+  switch json {
+  case .integer(let value): Value(exactly: value)
+  case .string(let digits): UInt64(digits).flatMap(Value.init(exactly:))
+  case .number(let value): Value(exactly: value)
+  default: nil
+  }
+}
+
+/// `expected …, got …`; a string or a number is shown, anything else named.
+package func unfit(_ expected: String, _ value: JSONValue) -> MixGRPOError {
+  let got =
+    switch value {
+    case .string(let text): "\"\(text.prefix(80))\""
+    case .integer, .number: value.shown
+    default: value.kind
+    }
+  return MixGRPOError(.invalidArgument, "expected \(expected), got \(got)")
+}

@@ -1,0 +1,133 @@
+import MixBasics
+import MixStorage
+
+/// A configuration that is a table of settings.
+package protocol SettingsTable {
+  static var settings: [Setting<Self>] { get }
+}
+
+/// What is wrong with one setting, and where in its document it stands.
+package struct SettingProblem {
+  package let path: SettingsPath
+  package let message: String
+  /// The byte of the document.
+  package let position: Int
+}
+
+/// The names that lead to a setting, such as `sampling.steps`.
+package struct SettingsPath: CustomStringConvertible {
+  var names: [String] = []
+  package var description: String { names.joined(separator: ".") }
+
+  package init() {}
+
+  func appending(_ name: String) -> SettingsPath {
+    var path = self
+    path.names.append(name)
+    return path
+  }
+}
+
+extension SettingsTable {
+  /// All of it, complete and in the order of the table.
+  package var json: JSONObject {
+    var object = JSONObject()
+    for setting in Self.settings { object[setting.key] = setting.read(self) }
+    return object
+  }
+
+  /// Writes every member of `object`; what does not fit is left as it was and told.
+  package mutating func apply(_ object: JSONObject, at path: SettingsPath = SettingsPath()) -> [SettingProblem] {
+    let table = Self.settings
+    var problems: [SettingProblem] = []
+    for member in object.members {
+      let place = path.appending(member.name)
+      func tell(_ message: String) { problems.append(SettingProblem(path: place, message: message, position: member.position)) }
+      guard let setting = table.first(where: { $0.key == member.name }) else {
+        tell("expected a known setting\(suggestion(for: member.name, among: table.map(\.key))), got an unknown one")
+        continue
+      }
+      if let section = setting.section, let object = member.value.object {
+        problems += section.apply(&self, object, place)
+        continue
+      }
+      do { try setting.write(&self, member.value) } catch { tell(error.message) }
+    }
+    return problems
+  }
+
+  /// Adds what is wrong with single values.
+  package func check(_ check: inout Validation, prefix: String = "") {
+    for setting in Self.settings where setting.section == nil { setting.check(self, &check, prefix: prefix) }
+  }
+
+  /// - Throws: one `invalidArgument` that names every value that does not fit.
+  package func check() throws(MixGRPOError) {
+    var validation = Validation()
+    check(&validation)
+    try validation.throwIfAny()
+  }
+
+  /// Every row with its value, sections unfolded.
+  package func lines(prefix: String = "") -> [SettingLine] {
+    Self.settings.flatMap { setting in
+      setting.section?.list(self).map { $0.within(prefix) } ?? [setting.line(of: self, prefix: prefix)]
+    }
+  }
+
+  /// The members in which this differs.
+  package func difference(from other: Self) -> JSONObject {
+    let theirs = other.json
+    var object = JSONObject()
+    for member in json.members where theirs[member.name] != member.value { object[member.name] = member.value }
+    return object
+  }
+}
+
+extension Setting {
+  fileprivate func line(of root: Root, prefix: String) -> SettingLine {
+    SettingLine(
+      path: prefix + key, value: read(root), kind: kind, unit: unit, summary: summary, changesResults: changesResults)
+  }
+}
+
+extension SettingLine {
+  fileprivate func within(_ prefix: String) -> SettingLine {
+    SettingLine(
+      path: prefix + path, value: value, kind: kind, unit: unit, summary: summary, changesResults: changesResults)
+  }
+}
+
+/// A configuration of the header: a flat struct of plain values.
+package protocol SettingsRecord: SettingsTable {
+  init()
+  var struct_size: UInt32 { get set }
+}
+
+extension SettingsRecord {
+  /// Every field as its row has it by default.
+  package static var standard: Self {
+    var record = Self()
+    record.struct_size = UInt32(MemoryLayout<Self>.size)
+    for setting in settings {
+      // A row's own default fits; the tests hold every row to it.
+      if let standard = setting.standard { try? setting.store(&record, standard) }
+    }
+    return record
+  }
+}
+
+extension SettingsRecord {
+  /// The rows whose value makes a difference beside the others: those that a way through the library's types keeps.
+  /// - Parameter kept: the record after that way, nil where it has none.
+  package func keysInForce(_ kept: (Self) -> Self?) -> Set<String> {
+    var keys: Set<String> = []
+    for setting in Self.settings {
+      guard let other = setting.kind.another(than: setting.read(self)) else { continue }
+      var changed = self
+      do { try setting.write(&changed, other) } catch { continue }
+      if let after = kept(changed), setting.read(after) == other { keys.insert(setting.key) }
+    }
+    return keys
+  }
+}

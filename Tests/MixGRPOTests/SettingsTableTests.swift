@@ -1,0 +1,115 @@
+import CMixGRPO
+import Foundation
+import MixSettings
+import Testing
+
+@testable import MixGRPO
+
+/// One row and one field are all there is to a setting: everything else follows from the row.
+@Suite struct SettingsTableTests {
+  private let header: String = {
+    let path = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../include/mixgrpo.h").standardized.path
+    return (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+  }()
+
+  /// The body of a struct, one string for each field with the comment that follows it.
+  private func fields(of name: String) throws -> [(name: String, text: String)] {
+    let body = try #require(
+      header.firstMatch(of: try Regex("struct \(name) \\{([\\s\\S]*?)\\n\\} \(name);"))?.output[1].substring)
+    return body.matches(of: /(?m)^  \w+ (\w+)(?:\[\d\])?;.*/).map { (String($0.output.1), String($0.output.0)) }
+  }
+
+  @Test func everyFieldOfEveryConfigurationHasExactlyOneRow() throws {
+    let structs = header.matches(of: /typedef struct (mixgrpo_\w+_config) \{/).map { String($0.output.1) }
+    #expect(structs.count == 7)
+    for name in structs {
+      let keys = SettingsCatalog.all.filter { $0.config == name }.map(\.key)
+      let fields = try fields(of: name).map(\.name).filter { $0 != "struct_size" && $0 != "reserved" }
+      #expect(keys.sorted() == fields.sorted(), "\(name)")
+    }
+  }
+
+  @Test func namesOfChoicesAreTheHeadersConstants() throws {
+    for entry in SettingsCatalog.all where !entry.kind.cases.isEmpty {
+      let field = try #require(fields(of: entry.config).first { $0.name == entry.key })
+      let type = try #require(field.text.firstMatch(of: /mixgrpo_(\w+)/)?.output.1)
+      for (number, name) in entry.kind.cases.enumerated() {
+        let constant = "MIXGRPO_\(type)_\(name)".uppercased()
+        #expect(header.contains("\(constant) = \(number)"), "\(constant)")
+      }
+      let count = try header.matches(of: Regex("\\bMIXGRPO_\(type.uppercased())_\\w+ = \\d")).count
+      #expect(count == entry.kind.cases.count, "\(type)")
+    }
+  }
+
+  @Test func everyDefaultFitsItsRowAndIsThatOfTheTypes() throws {
+    for entry in SettingsCatalog.all { #expect(entry.kind.refusal(of: entry.standard) == nil, "\(entry.key)") }
+    #expect(SamplingConfiguration().record.json == mixgrpo_sampling_config.standard.json)
+    #expect(LearningConfiguration().record.json == mixgrpo_learning_config.standard.json)
+    #expect(try SamplingConfiguration(.standard) == SamplingConfiguration())
+    #expect(try LearningConfiguration(.standard) == LearningConfiguration())
+    #expect(try EvaluationConfiguration(.standard) == EvaluationConfiguration())
+    #expect(try FlowTransformerConfiguration(.standard).record.json == mixgrpo_model_config.standard.json)
+    #expect(PretrainingConfiguration().json["shift"] == 3.0)
+  }
+
+  @Test func everySamplingRowSurvivesAllWays() throws {
+    let sampling: [JSONObject] = [
+      [:], ["window_mode": "frozen"], ["window_mode": "linear_decay"], ["window_mode": "exponential_decay"],
+      ["window_mode": "adaptive"], ["window_mode": "all", "trained_fraction": 0.5], ["flash_ratio": 0.4],
+    ]
+    try survive(sampling, SamplingConfiguration.keysInForce)
+    try survive([[:], ["schedule": "cosine"], ["fault_policy": "roll_back"]], LearningConfiguration.keysInForce)
+  }
+
+  /// Each row in one of the configurations where it makes a difference, with another value than it has there: through the
+  /// library's types, JSON and a checkpoint's keys.
+  private func survive<Record: SettingsRecord>(
+    _ starts: [JSONObject], _ keysInForce: (Record) -> Set<String>
+  ) throws {
+    for setting in Record.settings {
+      var bases: [Record] = []
+      for start in starts {
+        var record = Record.standard
+        #expect(record.apply(start).isEmpty)
+        if keysInForce(record).contains(setting.key) { bases.append(record) }
+      }
+      let base = try #require(bases.first, "\(setting.key) makes a difference nowhere")
+      let value = try #require(setting.kind.another(than: setting.read(base)), "\(setting.key)")
+      var read = base
+      #expect(read.apply([setting.key: value]).isEmpty, "\(setting.key)")
+      #expect(setting.read(read) == value && read.difference(from: base).members.map(\.name) == [setting.key])
+      var (before, after) = (CheckpointSettings(), CheckpointSettings())
+      before.add(base)
+      after.add(read)
+      #expect((before != after) == setting.changesResults, "\(setting.key)")
+      #expect((after.values[setting.key] == value.shown) == setting.changesResults, "\(setting.key)")
+    }
+  }
+
+  @Test func everyRowRefusesWhatIsOutOfItsBounds() {
+    for entry in SettingsCatalog.all {
+      switch entry.kind {
+      case .integer(let range), .number(let range):
+        let outside = [
+          range.isMinimumOpen ? range.minimum : range.minimum - 1, range.isMaximumOpen ? range.maximum : range.maximum * 2 + 1,
+          .nan,
+        ]
+        for value in outside { #expect(entry.kind.refusal(of: .number(value)) != nil, "\(entry.key) \(value)") }
+      default: #expect(entry.kind.refusal(of: .integer(1_000)) != nil, "\(entry.key)")
+      }
+      #expect(entry.kind.refusal(of: "no such") != nil && !entry.summary.isEmpty)
+    }
+  }
+
+  @Test func unknownNamesAreErrorsWithTheNearestKnownOne() {
+    var record = mixgrpo_sampling_config.standard
+    let problems = record.apply(["solver": "dpm_2_midpont", "window_lenght": 3])
+    #expect(problems.map(\.path.description) == ["solver", "window_lenght"])
+    #expect(problems.first?.message.contains("such as \"dpm_2_midpoint\"") == true)
+    #expect(problems.last?.message.contains("such as \"window_length\"") == true)
+    record.solver = 9
+    let error = #expect(throws: MixGRPOError.self) { try record.check() }
+    #expect(error?.message.hasPrefix("solver: expected one of euler (0), dpm_1 (1)") == true)
+  }
+}
