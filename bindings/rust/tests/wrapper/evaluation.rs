@@ -63,11 +63,17 @@ fn the_best_weights_come_back() {
 }
 
 #[test]
-fn wrong_settings_are_told_at_once() {
-    let config = EvaluationConfig { every: 0, weights: Weights::Base, watchdog: Watchdog::Warn, ..Default::default() };
-    let error = Evaluation::new(&config, &drawn(), &[0], &REWARDS[..1]).unwrap_err();
-    for field in ["every", "weights", "held_out"] {
-        assert!(error.message().contains(field), "{error}");
+fn all_wrong_settings_are_reported_at_once() {
+    let out_of_range = EvaluationConfig { every: 0, watchdog_patience: 0, ..Default::default() };
+    let base = EvaluationConfig { weights: Weights::Base, ..Default::default() };
+    let alone = EvaluationConfig { watchdog: Watchdog::Warn, ..Default::default() };
+    let cases =
+        [(out_of_range, vec!["every", "watchdog_patience"]), (base, vec!["weights"]), (alone, vec!["held_out"])];
+    for (config, fields) in cases {
+        let error = Evaluation::new(&config, &drawn(), &[0], &REWARDS[..1]).unwrap_err();
+        for field in fields {
+            assert!(error.message().contains(field), "{error}");
+        }
     }
 }
 
