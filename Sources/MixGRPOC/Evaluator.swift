@@ -9,8 +9,6 @@ final class EvaluatorObject: HandleObject, @unchecked Sendable {
   let evaluator: FlowEvaluator
   let model: ModelObject
   let settings: mixgrpo_evaluator_config
-  /// Samples whose activations the latest velocity kept.
-  var keptCount = 0
 
   var context: ContextObject { model.context }
 
@@ -93,19 +91,10 @@ public func mixgrpo_evaluator_velocity(
     let keeps = try flag(keep_activations, "keep_activations")
     let needed = try checkedProduct(count, evaluator.velocitySize, "count")
     let target = try output(out_velocity, capacity: velocity_capacity, needed: needed, "out_velocity")
-    guard let latents = latents.baseAddress, let sigmas = sigmas.baseAddress, let promptIndex = promptIndex.baseAddress
-    else { return }
-    object.keptCount = 0
-    // The evaluator's own memory first: a failure leaves the host's buffer untouched.
-    let velocity = try evaluator.answerBuffer(count: count)
-    try evaluator.velocity(
-      latents: latents, count: count, sigmas: sigmas, promptIndex: promptIndex, prompts: prompts.embeddings,
-      into: velocity, savingActivations: keeps)
-    guard Reduction.allFinite(velocity, count: needed) else {
-      throw MixGRPOError(.notFinite, "velocity: expected finite values of the model, got NaN or infinity")
-    }
-    target.fill(from: velocity)
-    object.keptCount = keeps ? count : 0
+    guard let latents = latents.baseAddress, let target = target.baseAddress else { return }
+    let request = VelocityRequest(
+      latents: latents, latentSize: evaluator.latentSize, sigmas: sigmas, promptIndex: promptIndex)
+    try evaluator.finiteVelocity(request, prompts.embeddings, keep: keeps ? .all : .none, into: target)
   }
 }
 
@@ -115,8 +104,8 @@ public func mixgrpo_evaluator_backward(
   _ out_d_latents: UnsafeMutablePointer<Float>?, _ d_latents_capacity: Int
 ) -> mixgrpo_status {
   withStatus {
-    let object = try resolve(evaluator, "evaluator", as: EvaluatorObject.self)
-    let (evaluator, kept) = (object.evaluator, object.keptCount)
+    let evaluator = try resolve(evaluator, "evaluator", as: EvaluatorObject.self).evaluator
+    let kept = evaluator.keptRows
     guard kept > 0 else {
       throw MixGRPOError(.invalidState, "backward: expected a velocity that kept its activations before it, got none")
     }
@@ -126,7 +115,6 @@ public func mixgrpo_evaluator_backward(
     let target = try optionalOutput(
       out_d_latents, capacity: d_latents_capacity, needed: kept * evaluator.latentSize, "out_d_latents")
     guard let dVelocity = dVelocity.baseAddress else { return }
-    object.keptCount = 0
-    try evaluator.backward(dvelocity: dVelocity, dlatents: target?.baseAddress)
+    try evaluator.backward(dVelocity: dVelocity, dLatents: target?.baseAddress)
   }
 }
