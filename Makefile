@@ -168,6 +168,7 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	Tests/examples/benchmark.sh
 	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
+	Tests/examples/own_model.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py

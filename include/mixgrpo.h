@@ -809,23 +809,32 @@ mixgrpo_status mixgrpo_plan_predict_memory(
 /* The sampling of one iteration as a state machine that asks for velocities. Any model may answer. */
 typedef struct mixgrpo_rollout mixgrpo_rollout;
 
-/* What a rollout or an update asks the host to do. */
+/* What a rollout, an update or a host's trainer asks the host to do. */
 typedef int32_t mixgrpo_request_kind;
 enum {
-  MIXGRPO_REQUEST_KIND_FINISHED = 0,      /* nothing is left to do; count is 0, pointers are NULL */
-  MIXGRPO_REQUEST_KIND_EVALUATE = 1,      /* evaluate the model on the latents, then submit */
-  MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP = 2 /* update only: step the optimizer on the accumulated gradients, zero them, then call
-                                             next again; count is 0 */
+  MIXGRPO_REQUEST_KIND_FINISHED = 0,       /* nothing is left to do; count is 0, pointers are NULL */
+  MIXGRPO_REQUEST_KIND_EVALUATE = 1,       /* evaluate the model on the latents, then submit */
+  MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP = 2, /* not in a rollout: step the optimizer on the accumulated gradients and zero them,
+                                              then call mixgrpo_update_next or mixgrpo_trainer_submit_step; count is 0 */
+  MIXGRPO_REQUEST_KIND_KEEP_STATE = 3,     /* trainer only: copy all that an optimizer step changes (weights, optimizer,
+                                              schedule, averages); done when next is called again; count is 0 */
+  MIXGRPO_REQUEST_KIND_RESTORE_STATE = 4,  /* trainer only: bring back what was copied; as above */
+  MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = 5  /* trainer only: zero the accumulated gradients; as above */
 };
 
-/* What a rollout or an update asks for. The arrays belong to the library. They are valid until the next non-const call on the
- * object that filled them (for submit: until it returns). Those of an update stay valid after its submit, until its next
- * mixgrpo_update_next: the host's backward may read them. */
+/* What a rollout, an update or a host's trainer asks for. The arrays belong to the library. They are valid until the next
+ * non-const call on the object that filled them (for submit: until it returns). Those of an update stay valid after its submit,
+ * until the following next: the host's backward may read them. */
 typedef struct mixgrpo_velocity_request {
   uint32_t struct_size;
   mixgrpo_request_kind kind;
   int32_t minibatch;           /* update: index of the minibatch, 0...updates_per_iteration - 1; rollout: 0 */
   int32_t needs_reference;     /* flag, update only: also evaluate the frozen reference, for the KL term */
+  int32_t needs_gradient;      /* flag, update only: submit writes dL/dvelocity, to be backpropagated */
+  int32_t is_trained;          /* flag: the update evaluates these latents (again). A host whose rounding depends on the size of
+                                  a batch gives all of these one size */
+  int32_t weights;             /* mixgrpo_weights to evaluate: TRAINED, except for a trainer's deterministic samples */
+  int32_t reserved;            /* 0 */
   size_t count;                /* B, the latents to evaluate */
   size_t latent_size;          /* D, values in one latent */
   const float *latents;        /* (B, D) */
@@ -834,6 +843,8 @@ typedef struct mixgrpo_velocity_request {
   const int32_t *sample;       /* (B), the first sample (place of its prompt * G + member) that the latent stands for; several
                                   members share a latent while they are equal */
   const int32_t *step;         /* (B), the step in the iteration's plan; the same for all in a rollout */
+  double rate_factor;          /* OPTIMIZER_STEP of a trainer: multiply the learning rate of this step by it; below 1 after
+                                  roll-backs. Otherwise 1 */
 } mixgrpo_velocity_request;
 
 /* Which rollout. */
@@ -1263,6 +1274,124 @@ mixgrpo_status mixgrpo_trainer_save_model(
     const mixgrpo_trainer *trainer, mixgrpo_weights weights, const char *folder, mixgrpo_storage storage);
 
 /* ================================================================================================================== */
+/* Trainer for a model that the host owns                                                    experimental, since 0.1.0 */
+/* ================================================================================================================== */
+
+/* TRAINERS FOR A MODEL OF THE HOST'S: the same iteration (window, tickets, advantages, faults, undo, figures), but velocities,
+ * gradients and optimizer steps come from the host. The host begins a rollout, an update or deterministic samples, and answers
+ * what is asked until all is finished:
+ *
+ *     mixgrpo_status run(mixgrpo_trainer *trainer) {
+ *       for (;;) {
+ *         mixgrpo_velocity_request request = {.struct_size = sizeof request};
+ *         mixgrpo_status status = mixgrpo_trainer_next(trainer, &request);
+ *         if (status == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_FINISHED) return status;
+ *         if (status == MIXGRPO_STATUS_OK) status = my_answer(trainer, &request);
+ *         if (status != MIXGRPO_STATUS_OK) status = mixgrpo_trainer_fail(trainer, status, NULL);
+ *         if (status != MIXGRPO_STATUS_OK) return status;                     // over, and all undone
+ *       }
+ *     }
+ *
+ *     mixgrpo_trainer_begin_rollout(trainer, chosen, 4, 0);         run(trainer);
+ *     mixgrpo_trainer_get_samples(trainer, samples, sample_values, NULL);
+ *     my_score(samples, rewards);
+ *     mixgrpo_trainer_begin_update(trainer, rewards, reward_count, NULL, 0);   run(trainer);
+ *     mixgrpo_trainer_get_metrics(trainer, &metrics);
+ *
+ * my_answer does, by request.kind:
+ *   EVALUATE         evaluate `weights` on the latents (and the reference with needs_reference), mixgrpo_trainer_submit, and
+ *                    with needs_gradient carry dL/dvelocity back through the model: gradients add up
+ *   OPTIMIZER_STEP   clip (max_gradient_norm is the host's to obey), step, zero the gradients, mixgrpo_trainer_submit_step
+ *   KEEP_STATE, RESTORE_STATE, ZERO_GRADIENTS   what they say
+ * Calls that need the built-in model (rollout, rollout_ticket, update, update_tickets, sample, save, restore, checkpoint, resume,
+ * save_model, mixgrpo_evaluation_sample) are INVALID_STATE for such a trainer, and those below for one with the
+ * built-in model. The others serve both. */
+
+/* What the trainer is to know of the host's model. */
+typedef struct mixgrpo_host_config {
+  uint32_t struct_size;
+  int32_t max_batch;     /* latents per request at most; changes no result. Default 0 (no limit), 0 or more */
+  size_t prompt_count;   /* prompts that a rollout may name: 0, 1, ... Default 0, which must be replaced by 1...2^31 - 1 */
+  size_t latent_size;    /* D, values in one latent. Default 0, which must be replaced by 1...1000000000 */
+} mixgrpo_host_config;
+
+/* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_host_config). */
+mixgrpo_status mixgrpo_host_config_init(mixgrpo_host_config *out_config, size_t struct_size);
+
+/* Creates a trainer for a model of the host's, at iteration 0. `reward_names`: as in mixgrpo_trainer_create. Keeps the context
+ * alive.
+ * Errors: INVALID_ARGUMENT naming every field that does not fit, also settings of the optimizer (schedule to weight_decay) and
+ * ema_decay that are not at their defaults: the host's own optimizer would not obey them. */
+mixgrpo_status mixgrpo_trainer_create_for_host(
+    const mixgrpo_context *context, const mixgrpo_plan *plan, const mixgrpo_learning_config *learning,
+    const mixgrpo_host_config *host, const char *const *reward_names, size_t reward_count, mixgrpo_trainer **out_trainer);
+
+/* Begins to sample a group for each of P prompts (distinct). `with_ticket`: flag: as a part of the iteration, as
+ * mixgrpo_trainer_rollout_ticket does. What else was being drawn is given up; a finished rollout stays until this one is.
+ * Errors: INVALID_STATE while an update is not finished, and as mixgrpo_trainer_rollout or _rollout_ticket. */
+mixgrpo_status mixgrpo_trainer_begin_rollout(
+    mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, int32_t with_ticket);
+
+/* Begins to draw deterministic samples, as mixgrpo_trainer_sample does. `weights` comes back in the requests; the last steps
+ * with trained_model_share < 1 ask for BASE. A finished rollout stays. Errors: INVALID_STATE while an update is not finished. */
+mixgrpo_status mixgrpo_trainer_begin_sample(
+    mixgrpo_trainer *trainer, mixgrpo_weights weights, const mixgrpo_sample_config *config, const int32_t *prompt_indices,
+    size_t prompt_count, const float *initial_noise, size_t noise_count);
+
+/* Begins to train on the latest rollout, or on the iteration's tickets; when all is finished the trainer is at the next
+ * iteration. Arguments: as in mixgrpo_trainer_update and _update_tickets. The host's gradients must be zero.
+ * Errors: INVALID_STATE while another update is not finished, and as those calls. */
+mixgrpo_status mixgrpo_trainer_begin_update(
+    mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count);
+mixgrpo_status mixgrpo_trainer_begin_update_tickets(
+    mixgrpo_trainer *trainer, mixgrpo_missing_rewards missing, const double *weights, size_t weight_count);
+
+/* Tells what is to be done next; FINISHED when nothing is left. Before the answer it gives the same request again.
+ * `out_request`: struct_size set.
+ * Errors: MIXGRPO_STATUS_CANCELLED while something is under way, which goes on after a reset or ends with mixgrpo_trainer_fail;
+ * after mixgrpo_trainer_fail the error that ended it. NOT_FINITE when a latent of a rollout has overflowed. */
+mixgrpo_status mixgrpo_trainer_next(mixgrpo_trainer *trainer, mixgrpo_velocity_request *out_request);
+
+/* Answers an EVALUATE.
+ *   velocity            (B, D), `count` = B*D values
+ *   reference_velocity  (B, D) of the frozen reference when needs_reference, else NULL
+ *   out_d_velocity      (B, D), dL/dvelocity, when needs_gradient; else NULL with capacity 0
+ * Errors: as mixgrpo_update_submit; DIVERGED when the update has changed the velocity by more than max_velocity_change. The
+ * request then still stands, for another answer or for mixgrpo_trainer_fail. */
+mixgrpo_status mixgrpo_trainer_submit(
+    mixgrpo_trainer *trainer, const float *velocity, const float *reference_velocity, size_t count, float *out_d_velocity,
+    size_t d_velocity_capacity);
+
+/* Answers an OPTIMIZER_STEP: the norm of all gradients before the clip, and the rate of the step; both go into the figures.
+ * Errors: INVALID_STATE without such a request. */
+mixgrpo_status mixgrpo_trainer_submit_step(mixgrpo_trainer *trainer, double gradient_norm, double learning_rate);
+
+/* Tells that what was asked could not be done, or that mixgrpo_trainer_next or _submit gave `status`. A rollout or samples are
+ * given up. An update goes by fault_policy when `status` is NOT_FINITE or DIVERGED, and is otherwise undone as a whole (with
+ * MIXGRPO_UNDO_NONE it stops where it is); a call of begin_update may then repeat it.
+ *   status   what went wrong, not OK; CANCELLED for a stop at the user's wish
+ *   message  UTF-8 for mixgrpo_last_error; or NULL, for the text that is there
+ * OK when mixgrpo_trainer_next is to go on: with RESTORE_STATE and the like, then with the next minibatch, FINISHED, or the
+ * error. `status` itself when nothing was under way: it is the end; the text of mixgrpo_last_error stays. */
+mixgrpo_status mixgrpo_trainer_fail(mixgrpo_trainer *trainer, mixgrpo_status status, const char *message);
+
+/* What was drawn last, (P, G, D) of a rollout or (P, S, D) of deterministic samples. `out_ticket`: the ticket that was asked
+ * for, otherwise 0; may be NULL. Errors: INVALID_STATE when nothing is there, as after an update. */
+mixgrpo_status mixgrpo_trainer_get_samples(
+    const mixgrpo_trainer *trainer, float *out_samples, size_t capacity, int64_t *out_ticket);
+
+/* What the host puts into its own checkpoint beside weights and optimizer: iteration, window, roll-backs and the settings, one
+ * line of JSON. Samples that wait for an update are not in it: the iteration begins again, with the same numbers.
+ * Errors: INVALID_STATE while an update is not finished. */
+mixgrpo_status mixgrpo_trainer_get_progress(
+    const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
+
+/* Goes on where the progress was taken, from the next rollout on exactly, once the host has loaded its weights and optimizer. A
+ * finished rollout, tickets and the latest figures are dropped. All is checked before anything changes.
+ * Errors: INVALID_FORMAT; INVALID_ARGUMENT naming the settings that differ; INVALID_STATE while an update is not finished. */
+mixgrpo_status mixgrpo_trainer_set_progress(mixgrpo_trainer *trainer, const char *json);
+
+/* ================================================================================================================== */
 /* Evaluation: the best model, and a watchdog against reward hacking                              stable, since 0.1.0 */
 /* ================================================================================================================== */
 
@@ -1348,6 +1477,10 @@ int32_t mixgrpo_evaluation_is_due(const mixgrpo_evaluation *evaluation, int64_t 
  * Errors: NOT_FINITE; INVALID_STATE when the average is asked for and not kept. */
 mixgrpo_status mixgrpo_evaluation_sample(
     mixgrpo_evaluation *evaluation, mixgrpo_trainer *trainer, float *out_samples, size_t capacity);
+
+/* Begins to draw the samples of an evaluation with a trainer for a model that the host owns, as mixgrpo_trainer_begin_sample. The
+ * host answers mixgrpo_trainer_next, then calls mixgrpo_trainer_get_samples. */
+mixgrpo_status mixgrpo_evaluation_begin_sample(const mixgrpo_evaluation *evaluation, mixgrpo_trainer *trainer);
 
 /* Submits the scores of an evaluation.
  *   iteration  the trainer's when the samples were drawn; later than that of the evaluation before

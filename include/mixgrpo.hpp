@@ -729,7 +729,7 @@ inline mixgrpo_workload make_workload() noexcept { return detail::sized<mixgrpo_
 
 // ------------------------------------------------------------------------------------------------------------ rollout
 
-/// What a rollout or an update asks for. The views are valid until the next non-const call on the object that gave them
+/// What a rollout, an update or a host_trainer asks for. The views are valid until the next non-const call on the object that gave them
 /// (with submit: until it returns; an update's until its next `next`). True until there is nothing left to do.
 struct request {
   mixgrpo_request_kind kind = MIXGRPO_REQUEST_KIND_FINISHED;
@@ -741,10 +741,16 @@ struct request {
   view<const std::int32_t> prompt_index;  // (B), as given to the rollout
   view<const std::int32_t> sample;        // (B), the first sample that the latent stands for
   view<const std::int32_t> step;          // (B), the step in the iteration's plan
+  bool needs_gradient = false;            // update: submit gives dL/dvelocity
+  mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED;  // to evaluate
+  bool is_trained = false;                // the update evaluates these latents (again)
+  double rate_factor = 1;                 // optimizer step of a host_trainer: multiplies its learning rate
 
   request() = default;
   explicit request(const mixgrpo_velocity_request& from)
-      : kind(from.kind), minibatch(from.minibatch), needs_reference(from.needs_reference != 0), latent_size(from.latent_size) {
+      : kind(from.kind), minibatch(from.minibatch), needs_reference(from.needs_reference != 0), latent_size(from.latent_size),
+        needs_gradient(from.needs_gradient != 0), weights(from.weights), is_trained(from.is_trained != 0),
+        rate_factor(from.rate_factor) {
     const auto count = static_cast<std::size_t>(from.count);
     latents = {from.latents, count * latent_size};
     sigmas = {from.sigmas, count};
@@ -952,60 +958,15 @@ struct ticketed_samples {
   std::vector<float> samples;
 };
 
-/// Joins evaluator, prompts, plan, learning and optimizer. Trains the evaluator's model in place.
-class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> {
+/// What a trainer with the built-in model and one for a model of the host's have in common.
+class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> {
  public:
-  /// `reward_names`: (K). `keep_base`: keep a frozen copy of the weights as they are now.
-  trainer(
-      evaluator& evaluator, const prompts& prompts, const plan& plan, const mixgrpo_learning_config& learning,
-      view<const std::string> reward_names, bool keep_base = false)
-      : object(
-            detail::access::state(evaluator),
-            [&](mixgrpo_trainer** out) {
-              const std::vector<const char*> names = detail::texts("reward_names", reward_names);
-              return mixgrpo_trainer_create(
-                  evaluator.get(), prompts.get(), plan.get(), &learning, names.data(), names.size(), keep_base, out);
-            }),
-        group_size_(plan.group_size()),
-        latent_size_(evaluator.latent_size()) {}
-
-  /// D, values in one sample.
-  std::size_t latent_size() const noexcept { return latent_size_; }
-
   /// The iteration that the next rollout belongs to.
   std::int64_t iteration() const noexcept { return mixgrpo_trainer_iteration(get()); }
-
-  /// Samples a group for each of P prompts: (P, G, N, C).
-  std::vector<float> rollout(view<const std::int32_t> prompt_indices) {
-    std::vector<float> result(detail::product(prompt_indices.size(), group_size_, latent_size_));
-    rollout_into(result, prompt_indices);
-    return result;
-  }
-  void rollout_into(view<float> out, view<const std::int32_t> prompt_indices) {
-    detail::check(
-        mixgrpo_trainer_rollout(get(), prompt_indices.data(), prompt_indices.size(), out.data(), out.size()));
-  }
 
   /// The host's own window for the rollouts to come; MIXGRPO_WINDOW_START_SCHEDULED (the default) for the plan's.
   void set_window(std::int32_t window_start) { detail::check(mixgrpo_trainer_set_window(get(), window_start)); }
 
-  /// Trains on the latest rollout and moves to the next iteration. `rewards`: (K, P, G), NaN for one that failed;
-  /// `weights`: (K), or empty for 1 each.
-  mixgrpo_metrics update(view<const double> rewards, view<const double> weights = {}) {
-    auto metrics = detail::sized<mixgrpo_metrics>();
-    detail::check(mixgrpo_trainer_update(
-        get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size(), &metrics));
-    return metrics;
-  }
-
-  /// The same as a part of the iteration, with a ticket for its rewards: another thread may hand them in while this one draws
-  /// the next part.
-  ticketed_samples rollout_ticket(view<const std::int32_t> prompt_indices) {
-    ticketed_samples result{0, std::vector<float>(detail::product(prompt_indices.size(), group_size_, latent_size_))};
-    detail::check(mixgrpo_trainer_rollout_ticket(
-        get(), prompt_indices.data(), prompt_indices.size(), result.samples.data(), result.samples.size(), &result.ticket));
-    return result;
-  }
   /// Hands in the rewards of a ticket, (K, P, G), once. Any thread, also while another call on this trainer runs.
   void submit_rewards(std::int64_t ticket, view<const double> rewards) const {
     detail::check(mixgrpo_trainer_submit_rewards(get(), ticket, rewards.data(), rewards.size()));
@@ -1018,13 +979,6 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
     detail::check(mixgrpo_trainer_get_open_tickets(get(), tickets.data(), tickets.size(), &size));
     tickets.resize(size);  // some may have been answered in between
     return tickets;
-  }
-  /// Trains on the iteration's tickets; those without rewards are refused or left out.
-  mixgrpo_metrics update_tickets(
-      view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REWARDS_REFUSE) {
-    auto metrics = detail::sized<mixgrpo_metrics>();
-    detail::check(mixgrpo_trainer_update_tickets(get(), missing, detail::pointer(weights), weights.size(), &metrics));
-    return metrics;
   }
   /// Forgets the iteration's tickets.
   void drop_tickets() { detail::check(mixgrpo_trainer_drop_tickets(get())); }
@@ -1052,6 +1006,65 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
     detail::check(mixgrpo_trainer_append_metrics(get(), detail::text("path", path)));
   }
 
+ protected:
+  using object::object;
+};
+
+/// Joins evaluator, prompts, plan, learning and optimizer. Trains the evaluator's model in place.
+class trainer : public any_trainer {
+ public:
+  /// `reward_names`: (K). `keep_base`: keep a frozen copy of the weights as they are now.
+  trainer(
+      evaluator& evaluator, const prompts& prompts, const plan& plan, const mixgrpo_learning_config& learning,
+      view<const std::string> reward_names, bool keep_base = false)
+      : any_trainer(
+            detail::access::state(evaluator),
+            [&](mixgrpo_trainer** out) {
+              const std::vector<const char*> names = detail::texts("reward_names", reward_names);
+              return mixgrpo_trainer_create(
+                  evaluator.get(), prompts.get(), plan.get(), &learning, names.data(), names.size(), keep_base, out);
+            }),
+        group_size_(plan.group_size()),
+        latent_size_(evaluator.latent_size()) {}
+
+  /// D, values in one sample.
+  std::size_t latent_size() const noexcept { return latent_size_; }
+
+  /// Samples a group for each of P prompts: (P, G, N, C).
+  std::vector<float> rollout(view<const std::int32_t> prompt_indices) {
+    std::vector<float> result(detail::product(prompt_indices.size(), group_size_, latent_size_));
+    rollout_into(result, prompt_indices);
+    return result;
+  }
+  void rollout_into(view<float> out, view<const std::int32_t> prompt_indices) {
+    detail::check(
+        mixgrpo_trainer_rollout(get(), prompt_indices.data(), prompt_indices.size(), out.data(), out.size()));
+  }
+
+  /// Trains on the latest rollout and moves to the next iteration. `rewards`: (K, P, G), NaN for one that failed;
+  /// `weights`: (K), or empty for 1 each.
+  mixgrpo_metrics update(view<const double> rewards, view<const double> weights = {}) {
+    auto metrics = detail::sized<mixgrpo_metrics>();
+    detail::check(mixgrpo_trainer_update(
+        get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size(), &metrics));
+    return metrics;
+  }
+
+  /// The same as a part of the iteration, with a ticket for its rewards: another thread may hand them in while this one draws
+  /// the next part.
+  ticketed_samples rollout_ticket(view<const std::int32_t> prompt_indices) {
+    ticketed_samples result{0, std::vector<float>(detail::product(prompt_indices.size(), group_size_, latent_size_))};
+    detail::check(mixgrpo_trainer_rollout_ticket(
+        get(), prompt_indices.data(), prompt_indices.size(), result.samples.data(), result.samples.size(), &result.ticket));
+    return result;
+  }
+  /// Trains on the iteration's tickets; those without rewards are refused or left out.
+  mixgrpo_metrics update_tickets(
+      view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REWARDS_REFUSE) {
+    auto metrics = detail::sized<mixgrpo_metrics>();
+    detail::check(mixgrpo_trainer_update_tickets(get(), missing, detail::pointer(weights), weights.size(), &metrics));
+    return metrics;
+  }
   /// Saves, and goes on from, all that a bit-exact continuation needs.
   void save(const std::string& folder) const {
     detail::check(mixgrpo_trainer_save(get(), detail::text("folder", folder)));
@@ -1098,6 +1111,139 @@ class trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> 
   std::int32_t group_size_;
   std::size_t latent_size_;
 };
+
+/// MixGRPO for a model of the host's, with an optimizer of its own: the library runs the iteration, the host answers.
+///
+///     trainer.begin_rollout({0, 1});
+///     trainer.run(answer);                       // void(const mixgrpo::request&): evaluates, submits, steps, keeps, …
+///     trainer.begin_update(my_rewards(trainer.samples()));
+///     trainer.run(answer);
+class host_trainer : public any_trainer {
+ public:
+  /// `host`: of make_host_config. `reward_names`: (K).
+  host_trainer(
+      const context& context, const plan& plan, const mixgrpo_learning_config& learning, const mixgrpo_host_config& host,
+      view<const std::string> reward_names)
+      : any_trainer(
+            detail::access::state(context),
+            [&](mixgrpo_trainer** out) {
+              const std::vector<const char*> names = detail::texts("reward_names", reward_names);
+              return mixgrpo_trainer_create_for_host(
+                  context.get(), plan.get(), &learning, &host, names.data(), names.size(), out);
+            }),
+        group_size_(plan.group_size()),
+        latent_size_(host.latent_size) {}
+
+  /// Begins to sample a group for each of P prompts, with a ticket as a part of the iteration; then `run`.
+  void begin_rollout(view<const std::int32_t> prompt_indices, bool with_ticket = false) {
+    detail::check(mixgrpo_trainer_begin_rollout(get(), prompt_indices.data(), prompt_indices.size(), with_ticket));
+    drawn_ = detail::product(prompt_indices.size(), group_size_, latent_size_);
+  }
+  /// Begins to draw deterministic samples (P, S, D); then `run`. `weights` comes back in the requests.
+  void begin_sample(
+      const mixgrpo_sample_config& config, view<const std::int32_t> prompt_indices, view<const float> initial_noise = {},
+      mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED) {
+    detail::check(mixgrpo_trainer_begin_sample(
+        get(), weights, &config, prompt_indices.data(), prompt_indices.size(), detail::pointer(initial_noise),
+        initial_noise.size()));
+    drawn_ = detail::product(prompt_indices.size(), config.samples_per_prompt, latent_size_);
+  }
+  /// Begins to train on the latest rollout; then `run`, after which the trainer is at the next iteration. `rewards`:
+  /// (K, P, G), NaN for one that failed; `weights`: (K), or empty for 1 each.
+  void begin_update(view<const double> rewards, view<const double> weights = {}) {
+    detail::check(mixgrpo_trainer_begin_update(
+        get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size()));
+  }
+  /// The same on the iteration's tickets.
+  void begin_update_tickets(
+      view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REWARDS_REFUSE) {
+    detail::check(mixgrpo_trainer_begin_update_tickets(get(), missing, detail::pointer(weights), weights.size()));
+  }
+
+  /// What is to be done next; false when nothing is left.
+  request next() {
+    auto result = detail::sized<mixgrpo_velocity_request>();
+    detail::check(mixgrpo_trainer_next(get(), &result));
+    return request(result);
+  }
+  /// Answers a request with velocities (B, D), and with those of the frozen reference when they are needed. Gives dL/dvelocity
+  /// (B, D) when the request needs a gradient, otherwise nothing.
+  std::vector<float> submit(
+      const request& asked, view<const float> velocity, view<const float> reference_velocity = {}) {
+    detail::check_optional_size("reference_velocity", velocity.size(), reference_velocity.size());
+    std::vector<float> d_velocity(asked.needs_gradient ? velocity.size() : 0);
+    detail::check(mixgrpo_trainer_submit(
+        get(), velocity.data(), detail::pointer(reference_velocity), velocity.size(),
+        asked.needs_gradient ? d_velocity.data() : nullptr, d_velocity.size()));
+    return d_velocity;
+  }
+  /// Answers an optimizer step: the norm of all gradients before the clip, and the rate.
+  void submit_step(double gradient_norm, double learning_rate) {
+    detail::check(mixgrpo_trainer_submit_step(get(), gradient_norm, learning_rate));
+  }
+  /// Tells that what was asked could not be done. True when `next` goes on, to undo or as the fault policy says; false when
+  /// nothing was under way.
+  bool fail(mixgrpo_status status, const std::string& message) {
+    return mixgrpo_trainer_fail(get(), status, message.c_str()) == MIXGRPO_STATUS_OK;
+  }
+  /// Answers with `answer`, a void(const request&) that may throw, until nothing is left. Throws what ended the work, once all
+  /// is undone.
+  template <typename Answer>
+  void run(Answer&& answer) {
+    std::exception_ptr foreign;  // what `answer` threw that is no error of the library
+    for (;;) {
+      bool goes_on = false;
+      std::exception_ptr failure;
+      try {
+        const request asked = next();
+        if (!asked) return;
+        answer(asked);
+        continue;
+      } catch (const error& thrown) {
+        failure = std::current_exception();
+        goes_on = fail(thrown.status(), thrown.what());
+      } catch (const std::exception& thrown) {
+        failure = foreign = std::current_exception();
+        goes_on = fail(MIXGRPO_STATUS_INTERNAL, thrown.what());
+      } catch (...) {
+        failure = foreign = std::current_exception();
+        goes_on = fail(MIXGRPO_STATUS_INTERNAL, "an exception of the host");
+      }
+      if (!goes_on) std::rethrow_exception(foreign ? foreign : failure);
+    }
+  }
+
+  /// What was drawn last: (P, G, D) of a rollout, (P, S, D) of deterministic samples.
+  std::vector<float> samples() const { return ticketed().samples; }
+  /// The same with its ticket, 0 for none.
+  ticketed_samples ticketed() const {
+    ticketed_samples result{0, std::vector<float>(drawn_)};
+    detail::check(mixgrpo_trainer_get_samples(get(), result.samples.data(), result.samples.size(), &result.ticket));
+    return result;
+  }
+
+  /// What the host puts into its own checkpoint beside weights and optimizer: one line of JSON.
+  std::string progress() const {
+    return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
+      return mixgrpo_trainer_get_progress(get(), out, capacity, size);
+    });
+  }
+  /// Goes on where the progress was taken. Nothing has changed when it throws.
+  void set_progress(const std::string& json) { detail::check(mixgrpo_trainer_set_progress(get(), detail::text("json", json))); }
+
+ private:
+  friend class evaluation;
+  std::int32_t group_size_;
+  std::size_t latent_size_;
+  std::size_t drawn_ = 0;
+};
+
+/// What a host_trainer is to know of the model: prompt_count and latent_size are to be filled in.
+inline mixgrpo_host_config make_host_config() {
+  mixgrpo_host_config config;
+  detail::check(mixgrpo_host_config_init(&config, sizeof config));
+  return config;
+}
 
 // --------------------------------------------------------------------------------------------------------- evaluation
 
@@ -1147,6 +1293,12 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
     std::vector<float> samples(detail::product(sample_count_, trainer.latent_size()));
     detail::check(mixgrpo_evaluation_sample(get(), trainer.get(), samples.data(), samples.size()));
     return samples;
+  }
+
+  /// The same with a model of the host's: begins to draw them; then host_trainer::run and samples.
+  void begin_sample(host_trainer& trainer) const {
+    detail::check(mixgrpo_evaluation_begin_sample(get(), trainer.get()));
+    trainer.drawn_ = detail::product(sample_count_, trainer.latent_size_);
   }
 
   /// Takes the scores (K, P, S). The message is valid until the next submit.

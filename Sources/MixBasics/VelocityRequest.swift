@@ -27,6 +27,9 @@ public struct VelocityRequest {
   /// Whether `submit` needs the frozen reference's velocity, too; only in an update.
   public let needsReference: Bool
 
+  /// Whether the update asks for these latents, or will ask for them again.
+  public let isTrained: Bool
+
   /// Values that `submit` expects.
   public var velocityCount: Int { count * latentSize }
 
@@ -51,12 +54,13 @@ public struct VelocityRequest {
     latents: UnsafePointer<Float>, latentSize: Int, sigmas: UnsafeBufferPointer<Float>,
     promptIndex: UnsafeBufferPointer<Int32>, guidance: UnsafeBufferPointer<Float>? = nil,
     sampleOfRow: UnsafeBufferPointer<Int32>, stepOfRow: UnsafeBufferPointer<Int32>, model: ModelChoice = .trained,
-    minibatch: Int = 0, needsReference: Bool = false
+    minibatch: Int = 0, needsReference: Bool = false, isTrained: Bool = false
   ) {
     (count, self.latents, self.latentSize) = (sigmas.count, latents, latentSize)
     (self.sigmas, self.promptIndex, self.guidance) = (sigmas, promptIndex, guidance)
     (self.sampleOfRow, self.stepOfRow) = (sampleOfRow, stepOfRow)
     (self.model, self.minibatch, self.needsReference) = (model, minibatch, needsReference)
+    self.isTrained = isTrained
   }
 
   /// Calls `body` with a request for the values of arrays; it must not keep the request.

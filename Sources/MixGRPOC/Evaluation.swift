@@ -8,16 +8,10 @@ import MixSettings
 final class EvaluationObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "evaluation" }
   let evaluation: Evaluation
-  /// Of the latest result.
-  private(set) var message: OwnedText
 
-  init(_ evaluation: Evaluation) throws(MixGRPOError) {
-    self.evaluation = evaluation
-    message = try OwnedText("")
-  }
+  init(_ evaluation: Evaluation) { self.evaluation = evaluation }
 
-  func result(_ result: EvaluationResult) throws(MixGRPOError) -> mixgrpo_evaluation_result {
-    message = try OwnedText(result.message)
+  func result(_ result: EvaluationResult) -> mixgrpo_evaluation_result {
     var made = mixgrpo_evaluation_result()
     made.is_best = result.isBest ? 1 : 0
     made.verdict = result.verdict.rawValue
@@ -25,7 +19,7 @@ final class EvaluationObject: HandleObject, @unchecked Sendable {
     made.worsening = Int32(truncatingIfNeeded: result.worsening)
     (made.iteration, made.best_iteration) = (Int64(result.iteration), Int64(result.bestIteration))
     (made.score, made.best_score) = (result.score, result.bestScore)
-    made.message = UnsafePointer(message.pointer)
+    made.message = UnsafePointer(evaluation.message.pointer)
     return made
   }
 }
@@ -71,8 +65,8 @@ public func mixgrpo_evaluation_create(
       try requireRange(prompt_count, 1...1_000_000, "prompt_count")
       try requireRange(reward_count, 1...1_024, "reward_count")
       let names = try texts(reward_names, count: reward_count, "reward_names")
-      return try EvaluationObject(
-        Evaluation(
+      return EvaluationObject(
+        try Evaluation(
           prompts: Array(input(prompt_indices, count: prompt_count, "prompt_indices")), plan: plan,
           rewards: evaluationRewards(names, weights, held_out), configuration: configuration))
     }
@@ -99,12 +93,22 @@ public func mixgrpo_evaluation_sample(
   withStatus {
     let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let values = try checkedProduct(evaluation.sampleCount, object.trainer.evaluator.latentSize, field: "samples")
+    let (trainer, evaluator) = try object.withEvaluator(for: "sample")
+    let values = try checkedProduct(evaluation.sampleCount, trainer.evaluator.latentSize, field: "samples")
     let target = try output(out_samples, capacity: capacity, needed: values, "out_samples")
-    let samples = try evaluation.sample(object.trainer) {
+    let samples = try evaluation.sample(trainer) {
       object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
     }
     target.copy(samples)
+  }
+}
+
+@_cdecl("mixgrpo_evaluation_begin_sample") @implementation
+public func mixgrpo_evaluation_begin_sample(_ evaluation: OpaquePointer?, _ trainer: OpaquePointer?) -> mixgrpo_status {
+  withStatus {
+    let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
+    let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    try evaluation.beginSample(object.hostMachine(for: "begin_sample"))
   }
 }
 
@@ -122,7 +126,7 @@ public func mixgrpo_evaluation_submit(
     let values = try input(scores, count: count, expected: expected, "scores")
     try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
     let result = try evaluation.submit(iteration: Int(iteration), scores: rewardColumns(values, rewards: rewards))
-    place.write(try object.result(result))
+    place.write(object.result(result))
   }
 }
 

@@ -5,39 +5,9 @@ import MixStorage
 
 final class ImageObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "image" }
-  let image: RGBImage
-  private(set) var texts: [PNGText]
-  private var strings: [CStrings]
+  let image: AnnotatedImage
 
-  private struct CStrings {
-    let key: OwnedText
-    let value: OwnedText
-
-    init(_ text: PNGText) throws(MixGRPOError) {
-      key = try OwnedText(text.keyword)
-      value = try OwnedText(text.text)
-    }
-  }
-
-  init(_ image: RGBImage, texts: [PNGText] = []) throws(MixGRPOError) {
-    (self.image, self.texts) = (image, texts)
-    strings = try Self.strings(texts)
-  }
-
-  func set(_ texts: [PNGText]) throws(MixGRPOError) {
-    strings = try Self.strings(texts)
-    self.texts = texts
-  }
-
-  private static func strings(_ texts: [PNGText]) throws(MixGRPOError) -> [CStrings] {
-    var strings: [CStrings] = []
-    for text in texts { strings.append(try CStrings(text)) }
-    return strings
-  }
-
-  func text(_ index: Int) -> mixgrpo_text {
-    mixgrpo_text(key: UnsafePointer(strings[index].key.pointer), value: UnsafePointer(strings[index].value.pointer))
-  }
+  init(_ image: RGBImage, texts: [PNGText] = []) throws(MixGRPOError) { self.image = try AnnotatedImage(image, texts: texts) }
 }
 
 // MARK: - Life
@@ -129,9 +99,9 @@ public func mixgrpo_image_get_info(
   withStatus {
     let object = try resolve(image, "image", as: ImageObject.self)
     var info = mixgrpo_image_info()
-    info.width = Int32(truncatingIfNeeded: object.image.width)
-    info.height = Int32(truncatingIfNeeded: object.image.height)
-    info.text_count = object.texts.count
+    info.width = Int32(truncatingIfNeeded: object.image.pixels.width)
+    info.height = Int32(truncatingIfNeeded: object.image.pixels.height)
+    info.text_count = object.image.texts.count
     try HostStruct(out_info, "out_info").write(info)
   }
 }
@@ -141,7 +111,7 @@ public func mixgrpo_image_get_pixels(
   _ image: OpaquePointer?, _ out_pixels: UnsafeMutablePointer<UInt8>?, _ capacity: Int
 ) -> mixgrpo_status {
   withStatus {
-    let pixels = try resolve(image, "image", as: ImageObject.self).image.pixels
+    let pixels = try resolve(image, "image", as: ImageObject.self).image.pixels.pixels
     try output(out_pixels, capacity: capacity, needed: pixels.count, "out_pixels").copy(pixels)
   }
 }
@@ -154,9 +124,10 @@ public func mixgrpo_image_get_text(
     let object = try resolve(image, "image", as: ImageObject.self)
     let target = try place(out_text, "out_text")
     try require(
-      object.texts.indices.contains(index), "index", expected: "less than \(object.texts.count), the texts of the image",
+      object.image.texts.indices.contains(index), "index", expected: "less than \(object.image.texts.count), the texts of the image",
       got: index)
-    target.pointee = object.text(index)
+    let text = object.image.texts[index].cTexts
+    target.pointee = mixgrpo_text(key: UnsafePointer(text.key.pointer), value: UnsafePointer(text.value.pointer))
   }
 }
 
@@ -172,7 +143,7 @@ public func mixgrpo_image_set_texts(
       let key = try text(entry.key, "texts[\(index)].key")
       entries.append(try PNGText(keyword: key, text: try text(entry.value, "texts[\(index)].value")))
     }
-    try object.set(entries)
+    try object.image.set(entries)
   }
 }
 
@@ -185,7 +156,7 @@ public func mixgrpo_image_encode(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(image, "image", as: ImageObject.self)
-    let file = try PNG.encode(object.image, text: object.texts)
+    let file = try PNG.encode(object.image.pixels, text: object.image.texts.map(\.text))
     try deliver(file, to: out_png, capacity: capacity, size: out_size, "out_png")
   }
 }
@@ -194,6 +165,6 @@ public func mixgrpo_image_encode(
 public func mixgrpo_image_save(_ image: OpaquePointer?, _ path: UnsafePointer<CChar>?) -> mixgrpo_status {
   withStatus {
     let object = try resolve(image, "image", as: ImageObject.self)
-    try PNG.write(object.image, text: object.texts, to: MixGRPOC.path(path, "path"))
+    try PNG.write(object.image.pixels, text: object.image.texts.map(\.text), to: MixGRPOC.path(path, "path"))
   }
 }

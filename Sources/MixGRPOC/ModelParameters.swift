@@ -4,11 +4,11 @@ import MixFlowModel
 
 /// The names of a model's weight tensors as C strings that live as long as the model.
 struct ParameterNames: Sendable {
-  let texts: [OwnedText]
+  let texts: [CText]
 
   init(_ model: FlowTransformer) throws(MixGRPOError) {
-    var texts: [OwnedText] = []
-    for entry in model.parameters { texts.append(try OwnedText(entry.name)) }
+    var texts: [CText] = []
+    for entry in model.parameters { texts.append(try CText(entry.name)) }
     self.texts = texts
   }
 }

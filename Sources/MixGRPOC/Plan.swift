@@ -10,7 +10,7 @@ final class PlanObject: HandleObject, @unchecked Sendable {
 
   /// - Parameter windowStart: `MIXGRPO_WINDOW_START_SCHEDULED` or the host's own.
   func plan(iteration: Int64, windowStart: Int32) throws(MixGRPOError) -> SamplingPlan {
-    try SamplingPlan(configuration, iteration: Int(iteration), window: window(windowStart))
+    try SamplingPlan(configuration, iteration: Int(iteration), window: configuration.window(windowStart))
   }
 
   /// As above; with adaptive windows the forecast in place of the scheduled one.
@@ -21,11 +21,13 @@ final class PlanObject: HandleObject, @unchecked Sendable {
     let window = try configuration.windowSchedule().forecast(iteration: Int(iteration))
     return try SamplingPlan(configuration, iteration: Int(iteration), window: window)
   }
+}
 
+extension SamplingConfiguration {
+  /// - Parameter start: `MIXGRPO_WINDOW_START_SCHEDULED`, which gives nil, or the host's own.
   func window(_ start: Int32) throws(MixGRPOError) -> SDEWindow? {
     if Int(start) == MIXGRPO_WINDOW_START_SCHEDULED { return nil }
-    let length = try configuration.windowSchedule().length
-    return SDEWindow(start: Int(start), length: length)
+    return SDEWindow(start: Int(start), length: try windowSchedule().length)
   }
 }
 

@@ -10,38 +10,15 @@ final class RolloutObject: HandleObject, @unchecked Sendable {
   let context: ContextObject
 
   init(_ rollout: Rollout, _ context: ContextObject) { (self.rollout, self.context) = (rollout, context) }
-
-  func request() throws(MixGRPOError) -> mixgrpo_velocity_request {
-    var result = mixgrpo_velocity_request()
-    result.latent_size = rollout.latentSize
-    guard let request = try rollout.next() else { return result }
-    try context.run.checkCancelled()
-    result.fill(request)
-    return result
-  }
-}
-
-extension mixgrpo_velocity_request {
-  /// The arrays stay those of the rollout or update.
-  mutating func fill(_ request: VelocityRequest) {
-    kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_EVALUATE)
-    count = request.count
-    minibatch = Int32(truncatingIfNeeded: request.minibatch)
-    needs_reference = request.needsReference ? 1 : 0
-    latent_size = request.latentSize
-    latents = request.latents
-    sigmas = request.sigmas.baseAddress
-    prompt_index = request.promptIndex.baseAddress
-    sample = request.sampleOfRow.baseAddress
-    step = request.stepOfRow.baseAddress
-  }
 }
 
 @_cdecl("mixgrpo_rollout_config_init") @implementation
 public func mixgrpo_rollout_config_init(
   _ out_config: UnsafeMutablePointer<mixgrpo_rollout_config>?, _ struct_size: Int
 ) -> mixgrpo_status {
-  withStatus { try writeDefaults(.standard, to: out_config, size: struct_size, "out_config") }
+  withStatus {
+    try writeDefaults(.standard, to: out_config, size: struct_size, "out_config")
+  }
 }
 
 @_cdecl("mixgrpo_rollout_create") @implementation
@@ -81,7 +58,9 @@ public func mixgrpo_rollout_next(
   withStatus {
     let object = try resolve(rollout, "rollout", as: RolloutObject.self)
     let result = try HostStruct(out_request, "out_request")
-    result.write(try object.request())
+    guard let request = try object.rollout.next() else { return result.write(.finished) }
+    try object.context.run.checkCancelled()
+    result.write(mixgrpo_velocity_request(request, weights: .trained))
   }
 }
 

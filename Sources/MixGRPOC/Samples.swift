@@ -21,24 +21,30 @@ extension mixgrpo_sample_config {
   }
 }
 
-/// What both ways of sampling are given, checked.
+/// What all ways of sampling are given, checked.
 struct SampleRequest {
   let plan: SamplingPlan
   let chosen: [Int32]
   let noise: UnsafeBufferPointer<Float>?
-  let target: UnsafeMutableBufferPointer<Float>
+  /// P·S·D
+  private let values: Int
 
   init(
     _ config: UnsafePointer<mixgrpo_sample_config>?, _ prompts: UnsafePointer<Int32>?, _ promptCount: Int,
-    _ noise: UnsafePointer<Float>?, _ noiseCount: Int, _ samples: UnsafeMutablePointer<Float>?, _ capacity: Int,
-    latentSize: Int
+    _ noise: UnsafePointer<Float>?, _ noiseCount: Int, latentSize: Int
   ) throws(MixGRPOError) {
     plan = try read(config, "config").plan()
     try requireRange(promptCount, 1...1_000_000, "prompt_count")
     chosen = try copy(prompts, count: promptCount, "prompt_indices")
-    let values = try checkedProduct(promptCount, plan.groupSize, latentSize, field: "samples")
+    values = try checkedProduct(promptCount, plan.groupSize, latentSize, field: "samples")
     self.noise = try optionalInput(noise, count: noiseCount, expected: values, "initial_noise")
-    target = try output(samples, capacity: capacity, needed: values, "out_samples")
+  }
+
+  /// Room for exactly the samples.
+  func target(
+    _ samples: UnsafeMutablePointer<Float>?, _ capacity: Int
+  ) throws(MixGRPOError) -> UnsafeMutableBufferPointer<Float> {
+    try output(samples, capacity: capacity, needed: values, "out_samples")
   }
 }
 
@@ -74,13 +80,13 @@ public func mixgrpo_evaluator_sample(
     let base = try resolveOptional(base, "base", as: EvaluatorObject.self)
     let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
     let request = try SampleRequest(
-      config, prompt_indices, prompt_count, initial_noise, noise_count, out_samples, capacity,
-      latentSize: object.evaluator.latentSize)
+      config, prompt_indices, prompt_count, initial_noise, noise_count, latentSize: object.evaluator.latentSize)
+    let target = try request.target(out_samples, capacity)
     let samples = try object.evaluator.sample(
       request.plan, base: base?.evaluator, prompts: prompts.embeddings, chosen: request.chosen,
       initialNoise: request.noise, context: object.context.run
     ) { object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1) }
-    request.target.copy(samples)
+    target.copy(samples)
   }
 }
 
@@ -92,14 +98,15 @@ public func mixgrpo_trainer_sample(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let (trainer, evaluator) = try object.withEvaluator(for: "sample")
     let weights: TrainerWeights = try choice(weights, "weights")
     let request = try SampleRequest(
-      config, prompt_indices, prompt_count, initial_noise, noise_count, out_samples, capacity,
-      latentSize: object.trainer.evaluator.latentSize)
-    let samples = try object.trainer.sample(
+      config, prompt_indices, prompt_count, initial_noise, noise_count, latentSize: trainer.evaluator.latentSize)
+    let target = try request.target(out_samples, capacity)
+    let samples = try trainer.sample(
       request.plan, weights: weights, chosen: request.chosen, initialNoise: request.noise
     ) { object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1) }
-    request.target.copy(samples)
+    target.copy(samples)
   }
 }
 
@@ -108,7 +115,7 @@ public func mixgrpo_trainer_save_model(
   _ trainer: OpaquePointer?, _ weights: mixgrpo_weights, _ folder: UnsafePointer<CChar>?, _ storage: mixgrpo_storage
 ) -> mixgrpo_status {
   withStatus {
-    let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).trainer
+    let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).trainer(for: "save_model")
     let weights: TrainerWeights = try choice(weights, "weights")
     let precision = try StoredPrecision(storage)
     try trainer.model(weights).save(folder: path(folder, "folder"), precision: precision)
@@ -125,6 +132,7 @@ public func mixgrpo_trainer_hybrid_grid(
   withStatus {
     try handOut(out_image, "out_image") {
       let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+      let (trainer, evaluator) = try object.withEvaluator(for: "hybrid_grid")
       let weights: TrainerWeights = try choice(weights, "weights")
       try requireRange(share_count, 1...1_024, "share_count")
       let grid = try HybridGrid(
@@ -132,7 +140,7 @@ public func mixgrpo_trainer_hybrid_grid(
       try requireRange(prompt_count, 1...1_000_000, "prompt_count")
       let chosen = Array(try input(prompt_indices, count: prompt_count, "prompt_indices"))
       let codec = try PixelCodec(height: Int(height), width: Int(width), patch: Int(patch))
-      let image = try object.trainer.hybridGrid(grid, weights: weights, chosen: chosen, codec: codec) {
+      let image = try trainer.hybridGrid(grid, weights: weights, chosen: chosen, codec: codec) {
         object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
       }
       return try ImageObject(image)

@@ -9,9 +9,10 @@ public func mixgrpo_trainer_rollout_ticket(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let (trainer, evaluator) = try object.withEvaluator(for: "rollout")
     let ticketPlace = try place(out_ticket, "out_ticket")
     let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
-    let (ticket, rollout) = try object.trainer.openTicket(prompts: chosen) {
+    let (ticket, rollout) = try trainer.openTicket(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
     }
     if let base = try rollout.samples().baseAddress { target.fill(from: base) }
@@ -24,7 +25,7 @@ public func mixgrpo_trainer_submit_rewards(
   _ trainer: OpaquePointer?, _ ticket: Int64, _ rewards: UnsafePointer<Double>?, _ count: Int
 ) -> mixgrpo_status {
   withStatus {
-    let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).trainer
+    let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).machine
     let ticket = RolloutTicket(number: ticket)
     let names = trainer.rewardNames.count
     let expected = try trainer.inbox.samples(of: ticket) * names
@@ -40,7 +41,7 @@ public func mixgrpo_trainer_get_open_tickets(
   _ out_size: UnsafeMutablePointer<Int>?
 ) -> mixgrpo_status {
   withStatus {
-    let inbox = try resolve(trainer, "trainer", as: TrainerObject.self).trainer.inbox
+    let inbox = try resolve(trainer, "trainer", as: TrainerObject.self).machine.inbox
     try deliver(
       inbox.openTickets.map(\.number), to: out_tickets, capacity: capacity, size: out_size, "out_tickets")
   }
@@ -53,18 +54,19 @@ public func mixgrpo_trainer_update_tickets(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let (trainer, evaluator) = try object.withEvaluator(for: "update")
     let result = try HostStruct.optional(out_metrics, "out_metrics")
     let missing: MissingRewards = try choice(missing, "missing")
-    let weights = try rewardWeights(weights, count: weight_count, rewards: object.trainer.rewardNames.count)
-    let metrics = try object.trainer.updateFromTickets(missing: missing, weights: weights.isEmpty ? nil : weights) {
+    let weights = try rewardWeights(weights, count: weight_count, rewards: trainer.rewardNames.count)
+    let metrics = try trainer.updateFromTickets(missing: missing, weights: weights.isEmpty ? nil : weights) {
       object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
     }
     result?.write(mixgrpo_metrics(metrics))
-    object.warn(metrics)
+    object.log(metrics.warnings)
   }
 }
 
 @_cdecl("mixgrpo_trainer_drop_tickets") @implementation
 public func mixgrpo_trainer_drop_tickets(_ trainer: OpaquePointer?) -> mixgrpo_status {
-  withStatus { try resolve(trainer, "trainer", as: TrainerObject.self).trainer.dropTickets() }
+  withStatus { try resolve(trainer, "trainer", as: TrainerObject.self).machine.dropTickets() }
 }

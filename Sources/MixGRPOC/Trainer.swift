@@ -6,22 +6,50 @@ import MixStorage
 
 final class TrainerObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "trainer" }
-  let trainer: Trainer
-  let evaluator: EvaluatorObject
-  let plan: PlanObject
-  let names: [OwnedText]
+  /// The iteration itself.
+  let machine: ModelFreeTrainer
+  /// What answers it with the built-in model; nil when the host does.
+  private let builtIn: (trainer: Trainer, evaluator: EvaluatorObject)?
+  let context: ContextObject
+  let names: [CText]
 
-  var context: ContextObject { evaluator.context }
+  init(_ trainer: Trainer, _ evaluator: EvaluatorObject) throws(MixGRPOError) {
+    (machine, builtIn, context) = (trainer.machine, (trainer, evaluator), evaluator.context)
+    names = try Self.names(trainer.machine)
+  }
 
-  init(_ trainer: Trainer, _ evaluator: EvaluatorObject, _ plan: PlanObject) throws(MixGRPOError) {
-    (self.trainer, self.evaluator, self.plan) = (trainer, evaluator, plan)
-    var names: [OwnedText] = []
-    for name in trainer.rewardNames { names.append(try OwnedText(name)) }
-    self.names = names
+  init(_ machine: ModelFreeTrainer, _ context: ContextObject) throws(MixGRPOError) {
+    (self.machine, builtIn, self.context) = (machine, nil, context)
+    names = try Self.names(machine)
+  }
+
+  private static func names(_ machine: ModelFreeTrainer) throws(MixGRPOError) -> [CText] {
+    var names: [CText] = []
+    for name in machine.rewardNames { names.append(try CText(name)) }
+    return names
+  }
+
+  /// - Throws: `invalidState` when the model is the host's.
+  func trainer(for call: String) throws(MixGRPOError) -> Trainer { try withEvaluator(for: call).trainer }
+
+  /// As above, with the evaluator that a call is about to use.
+  func withEvaluator(for call: String) throws(MixGRPOError) -> (trainer: Trainer, evaluator: EvaluatorObject) {
+    guard let builtIn else {
+      throw MixGRPOError(.invalidState, "\(call): expected a trainer with the built-in model, got one for a model of the host's")
+    }
+    return builtIn
+  }
+
+  /// - Throws: `invalidState` when the model is built in.
+  func hostMachine(for call: String) throws(MixGRPOError) -> ModelFreeTrainer {
+    guard builtIn == nil else {
+      throw MixGRPOError(.invalidState, "\(call): expected a trainer for a model of the host's, got one with the built-in model")
+    }
+    return machine
   }
 
   func metrics() throws(MixGRPOError) -> IterationMetrics {
-    guard let metrics = trainer.metrics else {
+    guard let metrics = machine.metrics else {
       throw MixGRPOError(.invalidState, "metrics: expected an update before, got none")
     }
     return metrics
@@ -33,29 +61,23 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
   ) throws(MixGRPOError) -> (prompts: [Int32], samples: UnsafeMutableBufferPointer<Float>) {
     try requireRange(count, 1...1_000_000, "prompt_count")
     let chosen = try copy(prompts, count: count, "prompt_indices")
-    let values = try checkedProduct(count, trainer.sampling.groupSize, trainer.evaluator.latentSize, field: "samples")
+    let values = try checkedProduct(count, machine.sampling.groupSize, machine.model.latentSize, field: "samples")
     return (chosen, try output(samples, capacity: capacity, needed: values, "out_samples"))
   }
 
-  /// Left-out rewards and groups without differences are easily missed: a line each.
-  func warn(_ metrics: IterationMetrics) {
-    if metrics.failedRewards > 0 {
-      context.log(
-        MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): \(metrics.failedRewards) rewards failed and were left out")
-    }
-    if metrics.skippedSteps > 0 {
-      context.log(
-        MIXGRPO_LOG_LEVEL_WARNING,
-        "iteration \(metrics.iteration): \(metrics.skippedSteps) optimizer steps were not finite and left out")
-    }
-    if metrics.isRolledBack {
-      context.log(MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): the update was not sound and was undone")
-    }
-    if metrics.degenerateGroups > 0 {
-      context.log(
-        MIXGRPO_LOG_LEVEL_WARNING, "iteration \(metrics.iteration): \(metrics.degenerateGroups) groups had equal rewards")
-    }
+  /// The rewards (K, P·G) of the rollout that waits, and the weights, nil for those of the configuration.
+  func updateArguments(
+    _ rewards: UnsafePointer<Double>?, _ count: Int, _ weights: UnsafePointer<Double>?, _ weightCount: Int
+  ) throws(MixGRPOError) -> (rewards: [[Double]], weights: [Double]?) {
+    let names = machine.rewardNames.count
+    let samples = try machine.pendingSamples()
+    let values = try input(rewards, count: count, expected: names * samples, "rewards")
+    try requireRoom(forRewards: count)
+    let weights = try rewardWeights(weights, count: weightCount, rewards: names)
+    return (rewardColumns(values, rewards: names), weights.isEmpty ? nil : weights)
   }
+
+  func log(_ lines: [String]) { for line in lines { context.log(MIXGRPO_LOG_LEVEL_WARNING, line) } }
 }
 
 // MARK: - Life
@@ -78,7 +100,7 @@ public func mixgrpo_trainer_create(
         evaluator: evaluator.evaluator, prompts: prompts.embeddings, sampling: plan.configuration, learning: learning,
         rewardNames: try texts(reward_names, count: reward_count, "reward_names"),
         keepBase: try flag(keep_base, "keep_base"), context: evaluator.context.run)
-      return try TrainerObject(trainer, evaluator, plan)
+      return try TrainerObject(trainer, evaluator)
     }
   }
 }
@@ -92,7 +114,7 @@ public func mixgrpo_trainer_destroy(_ trainer: OpaquePointer?) {
 
 @_cdecl("mixgrpo_trainer_iteration") @implementation
 public func mixgrpo_trainer_iteration(_ trainer: OpaquePointer?) -> Int64 {
-  Int64((try? resolve(trainer, "trainer", as: TrainerObject.self))?.trainer.iteration ?? -1)
+  Int64((try? resolve(trainer, "trainer", as: TrainerObject.self))?.machine.iteration ?? -1)
 }
 
 @_cdecl("mixgrpo_trainer_rollout") @implementation
@@ -102,8 +124,9 @@ public func mixgrpo_trainer_rollout(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
+    let (trainer, evaluator) = try object.withEvaluator(for: "rollout")
     let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
-    let samples = try object.trainer.rollout(prompts: chosen) {
+    let samples = try trainer.rollout(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
     }
     if let base = samples.baseAddress { target.fill(from: base) }
@@ -114,9 +137,10 @@ public func mixgrpo_trainer_rollout(
 public func mixgrpo_trainer_set_window(_ trainer: OpaquePointer?, _ window_start: Int32) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let window = try object.plan.window(window_start)
-    if let window { try object.plan.configuration.windowSchedule().check(window) }
-    object.trainer.window = window
+    let machine = object.machine
+    let window = try machine.sampling.window(window_start)
+    if let window { try machine.sampling.windowSchedule().check(window) }
+    machine.window = window
   }
 }
 
@@ -127,16 +151,13 @@ public func mixgrpo_trainer_update(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let names = object.trainer.rewardNames.count
+    let (trainer, evaluator) = try object.withEvaluator(for: "update")
     let result = try HostStruct.optional(out_metrics, "out_metrics")
-    let samples = try object.trainer.pendingSamples()
-    let values = try input(rewards, count: count, expected: names * samples, "rewards")
-    try requireRoom(forRewards: count)
-    let weights = try rewardWeights(weights, count: weight_count, rewards: names)
-    let metrics = try object.trainer.update(
-      rewards: rewardColumns(values, rewards: names), weights: weights.isEmpty ? nil : weights
-    ) { object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1) }
+    let (rewards, weights) = try object.updateArguments(rewards, count, weights, weight_count)
+    let metrics = try trainer.update(rewards: rewards, weights: weights) {
+      object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
+    }
     result?.write(mixgrpo_metrics(metrics))
-    object.warn(metrics)
+    object.log(metrics.warnings)
   }
 }

@@ -8,77 +8,12 @@ import MixSampling
 
 final class UpdateObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "update" }
-  let context: ContextObject
-  private(set) var update: Update
-  let source: UpdateSource
-  private var maxBatch: Int
-  /// A run ended after some of its optimizer steps, which stay.
-  private var isStopped = false
-
-  init(_ source: UpdateSource, maxBatch: Int, _ context: ContextObject) throws(MixGRPOError) {
-    (self.source, self.maxBatch, self.context) = (source, maxBatch, context)
-    update = try source.update(maxBatch: maxBatch, context)
-  }
-
-  /// Answers everything with the built-in model, telling the host how far it is.
-  func run(
-    _ learner: Learner, _ reference: FlowEvaluator?, _ prompts: PromptEmbeddings
-  ) throws(MixGRPOError) -> UpdateReport {
-    guard isStopped || update.metrics.evaluations == 0 && update.metrics.optimizerSteps == 0 else {
-      throw MixGRPOError(.invalidState, "update: expected one that has not begun, got one that has")
-    }
-    if !isStopped { try limitRequests(to: learner.evaluator.memory) }
-    isStopped = false
-    let total = source.evaluations
-    do {
-      return try update.run(learner, reference: reference, prompts: prompts, context: context.run) { done in
-        context.report(MIXGRPO_STAGE_UPDATE, done: done, total: total)
-      }
-    } catch {
-      isStopped = update.metrics.optimizerSteps > 0
-      throw error
-    }
-  }
-
-  /// The built-in model keeps the activations of a whole request.
-  private func limitRequests(to memory: EvaluatorMemory) throws(MixGRPOError) {
-    let wanted = maxBatch == 0 ? memory.updateBatch : min(memory.updateBatch, maxBatch)
-    guard maxBatch != wanted else { return }
-    update = try source.update(maxBatch: wanted, context)
-    maxBatch = wanted
-  }
-
-  func request() throws(MixGRPOError) -> mixgrpo_velocity_request {
-    try context.run.checkCancelled()
-    var result = mixgrpo_velocity_request()
-    switch update.next() {
-    case .finished: break
-    case .optimizerStep(let minibatch):
-      result.kind = mixgrpo_request_kind(MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP)
-      result.minibatch = Int32(truncatingIfNeeded: minibatch)
-    case .evaluate(let request): result.fill(request)
-    }
-    return result
-  }
-}
-
-/// What an update is made of.
-struct UpdateSource {
-  let trajectory: Trajectory
-  let advantages: [Double]
-  let isIncluded: [Bool]
-  let policy: PolicyConfiguration
+  let update: Update
   let undo: Undo
+  let context: ContextObject
 
-  /// Rows that will be evaluated if no sample is left out.
-  var evaluations: Int {
-    trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, parts: policy.updatesPerIteration)
-  }
-
-  func update(maxBatch: Int, _ context: ContextObject) throws(MixGRPOError) -> Update {
-    try Update(
-      trajectory: trajectory, advantages: advantages, isIncluded: isIncluded, configuration: policy, maxBatch: maxBatch,
-      workers: Workers(threads: context.run.threads))
+  init(_ update: Update, _ undo: Undo, _ context: ContextObject) {
+    (self.update, self.undo, self.context) = (update, undo, context)
   }
 }
 
@@ -98,10 +33,10 @@ public func mixgrpo_update_create(
       try Memory.require(trajectory.samples, of: 16)  // flags and advantages
       let included = try includedSamples(included, count: trajectory.samples)
       try requireRange(max_batch, 0...Int32.max, "max_batch")
-      let source = UpdateSource(
-        trajectory: trajectory, advantages: Array(advantages), isIncluded: included, policy: learning.policy,
-        undo: learning.undo)
-      return try UpdateObject(source, maxBatch: Int(max_batch), object.context)
+      let update = try Update(
+        trajectory: trajectory, advantages: Array(advantages), isIncluded: included, configuration: learning.policy,
+        maxBatch: Int(max_batch), workers: Workers(threads: object.context.run.threads))
+      return UpdateObject(update, learning.undo, object.context)
     }
   }
 }
@@ -128,7 +63,8 @@ public func mixgrpo_update_next(
   withStatus {
     let object = try resolve(update, "update", as: UpdateObject.self)
     let result = try HostStruct(out_request, "out_request")
-    result.write(try object.request())
+    try object.context.run.checkCancelled()
+    result.write(mixgrpo_velocity_request(object.update.next()))
   }
 }
 
@@ -162,8 +98,11 @@ public func mixgrpo_update_run(
     let optimizer = try resolve(optimizer, "optimizer", as: OptimizerObject.self)
     let reference = try resolveOptional(reference, "reference", as: EvaluatorObject.self)
     let result = try HostStruct.optional(out_report, "out_report")
-    let learner = try Learner(evaluator: evaluator.evaluator, optimizer: optimizer.optimizer, undo: object.source.undo)
-    let report = try object.run(learner, reference?.evaluator, prompts.embeddings)
+    let learner = try Learner(evaluator: evaluator.evaluator, optimizer: optimizer.optimizer, undo: object.undo)
+    let total = object.update.plannedEvaluations
+    let report = try object.update.run(
+      learner, reference: reference?.evaluator, prompts: prompts.embeddings, context: object.context.run
+    ) { object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: total) }
     result?.write(mixgrpo_optimizer_report(report))
   }
 }

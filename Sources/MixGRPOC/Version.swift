@@ -5,7 +5,7 @@ import MixBasics
 public func mixgrpo_abi_version() -> UInt32 { UInt32(MIXGRPO_ABI_VERSION) }
 
 /// The release in the header and in the library are the same text by construction.
-private let version: OwnedText? = try? OwnedText(
+private let version: CText? = try? CText(
   "\(MIXGRPO_VERSION_MAJOR).\(MIXGRPO_VERSION_MINOR).\(MIXGRPO_VERSION_PATCH)")
 
 @_cdecl("mixgrpo_version") @implementation

@@ -70,8 +70,6 @@ public final class AdamW {
   public let count: Int
   /// t, the steps done; settable to restore a saved run.
   package var stepCount = 0
-  /// What the configured learning rate is multiplied by; 1 but after roll-backs.
-  package var rateFactor = 1.0
   package let firstMoment: FloatStorage  // (count)
   package let secondMoment: FloatStorage  // (count)
   private let gradientNorm: GradientNorm
@@ -101,26 +99,28 @@ public final class AdamW {
   package func step(
     weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, workers: Workers
   ) throws(MixGRPOError) -> OptimizerReport {
-    try step(weights, gradients, versions: nil, workers) { _ in }
+    try step(weights, gradients, versions: nil, rateFactor: 1, workers) { _ in }
   }
 
   /// The same; `gradients` are zero afterwards, unless it throws.
-  /// - Parameter versions: numbers of the weights' state before and after the step, different for all states that weights ever
-  ///   have. A step on the weights that the last one left need not look at every value beforehand.
+  /// - Parameters:
+  ///   - versions: numbers of the weights' state before and after the step, different for all states that weights ever have. A
+  ///     step on the weights that the last one left need not look at every value beforehand.
+  ///   - rateFactor: the scheduled learning rate is multiplied by it.
   @discardableResult
   package func step(
     weights: UnsafeMutablePointer<Float>, clearing gradients: UnsafeMutablePointer<Float>,
-    versions: (before: Int, after: Int)? = nil, workers: Workers
+    versions: (before: Int, after: Int)? = nil, rateFactor: Double = 1, workers: Workers
   ) throws(MixGRPOError) -> OptimizerReport {
     // Chunk by chunk, while a chunk is in a core's own cache.
-    try step(weights, gradients, versions: versions, workers) {
+    try step(weights, gradients, versions: versions, rateFactor: rateFactor, workers) {
       (gradients + $0.lowerBound).update(repeating: 0, count: $0.count)
     }
   }
 
   private func step(
     _ weights: UnsafeMutablePointer<Float>, _ gradients: UnsafePointer<Float>, versions: (before: Int, after: Int)?,
-    _ workers: Workers, afterChunk: (Range<Int>) -> Void
+    rateFactor: Double, _ workers: Workers, afterChunk: (Range<Int>) -> Void
   ) throws(MixGRPOError) -> OptimizerReport {
     let norm = gradientNorm.norm(of: gradients, workers: workers)
     guard norm.isFinite else {

@@ -32,8 +32,10 @@ public final class Update {
   private let layout: UpdateLayout
   private let stepWeights: [Double]  // (trained steps)
   private let workers: Workers
-  private let batch: UpdateBatch
-  private let batchLimit: Int
+  private var batch: UpdateBatch
+  private var batchLimit: Int
+  /// Whether a run ended after some of its optimizer steps, which stay, and nothing has been asked for since.
+  private var isInterrupted = false
   private var phase = Phase.ready
   private var part = 0
   private var rows = 0..<0
@@ -98,6 +100,7 @@ public final class Update {
 extension Update {
   /// What to do next. Before the `submit` of a request it gives the same request again.
   public func next() -> UpdateAction {
+    isInterrupted = false
     if phase == .stepping { begin(part: part + 1) }
     guard phase != .finished else { return .finished }
     let current = layout.parts[part]
@@ -162,7 +165,29 @@ extension Update {
   package func restartPart() {
     metrics = metricsBeforePart
     if phase != .finished { begin(part: part) }
+    isInterrupted = metrics.optimizerSteps > 0
   }
+
+  /// Whether all that is left may be answered in one run: nothing has been asked for, or the last run was interrupted.
+  package var isAtStartOfRun: Bool { isInterrupted || metrics.evaluations == 0 && metrics.optimizerSteps == 0 }
+
+  /// Makes requests smaller; only before the first one.
+  /// - Parameter rows: most rows in one request, at least 1.
+  /// - Throws: `outOfMemory`.
+  package func limitRequests(to rows: Int) throws(MixGRPOError) {
+    guard rows < batchLimit, !isInterrupted else { return }
+    batch = try UpdateBatch(layout, trajectory, largest: rows)
+    batchLimit = rows
+    if phase == .waiting { begin(part: part) }
+  }
+
+  /// Rows that are evaluated if no sample is left out.
+  package var plannedEvaluations: Int {
+    trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, parts: configuration.updatesPerIteration)
+  }
+
+  /// D
+  package var latentSize: Int { trajectory.latentSize }
 
   /// Optimizer steps in all.
   package var partCount: Int { layout.parts.count }

@@ -47,6 +47,7 @@ final class UpdateBatch {
 
   func request(_ rows: Range<Int>, minibatch: Int, needsReference: Bool) -> VelocityRequest {
     table.request(
-      rows, latents: UnsafePointer(latents.base), latentSize: size, minibatch: minibatch, needsReference: needsReference)
+      rows, latents: UnsafePointer(latents.base), latentSize: size, minibatch: minibatch,
+      needsReference: needsReference, isTrained: true)
   }
 }

@@ -132,7 +132,8 @@ extension Rollout {
   private var request: VelocityRequest {
     table.request(
       0..<rows.count, latents: UnsafePointer(memory.states[step].base + rows.lowerBound * latentSize),
-      latentSize: latentSize, model: step < plan.trainedModelSteps ? .trained : .base)
+      latentSize: latentSize, model: step < plan.trainedModelSteps ? .trained : .base,
+      isTrained: trainedIndex[step] >= 0)
   }
 
   /// A row is a prompt with its whole group, or one sample.

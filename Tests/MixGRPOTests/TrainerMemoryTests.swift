@@ -38,7 +38,7 @@ import Testing
     run.context.cancel()
     #expect(throws: MixGRPOError.self) { try run.trainer.rollout(prompts: [0, 1]) }
     run.context.resetCancel()
-    #expect(try run.trainer.pendingSamples() == rewards.count)
+    #expect(try run.trainer.machine.pendingSamples() == rewards.count)
     let error = #expect(throws: MixGRPOError.self) {
       try run.trainer.rollout(prompts: [0, 1]) { done, _ in if done > 0 { run.context.cancel() } }
     }

@@ -26,6 +26,7 @@ echo "the header compiles alone as C99 and C++17:$checked"
 cc -std=c99 "${strict[@]}" -o "$out/layout" Tests/c/struct_layout.c
 "$out/layout"
 
+Tests/c/check_handles.sh Sources/MixGRPOC
 Tests/c/check_exports.sh "$folder/libmixgrpo.so" include/mixgrpo.h Tests/c/test_*.c Tests/c/fixture.c
 
 cc -std=c99 -O1 -g "${strict[@]}" -o "$out/tests" \

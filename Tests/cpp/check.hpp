@@ -74,5 +74,6 @@ std::vector<double> score(const std::vector<float>& drawn);
 std::string scratch(const std::string& name);
 
 void test_functions();
+void test_host_trainer();
 
 #endif

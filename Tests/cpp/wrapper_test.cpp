@@ -310,6 +310,7 @@ int main() {
   an_exception_stays_on_its_thread();
   views_see_the_values();
   test_functions();
+  test_host_trainer();
   std::printf("%d checks of the C++ wrapper, %d failed\n", checks, failures);
   return failures == 0 ? 0 : 1;
 }

@@ -13,7 +13,7 @@ struct CheckpointFile {
   func write(to path: String) throws(MixGRPOError) {
     try AtomicFile.removeLeftovers(in: FileAccess.folder(of: path))
     var metadata = [("format", format), ("library_version", libraryVersion)]
-    metadata.append(("settings", try text(of: settings.values)))
+    metadata.append(("settings", try JSONValue.object(settings.json).text()))
     for section in sections { metadata.append((section.name, try JSONValue.object(section.state).text())) }
     try SafetensorsWriter.write(
       sections.flatMap(\.entries), precision: .float32, metadata: metadata, checksum: true, to: path)
@@ -31,12 +31,6 @@ struct CheckpointFile {
     var takeOver: [() -> Void] = []
     for section in sections { takeOver.append(try section.prepare(SavedSection(section.name, in: file))) }
     for take in takeOver { take() }
-  }
-
-  private func text(of settings: [String: String]) throws(MixGRPOError) -> String {
-    var object = JSONObject()
-    for (name, value) in settings.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }
-    return try JSONValue.object(object).text()
   }
 
   private func savedSettings(_ file: SafetensorsFile) throws(MixGRPOError) -> [String: String] {

@@ -36,6 +36,8 @@ public struct Resumption: Equatable, Sendable {
   public let path: String
   /// Newer files that were passed over, newest first: what is wrong with each.
   public let skipped: [String]
+  /// What is easily missed and worth a line in a log each.
+  public var warnings: [String] { skipped.map { "checkpoint skipped: \($0)" } }
 }
 
 extension Trainer {

@@ -35,7 +35,17 @@ package struct CheckpointSection {
 package struct SavedSection {
   package let name: String
   package let state: JSONObject
-  let file: SafetensorsFile
+  /// Where it is from, as messages tell.
+  private let source: String
+  private let file: SafetensorsFile?
+
+  /// A section of a text, which holds no tensors.
+  init(_ name: String, in saved: JSONObject, source: String) throws(MixGRPOError) {
+    guard let state = saved[name]?.object else {
+      throw MixGRPOError(.invalidFormat, "\(source): \(name): expected an object, got \(saved[name]?.kind ?? "nothing")")
+    }
+    (self.name, self.state, self.source, file) = (name, state, source, nil)
+  }
 
   init(_ name: String, in file: SafetensorsFile) throws(MixGRPOError) {
     guard let text = file.metadata[name] else {
@@ -44,11 +54,11 @@ package struct SavedSection {
     guard let state = try JSONParser.parse(text, source: "\(file.path): \(name)").object else {
       throw MixGRPOError(.invalidFormat, "\(file.path): \(name): expected an object, got something else")
     }
-    (self.name, self.state, self.file) = (name, state, file)
+    (self.name, self.state, source, self.file) = (name, state, file.path, file)
   }
 
   package func failure(_ field: String, expected: String) -> MixGRPOError {
-    MixGRPOError(.invalidFormat, "\(file.path): \(name).\(field): expected \(expected), got \(state[field]?.kind ?? "nothing")")
+    MixGRPOError(.invalidFormat, "\(source): \(name).\(field): expected \(expected), got \(state[field]?.kind ?? "nothing")")
   }
 
   /// A whole number of at least 0.
@@ -64,10 +74,11 @@ package struct SavedSection {
     return value
   }
 
-  package func holds(tensor: String) -> Bool { file.tensor(named: "\(name).\(tensor)") != nil }
+  package func holds(tensor: String) -> Bool { file?.tensor(named: "\(name).\(tensor)") != nil }
 
   /// The values of a tensor, (count), all finite.
   package func tensor(_ tensor: String, count: Int) throws(MixGRPOError) -> FloatStorage {
+    guard let file else { throw failure(tensor, expected: "a tensor") }
     let values = try FloatStorage(count: count)
     try file.read("\(name).\(tensor)", expectedShape: [count], into: values.buffer)
     guard values.buffer.allSatisfy(\.isFinite) else {

@@ -4,6 +4,7 @@ import MixFlowModel
 import MixLearning
 import MixSampling
 import MixSettings
+import MixStorage
 
 /// Every setting that a continuation depends on as text: the rows that change results, by their keys, and what is no row.
 struct CheckpointSettings: Equatable {
@@ -31,13 +32,30 @@ struct CheckpointSettings: Equatable {
 
 extension CheckpointSettings {
   init(_ trainer: Trainer) {
+    self.init(iterationOf: trainer.machine)
     add(trainer.evaluator)
+    add("keep_base", trainer.base != nil)
+  }
+
+  /// Those of a trainer whose model and optimizer are the host's.
+  init(_ trainer: ModelFreeTrainer) {
+    self.init(iterationOf: trainer)
+    add("latent_size", trainer.model.latentSize)
+  }
+
+  private init(iterationOf trainer: ModelFreeTrainer) {
     add(trainer.sampling.record)
     if case .sigmas(let sigmas) = trainer.sampling.schedule { add("sigmas", sigmas) }
     add(trainer.learning.record)
     add("weights", trainer.learning.advantages.weights)
     add("reward_names", trainer.rewardNames)
-    add("keep_base", trainer.base != nil)
+  }
+
+  /// By name, in the order of names.
+  var json: JSONObject {
+    var object = JSONObject()
+    for (name, value) in values.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }
+    return object
   }
 
   init(_ pretrainer: FlowMatchingPretrainer) {

@@ -35,7 +35,7 @@ extension Trainer: Checkpointed {
 
   func readCheckpoint(from path: String) throws(MixGRPOError) {
     try checkpointFile.read(from: path)
-    dropIteration()
+    machine.dropIteration()
   }
 
   private var checkpointFile: CheckpointFile {
@@ -48,38 +48,8 @@ extension Trainer: Checkpointed {
 extension Trainer {
   /// All state of a run, in the file's order. What a trainer gains in state gets a section here.
   var checkpointSections: [CheckpointSection] {
-    [progressSection, weightsSection, .optimizer(learner.optimizer)] + (adaptiveWindow.map { [section(of: $0)] } ?? [])
-  }
-
-  /// Counters, and the window if the host has set one. Random numbers are keyed by seed and counters and need no state.
-  private var progressSection: CheckpointSection {
-    var state: JSONObject = ["iteration": .integer(Int64(iteration))]
-    if let window { state["window_start"] = .integer(Int64(window.start)) }
-    return CheckpointSection(name: "progress", state: state) { (saved) throws(MixGRPOError) in
-      let iteration = try saved.count("iteration")
-      let start = saved.state["window_start"] == nil ? nil : try saved.count("window_start")
-      let schedule = try self.sampling.windowSchedule()
-      let window = start.map { SDEWindow(start: $0, length: schedule.length) }
-      if let window { try schedule.check(window) }
-      return {
-        self.iteration = iteration
-        self.window = window
-      }
-    }
-  }
-
-  /// Where an adaptive window stands; there in that mode alone, which is one of the settings.
-  private func section(of adaptiveWindow: AdaptiveWindowState) -> CheckpointSection {
-    CheckpointSection(name: "adaptive_window", state: ["state": .string(adaptiveWindow.text)]) {
-      (saved) throws(MixGRPOError) in
-      guard let state = saved.state["state"]?.string.flatMap(AdaptiveWindowState.init(text:)) else {
-        throw saved.failure("state", expected: "an adaptive window's")
-      }
-      do throws(MixGRPOError) { try self.sampling.windowSchedule().check(state) } catch {
-        throw saved.failure("state", expected: error.message)
-      }
-      return { self.adaptiveWindow = state }
-    }
+    [machine.progressSection, weightsSection, .optimizer(learner.optimizer, rateFactor: machine.rateFactor) { self.machine.rateFactor = $0 }]
+      + machine.windowSections
   }
 
   private var weightsSection: CheckpointSection {
@@ -92,12 +62,17 @@ extension Trainer {
 
 extension CheckpointSection {
   /// Moments, steps done, and what roll-backs have left of the learning rate.
-  static func optimizer(_ optimizer: AdamW) -> CheckpointSection {
+  static func optimizer(
+    _ optimizer: AdamW, rateFactor: Double = 1, takeRateFactor: @escaping (Double) -> Void = { _ in }
+  ) -> CheckpointSection {
     let moments = [TensorPlace("first_moment", optimizer.firstMoment), TensorPlace("second_moment", optimizer.secondMoment)]
-    let state: JSONObject = ["steps": .integer(Int64(optimizer.stepCount)), "rate_factor": .number(optimizer.rateFactor)]
+    let state: JSONObject = ["steps": .integer(Int64(optimizer.stepCount)), "rate_factor": .number(rateFactor)]
     return .tensors("optimizer", moments, state: state) { (saved) throws(MixGRPOError) in
       let (steps, factor) = (try saved.count("steps"), try saved.double("rate_factor"))
-      return { (optimizer.stepCount, optimizer.rateFactor) = (steps, factor) }
+      return {
+        optimizer.stepCount = steps
+        takeRateFactor(factor)
+      }
     }
   }
 

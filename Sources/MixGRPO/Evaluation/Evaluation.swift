@@ -27,7 +27,7 @@ public struct EvaluationConfiguration: Equatable, Sendable {
 ///       if result.verdict == .stop { break }
 ///     }
 ///
-/// A host that owns the model leaves `sample` out. Not for use from two threads at once.
+/// With a model of the host's, `beginSample` takes the place of `sample`. Not for use from two threads at once.
 public final class Evaluation {
   /// As given to `init`.
   public let configuration: EvaluationConfiguration
@@ -41,6 +41,8 @@ public final class Evaluation {
   public package(set) var state: EvaluationRecord.State
   /// The latest evaluation's figures; none before the first, and after `load`.
   public private(set) var latest: EvaluationResult?
+  /// The latest result's message; "" before the first.
+  package private(set) var message: CText
   /// The weights of the best evaluation, if they are kept and there was one.
   public package(set) var best: FlowTransformer?
   /// The weights of the latest samples, until their scores tell whether they are the best.
@@ -71,6 +73,7 @@ public final class Evaluation {
     guard let record else { throw MixGRPOError(.internalFault, "record: expected one, got none") }
     self.record = record
     state = EvaluationRecord.State(rewards: rewards.count)
+    message = try CText("")
   }
 
   /// P·S, the samples that are scored.
@@ -90,6 +93,12 @@ public final class Evaluation {
     let samples = try trainer.sample(plan, weights: configuration.weights, chosen: prompts, progress: progress)
     pending = configuration.keepBest ? (trainer.iteration, try Self.snapshot(trainer, configuration.weights)) : nil
     return samples
+  }
+
+  /// Begins to draw the samples with a model of the host's, which keeps the weights of the best evaluation itself.
+  /// - Throws: as `ModelFreeTrainer.beginSample`.
+  public func beginSample(_ trainer: ModelFreeTrainer) throws(MixGRPOError) {
+    try trainer.beginSample(plan, weights: configuration.weights, chosen: prompts)
   }
 
   private static func snapshot(_ trainer: Trainer, _ weights: TrainerWeights) throws(MixGRPOError) -> FlowTransformer {
@@ -115,11 +124,12 @@ public final class Evaluation {
       scores.allSatisfy { $0.count == sampleCount }, "scores", expected: "\(sampleCount) values for each reward",
       got: scores.map(\.count))
     let (next, result) = try record.advance(state, iteration: iteration, scores: scores)
+    let message = try CText(result.message)
     if let pending, pending.iteration == iteration {
       if result.isBest { best = pending.model }
       self.pending = nil
     }
-    (state, latest) = (next, result)
+    (state, latest, self.message) = (next, result, message)
     return result
   }
 

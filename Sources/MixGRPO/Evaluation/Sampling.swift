@@ -40,16 +40,6 @@ extension FlowEvaluator {
   }
 }
 
-/// Which weights of a trainer.
-public enum TrainerWeights: Int32, Sendable, CaseIterable {
-  /// As the latest update left them.
-  case trained = 0
-  /// As they were when the trainer was made.
-  case base = 1
-  /// The running mean.
-  case average = 2
-}
-
 extension Trainer {
   /// Draws deterministic samples with one of the trainer's sets of weights; a pending rollout stays.
   ///

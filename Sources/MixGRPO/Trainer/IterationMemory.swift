@@ -75,7 +75,7 @@ extension Trainer {
   /// What an iteration with `prompts` prompts, the next one, will hold.
   /// - Throws: as `IterationMemory`.
   public func memory(prompts: Int) throws(MixGRPOError) -> IterationMemory {
-    try memory(prompts: prompts, plan: SamplingPlan(sampling, iteration: iteration, window: currentWindow()))
+    try memory(prompts: prompts, plan: SamplingPlan(sampling, iteration: iteration, window: machine.currentWindow()))
   }
 
   func memory(prompts: Int, plan: SamplingPlan) throws(MixGRPOError) -> IterationMemory {

@@ -51,6 +51,17 @@ public struct IterationMetrics: Equatable, Sendable {
   /// Over all rewards.
   public var failedRewards: Int { rewards.reduce(0) { $0 + $1.failures } }
 
+  /// What is easily missed and worth a line in a log each.
+  public var warnings: [String] {
+    var lines: [String] = []
+    func add(_ holds: Bool, _ text: String) { if holds { lines.append("iteration \(iteration): \(text)") } }
+    add(failedRewards > 0, "\(failedRewards) rewards failed and were left out")
+    add(skippedSteps > 0, "\(skippedSteps) optimizer steps were not finite and left out")
+    add(isRolledBack, "the update was not sound and was undone")
+    add(degenerateGroups > 0, "\(degenerateGroups) groups had equal rewards")
+    return lines
+  }
+
   /// One line of JSON; what is not finite becomes null.
   public var json: String {
     let object: JSONObject = [

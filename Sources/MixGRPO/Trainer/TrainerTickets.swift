@@ -12,13 +12,6 @@ public struct TicketedSamples: Sendable {
   public let samples: [Float]
 }
 
-/// One rollout of an iteration that is drawn in several.
-struct TicketedRollout {
-  let trajectory: Trajectory
-  let modelCalls: Int
-  let seconds: Double
-}
-
 /// An iteration in parts, so that some samples are scored while others are drawn:
 ///
 ///     let first = try trainer.ticketedRollout(prompts: [0])
@@ -50,19 +43,9 @@ extension Trainer {
   package func openTicket(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> (RolloutTicket, Rollout) {
-    let started = DispatchTime.now()
-    let taken = ticketed.flatMap(\.trajectory.promptNumbers).filter(chosen.contains)
-    try require(
-      taken.isEmpty, "prompt_indices", expected: "prompts without a ticket in this iteration", got: taken)
-    if stopped != nil, !ticketed.isEmpty {
-      throw MixGRPOError(
-        .invalidState, "rollout: expected the update that was stopped to be finished, or its tickets dropped, got neither")
-    }
-    let rollout = try draw(chosen, isAlone: false, progress)
-    dropRollout()
-    ticketed.append(
-      TicketedRollout(trajectory: try rollout.trajectory(), modelCalls: rollout.modelCalls, seconds: seconds(since: started)))
-    return (inbox.open(samples: chosen.count * sampling.groupSize), rollout)
+    let (rollout, ticket) = try draw(chosen, withTicket: true, progress)
+    guard let ticket else { throw MixGRPOError(.internalFault, "ticket: expected one for the rollout, got none") }
+    return (ticket, rollout)
   }
 
   /// Trains on the iteration's tickets and moves to the next iteration, which closes them.
@@ -76,35 +59,10 @@ extension Trainer {
   public func updateFromTickets(
     missing: MissingRewards = .refuse, weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> IterationMetrics {
-    guard !ticketed.isEmpty else {
-      throw MixGRPOError(.invalidState, "update: expected a rollout with a ticket before it, got none")
-    }
-    let rewards = try inbox.collect(missing)
-    let parts = ticketed.map(\.trajectory)
-    let sampled = SampledGroups(
-      trajectory: parts.count == 1 ? parts[0] : try Trajectory(joining: parts),
-      modelCalls: ticketed.reduce(0) { $0 + $1.modelCalls }, seconds: ticketed.reduce(0) { $0 + $1.seconds })
-    return try learn(from: sampled, rewards, weights, progress)
+    try machine.beginUpdateFromTickets(missing: missing, weights: weights)
+    return try answerUpdate(progress)
   }
 
   /// Forgets the iteration's tickets; no rewards are taken for them any more.
-  public func dropTickets() {
-    if !ticketed.isEmpty { dropRollout() }
-    ticketed = []
-    inbox.close()
-  }
-
-  /// A window that moved between the parts of an iteration would train different steps.
-  func requireWindowOfTickets(_ plan: SamplingPlan) throws(MixGRPOError) {
-    guard let first = ticketed.first?.trajectory.plan else { return }
-    try require(
-      first == plan, "window", expected: "\(first.window), as in the iteration's first ticket", got: plan.window)
-  }
-
-  func requireNoTickets(_ call: String) throws(MixGRPOError) {
-    guard ticketed.isEmpty else {
-      throw MixGRPOError(
-        .invalidState, "\(call): expected no tickets, got \(inbox.tickets); update from them or drop them first")
-    }
-  }
+  public func dropTickets() { machine.dropTickets() }
 }

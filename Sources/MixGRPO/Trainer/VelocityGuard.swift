@@ -16,9 +16,8 @@ final class VelocityGuard {
 
   func begin() { (isKept, change) = (false, .nan) }
 
-  /// Keeps the first velocity that it is given, (D).
+  /// - Parameter velocity: of the update's first row before the first optimizer step, (D); copied.
   func keep(_ velocity: UnsafePointer<Float>) {
-    guard !isKept else { return }
     before.base.update(from: velocity, count: before.count)
     isKept = true
   }

@@ -57,17 +57,3 @@ func deliver(
   let bytes = UnsafeMutableRawPointer(pointer)?.assumingMemoryBound(to: UInt8.self)
   try deliver(Array(text.utf8) + [0], to: bytes, capacity: capacity, size: size, argument)
 }
-
-/// A C string that lives as long as its owner.
-final class OwnedText: @unchecked Sendable {
-  let pointer: UnsafeMutablePointer<CChar>
-
-  init(_ text: String) throws(MixGRPOError) {
-    guard let pointer = strdup(text) else {
-      throw MixGRPOError(.outOfMemory, "memory: expected room for a text, got none")
-    }
-    self.pointer = pointer
-  }
-
-  deinit { free(pointer) }
-}

@@ -25,6 +25,7 @@ extension mixgrpo_workload: SizedStruct {}
 extension mixgrpo_memory: SizedStruct {}
 extension mixgrpo_rollout_config: SizedStruct {}
 extension mixgrpo_velocity_request: SizedStruct {}
+extension mixgrpo_host_config: SizedStruct {}
 extension mixgrpo_advantage_report: SizedStruct {}
 extension mixgrpo_update_statistics: SizedStruct {}
 extension mixgrpo_optimizer_report: SizedStruct {}

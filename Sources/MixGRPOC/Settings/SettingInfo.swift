@@ -19,7 +19,7 @@ public func mixgrpo_setting_info(_ index: Int, _ out_setting: UnsafeMutablePoint
 /// A row with its texts as C strings that live as long as the process.
 private struct SettingTexts: Sendable {
   let entry: SettingEntry
-  let config, key, cases, standard, unit, sentence: OwnedText
+  let config, key, cases, standard, unit, sentence: CText
 
   static let all: [Result<SettingTexts, MixGRPOError>] = SettingsCatalog.all.map { entry in
     Result { () throws(MixGRPOError) in try SettingTexts(entry) }
@@ -27,10 +27,10 @@ private struct SettingTexts: Sendable {
 
   init(_ entry: SettingEntry) throws(MixGRPOError) {
     self.entry = entry
-    (config, key) = (try OwnedText(entry.config), try OwnedText(entry.key))
-    cases = try OwnedText(entry.kind.cases.joined(separator: " "))
-    standard = try OwnedText(entry.standard.shown)
-    (unit, sentence) = (try OwnedText(entry.unit), try OwnedText(entry.summary))
+    (config, key) = (try CText(entry.config), try CText(entry.key))
+    cases = try CText(entry.kind.cases.joined(separator: " "))
+    standard = try CText(entry.standard.shown)
+    (unit, sentence) = (try CText(entry.unit), try CText(entry.summary))
   }
 
   var setting: mixgrpo_setting {

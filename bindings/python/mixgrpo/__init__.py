@@ -66,6 +66,7 @@ from .errors import (
 from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
 from .evaluator import Evaluator
 from .group_advantages import Advantages, advantages
+from .host_trainer import HostTrainer
 from .http_reward import HTTPReward
 from .image import Image
 from .metrics import Metrics, Resumption, RewardMetrics
@@ -80,7 +81,8 @@ from .rollout import Rollout, StoredStep
 from .samples import SampleConfig
 from .settings import LearningConfig, SamplingConfig, check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
-from .trainer import TicketedSamples, Trainer
+from .any_trainer import TicketedSamples
+from .trainer import Trainer
 from .training import Decoder, Reward, Trainable, score, train
 from .training_evaluation import HackedRewardWarning
 from .update import Update, UpdateStatistics
@@ -103,6 +105,7 @@ __all__ = [
     "FaultPolicy",
     "HTTPReward",
     "HackedRewardWarning",
+    "HostTrainer",
     "Image",
     "InitialNoise",
     "InputOutputError",

@@ -219,6 +219,10 @@ class VelocityRequest(Struct):
         ("kind", ctypes.c_int32),
         ("minibatch", ctypes.c_int32),
         ("needs_reference", ctypes.c_int32),
+        ("needs_gradient", ctypes.c_int32),
+        ("is_trained", ctypes.c_int32),
+        ("weights", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
         ("count", ctypes.c_size_t),
         ("latent_size", ctypes.c_size_t),
         ("latents", Floats),
@@ -226,6 +230,7 @@ class VelocityRequest(Struct):
         ("prompt_index", Integers),
         ("sample", Integers),
         ("step", Integers),
+        ("rate_factor", ctypes.c_double),
     ]
 
 
@@ -330,6 +335,10 @@ class SampleConfig(Struct):
     ]
 
 
+class HostConfig(Struct):
+    _fields_ = [("max_batch", ctypes.c_int32), ("prompt_count", ctypes.c_size_t), ("latent_size", ctypes.c_size_t)]
+
+
 class EvaluationConfig(Struct):
     _fields_ = [
         ("every", ctypes.c_int32),
@@ -382,7 +391,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     Workload: 48,
     Memory: 40,
     AdaptiveWindow: 80,
-    VelocityRequest: 72,
+    VelocityRequest: 96,
     RolloutConfig: 32,
     AdvantageReport: 20,
     UpdateStatistics: 88,
@@ -391,6 +400,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     RewardMetrics: 32,
     Resumption: 16,
     SampleConfig: 48,
+    HostConfig: 24,
     EvaluationConfig: 32,
     EvaluationResult: 64,
     ImageInfo: 24,
@@ -806,6 +816,65 @@ FUNCTIONS: dict[str, Function] = {
     "mixgrpo_trainer_save_model": Function(
         Status, {"trainer": Handle, "weights": Int32, "folder": Text, "storage": Int32}
     ),
+    "mixgrpo_host_config_init": Function(Status, {"out_config": ctypes.POINTER(HostConfig), "struct_size": Size}),
+    "mixgrpo_trainer_create_for_host": Function(
+        Status,
+        {
+            "context": Handle,
+            "plan": Handle,
+            "learning": ctypes.POINTER(LearningConfig),
+            "host": ctypes.POINTER(HostConfig),
+            "reward_names": ctypes.POINTER(ctypes.c_char_p),
+            "reward_count": Size,
+            "out_trainer": ctypes.POINTER(Handle),
+        },
+    ),
+    "mixgrpo_trainer_begin_rollout": Function(
+        Status, {"trainer": Handle, "prompt_indices": Integers, "prompt_count": Size, "with_ticket": Int32}
+    ),
+    "mixgrpo_trainer_begin_sample": Function(
+        Status,
+        {
+            "trainer": Handle,
+            "weights": Int32,
+            "config": ctypes.POINTER(SampleConfig),
+            "prompt_indices": Integers,
+            "prompt_count": Size,
+            "initial_noise": Floats,
+            "noise_count": Size,
+        },
+    ),
+    "mixgrpo_trainer_begin_update": Function(
+        Status, {"trainer": Handle, "rewards": Doubles, "count": Size, "weights": Doubles, "weight_count": Size}
+    ),
+    "mixgrpo_trainer_begin_update_tickets": Function(
+        Status, {"trainer": Handle, "missing": Int32, "weights": Doubles, "weight_count": Size}
+    ),
+    "mixgrpo_trainer_next": Function(Status, {"trainer": Handle, "out_request": ctypes.POINTER(VelocityRequest)}),
+    "mixgrpo_trainer_submit": Function(
+        Status,
+        {
+            "trainer": Handle,
+            "velocity": Floats,
+            "reference_velocity": Floats,
+            "count": Size,
+            "out_d_velocity": Floats,
+            "d_velocity_capacity": Size,
+        },
+    ),
+    "mixgrpo_trainer_submit_step": Function(
+        Status, {"trainer": Handle, "gradient_norm": Double, "learning_rate": Double}
+    ),
+    "mixgrpo_trainer_fail": Function(Status, {"trainer": Handle, "status": Int32, "message": Text}),
+    "mixgrpo_trainer_get_samples": Function(
+        Status,
+        {"trainer": Handle, "out_samples": Floats, "capacity": Size, "out_ticket": ctypes.POINTER(ctypes.c_int64)},
+    ),
+    "mixgrpo_trainer_get_progress": Function(
+        Status,
+        {"trainer": Handle, "out_json": ctypes.c_char_p, "capacity": Size, "out_size": ctypes.POINTER(ctypes.c_size_t)},
+    ),
+    "mixgrpo_trainer_set_progress": Function(Status, {"trainer": Handle, "json": Text}),
     "mixgrpo_evaluation_config_init": Function(
         Status, {"out_config": ctypes.POINTER(EvaluationConfig), "struct_size": Size}
     ),
@@ -828,6 +897,7 @@ FUNCTIONS: dict[str, Function] = {
     "mixgrpo_evaluation_sample": Function(
         Status, {"evaluation": Handle, "trainer": Handle, "out_samples": Floats, "capacity": Size}
     ),
+    "mixgrpo_evaluation_begin_sample": Function(Status, {"evaluation": Handle, "trainer": Handle}),
     "mixgrpo_evaluation_submit": Function(
         Status,
         {

@@ -258,14 +258,22 @@ class StepKind(IntEnum):
 
 
 class RequestKind(IntEnum):
-    """What a rollout or an update asks the host to do."""
+    """What a rollout, an update or a host's trainer asks the host to do."""
 
     FINISHED = 0
     """Nothing is left to do; count is 0, pointers are NULL."""
     EVALUATE = 1
     """Evaluate the model on the latents, then submit."""
     OPTIMIZER_STEP = 2
-    """Update only: step the optimizer on the accumulated gradients, zero them, then call next again; count is 0."""
+    """Not in a rollout: step the optimizer on the accumulated gradients and zero them, then call `mixgrpo_update_next`
+    or `mixgrpo_trainer_submit_step`; count is 0."""
+    KEEP_STATE = 3
+    """Trainer only: copy all that an optimizer step changes (weights, optimizer, schedule, averages); done when next is
+    called again; count is 0."""
+    RESTORE_STATE = 4
+    """Trainer only: bring back what was copied; as above."""
+    ZERO_GRADIENTS = 5
+    """Trainer only: zero the accumulated gradients; as above."""
 
 
 class MissingRewards(IntEnum):

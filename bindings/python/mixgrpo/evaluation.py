@@ -15,6 +15,7 @@ from ._library import call, create, library
 from ._structs import from_struct, initialised, to_struct
 from .enums import Storage, Verdict, Watchdog, Weights
 from .errors import InvalidArgument
+from .host_trainer import HostTrainer
 from .model import Model
 from .samples import SampleConfig
 from .trainer import Trainer
@@ -77,7 +78,7 @@ class Evaluation(Object):
             if result.verdict is mixgrpo.Verdict.STOP:
                 break
 
-    A host that owns the model draws the samples itself and leaves `sample` out. `prompt_indices`: (P), of the trainer's
+    `prompt_indices`: (P), of the trainer's
     prompts. `rewards`: the names of the K rewards, or their weights by name in the score that decides which evaluation
     is the best; 1 each by default. `held_out`: the names of those that training does not see. `sampling`: how samples
     are drawn; its seed keys the noise. Raises `InvalidArgument` naming every field that does not fit.
@@ -121,13 +122,18 @@ class Evaluation(Object):
         """Whether an iteration, which is about to be trained, is to be evaluated first."""
         return bool(library.mixgrpo_evaluation_is_due(self.handle, iteration))
 
-    def sample(self, trainer: Trainer, *, out: FloatArray | None = None) -> FloatArray:
+    def sample(self, trainer: Trainer | HostTrainer, *, out: FloatArray | None = None) -> FloatArray:
         """The samples of an evaluation, (P, S, N, C) at sigma = 0, from the same noise each time. A pending rollout of
         the trainer stays. The trainer may go on before the scores come: the weights of these samples are kept until
-        then.
+        then; a host keeps its own when the result is the best.
 
         Raises `InvalidState` when the average is asked for and not kept.
         """
+        if isinstance(trainer, HostTrainer):
+            samples = trainer.sample_evaluation(self.handle, self._shape[1], self._shape[2])
+            if out is not None:
+                np.copyto(output(out, samples.shape, np.float32), samples)
+            return samples if out is None else out
         out = output(out, (*self._shape[1:], *trainer.evaluator.latent_shape), np.float32)
         trainer.context.run("mixgrpo_evaluation_sample", self.handle, trainer.handle, pointer(out), out.size)
         return out

@@ -1,4 +1,4 @@
-"""What a rollout or an update asks its host for."""
+"""What a rollout, an update or a trainer asks its host for."""
 
 import ctypes
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import _abi
 from ._arrays import FloatArray, IntegerArray, floats, rows, view
-from .enums import RequestKind
+from .enums import RequestKind, Weights
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,14 @@ class VelocityRequest:
     they are equal."""
     step: IntegerArray
     """(B), the step in the iteration's plan; one for all in a rollout."""
+    needs_gradient: bool
+    """Update: the submit gives dL/dvelocity, to be carried back through the model."""
+    weights: Weights
+    """Which are to be evaluated: TRAINED, but for a trainer's deterministic samples."""
+    is_trained: bool
+    """Whether the update evaluates these latents (again)."""
+    rate_factor: float
+    """OPTIMIZER_STEP of a trainer: multiplies the learning rate of this step; below 1 after roll-backs."""
 
     def __len__(self) -> int:
         """B, the latents to evaluate; 0 for OPTIMIZER_STEP."""
@@ -48,7 +56,7 @@ class VelocityRequest:
 
 
 def next_request(function: str, owner: Any, call: Any) -> VelocityRequest | None:
-    """The current request of a rollout or an update, None when nothing is left to do."""
+    """The current request of a rollout, an update or a trainer, None when nothing is left to do."""
     struct = _abi.VelocityRequest()
     call(function, owner.handle, ctypes.byref(struct))
     if struct.kind == RequestKind.FINISHED:
@@ -63,6 +71,10 @@ def next_request(function: str, owner: Any, call: Any) -> VelocityRequest | None
         prompt_index=view(struct.prompt_index, (count,), np.int32, owner),
         sample=view(struct.sample, (count,), np.int32, owner),
         step=view(struct.step, (count,), np.int32, owner),
+        needs_gradient=bool(struct.needs_gradient),
+        weights=Weights(struct.weights),
+        is_trained=bool(struct.is_trained),
+        rate_factor=struct.rate_factor,
     )
 
 

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from ._arrays import DoubleArray, FloatArray
 from .errors import InvalidArgument
 from .metrics import Metrics
-from .trainer import TicketedSamples, Trainer
+from .any_trainer import TicketedSamples
+from .host_trainer import HostTrainer
+from .trainer import Trainer
 
 Score = Callable[[Sequence[int], FloatArray], dict[str, DoubleArray]]
 """Prompt indices (P) and samples (P, G, N, C) → rewards (P, G) by name. Called on several threads."""
@@ -15,7 +17,7 @@ Score = Callable[[Sequence[int], FloatArray], dict[str, DoubleArray]]
 class ScoringThreads:
     """Runs iterations of a trainer with `workers` threads that score."""
 
-    def __init__(self, trainer: Trainer, score: Score, workers: int) -> None:
+    def __init__(self, trainer: Trainer | HostTrainer, score: Score, workers: int) -> None:
         if workers < 1:
             raise InvalidArgument(f"score_workers: expected 0 (score between rollouts) or more, got {workers}")
         self._trainer = trainer

@@ -12,6 +12,7 @@ from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
 from .enums import Watchdog
 from .errors import InvalidArgument
 from .evaluation import EvaluationResult
+from .host_trainer import HostTrainer
 from .metrics import Metrics
 from .samples import SampleConfig
 from .scoring import Score, ScoringThreads
@@ -149,7 +150,7 @@ def train(
 def _scoring_threads(trainer: Trainable, score: Score, workers: int) -> ScoringThreads | None:
     if workers == 0:
         return None
-    if not isinstance(trainer, Trainer):
+    if not isinstance(trainer, Trainer | HostTrainer):
         raise InvalidArgument(f"score_workers: expected 0, as {type(trainer).__name__} has no tickets, got {workers}")
     return ScoringThreads(trainer, score, workers)
 

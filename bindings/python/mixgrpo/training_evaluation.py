@@ -12,6 +12,7 @@ from ._arrays import DoubleArray, FloatArray
 from .enums import Verdict, Watchdog, Weights
 from .errors import InputOutputError, InvalidArgument, InvalidFormat
 from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
+from .host_trainer import HostTrainer
 from .samples import SampleConfig
 from .trainer import Trainer
 
@@ -157,7 +158,7 @@ class Evaluations:
             return
 
     def _samples(self) -> FloatArray:
-        if isinstance(self._trainer, Trainer):
+        if isinstance(self._trainer, Trainer | HostTrainer):
             return self._evaluation.sample(self._trainer)
         return self._trainer.sample(self._prompts, self._evaluation.sampling)
 

@@ -33,7 +33,7 @@ def make(mixgrpo, plan):
         optimizer = torch.optim.AdamW(module.parameters(), lr=3e-2)
         scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=30)
         scaler = torch.amp.GradScaler("cpu")
-        learning = learning or mixgrpo.LearningConfig(clip_range=0.05)
+        learning = learning or mixgrpo.LearningConfig(clip_range=0.05, max_velocity_change=0)
         trainer = mixtorch.TorchTrainer(policy, optimizer, LINES, plan, learning, scheduler=scheduler, scaler=scaler)
         trainer.module = module
         return trainer
@@ -175,7 +175,7 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
     assert make().resume(tmp_path / "nothing") is None
     train(mixgrpo, make(), 2, checkpoints=tmp_path)
     for other, message in (
-        (make(learning=mixgrpo.LearningConfig(clip_range=0.1)), "clip_range: expected 0.1, got 0.05"),
+        (make(learning=mixgrpo.LearningConfig(clip_range=0.1, max_velocity_change=0)), "clip_range: expected 0.05, as saved, got 0.1"),
         (make(width=8), r"optimizer: expected weight 0 to be \(12, 8\) in .*, got \(12, 16\) in "),
         (make(dtype=torch.float64), "in torch.float64, as here, got .* in torch.float32"),
     ):

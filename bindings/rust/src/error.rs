@@ -50,6 +50,23 @@ impl Status {
             _ => Self::Internal,
         }
     }
+
+    /// As the C interface numbers it.
+    pub(crate) fn code(self) -> sys::mixgrpo_status {
+        match self {
+            Self::Cancelled => sys::MIXGRPO_STATUS_CANCELLED,
+            Self::InvalidArgument => sys::MIXGRPO_STATUS_INVALID_ARGUMENT,
+            Self::InvalidState => sys::MIXGRPO_STATUS_INVALID_STATE,
+            Self::BufferTooSmall => sys::MIXGRPO_STATUS_BUFFER_TOO_SMALL,
+            Self::OutOfMemory => sys::MIXGRPO_STATUS_OUT_OF_MEMORY,
+            Self::InputOutput => sys::MIXGRPO_STATUS_INPUT_OUTPUT,
+            Self::InvalidFormat => sys::MIXGRPO_STATUS_INVALID_FORMAT,
+            Self::Unsupported => sys::MIXGRPO_STATUS_UNSUPPORTED,
+            Self::NotFinite => sys::MIXGRPO_STATUS_NOT_FINITE,
+            Self::Diverged => sys::MIXGRPO_STATUS_DIVERGED,
+            Self::Internal => sys::MIXGRPO_STATUS_INTERNAL,
+        }
+    }
 }
 
 /// A failed call. The objects it was made on are as they were before, unless the method says otherwise.
@@ -60,7 +77,8 @@ pub struct Error {
 }
 
 impl Error {
-    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
+    /// What a [`HostModel`](crate::HostModel) says when it cannot answer.
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
     }
 

@@ -232,7 +232,12 @@ impl Evaluation {
         border::call(|| unsafe { sys::mixgrpo_evaluation_restore(self.raw(), folder.as_ptr()) })
     }
 
-    fn raw(&self) -> *mut sys::mixgrpo_evaluation {
+    /// P·S.
+    pub(crate) fn sample_count(&self) -> usize {
+        self.sample_count
+    }
+
+    pub(crate) fn raw(&self) -> *mut sys::mixgrpo_evaluation {
         self.handle.get()
     }
 }

@@ -1,5 +1,7 @@
 //! What a rollout or an update asks its host for.
 
+use crate::enums::Weights;
+use crate::mirror::Mirror;
 use crate::sys;
 
 /// Latents at which the model is to be evaluated: views of the library's memory, without a copy. They end with the request
@@ -53,6 +55,21 @@ impl LatentBatch {
     /// Whether the update also wants the frozen reference's velocity, for the KL term.
     pub fn needs_reference(&self) -> bool {
         self.raw.needs_reference != 0
+    }
+
+    /// Whether ∂L/∂velocity is carried back through the model.
+    pub fn needs_gradient(&self) -> bool {
+        self.raw.needs_gradient != 0
+    }
+
+    /// Which weights to evaluate: the trained ones, but for deterministic samples of a [`HostTrainer`](crate::HostTrainer).
+    pub fn weights(&self) -> Weights {
+        Weights::from_raw(self.raw.weights, "weights").unwrap_or(Weights::Trained)
+    }
+
+    /// Whether the update evaluates these latents (again).
+    pub fn is_trained(&self) -> bool {
+        self.raw.is_trained != 0
     }
 
     /// (B, D)

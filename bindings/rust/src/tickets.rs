@@ -11,6 +11,76 @@ use crate::mirror::{Mirror, MirrorStruct};
 use crate::sys;
 use crate::trainer::Trainer;
 
+/// What a trainer with the built-in model and one for a model of the host's have in common. The type has a field `handle` and a
+/// field `reward_count`.
+macro_rules! shared_methods {
+    ($name:ident $(< $model:ident : $bound:ident >)?) => {
+        impl $(<$model: $bound>)? $name $(<$model>)? {
+            /// The iteration that the next rollout belongs to.
+            pub fn iteration(&self) -> i64 {
+                // SAFETY: the handle is alive.
+                unsafe { $crate::sys::mixgrpo_trainer_iteration(self.raw()) }
+            }
+
+            /// The host's own window for the rollouts to come, 0…T − 1 − w; `None` (the default) for the plan's.
+            pub fn set_window(&mut self, window_start: Option<u32>) -> $crate::Result<()> {
+                // SAFETY: the handle is alive.
+                $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_set_window(self.raw(), $crate::mirror::Mirror::to_raw(window_start)) })
+            }
+
+            /// Where other threads hand in the rewards of tickets.
+            pub fn inbox(&self) -> $crate::RewardInbox {
+                $crate::RewardInbox::of(&self.handle)
+            }
+
+            /// Forgets the iteration's tickets; no rewards are taken for them any more.
+            pub fn drop_tickets(&mut self) -> $crate::Result<()> {
+                // SAFETY: the handle is alive.
+                $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_drop_tickets(self.raw()) })
+            }
+
+            /// The latest iteration's figures.
+            ///
+            /// # Errors
+            /// `InvalidState` before the first update.
+            pub fn metrics(&self) -> $crate::Result<$crate::Metrics> {
+                // SAFETY: all pointers are valid during the call.
+                $crate::Metrics::read(|out| unsafe { $crate::sys::mixgrpo_trainer_get_metrics(self.raw(), out) })
+            }
+
+            /// The latest iteration's figures of each reward. Errors as [`metrics`](Self::metrics).
+            pub fn reward_metrics(&self) -> $crate::Result<Vec<$crate::RewardMetrics>> {
+                (0..self.reward_count).map(|index| self.one_reward(index)).collect()
+            }
+
+            fn one_reward(&self, index: usize) -> $crate::Result<$crate::RewardMetrics> {
+                let mut raw = $crate::sys::mixgrpo_reward_metrics::sized();
+                // SAFETY: all pointers are valid during the call.
+                $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, &mut raw) })?;
+                // SAFETY: the name lives as long as the trainer.
+                let name = unsafe { $crate::border::text(raw.name) };
+                Ok($crate::RewardMetrics { name, failed: raw.failed, mean: raw.mean, std: raw.std })
+            }
+
+            /// The latest iteration's figures as one line of JSON, without line end. Errors as [`metrics`](Self::metrics).
+            pub fn metrics_json(&self) -> $crate::Result<String> {
+                // SAFETY: all pointers are valid during the call.
+                $crate::border::read_text(|text, capacity, size| unsafe {
+                    $crate::sys::mixgrpo_trainer_get_metrics_json(self.raw(), text, capacity, size)
+                })
+            }
+
+            /// Appends that line, with a line end, to a file.
+            pub fn append_metrics(&self, path: impl AsRef<std::path::Path>) -> $crate::Result<()> {
+                let path = $crate::border::c_path(path.as_ref())?;
+                // SAFETY: all pointers are valid during the call.
+                $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_append_metrics(self.raw(), path.as_ptr()) })
+            }
+        }
+    };
+}
+pub(crate) use shared_methods;
+
 /// Samples whose rewards may come later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TicketedSamples {
@@ -30,6 +100,10 @@ pub struct RewardInbox {
 }
 
 impl RewardInbox {
+    pub(crate) fn of(trainer: &Arc<Handle<sys::mixgrpo_trainer>>) -> Self {
+        Self { trainer: Arc::clone(trainer) }
+    }
+
     /// Hands in the rewards of a ticket, (K, P, G), NaN for one that failed; once.
     ///
     /// What comes during an update that leaves it out counts if that update fails or is cancelled.
@@ -97,11 +171,6 @@ impl Trainer {
         Ok(TicketedSamples { ticket, prompts: prompt_indices.to_vec(), samples })
     }
 
-    /// Where other threads hand in the rewards of tickets.
-    pub fn inbox(&self) -> RewardInbox {
-        RewardInbox { trainer: self.shared_handle() }
-    }
-
     /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as
     /// [`update`](Self::update).
     ///
@@ -112,11 +181,5 @@ impl Trainer {
         let (raw, missing, (weights, weight_count)) = (self.raw(), missing.to_raw(), optional(weights));
         // SAFETY: all pointers are valid during the call.
         Metrics::read(|out| unsafe { sys::mixgrpo_trainer_update_tickets(raw, missing, weights, weight_count, out) })
-    }
-
-    /// Forgets the iteration's tickets; no rewards are taken for them any more.
-    pub fn drop_tickets(&mut self) -> Result<()> {
-        // SAFETY: the handle is alive.
-        border::call(|| unsafe { sys::mixgrpo_trainer_drop_tickets(self.raw()) })
     }
 }

@@ -8,7 +8,7 @@ use crate::enums::{Storage, Weights};
 use crate::error::Result;
 use crate::evaluator::{Evaluator, EvaluatorShared};
 use crate::image::{Grid, Image};
-use crate::metrics::{Metrics, Resumption, RewardMetrics};
+use crate::metrics::{Metrics, Resumption};
 use crate::mirror::{Mirror, MirrorStruct};
 use crate::pixels::PixelCodec;
 use crate::plan::Plan;
@@ -16,6 +16,7 @@ use crate::prompts::Prompts;
 use crate::samples::SampleConfig;
 use crate::settings::LearningConfig;
 use crate::sys;
+use crate::tickets::shared_methods;
 
 /// Joins evaluator, prompts, plan, learning and optimizer, and trains the evaluator's model in place:
 ///
@@ -43,6 +44,8 @@ pub struct Trainer {
     group_size: usize,
     reward_count: usize,
 }
+
+shared_methods!(Trainer);
 
 impl Trainer {
     /// Creates a trainer on the context of the evaluator's model, at iteration 0.
@@ -73,12 +76,6 @@ impl Trainer {
             group_size: plan.group_size(),
             reward_count: name_count,
         })
-    }
-
-    /// The iteration that the next rollout belongs to.
-    pub fn iteration(&self) -> i64 {
-        // SAFETY: the handle is alive.
-        unsafe { sys::mixgrpo_trainer_iteration(self.raw()) }
     }
 
     /// G, images per prompt.
@@ -115,12 +112,6 @@ impl Trainer {
         border::call(|| unsafe { sys::mixgrpo_trainer_rollout(raw, indices, count, out, capacity) })
     }
 
-    /// The host's own window for the rollouts to come, 0…T − 1 − w; `None` (the default) for the plan's.
-    pub fn set_window(&mut self, window_start: Option<u32>) -> Result<()> {
-        // SAFETY: the handle is alive.
-        border::call(|| unsafe { sys::mixgrpo_trainer_set_window(self.raw(), window_start.to_raw()) })
-    }
-
     /// Trains on the latest rollout and moves to the next iteration.
     ///
     /// `rewards`: (K, P, G); NaN for a reward that failed. `weights`: (K), each 0 or more, not all 0; `None` for 1 each.
@@ -137,44 +128,6 @@ impl Trainer {
             (self.raw(), rewards.as_ptr(), rewards.len(), optional(weights));
         // SAFETY: all pointers are valid during the call.
         Metrics::read(|out| unsafe { sys::mixgrpo_trainer_update(raw, values, count, weights, weight_count, out) })
-    }
-
-    /// The latest iteration's figures.
-    ///
-    /// # Errors
-    /// `InvalidState` before the first update.
-    pub fn metrics(&self) -> Result<Metrics> {
-        // SAFETY: all pointers are valid during the call.
-        Metrics::read(|out| unsafe { sys::mixgrpo_trainer_get_metrics(self.raw(), out) })
-    }
-
-    /// The latest iteration's figures of each reward. Errors as [`metrics`](Self::metrics).
-    pub fn reward_metrics(&self) -> Result<Vec<RewardMetrics>> {
-        (0..self.reward_count).map(|index| self.one_reward(index)).collect()
-    }
-
-    fn one_reward(&self, index: usize) -> Result<RewardMetrics> {
-        let mut raw = sys::mixgrpo_reward_metrics::sized();
-        // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, &mut raw) })?;
-        // SAFETY: the name lives as long as the trainer.
-        let name = unsafe { border::text(raw.name) };
-        Ok(RewardMetrics { name, failed: raw.failed, mean: raw.mean, std: raw.std })
-    }
-
-    /// The latest iteration's figures as one line of JSON, without line end. Errors as [`metrics`](Self::metrics).
-    pub fn metrics_json(&self) -> Result<String> {
-        // SAFETY: all pointers are valid during the call.
-        border::read_text(|text, capacity, size| unsafe {
-            sys::mixgrpo_trainer_get_metrics_json(self.raw(), text, capacity, size)
-        })
-    }
-
-    /// Appends that line, with a line end, to a file.
-    pub fn append_metrics(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = c_path(path.as_ref())?;
-        // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_append_metrics(self.raw(), path.as_ptr()) })
     }
 
     /// Saves all that a bit-exact continuation needs into `folder`: weights, optimizer, averages, iteration, settings. Files
@@ -279,9 +232,5 @@ impl Trainer {
 
     pub(crate) fn raw(&self) -> *mut sys::mixgrpo_trainer {
         self.handle.get()
-    }
-
-    pub(crate) fn shared_handle(&self) -> Arc<Handle<sys::mixgrpo_trainer>> {
-        Arc::clone(&self.handle)
     }
 }

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import torch
 
 from ..errors import InvalidArgument, InvalidState
+from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
 from ..rollout import Rollout
 from ..update import Update
@@ -89,15 +90,17 @@ class TorchPolicy:
         `InvalidArgument` for an answer that is no tensor of the right shape and type, `NotFinite` for NaN in it,
         `InvalidState` when the model wrote to its latents, which spoils the rollout; and what the model raises.
         """
-        trained = _trained_steps(rollout)
-        with torch.no_grad():
-            for request in rollout:
-                rows = self.batch_size if int(request.step[0]) in trained else 0
-                with answering():
-                    rollout.submit(array_of(self._evaluate(self.velocity, request, rows)))
+        for request in rollout:
+            self.answer(rollout, request)
+
+    def answer(self, asker: Rollout | HostTrainer, request: VelocityRequest, *, reference: bool = False) -> None:
+        """Answers one evaluation without gradient, by the frozen reference when that is asked for. Raises as `run`."""
+        function = self._reference() if reference else self.velocity
+        with answering(), torch.no_grad():
+            asker.submit(array_of(self._evaluate(function, request, self.batch_size if request.is_trained else 0)))
 
     def backward(
-        self, update: Update, request: VelocityRequest, *, scaler: "torch.amp.GradScaler | None" = None
+        self, update: Update | HostTrainer, request: VelocityRequest, *, scaler: "torch.amp.GradScaler | None" = None
     ) -> None:
         """Answers one evaluation of an update and carries dL/dvelocity back through the model, into the gradients of
         its parameters, where it adds to what is there.
@@ -116,7 +119,7 @@ class TorchPolicy:
         with answering(), torch.no_grad():
             return self._in_batches(function, latents, sigmas, prompt_index, rows=0)
 
-    def _backward(self, update: Update, request: VelocityRequest, scaler: "torch.amp.GradScaler | None") -> None:
+    def _backward(self, update: Update | HostTrainer, request: VelocityRequest, scaler: "torch.amp.GradScaler | None") -> None:
         reference = self._reference_velocity(request) if request.needs_reference else None
         with torch.enable_grad():
             velocity = self._evaluate(self.velocity, request, self.batch_size)
@@ -181,9 +184,3 @@ def _first_parameter(velocity: Velocity) -> torch.Tensor:
     module = velocity if isinstance(velocity, torch.nn.Module) else getattr(velocity, "module", None)
     parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
     return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))
-
-
-def _trained_steps(rollout: Rollout) -> frozenset[int]:
-    """The steps that the update will evaluate again."""
-    steps = rollout.plan.steps(rollout.iteration, window_start=rollout.window_start)
-    return frozenset(index for index, step in enumerate(steps) if step.trained)

@@ -518,6 +518,9 @@ pub type mixgrpo_request_kind = i32;
 pub const MIXGRPO_REQUEST_KIND_FINISHED: mixgrpo_request_kind = 0;
 pub const MIXGRPO_REQUEST_KIND_EVALUATE: mixgrpo_request_kind = 1;
 pub const MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP: mixgrpo_request_kind = 2;
+pub const MIXGRPO_REQUEST_KIND_KEEP_STATE: mixgrpo_request_kind = 3;
+pub const MIXGRPO_REQUEST_KIND_RESTORE_STATE: mixgrpo_request_kind = 4;
+pub const MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: mixgrpo_request_kind = 5;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -526,6 +529,10 @@ pub struct mixgrpo_velocity_request {
     pub kind: mixgrpo_request_kind,
     pub minibatch: i32,
     pub needs_reference: i32,
+    pub needs_gradient: i32,
+    pub is_trained: i32,
+    pub weights: i32,
+    pub reserved: i32,
     pub count: usize,
     pub latent_size: usize,
     pub latents: *const f32,
@@ -533,8 +540,9 @@ pub struct mixgrpo_velocity_request {
     pub prompt_index: *const i32,
     pub sample: *const i32,
     pub step: *const i32,
+    pub rate_factor: f64,
 }
-layout!(sized mixgrpo_velocity_request: 72);
+layout!(sized mixgrpo_velocity_request: 96);
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -832,6 +840,60 @@ extern "C" {
     ) -> mixgrpo_status;
 }
 
+// Trainer for a model that the host owns                                                    experimental, since 0.1.0
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mixgrpo_host_config {
+    pub struct_size: u32,
+    pub max_batch: i32,
+    pub prompt_count: usize,
+    pub latent_size: usize,
+}
+layout!(sized mixgrpo_host_config: 24);
+
+extern "C" {
+    pub fn mixgrpo_host_config_init(out_config: *mut mixgrpo_host_config, struct_size: usize) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_create_for_host(
+        context: *const mixgrpo_context, plan: *const mixgrpo_plan, learning: *const mixgrpo_learning_config,
+        host: *const mixgrpo_host_config, reward_names: *const *const c_char, reward_count: usize,
+        out_trainer: *mut *mut mixgrpo_trainer,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_begin_rollout(
+        trainer: *mut mixgrpo_trainer, prompt_indices: *const i32, prompt_count: usize, with_ticket: i32,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_begin_sample(
+        trainer: *mut mixgrpo_trainer, weights: mixgrpo_weights, config: *const mixgrpo_sample_config,
+        prompt_indices: *const i32, prompt_count: usize, initial_noise: *const f32, noise_count: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_begin_update(
+        trainer: *mut mixgrpo_trainer, rewards: *const f64, count: usize, weights: *const f64, weight_count: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_begin_update_tickets(
+        trainer: *mut mixgrpo_trainer, missing: mixgrpo_missing_rewards, weights: *const f64, weight_count: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_next(
+        trainer: *mut mixgrpo_trainer, out_request: *mut mixgrpo_velocity_request,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_submit(
+        trainer: *mut mixgrpo_trainer, velocity: *const f32, reference_velocity: *const f32, count: usize,
+        out_d_velocity: *mut f32, d_velocity_capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_submit_step(
+        trainer: *mut mixgrpo_trainer, gradient_norm: f64, learning_rate: f64,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_fail(
+        trainer: *mut mixgrpo_trainer, status: mixgrpo_status, message: *const c_char,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_get_samples(
+        trainer: *const mixgrpo_trainer, out_samples: *mut f32, capacity: usize, out_ticket: *mut i64,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_get_progress(
+        trainer: *const mixgrpo_trainer, out_json: *mut c_char, capacity: usize, out_size: *mut usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_set_progress(trainer: *mut mixgrpo_trainer, json: *const c_char) -> mixgrpo_status;
+}
+
 // Evaluation: the best model, and a watchdog against reward hacking                              stable, since 0.1.0
 
 opaque!(mixgrpo_evaluation);
@@ -889,6 +951,9 @@ extern "C" {
     pub fn mixgrpo_evaluation_is_due(evaluation: *const mixgrpo_evaluation, iteration: i64) -> i32;
     pub fn mixgrpo_evaluation_sample(
         evaluation: *mut mixgrpo_evaluation, trainer: *mut mixgrpo_trainer, out_samples: *mut f32, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_evaluation_begin_sample(
+        evaluation: *const mixgrpo_evaluation, trainer: *mut mixgrpo_trainer,
     ) -> mixgrpo_status;
     pub fn mixgrpo_evaluation_submit(
         evaluation: *mut mixgrpo_evaluation, iteration: i64, scores: *const f64, count: usize,

@@ -3,6 +3,7 @@
 mod callbacks;
 mod errors;
 mod evaluation;
+mod host_trainer;
 mod models;
 mod open_way;
 mod small;

@@ -47,7 +47,6 @@ extension Update {
   /// On an error or a cancel gradients are zero and, with `Undo.memory`, model, optimizer and average as before and the update
   /// back at its start; with `Undo.none`, all is as after the last finished optimizer step, and the update goes on from there
   /// when it is run again.
-  /// Faults that the policy of `safety` takes care of are no errors.
   /// - Parameters:
   ///   - learner: the model in training, its optimizer and average.
   ///   - reference: an evaluator of the frozen reference, needed when its penalty is set.
@@ -55,122 +54,122 @@ extension Update {
   ///   - context: may cancel it.
   ///   - afterRequest: called with the rows evaluated so far.
   /// - Returns: what this run's optimizer steps did.
-  /// - Throws: as `FlowEvaluator.velocity` and `AdamW.step`; `cancelled`; `invalidState` when gradients are not zero.
+  /// - Throws: as `FlowEvaluator.velocity` and `AdamW.step`; `cancelled`; `invalidState` when gradients are not zero, or the
+  ///   update has begun otherwise.
   public func run(
     _ learner: Learner, reference: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
     afterRequest: (Int) -> Void = { _ in }
   ) throws(MixGRPOError) -> UpdateReport {
-    try run(UpdateRun(learner, reference, prompts, context), afterRequest: afterRequest)
+    guard isAtStartOfRun else {
+      throw MixGRPOError(.invalidState, "update: expected one that has not begun, got one that has")
+    }
+    let owner = BuiltInOwner(learner, reference, prompts)
+    try owner.requireZeroGradients()
+    // The built-in model keeps the activations of a whole request.
+    try limitRequests(to: learner.evaluator.memory.updateBatch)
+    let guarded = GuardedUpdate(self, UpdateSafety(undo: learner.undo))
+    try owner.answerAll(guarded, context: context) { afterRequest(metrics.evaluations) }
+    return guarded.report(optimizerSteps: learner.optimizer.stepCount)
+  }
+}
+
+/// The built-in model as the owner that answers an update's actions.
+final class BuiltInOwner {
+  let learner: Learner
+  /// Runs the frozen reference.
+  let reference: FlowEvaluator?
+  let prompts: PromptEmbeddings
+  private var kept: LearnerSnapshot?
+
+  init(_ learner: Learner, _ reference: FlowEvaluator?, _ prompts: PromptEmbeddings) {
+    (self.learner, self.reference, self.prompts) = (learner, reference, prompts)
   }
 
-  /// As above, with what a trainer does about faults.
-  func run(_ run: UpdateRun, afterRequest: (Int) -> Void) throws(MixGRPOError) -> UpdateReport {
-    let learner = run.learner
-    let model = learner.evaluator.model
-    let gradients = try model.gradients()
+  func requireZeroGradients() throws(MixGRPOError) {
+    let gradients = try learner.evaluator.model.gradients()
     guard Reduction.isZero(gradients.base, count: gradients.count) else {
       throw MixGRPOError(.invalidState, "gradients: expected zero before an update, got others")
     }
-    var before: LearnerSnapshot?
-    var progress = UpdateProgress()
-    run.velocityGuard?.begin()
-    do {
-      try answerAll(run, &progress, &before, afterRequest)
-      return progress.report(run, isRolledBack: false)
-    } catch {
-      gradients.zero()
-      guard learner.undo == .memory else { throw stoppedAfterSteps(error) }
-      before?.restore(learner)
-      guard error.isFault, run.policy != .stop else {
-        restart()
-        throw error
-      }
-    }
-    if run.policy == .rollBack { learner.optimizer.rateFactor *= run.rateFactor }
-    return progress.report(run, isRolledBack: true)
   }
 
-  /// Leaves the finished optimizer steps and says so.
-  private func stoppedAfterSteps(_ error: MixGRPOError) -> MixGRPOError {
-    restartPart()
-    guard metrics.optimizerSteps > 0 else { return error }
-    return MixGRPOError(
-      error.code, "\(error.message); \(metrics.optimizerSteps) of \(partCount) optimizer steps are done and stay")
-  }
-
-  private func answerAll(
-    _ run: UpdateRun, _ progress: inout UpdateProgress, _ before: inout LearnerSnapshot?, _ afterRequest: (Int) -> Void
+  /// - Parameter afterRequest: called when the answer to a request has been carried back.
+  func answerAll(
+    _ machine: some UpdateMachine, context: RunContext, afterRequest: () -> Void
   ) throws(MixGRPOError) {
-    let model = run.learner.evaluator.model
+    defer { kept = nil }
     while true {
-      let action = next()
-      if case .finished = action { return try checkVelocity(run, after: progress.steps) }
-      try run.context.checkCancelled()
-      do {
-        switch action {
-        case .evaluate(let request):
-          try answer(request, run)
-          afterRequest(metrics.evaluations)
-        case .optimizerStep:
-          if before == nil, mayBeUndone(run) { before = try LearnerSnapshot(run.learner) }
-          progress.add(try run.step())
-        case .finished: break
-        }
-      } catch {
-        guard error.code == .notFinite, run.policy == .skip else { throw error }
-        progress.skippedSteps += 1
-        model.zeroGradients()
-        abandonPart()
-      }
+      let action = try machine.nextAction()
+      if case .finished = action { return }
+      do throws(MixGRPOError) { try answer(action, machine, context, afterRequest) } catch { machine.fail(error) }
     }
   }
 
-  /// Whether something may still fail after the step at hand.
-  private func mayBeUndone(_ run: UpdateRun) -> Bool {
-    run.learner.undo == .memory && (!isInLastPart || run.velocityGuard != nil)
-  }
-
-  private func checkVelocity(_ run: UpdateRun, after steps: Int) throws(MixGRPOError) {
-    guard let velocityGuard = run.velocityGuard, steps > 0, let request = firstRow() else { return }
-    try velocityGuard.check(run.learner.evaluator.velocity(request, run.prompts))
+  private func answer(
+    _ action: TrainerAction, _ machine: some UpdateMachine, _ context: RunContext, _ afterRequest: () -> Void
+  ) throws(MixGRPOError) {
+    switch action {
+    case .differentiate(let request):
+      try context.checkCancelled()
+      try differentiate(request, machine)
+      afterRequest()
+    case .measure(let request):
+      let velocity = try learner.evaluator.velocity(request, prompts)
+      _ = try machine.submit(velocity: velocity, reference: nil, count: request.velocityCount)
+    case .optimizerStep(_, let rateFactor):
+      try context.checkCancelled()
+      let report = try learner.step(rateFactor: rateFactor, workers: Workers(threads: context.threads))
+      try machine.submitStep(gradientNorm: report.gradientNorm, learningRate: report.learningRate)
+    case .keepState: kept = try LearnerSnapshot(learner)
+    case .restoreState: kept?.restore(learner)
+    case .zeroGradients: learner.evaluator.model.zeroGradients()
+    case .evaluate, .finished: break
+    }
   }
 
   /// One request: velocity, ∂L/∂v, backward.
-  private func answer(_ request: VelocityRequest, _ run: UpdateRun) throws(MixGRPOError) {
-    let evaluator = run.learner.evaluator
+  private func differentiate(_ request: VelocityRequest, _ machine: some UpdateMachine) throws(MixGRPOError) {
+    let evaluator = learner.evaluator
     try requireLatents(of: evaluator, request.latentSize)
     var frozen: UnsafePointer<Float>?
     if request.needsReference {
-      guard let reference = run.reference else {
+      guard let reference else {
         throw .invalid("reference", expected: "an evaluator of the frozen reference, as kl_reference is set", got: "none")
       }
-      frozen = try reference.velocity(request, run.prompts)
+      frozen = try reference.velocity(request, prompts)
     }
-    let velocity = try evaluator.velocity(request, run.prompts, keep: .all)
+    let velocity = try evaluator.velocity(request, prompts, keep: .all)
     defer { evaluator.discardActivations() }  // `submit` may fail before `backward` has used them
-    run.velocityGuard?.keep(velocity)
-    let dVelocity = try submit(velocity: velocity, reference: frozen, count: request.velocityCount)
+    guard let dVelocity = try machine.submit(velocity: velocity, reference: frozen, count: request.velocityCount) else {
+      throw MixGRPOError(.internalFault, "update: expected a gradient of the velocity, got none")
+    }
     try evaluator.backward(dVelocity: dVelocity)
+  }
+}
+
+extension Learner {
+  /// One optimizer step on the gradients gathered, which are zero afterwards, and its share in the averaged weights.
+  fileprivate func step(rateFactor: Double, workers: Workers) throws(MixGRPOError) -> OptimizerReport {
+    let report = try optimizer.step(evaluator.model, rateFactor: rateFactor, workers: workers)
+    average?.update(weights: evaluator.model.weights, workers: workers)
+    return report
   }
 }
 
 extension AdamW {
   /// One step on a model with the gradients it has gathered, which are zero afterwards, unless it throws.
   @discardableResult
-  package func step(_ model: FlowTransformer, workers: Workers) throws(MixGRPOError) -> OptimizerReport {
+  package func step(
+    _ model: FlowTransformer, rateFactor: Double = 1, workers: Workers
+  ) throws(MixGRPOError) -> OptimizerReport {
     let gradients = try model.gradients()
     let before = model.weightsVersion
     guard let weights = model.writableWeights().baseAddress else {
       throw MixGRPOError(.internalFault, "weights: expected at least one, got none")
     }
     return try step(
-      weights: weights, clearing: gradients.base, versions: (before, model.weightsVersion), workers: workers)
+      weights: weights, clearing: gradients.base, versions: (before, model.weightsVersion),
+      rateFactor: rateFactor, workers: workers)
   }
-}
-
-extension MixGRPOError {
-  /// What a `FaultPolicy` is about.
-  fileprivate var isFault: Bool { code == .notFinite || code == .diverged }
 }
 
 /// Everything an update may change, kept until it has succeeded.

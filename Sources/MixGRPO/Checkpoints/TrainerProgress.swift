@@ -1,0 +1,86 @@
+import MixBasics
+import MixSampling
+import MixStorage
+
+/// What a trainer without a model adds to the checkpoint of whoever owns the model.
+extension ModelFreeTrainer {
+  private static let format = "mixgrpo-progress-1"
+
+  /// All that a bit-exact continuation needs beside the host's weights and optimizer, as one line of JSON: iteration, window,
+  /// what roll-backs have left of the learning rate, and the settings. Samples that wait for an update are not in it: the
+  /// iteration begins again, with the same numbers.
+  /// - Throws: `invalidState` while an update is not finished.
+  public func progressText() throws(MixGRPOError) -> String {
+    try requireNoUpdate("progress")
+    var object: JSONObject = [
+      "format": .string(Self.format), "library_version": .string(libraryVersion),
+      "settings": .object(CheckpointSettings(self).json),
+    ]
+    for section in sections { object[section.name] = .object(section.state) }
+    return try JSONValue.object(object).text(.compact)
+  }
+
+  /// Goes on where `progressText` was taken, from the next rollout on exactly, once the host has its weights and optimizer of
+  /// then. A pending rollout, tickets and the latest metrics are dropped. All is checked before anything changes.
+  /// - Throws: `invalidFormat`; `invalidArgument` naming the settings that differ; `invalidState` while an update is not
+  ///   finished.
+  public func restore(progressText text: String) throws(MixGRPOError) {
+    try requireNoUpdate("progress")
+    guard let saved = try JSONParser.parse(text, source: "progress").object, saved["format"]?.string == Self.format else {
+      throw MixGRPOError(.invalidFormat, "progress: expected format \(Self.format), got another")
+    }
+    var settings: [String: String] = [:]
+    for member in try SavedSection("settings", in: saved, source: "progress").state.members {
+      settings[member.name] = member.value.string
+    }
+    try CheckpointSettings(self).compare(saved: settings)
+    var takeOver: [() -> Void] = []
+    for section in sections { takeOver.append(try section.prepare(SavedSection(section.name, in: saved, source: "progress"))) }
+    for take in takeOver { take() }
+    dropIteration()
+  }
+
+  private var sections: [CheckpointSection] { [progressSection, rateSection] + windowSections }
+
+  private var rateSection: CheckpointSection {
+    CheckpointSection(name: "optimizer", state: ["rate_factor": .number(rateFactor)]) { (saved) throws(MixGRPOError) in
+      let factor = try saved.double("rate_factor")
+      guard factor > 0, factor <= 1 else { throw saved.failure("rate_factor", expected: "a value in (0, 1]") }
+      return { self.rateFactor = factor }
+    }
+  }
+
+  /// Of an adaptive window alone.
+  var windowSections: [CheckpointSection] { adaptiveWindow.map { [section(of: $0)] } ?? [] }
+
+  /// Counters, and the window if the host has set one. Random numbers are keyed by seed and counters and need no state.
+  var progressSection: CheckpointSection {
+    var state: JSONObject = ["iteration": .integer(Int64(iteration))]
+    if let window { state["window_start"] = .integer(Int64(window.start)) }
+    return CheckpointSection(name: "progress", state: state) { (saved) throws(MixGRPOError) in
+      let iteration = try saved.count("iteration")
+      let start = saved.state["window_start"] == nil ? nil : try saved.count("window_start")
+      let schedule = try self.sampling.windowSchedule()
+      let window = start.map { SDEWindow(start: $0, length: schedule.length) }
+      if let window { try schedule.check(window) }
+      return {
+        self.iteration = iteration
+        self.window = window
+      }
+    }
+  }
+
+  /// Where an adaptive window stands; there in that mode alone, which is one of the settings.
+  private func section(of adaptiveWindow: AdaptiveWindowState) -> CheckpointSection {
+    CheckpointSection(name: "adaptive_window", state: ["state": .string(adaptiveWindow.text)]) {
+      (saved) throws(MixGRPOError) in
+      guard let state = saved.state["state"]?.string.flatMap(AdaptiveWindowState.init(text:)) else {
+        throw saved.failure("state", expected: "an adaptive window's")
+      }
+      do throws(MixGRPOError) { try self.sampling.windowSchedule().check(state) } catch {
+        throw saved.failure("state", expected: error.message)
+      }
+      return { self.adaptiveWindow = state }
+    }
+  }
+}

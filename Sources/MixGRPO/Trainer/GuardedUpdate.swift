@@ -1,0 +1,212 @@
+import MixBasics
+import MixLearning
+import MixSampling
+
+/// What surrounds the policy gradients of one update.
+struct UpdateSafety {
+  /// What an update that fails leaves behind.
+  var undo = Undo.memory
+  /// What to do about faults; an update outside of a trainer stops.
+  var policy = FaultPolicy.stop
+  var velocityGuard: VelocityGuard?
+  /// Of the learning rate, from roll-backs before.
+  var rateFactor = 1.0
+  /// Whether an optimizer step either succeeds as a whole or changes nothing. Otherwise the last one needs a copy to return to.
+  var stepsAreAtomic = true
+}
+
+/// An update that either succeeds, is undone as a whole, or stops between two optimizer steps: a state machine that knows no
+/// model.
+final class GuardedUpdate: UpdateMachine {
+  private enum Phase {
+    case running
+    case keeping(minibatch: Int)
+    case stepping(minibatch: Int)
+    case measuring(VelocityRequest)
+    /// The velocity was found to have changed by little enough.
+    case measured
+    /// A minibatch was abandoned; its gradients are to be zeroed.
+    case skipping
+    /// The actions that are left are in `cleanup`; then it is over, with this error.
+    case ending(MixGRPOError?)
+    case over(MixGRPOError?)
+  }
+
+  let update: Update
+  private let safety: UpdateSafety
+  private var phase = Phase.running
+  private var cleanup: [TrainerAction] = []  // in reverse
+  private var isStateKept = false
+  private var steps = 0
+  private var skippedSteps = 0
+  private var isUndone = false
+  private var norms = 0.0
+  private var learningRate = 0.0
+
+  init(_ update: Update, _ safety: UpdateSafety) {
+    (self.update, self.safety) = (update, safety)
+    safety.velocityGuard?.begin()
+  }
+
+  /// What the optimizer steps so far did.
+  /// - Parameter optimizerSteps: in the optimizer's life.
+  func report(optimizerSteps: Int) -> UpdateReport {
+    UpdateReport(
+      optimizerSteps: optimizerSteps, gradientNorm: norms / Double(steps), learningRate: learningRate,
+      skippedSteps: skippedSteps, isRolledBack: isUndone, velocityChange: safety.velocityGuard?.change ?? .nan)
+  }
+
+  // MARK: - Actions
+
+  func nextAction() throws(MixGRPOError) -> TrainerAction {
+    switch phase {
+    case .running: return advance()
+    case .keeping(let minibatch):
+      isStateKept = true
+      phase = .stepping(minibatch: minibatch)
+      return step(minibatch)
+    case .stepping(let minibatch): return step(minibatch)
+    case .measuring(let request): return .measure(request)
+    case .measured:
+      phase = .over(nil)
+      return .finished
+    case .skipping:
+      phase = .running
+      return .zeroGradients
+    case .ending(let error):
+      if let action = cleanup.popLast() { return action }
+      phase = .over(error)
+      return try outcome(error)
+    case .over(let error): return try outcome(error)
+    }
+  }
+
+  private func advance() -> TrainerAction {
+    switch update.next() {
+    case .evaluate(let request): return .differentiate(request)
+    case .optimizerStep(let minibatch):
+      guard isStateKept || !mayBeUndone else {
+        phase = .keeping(minibatch: minibatch)
+        return .keepState
+      }
+      phase = .stepping(minibatch: minibatch)
+      return step(minibatch)
+    case .finished:
+      guard safety.velocityGuard != nil, steps > 0, let request = update.firstRow() else {
+        phase = .over(nil)
+        return .finished
+      }
+      phase = .measuring(request)
+      return .measure(request)
+    }
+  }
+
+  private func step(_ minibatch: Int) -> TrainerAction {
+    .optimizerStep(minibatch: minibatch, rateFactor: safety.rateFactor)
+  }
+
+  /// Whether something may still fail that the step at hand would have to be undone for.
+  private var mayBeUndone: Bool {
+    safety.undo == .memory && (!update.isInLastPart || safety.velocityGuard != nil || !safety.stepsAreAtomic)
+  }
+
+  private func outcome(_ error: MixGRPOError?) throws(MixGRPOError) -> TrainerAction {
+    if let error { throw error }
+    return .finished
+  }
+
+  // MARK: - Answers
+
+  /// Whether an answer to the request at hand gives ∂L/∂v.
+  var givesGradient: Bool { if case .running = phase { true } else { false } }
+
+  func submit(
+    velocity: UnsafePointer<Float>, reference: UnsafePointer<Float>?, count: Int
+  ) throws(MixGRPOError) -> UnsafePointer<Float>? {
+    switch phase {
+    case .running:
+      let isFirst = update.metrics.evaluations == 0 && skippedSteps == 0 && count >= update.latentSize
+      if isFirst { safety.velocityGuard?.keep(velocity) }
+      return try update.submit(velocity: velocity, reference: reference, count: count)
+    case .measuring(let request):
+      try require(count == request.velocityCount, "count", expected: "\(request.velocityCount)", got: count)
+      try safety.velocityGuard?.check(velocity)
+      phase = .measured
+      return nil
+    default: throw MixGRPOError(.invalidState, "submit: expected a request from next() before it, got none")
+    }
+  }
+
+  func submitStep(gradientNorm: Double, learningRate: Double) throws(MixGRPOError) {
+    guard case .stepping = phase else {
+      throw MixGRPOError(.invalidState, "submit_step: expected an optimizer step from next() before it, got none")
+    }
+    steps += 1
+    norms += gradientNorm
+    self.learningRate = learningRate
+    phase = .running
+  }
+
+  // MARK: - Failure
+
+  func fail(_ error: MixGRPOError) -> Bool {
+    switch phase {
+    case .over: return false
+    case .ending: failAgain(error)
+    default: if !skipStep(error) { end(error) }
+    }
+    return true
+  }
+
+  /// What cannot be undone is not sound: the update fails after all.
+  private func failAgain(_ error: MixGRPOError) {
+    guard case .ending(nil) = phase else { return }
+    isUndone = false
+    update.restart()
+    phase = .ending(error)
+  }
+
+  private func skipStep(_ error: MixGRPOError) -> Bool {
+    guard isTraining, error.code == .notFinite, safety.policy == .skip else { return false }
+    skippedSteps += 1
+    update.abandonPart()
+    phase = .skipping
+    return true
+  }
+
+  private var isTraining: Bool {
+    switch phase {
+    case .measuring, .measured: false
+    default: true
+    }
+  }
+
+  private func end(_ error: MixGRPOError) {
+    if isStateKept { cleanup.append(.restoreState) }
+    cleanup.append(.zeroGradients)
+    guard safety.undo == .memory else {
+      phase = .ending(stoppedAfterSteps(error))
+      return
+    }
+    guard error.isFault, safety.policy != .stop else {
+      update.restart()
+      phase = .ending(error)
+      return
+    }
+    isUndone = true
+    phase = .ending(nil)
+  }
+
+  /// Leaves the finished optimizer steps and says so.
+  private func stoppedAfterSteps(_ error: MixGRPOError) -> MixGRPOError {
+    update.restartPart()
+    guard update.metrics.optimizerSteps > 0 else { return error }
+    return MixGRPOError(
+      error.code, "\(error.message); \(update.metrics.optimizerSteps) of \(update.partCount) optimizer steps are done and stay")
+  }
+}
+
+extension MixGRPOError {
+  /// What a `FaultPolicy` is about.
+  fileprivate var isFault: Bool { code == .notFinite || code == .diverged }
+}

@@ -1,0 +1,55 @@
+import Dispatch
+import MixLearning
+import MixSampling
+
+/// What an update learns from.
+struct SampledGroups {
+  let trajectory: Trajectory
+  let modelCalls: Int
+  let seconds: Double
+}
+
+/// One rollout of an iteration that is drawn in several.
+struct TicketedRollout {
+  let trajectory: Trajectory
+  let modelCalls: Int
+  let seconds: Double
+}
+
+/// An iteration whose update is under way.
+struct IterationInProgress {
+  let guarded: GuardedUpdate
+  let sampled: SampledGroups
+  let advantages: Advantages
+  /// (K) of the rewards; nil: those of the configuration.
+  let weights: [Double]?
+  let started: DispatchTime
+
+  /// The figures of the iteration when it is finished.
+  func metrics(iteration: Int, rewardNames: [String], learning: LearningConfiguration) -> IterationMetrics {
+    let weights = weights ?? (learning.advantages.weights.isEmpty ? rewardNames.map { _ in 1 } : learning.advantages.weights)
+    let report = guarded.report(optimizerSteps: 0)
+    let policy = guarded.update.metrics
+    return IterationMetrics(
+      iteration: iteration, window: sampled.trajectory.plan.window,
+      rewards: zip(rewardNames, advantages.rewards).map { name, reward in
+        IterationMetrics.Reward(
+          name: name, mean: reward.mean, standardDeviation: reward.standardDeviation, failures: reward.failures)
+      },
+      rewardMean: mean(weights, \.mean), rewardStandardDeviation: mean(weights, \.standardDeviation),
+      degenerateGroups: advantages.degenerateGroups.count, policy: policy, gradientNorm: report.gradientNorm,
+      learningRate: report.learningRate, modelCallsRollout: sampled.modelCalls,
+      modelCallsUpdate: policy.evaluations, secondsRollout: sampled.seconds, secondsUpdate: seconds(since: started),
+      skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange)
+  }
+
+  /// Over the rewards, by weight; one of weight 0 plays no part, even when it is NaN.
+  private func mean(_ weights: [Double], _ value: (Advantages.Reward) -> Double) -> Double {
+    let total = weights.reduce(0, +)
+    return zip(weights, advantages.rewards).reduce(0) { $1.0 > 0 ? $0 + $1.0 / total * value($1.1) : $0 }
+  }
+}
+
+func seconds(since start: DispatchTime) -> Double {
+  Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) * 1e-9
+}

@@ -1,0 +1,89 @@
+"""What a trainer with the built-in model and one for a model of the host's have in common."""
+
+import ctypes
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import FloatArray, pointer
+from ._handle import Object
+from ._library import call, library, read_text
+from ._structs import from_struct
+from .metrics import Metrics, RewardMetrics
+from .plan import SCHEDULED_WINDOW
+from .reward_names import scores_in_order
+
+
+@dataclass(frozen=True)
+class TicketedSamples:
+    """Samples whose rewards may come later."""
+
+    ticket: int
+    """1, 2, … in the life of a trainer, never given out twice."""
+    prompt_indices: tuple[int, ...]
+    samples: FloatArray
+    """(P, G, N, C)"""
+
+
+class AnyTrainer(Object):
+    """One iteration after the other: windows, tickets, figures."""
+
+    _destroy = "mixgrpo_trainer_destroy"
+    reward_names: tuple[str, ...]
+
+    @property
+    def iteration(self) -> int:
+        """The iteration that the next rollout belongs to."""
+        return int(library.mixgrpo_trainer_iteration(self.handle))
+
+    def submit_rewards(self, part: TicketedSamples, rewards: ArrayLike | Mapping[str, ArrayLike]) -> None:
+        """Hands in the rewards of a part, in the shapes that `update` takes, once. From any thread, also while another
+        call on this trainer runs.
+
+        Raises `InvalidState` when the part has its rewards, or its iteration is over.
+        """
+        scores = scores_in_order(rewards, self.reward_names, part.samples.shape[:2])
+        call("mixgrpo_trainer_submit_rewards", self.handle, part.ticket, pointer(scores), scores.size)
+
+    @property
+    def open_tickets(self) -> tuple[int, ...]:
+        """The iteration's tickets without rewards. From any thread."""
+        count = ctypes.c_size_t()
+        call("mixgrpo_trainer_get_open_tickets", self.handle, None, 0, ctypes.byref(count))
+        tickets = (ctypes.c_int64 * max(count.value, 1))()
+        call("mixgrpo_trainer_get_open_tickets", self.handle, tickets, len(tickets), ctypes.byref(count))
+        return tuple(tickets[: count.value])
+
+    def drop_tickets(self) -> None:
+        """Forgets the iteration's parts; no rewards are taken for them any more."""
+        call("mixgrpo_trainer_drop_tickets", self.handle)
+
+    def set_window(self, window_start: int = SCHEDULED_WINDOW) -> None:
+        """The host's own window for the rollouts to come, 0…T - 1 - w; by default the plan's."""
+        call("mixgrpo_trainer_set_window", self.handle, window_start)
+
+    def metrics(self) -> Metrics:
+        """The latest iteration's figures. Raises `InvalidState` before the first update."""
+        struct = _abi.Metrics()
+        call("mixgrpo_trainer_get_metrics", self.handle, ctypes.byref(struct))
+        return from_struct(Metrics, struct)
+
+    def reward_metrics(self) -> dict[str, RewardMetrics]:
+        """The latest iteration's figures of each reward. Raises `InvalidState` before the first update."""
+        struct = _abi.RewardMetrics()
+        metrics = {}
+        for index, name in enumerate(self.reward_names):
+            call("mixgrpo_trainer_get_reward_metrics", self.handle, index, ctypes.byref(struct))
+            metrics[name] = from_struct(RewardMetrics, struct)
+        return metrics
+
+    def metrics_json(self) -> str:
+        """The latest iteration's figures as one line of JSON, without line end."""
+        return read_text("mixgrpo_trainer_get_metrics_json", self.handle)
+
+    def append_metrics(self, path: str | os.PathLike[str]) -> None:
+        """Appends that line, with a line end, to a file."""
+        call("mixgrpo_trainer_append_metrics", self.handle, os.fspath(path))

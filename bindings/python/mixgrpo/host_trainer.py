@@ -1,0 +1,305 @@
+"""A trainer for a model that the host owns: the library runs the iteration, the host answers for its model."""
+
+import ctypes
+import json
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _abi
+from ._arrays import FloatArray, integers, optional_floats, output, pointer, size, texts
+from ._library import call, create, library, read_text
+from ._structs import to_struct
+from .any_trainer import AnyTrainer, TicketedSamples
+from .context import Context, default_context
+from .enums import MissingRewards, RequestKind, Weights
+from .errors import InvalidArgument, InvalidFormat, MixGRPOError, Status
+from .metrics import Metrics
+from .plan import Plan
+from .request import VelocityRequest, answer_to, next_request
+from .reward_names import scores_in_order, weights_in_order
+from .samples import SampleConfig
+from .settings import LearningConfig, SamplingConfig
+
+
+class HostTrainer(AnyTrainer):
+    """MixGRPO for a model in any framework, with an optimizer of its own. A subclass answers for the model:
+
+        class MyTrainer(mixgrpo.HostTrainer):
+            def evaluate(self, request): …          # velocity of request.latents, self.submit(velocity)
+            def differentiate(self, request): …     # the same, then carry what submit returns back through the model
+            def step(self, request): …              # step the optimizer, zero the gradients, return norm and rate
+            def keep_state(self): …                 # copy weights and optimizer
+            def restore_state(self): …              # bring the copy back
+            def zero_gradients(self): …
+
+        samples = trainer.rollout([0, 1])           # (P, G, *latent_shape)
+        metrics = trainer.update(my_score(samples)) # (K, P, G)
+
+    `lines`: the prompts' words, one for each prompt index. `latent_shape`: of one latent. `batch_size`: most latents in
+    one request, 0 for no limit. `rewards`: the K names of the rewards.
+
+    Of `learning`, the fields of AdamW and of averaged weights must stay at their defaults, because nothing here would
+    obey them; `max_gradient_norm` is for `step` to obey. Raises `InvalidArgument` naming what does not fit.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[str],
+        latent_shape: Sequence[int],
+        plan: Plan | SamplingConfig | None = None,
+        learning: LearningConfig | None = None,
+        *,
+        rewards: Sequence[str] = ("reward",),
+        batch_size: int = 0,
+        context: Context | None = None,
+    ) -> None:
+        self.lines: Sequence[str] = _checked_names(lines, "lines")
+        self.reward_names = _checked_names(rewards, "rewards")
+        self.latent_shape = tuple(latent_shape)
+        self.plan = plan if isinstance(plan, Plan) else Plan(plan)
+        self.learning = learning or LearningConfig()
+        self.context = context or default_context()
+        self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
+        self._asked = 0  # latents of the current request
+        self._gives_gradient = False
+        host = dict(max_batch=batch_size, prompt_count=len(self.lines), latent_size=prod(self.latent_shape))
+        self._adopt(
+            create(
+                "mixgrpo_trainer_create_for_host",
+                self.context.handle,
+                self.plan.handle,
+                ctypes.byref(to_struct(_abi.LearningConfig, self.learning)),
+                ctypes.byref(to_struct(_abi.HostConfig, host)),
+                texts(self.reward_names, "rewards"),
+                len(self.reward_names),
+            )
+        )
+
+    # What the host answers
+
+    @abstractmethod
+    def evaluate(self, request: VelocityRequest) -> None:
+        """Evaluates `request.weights` without gradients and calls `submit`."""
+
+    @abstractmethod
+    def differentiate(self, request: VelocityRequest) -> None:
+        """Evaluates the trained model (and the reference when the request needs it), calls `submit`, and carries what
+        that returns back through the model: gradients add up."""
+
+    @abstractmethod
+    def step(self, request: VelocityRequest) -> tuple[float, float]:
+        """Steps the optimizer at its rate times `request.rate_factor` and zeroes the gradients. Returns their norm
+        before the clip, and the rate."""
+
+    @abstractmethod
+    def keep_state(self) -> None:
+        """Copies all that `step` changes."""
+
+    @abstractmethod
+    def restore_state(self) -> None:
+        """Brings back what was copied."""
+
+    @abstractmethod
+    def zero_gradients(self) -> None:
+        """Forgets the gradients added up so far."""
+
+    def submit(self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None) -> FloatArray | None:
+        """Answers the current request with the velocity, (B, D), or its rows split up. Returns dL/dvelocity, of the
+        same shape, when the request needs a gradient.
+
+        Raises `NotFinite` for a NaN or infinite value, `Diverged` when an update went too far; the request then stands.
+        """
+        answer = answer_to(self._asked, velocity, prod(self.latent_shape), "velocity")
+        reference = optional_floats(reference_velocity, answer.shape, "reference_velocity")
+        d_velocity: FloatArray | None = None
+        if self._gives_gradient:
+            d_velocity = output(None, answer.shape, np.float32)
+        self.context.run(
+            "mixgrpo_trainer_submit",
+            self.handle,
+            pointer(answer),
+            pointer(reference),
+            answer.size,
+            pointer(d_velocity),
+            size(d_velocity),
+        )
+        return d_velocity
+
+    # One iteration
+
+    def rollout(self, prompt_indices: ArrayLike) -> FloatArray:
+        """Samples a group for each of P distinct prompts: (P, G, *latent_shape) at sigma = 0.
+
+        A rollout that no update follows is replaced by the next, in the same iteration and with the same random
+        numbers; it stays when that fails. A rollout that failed may just be called again.
+        """
+        index = self._draw(prompt_indices, with_ticket=False)
+        samples, _ = self._drawn(len(index), self.plan.config.group_size)
+        self._groups = (len(index), self.plan.config.group_size)
+        return samples
+
+    def rollout_ticket(self, prompt_indices: ArrayLike) -> TicketedSamples:
+        """As `Trainer.rollout_ticket`."""
+        index = self._draw(prompt_indices, with_ticket=True)
+        samples, ticket = self._drawn(len(index), self.plan.config.group_size)
+        return TicketedSamples(ticket, tuple(index.tolist()), samples)
+
+    def update(
+        self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
+    ) -> Metrics:
+        """Trains on the latest rollout and moves to the next iteration.
+
+        `rewards`: (K, P, G), or (P, G) when K is 1, or (P, G) by name; NaN for a reward that failed. `weights`: (K), or
+        by name, each 0 or more, not all 0; 1 each by default.
+
+        On Ctrl-C or an error, also one that the model raises, everything is as before, and the call may be repeated.
+        With `Undo.NONE` the optimizer steps that were finished stay, and the call repeated with the same rewards does
+        the rest. Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
+        """
+        scores = scores_in_order(rewards, self.reward_names, self._groups)
+        shares = weights_in_order(weights, self.reward_names)
+        call(
+            "mixgrpo_trainer_begin_update", self.handle, pointer(scores), scores.size, pointer(shares), size(shares)
+        )
+        return self._updated()
+
+    def update_tickets(
+        self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
+    ) -> Metrics:
+        """Trains on the iteration's parts and moves to the next iteration; as `Trainer.update_tickets`."""
+        shares = weights_in_order(weights, self.reward_names)
+        call("mixgrpo_trainer_begin_update_tickets", self.handle, missing, pointer(shares), size(shares))
+        return self._updated()
+
+    def sample(
+        self,
+        prompt_indices: ArrayLike,
+        config: SampleConfig | None = None,
+        *,
+        weights: Weights = Weights.TRAINED,
+        initial_noise: ArrayLike | None = None,
+    ) -> FloatArray:
+        """Deterministic samples of the model, (P, S, *latent_shape). A pending rollout stays.
+
+        The noise depends on seed, place in `prompt_indices` and number of the sample alone, so that two models can be
+        compared on the same. `initial_noise`: the host's own, (P, S, *latent_shape). `weights`: asked for in the requests; with
+        `config.trained_model_share` below 1 the last steps ask for `BASE` (hybrid inference, Mix §5).
+        """
+        config = config or SampleConfig()
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        shape = (len(index), config.samples_per_prompt, *self.latent_shape)
+        noise = optional_floats(initial_noise, shape, "initial_noise")
+        call(
+            "mixgrpo_trainer_begin_sample",
+            self.handle,
+            weights,
+            ctypes.byref(to_struct(_abi.SampleConfig, config)),
+            pointer(index),
+            len(index),
+            pointer(noise),
+            size(noise),
+        )
+        self._answer_all()
+        return self._drawn(len(index), config.samples_per_prompt)[0]
+
+    def sample_evaluation(self, evaluation: int, prompts: int, samples: int) -> FloatArray:
+        """The samples of an evaluation, given by its handle; see `Evaluation.sample`."""
+        call("mixgrpo_evaluation_begin_sample", evaluation, self.handle)
+        self._answer_all()
+        return self._drawn(prompts, samples)[0]
+
+    # Progress
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the run must remember beside the host's weights and optimizer: iteration, window, settings, seed. Plain
+        numbers and texts, for any file. A pending rollout is not in it."""
+        state: dict[str, Any] = json.loads(read_text("mixgrpo_trainer_get_progress", self.handle))
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where `state_dict` was taken, from the next rollout on exactly, once the host has loaded its own
+        weights and optimizer. A pending rollout is dropped.
+
+        Raises `InvalidFormat`; `InvalidArgument` naming the settings that differ. Nothing is changed then.
+        """
+        try:
+            text = json.dumps(state)
+        except (TypeError, ValueError) as error:
+            raise InvalidFormat(f"progress: expected what state_dict() gave, got {error}") from None
+        call("mixgrpo_trainer_set_progress", self.handle, text)
+
+    # The loop
+
+    def _draw(self, prompt_indices: ArrayLike, *, with_ticket: bool) -> Any:
+        index = integers(prompt_indices, "prompt_indices").reshape(-1)
+        call("mixgrpo_trainer_begin_rollout", self.handle, pointer(index), len(index), with_ticket)
+        self._answer_all()
+        return index
+
+    def _drawn(self, prompts: int, samples: int) -> tuple[FloatArray, int]:
+        out: FloatArray = output(None, (prompts, samples, *self.latent_shape), np.float32)
+        ticket = ctypes.c_int64()
+        call("mixgrpo_trainer_get_samples", self.handle, pointer(out), out.size, ctypes.byref(ticket))
+        return out, ticket.value
+
+    def _updated(self) -> Metrics:
+        self._answer_all()
+        return self.metrics()
+
+    def _answer_all(self) -> None:
+        """Answers until all is finished, or undone; raises what went wrong."""
+        failure: BaseException | None = None
+        while True:
+            try:
+                request = next_request("mixgrpo_trainer_next", self, self.context.run)
+                if request is None:
+                    return
+                self._answer(request)
+            except BaseException as error:
+                if self._fail(error):
+                    failure = error
+                elif failure is None or isinstance(failure, MixGRPOError) and isinstance(error, MixGRPOError):
+                    raise
+                else:
+                    raise failure from None
+
+    def _answer(self, request: VelocityRequest) -> None:
+        self._asked, self._gives_gradient = len(request), request.needs_gradient
+        if request.kind is RequestKind.EVALUATE:
+            (self.differentiate if request.needs_gradient else self.evaluate)(request)
+        elif request.kind is RequestKind.OPTIMIZER_STEP:
+            norm, rate = self.step(request)
+            call("mixgrpo_trainer_submit_step", self.handle, norm, rate)
+        elif request.kind is RequestKind.KEEP_STATE:
+            self.keep_state()
+        elif request.kind is RequestKind.RESTORE_STATE:
+            self.restore_state()
+        else:
+            self.zero_gradients()
+
+    def _fail(self, error: BaseException) -> bool:
+        """Tells the library; whether it goes on, to undo what was done or with what the fault policy lets it do."""
+        status, message = _status_of(error)
+        return bool(library.mixgrpo_trainer_fail(self.handle, status, message) == Status.OK)
+
+
+def _status_of(error: BaseException) -> tuple[Status, bytes]:
+    if isinstance(error, MixGRPOError):
+        return error.status, _bytes(str(error))
+    kind = Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.INTERNAL
+    return kind, _bytes(f"{type(error).__name__}: {error}")
+
+
+def _bytes(text: str) -> bytes:
+    return text.replace("\0", " ").encode(errors="replace")
+
+
+def _checked_names(names: Sequence[str], field: str) -> tuple[str, ...]:
+    if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
+        raise InvalidArgument(f"{field}: expected at least one text in a sequence, got {names!r}")
+    return tuple(names)

@@ -1,0 +1,129 @@
+//! A trainer for a model of the host's: here the built-in one, answered from outside.
+
+use mixgrpo::*;
+
+use crate::small::{self, GROUP};
+
+/// Answers with the small model and an optimizer of its own.
+struct Owner {
+    evaluator: Evaluator,
+    model: Model,
+    prompts: Prompts,
+    optimizer: Optimizer,
+    kept: Vec<f32>,
+    asked: Vec<Weights>,
+    calls: usize,
+    fails_at: usize,
+}
+
+impl Owner {
+    fn new(context: &Context) -> Self {
+        let model = small::model(context);
+        Self {
+            evaluator: small::evaluator(&model),
+            prompts: small::prompts(context),
+            optimizer: Optimizer::new(context, &small::learning(), model.weight_count().unwrap()).unwrap(),
+            model,
+            kept: Vec::new(),
+            asked: Vec::new(),
+            calls: 0,
+            fails_at: 0,
+        }
+    }
+
+    fn count(&mut self) -> Result<()> {
+        self.calls += 1;
+        if self.calls == self.fails_at {
+            Err(Error::new(Status::Unsupported, "the host's own"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl HostModel for Owner {
+    fn velocity(&mut self, batch: &LatentBatch) -> Result<Vec<f32>> {
+        self.count()?;
+        self.asked.push(batch.weights());
+        let (latents, sigmas, prompts) = (batch.latents(), batch.sigmas(), batch.prompt_index());
+        self.evaluator.velocity(&self.prompts, latents, sigmas, prompts, batch.needs_gradient())
+    }
+    fn backward(&mut self, _: &LatentBatch, d_velocity: &[f32]) -> Result<()> {
+        self.count()?;
+        self.evaluator.backward(d_velocity)
+    }
+    fn step(&mut self, _: i32, rate_factor: f64) -> Result<StepReport> {
+        self.count()?;
+        let report = self.optimizer.step_model(&mut self.model)?;
+        Ok(StepReport { gradient_norm: report.gradient_norm, learning_rate: report.learning_rate * rate_factor })
+    }
+    fn keep_state(&mut self) -> Result<()> {
+        self.kept = self.model.weights()?;
+        Ok(())
+    }
+    fn restore_state(&mut self) -> Result<()> {
+        self.model.write_weights(0, &self.kept)
+    }
+    fn zero_gradients(&mut self) -> Result<()> {
+        self.model.zero_gradients()
+    }
+}
+
+fn trainer(context: &Context) -> HostTrainer<Owner> {
+    let learning = LearningConfig { learning_rate: LearningConfig::default().learning_rate, ..small::learning() };
+    let owner = Owner::new(context);
+    let latent_size = owner.evaluator.latent_size() as u64;
+    let host = HostConfig { prompt_count: 3, latent_size, max_batch: 8 };
+    HostTrainer::new(context, &small::plan(), &learning, &host, &["brightness"], owner).unwrap()
+}
+
+fn score(samples: &[f32], size: usize) -> Vec<f64> {
+    samples.chunks(size).map(|sample| f64::from(sample[0])).collect()
+}
+
+#[test]
+fn it_trains_to_the_bits_of_the_trainer_with_the_built_in_model() {
+    let context = Context::new(1).unwrap();
+    let (mut ours, mut built_in) = (trainer(&context), small::trainer(&context));
+    let samples = ours.rollout(&[2, 0]).unwrap();
+    assert_eq!(samples, built_in.rollout(&[2, 0]).unwrap());
+    let rewards = score(&samples, built_in.latent_size());
+    let (metrics, expected) = (ours.update(&rewards, None).unwrap(), built_in.update(&rewards, None).unwrap());
+    assert_eq!((metrics.loss, metrics.gradient_norm), (expected.loss, expected.gradient_norm));
+    let again = SampleConfig { steps: 4, ..SampleConfig::default() };
+    assert_eq!(
+        ours.sample(Weights::Trained, &again, &[0, 1], None).unwrap(),
+        built_in.sample(Weights::Trained, &again, &[0, 1], None).unwrap()
+    );
+}
+
+#[test]
+fn what_the_model_fails_with_comes_out_when_all_is_undone() {
+    let mut trainer = trainer(&Context::new(1).unwrap());
+    let part = trainer.rollout_ticket(&[1]).unwrap();
+    let rewards: Vec<f64> = (0..GROUP).map(|member| member as f64).collect();
+    trainer.inbox().submit(part.ticket, &rewards).unwrap();
+    let before = trainer.model.model.weights().unwrap();
+    (trainer.model.calls, trainer.model.fails_at) = (0, 7);
+    let error = trainer.update_tickets(MissingRewards::Refuse, None).unwrap_err();
+    assert_eq!((error.status(), error.message()), (Status::Unsupported, "the host's own"));
+    assert_eq!((trainer.model.model.weights().unwrap(), trainer.iteration()), (before.clone(), 0));
+    trainer.model.fails_at = 0;
+    trainer.update_tickets(MissingRewards::Refuse, None).unwrap();
+    assert_ne!(trainer.model.model.weights().unwrap(), before);
+}
+
+#[test]
+fn evaluations_and_progress_serve_hosts_too() {
+    let context = Context::new(1).unwrap();
+    let (mut first, mut second) = (trainer(&context), trainer(&context));
+    let rewards = [EvaluationReward { name: "brightness", weight: 1.0, held_out: false }];
+    let sample = SampleConfig { steps: 4, ..SampleConfig::default() };
+    let evaluation = Evaluation::new(&EvaluationConfig::default(), &sample, &[0, 1], &rewards).unwrap();
+    assert_eq!(first.sample_evaluation(&evaluation).unwrap().len(), 2 * first.model.evaluator.latent_size());
+    assert!(first.model.asked.iter().all(|weights| *weights == Weights::Trained));
+    first.set_window(Some(1)).unwrap();
+    second.set_progress(&first.progress().unwrap()).unwrap();
+    assert_eq!(second.progress().unwrap(), first.progress().unwrap());
+    assert_eq!(second.set_progress("{}").unwrap_err().status(), Status::InvalidFormat);
+}
