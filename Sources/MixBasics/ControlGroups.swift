@@ -3,7 +3,7 @@ struct ControlGroups {
   private static let deepest = 32
   private let lines: [(controllers: [Substring], path: Substring)]
 
-  /// - Parameter list: the file's text, with lines "number:controllers:path"; others are passed over.
+  /// - Parameter list: the file's text, with lines "number:controllers:path"; malformed lines are ignored.
   init(list: String) {
     lines = list.split(separator: "\n").compactMap { line in
       let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -11,13 +11,13 @@ struct ControlGroups {
     }
   }
 
-  /// Of the process; none where the kernel has no control groups.
+  /// The groups of this process; empty where the kernel has no control groups.
   static var own: ControlGroups { ControlGroups(list: KernelFile("/proc/self/cgroup")?.text ?? "") }
 
-  /// Folders of the group of version 2 and of those above it, the group's own first.
+  /// The folder of the version 2 group and of its ancestors, the group's own first.
   var unified: [String] { folders("/sys/fs/cgroup") { $0.isEmpty } }
 
-  /// Folders of the group of version 1 that has a controller, such as "cpu", and of those above it.
+  /// The folder of the version 1 group with a controller, such as "cpu", and of its ancestors.
   func legacy(_ controller: String) -> [String] {
     folders("/sys/fs/cgroup/\(controller)") { $0.contains { $0 == controller } }
   }
@@ -26,7 +26,7 @@ struct ControlGroups {
     lines.filter { isWanted($0.controllers) }.flatMap { Self.levels($0.path).map { root + $0 } }
   }
 
-  /// "/a/b" as "/a/b", "/a", "". In a container only the last may be visible.
+  /// "/a/b" becomes "/a/b", "/a", "". In a container only the last may be visible.
   private static func levels(_ path: Substring) -> [String] {
     let names = path.split(separator: "/").prefix(deepest)
     return (0...names.count).reversed().map { names.prefix($0).map { "/" + $0 }.joined() }

@@ -6,11 +6,11 @@ import Glibc
 import Darwin
 #endif
 
-/// How many cores this process may keep busy.
+/// The number of cores that this process may use.
 enum CoreCount {
   static let most = 1_024
 
-  /// The least of what the machine has, what the thread's affinity allows, and the quota of each control group; 1…1024.
+  /// The minimum of the online cores, the thread's affinity mask, and the quota of each control group; 1…1024.
   static var available: Int {
     min(max(1, ([online, affinity] + quotas).compactMap(\.self).min() ?? 1), most)
   }
@@ -20,7 +20,7 @@ enum CoreCount {
     return count > 0 ? count : nil
   }
 
-  /// Cores that the calling thread may run on, as taskset(1) sets them; nil where the system does not say.
+  /// Cores that the calling thread may run on, as taskset(1) sets them; nil where the system does not report it.
   static var affinity: Int? {
     #if os(Linux)
     var words = most / UInt64.bitWidth
@@ -35,7 +35,7 @@ enum CoreCount {
     return nil
   }
 
-  /// The limits of the process's control groups, versions 1 and 2, and of those above them.
+  /// The limits of the process's control groups, versions 1 and 2, and of their ancestors.
   private static var quotas: [Int?] {
     let groups = ControlGroups.own
     return groups.unified.map { KernelFile($0 + "/cpu.max").flatMap(unifiedQuota) }

@@ -4,12 +4,12 @@ import Glibc
 import Darwin
 #endif
 
-/// A 64-byte aligned block of floats, zero at the start, that reports exhaustion as an error instead of ending the process.
+/// A 64-byte aligned, zero-initialized block of floats that reports exhaustion as an error instead of ending the process.
 package final class FloatStorage: @unchecked Sendable {
   package let base: UnsafeMutablePointer<Float>
   package let count: Int
 
-  /// - Throws: `outOfMemory` when the system has not enough, `invalidArgument` for a negative or overflowing size.
+  /// - Throws: `outOfMemory` when the system does not have enough, `invalidArgument` for a negative or overflowing size.
   package init(count: Int) throws(MixGRPOError) {
     let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
     guard count >= 0, !overflow else { throw .invalid("count", expected: "a size in memory", got: count) }
@@ -29,8 +29,8 @@ package final class FloatStorage: @unchecked Sendable {
 
   private static let hugePage = 2 << 20
 
-  /// Weights and activations are read in strides that small pages make a core's page tables too short for. Linux gives huge
-  /// pages where its administrator allows them; elsewhere nothing happens.
+  /// Weights and activations are read in strides that miss the TLB with small pages. Linux gives huge pages where its
+  /// administrator allows them; elsewhere this has no effect.
   private static func askForHugePages(_ base: UnsafeMutableRawPointer, _ bytes: Int) {
     #if os(Linux)
     _ = madvise(base, bytes / hugePage * hugePage, MADV_HUGEPAGE)

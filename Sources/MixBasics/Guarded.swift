@@ -4,9 +4,9 @@ import Glibc
 import Darwin
 #endif
 
-/// A value that one thread at a time may touch.
+/// A value that only one thread at a time may access.
 ///
-/// The system's mutex, and not the one of the module Synchronization: ThreadSanitizer knows this one, and so sees what it
+/// Uses the system's mutex instead of the module Synchronization, because ThreadSanitizer understands it and so sees what it
 /// guards.
 package final class Guarded<Value>: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -24,7 +24,7 @@ package final class Guarded<Value>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Not to be called again from within `body`.
+  /// Must not be called again from within `body`.
   package func withLock<Result, Failure: Error>(_ body: (inout Value) throws(Failure) -> Result) throws(Failure) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }

@@ -4,14 +4,14 @@ import Glibc
 import Darwin
 #endif
 
-/// A short text file of the kernel.
+/// A short text file provided by the kernel.
 struct KernelFile {
   private static let largest = 8_192
   let text: String
 
   init(text: String) { self.text = text }
 
-  /// nil when it cannot be opened, as where the kernel has no such file.
+  /// nil when it cannot be opened, for example because the kernel has no such file.
   init?(_ path: String) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
@@ -29,7 +29,7 @@ struct KernelFile {
   /// The whole content as a number; nil for "max".
   var number: Int? { Int(text.filter { $0 != "\n" }) }
 
-  /// The numbers of the first line; nil for each word that is none, such as "max".
+  /// The numbers of the first line; nil for each word that is not a number, such as "max".
   var numbers: [Int?] {
     (text.split(separator: "\n").first ?? "").split(separator: " ").map { Int($0) }
   }

@@ -1,9 +1,9 @@
-/// How much memory can still be filled before the system begins to end processes.
+/// How much memory can still be used before the system starts to kill processes.
 ///
-/// An estimate that errs on the high side, so that nothing is refused that would have fitted: what could be reclaimed or
-/// swapped out counts as available. Linux alone; nil elsewhere.
+/// An estimate that errs on the high side, so that nothing is refused that would have fitted: reclaimable and swappable memory
+/// counts as available. Linux only; nil elsewhere.
 enum MachineMemory {
-  /// The least of what the machine and each of the process's control groups have left, in bytes.
+  /// The minimum of what the machine and each control group of the process have left, in bytes.
   static var available: Int? {
     let rooms = ([machine] + controlGroups).compactMap(\.self)
     return rooms.min()
@@ -15,7 +15,7 @@ enum MachineMemory {
     return (free + (table.number(after: "SwapFree:") ?? 0)) << 10
   }
 
-  /// The limits of the process's memory control groups, versions 1 and 2, and of those above them.
+  /// The limits of the process's memory control groups, versions 1 and 2, and of their ancestors.
   private static var controlGroups: [Int?] {
     let groups = ControlGroups.own
     return groups.unified.map(unified) + groups.legacy("memory").map(legacy)

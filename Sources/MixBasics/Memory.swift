@@ -4,21 +4,21 @@ import Glibc
 import Darwin
 #endif
 
-/// Asks for memory before it is taken.
+/// Checks that memory is available before it is allocated.
 ///
-/// The runtime of Swift ends the process when memory for an array or a string is missing, and a system that overcommits ends
-/// it when promised memory is touched. So whatever has a size that an input decides is asked for here first: the address space
-/// from the system (which knows RLIMIT_AS), and for large blocks what `MachineMemory` says is left.
-/// `FloatStorage` asks by itself. Blocks below 64 KiB are not asked for.
+/// The Swift runtime ends the process when an array or a string cannot be allocated, and an overcommitting system ends it when
+/// promised memory is touched. Therefore every allocation whose size depends on input is checked here first: its address space
+/// with the system (which enforces RLIMIT_AS), and large blocks also against `MachineMemory`. `FloatStorage` checks by itself.
+/// Blocks below 64 KiB are not checked.
 package enum Memory {
-  /// Kept free beside what is asked for, for the small blocks that come with it.
+  /// Bytes kept free in addition to the request, for the small blocks that come with it.
   static let reserve = 4 << 20
   private static let smallest = 64 << 10
-  /// From here on the machine's own figures are read: some microseconds, against milliseconds to fill such a block.
+  /// From this size on `MachineMemory` is read: a few microseconds, against milliseconds to fill such a block.
   private static let large = 64 << 20
 
-  /// - Parameter bytes: an upper bound of what will be taken; a negative one stands for an overflow.
-  /// - Throws: `outOfMemory` when there is less.
+  /// - Parameter bytes: an upper bound of the allocation; a negative value stands for an overflow.
+  /// - Throws: `outOfMemory` when less is available.
   package static func require(bytes: Int) throws(MixGRPOError) {
     guard bytes >= smallest || bytes < 0 else { return }
     let (total, overflow) = bytes.addingReportingOverflow(reserve)
@@ -28,7 +28,7 @@ package enum Memory {
     }
   }
 
-  /// As above for `count` items of at most `size` bytes each.
+  /// Checks for `count` items of at most `size` bytes each.
   package static func require(_ count: Int, of size: Int) throws(MixGRPOError) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
     try require(bytes: overflow ? -1 : bytes)

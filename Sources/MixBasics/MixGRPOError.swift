@@ -1,47 +1,47 @@
-/// Every error of the library: a stable code and one line that names the field, what was expected and what came.
+/// Every error of the library: a stable code and one line that names the field, what was expected and what was given.
 public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Raw values are the status codes of the C ABI.
   public enum Code: Int32, Sendable, CaseIterable {
-    /// A long call was stopped by the host; the state is what it was before the call.
+    /// The host cancelled a long call; the state is as before the call.
     case cancelled = 1
     /// A value is outside its range, of the wrong size, or not finite.
     case invalidArgument = -1
-    /// The call does not fit what came before it, such as a submit without a request.
+    /// The call is out of order, such as a submit without a request.
     case invalidState = -2
     /// A caller's buffer is smaller than what would be written.
     case bufferTooSmall = -3
-    /// The machine, its limits or a budget have not the bytes that are needed.
+    /// The machine, its limits or a budget do not have the bytes that are needed.
     case outOfMemory = -4
     /// The operating system refused to read or write.
     case inputOutput = -5
-    /// A file's content is not what its format demands.
+    /// A file's content does not follow its format.
     case invalidFormat = -6
     /// A valid request that this build or machine cannot serve.
     case unsupported = -7
     /// A result is NaN or infinite; it was not applied.
     case notFinite = -8
-    /// A fault of the library itself.
+    /// A bug in the library itself.
     case internalFault = -9
-    /// An update would take the model too far from what it was; it was not applied.
+    /// An update would change the model too much; it was not applied.
     case diverged = -10
   }
 
-  /// What kind of fault it is.
+  /// The kind of error.
   public let code: Code
   /// One line without control characters, of bounded length.
   public let message: String
   public var description: String { message }
 
-  /// An error with one line; control characters become spaces, and what is too long is cut.
+  /// Creates an error with one line; control characters become spaces, and longer messages are truncated.
   public init(_ code: Code, _ message: String) {
     self.code = code
     self.message = Self.oneLine(message)
   }
 
-  /// Bytes; whoever puts an array of a million numbers into a message means its beginning.
+  /// Bytes. Longer messages are truncated.
   private static let longest = 8192
 
-  /// What comes from files may hold line ends, escape sequences of terminals, or no end.
+  /// Text from files may contain line breaks, terminal escape sequences, or no end.
   private static func oneLine(_ text: String) -> String {
     let isShort = text.utf8.count <= longest
     if isShort && !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return text }

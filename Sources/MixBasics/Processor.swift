@@ -1,8 +1,8 @@
 internal import CProcessor
 
-/// What the machine offers.
+/// What the processor of this machine offers.
 package enum Processor {
-  /// Cores that this process may keep busy, by its affinity and the quota of its control groups, 1…1024.
+  /// Cores that this process may use, by its affinity mask and the quota of its control groups; 1…1024.
   package static var availableCores: Int { CoreCount.available }
 
   #if MIXGRPO_AVX512
@@ -13,8 +13,8 @@ package enum Processor {
   private static let needsAVX512: Int32 = 0
   #endif
 
-  /// The kernels are compiled for some processors; on others, or under a tool that plays one, they would end the process.
-  /// - Throws: `unsupported` naming what is missing.
+  /// The kernels are compiled for some processors; on others, or under an emulator such as valgrind, they would raise SIGILL.
+  /// - Throws: `unsupported` naming the missing instructions.
   static func requireInstructions() throws(MixGRPOError) {
     #if arch(x86_64)
     guard let missing = mixgrpo_missing_instructions(needsAVX512) else { return }

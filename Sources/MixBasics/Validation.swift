@@ -1,7 +1,7 @@
-/// Collects every problem of a configuration, so that a user sees all of them at once.
+/// Collects all problems of a configuration, so that the user sees them at once.
 package struct Validation {
   private var problems: [String] = []
-  /// Of another kind than a wrong value, such as missing memory.
+  /// An error of another kind than a wrong value, such as missing memory.
   private var fault: MixGRPOError?
 
   package init() {}
@@ -12,21 +12,21 @@ package struct Validation {
     if !holds { problems.append("\(field()): expected \(expected()), got \(got())") }
   }
 
-  /// Adds the problems of a part, so that nested configurations report together.
+  /// Adds the problems of a nested configuration, so that all are reported together.
   package mutating func include(_ check: () throws(MixGRPOError) -> Void) {
     do { try check() } catch {
       if error.code == .invalidArgument { problems.append(error.message) } else { fault = fault ?? error }
     }
   }
 
-  /// Throws one `invalidArgument` that lists all problems, separated by "; "; a fault of another kind before them.
+  /// Throws one `invalidArgument` that lists all problems, separated by "; ". An error of another kind takes precedence.
   package func throwIfAny() throws(MixGRPOError) {
     if let fault { throw fault }
     if !problems.isEmpty { throw MixGRPOError(.invalidArgument, problems.joined(separator: "; ")) }
   }
 }
 
-/// Checks one value outside a collected validation.
+/// Checks a single value and throws at once.
 package func require(
   _ holds: Bool, _ field: @autoclosure () -> String, expected: @autoclosure () -> String, got: @autoclosure () -> Any
 ) throws(MixGRPOError) {

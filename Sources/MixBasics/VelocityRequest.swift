@@ -1,45 +1,45 @@
-/// One batch that the library asks a model to evaluate: the velocity of each of `count` latents.
+/// One batch that the library asks a model to evaluate: the velocity of `count` latents.
 ///
-/// Rollouts and updates hand requests out; a host may also make its own. Each row is a distinct latent. A row stands for
-/// several members of a group while these share it. The pointers are views: those of a request that a rollout handed out hold
-/// until its next `submit`, those of an update until its next `next`, so that a backward after `submit` may read them.
+/// Rollouts and updates create requests; a host may also create its own. Each row is a distinct latent, and stands for several
+/// members of a group while they share it. The pointers are views. Those of a rollout's request are valid until its next
+/// `submit`, those of an update's request until its next `next`, so that a backward pass after `submit` may read them.
 public struct VelocityRequest {
   /// Rows, B, at least 1.
   public let count: Int
-  /// D, the values of one latent.
+  /// D, the number of values in one latent.
   public let latentSize: Int
   /// (B, D), row by row.
   public let latents: UnsafePointer<Float>
-  /// The noise level of each row, as the model sees it.
+  /// The noise level of each row, rounded as the plan says.
   public let sigmas: UnsafeBufferPointer<Float>  // (B)
   /// The prompt id of each row, as defined by the host.
   public let promptIndex: UnsafeBufferPointer<Int32>  // (B)
-  /// The guidance of each row, for models with `guidance_embeds`; nil: the evaluator's.
+  /// The guidance of each row, for models with `guidance_embeds`; nil for the evaluator's own value.
   public let guidance: UnsafeBufferPointer<Float>?  // (B)
-  /// The first sample (prompt · group size + member) that each row stands for; empty in a host's own request.
+  /// The first sample (prompt · group size + member) that each row stands for; empty in a request created by the host.
   public let sampleOfRow: UnsafeBufferPointer<Int32>  // (B)
-  /// The step of the plan that each row belongs to, the same for all rows of a rollout; empty in a host's own request.
+  /// The step of the plan that each row belongs to, the same for all rows of a rollout; empty in a request created by the host.
   public let stepOfRow: UnsafeBufferPointer<Int32>  // (B)
-  /// Which weights must answer.
+  /// The weights to evaluate with.
   public let model: ModelChoice
   /// Index of the minibatch in an update, 0 ..< updatesPerIteration; 0 in a rollout.
   public let minibatch: Int
-  /// Whether `submit` needs the frozen reference's velocity, too; only in an update.
+  /// Whether `submit` also needs the velocity of the frozen reference; only in an update.
   public let needsReference: Bool
 
-  /// Whether the update asks for these latents, or will ask for them again.
+  /// Whether the update trains on these latents, now or in a later request.
   public let isTrained: Bool
 
-  /// Values that `submit` expects.
+  /// The number of values that `submit` expects.
   public var velocityCount: Int { count * latentSize }
 
-  /// A request for `sigmas.count` rows.
+  /// Creates a request for `sigmas.count` rows.
   /// - Parameters:
   ///   - latents: (B, D); like all pointers it must stay valid while the request is used.
   ///   - latentSize: D.
   ///   - sigmas: (B), at least one.
   ///   - promptIndex: (B).
-  ///   - guidance: (B), or nil for the evaluator's.
+  ///   - guidance: (B), or nil for the evaluator's own value.
   public init(
     latents: UnsafePointer<Float>, latentSize: Int, sigmas: UnsafeBufferPointer<Float>,
     promptIndex: UnsafeBufferPointer<Int32>, guidance: UnsafeBufferPointer<Float>? = nil
@@ -63,7 +63,7 @@ public struct VelocityRequest {
     self.isTrained = isTrained
   }
 
-  /// Calls `body` with a request for the values of arrays; it must not keep the request.
+  /// Calls `body` with a request over the arrays' values. `body` must not keep the request.
   public static func withArrays<Result>(
     latents: [Float], sigmas: [Float], promptIndex: [Int32], guidance: [Float]? = nil,
     _ body: (VelocityRequest) throws -> Result
@@ -84,10 +84,10 @@ public struct VelocityRequest {
   }
 }
 
-/// Which weights answer a request when a sampler mixes two models (Mix §5).
+/// The weights that answer a request when a sampler mixes two models (Mix §5).
 public enum ModelChoice: Int32, Equatable, Sendable, CaseIterable {
   /// The model in training.
   case trained = 0
-  /// The model as it was before.
+  /// The model before alignment.
   case base = 1
 }

@@ -1,42 +1,42 @@
 import MixBasics
 import MixStorage
 
-/// One row of a table of settings: what a value is called, what it may be, what it means, and where it stands in `Root`.
+/// One row of a settings table: the key, type, range, meaning and location in `Root` of one value.
 ///
 /// Validation, defaults, JSON, the command line, descriptions, checkpoints and `mixgrpo_setting_info` follow from it.
 package struct Setting<Root>: @unchecked Sendable {
-  /// As in the header, in JSON, and in checkpoints.
+  /// The name in the header, in JSON and in checkpoints.
   package let key: String
   /// One sentence for people.
   package let summary: String
   package let kind: SettingKind
   package var unit = ""
-  /// Whether a continued run must have it as it was.
+  /// Whether the value affects results, so that a resumed run must keep it.
   package var changesResults = true
-  /// The field of a C struct, for hosts that find it by its place; nil for a value that is no field.
+  /// The byte offset of the field in its C struct; nil for a value that is not a field.
   package var offset: Int?
-  /// Nil where there is none that a program could know, such as a file's name.
+  /// The default; nil where the user must give a value, such as a file name.
   package var standard: JSONValue?
   package let read: (Root) -> JSONValue
-  /// The value has been accepted.
+  /// Stores a value that has passed `kind`.
   let store: (inout Root, JSONValue) throws(MixGRPOError) -> Void
-  /// The settings within, for a section.
+  /// The nested settings, for a section.
   var section: SettingSection<Root>?
 
-  /// Writes a value that fits.
+  /// Writes a valid value.
   /// - Throws: `invalidArgument` with a message `expected …, got …`, without the key.
   package func write(_ root: inout Root, _ value: JSONValue) throws(MixGRPOError) {
     if let expected = kind.refusal(of: value) { throw unfit(expected, value) }
     try store(&root, value)
   }
 
-  /// Adds what is wrong with the value in `root`.
+  /// Adds the problem of the value in `root`, if any.
   package func check(_ root: Root, _ check: inout Validation, prefix: String = "") {
     let value = read(root)
     if let expected = kind.refusal(of: value) { check.require(false, prefix + key, expected: expected, got: value.shown) }
   }
 
-  /// The same setting of a part, as one of the whole.
+  /// The same setting, reached through a part of `Whole`.
   package func within<Whole>(_ part: WritableKeyPath<Whole, Root>) -> Setting<Whole> {
     let (read, store) = (read, store)
     var setting = Setting<Whole>(key: key, summary: summary, kind: kind) {
@@ -48,7 +48,7 @@ package struct Setting<Root>: @unchecked Sendable {
     return setting
   }
 
-  /// The same setting; a run may be continued with another value.
+  /// The same setting, marked so that a run may be resumed with another value.
   package var withoutEffect: Setting {
     var setting = self
     setting.changesResults = false
@@ -63,15 +63,15 @@ package struct Setting<Root>: @unchecked Sendable {
   }
 }
 
-/// A part of a configuration that is an object of its own.
+/// A nested object of a configuration.
 struct SettingSection<Root> {
-  /// Writes the members of an object, and tells the problems of each.
+  /// Writes the members of an object and returns the problems of each.
   let apply: (inout Root, JSONObject, SettingsPath) -> [SettingProblem]
-  /// All rows within, with their values.
+  /// All nested rows with their values.
   let list: (Root) -> [SettingLine]
 }
 
-/// A row and its value, of whatever configuration.
+/// A row and its value, independent of the configuration's type.
 package struct SettingLine {
   package let path: String
   package let value: JSONValue

@@ -1,13 +1,13 @@
 import MixStorage
 
-/// What a setting may be.
+/// The type of a setting, with its range or choices.
 package enum SettingKind: Sendable {
   case integer(SettingRange)
   case number(SettingRange)
   case flag
   /// Names in the order of their numbers, from 0.
   case choice([String])
-  /// So many whole numbers.
+  /// The count and the range of whole numbers.
   case integers(Int, SettingRange)
   case text
   case texts
@@ -15,7 +15,7 @@ package enum SettingKind: Sendable {
   case rewards
   case section
 
-  /// What was expected in place of a value that does not fit; nil for one that fits.
+  /// What was expected, when `value` is invalid; nil when it is valid.
   package func refusal(of value: JSONValue) -> String? {
     switch self {
     case .integer(let range): range.fits(value.whole) ? nil : value.whole == nil ? "a whole number" : "\(range)"
@@ -38,7 +38,7 @@ package enum SettingKind: Sendable {
     return "one of \(names.joined(separator: ", "))\(suggestion(for: word, among: names))"
   }
 
-  /// A value that fits and is not this one.
+  /// A valid value other than this one.
   package func another(than value: JSONValue) -> JSONValue? {
     switch self {
     case .integer(let range):
@@ -54,7 +54,7 @@ package enum SettingKind: Sendable {
     }
   }
 
-  /// For people: `2…10000`, `one of a, b`.
+  /// Shown to users: `2…10000`, `one of a, b`.
   package var bounds: String {
     switch self {
     case .integer(let range), .number(let range), .integers(_, let range): "\(range)"
@@ -65,11 +65,11 @@ package enum SettingKind: Sendable {
   }
 }
 
-/// The numbers that a setting may be.
+/// The range of a number setting.
 package struct SettingRange: Sendable, CustomStringConvertible {
   package let minimum: Double
   package let maximum: Double
-  /// Whether the end itself does not belong to it.
+  /// Whether the minimum itself is excluded.
   package var isMinimumOpen = false
   package var isMaximumOpen = false
 
@@ -108,7 +108,7 @@ extension SettingRange {
 }
 
 extension JSONValue {
-  /// A whole number; one beyond what JSON's integers hold stands in a string.
+  /// The value as a whole number. Integers that JSON cannot hold are stored as strings.
   var whole: Double? {
     switch self {
     case .integer(let value): Double(value)
@@ -118,7 +118,7 @@ extension JSONValue {
     }
   }
 
-  /// For people and checkpoints.
+  /// Shown to users and stored in checkpoints.
   package var shown: String {
     switch self {
     case .integer(let value): "\(value)"

@@ -1,7 +1,7 @@
 import MixBasics
 import MixStorage
 
-// The kinds of rows there are.
+// Constructors for each kind of row.
 
 extension Setting {
   package static func integer<Value: FixedWidthInteger>(
@@ -18,7 +18,7 @@ extension Setting {
     }
   }
 
-  /// A key of random numbers: all of 64 bits.
+  /// A seed of random numbers: any 64-bit value.
   package static func seed(_ key: String, _ path: WritableKeyPath<Root, UInt64>, _ summary: String) -> Setting {
     row(key, path, .integer(.closed(0, 0x1p64)), .integer(0), "", summary) {
       jsonInteger($0)
@@ -48,7 +48,7 @@ extension Setting {
     }
   }
 
-  /// A flag of the header, 0 or 1; any other number is kept as it is, to be refused.
+  /// A flag of the header, 0 or 1. Any other number is kept, so that validation can report it.
   package static func flag(
     _ key: String, _ path: WritableKeyPath<Root, Int32>, default standard: Bool, _ summary: String
   ) -> Setting {
@@ -59,7 +59,8 @@ extension Setting {
     }
   }
 
-  /// A choice of the header: names in the order of its numbers. A number that has no name is kept as it is, to be refused.
+  /// An enumeration of the header: names in the order of its numbers. A number without a name is kept, so that validation can
+  /// report it.
   package static func choice(
     _ key: String, _ path: WritableKeyPath<Root, Int32>, _ names: [String], default standard: String, _ summary: String
   ) -> Setting {
@@ -70,7 +71,7 @@ extension Setting {
     }
   }
 
-  /// One of the names of a Swift enumeration.
+  /// A choice among the names of a Swift enumeration.
   package static func choice<Choice: RawRepresentable & CaseIterable>(
     _ key: String, _ path: WritableKeyPath<Root, Choice>, default standard: Choice? = nil, _ summary: String
   ) -> Setting where Choice.RawValue == String {
@@ -118,7 +119,7 @@ extension Setting {
     }
   }
 
-  /// Of a type that goes to JSON and comes back in a way of its own.
+  /// A list of rewards, whose type has its own JSON conversion.
   package static func rewards<Value>(
     _ key: String, _ path: WritableKeyPath<Root, [Value]>, _ summary: String, to json: @escaping (Value) -> JSONValue,
     from value: @escaping (JSONValue) throws(MixGRPOError) -> Value
@@ -161,7 +162,7 @@ extension Setting {
   }
 }
 
-/// What JSON's integers do not hold stands in a string.
+/// A JSON integer, or a string where the value exceeds what a JSON integer holds.
 private func jsonInteger(_ value: some FixedWidthInteger) -> JSONValue {
   Int64(exactly: value).map { .integer($0) } ?? .string("\(value)")
 }
@@ -175,7 +176,7 @@ private func value<Value: FixedWidthInteger>(of json: JSONValue, as _: Value.Typ
   }
 }
 
-/// `expected …, got …`; a string or a number is shown, anything else named.
+/// `expected …, got …`; strings and numbers are quoted, other values are named by their type.
 package func unfit(_ expected: String, _ value: JSONValue) -> MixGRPOError {
   let got =
     switch value {

@@ -1,7 +1,7 @@
 import CMixGRPO
 import MixStorage
 
-/// A row of one of the header's configurations.
+/// A row of one of the header's configuration structs.
 package struct SettingEntry: Sendable {
   /// The struct's name.
   package let config: String
@@ -11,11 +11,11 @@ package struct SettingEntry: Sendable {
   package let unit: String
   package let summary: String
   package let changesResults: Bool
-  /// Of the field in the struct, bytes.
+  /// Byte offset of the field in the struct.
   package let offset: Int
 }
 
-/// All rows of all configurations of the header, in the order in which a host is told them.
+/// All rows of all configurations of the header, in the order of `mixgrpo_setting_info`.
 package enum SettingsCatalog {
   package static let all =
     entries("mixgrpo_model_config", mixgrpo_model_config.self)

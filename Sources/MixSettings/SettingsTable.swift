@@ -6,11 +6,11 @@ package protocol SettingsTable {
   static var settings: [Setting<Self>] { get }
 }
 
-/// What is wrong with one setting, and where in its document it stands.
+/// The problem of one setting and its position in the document.
 package struct SettingProblem {
   package let path: SettingsPath
   package let message: String
-  /// The byte of the document.
+  /// Byte offset in the document.
   package let position: Int
 }
 
@@ -29,53 +29,53 @@ package struct SettingsPath: CustomStringConvertible {
 }
 
 extension SettingsTable {
-  /// All of it, complete and in the order of the table.
+  /// All settings, complete and in the order of the table.
   package var json: JSONObject {
     var object = JSONObject()
     for setting in Self.settings { object[setting.key] = setting.read(self) }
     return object
   }
 
-  /// Writes every member of `object`; what does not fit is left as it was and told.
+  /// Writes every member of `object`. Invalid members are not written but reported.
   package mutating func apply(_ object: JSONObject, at path: SettingsPath = SettingsPath()) -> [SettingProblem] {
     let table = Self.settings
     var problems: [SettingProblem] = []
     for member in object.members {
       let place = path.appending(member.name)
-      func tell(_ message: String) { problems.append(SettingProblem(path: place, message: message, position: member.position)) }
+      func report(_ message: String) { problems.append(SettingProblem(path: place, message: message, position: member.position)) }
       guard let setting = table.first(where: { $0.key == member.name }) else {
-        tell("expected a known setting\(suggestion(for: member.name, among: table.map(\.key))), got an unknown one")
+        report("expected a known setting\(suggestion(for: member.name, among: table.map(\.key))), got an unknown one")
         continue
       }
       if let section = setting.section, let object = member.value.object {
         problems += section.apply(&self, object, place)
         continue
       }
-      do { try setting.write(&self, member.value) } catch { tell(error.message) }
+      do { try setting.write(&self, member.value) } catch { report(error.message) }
     }
     return problems
   }
 
-  /// Adds what is wrong with single values.
+  /// Adds the problems of single values.
   package func check(_ check: inout Validation, prefix: String = "") {
     for setting in Self.settings where setting.section == nil { setting.check(self, &check, prefix: prefix) }
   }
 
-  /// - Throws: one `invalidArgument` that names every value that does not fit.
+  /// - Throws: one `invalidArgument` that names every invalid value.
   package func check() throws(MixGRPOError) {
     var validation = Validation()
     check(&validation)
     try validation.throwIfAny()
   }
 
-  /// Every row with its value, sections unfolded.
+  /// Every row with its value, sections flattened.
   package func lines(prefix: String = "") -> [SettingLine] {
     Self.settings.flatMap { setting in
       setting.section?.list(self).map { $0.within(prefix) } ?? [setting.line(of: self, prefix: prefix)]
     }
   }
 
-  /// The members in which this differs.
+  /// The members that differ from `other`.
   package func difference(from other: Self) -> JSONObject {
     let theirs = other.json
     var object = JSONObject()
@@ -105,12 +105,12 @@ package protocol SettingsRecord: SettingsTable {
 }
 
 extension SettingsRecord {
-  /// Every field as its row has it by default.
+  /// Every field at its row's default.
   package static var standard: Self {
     var record = Self()
     record.struct_size = UInt32(MemoryLayout<Self>.size)
     for setting in settings {
-      // A row's own default fits; the tests hold every row to it.
+      // A row's own default is valid; the tests check every row.
       if let standard = setting.standard { try? setting.store(&record, standard) }
     }
     return record
@@ -118,8 +118,8 @@ extension SettingsRecord {
 }
 
 extension SettingsRecord {
-  /// The rows whose value makes a difference beside the others: those that a way through the library's types keeps.
-  /// - Parameter kept: the record after that way, nil where it has none.
+  /// The keys whose values matter given the other values: those that survive a conversion to the library's types and back.
+  /// - Parameter kept: the record after that conversion; nil when it cannot be converted.
   package func keysInForce(_ kept: (Self) -> Self?) -> Set<String> {
     var keys: Set<String> = []
     for setting in Self.settings {

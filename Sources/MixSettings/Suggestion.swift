@@ -1,11 +1,11 @@
-/// ` such as "name"`, when one of `names` is near `word`: at most a third of its letters differ.
+/// ` such as "name"`, when one of `names` is close to `word`: at most a third of its letters differ.
 package func suggestion(for word: String, among names: [String]) -> String {
   let nearest = names.map { (name: $0, distance: editDistance(word, $0)) }.min { $0.distance < $1.distance }
   guard let nearest, nearest.distance <= max(1, min(word.count, 64) / 3) else { return "" }
   return " such as \"\(nearest.name)\""
 }
 
-/// Letters to insert, remove, replace, or swap with their neighbour; of the first 64 letters of each.
+/// The number of letters to insert, remove, replace, or swap with their neighbour, within the first 64 letters of each.
 package func editDistance(_ first: String, _ second: String) -> Int {
   let (first, second) = (Array(first.prefix(64)), Array(second.prefix(64)))
   var beforeLast: [Int] = []

@@ -1,5 +1,5 @@
-/// The names of the header's choices, each list in the order of its numbers from 0. They are the header's constants in lower
-/// case, without the name of their enumeration.
+/// The names of the header's enumeration constants, each list in the order of its numbers from 0: the constants in lower case,
+/// without the prefix of their enumeration.
 package enum Choices {
   package static let dynamics = ["flow", "dance", "cps"]
   package static let windowMode = [

@@ -1,12 +1,12 @@
 import Glibc
 import MixBasics
 
-/// Writes a file so that a reader, or a machine that restarts, sees the old content or the new one and nothing between:
-/// a temporary file beside the target, synced, then renamed over it.
+/// Writes a file atomically: a reader, or a machine that restarts, sees either the old content or the new one. The content goes
+/// to a temporary file beside the target, which is synced and then renamed over it.
 package enum AtomicFile {
-  /// Replaces `path` by what `body` writes. If `body` or the system fails, `path` is as it was and nothing is left beside it.
-  /// A symbolic link at `path` is replaced, not followed.
-  /// - Throws: what `body` throws; `inputOutput` when the folder is missing or full, or `path` is no regular file.
+  /// Replaces `path` by what `body` writes. If `body` or the system fails, `path` is unchanged and no temporary file remains. A
+  /// symbolic link at `path` is replaced, not followed.
+  /// - Throws: any error of `body`; `inputOutput` when the folder is missing or full, or `path` is not a regular file.
   package static func write(
     to path: String, _ body: (WritableFile) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) {
@@ -27,7 +27,7 @@ package enum AtomicFile {
     try write(to: path) { (file) throws(MixGRPOError) in try file.write(bytes) }
   }
 
-  /// A rename would replace a device or a pipe by a file, and fail late on a folder.
+  /// A rename would replace a device or a pipe by a file, and would fail only at the end on a folder.
   private static func checkTarget(_ path: String) throws(MixGRPOError) {
     try FileAccess.checkPath(path)
     var status = stat()
@@ -40,7 +40,7 @@ package enum AtomicFile {
   private static let temporaryPrefix = ".mixgrpo-"
   private static let temporarySuffix = ".tmp"
 
-  /// Short, so that its name fits where the target's own does.
+  /// The name is short, so that it fits wherever the target's name fits.
   private static func makeTemporary(beside path: String) throws(MixGRPOError) -> (WritableFile, String) {
     while true {
       let mark = String(UInt64.random(in: .min ... .max), radix: 36)
@@ -50,7 +50,7 @@ package enum AtomicFile {
     }
   }
 
-  /// Removes the temporary files that ended processes left in `folder`; those of living ones are locked and stay.
+  /// Removes the temporary files that terminated processes left in `folder`. Those of running processes are locked and stay.
   /// - Throws: `inputOutput` when the folder cannot be read.
   package static func removeLeftovers(in folder: String) throws(MixGRPOError) {
     for name in try FileAccess.names(in: folder) where name.hasPrefix(temporaryPrefix) && name.hasSuffix(temporarySuffix) {
@@ -68,7 +68,7 @@ package enum AtomicFile {
     throw FileAccess.failure(path, expected: "a place to rename the new file to", code: code)
   }
 
-  /// Makes the rename itself durable. Folders that cannot be opened or synced on their file system are left to it.
+  /// Makes the rename itself durable. Errors are ignored for folders that their file system cannot open or sync.
   private static func syncFolder(of path: String) throws(MixGRPOError) {
     let folder = FileAccess.folder(of: path)
     let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -1,25 +1,25 @@
 import MixBasics
 
-/// A checksum of everything before it, as the last tensor of a safetensors file: `checksum`, U64, shape [1], the XXH64 of
-/// header and data. So the file stays readable for every safetensors loader, and is written and checked in one pass.
+/// A checksum of everything before it, stored as the last tensor of a safetensors file: `checksum`, U64, shape [1], the XXH64
+/// of header and data. The file remains readable for every safetensors loader, and is written and checked in one pass.
 enum ContentChecksum {
   static let tensorName = "checksum"
   private static let byteCount = 8
   private static let pieceFloats = 1 << 18
 
-  /// The header's entry, for data that end at `begin`.
+  /// The header entry of the checksum, which is stored at `begin`.
   static func member(at begin: Int) -> JSONObject.Member {
     JSONObject.Member(
       name: tensorName,
       value: ["dtype": "U64", "shape": [1], "data_offsets": [.integer(Int64(begin)), .integer(Int64(begin + byteCount))]])
   }
 
-  /// Little-endian.
+  /// The digest in little-endian order.
   static func bytes(of digest: UInt64) -> [UInt8] {
     (0..<UInt64(byteCount)).map { UInt8(truncatingIfNeeded: digest >> (8 * $0)) }
   }
 
-  /// - Parameter last: the tensor at the file's end.
+  /// - Parameter last: the last tensor of the file.
   static func verify(_ file: ReadableFile, _ last: StoredTensor?) throws(MixGRPOError) {
     guard let last, last.name == tensorName, last.type == TensorType(name: "U64"), last.shape == [1] else {
       throw failure(file, expected: "one of all content at the end of the file", got: "none")

@@ -1,4 +1,4 @@
-/// `text` made fit for a one-line message: control characters escaped, at most `limit` characters of it.
+/// `text` for a one-line message: control characters escaped, truncated to `limit` characters.
 func excerpt(_ text: String, limit: Int = 80) -> String {
   var line = ""
   for (index, scalar) in text.unicodeScalars.enumerated() {
@@ -12,5 +12,5 @@ func excerpt(_ text: String, limit: Int = 80) -> String {
   return line
 }
 
-/// A path in a message: whole, as the longest that the system takes has 4096 bytes, without control characters.
+/// A path for a message: control characters escaped, never truncated, since system paths have at most 4096 bytes.
 func printable(_ path: String) -> String { excerpt(path, limit: 4096) }

@@ -1,14 +1,14 @@
 import Glibc
 import MixBasics
 
-/// The few calls of the operating system that storage needs; each failure names the path and the system's reason.
+/// The system calls that storage needs. Each error names the path and the system's reason.
 package enum FileAccess {
-  /// The error for `errno` after a refused call: `path: expected <wanted>, got <reason>`.
+  /// The error for `errno` after a failed call: `path: expected <wanted>, got <reason>`.
   package static func failure(_ path: String, expected wanted: String, code: Int32) -> MixGRPOError {
     MixGRPOError(.inputOutput, "\(printable(path)): expected \(wanted), got \(String(cString: strerror(code)))")
   }
 
-  /// A path that C would read differently than Swift does is refused: an empty one, or one with a zero byte.
+  /// Rejects a path that C would read differently from Swift: an empty one, or one with a zero byte.
   package static func checkPath(_ path: String) throws(MixGRPOError) {
     let isWhole = !path.isEmpty && !path.utf8.contains(0)
     try require(isWhole, "path", expected: "a non-empty path without zero bytes", got: "\"\(excerpt(path))\"")
@@ -38,7 +38,7 @@ package enum FileAccess {
     !path.utf8.contains(0) && access(path, F_OK) == 0
   }
 
-  /// Opens with close-on-exec, again after an interruption.
+  /// Opens with close-on-exec, and retries after an interruption.
   static func open(_ path: String, flags: Int32, mode: mode_t = 0o666, wanted: String) throws(MixGRPOError) -> Int32 {
     try checkPath(path)
     while true {
@@ -59,7 +59,7 @@ package enum FileAccess {
     return try file.bytes(at: 0, count: file.byteCount)
   }
 
-  /// Makes a folder and the missing ones above it; one that exists already is fine.
+  /// Creates a folder and its missing ancestors; does nothing when it exists.
   package static func createFolder(_ path: String) throws(MixGRPOError) {
     try checkPath(path)
     var prefix = path.hasPrefix("/") ? "/" : ""
@@ -91,7 +91,7 @@ package enum FileAccess {
     return names.sorted()
   }
 
-  /// Removes a file; one that is not there is fine.
+  /// Removes a file; does nothing when it is missing.
   package static func removeFile(_ path: String) throws(MixGRPOError) {
     try checkPath(path)
     if unlink(path) == 0 { return }

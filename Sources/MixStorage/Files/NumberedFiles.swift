@@ -1,6 +1,6 @@
 import MixBasics
 
-/// Files of a folder that are named by a number, such as `iteration-00000042.safetensors`.
+/// Files in a folder whose names contain a number, such as `iteration-00000042.safetensors`.
 package struct NumberedFiles: Sendable {
   package let folder: String
   private let prefix: String
@@ -18,7 +18,7 @@ package struct NumberedFiles: Sendable {
     return prefix + String(repeating: "0", count: max(0, Self.digits - text.utf8.count)) + text + suffix
   }
 
-  /// The numbers there are, ascending; none when the folder is missing. Other files are passed over.
+  /// The existing numbers, ascending; empty when the folder is missing. Other files are ignored.
   package func numbers() throws(MixGRPOError) -> [Int] {
     guard FileAccess.exists(folder) else { return [] }
     return try FileAccess.names(in: folder).compactMap(number).sorted()

@@ -3,17 +3,17 @@ import MixBasics
 
 /// A regular file open for reading at any offset.
 ///
-/// It is read, not mapped: a mapped file that another process shortens ends this one with SIGBUS.
-/// May be used from many threads at once.
+/// The file is read, not mapped: if another process shortened a mapped file, this process would get SIGBUS. Safe to use from
+/// several threads at once.
 package final class ReadableFile: Sendable {
   package let path: String
-  /// The size when it was opened.
+  /// The size when the file was opened.
   package let byteCount: Int
   private let descriptor: Int32
 
-  /// - Throws: `inputOutput` when `path` cannot be opened or is no regular file (a folder, a pipe, a device).
+  /// - Throws: `inputOutput` when `path` cannot be opened or is not a regular file (a folder, a pipe, a device).
   package init(path: String) throws(MixGRPOError) {
-    // Non-blocking, so that a pipe without a writer is refused and not waited for.
+    // Non-blocking, so that opening a pipe without a writer fails instead of waiting.
     let descriptor = try FileAccess.open(path, flags: O_RDONLY | O_NONBLOCK, wanted: "a readable file")
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -28,7 +28,7 @@ package final class ReadableFile: Sendable {
   deinit { close(descriptor) }
 
   /// Fills `destination` with the bytes from `offset` on.
-  /// - Throws: `inputOutput` when the system refuses or the file ends before.
+  /// - Throws: `inputOutput` when reading fails or the file is too short.
   package func read(into destination: UnsafeMutableRawBufferPointer, at offset: Int) throws(MixGRPOError) {
     var filled = 0
     while filled < destination.count {

@@ -1,14 +1,14 @@
 import Glibc
 import MixBasics
 
-/// A file open for writing. Not for use from several threads at once.
+/// A file open for writing. Not thread-safe.
 package final class WritableFile {
   /// The name in error messages.
   private let path: String
   private let descriptor: Int32
   private var hash = XXHash64()
 
-  /// Creates `location`, which must not exist yet. Errors speak of `path`, the file that the caller wants in the end.
+  /// Creates `location`, which must not exist yet. Error messages name `path`, the final file.
   init(creating location: String, for path: String) throws(MixGRPOError) {
     self.path = path
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
@@ -19,20 +19,20 @@ package final class WritableFile {
     }
   }
 
-  /// Marks the file as being written by a living process: the system takes the mark back when the process ends.
-  /// - Returns: false when the file was taken for a leftover, and removed, before it was marked.
+  /// Locks the file to mark that a running process is writing it. The system releases the lock when the process ends.
+  /// - Returns: false when another process removed the file as a leftover before it was locked.
   func lock() -> Bool {
     var status = stat()
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else { return false }
     return fstat(descriptor, &status) != 0 || status.st_nlink > 0
   }
 
-  /// XXH64 of all that was written.
+  /// XXH64 of everything written so far.
   var digest: UInt64 { hash.digest }
 
   deinit { close(descriptor) }
 
-  /// Writes all of `bytes` after what was written before.
+  /// Appends all of `bytes`.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(MixGRPOError) {
     var written = 0
     while written < bytes.count {
@@ -50,7 +50,7 @@ package final class WritableFile {
     try bytes.withUnsafeBufferPointer { (buffer) throws(MixGRPOError) in try write(UnsafeRawBufferPointer(buffer)) }
   }
 
-  /// Forces the content to the disk. The file stays open, and so marked, until it has its final name.
+  /// Forces the content to disk. The file stays open, and thereby locked, until it has its final name.
   func sync() throws(MixGRPOError) {
     if fsync(descriptor) == 0 { return }
     let code = errno
@@ -58,8 +58,8 @@ package final class WritableFile {
   }
 }
 
-/// One `write(2)` and its `errno`, during which SIGXFSZ (a file above the size limit) and SIGPIPE (a pipe without a
-/// reader) are held back: their default would end the host's process, and the return value says the same.
+/// One `write(2)` and its `errno`. SIGXFSZ (a file above the size limit) and SIGPIPE (a pipe without a reader) are blocked
+/// meanwhile: by default they would end the host's process, and the return value reports the same.
 func writeOnce(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> (count: Int, code: Int32) {
   var held = sigset_t()
   var pending = sigset_t()
@@ -78,7 +78,7 @@ func writeOnce(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> (count: 
   return (count, code)
 }
 
-/// Takes back the signal that a refused write has just raised; one that waited before is the host's and stays.
+/// Discards the signal that a failed write has just raised. A signal that was pending before belongs to the host and stays.
 private func discard(_ signal: Int32, unlessIn pending: inout sigset_t) {
   guard sigismember(&pending, signal) == 0 else { return }
   var raised = sigset_t()

@@ -1,6 +1,6 @@
 /// XXH64 with seed 0, a fast 64-bit hash of a stream of bytes (xxHash fast digest algorithm, specification 0.1.1).
 ///
-/// It finds what disks and interrupted writes do to a file; it is no defence against someone who forges one.
+/// Detects damage by disks and interrupted writes; not a defence against deliberate changes.
 package struct XXHash64 {
   private static let prime1: UInt64 = 0x9E37_79B1_85EB_CA87
   private static let prime2: UInt64 = 0xC2B2_AE3D_27D4_EB4F
@@ -30,7 +30,7 @@ package struct XXHash64 {
     rest += bytes[(bytes.count - bytes.count % Self.stripe)...]
   }
 
-  /// All whole stripes of `bytes`.
+  /// Processes all whole stripes of `bytes`.
   private static func consume(_ bytes: UnsafeRawBufferPointer, _ lanes: SIMD4<UInt64>) -> SIMD4<UInt64> {
     var (a, b, c, d) = (lanes[0], lanes[1], lanes[2], lanes[3])
     for start in stride(from: 0, through: bytes.count - stripe, by: stripe) {
@@ -42,7 +42,7 @@ package struct XXHash64 {
     return [a, b, c, d]
   }
 
-  /// Of everything so far.
+  /// The hash of everything so far.
   package var digest: UInt64 {
     var hash = count >= UInt64(Self.stripe) ? merged : Self.prime5
     hash &+= count

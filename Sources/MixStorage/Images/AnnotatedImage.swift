@@ -1,8 +1,8 @@
 import MixBasics
 
-/// An image with text entries that may be replaced.
+/// An image with replaceable text entries.
 package final class AnnotatedImage {
-  /// An entry, and the same as C strings.
+  /// An entry, and its keyword and text as C strings.
   package struct Entry {
     package let text: PNGText
     package let cTexts: (key: CText, value: CText)
@@ -22,7 +22,7 @@ package final class AnnotatedImage {
     try set(texts)
   }
 
-  /// Replaces all entries; changes nothing when it throws.
+  /// Replaces all entries; an error leaves them unchanged.
   /// - Throws: `outOfMemory`.
   package func set(_ texts: [PNGText]) throws(MixGRPOError) {
     var entries: [Entry] = []

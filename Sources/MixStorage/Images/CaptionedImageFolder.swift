@@ -1,11 +1,11 @@
 import MixBasics
 
 /// A folder of PNGs with captions, by the imagefolder convention of Hugging Face datasets: `metadata.jsonl` has a line
-/// `{"file_name": "0001.png", "text": "a red circle"}` per picture; other keys are ignored.
+/// `{"file_name": "0001.png", "text": "a red circle"}` per image; other keys are ignored.
 ///
-/// Pictures are read when asked for. May be used from many threads at once.
+/// Images are read on demand. Safe to use from several threads at once.
 public struct CaptionedImageFolder: Sendable {
-  /// One picture and what it shows.
+  /// One image and its caption.
   public struct Entry: Equatable, Sendable {
     /// Relative to the folder, and inside it.
     public let fileName: String
@@ -13,7 +13,7 @@ public struct CaptionedImageFolder: Sendable {
     public let caption: String
   }
 
-  /// The file that names the pictures: `metadata.jsonl`.
+  /// The file that lists the images: `metadata.jsonl`.
   public static let metadataName = "metadata.jsonl"
   private static let maximumMetadataBytes = 1 << 28
 
@@ -23,8 +23,8 @@ public struct CaptionedImageFolder: Sendable {
   public let entries: [Entry]
 
   /// Reads the captions.
-  /// - Throws: `inputOutput` when `metadata.jsonl` cannot be read; `invalidFormat` naming the first line that is not as
-  ///   above, names a file outside the folder, or when there is no line at all.
+  /// - Throws: `inputOutput` when `metadata.jsonl` cannot be read; `invalidFormat` naming the first line that has another form
+  ///   or names a file outside the folder, or when there are no lines.
   public init(path: String) throws(MixGRPOError) {
     let metadataPath = FileAccess.join(path, Self.metadataName)
     let bytes = try FileAccess.read(metadataPath, limit: Self.maximumMetadataBytes)
@@ -64,8 +64,8 @@ public struct CaptionedImageFolder: Sendable {
     throw MixGRPOError(.invalidFormat, "\(source): \(name): expected a string, got \(object[name]?.kind ?? "none")")
   }
 
-  /// The picture of `entries[index]`.
-  /// - Throws: `invalidArgument` for an index out of range, and what `PNG.read` throws.
+  /// Reads the image of `entries[index]`.
+  /// - Throws: `invalidArgument` for an index out of range, and the errors of `PNG.read`.
   public func image(at index: Int, maximumPixels: Int = RGBImage.maximumPixels) throws(MixGRPOError) -> RGBImage {
     try require(entries.indices.contains(index), "index", expected: "0…\(entries.count - 1)", got: index)
     return try PNG.read(path: FileAccess.join(path, entries[index].fileName), maximumPixels: maximumPixels)

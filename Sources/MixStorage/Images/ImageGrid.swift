@@ -1,15 +1,15 @@
 import MixBasics
 
-/// Pictures of one size side by side in one picture.
+/// Arranges images of one size as a grid in one image.
 public enum ImageGrid {
-  /// Fills rows from the left, the first row on top.
+  /// Places images row by row, from the left, the first row on top.
   /// - Parameters:
-  ///   - images: at least one, all of one size.
+  ///   - images: at least one, all of the same size.
   ///   - columns: at least 1; with fewer images than columns the grid is as wide as the images.
   ///   - gap: pixels between neighbours, from 0; none around the border. Not scaled.
   ///   - scale: each pixel becomes a square of scale × scale, from 1.
-  ///   - background: seen in the gaps and in the places that the last row leaves empty.
-  /// - Throws: `invalidArgument` naming what is out of range, or when the result is too large for an `RGBImage`.
+  ///   - background: colour of the gaps and of empty places in the last row.
+  /// - Throws: `invalidArgument` naming the value that is out of range, or when the result is too large for an `RGBImage`.
   public static func compose(
     _ images: [RGBImage], columns: Int, gap: Int = 2, scale: Int = 1,
     background: (red: UInt8, green: UInt8, blue: UInt8) = (255, 255, 255)

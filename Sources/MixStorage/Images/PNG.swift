@@ -3,19 +3,19 @@ import MixBasics
 
 /// PNG files in memory and on disk.
 ///
-/// Only libpng's simplified interface is used: it reports failures by return value, so that no `longjmp` crosses Swift.
+/// Uses only libpng's simplified interface, which reports failures by return value, so that no `longjmp` crosses Swift frames.
 public enum PNG {
   private static let maximumFileBytes = 1 << 29
   private static let maximumTexts = 1024
-  /// What libpng and zlib take beside the picture: rows, window, tables.
+  /// Memory of libpng and zlib besides the image: rows, window, tables.
   private static let decoderBytes = 4 << 20
 
   // MARK: Encoding
 
-  /// An 8-bit RGB PNG (sRGB) with `text` before the picture's data.
+  /// Encodes an 8-bit RGB PNG (sRGB) with `text` before the image data.
   /// - Throws: `outOfMemory`, `internalFault`.
   public static func encode(_ image: RGBImage, text: [PNGText] = []) throws(MixGRPOError) -> [UInt8] {
-    // Compressed, then again with the texts, which pass through a few forms of up to four bytes a character.
+    // The file is held twice, without and with the texts, which take up to four bytes per character in several forms.
     try Memory.require(bytes: 2 * roomForFile(of: image) + 16 * text.reduce(0) { $0 + $1.text.utf8.count })
     var file = try compress(image)
     file.insert(contentsOf: text.flatMap(\.chunk), at: PNGChunks.headerBytes)
@@ -23,7 +23,7 @@ public enum PNG {
   }
 
   /// Encodes into a file, which is replaced atomically.
-  /// - Throws: what `encode` throws; `inputOutput` naming the path.
+  /// - Throws: the errors of `encode`; `inputOutput` naming the path.
   public static func write(_ image: RGBImage, text: [PNGText] = [], to path: String) throws(MixGRPOError) {
     try AtomicFile.write(try encode(image, text: text), to: path)
   }
@@ -44,7 +44,7 @@ public enum PNG {
     return file
   }
 
-  /// More than deflate can grow incompressible rows by (5 bytes per 16 KiB), and the fixed chunks.
+  /// An upper bound: deflate grows incompressible rows by 5 bytes per 16 KiB, and some chunks have a fixed size.
   private static func roomForFile(of image: RGBImage) -> Int {
     let rows = image.height * (3 * image.width + 1)
     return rows + rows / 64 + 4096
@@ -52,12 +52,13 @@ public enum PNG {
 
   // MARK: Decoding
 
-  /// Any PNG as 8-bit RGB: grey and palettes are expanded, 16 bits reduced, other gammas converted to sRGB, and transparency is
-  /// laid on white, in linear light.
+  /// Decodes any PNG as 8-bit RGB: grey and palettes are expanded, 16 bits reduced, other gammas converted to sRGB, and
+  /// transparency is composited on white, in linear light.
   /// - Parameters:
-  ///   - file: all of its bytes.
-  ///   - maximumPixels: a larger picture is refused by its header, before memory is taken for it.
-  /// - Throws: `invalidFormat` when it is no PNG, a torn or damaged one (all checksums are checked), or too large.
+  ///   - file: all bytes of the file.
+  ///   - maximumPixels: a larger image is rejected from its header, before memory is allocated for it.
+  /// - Throws: `invalidFormat` when the file is not a PNG, is incomplete or corrupt (all checksums are checked), or is too
+  ///   large.
   public static func decode(
     _ file: UnsafeRawBufferPointer, maximumPixels: Int = RGBImage.maximumPixels
   ) throws(MixGRPOError) -> RGBImage {
@@ -73,7 +74,7 @@ public enum PNG {
     return try RGBImage(width: width, height: height, pixels: try expand(file, byteCount: byteCount))
   }
 
-  /// Decodes a file's bytes, as the form for a buffer does.
+  /// Decodes any PNG as 8-bit RGB from an array of bytes.
   public static func decode(
     _ file: [UInt8], maximumPixels: Int = RGBImage.maximumPixels
   ) throws(MixGRPOError) -> RGBImage {
@@ -83,7 +84,7 @@ public enum PNG {
   }
 
   /// Decodes a file.
-  /// - Throws: what `decode` throws, and `inputOutput`, naming the path.
+  /// - Throws: the errors of `decode` and `inputOutput`, naming the path.
   public static func read(path: String, maximumPixels: Int = RGBImage.maximumPixels) throws(MixGRPOError) -> RGBImage {
     let file = try FileAccess.read(path, limit: maximumFileBytes)
     do throws(MixGRPOError) {
@@ -99,7 +100,7 @@ public enum PNG {
     defer { png_image_free(&header) }
     guard png_image_begin_read_from_memory(&header, file.baseAddress, file.count) != 0 else { throw damaged(header) }
     header.format = png_uint_32(PNG_FORMAT_RGB)
-    // Without this libpng takes 16-bit files that name no colour space for linear light.
+    // Without this flag libpng treats 16-bit files without a colour space as linear light.
     header.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
     guard 3 * Int(header.width) * Int(header.height) == byteCount else { throw damaged(header) }
     var white = png_color(red: 255, green: 255, blue: 255)
@@ -111,8 +112,8 @@ public enum PNG {
 
   // MARK: Text
 
-  /// The texts of a PNG in their order: tEXt and uncompressed iTXt chunks, the first 1024 of them.
-  /// - Throws: `invalidFormat` when it is no PNG, or a torn or damaged one.
+  /// The texts of a PNG in file order: tEXt and uncompressed iTXt chunks, the first 1024 of them.
+  /// - Throws: `invalidFormat` when the file is not a PNG, or is incomplete or corrupt.
   public static func text(in file: UnsafeRawBufferPointer) throws(MixGRPOError) -> [PNGText] {
     var texts: [PNGText] = []
     try PNGChunks.forEach(in: file) { (type, data) throws(MixGRPOError) in
@@ -123,7 +124,7 @@ public enum PNG {
     return texts
   }
 
-  /// The texts of a PNG, as the form for a buffer gives them.
+  /// The texts of a PNG in file order, from an array of bytes.
   public static func text(in file: [UInt8]) throws(MixGRPOError) -> [PNGText] {
     try file.withUnsafeBufferPointer { (file) throws(MixGRPOError) in try text(in: UnsafeRawBufferPointer(file)) }
   }
@@ -134,7 +135,7 @@ public enum PNG {
     failure(header, otherwise: .invalidFormat, expected: "picture data")
   }
 
-  /// libpng tells its reason in words alone; both it and zlib say "memory" when there is none.
+  /// libpng reports its reason only as text; both libpng and zlib mention "memory" when it is exhausted.
   private static func failure(
     _ header: png_image, otherwise code: MixGRPOError.Code, expected: String
   ) -> MixGRPOError {
@@ -145,6 +146,6 @@ public enum PNG {
 
   private static func message(of header: png_image) -> String {
     let text = withUnsafeBytes(of: header.message) { excerpt(String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)) }
-    return text.isEmpty ? "libpng gives no reason" : text
+    return text.isEmpty ? "no reason from libpng" : text
   }
 }

@@ -6,9 +6,9 @@ enum PNGChunks {
   /// Signature and IHDR, which is always the first chunk and always 13 bytes long.
   static let headerBytes = 8 + 12 + 13
 
-  /// Calls `body` with the type and data of each chunk up to IEND, every length and checksum checked before. Bytes after IEND
-  /// are not looked at.
-  /// - Throws: `invalidFormat` when it is no PNG, or a torn or damaged one.
+  /// Calls `body` with the type and data of each chunk up to IEND, after checking length and checksum. Bytes after IEND are
+  /// ignored.
+  /// - Throws: `invalidFormat` when the file is not a PNG, or is incomplete or corrupt.
   static func forEach(
     in file: UnsafeRawBufferPointer, _ body: (_ type: String, _ data: UnsafeRawBufferPointer) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) {
@@ -25,7 +25,7 @@ enum PNGChunks {
       }
       let checked = UnsafeRawBufferPointer(rebasing: file[position + 4..<position + 8 + length])
       guard CRC32.checksum(checked) == bigEndian(file, position + 8 + length) else {
-        throw failure("expected a sound chunk at \(position), got a wrong checksum")
+        throw failure("expected an intact chunk at \(position), got a wrong checksum")
       }
       let type = String(decoding: checked.prefix(4), as: UTF8.self)
       if isFirst && (type != "IHDR" || length != 13) { throw failure("expected an IHDR chunk first, got \(excerpt(type))") }
@@ -36,13 +36,13 @@ enum PNGChunks {
     }
   }
 
-  /// Width and height as IHDR states them, read before anything is allocated for them.
+  /// Width and height from IHDR, read before memory is allocated for the pixels.
   static func size(of file: UnsafeRawBufferPointer) throws(MixGRPOError) -> (width: Int, height: Int) {
     guard file.count >= headerBytes else { throw failure("expected at least \(headerBytes) bytes, got \(file.count)") }
     return (Int(bigEndian(file, 16)), Int(bigEndian(file, 20)))
   }
 
-  /// A whole chunk, ready to be put into a file. `type` has four letters.
+  /// A complete chunk for a file. `type` has four letters.
   static func chunk(_ type: StaticString, _ data: [UInt8]) -> [UInt8] {
     let checked = type.withUTF8Buffer { Array($0) } + data
     let checksum = checked.withUnsafeBytes { CRC32.checksum($0) }

@@ -1,8 +1,8 @@
 import MixBasics
 
-/// A text kept inside a PNG, such as the prompt, the seed or the reward of a picture.
+/// A text stored in a PNG, such as the prompt, the seed or the reward of the image.
 public struct PNGText: Equatable, Sendable {
-  /// 1…79 printable Latin-1 characters, without spaces at the ends or two in a row.
+  /// 1…79 printable Latin-1 characters, without leading, trailing or consecutive spaces.
   public let keyword: String
   /// Any text without zero bytes.
   public let text: String
@@ -19,7 +19,7 @@ public struct PNGText: Equatable, Sendable {
     self.text = text
   }
 
-  /// Below libpng's own limit for one chunk.
+  /// Below libpng's limit for one chunk.
   private static let maximumBytes = 4 << 20
 
   private static func isKeyword(_ keyword: String) -> Bool {
@@ -28,7 +28,7 @@ public struct PNGText: Equatable, Sendable {
     return isPrintable && isSpaced && (1...79).contains(keyword.unicodeScalars.count)
   }
 
-  /// A tEXt chunk where Latin-1 can say it, else an uncompressed iTXt chunk in UTF-8 without language.
+  /// A tEXt chunk when the text is Latin-1, otherwise an uncompressed iTXt chunk in UTF-8 without language.
   var chunk: [UInt8] {
     let keyword = self.keyword.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) } + [0]
     if text.unicodeScalars.allSatisfy(Self.isPlain) {
@@ -43,12 +43,12 @@ public struct PNGText: Equatable, Sendable {
     scalar == "\n" || (32...126).contains(scalar.value) || (161...255).contains(scalar.value)
   }
 
-  /// True for a chunk of a kind that may hold a text, and not larger than the largest.
+  /// True for a chunk of a type that holds text, within the size limit.
   static func isText(_ type: String, _ data: UnsafeRawBufferPointer) -> Bool {
     (type == "tEXt" || type == "iTXt") && data.count <= maximumBytes + 4096
   }
 
-  /// The text of a chunk; nil for other chunks, compressed texts and broken ones.
+  /// The text of a chunk; nil for other chunks, compressed texts and malformed ones.
   static func read(type: String, data: UnsafeRawBufferPointer) -> PNGText? {
     guard type == "tEXt" || type == "iTXt", let end = data.firstIndex(of: 0) else { return nil }
     let keyword = latin1(data[..<end])
@@ -63,7 +63,7 @@ public struct PNGText: Equatable, Sendable {
     return String(text)
   }
 
-  /// Steps over compression flag, compression method, language and translated keyword.
+  /// Skips compression flag, compression method, language and translated keyword.
   private static func international(_ bytes: Slice<UnsafeRawBufferPointer>) -> String? {
     guard bytes.count >= 4, bytes.first == 0 else { return nil }
     let afterMethod = bytes.dropFirst(2)

@@ -1,17 +1,16 @@
 import MixBasics
 
-/// Pixels as latent tokens: a picture is cut into square patches, and a patch is a token.
+/// Converts between pixels and latent tokens: an image is cut into square patches, and each patch is a token.
 ///
-/// Tokens (N, C): N = (height/patch)·(width/patch), rows of patches from the top, each from the left;
-/// C = 3·patch·patch, within a patch the rows from the top, the pixels from the left, red, green, blue.
-/// A byte u is the value u/127.5 − 1 in [−1, 1]; a value x is the byte round((clamp(x, −1, 1) + 1)·127.5), halves upwards, so
-/// that a byte survives the way there and back.
+/// Tokens (N, C): N = (height/patch)·(width/patch), rows of patches from the top, each from the left; C = 3·patch·patch, within
+/// a patch the rows from the top, the pixels from the left, red, green, blue. A byte u becomes the value u/127.5 − 1 in [−1,
+/// 1]; a value x becomes the byte round((clamp(x, −1, 1) + 1)·127.5), halves rounded up. Bytes survive the round trip.
 public struct PixelCodec: Equatable, Sendable {
-  /// Pixels.
+  /// Size in pixels.
   public let height: Int
-  /// Pixels.
+  /// Size in pixels.
   public let width: Int
-  /// Pixels along a patch's side.
+  /// Side of a patch in pixels.
   public let patch: Int
 
   /// - Throws: `invalidArgument` unless the sides are in the range of `RGBImage` and multiples of `patch`, all at least 1.
@@ -25,22 +24,22 @@ public struct PixelCodec: Equatable, Sendable {
     self.patch = patch
   }
 
-  /// Patches from the top to the bottom.
+  /// Number of patches from top to bottom.
   public var tokenRows: Int { height / patch }
-  /// Patches from the left to the right.
+  /// Number of patches from left to right.
   public var tokenColumns: Int { width / patch }
-  /// N, tokens of one picture.
+  /// N, tokens of one image.
   public var tokenCount: Int { tokenRows * tokenColumns }
   /// C, values of one token.
   public var channels: Int { 3 * patch * patch }
-  /// N·C: values of a picture's tokens and bytes of its pixels.
+  /// N·C: the number of token values and of pixel bytes of one image.
   public var valuesPerImage: Int { 3 * height * width }
 
   // MARK: Tokens to pixels
 
   /// - Parameters:
   ///   - latents: (count, N, C).
-  ///   - count: pictures.
+  ///   - count: number of images.
   ///   - pixels: (count, height, width, 3). Untouched after an error.
   /// - Throws: `invalidArgument` for sizes that do not fit; `notFinite` naming the first NaN or infinity.
   public func decode(
@@ -55,7 +54,7 @@ public struct PixelCodec: Equatable, Sendable {
     }
   }
 
-  /// As above, into new images.
+  /// Decodes latents into new images.
   public func decode(_ latents: UnsafeBufferPointer<Float>, count: Int) throws(MixGRPOError) -> [RGBImage] {
     try check(count: count, values: latents.count, bytes: latents.count)
     try Memory.require(count, of: valuesPerImage + 128)
@@ -78,7 +77,7 @@ public struct PixelCodec: Equatable, Sendable {
 
   /// - Parameters:
   ///   - pixels: (count, height, width, 3).
-  ///   - count: pictures.
+  ///   - count: number of images.
   ///   - latents: (count, N, C). Untouched after an error.
   /// - Throws: `invalidArgument` for sizes that do not fit.
   public func encode(
@@ -90,7 +89,7 @@ public struct PixelCodec: Equatable, Sendable {
     }
   }
 
-  /// As above, from images, which must have the codec's size.
+  /// Encodes images, which must have the codec's size.
   public func encode(_ images: [RGBImage], into latents: UnsafeMutableBufferPointer<Float>) throws(MixGRPOError) {
     try check(count: images.count, values: latents.count, bytes: latents.count)
     for (index, image) in images.enumerated() {
@@ -115,8 +114,8 @@ public struct PixelCodec: Equatable, Sendable {
     try require(bytes == wanted, "pixels", expected: "\(count) × \(valuesPerImage) bytes", got: bytes)
   }
 
-  /// A row of a patch lies in one piece in both layouts: `body` gets its place in the tokens, its place in the pixels, and
-  /// its length.
+  /// A row of a patch is contiguous in both layouts: `body` gets its offset in the tokens, its offset in the pixels, and its
+  /// length.
   private func forEachRun(_ count: Int, _ body: (_ token: Int, _ pixel: Int, _ length: Int) -> Void) {
     let length = 3 * patch
     var token = 0

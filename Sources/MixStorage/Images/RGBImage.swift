@@ -1,10 +1,10 @@
 import MixBasics
 
-/// An 8-bit RGB picture.
+/// An 8-bit RGB image.
 public struct RGBImage: Equatable, Sendable {
-  /// The longest side that this library makes or reads.
+  /// The longest side that this library creates or reads.
   public static let maximumSide = 65_535
-  /// The most pixels that this library makes or, unless told otherwise, reads: 192 MiB of them.
+  /// The most pixels that this library creates and, by default, reads: 192 MiB of them.
   public static let maximumPixels = 1 << 26
 
   /// Pixels, 1…65535.
@@ -23,7 +23,7 @@ public struct RGBImage: Equatable, Sendable {
     self.pixels = pixels
   }
 
-  /// 3·width·height, once the sides are found to be in range.
+  /// 3·width·height, after checking that the sides are in range.
   static func byteCount(
     width: Int, height: Int, maximumPixels: Int = Self.maximumPixels
   ) throws(MixGRPOError) -> Int {

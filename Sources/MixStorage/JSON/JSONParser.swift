@@ -1,15 +1,15 @@
 import MixBasics
 
-/// Reads one JSON document (RFC 8259) from bytes that nobody vouches for.
+/// Parses one JSON document (RFC 8259) from untrusted bytes.
 ///
-/// Refused: invalid UTF-8, lone surrogates, NaN and infinities, numbers beyond Double, names given twice in an object,
-/// anything after the document, nesting deeper than `maximumDepth`, and more than `maximumValues` values.
+/// Rejects invalid UTF-8, lone surrogates, NaN and infinities, numbers beyond Double, duplicate names in an object, anything
+/// after the document, nesting deeper than `maximumDepth`, and more than `maximumValues` values.
 package struct JSONParser {
   package static let maximumDepth = 64
-  /// Bounds the memory that a document can ask for: a value takes more room parsed than as `0,`.
+  /// Bounds the memory of a document, because a parsed value takes more memory than its text, such as `0,`.
   package static let maximumValues = 4_000_000
 
-  /// Most bytes that a value takes, by kind of input: parsed with its name, and while its array grows.
+  /// Upper bound of the bytes of one value: parsed with its name, and while its array grows.
   private static let bytesPerValue = 192
 
   private let bytes: [UInt8]
@@ -17,10 +17,10 @@ package struct JSONParser {
   private var position = 0
   private var valueCount = 0
 
-  /// - Parameter source: what error messages call the document, such as its path.
-  /// - Throws: `invalidFormat` with the byte where the document stops being JSON; `outOfMemory`.
+  /// - Parameter source: the name of the document in error messages, such as its path.
+  /// - Throws: `invalidFormat` with the position of the first invalid byte; `outOfMemory`.
   package static func parse(_ bytes: [UInt8], source: String) throws(MixGRPOError) -> JSONValue {
-    // A value takes at least two bytes of text; its own text once more at most.
+    // A value has at least two bytes of text. Its text is copied at most once.
     try Memory.require(bytes: min(bytes.count / 2, maximumValues) * bytesPerValue + 2 * bytes.count)
     var parser = JSONParser(bytes: bytes, source: source)
     let value = try parser.parseValue(depth: 0)
@@ -81,7 +81,7 @@ package struct JSONParser {
     return elements
   }
 
-  /// Steps over the opening bracket.
+  /// Skips the opening bracket.
   private mutating func enter(_ depth: Int) throws(MixGRPOError) {
     if depth > Self.maximumDepth { throw failure(expected: "at most \(Self.maximumDepth) levels", got: "more") }
     position += 1
@@ -149,7 +149,7 @@ package struct JSONParser {
     return text
   }
 
-  /// What follows a backslash, in UTF-8.
+  /// The characters that an escape stands for, in UTF-8.
   private mutating func parseEscape() throws(MixGRPOError) -> [UInt8] {
     guard let letter = peek else { throw failure(expected: "an escape") }
     position += 1
@@ -215,7 +215,7 @@ package struct JSONParser {
     return MixGRPOError(.invalidFormat, "\(printable(source)): expected \(expected) at \(place), got \(got ?? here)")
   }
 
-  /// Where a byte stands: in a document of several lines its line and column, both from 1 and the column in bytes.
+  /// The position of a byte for messages: in a document of several lines its line and column, both from 1, the column in bytes.
   package static func place(of position: Int, in bytes: [UInt8]) -> String {
     guard bytes.contains(UInt8(ascii: "\n")) else { return "byte \(position)" }
     let before = bytes.prefix(position)

@@ -2,14 +2,14 @@
 package enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
-  /// A number written without fraction or exponent that fits.
+  /// A number without fraction or exponent that fits in 64 bits.
   case integer(Int64)
   case number(Double)
   case string(String)
   case array([JSONValue])
   case object(JSONObject)
 
-  /// A measurement: JSON has no NaN and no infinity, so these become `null`.
+  /// A measured value. JSON has no NaN and no infinity, so these become `null`.
   package static func measurement(_ value: Double) -> JSONValue {
     value.isFinite ? .number(value) : .null
   }
@@ -43,7 +43,7 @@ package enum JSONValue: Equatable, Sendable {
     if case .object(let value) = self { value } else { nil }
   }
 
-  /// What it is, in the words of an error message.
+  /// The type, for error messages.
   package var kind: String {
     switch self {
     case .null: "null"
@@ -62,7 +62,7 @@ package struct JSONObject: Equatable, Sendable {
   package struct Member: Equatable, Sendable {
     package let name: String
     package var value: JSONValue
-    /// The byte of a parsed document at which the name stands; two members are equal wherever they stand.
+    /// Byte offset of the name in a parsed document; not part of equality.
     package let position: Int
 
     init(name: String, value: JSONValue, position: Int = 0) {
@@ -78,10 +78,10 @@ package struct JSONObject: Equatable, Sendable {
 
   package init() {}
 
-  /// For a parser that has seen to it that names are unique.
+  /// For the parser, which has checked that names are unique.
   init(uniqueMembers: [Member]) { members = uniqueMembers }
 
-  /// A look-up is linear in the number of members: to look up many names of a large object, walk `members`.
+  /// Lookup is linear in the number of members; to look up many names of a large object, iterate over `members`.
   package subscript(name: String) -> JSONValue? {
     get { members.first { $0.name == name }?.value }
     set {
@@ -97,7 +97,7 @@ package struct JSONObject: Equatable, Sendable {
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
-  /// Of a name given twice the last value counts.
+  /// The last value of a duplicate name is kept.
   package init(dictionaryLiteral elements: (String, JSONValue)...) {
     for (name, value) in elements { self[name] = value }
   }

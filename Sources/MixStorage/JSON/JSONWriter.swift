@@ -4,11 +4,11 @@ extension JSONValue {
   package enum Layout: Sendable {
     /// One line without spaces.
     case compact
-    /// Two spaces per level and a line per member, as configuration files are kept.
+    /// Two spaces per level and a line per member, as in configuration files.
     case indented
   }
 
-  /// The document as text; numbers come back from `JSONParser` with the same bits.
+  /// The document as text. Numbers read back by `JSONParser` have the same bits.
   /// - Throws: `notFinite` for a NaN or an infinity, which JSON cannot hold; `invalidArgument` above 64 levels.
   package func text(_ layout: Layout = .compact) throws(MixGRPOError) -> String {
     var writer = JSONWriter(layout: layout)

@@ -1,4 +1,4 @@
-/// One event of a TensorBoard event file: the fields of the messages `Event`, `Summary` and `SessionLog` that are used here.
+/// One event of a TensorBoard event file, with the used fields of the messages `Event`, `Summary` and `SessionLog`.
 struct EventRecord {
   private var event = ProtocolBuffer()
 
@@ -8,14 +8,14 @@ struct EventRecord {
     if step != 0 { event.add(2, step) }
   }
 
-  /// What every event file begins with.
+  /// The first event of every event file.
   static func fileVersion(wallTime: Double) -> EventRecord {
     var record = EventRecord(wallTime: wallTime, step: 0)
     record.event.add(3, "brain.Event:2")
     return record
   }
 
-  /// Readers forget what earlier files say of `step` and later ones.
+  /// Makes readers discard the events of earlier files for `step` and later steps.
   static func sessionStart(step: Int64, wallTime: Double) -> EventRecord {
     let start: Int64 = 1
     var log = ProtocolBuffer()
@@ -36,7 +36,7 @@ struct EventRecord {
       })
   }
 
-  /// - Parameter png: the encoded picture.
+  /// - Parameter png: the encoded image.
   static func image(_ tag: String, width: Int, height: Int, png: [UInt8], step: Int64, wallTime: Double) -> EventRecord {
     let rgb: Int64 = 3
     var image = ProtocolBuffer()

@@ -1,21 +1,20 @@
 import Glibc
 import MixBasics
 
-/// A file of JSON lines that only ever grows by whole lines, such as `metrics.jsonl`.
+/// An append-only file of JSON lines, such as `metrics.jsonl`. Only whole lines are appended.
 ///
-/// A line goes out in one `write(2)` at the file's end, so that lines of several threads or processes do not mix. A line that a
-/// kill or a crash has left torn at the end goes when the file is opened next: lines are whole or absent. May be used from
-/// many threads at once.
+/// Each line is one `write(2)` at the end of the file, so that lines of several threads or processes do not mix. An incomplete
+/// last line, left by a crash, is removed when the file is opened next. Safe to use from several threads at once.
 public final class MetricsLog: Sendable {
   /// The file.
   public let path: String
   private static let longestLine = 1 << 20
   private let descriptor: Int32
-  /// Held while a line goes out, so that a cut tail is never another thread's.
+  /// Held while a line is written, so that a removed tail never belongs to another thread.
   private let turn = Guarded(())
 
-  /// Opens `path` to append to it, and makes it if it is missing. Of a last line without its end the beginning of an object is
-  /// taken away; anything else gets its end and stays.
+  /// Opens `path` for appending, and creates it when it is missing. If the last line has no line break, it is removed when it
+  /// is the beginning of an object; otherwise the line break is added.
   /// - Throws: `inputOutput` naming the path.
   public init(path: String) throws(MixGRPOError) {
     self.path = path
@@ -30,8 +29,8 @@ public final class MetricsLog: Sendable {
   deinit { close(descriptor) }
 
   /// Appends one JSON document as a line.
-  /// - Throws: `invalidFormat` when `json` is not valid JSON; `invalidArgument` when it spans lines; `inputOutput`
-  ///   naming the path when the system does not take the whole line; what it took of it is cut off again.
+  /// - Throws: `invalidFormat` when `json` is not valid JSON; `invalidArgument` when it spans lines; `inputOutput` naming the
+  ///   path when the whole line could not be written; a partly written line is removed again.
   public func append(_ json: String) throws(MixGRPOError) {
     _ = try JSONParser.parse(json, source: "metrics line")
     let isOneLine = !json.utf8.contains { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
@@ -40,7 +39,7 @@ public final class MetricsLog: Sendable {
   }
 
   /// Appends an object as a line.
-  /// - Throws: `notFinite` for a NaN or an infinity in it; `inputOutput` as above.
+  /// - Throws: `notFinite` for a NaN or an infinity; `inputOutput` as for a line of JSON.
   package func append(_ object: JSONObject) throws(MixGRPOError) {
     try write(Array(try JSONValue.object(object).text().utf8) + [UInt8(ascii: "\n")])
   }
@@ -50,7 +49,7 @@ public final class MetricsLog: Sendable {
   }
 
   private func writeInTurn(_ line: [UInt8]) throws(MixGRPOError) {
-    // Shared by writers of all processes; a repair excludes them.
+    // Writers of all processes share this lock; a repair excludes them.
     flock(descriptor, LOCK_SH)
     defer { flock(descriptor, LOCK_UN) }
     let (count, code) = line.withUnsafeBytes { bytes in
@@ -65,13 +64,13 @@ public final class MetricsLog: Sendable {
     throw MixGRPOError(.inputOutput, "\(printable(path)): expected \(line.count) bytes written, got \(count)")
   }
 
-  /// After a short write by this process the file ends where its offset stands; only then is the tail ours to cut.
+  /// Removes a partly written line. Only when the file ends at the offset of this process's write does the tail belong to it.
   private func removeTail(of count: Int) {
     let end = lseek(descriptor, 0, SEEK_CUR)
     if end >= count && lseek(descriptor, 0, SEEK_END) == end { ftruncate(descriptor, end - off_t(count)) }
   }
 
-  /// Without a lock another process is writing: its line is not torn but on its way.
+  /// Does nothing without the exclusive lock: another process is still writing the last line.
   private func repairLastLine() throws(MixGRPOError) {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else { return }
     let lastLine = endsInsideLine ? tail : nil
@@ -84,7 +83,7 @@ public final class MetricsLog: Sendable {
     line.first == UInt8(ascii: "{") && (try? JSONParser.parse(line, source: "metrics line")) == nil
   }
 
-  /// What stands after the last line end; nil beyond any line that a log may hold.
+  /// The bytes after the last line break; nil when there are more than a line may have.
   private var tail: [UInt8]? {
     let size = Int(lseek(descriptor, 0, SEEK_END))
     var bytes = [UInt8](repeating: 0, count: min(size, Self.longestLine))

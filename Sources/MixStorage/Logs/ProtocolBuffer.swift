@@ -1,4 +1,4 @@
-/// A message in the wire format of protocol buffers, written field by field; only what event files need.
+/// A message in the protocol buffers wire format, written field by field; only the field types of event files.
 struct ProtocolBuffer {
   private(set) var bytes: [UInt8] = []
 

@@ -1,24 +1,24 @@
 import Glibc
 import MixBasics
 
-/// Curves and pictures of a run for TensorBoard: an event file that grows by whole records.
+/// Curves and images of a run for TensorBoard: an event file to which whole records are appended.
 ///
 ///     let log = try TensorBoardLog(folder: "run")
 ///     try log.append(scalars: [("reward/mean", 0.4)], step: 0)
 ///
-/// `tensorboard --logdir run` shows them. May be used from many threads at once.
+/// View them with `tensorboard --logdir run`. Safe to use from several threads at once.
 public final class TensorBoardLog: Sendable {
   /// The event file.
   public let path: String
   private let descriptor: Int32
-  /// Held while a record goes out, so that a cut tail is never another thread's.
+  /// Held while a record is written, so that a removed tail never belongs to another thread.
   private let turn = Guarded(())
 
-  /// Makes a new event file in `folder`, which is made if need be.
+  /// Creates a new event file in `folder`, which is created when it is missing.
   /// - Parameters:
-  ///   - folder: any name; TensorBoard shows it as the run's.
-  ///   - step: the one at which a resumed run goes on; TensorBoard then drops what earlier files of the folder say of this step
-  ///     and later ones.
+  ///   - folder: any name; TensorBoard shows it as the name of the run.
+  ///   - step: the step at which a resumed run continues; TensorBoard then discards the points of earlier files in the folder
+  ///     from this step on.
   /// - Throws: `invalidArgument` for a negative step; `inputOutput` naming the path.
   public init(folder: String, continuedFrom step: Int? = nil) throws(MixGRPOError) {
     try require((step ?? 0) >= 0, "step", expected: "0 or more", got: step ?? 0)
@@ -30,18 +30,18 @@ public final class TensorBoardLog: Sendable {
 
   deinit { close(descriptor) }
 
-  /// Appends one point of each curve. A value that is not finite is left out.
+  /// Appends one point of each curve. Values that are not finite are skipped.
   /// - Parameters:
-  ///   - scalars: tags such as "reward/mean", whose part before the slash groups the curves.
+  ///   - scalars: tags such as "reward/mean"; the part before the slash groups the curves.
   ///   - step: the curve's abscissa, 0 or more.
-  /// - Throws: `inputOutput` naming the path; what was written of the record is cut off again.
+  /// - Throws: `inputOutput` naming the path; a partly written record is removed again.
   public func append(scalars: [(tag: String, value: Double)], step: Int) throws(MixGRPOError) {
     let finite = scalars.filter { Float($0.value).isFinite }.map { (tag: $0.tag, value: Float($0.value)) }
     if !finite.isEmpty { try write(.scalars(finite, step: Int64(step), wallTime: wallTime())) }
   }
 
-  /// Appends a picture.
-  /// - Throws: what `PNG.encode` throws; `inputOutput` as above.
+  /// Appends an image.
+  /// - Throws: the errors of `PNG.encode`; `inputOutput` naming the path.
   public func append(_ image: RGBImage, tag: String, step: Int) throws(MixGRPOError) {
     let png = try PNG.encode(image)
     try write(
@@ -50,7 +50,7 @@ public final class TensorBoardLog: Sendable {
 
   // MARK: - The file
 
-  /// TensorBoard takes files with this mark in their name, in the order of their names.
+  /// TensorBoard reads files whose name contains "tfevents", in the order of their names.
   private static func create(in folder: String) throws(MixGRPOError) -> (path: String, descriptor: Int32) {
     let seconds = "\(time(nil))"
     let padded = String(repeating: "0", count: max(0, 10 - seconds.count)) + seconds

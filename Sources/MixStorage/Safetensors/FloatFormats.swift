@@ -1,6 +1,6 @@
-/// The upper half of a Float: its sign, its whole exponent and 7 bits of its fraction.
+/// The upper half of a Float: its sign, its exponent and 7 bits of its fraction.
 package enum BFloat16 {
-  /// Rounds to the nearest, ties to even; a NaN stays one.
+  /// Rounds to the nearest, ties to even; a NaN stays a NaN.
   package static func narrow(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x0040 }

@@ -1,8 +1,8 @@
 import MixBasics
 
-/// A safetensors file open for reading: the header is checked at once, tensors are read when asked for.
+/// A safetensors file open for reading: the header is checked when it is opened, tensors are read on demand.
 ///
-/// Tensors of F32, F16 and BF16 are read, as floats. May be used from many threads at once.
+/// Reads tensors of F32, F16 and BF16 as floats. Safe to use from several threads at once.
 package final class SafetensorsFile: Sendable {
   /// In the order of the data.
   package let tensors: [StoredTensor]
@@ -11,7 +11,8 @@ package final class SafetensorsFile: Sendable {
   private let file: ReadableFile
   private let indices: [String: Int]
 
-  /// - Throws: `inputOutput` when `path` cannot be read; `invalidFormat` when the header lies or is torn.
+  /// - Throws: `inputOutput` when `path` cannot be read; `invalidFormat` when the header is incomplete or does not match the
+  ///   file.
   package init(path: String) throws(MixGRPOError) {
     file = try ReadableFile(path: path)
     let header = try SafetensorsHeader(of: file)
@@ -28,8 +29,8 @@ package final class SafetensorsFile: Sendable {
 
   /// Reads a tensor, converted to floats.
   /// - Parameters:
-  ///   - expectedShape: compared with the stored one.
-  ///   - destination: room for exactly its elements, row-major. After an error its content is undefined.
+  ///   - expectedShape: must equal the stored shape.
+  ///   - destination: exactly one float per element, row-major. Its content is undefined after an error.
   /// - Throws: `invalidFormat` when the tensor is missing or has another shape; `unsupported` for an element type other than
   ///   F32, F16 and BF16; `invalidArgument` for a destination of another size; `inputOutput`.
   package func read(
@@ -51,10 +52,10 @@ package final class SafetensorsFile: Sendable {
   }
 
   /// Reads the whole file and compares it with the checksum at its end.
-  /// - Throws: `invalidFormat` when there is none or it differs; `inputOutput`.
+  /// - Throws: `invalidFormat` when the checksum is missing or differs; `inputOutput`.
   package func verifyChecksum() throws(MixGRPOError) { try ContentChecksum.verify(file, tensors.last) }
 
-  /// Reads 16-bit elements in pieces of bounded size and widens them.
+  /// Reads 16-bit elements in chunks of bounded size and widens them.
   private func readNarrow(
     _ tensor: StoredTensor, into destination: UnsafeMutableBufferPointer<Float>, _ widen: (UInt16) -> Float
   ) throws(MixGRPOError) {

@@ -2,8 +2,8 @@ import MixBasics
 
 /// The header of a safetensors file: 8 bytes of length (little-endian), then that many bytes of JSON, then the data.
 ///
-/// Nothing in it is believed before it is checked: the length against the file, every shape against its span of data, and
-/// the spans against each other, which must cover the data without gap or overlap.
+/// The header is untrusted. Its length is checked against the file, every shape against its span of data, and the spans against
+/// each other: together they must cover the data without gap or overlap.
 struct SafetensorsHeader {
   static let maximumBytes = 100_000_000
   static let prefixBytes = 8
@@ -81,7 +81,7 @@ struct SafetensorsHeader {
         throw failure("\(name): data_offsets", expected: "\(elementCount) × \(size) bytes", got: byteCount)
       }
     }
-    // Of a type that is not known an element takes at least a bit, so that sums of elements stay within those of bytes.
+    // An element of an unknown type takes at least one bit, so that sums of element counts stay within those of bytes.
     guard type.bytesPerElement != nil || elementCount / 8 <= byteCount else {
       throw failure("\(name): data_offsets", expected: "at least \(elementCount / 8) bytes", got: byteCount)
     }
@@ -89,7 +89,7 @@ struct SafetensorsHeader {
       name: name, type: type, shape: shape, elementCount: elementCount, offset: dataStart + offsets[0], byteCount: byteCount)
   }
 
-  /// A list of whole numbers, none negative.
+  /// A list of non-negative whole numbers.
   private func sizes(_ value: JSONValue?, _ field: String) throws(MixGRPOError) -> [Int] {
     guard let elements = value?.array else { throw failure(field, expected: "an array", got: value?.kind ?? "none") }
     var sizes: [Int] = []

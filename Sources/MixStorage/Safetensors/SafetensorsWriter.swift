@@ -1,6 +1,6 @@
 import MixBasics
 
-/// How weights are stored.
+/// The element type of stored weights.
 package enum WeightPrecision: String, Sendable, CaseIterable {
   /// 4 bytes, exact.
   case float32 = "F32"
@@ -10,11 +10,11 @@ package enum WeightPrecision: String, Sendable, CaseIterable {
   package var bytesPerElement: Int { self == .float32 ? 4 : 2 }
 }
 
-/// A tensor to be written. The values stay the caller's and must live until the write returns.
+/// A tensor to write. The values belong to the caller and must stay valid until the write returns.
 package struct WeightEntry {
   package let name: String
   package let shape: [Int]
-  /// Row-major; as many as the product of `shape`.
+  /// Row-major; the count equals the product of `shape`.
   package let values: UnsafeBufferPointer<Float>
 
   package init(name: String, shape: [Int], values: UnsafeBufferPointer<Float>) {
@@ -24,14 +24,14 @@ package struct WeightEntry {
   }
 }
 
-/// Writes safetensors files, atomically.
+/// Writes safetensors files atomically.
 package enum SafetensorsWriter {
   private static let pieceElements = 1 << 17
 
-  /// Replaces `path` by a file of `entries`, data in their order, without gaps.
-  /// - Parameter metadata: the header's `__metadata__`; the default is what PyTorch loaders look for.
-  /// - Parameter checksum: end with a tensor that `SafetensorsFile.verifyChecksum` compares with all before it.
-  /// - Throws: `invalidArgument` for a name given twice, a reserved name, or a shape that does not fit its values;
+  /// Replaces `path` by a file of `entries`, their data in the same order, without gaps.
+  /// - Parameter metadata: the header's `__metadata__`; the default is what PyTorch loaders expect.
+  /// - Parameter checksum: append a checksum tensor, which `SafetensorsFile.verifyChecksum` compares with everything before it.
+  /// - Throws: `invalidArgument` for a duplicate name, a reserved name, or a shape that does not match its values;
   ///   `inputOutput`.
   package static func write(
     _ entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)] = [("format", "pt")],
@@ -45,7 +45,7 @@ package enum SafetensorsWriter {
     }
   }
 
-  /// Length and JSON, padded with spaces so that the data begin at a multiple of 8.
+  /// Length and JSON, padded with spaces so that the data starts at a multiple of 8.
   private static func header(
     of entries: [WeightEntry], precision: WeightPrecision, metadata: [(String, String)], checksum: Bool
   ) throws(MixGRPOError) -> [UInt8] {

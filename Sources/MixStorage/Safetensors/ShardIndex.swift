@@ -9,7 +9,8 @@ struct ShardIndex {
   /// Tensor name to position in `shards`.
   private(set) var shardOfTensor: [String: Int] = [:]
 
-  /// - Throws: `invalidFormat` when it is no index, names a file that is not directly inside the folder, or too many.
+  /// - Throws: `invalidFormat` when it is not an index, names a file that is not directly inside the folder, or names too many
+  ///   files.
   init(_ bytes: [UInt8], source: String) throws(MixGRPOError) {
     let document = try JSONParser.parse(bytes, source: source)
     guard let map = document.object?["weight_map"]?.object else {

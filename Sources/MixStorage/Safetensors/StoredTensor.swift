@@ -8,7 +8,7 @@ package struct TensorType: Equatable, Sendable {
   package static let float16 = TensorType(name: "F16")
   package static let bfloat16 = TensorType(name: "BF16")
 
-  /// Nil for a type that this library has not heard of, or whose elements are not whole bytes.
+  /// Nil for a type that this library does not know, or whose elements are not whole bytes.
   package var bytesPerElement: Int? {
     switch name {
     case "BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0": 1
@@ -20,14 +20,14 @@ package struct TensorType: Equatable, Sendable {
   }
 }
 
-/// What a safetensors header says about one tensor, checked against the file.
+/// One tensor's entry in a safetensors header, checked against the file.
 package struct StoredTensor: Equatable, Sendable {
   package let name: String
   package let type: TensorType
   /// Row-major, outermost first; empty for a scalar.
   package let shape: [Int]
   package let elementCount: Int
-  /// From the start of the file.
+  /// Byte offset from the start of the file.
   let offset: Int
   let byteCount: Int
 }

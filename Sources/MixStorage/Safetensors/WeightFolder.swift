@@ -1,9 +1,9 @@
 import MixBasics
 
 /// A model folder in the layout of diffusers: `config.json` beside `diffusion_pytorch_model.safetensors`, or beside several
-/// files of weights and their index.
+/// weight files and their index.
 ///
-/// Opening checks all headers and reads no weights. May be used from many threads at once.
+/// Opening checks all headers and reads no weights. Safe to use from several threads at once.
 package final class WeightFolder: Sendable {
   package static let configurationName = "config.json"
   package static let weightsName = "diffusion_pytorch_model.safetensors"
@@ -18,9 +18,9 @@ package final class WeightFolder: Sendable {
   private let files: [SafetensorsFile]
   private let fileOfTensor: [String: Int]
 
-  /// Opens a folder. Where an index exists it counts, as in diffusers.
-  /// - Throws: `inputOutput` when a file is missing or unreadable; `invalidFormat` when one is not what its format demands, or
-  ///   when a file does not hold a tensor that the index sees in it.
+  /// Opens a folder. An index takes precedence over a single file, as in diffusers.
+  /// - Throws: `inputOutput` when a file is missing or unreadable; `invalidFormat` when a file does not follow its format, or
+  ///   lacks a tensor that the index assigns to it.
   package init(path: String) throws(MixGRPOError) {
     self.path = path
     configuration = try Self.readConfiguration(in: path)
@@ -38,7 +38,7 @@ package final class WeightFolder: Sendable {
     tensors = try Self.locate(fileOfTensor, in: files)
   }
 
-  /// True when weights for `init(path:)` are there.
+  /// True when the folder has weights for `init(path:)`.
   package static func holdsModel(_ path: String) -> Bool {
     [weightsName, indexName].contains { FileAccess.exists(FileAccess.join(path, $0)) }
       && FileAccess.exists(FileAccess.join(path, configurationName))
@@ -82,10 +82,9 @@ package final class WeightFolder: Sendable {
     try files[file].read(name, expectedShape: expectedShape, into: destination)
   }
 
-  /// Makes the folder if need be and puts weights and configuration into it, each atomically.
+  /// Writes weights and configuration into the folder, each atomically, and creates the folder when it is missing.
   ///
-  /// An index that a sharded model left there is removed last, so that the new weights count from then on; its other
-  /// files stay.
+  /// The index of an earlier sharded model is removed last, which makes the new weights effective; its other files stay.
   /// - Throws: `invalidArgument` for entries or a configuration that cannot be stored; `inputOutput`.
   package static func write(
     _ entries: [WeightEntry], configuration: JSONObject, precision: WeightPrecision, to path: String
