@@ -1,27 +1,27 @@
 # make demo     align the shipped model on a reward written in C; pictures and figures go to out/
-# make test     everything that is tested
-# make generate what the bindings declare, from include/mixgrpo.h
-# make fuzz     random inputs and calls for hours; INPUTS=1000000 each, SEED=…
-# make fuzz-guided    the same guided by coverage
-# make test-sanitize  tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
-# make compare  MixGRPO beside Flow-GRPO and DanceGRPO: rewards, model calls and time; goes on where it was ended
-# make bench    how fast rollout and update are on this machine
-# make bench-torch  the same side by side with PyTorch
-# make wheel    a Python wheel for other machines, into dist/
-# MIXGRPO_PROCESSOR=x86-64-v3 make …  for machines without AVX-512 too, where this one has it
-# make install  command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
-# make docs     the Swift documentation as static pages, into out/docs; BASE_PATH=/path where they are hosted
+# make test     run all tests
+# make generate generate the declarations of the bindings from include/mixgrpo.h
+# make fuzz     test with random inputs and calls for hours; INPUTS=1000000 each, SEED=…
+# make fuzz-guided    the same, guided by coverage
+# make test-sanitize  run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
+# make compare  compare MixGRPO with Flow-GRPO and DanceGRPO: rewards, model calls and time; resumes after an interruption
+# make bench    measure rollout and update on this machine
+# make bench-torch  the same, compared with PyTorch
+# make wheel    build a portable Python wheel into dist/
+# MIXGRPO_PROCESSOR=x86-64-v3 make …  build for machines without AVX-512 on a machine that has it
+# make install  install command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
+# make docs     build the Swift documentation as static pages in out/docs; BASE_PATH=/path of their host
 # make format   format the sources in Swift, Python and Rust
-# make lint     what make format would change, and the linters of all languages
-# make clean
+# make lint     check formatting and run the linters of all languages
+# make clean    remove all build products
 
 PREFIX ?= /usr/local
 OUT ?= out
 VENV ?= .venv
 VERSION := 0.1.0
 
-# What the library is built for: x86-64-v4, which is AVX-512, where this machine has it, and else x86-64-v3, which is AVX2 and FMA.
-# The results are the same to the last bit. What is to run on other machines is built for x86-64-v3.
+# Target processor of the library: x86-64-v4 (AVX-512) if this machine supports it, otherwise x86-64-v3 (AVX2 and FMA).
+# Results are bit-identical. Products for other machines are built for x86-64-v3.
 AVX512 := avx512f avx512bw avx512cd avx512dq avx512vl
 ifndef MIXGRPO_PROCESSOR
 MIXGRPO_PROCESSOR := $(if $(filter-out $(shell grep -m 1 ^flags /proc/cpuinfo 2>/dev/null),$(AVX512)),x86-64-v3,x86-64-v4)
@@ -31,7 +31,7 @@ $(error MIXGRPO_PROCESSOR: expected x86-64-v3 or x86-64-v4, got $(MIXGRPO_PROCES
 endif
 export MIXGRPO_PROCESSOR
 
-# A target may import only what Package.swift declares for it. Where the toolchain does not check it, `make lint` does.
+# A target may import only what Package.swift declares for it. `make lint` checks it where the toolchain does not.
 SWIFT_BUILD := swift build -c release --explicit-target-dependency-import-check error
 
 LIBRARY := .build/release/libmixgrpo.so
@@ -83,7 +83,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 test: lint test-generate test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
-# The files that come from the header; test-generate tells which of them are not what it declares.
+# Files generated from the header; test-generate lists those that are out of date.
 GENERATE := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bindings python3 -m generate
 
 generate:
@@ -106,7 +106,7 @@ test-c: library
 test-limits: library
 	Tests/limits/run.sh
 
-# Seconds of what `make fuzz` does for long.
+# A few seconds of `make fuzz`.
 test-fuzz: library
 	$(SWIFT_BUILD) --product formats
 	Tests/fuzz/run.sh 10000
@@ -130,7 +130,7 @@ test-sanitize: library portable
 	Tests/sanitize/run.sh valgrind
 	Tests/sanitize/run.sh swift
 
-# What of it fits into every test run.
+# The part that is fast enough for every test run.
 test-sanitize-quick: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
 test-sanitize-quick: library portable
 	.ci/setup valgrind
@@ -185,7 +185,7 @@ docs: library
 
 # --------------------------------------------------------------------------------------------------------------- wheel
 
-# auditwheel names the oldest Linux that the wheel runs on; the library brings all that such a system may lack.
+# auditwheel names the oldest Linux that the wheel runs on; the library contains everything that such a system may lack.
 wheel: portable
 	.ci/setup wheel $(VENV)
 	rm -rf dist .build/wheel

@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// On x86-64 the kernels are compiled for AVX2 and FMA, or with MIXGRPO_PROCESSOR=x86-64-v4 for AVX-512; the results are the same
-// to the last bit. A processor that lacks them gets an error when a context is created.
+// On x86-64 the kernels are compiled for AVX2 and FMA, or with MIXGRPO_PROCESSOR=x86-64-v4 for AVX-512. Results are
+// bit-identical. Creating a context fails on a processor without these instructions.
 #if arch(x86_64)
 let processor = Context.environment["MIXGRPO_PROCESSOR"] ?? "x86-64-v3"
 guard ["x86-64-v3", "x86-64-v4"].contains(processor) else {
@@ -20,11 +20,11 @@ let kernelSettings =
     .unsafeFlags(["-Ounchecked", "-Xcc", "-fno-math-errno"] + processorFlags, .when(configuration: .release))
   ]
 
-// MIXGRPO_SANITIZER=1 for builds with --sanitize: the sanitizer's functions are found in the program that loads the library.
+// MIXGRPO_SANITIZER=1 for builds with --sanitize: the sanitizer's functions are resolved in the program that loads the library.
 let noMissingSymbols = Context.environment["MIXGRPO_SANITIZER"] == nil ? ["-Xlinker", "-z", "-Xlinker", "defs"] : []
 
-// libmixgrpo.so carries private copies of the Swift runtime and of libpng with zlib, so that it runs where there are none of
-// them. MIXGRPO_PNG=shared links the system's libpng instead.
+// libmixgrpo.so contains private copies of the Swift runtime and of libpng with zlib, so that it runs on systems without them.
+// MIXGRPO_PNG=shared links the system's libpng instead.
 let libPNGIsStatic = Context.environment["MIXGRPO_PNG"] != "shared"
 let libPNG =
   libPNGIsStatic
@@ -39,7 +39,7 @@ let libraryLinkerFlags =
     "-Xlinker", "--exclude-libs=ALL", "-Xlinker", "-soname=libmixgrpo.so.0",
   ] + libPNG
 
-// The command carries the Swift runtime too, with the part of Foundation that its argument parser needs.
+// The command also contains the Swift runtime, with the part of Foundation that its argument parser needs.
 let commandLinkerFlags =
   [
     "-static-stdlib", "-Xlinker", "--start-group", "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections",
@@ -49,7 +49,7 @@ let commandLinkerFlags =
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// An example executable: a program under `examples/swift` that teaches, or one under `examples/lab` that measures.
+/// An example executable: a tutorial program under `examples/swift`, or a measuring program under `examples/lab`.
 func example(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
   .executableTarget(
     name: name,
@@ -68,7 +68,7 @@ let package = Package(
   products: [
     .library(name: "MixGRPO", targets: ["MixGRPO", "MixGRPOSystemLibraries"]),
     .library(name: "mixgrpo", type: .dynamic, targets: ["MixGRPOC"]),
-    // Installed as bin/mixgrpo; the library has that name among the products.
+    // Installed as bin/mixgrpo; among the products that name belongs to the library.
     .executable(name: "mixgrpo-command", targets: ["MixGRPOCommand"]),
   ],
   dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
@@ -80,7 +80,7 @@ let package = Package(
     .target(name: "CStandardError"),
     .target(name: "MixGRPOSystemLibraries", linkerSettings: [.linkedLibrary("png16")]),
 
-    // Each may import only those above it.
+    // Each target may import only targets above it.
     .target(name: "MixBasics", dependencies: ["CProcessor"], swiftSettings: processorSettings),
     .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcessor"], swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixBasics", "MixNumerics"]),
@@ -96,16 +96,17 @@ let package = Package(
     .target(
       name: "MixGRPOC",
       dependencies: [
-        "MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixSettings", "MixGRPO", "CMixGRPO",
+        "MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixSettings", "MixGRPO",
+        "CMixGRPO",
       ] + (libPNGIsStatic ? ["CStandardError"] : []),
       exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
-    // What `mixgrpo compare` runs: the methods of the paper, side by side on a world of simple pictures.
+    // `mixgrpo compare`: compares the methods of the paper on a world of simple pictures.
     .target(name: "ProceduralWorld", dependencies: ["MixGRPO"]),
     .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "ProceduralWorld", argumentParser]),
 
-    // The command `mixgrpo`: all of it in a library, so that its parts can be tested, and a file that starts it.
+    // The command `mixgrpo`: a library, so that its parts can be tested, and an executable that starts it.
     .target(name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", argumentParser]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
@@ -114,13 +115,13 @@ let package = Package(
     example("align", ["ProceduralWorld", argumentParser]),
     example("quickstart"),
     example("conformance"),
-    // OpenBLAS is what the library's own products are compared with.
+    // OpenBLAS is the baseline for the library's matrix products.
     example(
       "benchmark", ["COpenBLAS", "MixBasics", "MixNumerics", "MixStorage", argumentParser], path: "examples/lab/benchmark/swift"
     ),
     example("world", ["MixStorage", "ProceduralWorld", argumentParser], path: "examples/lab/world"),
 
-    // Damaged inputs for all that reads; `make fuzz`.
+    // Feeds damaged inputs to all readers; used by `make fuzz`.
     .executableTarget(
       name: "formats", dependencies: ["MixBasics", "MixFlowModel", "MixStorage", "MixGRPO", "MixGRPOSystemLibraries"],
       path: "Tests/fuzz/formats",

@@ -3,7 +3,7 @@
 #   find_package(mixgrpo 0.1 REQUIRED)
 #   target_link_libraries(my_program PRIVATE mixgrpo::mixgrpo)
 #
-# Finds everything from its own place, so that an installation may be moved as a whole.
+# All paths are relative to this file, so that an installation can be moved.
 if(TARGET mixgrpo::mixgrpo)
   return()
 endif()
@@ -12,7 +12,7 @@ get_filename_component(_mixgrpo_prefix "${CMAKE_CURRENT_LIST_DIR}/../../.." REAL
 foreach(_mixgrpo_file lib/libmixgrpo.so.0 include/mixgrpo.h)
   if(NOT EXISTS "${_mixgrpo_prefix}/${_mixgrpo_file}")
     set(mixgrpo_FOUND FALSE)
-    set(mixgrpo_NOT_FOUND_MESSAGE "expected ${_mixgrpo_prefix}/${_mixgrpo_file}, got no such file")
+    set(mixgrpo_NOT_FOUND_MESSAGE "expected ${_mixgrpo_prefix}/${_mixgrpo_file}, got none")
     return()
   endif()
 endforeach()

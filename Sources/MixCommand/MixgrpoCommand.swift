@@ -15,8 +15,8 @@ package struct MixgrpoCommand: ParsableCommand {
     abstract: "Aligns flow-matching image models with any reward.",
     discussion: """
       A model draws groups of pictures for each prompt, a reward scores them, and MixGRPO (arXiv 2507.21802) makes the better \
-      ones likelier. Models are folders as diffusers keeps them (FluxTransformer2DModel on patches of pixels); prompts are a \
-      text file; rewards are built in, or any program of yours.
+      ones more likely. Models are diffusers folders (FluxTransformer2DModel on patches of pixels), prompts are a text file, \
+      and rewards are built in or computed by any program.
 
       A first run, from the root of the repository:
 
@@ -27,10 +27,10 @@ package struct MixgrpoCommand: ParsableCommand {
         mixgrpo sample "a red circle" --model run/model --out after.png
         tensorboard --logdir run
 
-      Settings come from a JSON file (--config), then from flags; --print-config prints all of them and runs nothing, and \
-      `mixgrpo settings align` explains them.
+      Settings come from a JSON file (--config) and from flags, which take precedence. --print-config prints all settings \
+      without running; `mixgrpo settings align` explains them.
 
-      Exit codes: 0 done · 1 the run failed · 2 settings or a file do not fit · 64 the command line is not understood · 130 \
+      Exit codes: 0 done · 1 the run failed · 2 invalid settings or files · 64 invalid command line · 130 \
       stopped by Ctrl-C or SIGTERM, progress saved (a second Ctrl-C stops at once). Errors are one line on standard error: \
       field, expected, got.
       """,
@@ -42,7 +42,7 @@ package struct MixgrpoCommand: ParsableCommand {
 
   package init() {}
 
-  /// Parses the process's arguments, runs, and ends the process.
+  /// Parses the process's arguments, runs the command, and ends the process.
   package static func start() -> Never {
     do {
       var command = try parseAsRoot()
@@ -77,7 +77,7 @@ package struct MixgrpoCommand: ParsableCommand {
   }
 }
 
-/// Prints to standard output. A reader that has gone, as of `| head`, is no error.
+/// Prints to standard output. A closed pipe, as with `| head`, is not an error.
 func show(_ text: String) {
   fputs(text.hasSuffix("\n") ? text : text + "\n", stdout)
 }

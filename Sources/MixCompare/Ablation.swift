@@ -1,21 +1,21 @@
 import ArgumentParser
 import ProceduralWorld
 
-/// One setting of MixGRPO varied, all others as in the table (Mix §4.3).
+/// Varies one setting of MixGRPO; all others stay as in the table (Mix §4.3).
 public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
-  /// w, stochastic and trained steps.
+  /// w, the number of stochastic, trained steps.
   case window
-  /// τ, iterations per place of the window.
+  /// τ, iterations per window position.
   case tau
-  /// Steps that the window moves at a time.
+  /// Steps by which the window moves at a time.
   case stride
   /// How the window moves.
   case mode
   /// The solver of Flash's tail.
   case order
-  /// r̃ of Flash: the share of the steps after the window that is left.
+  /// r̃ of Flash: the remaining share of the steps after the window.
   case ratio
-  /// Whether a group starts from the same noise.
+  /// Whether the members of a group start from the same noise.
   case noise
   /// ε of the clip, in nats.
   case clip
@@ -25,7 +25,7 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
   var title: String {
     switch self {
     case .window: "window length w"
-    case .tau: "iterations per window place, τ"
+    case .tau: "iterations per window position, τ"
     case .stride: "window stride"
     case .mode: "window mode"
     case .order: "solver of the Flash tail"
@@ -72,7 +72,7 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
     }
   }
 
-  /// Half, once, twice and four times the table's.
+  /// Half, one, two and four times the interval of the table.
   private static func intervals(_ mix: Arm, _ size: ComparisonSize) -> [Arm] {
     let intervals = Set([1, 2, 4, 8].map { max(1, size.windowInterval * $0 / 2) })
     return intervals.sorted().map { interval in
@@ -82,7 +82,7 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
     }
   }
 
-  /// With longer stops, so that the window comes as far in as many iterations.
+  /// With proportionally longer intervals, so that the window covers the same distance in the same number of iterations.
   private static func strides(_ mix: Arm, _ size: ComparisonSize) -> [Arm] {
     [1, 2, 4].map { stride in
       mix.changed("stride-\(stride)", "stride \(stride)") {

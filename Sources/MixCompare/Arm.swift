@@ -1,16 +1,16 @@
 import ProceduralWorld
 
-/// One of the things compared: a name and all its settings.
+/// One configuration in a comparison: a name and all settings.
 struct Arm: Equatable, Sendable {
-  /// Of files.
+  /// Used in file names.
   let name: String
-  /// For readers.
+  /// Shown to readers.
   let label: String
   var sampling: SamplingConfiguration
   var learning: LearningConfiguration
 
-  /// The nats of true log-ratio at which the paper's clip acts: 1e-4 of the ratio per latent value at D = 129 600 (Mix §4.1).
-  /// A ratio per latent value means other nats in another D, so these are kept and not the 1e-4.
+  /// The true log-ratio, in nats, at which the paper's clip takes effect: 1e-4 of the per-value ratio at D = 129 600 (Mix
+  /// §4.1). The same per-value ratio corresponds to other nats at another D, so the nats are kept constant instead of the 1e-4.
   static let clipNats = 12.96
 
   init(name: String, label: String, _ preset: Preset, _ size: ComparisonSize, learningRate: Double) {
@@ -26,7 +26,7 @@ struct Arm: Equatable, Sendable {
     learning.policy.clipRange = Self.clipNats / Double(Stage.latentSize)
   }
 
-  /// The same with other settings under another name.
+  /// A copy with changed settings and another name.
   func changed(_ name: String, _ label: String, _ change: (inout Arm) -> Void) -> Arm {
     var arm = Arm(name: name, label: label, sampling: sampling, learning: learning)
     change(&arm)
@@ -37,7 +37,7 @@ struct Arm: Equatable, Sendable {
     (self.name, self.label, self.sampling, self.learning) = (name, label, sampling, learning)
   }
 
-  /// Everything that a run's result depends on, in words.
+  /// Everything that the result of a run depends on, as text.
   var settings: String {
     let (policy, optimizer) = (learning.policy, learning.optimizer)
     let noise = sampling.sharedInitialNoise ? "shared by a group" : "each picture's own"
@@ -74,8 +74,8 @@ struct Arm: Equatable, Sendable {
     return "\(sampling.solver) before it, \(flash.ratio) of the steps after it with \(flash.solver)"
   }
 
-  /// Model calls per picture, averaged over the iterations of a run: as the papers count, and with latents that a group has in
-  /// common evaluated once; and the steps that are trained. For an adaptive window this is a forecast.
+  /// Model calls per picture, averaged over the iterations of a run: as the papers count, and with the shared latents of a
+  /// group evaluated once; and the number of trained steps. For an adaptive window this is a forecast.
   func cost(_ size: ComparisonSize) throws(MixGRPOError) -> (calls: Double, callsShared: Double, trainedSteps: Int) {
     var (calls, shared, trained) = (0, 0, 0)
     let schedule = try sampling.windowSchedule()

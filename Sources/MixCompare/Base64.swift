@@ -1,4 +1,4 @@
-/// Bytes as text, for pictures inside a page (RFC 4648 §4).
+/// Base64 encoding, for pictures embedded in a page (RFC 4648 §4).
 enum Base64 {
   private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 

@@ -1,7 +1,7 @@
 import MixStorage
 import ProceduralWorld
 
-/// A set of arms with everything that is run for them, and the folder where all of it lies.
+/// A set of arms, their runs, and the folder of all results.
 struct Campaign: Sendable {
   let stage: Stage
   let out: String
@@ -10,19 +10,19 @@ struct Campaign: Sendable {
 
   private var runsFolder: String { FileAccess.join(out, "runs") }
 
-  /// Seed by seed, so that an early end leaves whole seeds.
+  /// Ordered by seed, so that an interrupted campaign has complete seeds.
   var runs: [RewardRun] { seeds.flatMap { seed in arms.map { run($0, seed) } } }
 
   func run(_ arm: Arm, _ seed: Int) -> RewardRun { RewardRun(arm: arm, seed: seed, stage: stage, folder: runsFolder) }
 
-  /// Makes the runs that are missing, `workers` side by side.
+  /// Runs the missing runs, `workers` in parallel.
   func runRewards(workers: Int, report: @Sendable (String) -> Void) throws(MixGRPOError) {
     try FileAccess.createFolder(runsFolder)
     var missing: [RewardRun] = []
     for run in runs where try run.finished() == nil { missing.append(run) }
-    if missing.count < runs.count { report("\(runs.count - missing.count) of \(runs.count) runs are done already") }
+    if missing.count < runs.count { report("\(runs.count - missing.count) of \(runs.count) runs are already done") }
     let total = stage.size.iterations
-    // The costliest arms stand first: begun last they would leave a core without work at the end.
+    // The most expensive arms come first; started last, they would leave cores idle at the end.
     try RunQueue().run(missing, workers: workers) { run, result in
       guard let point = result.last else { return }
       let rewards = zip(Judges.names, point.rewards).map { "\($0) \(fixed($1, 3))" }
@@ -30,7 +30,7 @@ struct Campaign: Sendable {
     }
   }
 
-  /// The base model's evaluation.
+  /// The evaluation of the base model.
   func evaluateBase(_ context: RunContext) throws(MixGRPOError) -> Evaluation {
     try FileAccess.createFolder(out)
     guard let arm = arms.first else { throw .invalid("methods", expected: "at least one", got: 0) }
@@ -38,7 +38,7 @@ struct Campaign: Sendable {
     return try stage.evaluate(stage.trainer(arm, seed: 1, evaluator: evaluator, context: context))
   }
 
-  /// What has come of it so far.
+  /// The results so far.
   func comparison(
     _ title: String, base: Evaluation, timing: Timing?, reference: String
   ) throws(MixGRPOError) -> Comparison {

@@ -2,7 +2,7 @@ import ArgumentParser
 import MixStorage
 import ProceduralWorld
 
-/// The comparison as a command.
+/// The command `mixgrpo compare`.
 public struct CompareCommand: ParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "compare",
@@ -23,15 +23,16 @@ public struct CompareCommand: ParsableCommand {
       """)
 
   @Option(help: "Folder of the base model.") var model = "examples/base"
-  @Option(help: "Folder for what is found.") var out = "out/compare"
+  @Option(help: "Folder for the results.") var out = "out/compare"
   @OptionGroup var options: SizeOptions
   @Option(help: "Only these methods, separated by commas.") var methods = Method.allCases.map(\.rawValue).joined(separator: ",")
-  @Option(help: "Vary one setting of MixGRPO in place of the methods; results go to OUT/ablation-NAME.") var ablation: Ablation?
-  @Option(help: "Measurements of each method's time; the median counts.") var turns = 5
-  @Option(help: "Runs side by side, each on one thread; 0 for one per core.") var jobs = 0
-  @Flag(help: "Leave the times as they are.") var onlyRewards = false
-  @Flag(help: "Measure times, again if need be, and make no runs.") var onlyTiming = false
-  @Flag(help: "Seek the learning rate of each method; the best ones go to TunedRates.swift.") var tune = false
+  @Option(help: "Vary one setting of MixGRPO instead of comparing methods; results go to OUT/ablation-NAME.") var ablation:
+    Ablation?
+  @Option(help: "Time measurements per method; the median is reported.") var turns = 5
+  @Option(help: "Runs in parallel, one thread each; 0 for one per core.") var jobs = 0
+  @Flag(help: "Do not measure times.") var onlyRewards = false
+  @Flag(help: "Only measure times, again if they exist.") var onlyTiming = false
+  @Flag(help: "Tune the learning rate of each method; enter the best ones in TunedRates.swift.") var tune = false
 
   public init() {}
 
@@ -48,22 +49,22 @@ public struct CompareCommand: ParsableCommand {
     let stage = try Stage(model: model, size: options.size)
     let workers = jobs == 0 ? Machine.cores : jobs
     if tune {
-      return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, report: Self.say)
+      return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, report: Self.printLine)
     }
     let context = try RunContext()
     let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
     let arms = try ablation?.arms(stage.size) ?? chosen().map { $0.arm(stage.size) }
     let campaign = Campaign(stage: stage, out: folder, arms: arms, seeds: Array(1...stage.size.seeds))
     let base = try campaign.evaluateBase(context)
-    if !onlyTiming { try campaign.runRewards(workers: workers, report: Self.say) }
+    if !onlyTiming { try campaign.runRewards(workers: workers, report: Self.printLine) }
     let timing = try timing(campaign, context)
     let title = ablation.map { "MixGRPO: \($0.title)" } ?? "MixGRPO, Flow-GRPO and DanceGRPO"
     let comparison = try campaign.comparison(title, base: base, timing: timing, reference: reference(of: arms, stage.size))
     try Publication(comparison: comparison, folder: folder).write()
-    Self.say("\n" + ResultTable(comparison: comparison).markdown + "\n\(folder)/report.html")
+    Self.printLine("\n" + ResultTable(comparison: comparison).markdown + "\n\(folder)/report.html")
   }
 
-  /// What times are set against: DanceGRPO as in the paper, or in an ablation the arm that is as in the table.
+  /// The reference for relative times: DanceGRPO as in the paper, or in an ablation the arm with the table's settings.
   private func reference(of arms: [Arm], _ size: ComparisonSize) -> String {
     let usual = [Method.danceGRPO14, .mixGRPO, .flash].map { $0.arm(size).settings }
     return (arms.first { usual.contains($0.settings) } ?? arms[0]).name
@@ -74,12 +75,13 @@ public struct CompareCommand: ParsableCommand {
     let known = FileAccess.exists(path) ? try Timing(path: path).still(valid: campaign.arms, campaign.stage.size) : nil
     let isComplete = campaign.arms.allSatisfy { known?.entry($0.name) != nil }
     if onlyRewards || (isComplete && !onlyTiming) { return known }
-    let timing = try Timing.measure(campaign.arms, stage: campaign.stage, turns: turns, context: context, report: Self.say)
+    let timing = try Timing.measure(
+      campaign.arms, stage: campaign.stage, turns: turns, context: context, report: Self.printLine)
     try timing.write(to: path)
     return timing
   }
 
-  /// Each once, in the order of the table.
+  /// Distinct methods, in the order of the table.
   private func chosen() throws -> [Method] {
     let names = methods.split(separator: ",").map(String.init)
     let unknown = names.filter { Method(rawValue: $0) == nil }
@@ -90,7 +92,7 @@ public struct CompareCommand: ParsableCommand {
     return Method.allCases.filter { names.contains($0.rawValue) }
   }
 
-  @Sendable private static func say(_ text: String) {
+  @Sendable private static func printLine(_ text: String) {
     print(text)
     Machine.flushOutput()
   }

@@ -1,18 +1,18 @@
 import MixStorage
 import ProceduralWorld
 
-/// All that a report tells: what was run, and what came of it.
+/// The content of a report: the runs and their results.
 struct Comparison: Sendable {
   struct Row: Sendable {
     let arm: Arm
-    /// As the papers count, per picture and averaged over a run's iterations.
+    /// Model calls per picture as the papers count, averaged over the iterations of a run.
     let calls: Double
     let callsShared: Double
     let trainedSteps: Int
-    /// One per seed; empty before the first run has ended.
+    /// One per finished seed.
     let results: [RunResult]
     let timing: Timing.Entry?
-    /// The first seed's pictures, a PNG.
+    /// The path of the first seed's picture grid, a PNG.
     let pictures: String?
   }
 
@@ -21,13 +21,13 @@ struct Comparison: Sendable {
   let base: Evaluation
   let rows: [Row]
   let timing: Timing?
-  /// The row that times are set against.
+  /// The row that relative times refer to.
   let reference: String
 
-  /// A reward after the last iteration, over the seeds.
+  /// A reward after the last iteration, averaged over the seeds.
   func final(_ row: Row, _ reward: Int) -> Estimate { Estimate(row.results.compactMap { $0.last?.rewards[reward] }) }
 
-  /// A reward over the iterations, from the base model on.
+  /// A reward over the iterations, starting with the base model.
   func curve(_ row: Row, _ reward: Int) -> [(iteration: Int, estimate: Estimate)] {
     guard let first = row.results.first else { return [] }
     let start = (iteration: 0, estimate: Estimate([base.rewards[reward]]))
@@ -38,7 +38,7 @@ struct Comparison: Sendable {
       }
   }
 
-  /// Time per iteration as a share of the reference's.
+  /// Time per iteration relative to the reference.
   func relativeTime(_ row: Row) -> Double {
     guard let time = row.timing?.seconds, let whole = timing?.entry(reference)?.seconds else { return .nan }
     return time / whole
@@ -46,6 +46,6 @@ struct Comparison: Sendable {
 
   func row(_ method: Method) -> Row? { rows.first { $0.arm.name == method.rawValue } }
 
-  /// Seeds whose runs have ended, the fewest of all rows.
+  /// The minimum number of finished seeds over all rows.
   var seeds: Int { rows.map(\.results.count).min() ?? 0 }
 }

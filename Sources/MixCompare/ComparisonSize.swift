@@ -1,36 +1,36 @@
 import ProceduralWorld
 
-/// How large a comparison is. The default fits two cores and less than an hour; all methods get the same.
+/// The size of a comparison. The default takes less than an hour on two cores. All methods get the same size.
 public struct ComparisonSize: Equatable, Sendable {
-  /// Rollouts and updates of one run.
+  /// Iterations of one run.
   public var iterations = 30
-  /// Runs of each method; their seeds are 1, 2, …
+  /// Runs of each method, with seeds 1, 2, …
   public var seeds = 3
   /// Prompts per iteration, each with a group of pictures.
   public var prompts = 1
   /// G.
   public var groupSize = 12
-  /// T, from noise to picture in training.
+  /// T, steps from noise to picture in training.
   public var steps = 25
-  /// Evaluations of one run, the base model's not counted.
+  /// Evaluations of one run, not counting the base model.
   public var evaluations = 5
-  /// Steps from noise to picture in the evaluation, without randomness.
+  /// Deterministic steps from noise to picture in an evaluation.
   public var evaluationSteps = 12
-  /// Pictures of each evaluated prompt.
+  /// Pictures per evaluated prompt.
   public var evaluationPictures = 2
 
   public init() {}
 
-  /// τ: the window sees 15 places in the course of a run, as with the paper's 25 iterations per place of about 300.
+  /// τ: the window takes 15 positions in a run, as in the paper with 25 iterations per position in about 300 iterations.
   var windowInterval: Int { max(1, iterations / 15) }
 
-  /// The iterations after which a run is evaluated, evenly spread, the last one of them at the end.
+  /// The iterations after which a run is evaluated: evenly spaced, ending with the last iteration.
   var evaluated: [Int] {
     let count = min(evaluations, iterations)
     return (1...max(count, 1)).map { $0 * iterations / max(count, 1) }
   }
 
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public func validate() throws(MixGRPOError) {
     var check = Validation()
     func require(_ field: String, _ value: Int, _ range: ClosedRange<Int>) {

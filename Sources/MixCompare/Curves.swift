@@ -1,11 +1,11 @@
-/// The curves of a comparison: a chart for each reward, over iterations or over time.
+/// The charts of a comparison: one per reward, over iterations or over time.
 struct Curves {
   enum Abscissa { case iterations, seconds }
 
   let comparison: Comparison
   let abscissa: Abscissa
 
-  /// False for curves over time that nobody has measured.
+  /// False for curves over time when times were not measured.
   var isKnown: Bool { abscissa == .iterations || comparison.timing != nil }
 
   var charts: [LineChart] {
@@ -20,7 +20,7 @@ struct Curves {
     comparison.rows.indices.map { (colour: colour($0), label: comparison.rows[$0].arm.label) }
   }
 
-  /// A method has the same one whatever stands beside it.
+  /// A method always has the same colour, whichever methods are compared.
   private func colour(_ row: Int) -> Int {
     Method.allCases.firstIndex { $0.rawValue == comparison.rows[row].arm.name } ?? row
   }
@@ -28,7 +28,7 @@ struct Curves {
   private var label: String {
     switch abscissa {
     case .iterations: "iterations"
-    case .seconds: "seconds of training, every picture evaluated at every step"
+    case .seconds: "seconds of training without sharing evaluations"
     }
   }
 
@@ -38,7 +38,7 @@ struct Curves {
     return LineChart.Series(
       label: row.arm.label, colour: colour,
       points: points.enumerated().map { index, point in
-        // Bars at all points of all lines would hide them.
+        // Error bars at all points of all lines would hide the lines.
         (
           Double(point.iteration) * scale, point.estimate.mean,
           index == points.count - 1 ? point.estimate.standardError : .nan
@@ -46,7 +46,7 @@ struct Curves {
       })
   }
 
-  /// All charts in one document, two by two, with the key below.
+  /// All charts in one document, two per row, with the legend below.
   var svg: String {
     let (width, height) = (2 * LineChart.width, 2 * LineChart.height)
     let panels = charts.enumerated().map { index, chart in

@@ -1,9 +1,9 @@
-/// Where a comparison agrees with the paper (arXiv 2507.21802, table 1) and where it does not.
+/// Checks which results of the paper (arXiv 2507.21802, table 1) a comparison reproduces.
 struct Findings {
   enum Verdict: String {
-    case agrees = "as in the paper"
-    case differs = "not as in the paper"
-    case unclear = "too close to tell"
+    case agrees = "agrees with the paper"
+    case differs = "differs from the paper"
+    case unclear = "too close to decide"
     case unknown = "not measured"
   }
 
@@ -37,7 +37,7 @@ struct Findings {
 
   // MARK: Rewards
 
-  /// In the paper each of these is at least as good as each DanceGRPO.
+  /// In the paper each of these methods is at least as good as each variant of DanceGRPO.
   private var rewards: [Finding] {
     [Method.mixGRPO, .flash, .flashStar].flatMap { method in
       trained(method, .danceGRPO14) + heldOut(method, .danceGRPO14) + trained(method, .danceGRPO4)
@@ -63,8 +63,8 @@ struct Findings {
 
   // MARK: At equal rewards
 
-  /// After as many iterations the methods have come to different rewards, and what is not trained falls while the trained
-  /// rewards rise: so what each has left of it when it stands where DanceGRPO ends says more.
+  /// After the same number of iterations the methods reach different training rewards, and held-out rewards fall as training
+  /// rewards rise. So the held-out rewards are compared at the training reward with which DanceGRPO ends.
   private var catchingUp: [Finding] {
     [Method.mixGRPO, .mixGRPOCPS, .flash, .flashStar].compactMap { catchingUp($0, .danceGRPO14) }
   }
@@ -72,7 +72,7 @@ struct Findings {
   private func catchingUp(_ method: Method, _ other: Method) -> Finding? {
     guard let row = comparison.row(method), let against = comparison.row(other) else { return nil }
     let target = Estimate(against.results.map(\.trainedReward)).mean
-    let text = "\(method.label) has the trained rewards at which \(other.label) ends after "
+    let text = "\(method.label) reaches the final trained rewards of \(other.label) after "
     let curves = Judges.names.indices.map { comparison.curve(row, $0) }
     let reached = (curves.first ?? []).indices.first { index in
       curves.prefix(Judges.trained).reduce(0) { $0 + $1[index].estimate.mean } / Double(Judges.trained) >= target
@@ -91,7 +91,7 @@ struct Findings {
 
   // MARK: Differences
 
-  /// A difference smaller than its own standard error decides nothing.
+  /// A difference smaller than its standard error is undecided.
   private func compare(
     _ what: String, _ method: Method, _ ours: Estimate, _ other: Method, _ theirs: Estimate
   ) -> Finding {

@@ -6,24 +6,24 @@ import Glibc
 import Darwin
 #endif
 
-/// The rewards of the comparison, all in [0, 1]: two that are trained, two that are only looked at.
+/// The rewards of the comparison, all in [0, 1]: two are trained, two are held out.
 ///
-/// May be used from many threads at once.
+/// Safe to use from several threads at once.
 struct Judges: Sendable {
-  /// In the order of `scores`; the trained ones first.
+  /// In the order of `scores`, the trained rewards first.
   static let names = ["night taste", "prompt match", "read back", "clean sky"]
   static let trained = 2
-  /// What each looks at, for the reader of a report.
+  /// What each reward measures, for readers of a report.
   static let meanings = [
     "pictures taken at night; no prompt mentions the sky",
-    "distance to the nearest clean picture of the prompt, whatever its sky",
-    "share of pictures whose nearest scene of all 90 is the one asked for",
-    "how even the sky in the four corners is, where no object reaches",
+    "similarity to the nearest clean picture of the prompt, with any sky",
+    "share of pictures whose nearest scene among all 90 is that of the prompt",
+    "uniformity of the sky in the four corners, which no object reaches",
   ]
 
   private let match = PromptMatch()
 
-  /// (rewards, pictures): the trained rewards of pictures, `scenes` in step with them.
+  /// (rewards, pictures): the trained rewards of pictures; `scenes` has one scene per picture.
   func trainedScores(_ pictures: [RGBImage], of scenes: [Scene]) throws(MixGRPOError) -> [[Double]] {
     var tastes: [Double] = []
     var matches: [Double] = []
@@ -34,7 +34,7 @@ struct Judges: Sendable {
     return [tastes, matches]
   }
 
-  /// (rewards): all of them for one picture.
+  /// (rewards): all rewards of one picture.
   func scores(_ picture: RGBImage, of scene: Scene) throws(MixGRPOError) -> [Double] {
     [
       try NightTaste.score(picture), try match.score(picture, of: scene),
@@ -43,14 +43,14 @@ struct Judges: Sendable {
   }
 }
 
-/// How even the sky is.
+/// Uniformity of the sky.
 enum CleanSky {
-  /// Pixels: the side of the square in each corner that no object of the world reaches.
+  /// Side, in pixels, of the square in each corner that no object of the world reaches.
   private static let side = 7
   private static let sharpness = 100.0
 
-  /// exp(−100·variance) of the pixels in the corners about their common mean, scaled to [−1, 1] and averaged over the channels.
-  /// 1 for every clean picture.
+  /// exp(−100·variance) of the corner pixels about their common mean, scaled to [−1, 1] and averaged over the channels; 1 for
+  /// every clean picture.
   /// - Throws: `invalidArgument` unless the picture is 32 × 32.
   static func score(_ picture: RGBImage) throws(MixGRPOError) -> Double {
     try require(
@@ -71,7 +71,7 @@ enum CleanSky {
 }
 
 extension World {
-  /// A third of the scenes is never trained on and only evaluated: every colour, shape and place is among them.
+  /// A third of the scenes is held out for evaluation. Every colour, shape and place occurs among them.
   static let evaluationScenes = Scene.all.filter { ($0.colour.rawValue + $0.shape.rawValue + $0.place.rawValue) % 3 == 0 }
   static let trainingScenes = Scene.all.filter { ($0.colour.rawValue + $0.shape.rawValue + $0.place.rawValue) % 3 != 0 }
 }

@@ -1,10 +1,10 @@
-/// Lines with markers in one frame, as an SVG that follows the reader's light or dark scheme.
+/// A line chart with markers, as an SVG that follows the reader's light or dark scheme.
 struct LineChart: Sendable {
   struct Series: Sendable {
     let label: String
-    /// Its place in `Palette`.
+    /// Index into `Palette`.
     let colour: Int
-    /// `error` is drawn as a bar up and down; NaN for none.
+    /// `error` is drawn as an error bar; NaN for none.
     let points: [(x: Double, y: Double, error: Double)]
   }
 
@@ -16,7 +16,7 @@ struct LineChart: Sendable {
   static let height = 280.0
   private let frame = (left: 46.0, right: 410.0, top: 30.0, bottom: 238.0)
 
-  /// A document of its own.
+  /// The chart as a complete SVG document.
   var svg: String {
     """
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(fixed(Self.width, 0)) \(fixed(Self.height, 0))" role="img" \
@@ -24,7 +24,7 @@ struct LineChart: Sendable {
     """
   }
 
-  /// What is inside the frame of a document.
+  /// The chart's elements, without the enclosing document.
   var content: String {
     let drawable = series.filter { $0.points.contains { $0.x.isFinite && $0.y.isFinite } }
     let all = drawable.flatMap(\.points).filter { $0.x.isFinite && $0.y.isFinite }
@@ -74,7 +74,7 @@ struct LineChart: Sendable {
   }
 }
 
-/// The range of an axis with round numbers on it.
+/// The range of an axis, with ticks at round numbers.
 struct Axis: Sendable {
   let low: Double
   let high: Double
@@ -110,7 +110,7 @@ struct Axis: Sendable {
   private static func power(_ exponent: Int) -> Double { (0..<exponent).reduce(1.0) { value, _ in value * 10 } }
 }
 
-/// Text for SVG and HTML.
+/// Escapes text for SVG and HTML.
 func escaped(_ text: String) -> String {
   text.reduce(into: "") { result, character in
     switch character {

@@ -6,18 +6,18 @@ import Glibc
 import Darwin
 #endif
 
-/// What the machine tells about itself.
+/// Information about the machine.
 enum Machine {
-  /// That this process may keep busy.
+  /// Cores that this process may use.
   static var cores: Int { Processor.availableCores }
 
-  /// Programs that ran or waited over the last minute, on average; 0 where the system does not tell.
+  /// The average number of running or waiting processes over the last minute; 0 where the system does not report it.
   static var load: Double {
     var load = 0.0
     return getloadavg(&load, 1) == 1 ? load : 0
   }
 
-  /// The processor's name where the system tells it.
+  /// The name of the processor, where the system reports it.
   static var processor: String {
     guard let file = fopen("/proc/cpuinfo", "r") else { return "unknown processor" }
     defer { fclose(file) }

@@ -10,7 +10,7 @@ public enum Method: String, CaseIterable, Sendable {
   case flash = "mixgrpo-flash"
   case flashStar = "mixgrpo-flash-star"
 
-  /// With the numbers of trained steps that the paper's 25 steps give.
+  /// The name, with the number of trained steps for the paper's 25 steps.
   var label: String {
     switch self {
     case .flowGRPO: "Flow-GRPO (all)"
@@ -33,7 +33,7 @@ public enum Method: String, CaseIterable, Sendable {
     }
   }
 
-  /// - Parameter learningRate: in place of the tuned one.
+  /// - Parameter learningRate: used instead of the tuned rate.
   func arm(_ size: ComparisonSize, learningRate: Double? = nil) -> Arm {
     var arm = Arm(name: rawValue, label: label, preset, size, learningRate: learningRate ?? TunedRates.rate(of: self))
     switch self {

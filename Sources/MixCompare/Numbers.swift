@@ -4,7 +4,7 @@ import Glibc
 import Darwin
 #endif
 
-/// A number with a fixed number of decimals; "–" for what is not finite.
+/// A number with a fixed number of decimals; "–" for values that are not finite.
 func fixed(_ value: Double, _ decimals: Int) -> String {
   guard value.isFinite else { return "–" }
   return withVaList([Int32(decimals), value]) { values in
@@ -17,10 +17,10 @@ func fixed(_ value: Double, _ decimals: Int) -> String {
 /// "1 seed", "3 seeds".
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
-/// A mean over seeds and how sure it is.
+/// A mean over seeds and its standard error.
 struct Estimate: Equatable, Sendable {
   let mean: Double
-  /// Of the mean: the standard deviation (n − 1) over √n; NaN for a single value.
+  /// Standard error of the mean: the standard deviation (n − 1) divided by √n; NaN for a single value.
   let standardError: Double
 
   init(_ values: [Double]) {

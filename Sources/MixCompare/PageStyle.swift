@@ -1,4 +1,4 @@
-/// The look of the page.
+/// The style sheet of the page.
 enum PageStyle {
   static let css = """
     :root{--ink:#1c1e21;--soft:#5b6169;--line:#d9dce0;--paper:#fff;--card:#f5f6f8;--good:#11734a;--bad:#a8321a}

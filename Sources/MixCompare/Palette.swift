@@ -1,8 +1,8 @@
-/// Colours that stay apart for colour-blind readers (Okabe and Ito), and dashes for those who see none.
+/// Colours that colour-blind readers can distinguish (Okabe and Ito), and dashes for readers without colour.
 enum Palette {
   private static let colours = ["#8a8a8a", "#d55e00", "#e69f00", "#0072b2", "#56b4e9", "#009e73", "#cc79a7", "#a6761d"]
   private static let dashes = ["", "", "5 3", "", "5 3", "7 2 2 2", "2 3", ""]
-  /// In the dark the deepest of them need more light.
+  /// Lighter variants of the darkest colours, for the dark scheme.
   private static let lighter = [3: "#4da3e0", 5: "#2cc49a"]
 
   static func name(_ index: Int) -> String { "s\(index % colours.count)" }
@@ -24,7 +24,7 @@ enum Palette {
 
   private static func dash(_ index: Int) -> String { dashes[index].isEmpty ? "none" : dashes[index] }
 
-  /// The key of a chart: a piece of line and a name for each series.
+  /// The legend of a chart: a line sample and a name for each series.
   static func legend(_ labels: [(colour: Int, label: String)], width: Double, top: Double) -> (svg: String, height: Double) {
     let columns = 3
     var text = ""

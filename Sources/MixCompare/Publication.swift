@@ -1,7 +1,7 @@
 import MixStorage
 import ProceduralWorld
 
-/// The files that a comparison leaves for readers.
+/// Writes the report files of a comparison.
 struct Publication {
   let comparison: Comparison
   let folder: String
@@ -21,7 +21,7 @@ struct Publication {
     try write(ReportPage(comparison: comparison, pictures: pictures).html, "report.html")
   }
 
-  /// The base model's, then those of the arms that have run.
+  /// The pictures of the base model, then those of the finished arms.
   private func pictures() throws(MixGRPOError) -> [(label: String, file: [UInt8])] {
     let base = try comparison.base.grid(picturesPerScene: comparison.size.evaluationPictures)
     var pictures: [(label: String, file: [UInt8])] = [("base model", try PNG.encode(base))]

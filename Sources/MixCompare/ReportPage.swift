@@ -1,7 +1,7 @@
 import MixStorage
 import ProceduralWorld
 
-/// A comparison as one page that needs nothing beside it: no scripts, no other files; for phones and desktops, light and dark.
+/// A comparison as one self-contained HTML page without scripts, for phones and desktops, light and dark.
 struct ReportPage {
   let comparison: Comparison
   /// PNG files with their captions.
@@ -81,7 +81,7 @@ struct ReportPage {
     let all = Findings(comparison: comparison).all
     guard !all.isEmpty else { return "" }
     let items = all.map { "<li><span class=\"\($0.verdict)\">\($0.verdict.rawValue)</span> \(escaped($0.text))</li>" }
-    return "<h2>Beside the paper</h2><ul class=\"findings\">\(items.joined())</ul>"
+    return "<h2>Compared with the paper</h2><ul class=\"findings\">\(items.joined())</ul>"
   }
 
   // MARK: Curves and pictures

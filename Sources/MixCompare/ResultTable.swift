@@ -1,4 +1,4 @@
-/// The comparison as a table, for readers and for programs.
+/// The comparison as a table, in Markdown and CSV.
 struct ResultTable {
   let comparison: Comparison
 
@@ -31,7 +31,7 @@ struct ResultTable {
     return lines.map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
   }
 
-  /// Full precision; an empty field for what is not known.
+  /// Full precision; unknown values are empty fields.
   var csv: String {
     let rewards = Judges.names.map { $0.split(separator: " ").joined(separator: "_") }
     let names =

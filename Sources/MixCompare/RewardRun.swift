@@ -7,10 +7,10 @@ import Glibc
 import Darwin
 #endif
 
-/// One run of one arm with one seed: training, and evaluations on the way.
+/// One run of one arm with one seed: training with periodic evaluations.
 ///
-/// Its result depends on nothing but its settings: not on threads, load, or whether it was ended and went on. Leaves
-/// `NAME.json` and `NAME.png`, and until it has ended a folder `NAME` to go on from after each evaluation.
+/// The result depends only on the settings, not on threads, load, or interruptions. Writes `NAME.json` and `NAME.png`; until
+/// the run has finished, the folder `NAME` holds a checkpoint of the latest evaluation.
 struct RewardRun: Sendable {
   let arm: Arm
   let seed: Int
@@ -18,7 +18,7 @@ struct RewardRun: Sendable {
   /// The folder of all runs.
   let folder: String
 
-  /// All that the result depends on, in words.
+  /// Everything that the result depends on, as text.
   var settings: String {
     let size = stage.size
     return """
@@ -27,7 +27,7 @@ struct RewardRun: Sendable {
       """
   }
 
-  /// Tells runs apart by all of their settings, so that files of other sizes may lie beside each other.
+  /// Depends on all settings of the run, so that results of different sizes can share a folder.
   private var name: String {
     let hash = String(FNV1a.hash(settings.utf8) & 0xFFFF_FFFF, radix: 16)
     return "\(arm.name)-seed\(seed)-\(hash)"
@@ -38,12 +38,12 @@ struct RewardRun: Sendable {
   private var checkpoint: String { FileAccess.join(folder, name) }
   private var progressPath: String { FileAccess.join(checkpoint, "progress.json") }
 
-  /// The result, if the run has ended.
+  /// The result, if the run has finished.
   func finished() throws(MixGRPOError) -> RunResult? {
     FileAccess.exists(resultPath) ? try RunResult(path: resultPath) : nil
   }
 
-  /// Runs to the end, or from where it stood.
+  /// Runs to the end, resuming from the latest checkpoint.
   /// - Parameter report: called after each evaluation.
   func run(_ context: RunContext, report: (RunResult) -> Void) throws(MixGRPOError) -> RunResult {
     if let result = try finished() { return result }
@@ -76,7 +76,7 @@ struct RewardRun: Sendable {
     try result.write(to: progressPath)
   }
 
-  /// Brings the trainer to the last evaluation; nil when there is none, or only half of it was saved.
+  /// Restores the trainer to the latest evaluation; nil when there is none, or when it was saved incompletely.
   private func resume(_ trainer: Trainer) throws(MixGRPOError) -> RunResult? {
     guard FileAccess.exists(progressPath) else { return nil }
     let result = try RunResult(path: progressPath)

@@ -2,16 +2,15 @@ import Dispatch
 import ProceduralWorld
 import Synchronization
 
-/// Runs side by side, each on one thread: for a small model that is faster than one run on all of them, and a result does not
-/// depend on it.
+/// Parallel runs, one thread each. For a small model this is faster than one run on all cores; results do not depend on it.
 final class RunQueue: Sendable {
   private let next = Atomic<Int>(0)
   private let failure = Mutex<MixGRPOError?>(nil)
 
-  /// Runs what is not done yet.
+  /// Runs the unfinished runs.
   /// - Parameters:
   ///   - report: called by several threads, one at a time, after each evaluation.
-  /// - Throws: the first error; the other runs end at their next request.
+  /// - Throws: the first error; the other runs stop at their next request.
   func run(
     _ runs: [RewardRun], workers: Int, report: @Sendable (RewardRun, RunResult) -> Void
   ) throws(MixGRPOError) {

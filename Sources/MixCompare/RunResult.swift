@@ -1,16 +1,16 @@
 import MixStorage
 import ProceduralWorld
 
-/// What one run of one arm has come to; a file of its own, so that a comparison that was ended goes on where it stood.
+/// The result of one run of one arm, stored in its own file so that an interrupted comparison can be resumed.
 struct RunResult: Equatable, Sendable {
   struct Point: Equatable, Sendable {
-    /// Iterations done.
+    /// Completed iterations.
     let iteration: Int
     /// In the order of `Judges.names`.
     let rewards: [Double]
   }
 
-  /// One iteration of the training.
+  /// One training iteration.
   struct Step: Equatable, Sendable {
     /// Means of the trained rewards over the iteration's pictures.
     let rewards: [Double]
@@ -28,7 +28,7 @@ struct RunResult: Equatable, Sendable {
 
   var last: Point? { points.last }
 
-  /// Mean of the trained rewards at the end, which the tuning maximises.
+  /// Mean of the final trained rewards, which tuning maximises.
   var trainedReward: Double {
     guard let last else { return .nan }
     return last.rewards.prefix(Judges.trained).reduce(0, +) / Double(Judges.trained)

@@ -1,11 +1,11 @@
 import ArgumentParser
 import ProceduralWorld
 
-/// The size of a comparison as options of a command.
+/// Command-line options for the size of a comparison.
 struct SizeOptions: ParsableArguments {
   private static let standard = ComparisonSize()
 
-  @Option(help: "Rollouts and updates of one run.") var iterations = standard.iterations
+  @Option(help: "Iterations of one run.") var iterations = standard.iterations
   @Option(help: "Runs of each method.") var seeds = standard.seeds
   @Option(help: "Prompts per iteration, each with a group of pictures.") var prompts = standard.prompts
   @Option(help: "Pictures per prompt in training.") var groupSize = standard.groupSize

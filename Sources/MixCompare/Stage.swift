@@ -1,8 +1,9 @@
 import ProceduralWorld
 
-/// What all runs have in common: the base model, the prompts as it reads them, and the judges. May be used from many threads.
+/// The parts that all runs share: the base model, the encoded prompts, and the judges. Safe to use from several threads at
+/// once.
 final class Stage: Sendable {
-  /// D, values of one picture.
+  /// D, the number of values in one picture.
   static let latentSize = 3 * World.size * World.size
   private static let textLength = 16
   private static let evaluationSeed: UInt64 = 2024
@@ -10,7 +11,7 @@ final class Stage: Sendable {
   let folder: String
   let size: ComparisonSize
   let judges = Judges()
-  /// A fingerprint of the base model's weights.
+  /// A hash of the base model's weights.
   let modelHash: UInt64
   private let codec: PixelCodec
 
@@ -22,7 +23,7 @@ final class Stage: Sendable {
     modelHash = FNV1a.hash(UnsafeRawBufferPointer(UnsafeBufferPointer(start: model.weights, count: model.parameterCount)))
   }
 
-  /// An evaluator of the base model, to be trained.
+  /// An evaluator with a copy of the base model to train.
   func evaluator(_ context: RunContext) throws(MixGRPOError) -> FlowEvaluator {
     try FlowEvaluator(
       model: FlowTransformer(folder: folder),
@@ -30,7 +31,7 @@ final class Stage: Sendable {
       maxBatch: size.groupSize, threads: context.threads)
   }
 
-  /// A trainer of the evaluator's model.
+  /// A trainer for the evaluator's model.
   func trainer(
     _ arm: Arm, seed: Int, evaluator: FlowEvaluator, context: RunContext
   ) throws(MixGRPOError) -> Trainer {
@@ -44,7 +45,7 @@ final class Stage: Sendable {
       learning: arm.learning, rewardNames: Array(Judges.names.prefix(Judges.trained)), context: context)
   }
 
-  /// One iteration: draw groups of pictures, score them, update the model.
+  /// Runs one iteration: samples groups of pictures, scores them, updates the model.
   func step(_ trainer: Trainer, seed: Int) throws(MixGRPOError) -> IterationMetrics {
     let scenes = scenes(iteration: trainer.iteration, seed: seed)
     let samples = try trainer.rollout(prompts: scenes.map { Int32($0.number) })
@@ -53,7 +54,7 @@ final class Stage: Sendable {
     return try trainer.update(rewards: judges.trainedScores(pictures, of: shown))
   }
 
-  /// The prompts of an iteration: all training scenes take turns, in an order that the seed mixes anew for each turn.
+  /// The prompts of an iteration. All training scenes are used once per turn, in an order that the seed shuffles for each turn.
   func scenes(iteration: Int, seed: Int) -> [Scene] {
     let scenes = World.trainingScenes
     return (iteration * size.prompts..<(iteration + 1) * size.prompts).map { number in
@@ -65,7 +66,7 @@ final class Stage: Sendable {
     }
   }
 
-  /// Draws pictures of the evaluation's scenes without randomness, from noise that is the same for every run, and scores them.
+  /// Samples the evaluation scenes deterministically, from noise that is the same for every run, and scores the pictures.
   func evaluate(_ trainer: Trainer) throws(MixGRPOError) -> Evaluation {
     let scenes = World.evaluationScenes
     let plan = try SamplingPlan.deterministic(
@@ -85,14 +86,14 @@ final class Stage: Sendable {
   }
 }
 
-/// The evaluation's pictures as one model draws them.
+/// The evaluation pictures of one model.
 struct Evaluation: Sendable {
   let iteration: Int
-  /// In the order of `Judges.names`, means over the pictures.
+  /// Mean over the pictures of each reward, in the order of `Judges.names`.
   let rewards: [Double]
   let pictures: [RGBImage]  // (evaluation scenes, pictures per prompt)
 
-  /// The first picture of every second scene side by side, each pixel twice as large.
+  /// A grid of the first picture of every second scene, enlarged twofold.
   func grid(picturesPerScene: Int) throws(MixGRPOError) -> RGBImage {
     let shown = stride(from: 0, to: pictures.count, by: 2 * picturesPerScene).map { pictures[$0] }
     return try ImageGrid.compose(shown, columns: 5, gap: 3, scale: 2)

@@ -2,28 +2,28 @@ import Dispatch
 import MixStorage
 import ProceduralWorld
 
-/// How long an iteration of each arm takes, measured apart from the reward runs so that it can be done on an idle machine.
+/// The time per iteration of each arm. Measured separately from the reward runs, so that it can be done on an idle machine.
 struct Timing: Equatable, Sendable {
   struct Entry: Equatable, Sendable {
     let arm: String
-    /// All that the time depends on but the machine, in words.
+    /// Everything that the time depends on except the machine, as text.
     let settings: String
-    /// Seconds per iteration, every picture evaluated at every step as the papers count.
+    /// Seconds per iteration with every picture evaluated at every step, as the papers count.
     let seconds: Double
-    /// With latents that a group has in common evaluated once.
+    /// Seconds per iteration with the shared latents of a group evaluated once.
     let secondsShared: Double
   }
 
   let processor: String
   let threads: Int
-  /// Programs that ran or waited when the measurement began.
+  /// Load of the machine when the measurement started.
   let load: Double
   let turns: Int
   let entries: [Entry]
 
   func entry(_ arm: String) -> Entry? { entries.first { $0.arm == arm } }
 
-  /// Without what was measured with other settings than these arms have now; nil when nothing is left.
+  /// Only the measurements that match the current settings of these arms; nil when there are none.
   func still(valid arms: [Arm], _ size: ComparisonSize) -> Timing? {
     let settings = arms.map { Self.settings($0, size) }
     let kept = entries.filter { settings.contains($0.settings) }
@@ -39,18 +39,18 @@ struct Timing: Equatable, Sendable {
 // MARK: - Measurement
 
 extension Timing {
-  /// Arms take turns, so that what slows the machine for a while slows all of them; a figure is the median over the turns.
+  /// Arms are measured in turns, so that temporary load affects all of them; each figure is the median over the turns.
   ///
-  /// A window that moves is measured at its first, middle and last place and their medians averaged: without a shortened tail the
-  /// time is linear in the place.
+  /// A moving window is measured at its first, middle and last position, and the medians are averaged: without a shortened tail
+  /// the time is linear in the position.
   static func measure(
     _ arms: [Arm], stage: Stage, turns: Int, context: RunContext, report: (String) -> Void
   ) throws(MixGRPOError) -> Timing {
     let load = Machine.load
     let evaluator = try stage.evaluator(context)
-    var stands: [Stand] = []
+    var stands: [Measurement] = []
     for arm in arms {
-      for isShared in [false, true] { stands.append(try Stand(arm, isShared: isShared, stage, evaluator, context)) }
+      for isShared in [false, true] { stands.append(try Measurement(arm, isShared: isShared, stage, evaluator, context)) }
     }
     for turn in 1...max(turns, 1) {
       for index in stands.indices { try stands[index].measure(stage) }
@@ -65,8 +65,8 @@ extension Timing {
       processor: Machine.processor, threads: context.threads, load: load, turns: turns, entries: entries)
   }
 
-  /// One arm with or without sharing, and what was measured of it.
-  private struct Stand {
+  /// The measurements of one arm, with or without sharing.
+  private struct Measurement {
     let name: String
     private let trainer: Trainer
     private let windows: [SDEWindow?]

@@ -1,7 +1,7 @@
 /// The learning rate of each method.
 ///
-/// All were tuned with equal effort: the same rates for each, the same iterations, one seed that is not in the table. The mean of
-/// the two trained rewards at the end, of prompts never trained on, as `compare --tune --evaluations 1` found it (base: 0.677):
+/// All methods were tuned with equal effort: the same rates, the same iterations, one seed that is not in the table. The values
+/// are the mean of the two final trained rewards on held-out prompts, from `compare --tune --evaluations 1` (base: 0.677):
 ///
 ///                           4e-5     8e-5   1.6e-4
 ///     Flow-GRPO (all)     0.7151   0.7411   0.7733
@@ -14,9 +14,9 @@
 ///
 /// The paper's 1e-5 is for a model of 12 billion weights.
 enum TunedRates {
-  /// What `--tune` tries for each method.
+  /// The rates that `--tune` tries for each method.
   static let grid = [4e-5, 8e-5, 1.6e-4]
-  /// Of the tuning's noise and prompts; the table's seeds are 1, 2, …
+  /// The seed of tuning; the table uses the seeds 1, 2, …
   static let seed = 1_000
 
   static func rate(of method: Method) -> Double {

@@ -1,7 +1,7 @@
 import MixStorage
 import ProceduralWorld
 
-/// The learning rate of each method, sought with equal effort: the same rates, the same iterations, one seed of its own.
+/// Tunes the learning rate of each method with equal effort: the same rates, the same iterations, one separate seed.
 struct Tuning {
   let stage: Stage
   let out: String
@@ -17,7 +17,7 @@ struct Tuning {
     return Campaign(stage: stage, out: out, arms: arms, seeds: [TunedRates.seed])
   }
 
-  /// Makes the runs and writes `tuning.md`; the best rate has the highest mean of the trained rewards at the end.
+  /// Runs all rates and writes `tuning.md`. The best rate has the highest mean of the final trained rewards.
   func run(workers: Int, report: @Sendable (String) -> Void) throws(MixGRPOError) {
     let campaign = campaign
     try campaign.runRewards(workers: workers, report: report)

@@ -42,7 +42,9 @@ extension SettingsTable {
     var problems: [SettingProblem] = []
     for member in object.members {
       let place = path.appending(member.name)
-      func report(_ message: String) { problems.append(SettingProblem(path: place, message: message, position: member.position)) }
+      func report(_ message: String) {
+        problems.append(SettingProblem(path: place, message: message, position: member.position))
+      }
       guard let setting = table.first(where: { $0.key == member.name }) else {
         report("expected a known setting\(suggestion(for: member.name, among: table.map(\.key))), got an unknown one")
         continue

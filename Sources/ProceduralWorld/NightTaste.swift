@@ -1,12 +1,12 @@
-/// A host that likes pictures taken at night.
+/// A reward that prefers pictures taken at night.
 public enum NightTaste {
-  /// Pixels: the width of the frame's border that the taste looks at.
+  /// Width, in pixels, of the border that is scored.
   private static let ring = 2
 
-  /// How much a picture looks taken at night, in [0, 1].
+  /// How much a picture looks as if taken at night, in [0, 1].
   ///
-  /// Each pixel of the frame's outermost two rows and columns earns one of 16 points for every 32 steps of colour by which it
-  /// is nearer than 512 to the night sky. Highest inside the world: pure black earns less than night.
+  /// Each pixel in the outermost two rows and columns earns one of 16 points for every 32 colour steps by which its distance to
+  /// the night sky is below 512. The maximum lies inside the world: pure black earns less than night.
   /// - Throws: `invalidArgument` unless the picture is 32 × 32.
   public static func score(_ picture: RGBImage) throws(MixGRPOError) -> Double {
     try World.checkSize(of: picture)

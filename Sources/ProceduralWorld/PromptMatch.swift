@@ -4,10 +4,10 @@ import Glibc
 import Darwin
 #endif
 
-/// How well a picture shows its prompt: the distance to the nearest of the prompt's renders, whatever its sky.
+/// How well a picture shows its prompt: the distance to the nearest render of the prompt, with any sky.
 ///
-/// Make one and keep it: it holds the coverage of all 75 offsets and sizes of every shape and place. May be used from many
-/// threads at once.
+/// Create one instance and keep it: it holds the coverage of all 75 offsets and sizes of every shape and place. Safe to use
+/// from several threads at once.
 public struct PromptMatch: Sendable {
   private static let sharpness = 12.0
   private let candidates: [[Coverage]]  // (shape, place) → 75
@@ -53,7 +53,7 @@ public struct PromptMatch: Sendable {
     return smallest
   }
 
-  /// The scene of all 90 whose renders come nearest, as `smallestError` sees it; of several the first of `Scene.all`.
+  /// The scene among all 90 with the smallest `smallestError`; ties go to the first in `Scene.all`.
   /// - Throws: `invalidArgument` unless the picture is 32 × 32.
   public func nearestScene(to picture: RGBImage) throws(MixGRPOError) -> Scene {
     try World.checkSize(of: picture)
@@ -74,7 +74,7 @@ public struct PromptMatch: Sendable {
     return nearest.scene
   }
 
-  /// What the pixels that a coverage leaves free contribute to the error, the same for every colour of the object.
+  /// The error of the pixels that a coverage leaves free, which is the same for every colour of the object.
   private static func skyError(_ pixels: [UInt8], _ coverage: Coverage, _ sky: World.RGB) -> Int {
     var sum = World.RGB()
     for (pixel, covered) in coverage.sixteenths.enumerated() where covered == 0 {
@@ -84,7 +84,7 @@ public struct PromptMatch: Sendable {
     return sum.wrappedSum()
   }
 
-  /// What the pixels that an object covers, wholly or in part, contribute.
+  /// The error of the pixels that an object covers, wholly or partly.
   private static func objectError(
     _ pixels: [UInt8], _ coverage: Coverage, _ object: World.RGB, _ sky: World.RGB
   ) -> Int {
@@ -97,9 +97,9 @@ public struct PromptMatch: Sendable {
     return sum.wrappedSum()
   }
 
-  /// The sky level nearest to the mean of the pixels that a coverage leaves free: the mean projected on the line from night
-  /// to day. With s the sum of n free pixels and d = day − night, level = 255·(s − n·night)·d / (n·d·d), rounded and held
-  /// in 0…255.
+  /// The sky level nearest to the mean of the pixels that a coverage leaves free: the mean projected on the line from night to
+  /// day. With s the sum of n free pixels and d = day − night, level = 255·(s − n·night)·d / (n·d·d), rounded and clamped to
+  /// 0…255.
   private static func nearestSky(_ pixels: [UInt8], _ coverage: Coverage) -> Int {
     var count = 0
     var sum = World.RGB()

@@ -12,7 +12,7 @@ struct Coverage: Sendable {
     }
   }
 
-  /// How many of a pixel's 16 points lie inside the shape; x and y are the pixel's place from the centre.
+  /// How many of a pixel's 16 points lie inside the shape; x and y are the pixel's offset from the centre.
   private static func samples(_ shape: World.Shape, _ radius: Int, x: Int, y: Int) -> UInt8 {
     var inside: UInt8 = 0
     for row in 0..<4 {
@@ -23,7 +23,7 @@ struct Coverage: Sendable {
     return inside
   }
 
-  /// Calls `body` with each value of the picture of an object of this coverage on a sky: (size, size, 3) in order.
+  /// Calls `body` with each value of the picture of an object with this coverage on a sky: (size, size, 3) in order.
   @inline(__always)
   func paint(_ object: World.RGB, over sky: World.RGB, _ body: (_ index: Int, _ value: Int) -> Void) {
     for (pixel, covered) in sixteenths.enumerated() {

@@ -30,7 +30,7 @@ public enum World {
   public enum Place: Int, CaseIterable, Sendable {
     case left, right, top, bottom, middle
 
-    /// Where an object's centre stands before jitter, in pixels from the top left corner.
+    /// The centre of an object before jitter, in pixels from the top left corner.
     var centre: (x: Int, y: Int) {
       switch self {
       case .left: (9, 16)
@@ -42,7 +42,7 @@ public enum World {
     }
   }
 
-  /// The background: a uniform sky from night to day, which no caption mentions.
+  /// The background: a uniform sky between night and day, which no caption mentions.
   enum Sky {
     static let night = RGB(12, 16, 52)
     static let day = RGB(196, 222, 250)
@@ -56,7 +56,7 @@ public enum World {
   typealias RGB = SIMD3<Int>
 }
 
-/// What a caption says.
+/// The content of a caption.
 public struct Scene: Hashable, Sendable {
   public let colour: World.Colour
   public let shape: World.Shape
@@ -68,14 +68,14 @@ public struct Scene: Hashable, Sendable {
     self.place = place
   }
 
-  /// All 90 scenes; a scene's position here is its number in the C and Python examples.
+  /// All 90 scenes; a scene's index is its number in the C and Python examples.
   public static let all: [Scene] = World.Colour.allCases.flatMap { colour in
     World.Shape.allCases.flatMap { shape in
       World.Place.allCases.map { place in Scene(colour: colour, shape: shape, place: place) }
     }
   }
 
-  /// The position in `all`.
+  /// The index in `all`.
   public var number: Int {
     (colour.rawValue * World.Shape.allCases.count + shape.rawValue) * World.Place.allCases.count + place.rawValue
   }
@@ -87,7 +87,7 @@ public struct Scene: Hashable, Sendable {
   }
 }
 
-/// What a caption leaves open, and so what varies from picture to picture.
+/// What a caption leaves open and therefore varies between pictures.
 public struct Jitter: Hashable, Sendable {
   public static let offsets = -2...2
   public static let radii = 5...7
@@ -101,7 +101,7 @@ public struct Jitter: Hashable, Sendable {
   /// 0 night … 255 day.
   public let sky: Int
 
-  /// - Throws: `invalidArgument` that names every field out of its bounds.
+  /// - Throws: `invalidArgument` that names every field out of range.
   public init(dx: Int, dy: Int, radius: Int, sky: Int) throws(MixGRPOError) {
     var check = Validation()
     check.require(Self.offsets.contains(dx), "dx", expected: "-2…2", got: dx)

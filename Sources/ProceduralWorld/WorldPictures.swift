@@ -1,10 +1,10 @@
-/// An endless supply of captioned pictures, each a function of the seed and its number alone.
+/// An unlimited sequence of captioned pictures. Each depends only on the seed and its number.
 public struct WorldPictures: Sendable {
   public let seed: UInt64
 
   public init(seed: UInt64) { self.seed = seed }
 
-  /// What picture `number` shows.
+  /// The scene and the jitter of picture `number`.
   public func draw(_ number: Int) -> (scene: Scene, jitter: Jitter) {
     var random = SplitMix64(key: "picture \(number) of \(seed)".utf8)
     let scene = Scene.all[random.below(UInt32(Scene.all.count))]

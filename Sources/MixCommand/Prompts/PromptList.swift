@@ -1,10 +1,10 @@
 import MixGRPO
 
-/// What pictures are drawn of, in the order of their file.
+/// The prompts of a run, in file order.
 struct PromptList {
   struct Prompt {
     let text: String
-    /// Other members of the prompt's JSON line, passed on to rewards.
+    /// Other members of the prompt's JSON line, passed to reward programs.
     let metadata: JSONObject
   }
 
@@ -14,8 +14,8 @@ struct PromptList {
   private static let maximumBytes = 1 << 28
   private static let maximumBytesPerPrompt = 1 << 16
 
-  /// Reads a file: with the ending .jsonl an object with "prompt" in each line, otherwise a prompt in each line. Empty lines
-  /// are passed over, and so is white space around a plain prompt.
+  /// Reads a file. A .jsonl file has an object with "prompt" in each line, any other file a prompt in each line. Empty lines
+  /// are ignored, and so is white space around a plain prompt.
   /// - Throws: `inputOutput`; `invalidFormat` naming the line.
   init(path: String) throws(MixGRPOError) {
     let bytes = try FileAccess.read(path, limit: Self.maximumBytes)
@@ -31,7 +31,7 @@ struct PromptList {
     self.prompts = prompts
   }
 
-  /// - Throws: `invalidArgument` unless there are 1…65536.
+  /// - Throws: `invalidArgument` unless there are 1…65536 texts.
   init(texts: [String]) throws(MixGRPOError) {
     try require((1...Self.maximumCount).contains(texts.count), "prompts", expected: "1…\(Self.maximumCount)", got: texts.count)
     prompts = texts.map { Prompt(text: $0, metadata: JSONObject()) }
@@ -59,12 +59,13 @@ struct PromptList {
     return try checked(Prompt(text: text, metadata: object), source)
   }
 
-  /// Prompts go into pictures and to programs, which a zero byte or a book would not survive.
+  /// Prompts are written into PNGs and passed to programs, so zero bytes and very long texts are rejected.
   private static func checked(_ prompt: Prompt, _ source: String) throws(MixGRPOError) -> Prompt {
     let isFit = prompt.text.utf8.count <= maximumBytesPerPrompt && !prompt.text.utf8.contains(0)
     guard isFit else {
       throw MixGRPOError(
-        .invalidFormat, "\(source): expected at most \(maximumBytesPerPrompt) bytes and no zero byte, got others")
+        .invalidFormat,
+        "\(source): expected at most \(maximumBytesPerPrompt) bytes and no zero byte, got a longer prompt or a zero byte")
     }
     return prompt
   }

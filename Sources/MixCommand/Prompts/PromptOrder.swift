@@ -1,21 +1,21 @@
 import MixGRPO
 
-/// Which prompts an iteration takes: all of them in a mixed order, mixed anew in each round; a function of seed and iteration
-/// alone.
+/// Selects the prompts of an iteration: all prompts in a shuffled order, reshuffled in each round. Depends only on seed and
+/// iteration.
 struct PromptOrder {
   let count: Int
   let perIteration: Int
   let seed: UInt64
 
-  /// - Throws: `invalidArgument` when an iteration asks for more prompts than there are.
+  /// - Throws: `invalidArgument` when an iteration needs more prompts than there are.
   init(count: Int, perIteration: Int, seed: UInt64) throws(MixGRPOError) {
     try require(
-      (1...max(count, 1)).contains(perIteration), "prompts_per_iteration", expected: "1…\(count), as there are so many prompts",
+      (1...max(count, 1)).contains(perIteration), "prompts_per_iteration", expected: "1…\(count) (the number of prompts)",
       got: perIteration)
     (self.count, self.perIteration, self.seed) = (count, perIteration, seed)
   }
 
-  /// Different rows. What does not fill an iteration at the end of a round is left to the next round.
+  /// Distinct rows. Prompts at the end of a round that do not fill an iteration are not used in this round.
   func rows(iteration: Int) -> [Int32] {
     let iterationsPerRound = count / perIteration
     let order = order(round: iteration / iterationsPerRound)

@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// Embeddings that another program has made with the model's own text encoder.
+/// Prompt embeddings that another program computed with the model's own text encoder.
 enum StoredEmbeddings {
   static let textName = "prompt_embeds"
   static let pooledName = "pooled_prompt_embeds"

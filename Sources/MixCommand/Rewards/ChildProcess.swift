@@ -6,25 +6,25 @@ import MixGRPO
 import Darwin
 #endif
 
-/// A program that answers lines with lines. It has a process group of its own, so that a terminal's Ctrl-C does not end it
-/// before its host has stopped, and ends with its owner.
+/// A child process that answers lines with lines. It has its own process group, so that Ctrl-C in a terminal does not end it
+/// before the command has stopped. It ends with its owner.
 final class ChildProcess {
   private let name: String
   private let process: pid_t
   private var input: Int32
   private let output: Int32
   private var buffer: [UInt8] = []
-  /// As waitpid tells it, once the process is reaped.
+  /// The status from waitpid, once the process is reaped.
   private var status: Int32 = 0
   private var isReaped = false
   private let lastStep: Int
   private var isAtEnd = false
 
   private static let longestLine = 1 << 16
-  /// How long a pause for a look at the cancel lasts, in milliseconds.
-  private static let patience: Int32 = 50
+  /// Milliseconds between checks for cancellation.
+  private static let pollInterval: Int32 = 50
 
-  /// - Parameter command: the program, looked up in PATH, and its arguments.
+  /// - Parameter command: the program, searched in PATH, and its arguments.
   /// - Throws: `inputOutput` when it cannot be started.
   init(_ command: [String]) throws(MixGRPOError) {
     name = command.first ?? ""
@@ -78,7 +78,7 @@ final class ChildProcess {
     return (process, code)
   }
 
-  /// Signals as a program expects them at its start, and a group of its own.
+  /// Restores the default signal handling and gives the program its own process group.
   private static func setSignals(_ attributes: inout posix_spawnattr_t) {
     var none = sigset_t()
     var standard = sigset_t()
@@ -92,7 +92,7 @@ final class ChildProcess {
       &attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETPGROUP))
   }
 
-  /// Ours, and Python is told not to hold lines back.
+  /// This process's environment, plus PYTHONUNBUFFERED so that Python does not buffer its output.
   private static func environment() -> [UnsafeMutablePointer<CChar>?] {
     var entries: [UnsafeMutablePointer<CChar>?] = []
     var next = environ
@@ -103,7 +103,7 @@ final class ChildProcess {
     return entries + [strdup("PYTHONUNBUFFERED=1"), nil]
   }
 
-  /// Waits up to two seconds for the program to end by itself, then makes an end of it and its children.
+  /// Waits up to two seconds for the program to exit, then kills it and its children.
   private func end() {
     for _ in 0..<200 {
       if reap() { return }
@@ -128,11 +128,12 @@ final class ChildProcess {
     input = -1
   }
 
-  // MARK: - Talking
+  // MARK: - Exchanging lines
 
-  /// Sends `lines` and waits for `replies` lines; both at once, so that neither side waits for room in a pipe.
+  /// Sends `lines` and receives `replies` lines concurrently, so that neither side blocks on a full pipe.
   /// - Parameter closingInput: close the program's input after the lines.
-  /// - Throws: `inputOutput` when the program ends before, is late or says more; `cancelled`. It is to be given up then.
+  /// - Throws: `inputOutput` when the program ends early, times out or prints extra lines; `cancelled`. The process must not be
+  ///   used after an error.
   func exchange(
     _ lines: [UInt8], replies: Int, closingInput: Bool, timeout: Double, _ context: RunContext
   ) throws(MixGRPOError) -> [String] {
@@ -156,10 +157,10 @@ final class ChildProcess {
   private func wait(forRoom isSending: Bool) {
     var places = [pollfd(fd: output, events: Int16(POLLIN), revents: 0)]
     if isSending && input >= 0 { places.append(pollfd(fd: input, events: Int16(POLLOUT), revents: 0)) }
-    poll(&places, nfds_t(places.count), Self.patience)
+    poll(&places, nfds_t(places.count), Self.pollInterval)
   }
 
-  /// A program that does not listen any more may still answer; whether it has ended shows at its output.
+  /// A program that has closed its input may still answer; whether it has ended shows at its output.
   private func send(_ lines: [UInt8], _ sent: inout Int) {
     guard input >= 0, sent < lines.count else { return }
     let count = lines.withUnsafeBytes { write(input, $0.baseAddress.map { $0 + sent }, $0.count - sent) }
@@ -197,7 +198,7 @@ final class ChildProcess {
     if !isAtEnd { try receive() }
     guard buffer.isEmpty else {
       let line = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\n") }.prefix(80), as: UTF8.self)
-      throw MixGRPOError(.inputOutput, "\(name): expected \(expected), got \"\(line)\" more")
+      throw MixGRPOError(.inputOutput, "\(name): expected \(expected), got the extra line \"\(line)\"")
     }
   }
 

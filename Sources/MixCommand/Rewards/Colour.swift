@@ -15,14 +15,14 @@ struct Colour: Equatable {
     return largest > 0 ? (largest - min(red, green, blue)) / largest : 0
   }
 
-  /// Euclidean, 1 from black to white.
+  /// Euclidean distance, scaled to 1 from black to white.
   func distance(to other: Colour) -> Double {
     let (r, g, b) = (red - other.red, green - other.green, blue - other.blue)
     return ((r * r + g * g + b * b) / 3).squareRoot()
   }
 }
 
-/// The colours that prompts name.
+/// Colours that prompts may name.
 enum NamedColour {
   private static let table: [String: Colour] = [
     "red": Colour(red: 0.9, green: 0.1, blue: 0.1), "orange": Colour(red: 1, green: 0.5, blue: 0),
@@ -35,7 +35,7 @@ enum NamedColour {
     "gray": Colour(red: 0.5, green: 0.5, blue: 0.5),
   ]
 
-  /// Of the first word that is a colour's name, in any case.
+  /// The colour of the first word that names one, ignoring case.
   static func first(in prompt: String) -> Colour? {
     prompt.lowercased().split { !$0.isLetter }.lazy.compactMap { table[String($0)] }.first
   }
@@ -50,7 +50,7 @@ extension RGBImage {
 
   var lumas: [Double] { colours.map(\.luma) }  // (height, width)
 
-  /// Mean magnitude of the luma's difference between neighbours, to the right and below; 0 for a single pixel.
+  /// Mean absolute difference of luma between each pixel and its neighbours to the right and below; 0 for a single pixel.
   var roughness: Double {
     let lumas = lumas
     var sum = 0.0
@@ -64,7 +64,7 @@ extension RGBImage {
     return sum / Double(max(1, height * (width - 1) + (height - 1) * width))
   }
 
-  /// Mean magnitude of the difference from the mirrored picture.
+  /// Mean absolute difference from the mirrored picture.
   var asymmetry: Double {
     let lumas = lumas
     var sum = 0.0

@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// Pictures of one iteration, to be scored.
+/// The pictures of one iteration, to be scored.
 struct PictureBatch {
   struct Entry {
     let image: RGBImage
@@ -11,7 +11,7 @@ struct PictureBatch {
   let entries: [Entry]
 }
 
-/// Anything that scores pictures: one number for each, NaN for one that cannot be scored.
+/// Scores pictures: one number for each, NaN for a picture that cannot be scored.
 protocol PictureReward: AnyObject {
   func score(_ batch: PictureBatch) throws(MixGRPOError) -> [Double]
 }
@@ -31,8 +31,8 @@ final class StatisticReward: PictureReward {
 
 extension RewardSetting {
   /// - Parameters:
-  ///   - context: whose cancel ends the wait for a program.
-  ///   - warn: told what is odd and no error.
+  ///   - context: cancelling it ends the wait for a program.
+  ///   - warn: receives warnings.
   func reward(_ context: RunContext, warn: @escaping (String) -> Void) throws(MixGRPOError) -> any PictureReward {
     if program.isEmpty { return StatisticReward(try PictureStatistic(named: name)) }
     return try ProgramReward(self, context, warn: warn)

@@ -7,7 +7,7 @@ import Glibc
 import Darwin
 #endif
 
-/// The built-in rewards: simple figures of a picture's pixels, larger for more of what their name says.
+/// The built-in rewards: statistics of a picture's pixels; a larger value means more of what the name says.
 enum PictureStatistic: String, CaseIterable {
   case brightness
   case darkness
@@ -22,7 +22,7 @@ enum PictureStatistic: String, CaseIterable {
   case incompressibility
   case promptColour = "prompt_colour"
 
-  /// - Throws: `invalidArgument` for a name that is none.
+  /// - Throws: `invalidArgument` for an unknown name.
   init(named name: String) throws(MixGRPOError) {
     guard let statistic = PictureStatistic(rawValue: name) else {
       let names = Self.allCases.map(\.rawValue)
@@ -40,17 +40,17 @@ enum PictureStatistic: String, CaseIterable {
     case .contrast: "standard deviation of luma, 0…1"
     case .saturation: "mean of (max − min)/max of red, green, blue, 0…1"
     case .colourfulness: "spread and strength of the opponent colours (Hasler and Süsstrunk 2003), from 0"
-    case .warmth: "mean of red less blue, −1…1"
+    case .warmth: "mean of red − blue, −1…1"
     case .sharpness: "mean difference of neighbouring pixels' luma, 0…1"
     case .smoothness: "1 − sharpness"
     case .symmetry: "1 − mean difference from the picture mirrored left to right"
-    case .compressibility: "1 − bytes as PNG for each byte of pixels"
-    case .incompressibility: "bytes as PNG for each byte of pixels"
-    case .promptColour: "mean nearness of pixels to the first colour that the prompt names; none named: no score"
+    case .compressibility: "1 − PNG bytes per byte of pixels"
+    case .incompressibility: "PNG bytes per byte of pixels"
+    case .promptColour: "mean similarity of pixels to the first colour that the prompt names; no score without one"
     }
   }
 
-  /// NaN where the picture cannot be scored.
+  /// NaN when the picture cannot be scored.
   func score(_ image: RGBImage, prompt: String) throws(MixGRPOError) -> Double {
     switch self {
     case .brightness: return mean(image.lumas)

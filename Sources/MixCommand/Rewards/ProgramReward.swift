@@ -1,13 +1,13 @@
 import MixGRPO
 
-/// A program of the user's that scores pictures.
+/// A user's program that scores pictures.
 ///
 /// For each picture it reads a line of JSON from its standard input,
 ///
 ///     {"image": "/tmp/…/000012-03.png", "prompt": "a red circle", "iteration": 12, "index": 3, "count": 48}
 ///
-/// with "metadata" if the prompt's line had other members, and prints a line with a number, or `nan` for no score. Pictures are
-/// removed once the batch is scored. What it writes to standard error goes to ours.
+/// and prints a line with a number, or `nan` for no score. The request also has "metadata" if the prompt's line had other
+/// members. Pictures are removed once the batch is scored. The program's standard error is passed through.
 final class ProgramReward: PictureReward {
   private let setting: RewardSetting
   private let context: RunContext
@@ -21,7 +21,7 @@ final class ProgramReward: PictureReward {
     if !setting.perBatch { running = try start() }
   }
 
-  /// - Throws: `inputOutput` when the program cannot be started, ends, is late, or prints nothing that is a number;
+  /// - Throws: `inputOutput` when the program cannot be started, ends early, times out, or prints no number at all;
   ///   `cancelled`.
   func score(_ batch: PictureBatch) throws(MixGRPOError) -> [Double] {
     defer { folder.clear() }
@@ -49,7 +49,7 @@ final class ProgramReward: PictureReward {
     }
   }
 
-  /// Writes the pictures and tells where they are.
+  /// Writes the pictures and returns the request lines with their paths.
   private func requests(of batch: PictureBatch) throws(MixGRPOError) -> String {
     var lines = ""
     for (index, entry) in batch.entries.enumerated() {
@@ -64,7 +64,7 @@ final class ProgramReward: PictureReward {
     return lines
   }
 
-  /// What is no number counts as no score and is told; a batch without any number is an error.
+  /// Other lines count as "no score" and cause a warning; a batch without any number is an error.
   private func numbers(_ answers: [String], iteration: Int) throws(MixGRPOError) -> [Double] {
     let scores = answers.map(Self.number)
     guard let first = scores.firstIndex(where: { $0 == nil }) else { return scores.compactMap { $0 } }
@@ -79,7 +79,7 @@ final class ProgramReward: PictureReward {
     return scores.map { $0 ?? .nan }
   }
 
-  /// Nil for what is no number; NaN and infinities are "no score".
+  /// Nil when the line is not a number; NaN and infinities mean "no score".
   private static func number(_ line: String) -> Double? {
     let word = line.split(whereSeparator: \.isWhitespace)
     guard word.count == 1, let text = word.first else { return nil }

@@ -6,7 +6,7 @@ import Glibc
 import Darwin
 #endif
 
-/// A folder under TMPDIR (else /tmp) for files that live for one batch; it goes with its owner.
+/// A folder under TMPDIR (default /tmp) for the files of one batch; removed with its owner.
 final class ScratchFolder {
   let path: String
   private let lastStep: Int
@@ -28,7 +28,7 @@ final class ScratchFolder {
     LastSteps.remove(lastStep)
   }
 
-  /// Writes without syncing: nobody needs these files after a crash.
+  /// Writes without syncing: the files are not needed after a crash.
   func write(_ bytes: [UInt8], name: String) throws(MixGRPOError) -> String {
     let location = FileAccess.join(path, name)
     try LastSteps.beforeEnd { (_) throws(MixGRPOError) in
@@ -50,7 +50,7 @@ final class ScratchFolder {
     rmdir(path)
   }
 
-  /// All that is in it are files.
+  /// Removes all files in the folder; it has no subfolders.
   private static func empty(_ path: String) {
     guard let folder = opendir(path) else { return }
     defer { closedir(folder) }

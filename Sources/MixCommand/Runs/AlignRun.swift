@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// A run of `mixgrpo align`: draw groups of pictures, score them, update the model.
+/// A run of `mixgrpo align`: samples groups of pictures, scores them, updates the model.
 final class AlignRun {
   private let settings: AlignSettings
   private let folder: RunFolder
@@ -14,7 +14,7 @@ final class AlignRun {
   private let checkpoints: CheckpointFolder
   private var lastPictures = -1
 
-  /// - Throws: for anything that does not fit, before anything of an earlier run is touched.
+  /// - Throws: for invalid settings or files, before an earlier run is modified.
   init(_ settings: AlignSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
     try settings.validate()
     (self.settings, folder) = (settings, RunFolder(path: settings.out))
@@ -31,23 +31,23 @@ final class AlignRun {
     let resumption = resuming ? try trainer.resume(from: checkpoints) : nil
     let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
     self.progress = progress
-    for skipped in resumption?.skipped ?? [] { progress.tell("passed over a damaged checkpoint: \(skipped)") }
+    for skipped in resumption?.skipped ?? [] { progress.announce("skipped a damaged checkpoint: \(skipped)") }
     if settings.promptsPerIteration == 0, order.perIteration < AlignSettings.usualPrompts {
-      progress.tell("prompts_per_iteration: \(order.perIteration), as there are no more prompts")
+      progress.announce("prompts_per_iteration: using all \(order.perIteration) prompts")
     }
     let heldOut = settings.evaluation.heldOut
     var rewards: [any PictureReward] = []
-    for setting in settings.rewards + heldOut { rewards.append(try setting.reward(context, warn: progress.tell)) }
+    for setting in settings.rewards + heldOut { rewards.append(try setting.reward(context, warn: progress.announce)) }
     self.rewards = rewards.dropLast(heldOut.count)
     evaluations =
       settings.evaluation.isOn
-      ? try EvaluationRun(settings, folder, model, rewards: rewards, resumed: resumption != nil, warn: progress.tell) : nil
+      ? try EvaluationRun(settings, folder, model, rewards: rewards, resumed: resumption != nil, warn: progress.announce) : nil
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
   }
 
-  /// Runs to the last iteration, or until it is cancelled or fails; either way the progress is saved.
-  /// - Throws: `cancelled`, or what went wrong, once the checkpoint is written.
+  /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved in every case.
+  /// - Throws: `cancelled`, or the error of the run, after the checkpoint is written.
   func run() throws(MixGRPOError) {
     do throws(MixGRPOError) {
       if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
@@ -58,24 +58,24 @@ final class AlignRun {
     } catch {
       progress.finish()
       try save()
-      progress.tell("saved at iteration \(trainer.iteration); mixgrpo align --resume --out \(settings.out) continues")
+      progress.announce("saved at iteration \(trainer.iteration); to continue: mixgrpo align --resume --out \(settings.out)")
       throw error
     }
     progress.finish()
     try save()
   }
 
-  /// Whether the watchdog lets training go on.
+  /// Whether the watchdog allows training to continue.
   private func evaluate(always: Bool) throws(MixGRPOError) -> Bool {
     let result = try evaluations?.evaluate(trainer, always: always, journal) { report($0, of: $1, from: 0, "evaluating") }
     guard let result else {
       guard evaluations?.hasStopped(at: trainer.iteration) == true else { return true }
-      if !always { progress.tell("stopped: by the watchdog, at the evaluation of iteration \(trainer.iteration)") }
+      if !always { progress.announce("stopped by the watchdog at the evaluation of iteration \(trainer.iteration)") }
       return false
     }
-    let praise = result.isBest ? ", the best so far" : ""
-    progress.tell("evaluation at iteration \(result.iteration): \(fixed(result.score, 4))\(praise)")
-    if !result.message.isEmpty { progress.tell("\(result.verdict == .stop ? "stopped" : "warning"): \(result.message)") }
+    let suffix = result.isBest ? ", best so far" : ""
+    progress.announce("evaluation at iteration \(result.iteration): \(fixed(result.score, 4))\(suffix)")
+    if !result.message.isEmpty { progress.announce("\(result.verdict == .stop ? "stopped" : "warning"): \(result.message)") }
     return result.verdict != .stop
   }
 
@@ -114,7 +114,7 @@ final class AlignRun {
     return scores
   }
 
-  /// Rollout and update are shown as half an iteration each.
+  /// Shows rollout and update as half an iteration each.
   private func report(_ done: Int, of total: Int, from start: Double, _ what: String) {
     progress.show(trainer.iteration, share: max(1e-3, start + 0.5 * Double(done) / Double(max(total, 1))), what)
   }
@@ -122,18 +122,19 @@ final class AlignRun {
   private func summary(_ metrics: IterationMetrics) -> String {
     let failed = metrics.failedRewards > 0 ? "  \(metrics.failedRewards) not scored" : ""
     let skipped = metrics.skippedSteps > 0 ? "  \(metrics.skippedSteps) steps skipped" : ""
-    let undone = metrics.isRolledBack ? "  undone" : ""
+    let undone = metrics.isRolledBack ? "  rolled back" : ""
     return metrics.rewards.map { "\($0.name) \(fixed($0.mean, 4))" }.joined(separator: "  ") + failed + skipped + undone
   }
 
-  /// The same prompts from the same noise each time, so that grids can be compared.
+  /// Samples the same prompts from the same noise each time, so that grids are comparable.
   private func drawPictures(everyTime: Bool) throws(MixGRPOError) {
     let isDue = settings.picturesEvery > 0 && (everyTime || trainer.iteration % settings.picturesEvery == 0)
     guard isDue, lastPictures != trainer.iteration else { return }
     lastPictures = trainer.iteration
     let rows = min(settings.picturePrompts, model.embeddings.count)
     let plan = try SamplingPlan.deterministic(
-      settings.sampling.configuration().schedule, samplesPerPrompt: settings.picturesPerPrompt, seed: settings.sampling.record.seed)
+      settings.sampling.configuration().schedule, samplesPerPrompt: settings.picturesPerPrompt,
+      seed: settings.sampling.record.seed)
     let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) })
     let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
     let grid = try ImageGrid.compose(
@@ -143,7 +144,7 @@ final class AlignRun {
     try journal.append(grid, iteration: trainer.iteration)
   }
 
-  /// TensorBoard forgets what an earlier part of the run says of the iteration at which this one begins.
+  /// TensorBoard discards the earlier events of the iteration at which this run resumes, so its pictures are written again.
   private func showEarlierPictures() throws(MixGRPOError) {
     let path = folder.pictures(iteration: trainer.iteration)
     guard FileAccess.exists(path) else { return }

@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// The memory that an alignment takes, known from the headers of its model.
+/// The memory of an alignment, computed from the headers of its model.
 struct AlignmentMemory {
   struct Part {
     let name: String
@@ -10,8 +10,8 @@ struct AlignmentMemory {
 
   let parts: [Part]
 
-  /// - Parameter prompts: of an iteration.
-  /// - Throws: what reading the model's configuration throws; `invalidArgument` for settings that do not fit it.
+  /// - Parameter prompts: prompts per iteration.
+  /// - Throws: the errors of reading the model's configuration; `invalidArgument` for settings that do not match the model.
   init(_ settings: AlignSettings, prompts: Int) throws(MixGRPOError) {
     let folder = try WeightFolder(path: settings.model)
     let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: settings.model)
@@ -29,17 +29,19 @@ struct AlignmentMemory {
       plan: plan, prompts: prompts, latentSize: codec.valuesPerImage, evaluator: evaluator,
       learning: learning)
     var parts = [
-      Part(name: "weights", bytes: memory.weightBytes, meaning: "the model's, gradients, moments, and all as before an update"),
-      Part(name: "activations", bytes: memory.evaluatorBytes, meaning: "of pictures in memory at once (max_batch)"),
-      Part(name: "trajectories", bytes: memory.trajectoryBytes, meaning: "latents of an iteration"),
+      Part(
+        name: "weights", bytes: memory.weightBytes, meaning: "weights, gradients, moments, and copies from before the update"),
+      Part(name: "activations", bytes: memory.evaluatorBytes, meaning: "activations of max_batch pictures"),
+      Part(name: "trajectories", bytes: memory.trajectoryBytes, meaning: "latents of one iteration"),
     ]
-    // The weights of the best evaluation, and those of the latest until it is scored.
+    // The best weights, and the latest weights until they are scored.
     let copies = settings.evaluation.isOn && settings.evaluation.keepBest ? 2 : 0
     if copies > 0 {
-      parts.append(Part(name: "evaluation", bytes: copies * evaluator.weightBytes, meaning: "the best weights, and the latest"))
+      parts.append(
+        Part(name: "evaluation", bytes: copies * evaluator.weightBytes, meaning: "copies of the best and the latest weights"))
     }
     parts.append(
-      Part(name: "peak", bytes: memory.peakBytes + copies * evaluator.weightBytes, meaning: "all of these"))
+      Part(name: "peak", bytes: memory.peakBytes + copies * evaluator.weightBytes, meaning: "sum of the above"))
     self.parts = parts
   }
 

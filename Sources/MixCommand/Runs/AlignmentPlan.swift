@@ -1,15 +1,15 @@
 import CMixGRPO
 import MixGRPO
 
-/// What an alignment will do and cost, known before anything runs.
+/// The steps and costs of an alignment, computed without running it.
 struct AlignmentPlan {
-  /// Iterations in a row with the same window.
+  /// Consecutive iterations with the same window.
   struct Stage {
     let iterations: Range<Int>
     let window: Range<Int>
     let trainedSteps: Int
     let steps: Int
-    /// Per iteration: rows evaluated, latents that members share counted once.
+    /// Rows evaluated per iteration; latents that members share count once.
     let rolloutCalls: Int
     let updateCalls: Int
   }
@@ -19,8 +19,7 @@ struct AlignmentPlan {
   let stages: [Stage]
   let sigmas: [Double]
 
-  /// - Throws: `invalidArgument` naming every unfit setting; what reading the prompts throws, if their file is among the
-  ///   settings.
+  /// - Throws: `invalidArgument` naming every invalid setting; the errors of reading the prompts, if a file is set.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
     self.settings = settings
     try require(
@@ -48,7 +47,7 @@ struct AlignmentPlan {
     self.stages = stages
   }
 
-  /// Where an adaptive window stands depends on rewards; its first place stands for all.
+  /// The position of an adaptive window depends on rewards, so its first position is used for all iterations.
   static func firstWindow(_ settings: AlignSettings) -> SDEWindow? {
     Int(settings.sampling.record.window_mode) == MIXGRPO_WINDOW_MODE_ADAPTIVE
       ? SDEWindow(start: 0, length: Int(settings.sampling.record.window_length)) : nil

@@ -1,15 +1,15 @@
 import MixGRPO
 
-/// A folder of PNGs with captions, read into memory at once.
+/// A folder of PNGs with captions, held in memory.
 struct CaptionedPictures {
   let height: Int
   let width: Int
-  /// Each once, in the file's order.
+  /// Distinct captions, in file order.
   let captions: [String]
   private let pictures: [(picture: RGBImage, caption: Int)]
   private let seed: UInt64
 
-  /// - Throws: what reading throws; `invalidArgument` for a picture of another size than the first.
+  /// - Throws: the errors of reading; `invalidArgument` for a picture whose size differs from the first.
   init(path: String, seed: UInt64) throws(MixGRPOError) {
     let folder = try CaptionedImageFolder(path: path)
     var number: [String: Int] = [:]
@@ -35,7 +35,7 @@ struct CaptionedPictures {
 
   var count: Int { pictures.count }
 
-  /// The picture that training takes as its `number`-th: a function of the number and the seed alone.
+  /// The picture that training uses as its `number`-th. Depends only on the number and the seed.
   func draw(_ number: Int) -> (picture: RGBImage, caption: Int) {
     var random = SplitMix64(key: "picture \(number) of \(seed)".utf8)
     return pictures[random.below(UInt32(clamping: pictures.count))]

@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// The evaluations of an alignment: what they find goes to evaluations.jsonl and TensorBoard, the best model to best/.
+/// The evaluations of an alignment: writes results to evaluations.jsonl and TensorBoard, and the best model to best/.
 final class EvaluationRun {
   private let settings: AlignSettings
   private let folder: RunFolder
@@ -10,10 +10,10 @@ final class EvaluationRun {
   private let log: MetricsLog
 
   /// - Parameters:
-  ///   - rewards: those of training, then those held out.
-  ///   - resumed: whether the trainer goes on from a checkpoint; then so does this, where one was saved with it.
-  ///   - warn: told what is odd and no error.
-  /// - Throws: `invalidArgument` also for settings that differ from those of the run that is resumed.
+  ///   - rewards: the training rewards, then the held-out ones.
+  ///   - resumed: whether the trainer resumes from a checkpoint; then the evaluations resume too, if they were saved with it.
+  ///   - warn: receives warnings.
+  /// - Throws: `invalidArgument` also for settings that differ from those of the resumed run.
   init(
     _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, rewards: [any PictureReward], resumed: Bool,
     warn: (String) -> Void
@@ -22,29 +22,31 @@ final class EvaluationRun {
     var configuration = settings.evaluation.configuration
     configuration.weights = settings.learning.record.ema_decay > 0 ? .average : .trained
     let plan = try SamplingPlan.deterministic(
-      settings.sampling.configuration().schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt, seed: settings.sampling.record.seed)
+      settings.sampling.configuration().schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt,
+      seed: settings.sampling.record.seed)
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.rewards), configuration: configuration)
     if resumed, folder.hasEvaluation {
       do throws(MixGRPOError) { try evaluation.load(folder: folder.checkpoints) } catch  where error.code == .invalidFormat {
-        warn("evaluations begin anew, as those before are damaged: \(error.message)")
+        warn("evaluations restart because the saved ones are damaged: \(error.message)")
       }
     }
     try folder.cut(folder.evaluations, before: evaluation.latestIteration + 1)
     log = try MetricsLog(path: folder.evaluations)
   }
 
-  /// What a continuation needs, before the trainer's checkpoint: of evaluations it may know more than that, but not less.
+  /// Saves the evaluations. Call before the trainer's checkpoint is saved: saved evaluations may be ahead of it, but not
+  /// behind.
   func save() throws(MixGRPOError) { try evaluation.save(folder: folder.checkpoints) }
 
-  /// Whether the latest evaluation is that of this iteration and ended the training. Saved evaluations know it too.
+  /// Whether the latest evaluation is of this iteration and stopped training. Survives saving and resuming.
   func hasStopped(at iteration: Int) -> Bool {
     iteration == evaluation.latestIteration && evaluation.verdict == .stop
   }
 
-  /// TensorBoard forgets what an earlier part of the run says of the iteration at which this one begins and of later ones: they
-  /// come again from evaluations.jsonl.
+  /// TensorBoard discards earlier events from the resumed iteration on, so these evaluations are written again from
+  /// evaluations.jsonl.
   func showEarlier(since iteration: Int, _ journal: RunJournal) throws(MixGRPOError) {
     for line in try folder.lines(folder.evaluations) where line.iteration >= iteration {
       guard let score = line.object["score"], let means = line.object["means"]?.object else { continue }
@@ -54,7 +56,7 @@ final class EvaluationRun {
     }
   }
 
-  /// Evaluates the trainer when it is due, or always but not twice.
+  /// Evaluates the trainer when an evaluation is due, or with `always` unless this iteration has been evaluated.
   /// - Returns: nil when nothing was evaluated.
   func evaluate(
     _ trainer: Trainer, always: Bool, _ journal: RunJournal, progress: (_ done: Int, _ total: Int) -> Void

@@ -1,8 +1,8 @@
 import MixGRPO
 
-/// What there is to say of a file or a folder, for people and programs.
+/// Describes a file or a folder, for people and programs.
 enum Inspection {
-  /// - Throws: `inputOutput`, `invalidFormat`; `invalidArgument` for what is none of the known kinds.
+  /// - Throws: `inputOutput`, `invalidFormat`; `invalidArgument` for an unknown kind of file.
   static func report(of path: String) throws(MixGRPOError) -> JSONObject {
     if WeightFolder.holdsModel(path) { return try model(path) }
     let run = RunFolder(path: path)
@@ -17,7 +17,7 @@ enum Inspection {
     throw .invalid(path, expected: "a model, a checkpoint, a run, a .safetensors or a .png", got: "something else")
   }
 
-  /// The newest of numbered checkpoints, or the only one.
+  /// The newest numbered checkpoint, or the only one.
   private static func checkpointFile(in folder: String) throws(MixGRPOError) -> String? {
     guard FileAccess.isFolder(folder) else { return nil }
     let numbered = NumberedFiles(folder: folder, prefix: "iteration-", suffix: ".safetensors")
@@ -25,7 +25,7 @@ enum Inspection {
     return ["trainer.safetensors", "pretrainer.safetensors"].map { FileAccess.join(folder, $0) }.first { FileAccess.exists($0) }
   }
 
-  /// Iterations of an alignment, steps of a pretraining.
+  /// The iterations of an alignment, or the steps of pretraining.
   private static func iteration(of file: SafetensorsFile) -> JSONValue {
     func section(_ name: String) -> JSONObject? {
       file.metadata[name].flatMap { (try? JSONParser.parse($0, source: file.path))?.object }
@@ -104,7 +104,7 @@ enum Inspection {
     ]
   }
 
-  /// Metadata are texts; objects among them are shown as such.
+  /// Metadata values are strings; those that contain JSON objects are shown as objects.
   private static func value(_ text: String) -> JSONValue {
     guard text.hasPrefix("{"), let parsed = try? JSONParser.parse(text, source: "metadata") else { return .string(text) }
     return parsed

@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// What a PNG tells of itself.
+/// The texts and the scale of the PNGs that the command writes.
 enum PictureText {
   static func prompts(_ prompts: some Sequence<String>) throws(MixGRPOError) -> [PNGText] {
     var texts: [PNGText] = []
@@ -16,6 +16,6 @@ enum PictureText {
 }
 
 enum PictureScale {
-  /// Small pictures are shown about a hundred pixels wide.
+  /// A scale that makes small pictures about a hundred pixels wide.
   static func fitting(_ codec: PixelCodec) -> Int { max(1, 96 / codec.width) }
 }

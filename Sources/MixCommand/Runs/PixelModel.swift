@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// A model on patches of pixels with what it needs to draw: prompts, evaluator and the way from tokens to pixels.
+/// A model on patches of pixels, with prompts, evaluator and pixel codec.
 struct PixelModel {
   let evaluator: FlowEvaluator
   let embeddings: PromptEmbeddings
@@ -8,8 +8,8 @@ struct PixelModel {
   let prompts: PromptList
   let context: RunContext
 
-  /// - Parameter prompts: in place of the settings' file.
-  /// - Throws: what reading model, prompts and embeddings throws; `invalidArgument` where they do not fit each other.
+  /// - Parameter prompts: used instead of the file in the settings.
+  /// - Throws: the errors of reading model, prompts and embeddings; `invalidArgument` when they do not match.
   init(
     folder: String, _ settings: PictureSettings, prompts given: PromptList? = nil, context: RunContext
   ) throws(MixGRPOError) {
@@ -23,18 +23,18 @@ struct PixelModel {
     self.context = context
   }
 
-  /// A token is a square of pixels in three colours.
+  /// A token is a square of RGB pixels.
   static func patch(of configuration: FlowTransformerConfiguration, _ folder: String) throws(MixGRPOError) -> Int {
     let channels = configuration.inChannels
     let patch = (1...150).first { 3 * $0 * $0 >= channels } ?? 1
     guard 3 * patch * patch == channels else {
       throw MixGRPOError(
-        .unsupported, "\(folder): in_channels: expected 3·patch², as this command draws with models of pixels, got \(channels)")
+        .unsupported, "\(folder): in_channels: expected 3·patch² (a model on pixels), got \(channels)")
     }
     return patch
   }
 
-  /// How many prompts the settings' files hold; nil when there are none among them.
+  /// The number of prompts in the files of the settings; nil without such files.
   static func promptCount(_ settings: PictureSettings) throws(MixGRPOError) -> Int? {
     if !settings.embeddings.isEmpty { return try StoredEmbeddings.read(path: settings.embeddings).count }
     return settings.prompts.isEmpty ? nil : try PromptList(path: settings.prompts).prompts.count

@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// A run of `mixgrpo pretrain`: a model, captioned pictures, and the steps that bring them together.
+/// A run of `mixgrpo pretrain`: trains a model on captioned pictures.
 final class PretrainRun {
   private let settings: PretrainSettings
   private let folder: RunFolder
@@ -16,7 +16,7 @@ final class PretrainRun {
 
   private var done: Int { pretrainer.optimizer.stepCount }
 
-  /// - Throws: for anything that does not fit, before anything of an earlier run is touched.
+  /// - Throws: for invalid settings or files, before an earlier run is modified.
   init(_ settings: PretrainSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
     try settings.validate()
     (self.settings, self.context, folder) = (settings, context, RunFolder(path: settings.out))
@@ -39,8 +39,8 @@ final class PretrainRun {
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
     progress = ProgressDisplay(
       total: settings.steps, begun: pretrainer.optimizer.stepCount, lineEvery: settings.steps / 20)
-    for skipped in resumption?.skipped ?? [] { progress.tell("passed over a damaged checkpoint: \(skipped)") }
-    progress.tell(
+    for skipped in resumption?.skipped ?? [] { progress.announce("skipped a damaged checkpoint: \(skipped)") }
+    progress.announce(
       "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
         + "\(codec.tokenCount) tokens of \(codec.channels) channels")
   }
@@ -55,7 +55,7 @@ final class PretrainRun {
     return found
   }
 
-  /// The pictures of a step are in memory at once as latents, however few of them are trained at a time.
+  /// All pictures of a step are in memory as latents, even when fewer are trained at a time.
   private static func requireRoom(for settings: PretrainSettings, _ codec: PixelCodec) throws(MixGRPOError) {
     let perPicture = MemoryLayout<Float>.stride * codec.valuesPerImage + MemoryLayout<(RGBImage, Int)>.stride
     do throws(MixGRPOError) {
@@ -68,15 +68,15 @@ final class PretrainRun {
     }
   }
 
-  /// Runs to the last step, or until it is cancelled or fails; either way the progress is saved.
-  /// - Throws: `cancelled`, or what went wrong, once the checkpoint is written.
+  /// Runs to the last step, or until it is cancelled or fails. Progress is saved in every case.
+  /// - Throws: `cancelled`, or the error of the run, after the checkpoint is written.
   func run() throws(MixGRPOError) {
     do throws(MixGRPOError) {
       var recentLoss = 0.0
       var seen = 0
       while done < settings.steps {
         let loss = try step()
-        // The loss of one step says little: noise levels differ from step to step.
+        // The loss of a single step is noisy, because noise levels differ from step to step.
         seen += 1
         recentLoss += (loss - recentLoss) / Double(min(seen, 50))
         progress.show(done, "loss \(fixed(recentLoss, 4))")
@@ -85,7 +85,7 @@ final class PretrainRun {
     } catch {
       progress.finish()
       try save()
-      progress.tell("saved at step \(done); mixgrpo pretrain --resume --out \(settings.out) continues")
+      progress.announce("saved at step \(done); to continue: mixgrpo pretrain --resume --out \(settings.out)")
       throw error
     }
     progress.finish()
@@ -113,7 +113,7 @@ final class PretrainRun {
     try pretrainer.evaluator.model.save(folder: folder.model, precision: settings.precision.stored)
   }
 
-  /// A picture for each of some captions, evenly chosen, from the same noise each time.
+  /// Samples a picture for each of some evenly chosen captions, from the same noise each time.
   private func drawPictures() throws(MixGRPOError) {
     guard settings.picturesEvery > 0, lastPictures != done else { return }
     lastPictures = done

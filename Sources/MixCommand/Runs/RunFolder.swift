@@ -1,15 +1,15 @@
 import MixGRPO
 
-/// What a run leaves in its folder, and where.
+/// The files of a run in its folder.
 ///
-///     settings.json      all settings, to be read with --config
+///     settings.json      all settings, for --config
 ///     model/             the model, a diffusers folder
-///     best/              that of the best evaluation, if there are any
-///     checkpoints/       all that --resume needs, the newest few
-///     metrics.jsonl      figures, a line for each iteration
-///     evaluations.jsonl  the same for each evaluation
-///     events.out.…       the same and the pictures, for TensorBoard
-///     pictures/          grids of pictures, by iteration
+///     best/              the model of the best evaluation, if there is one
+///     checkpoints/       the newest checkpoints, for --resume
+///     metrics.jsonl      metrics, a line for each iteration
+///     evaluations.jsonl  scores, a line for each evaluation
+///     events.out.…       metrics, scores and pictures for TensorBoard
+///     pictures/          picture grids, by iteration
 struct RunFolder {
   let path: String
 
@@ -22,15 +22,15 @@ struct RunFolder {
 
   func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
 
-  /// True where an earlier run has left something that a new one would write over.
+  /// True when the folder has files of an earlier run that a new one would overwrite.
   var isTaken: Bool { [settings, checkpoints, metrics].contains { FileAccess.exists($0) } }
 
   var hasCheckpoint: Bool { FileAccess.exists(checkpoints) }
-  /// What `Evaluation.save` leaves beside the checkpoints.
+  /// Whether `Evaluation.save` has written a file beside the checkpoints.
   var hasEvaluation: Bool { FileAccess.exists(FileAccess.join(checkpoints, "evaluation.safetensors")) }
 
-  /// Makes the folder ready.
-  /// - Throws: `invalidState` when there is an earlier run and this is to be a new one, or none to resume; `inputOutput`.
+  /// Creates or checks the folder.
+  /// - Throws: `invalidState` when a new run would overwrite an earlier one, or when there is no run to resume; `inputOutput`.
   func prepare(resuming: Bool) throws(MixGRPOError) {
     if resuming {
       guard hasCheckpoint else {
@@ -39,12 +39,12 @@ struct RunFolder {
     } else if isTaken {
       throw MixGRPOError(
         .invalidState,
-        "\(path): expected a folder without a run, got one; --resume continues it, another --out starts a new one")
+        "\(path): expected a folder without a run, got one; use --resume to continue it, or another --out for a new run")
     }
     try FileAccess.createFolder(FileAccess.join(path, "pictures"))
   }
 
-  /// Drops the lines of iterations that a resumed run does again, and a last line that was cut.
+  /// Removes the lines of iterations that a resumed run repeats, and an incomplete last line.
   func cut(_ file: String, before iteration: Int) throws(MixGRPOError) {
     guard FileAccess.exists(file) else { return }
     let bytes = try FileAccess.read(file, limit: Self.maxBytes)
@@ -56,7 +56,7 @@ struct RunFolder {
   /// A line of metrics.jsonl or evaluations.jsonl.
   typealias Line = (iteration: Int, object: JSONObject, bytes: ArraySlice<UInt8>)
 
-  /// The whole lines of a file; none when it is not there.
+  /// The complete lines of a file; empty when it is missing.
   func lines(_ file: String) throws(MixGRPOError) -> [Line] {
     FileAccess.exists(file) ? Self.lines(try FileAccess.read(file, limit: Self.maxBytes), of: file) : []
   }

@@ -1,11 +1,11 @@
 import MixGRPO
 
-/// Figures and pictures of a run as they come: metrics.jsonl and, if wanted, TensorBoard's event files.
+/// Writes metrics and pictures of a run to metrics.jsonl and, optionally, to TensorBoard event files.
 struct RunJournal {
   private let metrics: MetricsLog
   private let events: TensorBoardLog?
 
-  /// - Parameter iteration: the first to come; what an interrupted run said of it and later ones is dropped.
+  /// - Parameter iteration: the next iteration; entries of an interrupted run from this iteration on are removed.
   init(_ folder: RunFolder, from iteration: Int, resuming: Bool, tensorBoard: Bool) throws(MixGRPOError) {
     if resuming { try folder.cut(folder.metrics, before: iteration) }
     metrics = try MetricsLog(path: folder.metrics)
@@ -22,14 +22,14 @@ struct RunJournal {
   }
 
   /// - Parameters:
-  ///   - iteration: of the evaluation.
-  ///   - means: of the rewards, by name.
+  ///   - iteration: iteration of the evaluation.
+  ///   - means: mean of each reward, by name.
   func append(evaluation iteration: Int, score: Double, means: [(String, Double)]) throws(MixGRPOError) {
     let curves = means.map { (tag: "evaluation/\($0)", value: $1) }
     try events?.append(scalars: curves + [("evaluation/score", score)], step: iteration)
   }
 
-  /// A step of pretraining.
+  /// Appends a step of pretraining.
   func append(step: Int, loss: Double, learningRate: Double) throws(MixGRPOError) {
     try metrics.append(
       ["iteration": .integer(Int64(step)), "loss": .measurement(loss), "learning_rate": .measurement(learningRate)])

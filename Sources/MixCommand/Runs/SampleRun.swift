@@ -1,7 +1,7 @@
 import MixGRPO
 import MixSettings
 
-/// A run of `mixgrpo sample`: pictures of prompts, in a grid and, if wanted, one by one.
+/// A run of `mixgrpo sample`: pictures of prompts, in a grid and, optionally, one by one.
 struct SampleRun {
   let settings: SampleSettings
   let context: RunContext

@@ -8,7 +8,7 @@ struct AlignSettings: SettingsTable {
   var pictures = PictureSettings()
   var rewards: [RewardSetting] = []
   var iterations = 100
-  /// 0: `usualPrompts`, or all where there are fewer.
+  /// 0 for `usualPrompts`, or all prompts when there are fewer.
   var promptsPerIteration = 0
   var saveEvery = 10
   var keepCheckpoints = 3
@@ -24,26 +24,27 @@ struct AlignSettings: SettingsTable {
 
   static var settings: [Setting<AlignSettings>] {
     [
-      .text("model", \.model, "folder of the model to align, as diffusers keeps it"),
-      .text("out", \.out, "folder for all that the run leaves"),
+      .text("model", \.model, "folder of the model to align, in the layout of diffusers"),
+      .text("out", \.out, "folder for all files of the run"),
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
-      .rewards("rewards", \.rewards, "what pictures are scored by"),
-      .integer("iterations", \.iterations, 0...1_000_000_000, default: 100, "rollouts, each followed by an update"),
+      .rewards("rewards", \.rewards, "rewards that score the pictures"),
+      .integer(
+        "iterations", \.iterations, 0...1_000_000_000, default: 100, "number of iterations: a rollout and an update each"),
       .integer(
         "prompts_per_iteration", \.promptsPerIteration, 0...65_536, default: 0,
-        "prompts, each drawn group_size times; 0 for 4, or all of fewer"),
+        "prompts per iteration, each sampled group_size times; 0 for 4, or all when there are fewer"),
       .integer(
         "save_every", \.saveEvery, 1...1_000_000, default: 10, unit: "iterations",
-        "between checkpoints; there is one at the end in any case"),
-      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "so many of the newest are kept"),
+        "iterations between checkpoints; the last iteration is always saved"),
+      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "number of newest checkpoints to keep"),
       .integer(
         "pictures_every", \.picturesEvery, 0...1_000_000, default: 25, unit: "iterations",
-        "between picture grids; 0 for none at all"),
-      .integer("picture_prompts", \.picturePrompts, 1...256, default: 4, "prompts in a grid, a row each"),
-      .integer("pictures_per_prompt", \.picturesPerPrompt, 1...64, default: 4, "pictures in a row"),
-      .choice("precision", \.precision, default: .f32, "of the saved model"),
-      .flag("tensorboard", \.tensorBoard, default: true, "write event files"),
-      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; changes no result")
+        "iterations between picture grids; 0 for no grids"),
+      .integer("picture_prompts", \.picturePrompts, 1...256, default: 4, "rows of a grid, one per prompt"),
+      .integer("pictures_per_prompt", \.picturesPerPrompt, 1...64, default: 4, "columns of a grid"),
+      .choice("precision", \.precision, default: .f32, "number format of the saved model"),
+      .flag("tensorboard", \.tensorBoard, default: true, "write TensorBoard event files"),
+      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,
       .section("sampling", \.sampling, "how pictures are sampled in training"),
       .section("learning", \.learning, "how the model learns from rewards"),
@@ -55,22 +56,22 @@ struct AlignSettings: SettingsTable {
 
   static let usualPrompts = 4
 
-  /// Prompts of an iteration when there are so many; nil where their number is not known.
+  /// Prompts per iteration, given the number of prompts; nil when it is unknown.
   func promptsPerIteration(of count: Int?) -> Int {
     promptsPerIteration > 0 ? promptsPerIteration : min(Self.usualPrompts, count ?? Self.usualPrompts)
   }
 
-  /// - Throws: `invalidArgument` naming every unfit setting.
+  /// - Throws: `invalidArgument` naming every invalid setting.
   func validate() throws(MixGRPOError) {
     var check = Validation()
-    check.require(!model.isEmpty, "model", expected: "a model's folder (--model)", got: "none")
+    check.require(!model.isEmpty, "model", expected: "a model folder (--model)", got: "none")
     check.require(!out.isEmpty, "out", expected: "a folder for the run (--out)", got: "none")
     check.require(
       !pictures.prompts.isEmpty || !pictures.embeddings.isEmpty, "prompts",
       expected: "a file of prompts (--prompts) or of embeddings (--embeddings)", got: "none")
     check.require(!rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program)", got: "none")
     let names = (rewards + evaluation.heldOut).map(\.name)
-    check.require(Set(names).count == names.count, "rewards", expected: "a name of its own for each", got: names)
+    check.require(Set(names).count == names.count, "rewards", expected: "a different name for each", got: names)
     self.check(&check)
     evaluation.validate(&check, trained: rewards)
     check.include { () throws(MixGRPOError) in _ = try sampling.configuration() }
@@ -81,7 +82,7 @@ struct AlignSettings: SettingsTable {
   }
 }
 
-/// How a model's weights are stored.
+/// The number format of stored weights.
 enum PrecisionName: String, CaseIterable {
   case f32, bf16
 

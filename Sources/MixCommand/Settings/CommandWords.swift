@@ -1,7 +1,6 @@
 import MixGRPO
 
-/// A line as the words of a command: split at spaces, '…' and "…" hold words together, a backslash takes the next character as
-/// it is.
+/// Splits a line into the words of a command, at spaces. '…' and "…" group words; a backslash escapes the next character.
 enum CommandWords {
   /// - Throws: `invalidArgument` for a quote that is not closed or a backslash at the end.
   static func split(_ line: String) throws(MixGRPOError) -> [String] {

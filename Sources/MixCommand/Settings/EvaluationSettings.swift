@@ -1,8 +1,8 @@
 import MixGRPO
 import MixSettings
 
-/// When and how the model in training is evaluated: always the same prompts from the same noise, also with rewards that
-/// training does not see.
+/// When and how the model is evaluated during training: always the same prompts from the same noise, also with held-out
+/// rewards.
 struct EvaluationSettings: SettingsTable {
   enum WatchdogName: String, CaseIterable {
     case off, warn, stop
@@ -29,35 +29,37 @@ struct EvaluationSettings: SettingsTable {
     [
       .integer(
         "every", \.every, 0...1_000_000, default: 0, unit: "iterations",
-        "between evaluations, one at the end in any case; 0 for none at all"),
-      .rewards("held_out", \.heldOut, "what pictures are scored by without being trained on it"),
-      .integer("prompts", \.prompts, 0...65_536, default: 0, "prompts that are drawn, spread evenly over the file; 0 for all"),
-      .integer("samples_per_prompt", \.samplesPerPrompt, 1...4_096, default: 1, "pictures of each"),
-      .flag("keep_best", \.keepBest, default: true, "leave the model of the best evaluation in best/"),
-      .choice("watchdog", \.watchdog, default: .off, "when trained rewards rise while held-out ones fall"),
+        "iterations between evaluations; the last iteration is always evaluated; 0 for no evaluations"),
+      .rewards("held_out", \.heldOut, "rewards that score the pictures but are not trained on"),
+      .integer(
+        "prompts", \.prompts, 0...65_536, default: 0, "number of prompts to evaluate, evenly spread over the file; 0 for all"),
+      .integer("samples_per_prompt", \.samplesPerPrompt, 1...4_096, default: 1, "pictures of each prompt"),
+      .flag("keep_best", \.keepBest, default: true, "save the model of the best evaluation to best/"),
+      .choice("watchdog", \.watchdog, default: .off, "reaction when training rewards rise while held-out rewards fall"),
       .integer(
         "watchdog_patience", \.patience, 1...1_000_000, default: 3, unit: "evaluations",
-        "suspicious ones in a row before the watchdog acts"),
+        "consecutive suspicious evaluations before the watchdog triggers"),
       .number(
         "watchdog_minimum_delta", \.minimumDelta, .closed(0, 1_000), default: 0,
-        "the change that counts, in standard deviations of the first evaluation"),
+        "smallest change of a score that counts, in standard deviations of the first evaluation"),
     ]
   }
 
   var isOn: Bool { every > 0 }
 
-  /// - Parameter trained: the rewards of training.
+  /// - Parameter trained: the training rewards.
   func validate(_ check: inout Validation, trained: [RewardSetting]) {
     self.check(&check, prefix: "evaluation.")
     let reason = heldOut.isEmpty ? "the watchdog is on" : "rewards are held out"
     check.require(
       isOn || (heldOut.isEmpty && watchdog == .off), "evaluation.every",
-      expected: "a number above 0 (--evaluate-every), as \(reason)", got: every)
+      expected: "a number above 0 (--evaluate-every), because \(reason)", got: every)
     guard isOn, !trained.isEmpty else { return }
     check.include { () throws(MixGRPOError) in _ = try EvaluationRecord(rewards: rewards(trained: trained), watchdog: dog) }
   }
 
-  /// The trained rewards, then those held out. The best model is the one that does best by the latter, where there are any.
+  /// The training rewards, then the held-out ones. The best model is chosen by the held-out rewards, or by the training rewards
+  /// when none is held out.
   func rewards(trained: [RewardSetting]) -> [EvaluationReward] {
     trained.map { EvaluationReward($0.name, weight: heldOut.isEmpty ? $0.weight : 0) }
       + heldOut.map { EvaluationReward($0.name, weight: $0.weight, isHeldOut: true) }
@@ -73,7 +75,7 @@ struct EvaluationSettings: SettingsTable {
 
   private var dog: Watchdog { Watchdog(action: watchdog.action, patience: patience, minimumDelta: minimumDelta) }
 
-  /// Rows of `count` prompts, evenly chosen.
+  /// Evenly chosen rows of `count` prompts.
   func rows(of count: Int) -> [Int32] {
     let wanted = prompts == 0 ? count : min(prompts, count)
     return (0..<wanted).map { Int32(truncatingIfNeeded: $0 * count / wanted) }

@@ -12,8 +12,8 @@ struct LearningSettings: SettingsTable, Equatable {
 
   init(_ configuration: LearningConfiguration) { record = configuration.record }
 
-  /// - Parameter weights: of the rewards.
-  /// - Throws: `invalidArgument` naming every unfit setting.
+  /// - Parameter weights: weight of each reward.
+  /// - Throws: `invalidArgument` naming every invalid setting.
   func configuration(weights: [Double], groupSize: Int) throws(MixGRPOError) -> LearningConfiguration {
     try LearningConfiguration(record, weights: weights, groupSize: groupSize)
   }

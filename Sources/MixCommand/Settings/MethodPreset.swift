@@ -2,8 +2,8 @@ import MixGRPO
 import MixSettings
 
 extension Preset {
-  /// The settings that tell the published methods apart, as this one has them: writing them over other settings makes those
-  /// settings this method, whatever preset they began with.
+  /// The settings in which the published methods differ, with this preset's values. Applying them over other settings selects
+  /// this method, whatever preset was applied before.
   var method: (sampling: JSONObject, learning: JSONObject) {
     let standard = (sampling: SamplingSettings(), learning: LearningSettings())
     var names = (sampling: Set<String>(), learning: Set<String>())

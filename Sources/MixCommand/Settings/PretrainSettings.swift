@@ -28,37 +28,39 @@ struct PretrainSettings: SettingsTable {
 
   static var settings: [Setting<PretrainSettings>] {
     [
-      .text("data", \.data, "folder of PNGs of one size with a metadata.jsonl"),
-      .text("out", \.out, "folder for all that the run leaves"),
+      .text("data", \.data, "folder of PNGs of one size with metadata.jsonl"),
+      .text("out", \.out, "folder for all files of the run"),
       .section("model", \.model, "sizes of the model"),
       .integer("steps", \.steps, 1...100_000_000, default: 1_200, "optimizer steps"),
       .integer("batch", \.batch, 1...1_048_576, default: 64, "pictures per step"),
-      .integer("max_batch", \.maxBatch, 1...65_536, default: 32, "pictures in memory at once"),
+      .integer("max_batch", \.maxBatch, 1...65_536, default: 32, "pictures evaluated at once"),
       .number(
         "learning_rate", \.learningRate, .closed(0, 1_000), default: 1e-3,
-        "highest rate of AdamW; falls along a cosine over all steps"),
-      .integer("warmup_steps", \.warmupSteps, 0...100_000_000, default: 60, "steps over which the rate rises to its highest"),
+        "peak learning rate of AdamW; decays along a cosine over all steps"),
+      .integer(
+        "warmup_steps", \.warmupSteps, 0...100_000_000, default: 60, "steps over which the learning rate rises to its peak"),
       .number(
         "min_rate_fraction", \.minimumRateFraction, .closed(0, 1), default: 0,
-        "the rate at the last step, as a share of the highest"),
-      .number("weight_decay", \.weightDecay, .closed(0, 1_000), default: 0, "decoupled, of AdamW"),
+        "learning rate at the last step, as a share of the peak"),
+      .number("weight_decay", \.weightDecay, .closed(0, 1_000), default: 0, "decoupled weight decay of AdamW"),
       .number(
         "max_gradient_norm", \.maximumGradientNorm, .closed(0, 1e12), default: 1,
-        "gradients are scaled down to it; 0 for no limit"),
-      .number("shift", \.shift, .above(0, upTo: 1_000), default: 3, "of the noise levels towards noise; 1 for none"),
-      .number("logit_mean", \.logitMean, .closed(-20, 20), default: 0, "of the logit-normal noise levels"),
-      .number("logit_deviation", \.logitDeviation, .closed(0, 20), default: 1, "of the logit-normal noise levels"),
-      .seed("seed", \.seed, "of weights, pictures and noise"),
+        "gradients are scaled down to at most this global norm; 0 for no limit"),
+      .number("shift", \.shift, .above(0, upTo: 1_000), default: 3, "shift of the noise levels towards noise; 1 for none"),
+      .number("logit_mean", \.logitMean, .closed(-20, 20), default: 0, "mean of the logit-normal noise levels"),
+      .number(
+        "logit_deviation", \.logitDeviation, .closed(0, 20), default: 1, "standard deviation of the logit-normal noise levels"),
+      .seed("seed", \.seed, "seed of weights, picture order and noise"),
       .integer(
-        "save_every", \.saveEvery, 1...1_000_000, default: 200, "steps between checkpoints; there is one at the end in any case"
+        "save_every", \.saveEvery, 1...1_000_000, default: 200, "steps between checkpoints; the last step is always saved"
       ),
-      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "so many of the newest are kept"),
+      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "number of newest checkpoints to keep"),
       .integer(
-        "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for none at all"),
-      .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "captions in a grid, a picture each"),
-      .choice("precision", \.precision, default: .f32, "of the saved model"),
-      .flag("tensorboard", \.tensorBoard, default: true, "write event files"),
-      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; changes no result")
+        "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for no grids"),
+      .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "pictures in a grid, one per caption"),
+      .choice("precision", \.precision, default: .f32, "number format of the saved model"),
+      .flag("tensorboard", \.tensorBoard, default: true, "write TensorBoard event files"),
+      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,
     ]
   }
@@ -76,7 +78,7 @@ struct PretrainSettings: SettingsTable {
     return configuration
   }
 
-  /// - Throws: `invalidArgument` naming every unfit setting.
+  /// - Throws: `invalidArgument` naming every invalid setting.
   func validate() throws(MixGRPOError) {
     var check = Validation()
     check.require(!data.isEmpty, "data", expected: "a folder with metadata.jsonl (--data)", got: "none")
@@ -91,7 +93,7 @@ struct PretrainSettings: SettingsTable {
   }
 }
 
-/// Sizes of a model to be made, and of what it is told.
+/// Sizes of a new model and of its text input.
 struct ModelSettings: SettingsTable, Equatable {
   var patch = 4
   var heads = 4
@@ -104,14 +106,14 @@ struct ModelSettings: SettingsTable, Equatable {
 
   static var settings: [Setting<ModelSettings>] {
     [
-      .integer("patch", \.patch, 1...128, default: 4, "pixels along a token's side"),
-      .integer("heads", \.heads, 1...1_024, default: 4, "attention heads"),
-      .integer("head_dim", \.headDim, 2...4_096, default: 32, "channels of a head, an even number"),
-      .integer("double_blocks", \.doubleBlocks, 0...1_000, default: 2, "double-stream blocks"),
-      .integer("single_blocks", \.singleBlocks, 0...1_000, default: 4, "single-stream blocks"),
-      .integer("text_length", \.textLength, 1...4_096, default: 16, "words of a caption that get a token"),
-      .integer("text_width", \.textWidth, 1...65_536, default: 64, "values of a word's token"),
-      .integer("pooled_width", \.pooledWidth, 1...65_536, default: 64, "values of the pooled caption"),
+      .integer("patch", \.patch, 1...128, default: 4, "side of a token's patch in pixels"),
+      .integer("heads", \.heads, 1...1_024, default: 4, "number of attention heads"),
+      .integer("head_dim", \.headDim, 2...4_096, default: 32, "channels per head, an even number"),
+      .integer("double_blocks", \.doubleBlocks, 0...1_000, default: 2, "number of double-stream blocks"),
+      .integer("single_blocks", \.singleBlocks, 0...1_000, default: 4, "number of single-stream blocks"),
+      .integer("text_length", \.textLength, 1...4_096, default: 16, "text tokens: words of a caption that are encoded"),
+      .integer("text_width", \.textWidth, 1...65_536, default: 64, "channels of a text token"),
+      .integer("pooled_width", \.pooledWidth, 1...65_536, default: 64, "channels of the pooled text embedding"),
     ]
   }
 
@@ -124,7 +126,7 @@ struct ModelSettings: SettingsTable, Equatable {
     check.include { () throws(MixGRPOError) in _ = try model.encoder() }
   }
 
-  /// Like FLUX, an eighth of a head's channels turns with the first position axis and the rest, in halves, with row and column.
+  /// As in FLUX, an eighth of a head's channels encodes the first position axis; the rest encodes row and column, half each.
   func configuration(channels: Int) -> FlowTransformerConfiguration {
     let perAxis = headDim * 7 / 32 * 2
     return FlowTransformerConfiguration(

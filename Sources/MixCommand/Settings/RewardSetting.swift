@@ -1,19 +1,19 @@
 import MixGRPO
 import MixSettings
 
-/// One reward of a run: a built-in statistic of pictures, or a program that scores them.
+/// One reward of a run: a built-in picture statistic, or a program that scores pictures.
 struct RewardSetting: Equatable {
   var name: String
   var weight = 1.0
-  /// The program and its arguments; empty for a built-in.
+  /// The program and its arguments; empty for a built-in reward.
   var program: [String] = []
-  /// Start the program anew for every batch and close its input after it, instead of keeping one running.
+  /// Start the program for every batch and close its input after the batch, instead of keeping it running.
   var perBatch = false
-  /// Seconds that one batch may take.
+  /// Time limit for one batch, in seconds.
   var timeout = 300.0
 
-  /// The rewards of the command line; they replace those of a file, all of them.
-  /// - Parameter flag: of the built-in ones; that of programs has "-program" at its end.
+  /// The rewards of the command line, which replace all rewards of a file.
+  /// - Parameter flag: the flag of built-in rewards; the flag of programs ends in "-program".
   static func given(_ builtIn: [String], programs: [String], _ flag: String) throws(MixGRPOError) -> [RewardSetting] {
     var given: [RewardSetting] = []
     for text in builtIn { given.append(try RewardSetting(builtIn: text, flag)) }
@@ -29,7 +29,7 @@ struct RewardSetting: Equatable {
     _ = try PictureStatistic(named: name)
   }
 
-  /// `python3 score.py` or `taste:0.5=python3 score.py`; words as a shell would split them, nothing is expanded.
+  /// `python3 score.py` or `taste:0.5=python3 score.py`; split into words like a shell, without expansion.
   init(program text: String, number: Int, _ flag: String = "--reward-program") throws(MixGRPOError) {
     let standard = flag == "--reward-program" ? "program" : "held_out_program"
     name = number == 0 ? standard : "\(standard)_\(number + 1)"
@@ -56,10 +56,10 @@ extension RewardSetting: SettingsTable {
   static var settings: [Setting<RewardSetting>] {
     [
       .text("name", \.name, "a built-in reward, or any name for a program"),
-      .number("weight", \.weight, .closed(0, 1e30), default: 1, "in the sum of several"),
+      .number("weight", \.weight, .closed(0, 1e30), default: 1, "weight in the sum of rewards"),
       .texts("program", \.program, "program and arguments, started without a shell"),
-      .flag("per_batch", \.perBatch, default: false, "start the program for every batch"),
-      .number("timeout_seconds", \.timeout, .above(0, upTo: 1e6), default: 300, unit: "seconds", "that one batch may take"),
+      .flag("per_batch", \.perBatch, default: false, "start the program for every batch instead of keeping it running"),
+      .number("timeout_seconds", \.timeout, .above(0, upTo: 1e6), default: 300, unit: "seconds", "time limit for one batch"),
     ]
   }
 
@@ -67,11 +67,11 @@ extension RewardSetting: SettingsTable {
     guard let object = json.object else { throw unfit("objects such as {\"name\": \"brightness\", \"weight\": 1}", json) }
     name = ""
     let problems = apply(object)
-    try require(problems.isEmpty, "rewards", expected: "fit members", got: problems.map { "\($0.path): \($0.message)" })
+    try require(problems.isEmpty, "rewards", expected: "valid members", got: problems.map { "\($0.path): \($0.message)" })
     try validate()
   }
 
-  /// - Throws: `invalidArgument` for a name that is no built-in without a program, and values out of bounds.
+  /// - Throws: `invalidArgument` for an unknown built-in reward, and for values out of range.
   func validate() throws(MixGRPOError) {
     var check = Validation()
     if program.isEmpty { check.include { () throws(MixGRPOError) in _ = try PictureStatistic(named: name) } }

@@ -25,21 +25,21 @@ struct SampleSettings: SettingsTable {
       .text("base", \.base, "folder of a second model, for the last steps (hybrid sampling against reward hacking)"),
       .number(
         "trained_share", \.trainedShare, .closed(0, 1), default: 0.8,
-        "with base: share of the steps that model takes, base the rest"),
-      .text("out", \.out, "the PNG to write, a row for each prompt"),
-      .text("each", \.each, "folder for every picture as a PNG of its own too"),
-      .texts("texts", \.texts, "prompts, in place of a file of them"),
+        "with base: share of the steps that model evaluates; base evaluates the rest"),
+      .text("out", \.out, "PNG to write, one row per prompt"),
+      .text("each", \.each, "folder for each picture as a separate PNG"),
+      .texts("texts", \.texts, "prompts, instead of a file of prompts"),
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
       .integer("samples", \.samples, 1...4_096, default: 6, "pictures per prompt"),
-      .integer("steps", \.steps, 1...10_000, default: 25, "from noise to picture"),
-      .number("shift", \.shift, .above(0, upTo: 1_000), default: 3, "of the noise levels towards noise; 1 for none"),
+      .integer("steps", \.steps, 1...10_000, default: 25, "number of steps from noise to picture"),
+      .number("shift", \.shift, .above(0, upTo: 1_000), default: 3, "shift of the noise levels towards noise; 1 for none"),
       .integer(
         "image_tokens", \.imageTokens, 0...1_000_000, default: 0,
-        "above 0: the shift that goes with so many tokens, in place of shift"),
-      .choice("solver", \.solver, Choices.solver, default: "euler", "how steps follow the flow"),
-      .seed("seed", \.seed, "of the noise"),
-      .integer("scale", \.scale, 1...1_024, default: 3, "pixels in the PNG along the side of a pixel"),
-      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; changes no result")
+        "when above 0, the shift is computed from this number of image tokens and the setting shift is ignored"),
+      .choice("solver", \.solver, Choices.solver, default: "euler", "ODE solver of all steps"),
+      .seed("seed", \.seed, "seed of the initial noise"),
+      .integer("scale", \.scale, 1...1_024, default: 3, "enlargement: each pixel becomes scale × scale pixels of the PNG"),
+      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,
     ]
   }
@@ -48,16 +48,16 @@ struct SampleSettings: SettingsTable {
     imageTokens != 0 ? .resolutionShifted(steps: steps, imageTokens: imageTokens) : .shifted(steps: steps, shift: shift)
   }
 
-  /// - Throws: `invalidArgument` for a number that is none.
+  /// - Throws: `invalidArgument` for an unknown solver.
   func typedSolver() throws(MixGRPOError) -> Solver {
     guard let solver = Solver(rawValue: solver) else { throw .invalid("solver", expected: "a known solver", got: solver) }
     return solver
   }
 
-  /// - Throws: `invalidArgument` naming every unfit setting.
+  /// - Throws: `invalidArgument` naming every invalid setting.
   func validate() throws(MixGRPOError) {
     var check = Validation()
-    check.require(!model.isEmpty, "model", expected: "a model's folder (--model)", got: "none")
+    check.require(!model.isEmpty, "model", expected: "a model folder (--model)", got: "none")
     check.require(!out.isEmpty, "out", expected: "a PNG to write (--out)", got: "none")
     let sources = [!texts.isEmpty, !pictures.prompts.isEmpty].filter { $0 }.count
     check.require(

@@ -2,14 +2,14 @@ import CMixGRPO
 import MixGRPO
 import MixSettings
 
-/// How pictures are sampled in training: the header's settings, and noise levels of one's own.
+/// How pictures are sampled in training: the header's settings, and custom noise levels.
 struct SamplingSettings: SettingsTable, Equatable {
   var record = mixgrpo_sampling_config.standard
   var sigmas: [Double] = []
 
   static let settings: [Setting<SamplingSettings>] =
     mixgrpo_sampling_config.settings.map { $0.within(\.record) } + [
-      .numbers("sigmas", \.sigmas, "own noise levels in place of steps and shift, falling, the last 0")
+      .numbers("sigmas", \.sigmas, "custom noise levels instead of steps and shift, decreasing, the last 0")
     ]
 
   init() {}
@@ -19,11 +19,11 @@ struct SamplingSettings: SettingsTable, Equatable {
     if case .sigmas(let sigmas) = configuration.schedule { self.sigmas = sigmas }
   }
 
-  /// - Throws: `invalidArgument` naming every unfit setting.
+  /// - Throws: `invalidArgument` naming every invalid setting.
   func configuration() throws(MixGRPOError) -> SamplingConfiguration {
     let configuration = try SamplingConfiguration(record, sigmas: sigmas.isEmpty ? nil : sigmas)
     try require(
-      configuration.windowMode != .given, "window_mode", expected: "one that gives windows itself", got: "given")
+      configuration.windowMode != .given, "window_mode", expected: "a mode that schedules windows", got: "given")
     return configuration
   }
 

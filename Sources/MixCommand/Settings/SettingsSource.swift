@@ -1,12 +1,12 @@
 import MixGRPO
 import MixSettings
 
-/// Where settings come from before a command's own flags: a file, and `--set name=value`.
+/// The sources of settings besides a command's own flags: a file, and `--set name=value`.
 struct SettingsSource {
   private static let maximumBytes = 16 << 20
 
   /// Applies the JSON file at `path`.
-  /// - Throws: `inputOutput`, `invalidFormat` naming line and column, `invalidArgument` naming line and every unfit setting.
+  /// - Throws: `inputOutput`, `invalidFormat` naming line and column, `invalidArgument` naming line and every invalid setting.
   static func apply(file path: String, to settings: inout some SettingsTable) throws(MixGRPOError) {
     let bytes = try FileAccess.read(path, limit: maximumBytes)
     let document = try JSONParser.parse(bytes, source: path)
@@ -19,7 +19,7 @@ struct SettingsSource {
     if !problems.isEmpty { throw MixGRPOError(.invalidArgument, problems.joined(separator: "; ")) }
   }
 
-  /// Applies one `sampling.steps=12`; the value is JSON, or else a string.
+  /// Applies one `sampling.steps=12`; the value is parsed as JSON, otherwise taken as a string.
   /// - Throws: `invalidArgument`.
   static func apply(assignment: String, to settings: inout some SettingsTable) throws(MixGRPOError) {
     guard let sign = assignment.firstIndex(of: "="), sign != assignment.startIndex else {

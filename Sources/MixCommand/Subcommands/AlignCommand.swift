@@ -7,17 +7,17 @@ struct AlignCommand: ParsableCommand {
     commandName: "align",
     abstract: "Aligns a model with rewards.",
     discussion: """
-      Each iteration draws a group of pictures for some prompts, scores them, and updates the model. Scores need only be \
-      comparable within a group: what counts is which picture of one prompt is better than the others.
+      Each iteration samples a group of pictures for each of some prompts, scores them, and updates the model. Scores need to be \
+      comparable only within a group: what matters is which pictures of one prompt are better than the others.
 
-      PROMPTS are a text file with a line each, or a .jsonl file with {"prompt": "…"} in each line; its other members go to \
-      programs that score. A text file is encoded by hashing words, as `mixgrpo pretrain` does; a model trained with another \
-      text encoder needs that encoder's embeddings (--embeddings), and then --prompts only tells what the rows mean.
+      PROMPTS are a text file with one prompt per line, or a .jsonl file with {"prompt": "…"} in each line; other members are \
+      passed to reward programs. Prompts are encoded by hashing words, as in `mixgrpo pretrain`. A model trained with another \
+      text encoder needs that encoder's embeddings (--embeddings); --prompts then only names their rows.
 
-      REWARDS are built in (mixgrpo settings rewards lists them), name:weight, or a program of yours: for each picture it \
+      REWARDS are built in (listed by mixgrpo settings rewards, given as name:weight), or your own program: for each picture it \
       reads a line {"image": "/tmp/…/000012-0003.png", "prompt": "…", "iteration": 12, "index": 3, "count": 48} and prints a \
-      line with a number, or nan for no score. It stays running unless its setting per_batch is true, and must then flush \
-      after each line. examples/rewards/redness.py is one.
+      line with a number, or nan for no score. The program keeps running, and must flush its output after each line, unless \
+      its setting per_batch is true. See examples/rewards/redness.py.
 
         mixgrpo align --model examples/base --prompts prompts.txt --out run \\
           --reward brightness:0.5 --reward symmetry
@@ -27,32 +27,33 @@ struct AlignCommand: ParsableCommand {
           --preset mixgrpo_flash --print-config
         mixgrpo align --resume --out run --iterations 200
 
-      EVALUATION (--evaluate-every) draws the same prompts from the same noise every few iterations and scores them also with \
-      rewards that training does not see (--held-out, --held-out-program). The model that does best by these, or by the \
-      trained rewards where none is held out, is left in best/. A model that learns to please its rewards instead of getting \
-      better is noticed by --watchdog: the trained rewards rise while the held-out ones fall.
+      EVALUATION (--evaluate-every) samples the same prompts from the same noise every few iterations and scores them also with \
+      rewards that are not trained on (--held-out, --held-out-program). The model with the best held-out rewards, or the best \
+      training rewards when none is held out, is saved to best/. --watchdog detects reward hacking: training rewards rise \
+      while held-out rewards fall.
 
         mixgrpo align --model examples/base --prompts prompts.txt --out run \\
           --reward darkness --evaluate-every 5 --held-out contrast --watchdog stop
 
-      THE RUN leaves in its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and \
-      noise each time), checkpoints, and event files: tensorboard --logdir run. Ctrl-C saves and stops; --resume continues to \
-      the same bits. An update that is not finite or changes the model too much is never applied; --set \
-      learning.fault_policy=roll_back goes on with a smaller learning rate, skip without that iteration.
+      THE RUN writes to its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and \
+      noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
+      with bit-identical results. An update that is not finite or changes the model too much is never applied, and ends the \
+      run; with --set learning.fault_policy=roll_back the run continues with a smaller learning rate, with skip it continues \
+      without that update.
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
   @Option(help: ArgumentHelp("The model to align.", valueName: "folder")) var model: String?
-  @Option(help: ArgumentHelp("For all that the run leaves.", valueName: "folder")) var out: String?
+  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder")) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @Option(
     name: .customLong("reward"), parsing: .singleValue,
-    help: ArgumentHelp("A built-in reward; may be given again.", valueName: "name[:weight]"))
+    help: ArgumentHelp("A built-in reward; repeatable.", valueName: "name[:weight]"))
   var rewards: [String] = []
   @Option(
     name: .customLong("reward-program"), parsing: .singleValue,
-    help: ArgumentHelp("A program that scores; may be given again.", valueName: "[name[:weight]=]command"))
+    help: ArgumentHelp("A program that scores pictures; repeatable.", valueName: "[name[:weight]=]command"))
   var programs: [String] = []
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
@@ -62,7 +63,7 @@ struct AlignCommand: ParsableCommand {
     if config.printConfig { return show(try SettingsSource.text(settings)) }
     try settings.validate()
     let context = try RunContext(threads: settings.threads)
-    StopSignals.watch(context) { ProgressDisplay.note("stopping; Ctrl-C again stops at once, without saving") }
+    StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
     try AlignRun(settings, resuming: resume, context: context).run()
     show("model: \(RunFolder(path: settings.out).model)")
   }
@@ -79,31 +80,31 @@ struct AlignCommand: ParsableCommand {
     }
   }
 
-  /// A resumed run has the settings that it was begun with.
+  /// A resumed run starts from the settings of the earlier run.
   private func resumed() throws(MixGRPOError) -> String? {
     guard resume else { return nil }
-    guard let out else { throw .invalid("--resume", expected: "--out beside it, the folder of the run", got: "none") }
+    guard let out else { throw .invalid("--resume", expected: "also --out, the folder of the run", got: "none") }
     return RunFolder(path: out).settings
   }
 }
 
-/// The settings of training that are changed most.
+/// The training settings that are changed most often.
 struct TrainingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("A published method.", valueName: "name")) var preset: PresetName?
-  @Option(help: "Rollouts, each followed by an update (100).") var iterations: Int?
-  @Option(help: "Prompts per iteration (4, or all of fewer).") var promptsPerIteration: Int?
+  @Option(help: "Iterations: a rollout and an update each (100).") var iterations: Int?
+  @Option(help: "Prompts per iteration (4, or all when there are fewer).") var promptsPerIteration: Int?
   @Option(help: "Pictures per prompt (12).") var groupSize: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
-  @Option(help: "Stochastic, trained steps (4).") var windowLength: Int?
-  @Option(help: "Of AdamW (1e-5).") var learningRate: Double?
-  @Option(help: "Range of the ratio (1e-4).") var clipRange: Double?
-  @Option(help: "Of all random numbers (0).") var seed: UInt64?
+  @Option(help: "Number of stochastic, trained steps (4).") var windowLength: Int?
+  @Option(help: "Learning rate of AdamW (1e-5).") var learningRate: Double?
+  @Option(help: "Clip range of the probability ratio (1e-4).") var clipRange: Double?
+  @Option(help: "Seed of all random numbers (0).") var seed: UInt64?
   @Option(help: "Iterations between checkpoints (10).") var saveEvery: Int?
   @Option(help: "Iterations between picture grids, 0 for none (25).") var picturesEvery: Int?
-  @Option(help: "Of the saved model: f32 or bf16.") var precision: PrecisionName?
+  @Option(help: "Number format of the saved model: f32 or bf16 (f32).") var precision: PrecisionName?
   @Option(help: "Worker threads, 0 for one per core (0).") var threads: Int?
 
-  /// The preset first, so that other flags can change it.
+  /// Applies the preset first, so that other flags override it.
   func apply(to settings: inout AlignSettings) {
     if let method = preset?.preset.method {
       _ = settings.sampling.apply(method.sampling)
@@ -124,18 +125,18 @@ struct TrainingOptions: ParsableArguments {
   }
 }
 
-/// How the model in training is watched.
+/// How the model is evaluated during training.
 struct EvaluationOptions: ParsableArguments {
   @Option(help: "Iterations between evaluations, 0 for none (0).") var evaluateEvery: Int?
   @Option(
     name: .customLong("held-out"), parsing: .singleValue,
-    help: ArgumentHelp("A built-in reward that training does not see; may be given again.", valueName: "name[:weight]"))
+    help: ArgumentHelp("A built-in reward that is not trained on; repeatable.", valueName: "name[:weight]"))
   var heldOut: [String] = []
   @Option(
     name: .customLong("held-out-program"), parsing: .singleValue,
-    help: ArgumentHelp("A program of that kind; may be given again.", valueName: "[name[:weight]=]command"))
+    help: ArgumentHelp("A reward program that is not trained on; repeatable.", valueName: "[name[:weight]=]command"))
   var heldOutPrograms: [String] = []
-  @Option(help: "When trained rewards rise while held-out ones fall: off, warn or stop.")
+  @Option(help: "Reaction when training rewards rise while held-out rewards fall: off, warn or stop (off).")
   var watchdog: EvaluationSettings.WatchdogName?
 
   func apply(to settings: inout EvaluationSettings) throws(MixGRPOError) {

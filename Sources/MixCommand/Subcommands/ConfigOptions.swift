@@ -2,16 +2,16 @@ import ArgumentParser
 import MixGRPO
 import MixSettings
 
-/// Where settings come from, for every subcommand that has some.
+/// The options for settings, shared by all subcommands that have settings.
 struct ConfigOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Settings as JSON; flags go over them.", valueName: "json")) var config: String?
+  @Option(help: ArgumentHelp("Settings as JSON; flags override them.", valueName: "json")) var config: String?
   @Option(
     name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("Any setting by its name, such as sampling.shift=1; may be given again.", valueName: "name=value"))
+    help: ArgumentHelp("Any setting by its name, such as sampling.shift=1; repeatable.", valueName: "name=value"))
   var assignments: [String] = []
-  @Flag(help: "Print all settings as JSON, to be read with --config, and stop.") var printConfig = false
+  @Flag(help: "Print all settings as JSON for --config, without running.") var printConfig = false
 
-  /// Settings of an earlier run's file, the given file, flags and `--set`, in this order.
+  /// Applies the settings of an earlier run, the given file, flags and `--set`, in this order.
   /// - Throws: `MixGRPOError`.
   func settings<Table: SettingsTable>(
     from start: Table, earlier: String? = nil, flags: (inout Table) throws(MixGRPOError) -> Void
@@ -24,12 +24,13 @@ struct ConfigOptions: ParsableArguments {
   }
 }
 
-/// A flag that was given goes over the setting.
+/// Replaces the setting if the flag was given.
 func replace<Value>(_ setting: inout Value, with flag: Value?) {
   if let flag { setting = flag }
 }
 
-/// The same for a field of the header's; a number that it does not hold becomes the nearest one, to be refused.
+/// Replaces a field of a header struct if the flag was given. A number outside the field's type is clamped, and then fails
+/// validation.
 func replace(_ setting: inout Int32, with flag: Int?) {
   if let flag { setting = Int32(clamping: flag) }
 }
@@ -48,7 +49,7 @@ struct SolverArgument: ExpressibleByArgument {
 
 extension PrecisionName: ExpressibleByArgument {}
 
-/// `Preset` by its name, on the command line.
+/// A `Preset` by its name, on the command line.
 struct PresetName: ExpressibleByArgument {
   let preset: Preset
 
@@ -60,15 +61,15 @@ struct PresetName: ExpressibleByArgument {
   static var allValueStrings: [String] { Preset.allCases.map(\.rawValue) }
 }
 
-/// What is drawn, and of what.
+/// The prompts and the size of pictures.
 struct PictureOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Prompts: a line each, or .jsonl with {\"prompt\": …}.", valueName: "file")) var prompts: String?
+  @Option(help: ArgumentHelp("Prompts: one per line, or .jsonl with {\"prompt\": …}.", valueName: "file")) var prompts: String?
   @Option(
-    help: ArgumentHelp("Embeddings made elsewhere: safetensors with prompt_embeds, pooled_prompt_embeds.", valueName: "file"))
+    help: ArgumentHelp("Precomputed embeddings: safetensors with prompt_embeds, pooled_prompt_embeds.", valueName: "file"))
   var embeddings: String?
-  @Option(help: "Pixels from top to bottom (32).") var height: Int?
-  @Option(help: "Pixels from left to right (32).") var width: Int?
-  @Option(help: "Words of a prompt that get a token, as in pretraining (16).") var textLength: Int?
+  @Option(help: "Height in pixels (32).") var height: Int?
+  @Option(help: "Width in pixels (32).") var width: Int?
+  @Option(help: "Text tokens: words of a prompt that are encoded, as in pretraining (16).") var textLength: Int?
 
   func apply(to settings: inout PictureSettings) {
     replace(&settings.prompts, with: prompts)

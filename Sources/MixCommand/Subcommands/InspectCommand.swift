@@ -4,10 +4,10 @@ import MixGRPO
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Tells what is in a model, a checkpoint, a run, a safetensors file or a picture.",
+    abstract: "Describes a model, a checkpoint, a run, a safetensors file or a picture.",
     discussion: """
-      Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, how far a run is, and \
-      the text that a PNG carries. Only headers are read, so that large files take no longer than small ones.
+      Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, the progress of a run, \
+      and the text in a PNG. Only headers are read, so large files take no longer than small ones.
 
         mixgrpo inspect examples/base
         mixgrpo inspect run
@@ -16,8 +16,8 @@ struct InspectCommand: ParsableCommand {
       """)
 
   @Argument(help: "A file or a folder.") var path: String
-  @Flag(help: "As JSON, with all tensors.") var json = false
-  @Flag(help: "Leave out the list of tensors.") var brief = false
+  @Flag(help: "Print JSON, with all tensors.") var json = false
+  @Flag(help: "Omit the list of tensors.") var brief = false
 
   func run() throws {
     let report = try Inspection.report(of: path)
@@ -39,7 +39,7 @@ struct InspectCommand: ParsableCommand {
     }
   }
 
-  /// The members of a list's object side by side.
+  /// The members of an object in a list, as columns.
   private func row(_ element: JSONValue) -> String {
     guard let object = element.object else { return (try? element.text()) ?? "" }
     return object.members.map { column($0.value.string ?? (try? $0.value.text()) ?? "", $0.name == "name" ? 56 : 14) }.joined()

@@ -4,11 +4,11 @@ import MixGRPO
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Tells what an alignment will do and cost, without running it.",
+    abstract: "Shows the steps and costs of an alignment without running it.",
     discussion: """
-      Takes the settings of `mixgrpo align` and shows the noise levels, where the window stands in which iterations, and the \
-      calls of the model: forward in rollouts, forward and backward in updates, each for one picture at one step, those that \
-      members of a group share counted once. With --model (or a model in --config) also the memory it takes.
+      Takes the settings of `mixgrpo align` and shows the noise levels, the position of the window in each iteration, and the \
+      number of model calls: forward in rollouts, forward and backward in updates. A call evaluates one picture at one step; \
+      calls that members of a group share count once. With --model (or a model in --config) it also shows the memory.
 
         mixgrpo plan --preset mixgrpo_flash
         mixgrpo plan --config run/settings.json --group-size 24
@@ -16,11 +16,11 @@ struct PlanCommand: ParsableCommand {
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("The model to align; for the memory.", valueName: "folder")) var model: String?
+  @Option(help: ArgumentHelp("The model to align, for the memory figures.", valueName: "folder")) var model: String?
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
-  @Flag(help: "As JSON.") var json = false
+  @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
     let settings = try config.settings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
@@ -37,11 +37,11 @@ struct PlanCommand: ParsableCommand {
       if let memory { report["memory"] = .object(memory.json) }
       return show(try JSONValue.object(report).text(.indented))
     }
-    tell(plan)
-    if let memory { tell(memory) }
+    report(plan)
+    if let memory { report(memory) }
   }
 
-  private func tell(_ plan: AlignmentPlan) {
+  private func report(_ plan: AlignmentPlan) {
     show("\(plan.promptsPerIteration) prompts and \(plan.picturesPerIteration) pictures per iteration")
     show("noise levels  \(plan.sigmas.map { fixed($0, 3) }.joined(separator: " "))\n")
     show("iterations      window    trained   steps   calls in a rollout   in an update")
@@ -52,10 +52,10 @@ struct PlanCommand: ParsableCommand {
         column(iterations, 15) + column(window, 9) + column("\(stage.trainedSteps)", 9) + column("\(stage.steps)", 7)
           + column("\(stage.rolloutCalls)", 20) + "\(stage.updateCalls)")
     }
-    show("\ncalls in all  \(plan.totalRolloutCalls) forward, \(plan.totalUpdateCalls) forward and backward")
+    show("\ntotal calls   \(plan.totalRolloutCalls) forward, \(plan.totalUpdateCalls) forward and backward")
   }
 
-  private func tell(_ memory: AlignmentMemory) {
+  private func report(_ memory: AlignmentMemory) {
     for part in memory.parts { show("\(column(part.name, 14))\(column(mebibytes(part.bytes), 14))\(part.meaning)") }
   }
 

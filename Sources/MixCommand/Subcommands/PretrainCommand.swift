@@ -8,29 +8,29 @@ struct PretrainCommand: ParsableCommand {
     discussion: """
       The model is a FLUX transformer on patches of pixels, trained with flow matching; captions are encoded by hashing their words.
 
-      PICTURES are a folder of PNGs of one size with a metadata.jsonl, a line {"file_name": "0001.png", "text": "a red \
-      circle"} for each, as Hugging Face's imagefolder has them.
+      PICTURES are a folder of PNGs of one size with metadata.jsonl, which has a line {"file_name": "0001.png", "text": "a red \
+      circle"} for each, as in Hugging Face's imagefolder.
 
         mixgrpo pretrain --data pictures --out run --steps 6000 --batch 16
         mixgrpo sample "a red circle" --model run/model
         mixgrpo pretrain --resume --out run
 
-      The run leaves in its folder what `mixgrpo align` leaves. Ctrl-C saves and stops; --resume continues to the same bits, \
-      with the same number of steps, as the learning rate falls along all of them.
+      The run writes the same files as `mixgrpo align`. Ctrl-C saves and stops; --resume continues with bit-identical results. \
+      The number of steps cannot change on resume, because the learning rate schedule depends on it.
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
   @Option(help: ArgumentHelp("Pictures with metadata.jsonl.", valueName: "folder")) var data: String?
-  @Option(help: ArgumentHelp("For all that the run leaves.", valueName: "folder")) var out: String?
+  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder")) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
   @OptionGroup(title: "Model") var model: ModelOptions
   @Option(help: "Optimizer steps (1200).") var steps: Int?
   @Option(help: "Pictures per step (64).") var batch: Int?
-  @Option(help: "Highest rate of AdamW (1e-3).") var learningRate: Double?
-  @Option(help: "Of weights, pictures and noise (0).") var seed: UInt64?
+  @Option(help: "Peak learning rate of AdamW (1e-3).") var learningRate: Double?
+  @Option(help: "Seed of weights, picture order and noise (0).") var seed: UInt64?
   @Option(help: "Steps between checkpoints (200).") var saveEvery: Int?
   @Option(help: "Steps between picture grids, 0 for none (400).") var picturesEvery: Int?
-  @Option(help: "Of the saved model: f32 or bf16.") var precision: PrecisionName?
+  @Option(help: "Number format of the saved model: f32 or bf16 (f32).") var precision: PrecisionName?
   @Option(help: "Worker threads, 0 for one per core (0).") var threads: Int?
 
   func run() throws {
@@ -38,13 +38,13 @@ struct PretrainCommand: ParsableCommand {
     if config.printConfig { return show(try SettingsSource.text(settings)) }
     try settings.validate()
     let context = try RunContext(threads: settings.threads)
-    StopSignals.watch(context) { ProgressDisplay.note("stopping; Ctrl-C again stops at once, without saving") }
+    StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
     try PretrainRun(settings, resuming: resume, context: context).run()
     show("model: \(RunFolder(path: settings.out).model)")
   }
 
   func settings() throws(MixGRPOError) -> PretrainSettings {
-    if resume && out == nil { throw .invalid("--resume", expected: "--out beside it, the folder of the run", got: "none") }
+    if resume && out == nil { throw .invalid("--resume", expected: "also --out, the folder of the run", got: "none") }
     let earlier = resume ? RunFolder(path: out ?? "").settings : nil
     return try config.settings(from: PretrainSettings(), earlier: earlier) { settings in
       replace(&settings.data, with: data)
@@ -62,14 +62,14 @@ struct PretrainCommand: ParsableCommand {
   }
 }
 
-/// The sizes of a model to be made.
+/// The sizes of a new model.
 struct ModelOptions: ParsableArguments {
-  @Option(help: "Pixels along a token's side (4).") var patch: Int?
+  @Option(help: "Side of a token's patch in pixels (4).") var patch: Int?
   @Option(help: "Attention heads (4).") var heads: Int?
-  @Option(help: "Channels of a head, an even number (32).") var headDim: Int?
+  @Option(help: "Channels per head, an even number (32).") var headDim: Int?
   @Option(help: "Double-stream blocks (2).") var doubleBlocks: Int?
   @Option(help: "Single-stream blocks (4).") var singleBlocks: Int?
-  @Option(help: "Words of a caption that get a token (16).") var textLength: Int?
+  @Option(help: "Text tokens: words of a caption that are encoded (16).") var textLength: Int?
 
   func apply(to settings: inout ModelSettings) {
     replace(&settings.patch, with: patch)

@@ -5,35 +5,35 @@ import MixSettings
 struct SampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample",
-    abstract: "Draws pictures with a model.",
+    abstract: "Samples pictures from a model.",
     discussion: """
-      Writes a PNG with a row for each prompt. A picture depends on the seed, the prompt's place and the picture's place in \
-      its row, so that two models can be compared on the same noise. The PNG tells its prompts, from the top row down, and \
-      settings as text: mixgrpo inspect samples.png.
+      Writes a PNG with one row per prompt. The noise of a picture depends on the seed, the row and the column, so that two \
+      models can be compared on the same noise. The PNG contains its prompts, from the top row down, and settings as text: \
+      mixgrpo inspect samples.png.
 
         mixgrpo sample "a red circle" --model run/model --out after.png
         mixgrpo sample --prompts prompts.txt --model run/model --each pictures
         mixgrpo sample "a red circle" --model run/model \\
           --base examples/base --trained-share 0.8
 
-      The last draws the first 80 % of the steps with the aligned model and the rest with the base, which keeps an aligned \
-      model's pictures clean when it has begun to play to its reward.
+      The last command evaluates the first 80 % of the steps with the aligned model and the rest with the base model, which \
+      reduces artefacts of reward hacking.
       """)
 
-  @Argument(help: "What to draw, such as \"a red circle at the left\".") var texts: [String] = []
+  @Argument(help: "Prompts, such as \"a red circle at the left\".") var texts: [String] = []
   @OptionGroup(title: "Settings") var config: ConfigOptions
   @Option(help: ArgumentHelp("The model.", valueName: "folder")) var model: String?
   @Option(help: ArgumentHelp("A second model for the last steps.", valueName: "folder")) var base: String?
-  @Option(help: "With --base: share of the steps that --model takes (0.8).") var trainedShare: Double?
+  @Option(help: "With --base: share of the steps that --model evaluates (0.8).") var trainedShare: Double?
   @Option(help: ArgumentHelp("The PNG to write (samples.png).", valueName: "png")) var out: String?
-  @Option(help: ArgumentHelp("Every picture as a PNG of its own too.", valueName: "folder")) var each: String?
+  @Option(help: ArgumentHelp("Folder for each picture as a separate PNG.", valueName: "folder")) var each: String?
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @Option(help: "Pictures per prompt (6).") var samples: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
-  @Option(help: ArgumentHelp("How steps follow the flow (euler).", valueName: "name")) var solver: SolverArgument?
-  @Option(help: "Of the noise levels towards noise, 1 for none (3).") var shift: Double?
-  @Option(help: "Of the noise (0).") var seed: UInt64?
-  @Option(help: "Pixels in the PNG along the side of a pixel (3).") var scale: Int?
+  @Option(help: ArgumentHelp("ODE solver (euler).", valueName: "name")) var solver: SolverArgument?
+  @Option(help: "Shift of the noise levels towards noise, 1 for none (3).") var shift: Double?
+  @Option(help: "Seed of the initial noise (0).") var seed: UInt64?
+  @Option(help: "Enlargement: each pixel becomes scale × scale pixels (3).") var scale: Int?
   @Option(help: "Worker threads, 0 for one per core (0).") var threads: Int?
 
   func run() throws {

@@ -9,17 +9,17 @@ struct SettingsCommand: ParsableCommand {
     commandName: "settings",
     abstract: "Explains settings, rewards and presets.",
     discussion: """
-      Each line of a subcommand's settings is a name as --config and --set take it, its default, and its meaning.
+      Prints one line per setting of a subcommand: its name for --config and --set, its default, and its meaning.
 
         mixgrpo settings align
         mixgrpo settings rewards
       """)
 
-  @Argument(help: "What to explain.") var topic: Topic?
+  @Argument(help: "The subcommand or topic to explain.") var topic: Topic?
   @Flag(help: "All settings of the library as JSON: key, type, cases, default, range, unit, meaning.") var json = false
 
   func validate() throws {
-    if (topic == nil) != json { throw ValidationError("expected what to explain, or --json") }
+    if (topic == nil) != json { throw ValidationError("expected a topic or --json") }
   }
 
   func run() throws {
@@ -33,7 +33,7 @@ struct SettingsCommand: ParsableCommand {
     }
   }
 
-  /// Every setting of the library, for programs.
+  /// Prints every setting of the library as JSON.
   private func dump() throws(MixGRPOError) {
     show(try JSONValue.array(SettingsCatalog.all.map { .object($0.json) }).text(.indented))
   }
@@ -46,7 +46,7 @@ struct SettingsCommand: ParsableCommand {
     }
   }
 
-  /// What each preset changes.
+  /// Prints the settings that each preset changes.
   private func explainPresets() throws(MixGRPOError) {
     for preset in Preset.allCases {
       let sampling = SamplingSettings(preset.sampling).difference(from: SamplingSettings())
@@ -59,7 +59,7 @@ struct SettingsCommand: ParsableCommand {
   }
 }
 
-/// Padded with spaces to a width, and one more.
+/// Pads with spaces to a width, plus one space.
 func column(_ text: String, _ width: Int) -> String {
   text + String(repeating: " ", count: max(0, width - text.count) + 1)
 }

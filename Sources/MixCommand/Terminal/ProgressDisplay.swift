@@ -4,12 +4,12 @@
 import Darwin
 #endif
 
-/// How far a run is, on standard error: a bar that is drawn anew on a terminal, otherwise plain lines.
+/// Shows the progress of a run on standard error: a bar on a terminal, otherwise plain lines.
 final class ProgressDisplay {
   private let total: Int
-  /// What was done before this process began.
+  /// Steps done before this process started.
   private let begun: Int
-  /// Plain lines come after so many steps.
+  /// Steps between plain lines.
   private let lineEvery: Int
   private let start = ContinuousClock.now
   private let isTerminal = isatty(STDERR_FILENO) != 0
@@ -20,8 +20,8 @@ final class ProgressDisplay {
   }
 
   /// - Parameters:
-  ///   - done: whole steps.
-  ///   - share: of the step that is under way, 0…1; only the bar shows it.
+  ///   - done: completed steps.
+  ///   - share: completed share of the current step, 0…1; shown only by the bar.
   func show(_ done: Int, share: Double = 0, _ text: String) {
     if isTerminal {
       write("\r\(bar(Double(done) + share)) \(done)/\(total)  \(text)  \(remaining(Double(done) + share))\u{1B}[K")
@@ -31,13 +31,13 @@ final class ProgressDisplay {
     }
   }
 
-  /// A line of its own, above the bar.
-  func tell(_ line: String) {
+  /// Prints a separate line above the bar.
+  func announce(_ line: String) {
     write((isBarOpen ? "\r\u{1B}[K" : "") + line + "\n")
     isBarOpen = false
   }
 
-  /// Leaves the bar as it is and goes to the next line.
+  /// Ends the line of the bar.
   func finish() {
     if isBarOpen { write("\n") }
     isBarOpen = false
@@ -71,7 +71,7 @@ func duration(_ seconds: Double) -> String {
   return (hours > 0 ? "\(hours):\(padded(minutes, 2))" : "\(minutes)") + ":\(padded(whole % 60, 2))"
 }
 
-/// With so many digits after the point; what is not finite by its name.
+/// Formats with a fixed number of decimal digits; NaN and infinities by name.
 func fixed(_ value: Double, _ digits: Int) -> String {
   guard value.isFinite, value.magnitude < 1e12 else { return "\(value)" }
   let scale = (0..<digits).reduce(1) { power, _ in power * 10 }
@@ -81,6 +81,6 @@ func fixed(_ value: Double, _ digits: Int) -> String {
 }
 
 extension ProgressDisplay {
-  /// A line from another thread, in one piece.
+  /// Prints a whole line from another thread.
   static func note(_ line: String) { fputs("\n\(line)\n", stderr) }
 }

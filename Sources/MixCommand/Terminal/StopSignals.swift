@@ -7,12 +7,12 @@ import Glibc
 import Darwin
 #endif
 
-/// Ctrl-C and SIGTERM: the first asks the run to stop, the second ends the process at once.
+/// Ctrl-C and SIGTERM: the first stops the run after saving, the second ends the process at once.
 enum StopSignals {
-  /// What a process that a signal stopped says.
+  /// Exit code of a process stopped by a signal.
   static let exitCode: Int32 = 130
 
-  /// Call before other threads are made: they inherit that the signals are blocked, so that only this watch takes them.
+  /// Call before other threads are created: they inherit the blocked signals, so that only this watcher receives them.
   static func watch(_ context: RunContext, onFirst: @escaping @Sendable () -> Void) {
     var signals = sigset_t()
     sigemptyset(&signals)
@@ -31,7 +31,7 @@ enum StopSignals {
     }
   }
 
-  /// Whether a second signal came before the first was answered: the run could save, which nobody wants any more.
+  /// Whether a second signal arrived before the first was handled; then the process ends without saving.
   private static var isAnotherPending: Bool {
     var pending = sigset_t()
     sigemptyset(&pending)
