@@ -167,7 +167,7 @@ public func mixgrpo_trainer_fail(
       throw MixGRPOError.invalid("status", expected: "the status of an error", got: status)
     }
     let reason = message == nil ? String(cString: LastError.text) : try text(message, "message")
-    isOver = !machine.fail(MixGRPOError(code, reason))
+    isOver = !machine.fail(MixGRPOError(code, reason.isEmpty ? "model: its owner reported \(code)" : reason))
   }
   return isOver ? status : outcome
 }
