@@ -163,9 +163,7 @@ class HostTrainer(AnyTrainer):
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
-        call(
-            "mixgrpo_trainer_begin_update", self.handle, pointer(scores), scores.size, pointer(shares), size(shares)
-        )
+        call("mixgrpo_trainer_begin_update", self.handle, pointer(scores), scores.size, pointer(shares), size(shares))
         return self._updated()
 
     def update_tickets(
