@@ -40,7 +40,7 @@ import Testing
       switch action {
       case .evaluate(let request, _), .measure(let request): _ = try submit(request)
       case .differentiate(let request):
-        guard let dVelocity = try submit(request) else { return Issue.record("no gradient") }
+        let dVelocity = try #require(try submit(request))
         for i in 0..<request.velocityCount { gradient += request.latents[i] * dVelocity[i] }
       case .optimizerStep(_, let rateFactor):
         weight -= 0.05 * Float(rateFactor) * max(-1, min(1, gradient))
