@@ -125,7 +125,8 @@ public func mixgrpo_trainer_submit(
     }
     let reference = reference_velocity == nil ? nil : try input(reference_velocity, count: count, "reference_velocity")
     if let reference { try requireFinite(reference, "reference_velocity") }
-    let target = try machine.givesGradient
+    let target =
+      try machine.givesGradient
       ? output(out_d_velocity, capacity: d_velocity_capacity, needed: count, "out_d_velocity") : nil
     let dVelocity = try machine.submit(velocity: velocity, reference: reference?.baseAddress, count: count)
     if let dVelocity { target?.fill(from: dVelocity) }
@@ -167,7 +168,7 @@ public func mixgrpo_trainer_fail(
       throw MixGRPOError.invalid("status", expected: "the status of an error", got: status)
     }
     let reason = message == nil ? String(cString: LastError.text) : try text(message, "message")
-    isOver = !machine.fail(MixGRPOError(code, reason))
+    isOver = !machine.fail(MixGRPOError(code, reason.isEmpty ? "model: its owner reported \(code)" : reason))
   }
   return isOver ? status : outcome
 }

@@ -124,7 +124,8 @@ public func mixgrpo_image_get_text(
     let object = try resolve(image, "image", as: ImageObject.self)
     let target = try place(out_text, "out_text")
     try require(
-      object.image.texts.indices.contains(index), "index", expected: "less than \(object.image.texts.count), the texts of the image",
+      object.image.texts.indices.contains(index), "index",
+      expected: "less than \(object.image.texts.count), the texts of the image",
       got: index)
     let text = object.image.texts[index].cTexts
     target.pointee = mixgrpo_text(key: UnsafePointer(text.key.pointer), value: UnsafePointer(text.value.pointer))

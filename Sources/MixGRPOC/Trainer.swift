@@ -35,7 +35,8 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
   /// As above, with the evaluator that a call is about to use.
   func withEvaluator(for call: String) throws(MixGRPOError) -> (trainer: Trainer, evaluator: EvaluatorObject) {
     guard let builtIn else {
-      throw MixGRPOError(.invalidState, "\(call): expected a trainer with the built-in model, got one for a model of the host's")
+      throw MixGRPOError(
+        .invalidState, "\(call): expected a trainer with the built-in model, got one for a model of the host's")
     }
     return builtIn
   }
@@ -43,7 +44,8 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
   /// - Throws: `invalidState` when the model is built in.
   func hostMachine(for call: String) throws(MixGRPOError) -> ModelFreeTrainer {
     guard builtIn == nil else {
-      throw MixGRPOError(.invalidState, "\(call): expected a trainer for a model of the host's, got one with the built-in model")
+      throw MixGRPOError(
+        .invalidState, "\(call): expected a trainer for a model of the host's, got one with the built-in model")
     }
     return machine
   }

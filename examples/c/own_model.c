@@ -16,7 +16,7 @@ static float inputs[BATCH][IN], hidden[BATCH][HIDDEN];     /* of the latest forw
 static const float rate = 3;                               /* of plain gradient descent */
 
 static void forward(const mixgrpo_velocity_request *r, float *v) { /* v: (count, D) */
-  for (int b = 0; b < r->count; b++) {
+  for (size_t b = 0; b < r->count; b++) {
     float *x = memset(inputs[b], 0, sizeof inputs[b]);
     memcpy(x, r->latents + b * D, D * sizeof *x);
     x[D] = r->sigmas[b], x[D + 1 + r->prompt_index[b]] = 1, x[IN - 1] = 1;
@@ -33,8 +33,8 @@ static void forward(const mixgrpo_velocity_request *r, float *v) { /* v: (count,
   }
 }
 
-static void backward(int count, const float *dv) { /* dv: (count, D); adds to `gradient` */
-  for (int b = 0; b < count; b++)
+static void backward(size_t count, const float *dv) { /* dv: (count, D); adds to `gradient` */
+  for (size_t b = 0; b < count; b++)
     for (int h = 0; h < HIDDEN; h++) {
       float dh = 0;
       for (int d = 0; d < D; d++) {
@@ -57,7 +57,7 @@ static mixgrpo_status step(mixgrpo_trainer *trainer, double factor) { /* the gra
 
 static mixgrpo_status answer(mixgrpo_trainer *trainer, const mixgrpo_velocity_request *request) {
   static float v[BATCH * D], dv[BATCH * D];
-  const size_t values = (size_t)request->count * D, wanted = request->needs_gradient ? values : 0;
+  const size_t values = request->count * D, wanted = request->needs_gradient ? values : 0;
   mixgrpo_status status;
   switch (request->kind) {
     case MIXGRPO_REQUEST_KIND_EVALUATE:

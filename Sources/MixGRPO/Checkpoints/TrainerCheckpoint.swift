@@ -48,7 +48,10 @@ extension Trainer: Checkpointed {
 extension Trainer {
   /// All state of a run, in the file's order. What a trainer gains in state gets a section here.
   var checkpointSections: [CheckpointSection] {
-    [machine.progressSection, weightsSection, .optimizer(learner.optimizer, rateFactor: machine.rateFactor) { self.machine.rateFactor = $0 }]
+    [
+      machine.progressSection, weightsSection,
+      .optimizer(learner.optimizer, rateFactor: machine.rateFactor) { self.machine.rateFactor = $0 },
+    ]
       + machine.windowSections
   }
 

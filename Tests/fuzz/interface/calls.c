@@ -1,6 +1,6 @@
 #include "calls.h"
 
-static const random_call *const tables[] = {context_calls, model_calls, plan_calls, rollout_calls, trainer_calls, piece_calls, image_calls, evaluation_calls};
+static const random_call *const tables[] = {context_calls, model_calls, plan_calls, rollout_calls, trainer_calls, piece_calls, image_calls, evaluation_calls, host_calls};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 void *result(size_t size) {

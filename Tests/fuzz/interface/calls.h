@@ -22,7 +22,7 @@ typedef struct {
 } random_call;
 
 extern const random_call context_calls[], model_calls[], plan_calls[], rollout_calls[], trainer_calls[], piece_calls[], image_calls[],
-    evaluation_calls[];
+    evaluation_calls[], host_calls[];
 
 /* One random call out of all tables. */
 void call_something(void);

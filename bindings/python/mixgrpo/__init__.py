@@ -21,6 +21,7 @@ C-contiguous and of the right type, and are converted otherwise; `out=` takes an
 
 from ._library import library_path, library_version
 from ._version import __version__
+from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
 from .context import Context, Progress, default_context
 from .enums import (
@@ -81,7 +82,6 @@ from .rollout import Rollout, StoredStep
 from .samples import SampleConfig
 from .settings import LearningConfig, SamplingConfig, check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
-from .any_trainer import TicketedSamples
 from .trainer import Trainer
 from .training import Decoder, Reward, Trainable, score, train
 from .training_evaluation import HackedRewardWarning

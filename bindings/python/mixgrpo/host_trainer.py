@@ -16,8 +16,8 @@ from ._library import call, create, library, read_text
 from ._structs import to_struct
 from .any_trainer import AnyTrainer, TicketedSamples
 from .context import Context, default_context
-from .enums import MissingRewards, RequestKind, Weights
-from .errors import InvalidArgument, InvalidFormat, MixGRPOError, Status
+from .enums import MissingRewards, RequestKind, Status, Weights
+from .errors import InvalidArgument, InvalidFormat, MixGRPOError
 from .metrics import Metrics
 from .plan import Plan
 from .request import VelocityRequest, answer_to, next_request
@@ -163,9 +163,7 @@ class HostTrainer(AnyTrainer):
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
-        call(
-            "mixgrpo_trainer_begin_update", self.handle, pointer(scores), scores.size, pointer(shares), size(shares)
-        )
+        call("mixgrpo_trainer_begin_update", self.handle, pointer(scores), scores.size, pointer(shares), size(shares))
         return self._updated()
 
     def update_tickets(

@@ -11,7 +11,7 @@ _defaults = initialised(_abi.SampleConfig, "mixgrpo_sample_config_init")
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig:
-    """How deterministic samples are drawn. The noise depends on seed, place of the prompt and number of the sample alone, so that
+    """How deterministic samples are drawn. The noise depends on seed, prompt's place and number of the sample alone, so that
     two models can be compared on the same noise."""
 
     steps: int = _defaults.steps

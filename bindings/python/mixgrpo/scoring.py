@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ._arrays import DoubleArray, FloatArray
-from .errors import InvalidArgument
-from .metrics import Metrics
 from .any_trainer import TicketedSamples
+from .errors import InvalidArgument
 from .host_trainer import HostTrainer
+from .metrics import Metrics
 from .trainer import Trainer
 
 Score = Callable[[Sequence[int], FloatArray], dict[str, DoubleArray]]

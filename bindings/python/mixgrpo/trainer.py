@@ -12,8 +12,8 @@ from ._arrays import FloatArray, doubles, integers, optional_floats, output, poi
 from ._library import call, create
 from ._structs import from_struct, to_struct
 from ._types import Handle
-from .enums import MissingRewards, Storage, Weights
 from .any_trainer import AnyTrainer, TicketedSamples
+from .enums import MissingRewards, Storage, Weights
 from .evaluator import Evaluator
 from .image import Image
 from .metrics import Metrics, Resumption

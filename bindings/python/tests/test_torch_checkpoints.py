@@ -2,11 +2,10 @@
 
 import resource
 
+import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
-
-import mixgrpo.torch as mixtorch
 
 
 class Stopped(Exception):
@@ -175,7 +174,10 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
     assert make().resume(tmp_path / "nothing") is None
     train(mixgrpo, make(), 2, checkpoints=tmp_path)
     for other, message in (
-        (make(learning=mixgrpo.LearningConfig(clip_range=0.1, max_velocity_change=0)), "clip_range: expected 0.05, as saved, got 0.1"),
+        (
+            make(learning=mixgrpo.LearningConfig(clip_range=0.1, max_velocity_change=0)),
+            "clip_range: expected 0.05, as saved, got 0.1",
+        ),
         (make(width=8), r"optimizer: expected weight 0 to be \(12, 8\) in .*, got \(12, 16\) in "),
         (make(dtype=torch.float64), "in torch.float64, as here, got .* in torch.float32"),
     ):

@@ -5,11 +5,10 @@ import json
 import subprocess
 import sys
 
+import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
-
-import mixgrpo.torch as mixtorch
 
 
 @pytest.fixture
@@ -327,7 +326,9 @@ def test_an_adaptive_window_moves_and_is_saved(mixgrpo):
 
 
 def test_what_nothing_would_obey_is_refused(mixgrpo, run):
-    with pytest.raises(mixgrpo.InvalidArgument, match="learning_rate: expected .*, got 0.5; ema_decay: expected .*, got 0.9"):
+    with pytest.raises(
+        mixgrpo.InvalidArgument, match="learning_rate: expected .*, got 0.5; ema_decay: expected .*, got 0.9"
+    ):
         run(learning=mixgrpo.LearningConfig(learning_rate=0.5, ema_decay=0.9))
     with pytest.raises(mixgrpo.InvalidArgument, match="reference: expected a frozen model in the policy"):
         run(learning=mixgrpo.LearningConfig(kl_reference=0.1))

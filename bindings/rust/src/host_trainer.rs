@@ -24,9 +24,9 @@ mirrored_struct! {
         /// Latents per request at most; changes no result. 0 (the default) for no limit.
         max_batch: i32,
         /// Prompts that a rollout may name: 0, 1, …; to be set.
-        prompt_count: u64,
+        prompt_count: usize,
         /// D, values in one latent, 1…1000000000; to be set.
-        latent_size: u64,
+        latent_size: usize,
     }
 }
 // SAFETY: the library writes one struct of the given size.
@@ -142,7 +142,7 @@ impl<M: HostModel> HostTrainer<M> {
         Ok(Self {
             handle: Arc::new(handle),
             model,
-            latent_size: usize::try_from(host.latent_size).unwrap_or(usize::MAX),
+            latent_size: host.latent_size,
             group_size: plan.group_size(),
             reward_count,
             _context: context.clone(),

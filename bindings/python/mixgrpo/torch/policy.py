@@ -119,7 +119,9 @@ class TorchPolicy:
         with answering(), torch.no_grad():
             return self._in_batches(function, latents, sigmas, prompt_index, rows=0)
 
-    def _backward(self, update: Update | HostTrainer, request: VelocityRequest, scaler: "torch.amp.GradScaler | None") -> None:
+    def _backward(
+        self, update: Update | HostTrainer, request: VelocityRequest, scaler: "torch.amp.GradScaler | None"
+    ) -> None:
         reference = self._reference_velocity(request) if request.needs_reference else None
         with torch.enable_grad():
             velocity = self._evaluate(self.velocity, request, self.batch_size)

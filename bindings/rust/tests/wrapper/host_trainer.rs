@@ -72,7 +72,7 @@ impl HostModel for Owner {
 fn trainer(context: &Context) -> HostTrainer<Owner> {
     let learning = LearningConfig { learning_rate: LearningConfig::default().learning_rate, ..small::learning() };
     let owner = Owner::new(context);
-    let latent_size = owner.evaluator.latent_size() as u64;
+    let latent_size = owner.evaluator.latent_size();
     let host = HostConfig { prompt_count: 3, latent_size, max_batch: 8 };
     HostTrainer::new(context, &small::plan(), &learning, &host, &["brightness"], owner).unwrap()
 }
