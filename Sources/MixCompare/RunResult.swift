@@ -68,7 +68,7 @@ extension RunResult {
       let object = document.object, let arm = object["arm"]?.string, let seed = object["seed"]?.integer,
       let settings = object["settings"]?.string, let points = object["points"]?.array,
       let steps = object["training"]?.array
-    else { throw Self.unfit(path) }
+    else { throw Self.malformed(path) }
     (self.arm, self.seed, self.settings) = (arm, seed, settings)
     self.points = try points.map { (point) throws(MixGRPOError) in try Self.point(point, path) }
     self.steps = try steps.map { (step) throws(MixGRPOError) in try Self.step(step, path) }
@@ -79,7 +79,7 @@ extension RunResult {
   }
 
   private static func point(_ value: JSONValue, _ path: String) throws(MixGRPOError) -> Point {
-    guard let iteration = value.object?["iteration"]?.integer else { throw unfit(path) }
+    guard let iteration = value.object?["iteration"]?.integer else { throw malformed(path) }
     return Point(iteration: iteration, rewards: try rewards(value, Judges.names.count, path))
   }
 
@@ -91,11 +91,11 @@ extension RunResult {
   }
 
   private static func rewards(_ value: JSONValue, _ count: Int, _ path: String) throws(MixGRPOError) -> [Double] {
-    guard let rewards = value.object?["rewards"]?.array, rewards.count == count else { throw unfit(path) }
+    guard let rewards = value.object?["rewards"]?.array, rewards.count == count else { throw malformed(path) }
     return rewards.map { $0.double ?? .nan }
   }
 
-  private static func unfit(_ path: String) -> MixGRPOError {
+  private static func malformed(_ path: String) -> MixGRPOError {
     MixGRPOError(.invalidFormat, "\(path): expected the result of a run, got something else; remove it to run again")
   }
 }

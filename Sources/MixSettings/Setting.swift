@@ -26,7 +26,7 @@ package struct Setting<Root>: @unchecked Sendable {
   /// Writes a valid value.
   /// - Throws: `invalidArgument` with a message `expected …, got …`, without the key.
   package func write(_ root: inout Root, _ value: JSONValue) throws(MixGRPOError) {
-    if let expected = kind.refusal(of: value) { throw unfit(expected, value) }
+    if let expected = kind.refusal(of: value) { throw mismatch(expected, value) }
     try store(&root, value)
   }
 

@@ -139,7 +139,7 @@ extension Setting {
     var setting = Setting(key: key, summary: summary, kind: .section) {
       .object($0[keyPath: path].json)
     } store: { (_, value) throws(MixGRPOError) in
-      throw unfit("an object", value)
+      throw mismatch("an object", value)
     }
     setting.section = SettingSection(
       apply: { $0[keyPath: path].apply($1, at: $2) }, list: { $0[keyPath: path].lines(prefix: key + ".") })
@@ -153,7 +153,7 @@ extension Setting {
     var setting = Setting(key: key, summary: summary, kind: kind) {
       json($0[keyPath: path])
     } store: { (root, document) throws(MixGRPOError) in
-      guard let value = value(document) else { throw unfit("a value of another kind", document) }
+      guard let value = value(document) else { throw mismatch("a value of another kind", document) }
       root[keyPath: path] = value
     }
     (setting.standard, setting.unit) = (standard, unit)
@@ -177,7 +177,7 @@ private func value<Value: FixedWidthInteger>(of json: JSONValue, as _: Value.Typ
 }
 
 /// `expected …, got …`; strings and numbers are quoted, other values are named by their type.
-package func unfit(_ expected: String, _ value: JSONValue) -> MixGRPOError {
+package func mismatch(_ expected: String, _ value: JSONValue) -> MixGRPOError {
   let got =
     switch value {
     case .string(let text): "\"\(text.prefix(80))\""

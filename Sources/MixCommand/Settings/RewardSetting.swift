@@ -64,7 +64,7 @@ extension RewardSetting: SettingsTable {
   }
 
   init(json: JSONValue) throws(MixGRPOError) {
-    guard let object = json.object else { throw unfit("objects such as {\"name\": \"brightness\", \"weight\": 1}", json) }
+    guard let object = json.object else { throw mismatch("objects such as {\"name\": \"brightness\", \"weight\": 1}", json) }
     name = ""
     let problems = apply(object)
     try require(problems.isEmpty, "rewards", expected: "valid members", got: problems.map { "\($0.path): \($0.message)" })

@@ -2,9 +2,9 @@ import MixBasics
 import MixStorage
 
 /// A checkpoint on disk: one safetensors file of sections, with the settings and the library's version in its header and a
-/// checksum of all at its end. Written aside, synced and renamed, so that what is there is always whole.
+/// checksum of everything at its end. The file is replaced atomically, so that it is always complete.
 struct CheckpointFile {
-  /// Names the kind of run and the version of its file.
+  /// Identifies the kind of run and the version of the file format.
   let format: String
   let settings: CheckpointSettings
   let sections: [CheckpointSection]
@@ -19,7 +19,7 @@ struct CheckpointFile {
       sections.flatMap(\.entries), precision: .float32, metadata: metadata, checksum: true, to: path)
   }
 
-  /// Brings what the sections are of to the saved state. Everything is read and checked before anything changes.
+  /// Restores the state of all sections. State is replaced only after the whole file has been validated.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   func read(from path: String) throws(MixGRPOError) {
     let file = try SafetensorsFile(path: path)

@@ -1,16 +1,16 @@
 import MixBasics
 import MixStorage
 
-/// A folder with the checkpoints of one run, `iteration-00000042.safetensors` and so on, of which the newest are kept.
+/// A folder with the checkpoints of one run, `iteration-00000042.safetensors` and so on. Only the newest are kept.
 public struct CheckpointFolder: Equatable, Sendable {
-  /// The folder; made by the first save.
+  /// The folder; created by the first save.
   public let path: String
-  /// How many of the newest are kept, 1…1000000; default 3.
+  /// The number of newest checkpoints to keep, 1…1000000; default 3.
   public let keepLast: Int
-  /// Those whose iteration is a multiple of this are kept beside them; 0 (the default) for none.
+  /// Checkpoints whose iteration is a multiple of this are kept as well; 0 (the default) for none.
   public let keepEvery: Int
 
-  /// - Throws: `invalidArgument` naming every unfit field.
+  /// - Throws: `invalidArgument` naming every invalid field.
   public init(path: String, keepLast: Int = 3, keepEvery: Int = 0) throws(MixGRPOError) {
     var check = Validation()
     check.include { () throws(MixGRPOError) in try FileAccess.checkPath(path) }
@@ -22,48 +22,48 @@ public struct CheckpointFolder: Equatable, Sendable {
 
   var files: NumberedFiles { NumberedFiles(folder: path, prefix: "iteration-", suffix: ".safetensors") }
 
-  /// Of `iterations`, ascending, those that are not kept.
+  /// The iterations, of an ascending list, whose checkpoints are to be removed.
   func outdated(_ iterations: [Int]) -> [Int] {
     iterations.dropLast(keepLast).filter { keepEvery == 0 || $0 % keepEvery != 0 }
   }
 }
 
-/// What a run was resumed from.
+/// The checkpoint that a run was resumed from.
 public struct Resumption: Equatable, Sendable {
-  /// The iteration that comes next.
+  /// The next iteration.
   public let iteration: Int
   /// The file that was read.
   public let path: String
-  /// Newer files that were passed over, newest first: what is wrong with each.
+  /// The problem of each newer file that was skipped because it is incomplete or corrupt, newest first.
   public let skipped: [String]
-  /// What is easily missed and worth a line in a log each.
+  /// Lines to log as warnings.
   public var warnings: [String] { skipped.map { "checkpoint skipped: \($0)" } }
 }
 
 extension Trainer {
-  /// Saves a checkpoint under the present iteration's number, then removes those that are no longer to be kept. At any moment,
-  /// also of a kill or a full disk, the folder holds a whole checkpoint if it held one before.
+  /// Saves a checkpoint under the number of the next iteration, then removes outdated ones. At any moment, also after a kill or
+  /// with a full disk, the folder holds a complete checkpoint if it held one before.
   /// - Returns: the file's path.
-  /// - Throws: `inputOutput`; `invalidState` when the folder holds a sound checkpoint of a later iteration, which belongs to
+  /// - Throws: `inputOutput`; `invalidState` when the folder holds a complete checkpoint of a later iteration, which belongs to
   ///   another run or was not resumed from.
   @discardableResult
   public func save(in folder: CheckpointFolder) throws(MixGRPOError) -> String { try folder.save(self) }
 
-  /// Brings this trainer to the newest checkpoint of a folder that is whole; see `load(folder:)`.
-  /// - Returns: nil, with nothing changed, when there is no checkpoint.
-  /// - Throws: `invalidArgument` naming the settings that differ from the newest whole one's; `invalidFormat` when there are
-  ///   checkpoints and none is whole; `inputOutput` when the folder cannot be read.
+  /// Restores the newest complete checkpoint of a folder; see `load(folder:)`.
+  /// - Returns: nil, without changes, when there is no checkpoint.
+  /// - Throws: `invalidArgument` naming the settings that differ from the newest complete checkpoint; `invalidFormat` when no
+  ///   checkpoint is complete; `inputOutput` when the folder cannot be read.
   public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? { try folder.resume(self) }
 }
 
-/// A run whose state is in one file for each number that counts it.
+/// A run whose state is saved to numbered files.
 protocol Checkpointed: AnyObject {
-  /// The iteration or step that comes next.
+  /// The next iteration or step.
   var checkpointNumber: Int { get }
-  /// What is counted, "iteration" or "step".
+  /// The unit of the number, "iteration" or "step".
   static var checkpointUnit: String { get }
   func writeCheckpoint(to path: String) throws(MixGRPOError)
-  /// Changes nothing when it throws.
+  /// An error leaves the state unchanged.
   func readCheckpoint(from path: String) throws(MixGRPOError)
 }
 
@@ -72,8 +72,8 @@ extension CheckpointFolder {
     let number = run.checkpointNumber
     try FileAccess.createFolder(path)
     let others = try files.numbers().filter { $0 != number }
-    let torn = others.filter { $0 > number }
-    for later in torn where try Self.isSound(files.path(later)) {
+    let incomplete = others.filter { $0 > number }
+    for later in incomplete where try Self.isComplete(files.path(later)) {
       throw MixGRPOError(
         .invalidState,
         "\(path): expected no checkpoint after \(Run.checkpointUnit) \(number), got one of "
@@ -82,12 +82,12 @@ extension CheckpointFolder {
     let file = files.path(number)
     try run.writeCheckpoint(to: file)
     let earlier = others.filter { $0 < number }
-    for gone in torn + outdated(earlier + [number]) { try FileAccess.removeFile(files.path(gone)) }
+    for gone in incomplete + outdated(earlier + [number]) { try FileAccess.removeFile(files.path(gone)) }
     return file
   }
 
-  /// - Throws: `inputOutput` for a file that cannot be read: it may be sound.
-  private static func isSound(_ path: String) throws(MixGRPOError) -> Bool {
+  /// - Throws: `inputOutput` for a file that cannot be read and may still be complete.
+  private static func isComplete(_ path: String) throws(MixGRPOError) -> Bool {
     do {
       try SafetensorsFile(path: path).verifyChecksum()
       return true
@@ -108,6 +108,6 @@ extension CheckpointFolder {
       }
     }
     if skipped.isEmpty { return nil }
-    throw MixGRPOError(.invalidFormat, "\(path): expected a whole checkpoint, got none: \(skipped.joined(separator: "; "))")
+    throw MixGRPOError(.invalidFormat, "\(path): expected a complete checkpoint, got none: \(skipped.joined(separator: "; "))")
   }
 }

@@ -1,15 +1,15 @@
 import MixBasics
 import MixStorage
 
-/// A part of a run's state, such as the counters or an adaptive window. A checkpoint holds the trainer's sections side by side:
-/// small values as a JSON object in the header under `name`, tensors under `name.tensor`.
+/// A part of a run's state, such as the counters or an adaptive window. A checkpoint consists of sections: small values are a
+/// JSON object in the header under `name`, tensors are stored under `name.tensor`.
 ///
-/// State that is added to a trainer becomes part of its checkpoints by one more section in `Trainer.checkpointSections`.
+/// To save new state of a trainer, add a section to `Trainer.checkpointSections`.
 package struct CheckpointSection {
   package let name: String
   package let state: JSONObject
   package let tensors: [Tensor]
-  /// Checks what was saved and changes nothing; what it returns takes it over and cannot fail.
+  /// Validates the saved section without changes. The returned closure applies it and cannot fail.
   package let prepare: (SavedSection) throws(MixGRPOError) -> () -> Void
 
   package struct Tensor {
@@ -31,15 +31,15 @@ package struct CheckpointSection {
   }
 }
 
-/// A section as a file holds it; every read is checked and names what is wrong.
+/// A section read from a file. Every read is checked; errors name the field.
 package struct SavedSection {
   package let name: String
   package let state: JSONObject
-  /// Where it is from, as messages tell.
+  /// The source, for error messages.
   private let source: String
   private let file: SafetensorsFile?
 
-  /// A section of a text, which holds no tensors.
+  /// A section of a JSON text, which has no tensors.
   init(_ name: String, in saved: JSONObject, source: String) throws(MixGRPOError) {
     guard let state = saved[name]?.object else {
       throw MixGRPOError(.invalidFormat, "\(source): \(name): expected an object, got \(saved[name]?.kind ?? "nothing")")
@@ -63,7 +63,7 @@ package struct SavedSection {
 
   /// A whole number of at least 0.
   package func count(_ field: String) throws(MixGRPOError) -> Int {
-    guard let value = state[field]?.integer, (0...mostCounted).contains(value) else {
+    guard let value = state[field]?.integer, (0...maximumCount).contains(value) else {
       throw failure(field, expected: "a count")
     }
     return value
@@ -88,5 +88,5 @@ package struct SavedSection {
   }
 }
 
-/// What no run reaches: a counter beyond it would overflow some day, and a file that holds one lies.
-package let mostCounted = 1 << 53
+/// Upper bound for stored counters; larger values mean a corrupt file.
+package let maximumCount = 1 << 53

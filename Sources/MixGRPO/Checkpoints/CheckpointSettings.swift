@@ -6,18 +6,18 @@ import MixSampling
 import MixSettings
 import MixStorage
 
-/// Every setting that a continuation depends on as text: the rows that change results, by their keys, and what is no row.
+/// Every setting that a resumed run depends on, as text: the rows that change results, by key, and values without a row.
 struct CheckpointSettings: Equatable {
   private(set) var values: [String: String] = [:]
 
   mutating func add(_ name: String, _ value: some Any) { values[name] = "\(value)" }
 
-  /// Adds what changes results.
+  /// Adds the rows that change results.
   mutating func add(_ table: some SettingsTable) {
     for line in table.lines() where line.changesResults { values[line.path] = line.value.shown }
   }
 
-  /// - Throws: `invalidArgument` naming all settings that are not as saved.
+  /// - Throws: `invalidArgument` naming all settings that differ from the saved ones.
   func compare(saved: [String: String]) throws(MixGRPOError) {
     var check = Validation()
     let known = Array(values.keys)
@@ -37,7 +37,7 @@ extension CheckpointSettings {
     add("keep_base", trainer.base != nil)
   }
 
-  /// Those of a trainer whose model and optimizer are the host's.
+  /// The settings of a trainer whose model and optimizer belong to the host.
   init(_ trainer: ModelFreeTrainer) {
     self.init(iterationOf: trainer)
     add("latent_size", trainer.model.latentSize)
@@ -51,7 +51,7 @@ extension CheckpointSettings {
     add("reward_names", trainer.rewardNames)
   }
 
-  /// By name, in the order of names.
+  /// By name, sorted.
   var json: JSONObject {
     var object = JSONObject()
     for (name, value) in values.sorted(by: { $0.key < $1.key }) { object[name] = .string(value) }

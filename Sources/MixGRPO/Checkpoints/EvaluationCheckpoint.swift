@@ -4,16 +4,16 @@ import MixLearning
 import MixNumerics
 import MixStorage
 
-/// An evaluation on disk: one safetensors file with the best weights, whose metadata holds what is remembered,
-/// with a checksum of all at its end.
+/// An evaluation on disk: one safetensors file with the best weights, the evaluation's state as metadata, and a checksum of
+/// everything at its end.
 ///
-/// It lies beside the trainer's file when both are saved into one folder.
+/// The trainer's file can be saved to the same folder.
 extension Evaluation {
   private static let fileName = "evaluation.safetensors"
   private static let format = "mixgrpo-evaluation-1"
 
-  /// Saves what a continuation needs into `folder`, made if need be: the best so far with its weights, and the watchdog's
-  /// memory.
+  /// Saves the state to `folder`, which is created when it is missing: the best result with its weights, and the watchdog's
+  /// state.
   /// - Throws: `inputOutput`.
   public func save(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
@@ -32,8 +32,8 @@ extension Evaluation {
       entries, precision: .float32, metadata: metadata.sorted { $0.0 < $1.0 }, checksum: true, to: path)
   }
 
-  /// Brings this evaluation, made with the same settings, to the saved state. Everything is read and checked before anything
-  /// changes.
+  /// Restores the saved state into this evaluation, which must have the same settings. State is replaced only after the whole
+  /// file has been validated. A loaded evaluation restores its last verdict.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ, `outOfMemory`.
   public func load(folder: String) throws(MixGRPOError) {
     let file = try SafetensorsFile(path: FileAccess.join(folder, Self.fileName))
@@ -51,7 +51,7 @@ extension Evaluation {
     restore(try savedState(file), best: configuration.keepBest ? try savedBest(file) : nil)
   }
 
-  /// What a continuation depends on, by name.
+  /// The settings that a resumed run depends on, by name.
   private var settings: [(String, String)] {
     [
       (
@@ -67,7 +67,7 @@ extension Evaluation {
     ]
   }
 
-  // MARK: - What is remembered
+  // MARK: - State
 
   private var numbers: [String: String] {
     [
@@ -121,7 +121,7 @@ extension Evaluation {
       throw fault("model", file, expected: "an object")
     }
     let configuration = try FlowTransformerConfiguration(json: json, source: file.path)
-    // Sizes are believed only when the file holds that many weights.
+    // The sizes are used only when the file holds that many weights.
     let wanted = try ParameterLayout(configuration).count
     guard file.tensors.reduce(0, { $0 + $1.elementCount }) >= wanted else {
       throw fault("model", file, expected: "the sizes of the weights beside it")

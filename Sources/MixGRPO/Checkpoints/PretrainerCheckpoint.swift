@@ -3,36 +3,36 @@ import MixFlowModel
 import MixLearning
 import MixStorage
 
-/// A pretrainer on disk.
+/// Checkpoints of a pretrainer.
 extension FlowMatchingPretrainer {
   private static let fileName = "pretrainer.safetensors"
 
-  /// Saves all that a bit-exact continuation needs into `folder`, made if need be; the file appears whole or not at all.
+  /// Saves everything that a bit-exact continuation needs to `folder`, which is created when it is missing. The file is written
+  /// atomically.
   /// - Throws: `inputOutput`.
   public func save(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
     try writeCheckpoint(to: FileAccess.join(folder, Self.fileName))
   }
 
-  /// Brings this pretrainer, made with the same model sizes and settings, to the saved state.
+  /// Restores the saved state into this pretrainer, which must have the same model sizes and settings.
   ///
-  /// Everything is read and checked before anything changes. The number of threads may differ and changes no bit; other data
-  /// are not noticed.
+  /// State is replaced only after the whole file has been validated. The number of threads may differ without changing results.
+  /// The training data is not compared.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   public func load(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
   }
 
-  /// Saves a checkpoint under the number of steps done, then removes those that are no longer to be kept; as
-  /// `Trainer.save(in:)`.
+  /// Saves a checkpoint under the number of completed steps, then removes outdated ones; see `Trainer.save(in:)`.
   /// - Returns: the file's path.
-  /// - Throws: `inputOutput`; `invalidState` when the folder holds a sound checkpoint of a later step.
+  /// - Throws: `inputOutput`; `invalidState` when the folder holds a complete checkpoint of a later step.
   @discardableResult
   public func save(in folder: CheckpointFolder) throws(MixGRPOError) -> String { try folder.save(self) }
 
-  /// Brings this pretrainer to the newest checkpoint of a folder that is whole; as `Trainer.resume(from:)`.
-  /// - Returns: nil, with nothing changed, when there is no checkpoint; an iteration is a step.
-  /// - Throws: `invalidArgument` naming the settings that differ; `invalidFormat` when there are checkpoints and none is whole;
+  /// Restores the newest complete checkpoint of a folder; see `Trainer.resume(from:)`.
+  /// - Returns: nil, without changes, when there is no checkpoint. Its iteration is a step.
+  /// - Throws: `invalidArgument` naming the settings that differ; `invalidFormat` when no checkpoint is complete;
   ///   `inputOutput`.
   public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? { try folder.resume(self) }
 }
@@ -45,7 +45,7 @@ extension FlowMatchingPretrainer: Checkpointed {
 
   func readCheckpoint(from path: String) throws(MixGRPOError) { try checkpointFile.read(from: path) }
 
-  /// Noise is keyed by seed and step and needs no state.
+  /// Noise depends only on seed and step, so no random state is saved.
   private var checkpointFile: CheckpointFile {
     CheckpointFile(
       format: "mixgrpo-pretrainer-3", settings: CheckpointSettings(self),

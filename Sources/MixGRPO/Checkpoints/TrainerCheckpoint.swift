@@ -4,23 +4,23 @@ import MixLearning
 import MixSampling
 import MixStorage
 
-/// A trainer on disk.
+/// Checkpoints of a trainer.
 extension Trainer {
   private static let fileName = "trainer.safetensors"
 
-  /// Saves all that a bit-exact continuation needs into `folder`, made if need be. Samples that wait for an update are not
-  /// saved: the iteration begins again, with the same numbers. Not stopped by a cancel.
+  /// Saves everything that a bit-exact continuation needs to `folder`, which is created when it is missing. Samples that wait
+  /// for an update are not saved: the resumed run repeats the iteration with identical results. Not affected by cancellation.
   /// - Throws: `inputOutput`.
   public func save(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
     try writeCheckpoint(to: FileAccess.join(folder, Self.fileName))
   }
 
-  /// Brings this trainer, made with the same model sizes and settings, to the saved state.
+  /// Restores the saved state into this trainer, which must have the same model sizes and settings.
   ///
-  /// Everything is read and checked before anything changes; a pending rollout, tickets and the latest metrics are dropped. The
-  /// number of threads, `maxBatch`, `maxBytes` and `recomputesActivations` may differ and change no bit; other prompts are not
-  /// noticed. Not stopped by a cancel.
+  /// State is replaced only after the whole file has been validated; a pending rollout, tickets and the latest metrics are
+  /// discarded. The number of threads, `maxBatch`, `maxBytes` and `recomputesActivations` may differ without changing results.
+  /// Prompts are not compared. Not affected by cancellation.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
   public func load(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
@@ -46,7 +46,7 @@ extension Trainer: Checkpointed {
 // MARK: - Sections
 
 extension Trainer {
-  /// All state of a run, in the file's order. What a trainer gains in state gets a section here.
+  /// All state of a run, in the order of the file. New state of a trainer needs a section here.
   var checkpointSections: [CheckpointSection] {
     [
       machine.progressSection, weightsSection,
@@ -64,7 +64,7 @@ extension Trainer {
 }
 
 extension CheckpointSection {
-  /// Moments, steps done, and what roll-backs have left of the learning rate.
+  /// Moments, completed steps, and the learning rate factor left by roll-backs.
   static func optimizer(
     _ optimizer: AdamW, rateFactor: Double = 1, takeRateFactor: @escaping (Double) -> Void = { _ in }
   ) -> CheckpointSection {
@@ -79,7 +79,7 @@ extension CheckpointSection {
     }
   }
 
-  /// Tensors that are read back to where they came from.
+  /// A section of tensors that are restored in place.
   static func tensors(
     _ name: String, _ places: [TensorPlace], state: JSONObject = [:],
     prepare: @escaping (SavedSection) throws(MixGRPOError) -> () -> Void = { _ in {} }
@@ -97,7 +97,8 @@ extension CheckpointSection {
   }
 }
 
-/// A tensor of a run: what is saved, and where a load puts it. To save changes nothing, so that many threads may at once.
+/// A tensor of a run: the values to save and the place to restore them to. Saving changes nothing, so that several threads may
+/// save at once.
 struct TensorPlace {
   let name: String
   let values: UnsafeBufferPointer<Float>

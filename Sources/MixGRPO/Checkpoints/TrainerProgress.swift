@@ -2,13 +2,13 @@ import MixBasics
 import MixSampling
 import MixStorage
 
-/// What a trainer without a model adds to the checkpoint of whoever owns the model.
+/// The state of a trainer without a model, for the checkpoint of the model owner.
 extension ModelFreeTrainer {
   private static let format = "mixgrpo-progress-1"
 
-  /// All that a bit-exact continuation needs beside the host's weights and optimizer, as one line of JSON: iteration, window,
-  /// what roll-backs have left of the learning rate, and the settings. Samples that wait for an update are not in it: the
-  /// iteration begins again, with the same numbers.
+  /// Everything that a bit-exact continuation needs besides the host's weights and optimizer, as one line of JSON: iteration,
+  /// window, the learning rate factor left by roll-backs, and the settings. Samples that wait for an update are not included:
+  /// the resumed run repeats the iteration with identical results.
   /// - Throws: `invalidState` while an update is not finished.
   public func progressText() throws(MixGRPOError) -> String {
     try requireNoUpdate("progress")
@@ -20,8 +20,9 @@ extension ModelFreeTrainer {
     return try JSONValue.object(object).text(.compact)
   }
 
-  /// Goes on where `progressText` was taken, from the next rollout on exactly, once the host has its weights and optimizer of
-  /// then. A pending rollout, tickets and the latest metrics are dropped. All is checked before anything changes.
+  /// Restores the state saved by `progressText`; the host must restore its weights and optimizer of that time. The next rollout
+  /// then gives identical results. A pending rollout, tickets and the latest metrics are discarded. State is replaced only
+  /// after the whole text has been validated.
   /// - Throws: `invalidFormat`; `invalidArgument` naming the settings that differ; `invalidState` while an update is not
   ///   finished.
   public func restore(progressText text: String) throws(MixGRPOError) {
@@ -50,10 +51,11 @@ extension ModelFreeTrainer {
     }
   }
 
-  /// Of an adaptive window alone.
+  /// The section of an adaptive window; empty in other modes.
   var windowSections: [CheckpointSection] { adaptiveWindow.map { [section(of: $0)] } ?? [] }
 
-  /// Counters, and the window if the host has set one. Random numbers are keyed by seed and counters and need no state.
+  /// Counters, and the window if the host has set one. Random numbers depend only on seed and counters, so no random state is
+  /// saved.
   var progressSection: CheckpointSection {
     var state: JSONObject = ["iteration": .integer(Int64(iteration))]
     if let window { state["window_start"] = .integer(Int64(window.start)) }
@@ -70,7 +72,7 @@ extension ModelFreeTrainer {
     }
   }
 
-  /// Where an adaptive window stands; there in that mode alone, which is one of the settings.
+  /// The position of an adaptive window. The section exists only in that mode, which is one of the compared settings.
   private func section(of adaptiveWindow: AdaptiveWindowState) -> CheckpointSection {
     CheckpointSection(name: "adaptive_window", state: ["state": .string(adaptiveWindow.text)]) {
       (saved) throws(MixGRPOError) in

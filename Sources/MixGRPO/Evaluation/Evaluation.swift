@@ -3,7 +3,7 @@ import MixFlowModel
 import MixLearning
 import MixSampling
 
-/// When a model is evaluated, and what is kept of it.
+/// When a model is evaluated, and what is kept.
 public struct EvaluationConfiguration: Equatable, Sendable {
   /// k: iterations 0, k, 2k, … are due, 1 … 1000000; default 10.
   public var every = 10
@@ -11,15 +11,15 @@ public struct EvaluationConfiguration: Equatable, Sendable {
   public var weights = TrainerWeights.trained
   /// Whether a copy of the best weights is kept; default true.
   public var keepBest = true
-  /// Default: off.
+  /// Detects reward hacking; default: off.
   public var watchdog = Watchdog()
 
-  /// Every 10 iterations with the trained weights; the best are kept, the watchdog is off.
+  /// Every 10 iterations with the trained weights; the best weights are kept, the watchdog is off.
   public init() {}
 }
 
-/// Regular evaluations of a model in training: always the same prompts and the same noise, which no training sees, scored by
-/// any rewards of the host's, also ones held out from training.
+/// Periodic evaluations during training: always the same prompts and the same noise, which training does not use, scored by any
+/// rewards of the host, including held-out ones.
 ///
 ///     if evaluation.isDue(trainer.iteration) {
 ///       let samples = try evaluation.sample(trainer)
@@ -27,33 +27,33 @@ public struct EvaluationConfiguration: Equatable, Sendable {
 ///       if result.verdict == .stop { break }
 ///     }
 ///
-/// With a model of the host's, `beginSample` takes the place of `sample`. Not for use from two threads at once.
+/// With a host's own model, use `beginSample` instead of `sample`. Not thread-safe.
 public final class Evaluation {
   /// As given to `init`.
   public let configuration: EvaluationConfiguration
-  /// What judges the scores.
+  /// Computes results and verdicts from the scores.
   public let record: EvaluationRecord
-  /// Deterministic (`SamplingPlan.deterministic`).
+  /// The sampling plan, made by `SamplingPlan.deterministic`.
   public let plan: SamplingPlan
   /// (P), rows of the trainer's prompts.
   public let prompts: [Int32]
-  /// What is remembered from one evaluation to the next.
+  /// The state carried from one evaluation to the next.
   public package(set) var state: EvaluationRecord.State
-  /// The latest evaluation's figures; none before the first, and after `load`.
+  /// The result of the latest evaluation; nil before the first and after `load`.
   public private(set) var latest: EvaluationResult?
-  /// The latest result's message; "" before the first.
+  /// The message of the latest result; "" before the first.
   package private(set) var message: CText
-  /// The weights of the best evaluation, if they are kept and there was one.
+  /// The weights of the best evaluation; nil before the first or when they are not kept.
   public package(set) var best: FlowTransformer?
-  /// The weights of the latest samples, until their scores tell whether they are the best.
+  /// The weights of the latest samples, until their scores decide whether they are the best.
   private var pending: (iteration: Int, model: FlowTransformer)?
 
   /// - Parameters:
   ///   - prompts: rows of the trainer's prompts, at least one; repetitions allowed.
-  ///   - plan: deterministic; its seed keys the noise.
-  ///   - rewards: what each sample is scored with, distinct names.
-  ///   - configuration: when, with which weights, and what is kept.
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  ///   - plan: deterministic; its seed determines the noise.
+  ///   - rewards: the rewards that score each sample, with distinct names.
+  ///   - configuration: when to evaluate, with which weights, and what is kept.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public init(
     prompts: [Int32], plan: SamplingPlan, rewards: [EvaluationReward],
     configuration: EvaluationConfiguration = EvaluationConfiguration()
@@ -76,15 +76,15 @@ public final class Evaluation {
     message = try CText("")
   }
 
-  /// P·S, the samples that are scored.
+  /// P·S, the number of scored samples.
   public var sampleCount: Int { prompts.count * plan.groupSize }
 
-  /// Whether an iteration, which is about to be trained, is to be evaluated first.
+  /// Whether the model is to be evaluated before this iteration is trained.
   public func isDue(_ iteration: Int) -> Bool { iteration >= 0 && iteration % configuration.every == 0 }
 
-  /// Draws the samples of an evaluation: the same noise each time. A pending rollout of the trainer stays.
+  /// Samples the prompts of the evaluation, with the same noise each time. A pending rollout of the trainer is kept.
   ///
-  /// The trainer may go on before the scores come: the weights of these samples are kept until then.
+  /// The trainer may continue before the scores are submitted: the weights of these samples are kept until then.
   /// - Returns: (P, S, tokens, channels) at σ = 0.
   /// - Throws: as `Trainer.sample`.
   public func sample(
@@ -95,7 +95,7 @@ public final class Evaluation {
     return samples
   }
 
-  /// Begins to draw the samples with a model of the host's, which keeps the weights of the best evaluation itself.
+  /// Starts sampling with a host's own model. The host keeps the weights of the best evaluation itself.
   /// - Throws: as `ModelFreeTrainer.beginSample`.
   public func beginSample(_ trainer: ModelFreeTrainer) throws(MixGRPOError) {
     try trainer.beginSample(plan, weights: configuration.weights, chosen: prompts)
@@ -106,18 +106,20 @@ public final class Evaluation {
     return weights == .average ? model : try FlowTransformer(copying: model)
   }
 
-  /// The trainer's at the latest evaluation, also after `load`; −1 before the first.
+  /// The trainer's iteration at the latest evaluation, also after `load`; −1 before the first.
   public var latestIteration: Int { state.latestIteration }
 
-  /// What the watchdog says of the latest evaluation, also after `load`: a run that it stopped is not to go on from there. What
-  /// was loaded is judged by this evaluation's own settings of the watchdog.
+  /// The watchdog's verdict on the latest evaluation, also after `load`: a run that it stopped should not continue. A loaded
+  /// state is judged by this evaluation's own watchdog settings. Before the first evaluation the verdict is that nothing is
+  /// suspicious.
   public var verdict: WatchdogVerdict { record.watchdog.verdict(state.watchdog) }
 
-  /// Takes the scores of an evaluation: whether it is the best so far, and what the watchdog says.
+  /// Submits the scores of an evaluation.
   /// - Parameters:
-  ///   - iteration: the trainer's when the samples were drawn; later than that of the evaluation before.
-  ///   - scores: (K, P·S), NaN for one that failed.
-  /// - Throws: `invalidArgument`; nothing has changed then.
+  ///   - iteration: the trainer's iteration when the samples were taken; later than in the previous evaluation.
+  ///   - scores: (K, P·S), NaN for a score that failed.
+  /// - Returns: the mean scores, whether they are the best so far, and the watchdog's verdict.
+  /// - Throws: `invalidArgument`; an error leaves the state unchanged.
   @discardableResult
   public func submit(iteration: Int, scores: [[Double]]) throws(MixGRPOError) -> EvaluationResult {
     try require(
@@ -133,7 +135,7 @@ public final class Evaluation {
     return result
   }
 
-  /// Puts the best weights into a model of the same sizes.
+  /// Copies the best weights into a model of the same sizes.
   /// - Throws: `invalidState` when none are kept; `invalidArgument` for another model.
   public func restoreBest(into model: FlowTransformer) throws(MixGRPOError) {
     let best = try bestModel()

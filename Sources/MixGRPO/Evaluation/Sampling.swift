@@ -11,15 +11,15 @@ extension FlowEvaluator {
     return made
   }
 
-  /// Draws deterministic samples (`SamplingPlan.deterministic`) for each of `chosen`, rows of `prompts`.
+  /// Samples deterministically (`SamplingPlan.deterministic`) for each of `chosen`, rows of `prompts`.
   /// - Parameters:
-  ///   - plan: one of `SamplingPlan.deterministic`.
-  ///   - base: answers the last steps of a plan that mixes two models (Mix §5).
+  ///   - plan: made by `SamplingPlan.deterministic`.
+  ///   - base: evaluates the last steps of a plan that mixes two models (Mix §5).
   ///   - prompts: embeddings of every prompt.
   ///   - chosen: rows of `prompts`; repetitions allowed.
-  ///   - initialNoise: (chosen · samples per prompt, D) in place of drawn noise.
+  ///   - initialNoise: (chosen · samples per prompt, D), used instead of drawn noise.
   ///   - context: may cancel it.
-  ///   - progress: called with the latents evaluated so far and in all.
+  ///   - progress: called with the latents evaluated so far and in total.
   /// - Returns: (chosen · samples per prompt, tokens, channels) at σ = 0.
   /// - Throws: `invalidArgument`, `cancelled`, `notFinite`, `outOfMemory`.
   public func sample(
@@ -41,9 +41,9 @@ extension FlowEvaluator {
 }
 
 extension Trainer {
-  /// Draws deterministic samples with one of the trainer's sets of weights; a pending rollout stays.
+  /// Samples deterministically with one of the trainer's sets of weights. A pending rollout is kept.
   ///
-  /// As `FlowEvaluator.sample`; `invalidState` when the base or the average is asked for and not kept.
+  /// Works like `FlowEvaluator.sample`; throws `invalidState` when the requested base or average is not kept.
   public func sample(
     _ plan: SamplingPlan, weights: TrainerWeights = .trained, chosen: [Int32],
     initialNoise: UnsafeBufferPointer<Float>? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }

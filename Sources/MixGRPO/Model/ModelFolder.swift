@@ -3,18 +3,19 @@ import MixFlowModel
 import MixNumerics
 import MixStorage
 
-/// How weights are stored in a model folder.
+/// The element type of weights in a model folder.
 public enum StoredPrecision: Sendable {
-  /// As the weights are computed with.
+  /// Exact: the weights are computed in this type.
   case float32
   /// Half the size; rounded to nearest even.
   case bfloat16
 }
 
 extension FlowTransformer {
-  /// Loads a diffusers folder: `config.json` beside `diffusion_pytorch_model.safetensors`, whole or sharded with an index.
+  /// Loads a diffusers folder: `config.json` beside `diffusion_pytorch_model.safetensors`, in one file or sharded with an
+  /// index.
   ///
-  /// F32, F16 and BF16 weights are read. Every weight must be there with its shape, and no other.
+  /// F32, F16 and BF16 weights are read. The folder must have exactly the model's weights, with their shapes.
   /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `invalidArgument` for sizes out of bounds, `notFinite`,
   ///   `outOfMemory`.
   public convenience init(folder path: String) throws(MixGRPOError) {
@@ -31,7 +32,7 @@ extension FlowTransformer {
     }
   }
 
-  /// Names and shapes are compared before any memory for weights is taken.
+  /// Names and shapes are compared before memory for weights is allocated.
   private static func compare(_ folder: WeightFolder, _ layout: ParameterLayout, _ path: String) throws(MixGRPOError) {
     var check = Validation()
     let stored = Dictionary(folder.tensors.map { ($0.name, $0.shape) }, uniquingKeysWith: { first, _ in first })
@@ -47,8 +48,8 @@ extension FlowTransformer {
     do { try check.throwIfAny() } catch { throw MixGRPOError(.invalidFormat, shortened(error.message)) }
   }
 
-  /// Saves a diffusers folder, made if need be; each file appears whole or not at all.
-  /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite, and nothing is written then.
+  /// Saves a diffusers folder, which is created when it is missing. Each file is written atomically.
+  /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite; then nothing is written.
   public func save(folder path: String, precision: StoredPrecision = .float32) throws(MixGRPOError) {
     for entry in parameters {
       guard Reduction.allFinite(weights + entry.offset, count: entry.count) else {
@@ -65,13 +66,13 @@ extension FlowTransformer {
   }
 }
 
-/// A list of many problems, cut to a readable length.
+/// Truncates a list of many problems to a readable length.
 private func shortened(_ message: String) -> String {
   message.count <= 600 ? message : message.prefix(600) + "… and more"
 }
 
 extension FlowTransformerConfiguration {
-  /// From a diffusers `config.json`; absent keys have diffusers' defaults, keys of other purposes are ignored.
+  /// From a diffusers `config.json`; missing keys have diffusers' defaults, unrelated keys are ignored.
   package init(json: JSONObject, source: String) throws(MixGRPOError) {
     let name = json["_class_name"]
     guard name == nil || name?.string == "FluxTransformer2DModel" else {

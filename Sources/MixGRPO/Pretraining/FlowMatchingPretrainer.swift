@@ -5,9 +5,9 @@ import MixNumerics
 import MixSettings
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
 /// Settings of training from scratch.
@@ -20,13 +20,13 @@ public struct PretrainingConfiguration: Equatable, Sendable {
   public var logitMean = 0.0
   /// See `logitMean`; 0…20.
   public var logitDeviation = 1.0
-  /// Of noise and noise levels; default 0.
+  /// Seed of noise and noise levels; default 0.
   public var seed: UInt64 = 0
 
   /// Shift 3, z standard normal, seed 0.
   public init(optimizer: AdamWConfiguration = AdamWConfiguration()) { self.optimizer = optimizer }
 
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public func validate() throws(MixGRPOError) {
     var check = Validation()
     self.check(&check)
@@ -41,18 +41,18 @@ public final class FlowMatchingPretrainer {
   public let evaluator: FlowEvaluator
   /// As given to `init`.
   public let configuration: PretrainingConfiguration
-  /// Steps done are `optimizer.stepCount`.
+  /// Its `stepCount` is the number of completed steps.
   public let optimizer: AdamW
   private let context: RunContext
   private let workers: Workers
-  /// Most samples in flight.
+  /// Maximum number of samples evaluated at once.
   private let batchLimit: Int
   private let noisy: FloatStorage  // (batchLimit, D)
   private let target: FloatStorage  // (batchLimit, D): ε − x₀, then ∂L/∂v
   private let sigmas: FloatStorage  // (batchLimit)
   private let promptRows: UnsafeMutableBufferPointer<Int32>  // (batchLimit)
 
-  /// Trains the evaluator's model; its `maxBatch` and `maxBytes` limit what is in memory, not the batch.
+  /// Trains the evaluator's model. Its `maxBatch` and `maxBytes` limit memory, not the batch.
   /// - Throws: `invalidArgument`, `outOfMemory`.
   public init(
     evaluator: FlowEvaluator, configuration: PretrainingConfiguration, context: RunContext
@@ -76,15 +76,15 @@ public final class FlowMatchingPretrainer {
 
   deinit { promptRows.deallocate() }
 
-  /// One optimizer step on a batch; the noise is keyed by seed, `iteration` and place in the batch.
+  /// One optimizer step on a batch; the noise depends on seed, `iteration` and index in the batch.
   /// - Parameters:
   ///   - latents: clean data, (B, tokens, channels).
   ///   - prompts: embeddings of the captions.
   ///   - promptIndex: (B), rows of `prompts`.
-  ///   - iteration: a number that no other step of the run has.
+  ///   - iteration: a number that is unique within the run.
   /// - Returns: the loss.
-  /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when loss, gradient or a weight would not be finite. The model and
-  ///   the optimizer are then as before. Gradients are zero in any case.
+  /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when the loss, a gradient or a weight would not be finite. After an
+  ///   error the model and the optimizer are unchanged. Gradients are always zero afterwards.
   public func step(
     latents: [Float], prompts: PromptEmbeddings, promptIndex: [Int32], iteration: Int
   ) throws(MixGRPOError) -> Double {
@@ -113,7 +113,7 @@ public final class FlowMatchingPretrainer {
     let batch: Int
   }
 
-  /// Forward and backward of some samples of the batch; their part of the loss.
+  /// Forward and backward pass of some samples of the batch; returns their share of the loss.
   private func accumulate(
     _ slice: Slice, _ latents: [Float], _ prompts: PromptEmbeddings, _ promptIndex: [Int32], _ iteration: Int
   ) throws(MixGRPOError) -> Double {

@@ -3,10 +3,10 @@ import MixBasics
 import MixLearning
 import MixSettings
 
-// How a model in training is evaluated, from the header's flat record.
+// Converts the header's flat evaluation struct.
 
 extension EvaluationConfiguration {
-  /// - Throws: `invalidArgument` naming every field that is no choice or out of bounds.
+  /// - Throws: `invalidArgument` naming every field that is not a known choice or is out of range.
   package init(_ record: mixgrpo_evaluation_config) throws(MixGRPOError) {
     var check = Validation()
     record.check(&check)
@@ -20,7 +20,7 @@ extension EvaluationConfiguration {
       action: action, patience: Int(record.watchdog_patience), minimumDelta: record.watchdog_minimum_delta)
   }
 
-  /// Single values that `EvaluationRecord` does not check, and what they do not tell.
+  /// Checks values that `EvaluationRecord` does not check, and rules between values.
   func check(_ check: inout Validation) {
     var record = mixgrpo_evaluation_config.standard
     record.every = Int32(clamping: every)

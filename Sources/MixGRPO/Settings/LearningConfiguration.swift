@@ -3,19 +3,19 @@ import MixLearning
 import MixSampling
 import MixSettings
 
-/// What an update that is cancelled or fails leaves behind.
+/// The state left by a cancelled or failed update.
 public enum Undo: Int32, Sendable, CaseIterable {
-  /// The state before the update. The first optimizer step keeps a copy of weights, moments and average until the update has
-  /// succeeded; a single step needs none if the velocity's change is not limited.
+  /// The state before the update. A copy of weights, moments and average is kept from the first optimizer step until the update
+  /// has succeeded. An update with a single step needs no copy if the velocity's change is not limited.
   case memory = 0
-  /// The state after the last finished optimizer step, and no copy. The update may be repeated and goes on from there. Needs a
-  /// `SafetyConfiguration` that never undoes a whole update.
+  /// The state after the last completed optimizer step; no copy is kept. The update may be repeated and continues from there.
+  /// Requires a `SafetyConfiguration` that never rolls back a whole update.
   case none = 1
 }
 
 /// How a model learns from rewards: advantages, policy loss, optimizer.
 public struct LearningConfiguration: Equatable, Sendable {
-  /// From rewards to advantages; by default every reward weighs 1, and its own deviation normalises it.
+  /// From rewards to advantages; by default every reward has weight 1 and is normalised by its own standard deviation.
   public var advantages = AdvantageConfiguration()
   /// The loss; default clip 1e-4, no penalties, 4 updates per iteration.
   public var policy = PolicyConfiguration()
@@ -23,7 +23,7 @@ public struct LearningConfiguration: Equatable, Sendable {
   public var optimizer = AdamWConfiguration()
   /// Decay per optimizer step of the averaged weights, 0…1; 0 (the default) keeps none.
   public var averageDecay = 0.0
-  /// What an update does about faults; default: it throws, with everything as before it.
+  /// Reaction to faults; default: the update throws, and the state is as before it.
   public var safety = SafetyConfiguration()
   /// Default `memory`.
   public var undo = Undo.memory
@@ -34,7 +34,7 @@ public struct LearningConfiguration: Equatable, Sendable {
   /// - Parameters:
   ///   - rewards: K, the number of rewards.
   ///   - groupSize: G, the samples of a prompt.
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public func validate(rewards: Int, groupSize: Int) throws(MixGRPOError) {
     var check = Validation()
     record.check(&check)
@@ -42,7 +42,7 @@ public struct LearningConfiguration: Equatable, Sendable {
     try check.throwIfAny()
   }
 
-  /// What single values do not tell.
+  /// Checks the rules between values.
   func checkRules(rewards: Int, groupSize: Int, _ check: inout Validation) {
     advantages.checkRules(rewards: rewards, &check)
     policy.checkRules(groupSize: groupSize, &check)

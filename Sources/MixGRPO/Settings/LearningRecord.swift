@@ -4,10 +4,10 @@ import MixLearning
 import MixSampling
 import MixSettings
 
-// The learning configuration as the header's flat record, in both directions; the record's parts are in MixLearning.
+// Converts the learning configuration to and from the header's flat struct; its parts are converted in MixLearning.
 
 extension LearningConfiguration {
-  /// - Throws: `invalidArgument` naming every field that is no choice, out of bounds, or does not go with another.
+  /// - Throws: `invalidArgument` naming every field that is not a known choice, is out of range, or conflicts with another.
   package init(
     _ record: mixgrpo_learning_config, weights: [Double] = [], groupSize: Int = Int(Int32.max)
   ) throws(MixGRPOError) {
@@ -21,7 +21,7 @@ extension LearningConfiguration {
     self = typed
   }
 
-  /// Nil where a choice is none of its names.
+  /// Nil when a choice is unknown.
   private init?(unchecked record: mixgrpo_learning_config) {
     guard
       let advantages = AdvantageConfiguration(unchecked: record), let policy = PolicyConfiguration(unchecked: record),
@@ -35,7 +35,7 @@ extension LearningConfiguration {
     if faultPolicy == .rollBack { safety.rollBackRateFactor = record.roll_back_rate_factor }
   }
 
-  /// A number that no record holds becomes the nearest one, which is out of the row's range. Weights are not part of it.
+  /// Numbers outside a field's type are clamped, which leaves them out of the row's range. Weights are not included.
   package var record: mixgrpo_learning_config {
     var record = mixgrpo_learning_config.standard
     advantages.write(to: &record)
@@ -47,7 +47,7 @@ extension LearningConfiguration {
     return record
   }
 
-  /// The rows that make a difference beside the others: min_rate_fraction does only with the schedule cosine.
+  /// The keys whose values matter given the other values: min_rate_fraction matters only with the schedule cosine.
   package static func keysInForce(_ record: mixgrpo_learning_config) -> Set<String> {
     record.keysInForce { Self(unchecked: $0)?.record }
   }

@@ -3,10 +3,10 @@ import MixBasics
 import MixFlowModel
 import MixSettings
 
-// The sizes of a model as the header's flat record, in both directions.
+// Converts the sizes of a model to and from the header's flat struct.
 
 extension FlowTransformerConfiguration {
-  /// - Throws: `invalidArgument` naming every field that is out of bounds or does not go with another.
+  /// - Throws: `invalidArgument` naming every field that is out of range or conflicts with another.
   package init(_ record: mixgrpo_model_config) throws(MixGRPOError) {
     var check = Validation()
     record.check(&check)

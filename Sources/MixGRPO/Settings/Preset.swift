@@ -2,7 +2,7 @@ import MixBasics
 import MixLearning
 import MixSampling
 
-/// Published methods as filled configurations: a preset is nothing but these settings.
+/// Published methods as configurations. A preset consists only of settings.
 public enum Preset: String, CaseIterable, Sendable {
   /// Mix §4.1: the defaults.
   case mixGRPO = "mixgrpo"
@@ -15,7 +15,7 @@ public enum Preset: String, CaseIterable, Sendable {
   /// arXiv 2505.07818.
   case danceGRPO = "dance_grpo"
 
-  /// - Throws: `invalidArgument` for a name that is none.
+  /// - Throws: `invalidArgument` for an unknown name.
   public init(name: String) throws(MixGRPOError) {
     guard let preset = Preset(rawValue: name) else {
       throw .invalid("name", expected: Preset.allCases.map(\.rawValue).joined(separator: ", "), got: "\"\(name)\"")
@@ -23,7 +23,7 @@ public enum Preset: String, CaseIterable, Sendable {
     self = preset
   }
 
-  /// The method's way to draw; what it leaves open has the defaults of MixGRPO.
+  /// The sampling settings of the method; settings that the paper does not specify have the defaults of MixGRPO.
   public var sampling: SamplingConfiguration {
     var configuration = SamplingConfiguration()
     switch self {
@@ -40,7 +40,7 @@ public enum Preset: String, CaseIterable, Sendable {
     return configuration
   }
 
-  /// The method's way to learn; what it leaves open has the defaults of MixGRPO.
+  /// The learning settings of the method; settings that the paper does not specify have the defaults of MixGRPO.
   public var learning: LearningConfiguration {
     var settings = LearningConfiguration()
     if self == .flowGRPO { settings.policy.referencePenalty = 0.04 }

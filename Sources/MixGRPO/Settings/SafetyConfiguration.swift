@@ -1,28 +1,29 @@
 import MixBasics
 
-/// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
-/// that changes too much. Nothing unsound is ever applied. Raw values are stable.
+/// A trainer's reaction to a fault in an update: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
+/// that changes too much. A faulty step is never applied. Raw values are stable.
 public enum FaultPolicy: Int32, Equatable, Sendable, CaseIterable {
-  /// The update throws, with everything as before it.
+  /// The update throws; the state is as before it.
   case stop = 0
-  /// The optimizer step of a part that is not finite is left out and the next part goes on; a velocity that changes too much
-  /// undoes the whole update. The iteration counts as done.
+  /// An optimizer step that is not finite is skipped, and the update continues with the next minibatch. A velocity that changes
+  /// too much rolls back the whole update. The iteration counts as done.
   case skip = 1
-  /// The whole update is undone, the learning rate of all steps to come shrinks, and the next iteration follows.
+  /// The whole update is rolled back, the learning rate of all later steps is reduced, and the next iteration follows.
   case rollBack = 2
 }
 
-/// How a trainer is kept from ruining its model.
+/// Limits that keep a trainer from damaging its model.
 public struct SafetyConfiguration: Equatable, Sendable {
   /// Default: stop.
   public var faultPolicy = FaultPolicy.stop
-  /// Most that one iteration may change the velocity of its first trained latent: the root mean square of the difference over
-  /// that of the velocity, which counts as 1 at least, the noise's standard deviation. 0…1e6, 0 for no limit; default 1.
+  /// Maximum change of the velocity of the first trained latent in one iteration: the root mean square of the difference
+  /// relative to that of the velocity, but at least relative to 1, the standard deviation of noise. 0…1e6, 0 for no limit;
+  /// default 1.
   ///
-  /// It finds a learning rate that is far too large, at the price of one more model call, and not one that ruins a model little
-  /// by little.
+  /// Detects a learning rate that is far too large, at the cost of one more model call. It does not detect a slow decline over
+  /// many iterations.
   public var maxVelocityChange = 1.0
-  /// What the learning rate is multiplied by at each roll-back; in (0, 1], default 0.5.
+  /// Factor of the learning rate at each roll-back; in (0, 1], default 0.5.
   public var rollBackRateFactor = 0.5
 
   /// Faults stop the update; the velocity may change by its own size, and roll-backs halve the learning rate.

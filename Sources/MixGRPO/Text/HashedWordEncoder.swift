@@ -1,9 +1,9 @@
 import MixBasics
 import MixFlowModel
 
-/// A deterministic stand-in for a text encoder: each word is hashed to a fixed pseudo-random vector, and each position too.
+/// A deterministic substitute for a text encoder: each word and each position is hashed to a fixed pseudo-random vector.
 ///
-/// It knows which words stand where and nothing of what they mean. Enough for small worlds and tests; real hosts bring the
+/// It encodes which words occur where, but not their meaning. This is enough for small worlds and tests; real hosts provide the
 /// embeddings of their own text encoder as float arrays.
 ///
 /// The formula, so that a host can reproduce it to the last bit on any platform:
@@ -23,7 +23,7 @@ public struct HashedWordEncoder: Sendable, Equatable {
   /// Values of the pooled vector (Q, the model's `pooled_projection_dim`), 1…16384.
   public let pooledWidth: Int
 
-  /// What one prompt becomes.
+  /// The encoding of one prompt.
   public struct Encoding: Sendable, Equatable {
     /// (L, J), one row per word; rows past the last word are 0.
     public let text: [Float]
@@ -31,7 +31,7 @@ public struct HashedWordEncoder: Sendable, Equatable {
     public let pooled: [Float]
   }
 
-  /// - Throws: `invalidArgument` that names every size out of its bounds.
+  /// - Throws: `invalidArgument` that names every size out of range.
   public init(textLength: Int, textWidth: Int, pooledWidth: Int) throws(MixGRPOError) {
     var check = Validation()
     check.require((1...4096).contains(textLength), "textLength", expected: "1…4096", got: textLength)
@@ -43,13 +43,13 @@ public struct HashedWordEncoder: Sendable, Equatable {
     self.pooledWidth = pooledWidth
   }
 
-  /// One prompt by the formula above. A prompt without words is all zeros.
+  /// Encodes one prompt by the formula above. A prompt without words gives zeros.
   public func encode(_ prompt: String) -> Encoding {
     let words = Self.words(of: prompt)
     return Encoding(text: textRows(of: words), pooled: pooled(of: words))
   }
 
-  /// The prompts as a model takes them, in their order.
+  /// The embeddings of several prompts, in order.
   /// - Throws: `invalidArgument` for no prompt or more than 65 536 of them, `outOfMemory`.
   public func embeddings(of prompts: [String]) throws(MixGRPOError) -> PromptEmbeddings {
     try requireRoom(for: prompts)
@@ -58,7 +58,7 @@ public struct HashedWordEncoder: Sendable, Equatable {
       text: encodings.flatMap(\.text), pooled: encodings.flatMap(\.pooled), count: prompts.count, textLength: textLength)
   }
 
-  /// What the encodings of `prompts` take, with the copies on their way, and the longest prompt's words.
+  /// Checks the memory for the encodings of `prompts`, including intermediate copies and the words of the longest prompt.
   package func requireRoom(for prompts: [String]) throws(MixGRPOError) {
     let longest = prompts.reduce(0) { max($0, $1.utf8.count) }
     let values = textLength * textWidth + 2 * pooledWidth

@@ -1,5 +1,5 @@
 /// SplitMix64 of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014): ten lines in any
-/// language, for what a host may want to reproduce. Training draws from `RandomStream`.
+/// language, used where a host may want to reproduce the numbers. Training uses `RandomStream`.
 package struct SplitMix64: Sendable {
   private static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
   private var state: UInt64

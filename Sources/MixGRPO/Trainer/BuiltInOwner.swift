@@ -4,34 +4,34 @@ import MixLearning
 import MixNumerics
 import MixSampling
 
-/// What the optimizer steps of one update did.
+/// The result of the optimizer steps of one update.
 public struct UpdateReport: Equatable, Sendable {
-  /// Optimizer steps since the optimizer was made, this update's included.
+  /// Optimizer steps since the optimizer was created, including this update.
   public let optimizerSteps: Int
-  /// Mean over this update's steps, before the clip; NaN without a step.
+  /// Mean gradient norm over this update's steps, before clipping; NaN without a step.
   public let gradientNorm: Double
-  /// Of the last step.
+  /// Learning rate of the last step.
   public let learningRate: Double
-  /// Optimizer steps that were left out as they were not finite.
+  /// Optimizer steps that were skipped because they were not finite.
   public let skippedSteps: Int
-  /// Whether the update was undone.
+  /// Whether the update was rolled back.
   public let isRolledBack: Bool
-  /// See `SafetyConfiguration.maxVelocityChange`; NaN where it was not measured.
+  /// See `SafetyConfiguration.maxVelocityChange`; NaN when it was not measured.
   public let velocityChange: Double
 }
 
-/// A model in training: its optimizer, and the running mean of its weights if one is kept.
+/// A model in training: its evaluator, its optimizer, and optionally an average of its weights.
 public struct Learner {
   /// Runs the model that is trained.
   public let evaluator: FlowEvaluator
-  /// Made for as many weights as the model has.
+  /// Its count equals the model's number of weights.
   public let optimizer: AdamW
-  /// Follows every optimizer step; nil: no average is kept.
+  /// Updated after every optimizer step; nil to keep no average.
   public let average: ExponentialMovingAverage?
-  /// What an update that fails leaves behind.
+  /// The state left by a cancelled or failed update.
   public let undo: Undo
 
-  /// - Throws: `invalidArgument` when the optimizer was made for another number of weights.
+  /// - Throws: `invalidArgument` when the optimizer's count differs from the model's number of weights.
   public init(
     evaluator: FlowEvaluator, optimizer: AdamW, average: ExponentialMovingAverage? = nil, undo: Undo = .memory
   ) throws(MixGRPOError) {
@@ -42,30 +42,30 @@ public struct Learner {
 }
 
 extension Update {
-  /// Answers all requests with the built-in model and steps the optimizer.
+  /// Runs the update: evaluates all requests with the built-in model and steps the optimizer.
   ///
-  /// On an error or a cancel gradients are zero and, with `Undo.memory`, model, optimizer and average as before and the update
-  /// back at its start; with `Undo.none`, all is as after the last finished optimizer step, and the update goes on from there
-  /// when it is run again.
+  /// After an error or a cancellation gradients are zero. With `Undo.memory`, model, optimizer and average are as before, and
+  /// the update is back at its start. With `Undo.none`, the state is that after the last completed optimizer step, and running
+  /// the update again continues from there.
   /// - Parameters:
   ///   - learner: the model in training, its optimizer and average.
   ///   - reference: an evaluator of the frozen reference, needed when its penalty is set.
-  ///   - prompts: embeddings, one row for each of the host's numbers.
-  ///   - context: may cancel it.
+  ///   - prompts: embeddings, one row per prompt index.
+  ///   - context: cancels the update.
   ///   - afterRequest: called with the rows evaluated so far.
-  /// - Returns: what this run's optimizer steps did.
-  /// - Throws: as `FlowEvaluator.velocity` and `AdamW.step`; `cancelled`; `invalidState` when gradients are not zero, or the
-  ///   update has begun otherwise.
+  /// - Returns: the result of this run's optimizer steps.
+  /// - Throws: the errors of `FlowEvaluator.velocity` and `AdamW.step`; `cancelled`; `invalidState` when gradients are not
+  ///   zero, or the update was started in another way.
   public func run(
     _ learner: Learner, reference: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
     afterRequest: (Int) -> Void = { _ in }
   ) throws(MixGRPOError) -> UpdateReport {
     guard isAtStartOfRun else {
-      throw MixGRPOError(.invalidState, "update: expected one that has not begun, got one that has")
+      throw MixGRPOError(.invalidState, "update: expected one that has not started, got one that has")
     }
     let owner = BuiltInOwner(learner, reference, prompts)
     try owner.requireZeroGradients()
-    // The built-in model keeps the activations of a whole request.
+    // The built-in model keeps the activations of one whole request.
     try limitRequests(to: learner.evaluator.memory.updateBatch)
     let guarded = GuardedUpdate(self, UpdateSafety(undo: learner.undo))
     try owner.answerAll(guarded, context: context) { afterRequest(metrics.evaluations) }
@@ -73,7 +73,7 @@ extension Update {
   }
 }
 
-/// The built-in model as the owner that answers an update's actions.
+/// The built-in model owner, which carries out an update's actions.
 final class BuiltInOwner {
   let learner: Learner
   /// Runs the frozen reference.
@@ -92,7 +92,7 @@ final class BuiltInOwner {
     }
   }
 
-  /// - Parameter afterRequest: called when the answer to a request has been carried back.
+  /// - Parameter afterRequest: called after the backward pass of each request.
   func answerAll(
     _ machine: some UpdateMachine, context: RunContext, afterRequest: () -> Void
   ) throws(MixGRPOError) {
@@ -126,14 +126,14 @@ final class BuiltInOwner {
     }
   }
 
-  /// One request: velocity, ∂L/∂v, backward.
+  /// One request: velocity, dVelocity, backward pass.
   private func differentiate(_ request: VelocityRequest, _ machine: some UpdateMachine) throws(MixGRPOError) {
     let evaluator = learner.evaluator
     try requireLatents(of: evaluator, request.latentSize)
     var frozen: UnsafePointer<Float>?
     if request.needsReference {
       guard let reference else {
-        throw .invalid("reference", expected: "an evaluator of the frozen reference, as kl_reference is set", got: "none")
+        throw .invalid("reference", expected: "an evaluator of the frozen reference (kl_reference is set)", got: "none")
       }
       frozen = try reference.velocity(request, prompts)
     }
@@ -147,7 +147,7 @@ final class BuiltInOwner {
 }
 
 extension Learner {
-  /// One optimizer step on the gradients gathered, which are zero afterwards, and its share in the averaged weights.
+  /// Steps the optimizer on the accumulated gradients, zeroes them, and updates the averaged weights.
   fileprivate func step(rateFactor: Double, workers: Workers) throws(MixGRPOError) -> OptimizerReport {
     let report = try optimizer.step(evaluator.model, rateFactor: rateFactor, workers: workers)
     average?.update(weights: evaluator.model.weights, workers: workers)
@@ -156,7 +156,7 @@ extension Learner {
 }
 
 extension AdamW {
-  /// One step on a model with the gradients it has gathered, which are zero afterwards, unless it throws.
+  /// Steps a model on its accumulated gradients and zeroes them. Gradients are kept when it throws.
   @discardableResult
   package func step(
     _ model: FlowTransformer, rateFactor: Double = 1, workers: Workers
@@ -172,7 +172,7 @@ extension AdamW {
   }
 }
 
-/// Everything an update may change, kept until it has succeeded.
+/// A copy of everything that an update may change, kept until it has succeeded.
 private final class LearnerSnapshot {
   private let weights: FloatStorage
   private let firstMoment: FloatStorage

@@ -2,20 +2,20 @@ import MixBasics
 import MixLearning
 import MixSampling
 
-/// What surrounds the policy gradients of one update.
+/// The fault handling of one update.
 struct UpdateSafety {
-  /// What an update that fails leaves behind.
+  /// The state left by a cancelled or failed update.
   var undo = Undo.memory
-  /// What to do about faults; an update outside of a trainer stops.
+  /// The reaction to faults; outside a trainer an update stops.
   var policy = FaultPolicy.stop
   var velocityGuard: VelocityGuard?
-  /// Of the learning rate, from roll-backs before.
+  /// Learning rate factor left by earlier roll-backs.
   var rateFactor = 1.0
-  /// Whether an optimizer step either succeeds as a whole or changes nothing. Otherwise the last one needs a copy to return to.
+  /// Whether an optimizer step either succeeds or changes nothing. Otherwise the last step needs a copy to restore.
   var stepsAreAtomic = true
 }
 
-/// An update that either succeeds, is undone as a whole, or stops between two optimizer steps: a state machine that knows no
+/// An update that either succeeds, is rolled back as a whole, or stops between two optimizer steps. A state machine without a
 /// model.
 final class GuardedUpdate: UpdateMachine {
   private enum Phase {
@@ -23,11 +23,11 @@ final class GuardedUpdate: UpdateMachine {
     case keeping(minibatch: Int)
     case stepping(minibatch: Int)
     case measuring(VelocityRequest)
-    /// The velocity was found to have changed by little enough.
+    /// The velocity's change is within the limit.
     case measured
-    /// A minibatch was abandoned; its gradients are to be zeroed.
+    /// A minibatch was skipped; its gradients must be zeroed.
     case skipping
-    /// The actions that are left are in `cleanup`; then it is over, with this error.
+    /// The remaining actions are in `cleanup`; then the update ends with this error.
     case ending(MixGRPOError?)
     case over(MixGRPOError?)
   }
@@ -48,8 +48,8 @@ final class GuardedUpdate: UpdateMachine {
     safety.velocityGuard?.begin()
   }
 
-  /// What the optimizer steps so far did.
-  /// - Parameter optimizerSteps: in the optimizer's life.
+  /// The result of the optimizer steps so far.
+  /// - Parameter optimizerSteps: steps since the optimizer was created.
   func report(optimizerSteps: Int) -> UpdateReport {
     UpdateReport(
       optimizerSteps: optimizerSteps, gradientNorm: norms / Double(steps), learningRate: learningRate,
@@ -105,7 +105,7 @@ final class GuardedUpdate: UpdateMachine {
     .optimizerStep(minibatch: minibatch, rateFactor: safety.rateFactor)
   }
 
-  /// Whether something may still fail that the step at hand would have to be undone for.
+  /// Whether a later failure could require undoing the current step.
   private var mayBeUndone: Bool {
     safety.undo == .memory && (!update.isInLastPart || safety.velocityGuard != nil || !safety.stepsAreAtomic)
   }
@@ -117,7 +117,7 @@ final class GuardedUpdate: UpdateMachine {
 
   // MARK: - Answers
 
-  /// Whether an answer to the request at hand gives ∂L/∂v.
+  /// Whether submitting the current request returns dVelocity.
   var givesGradient: Bool { if case .running = phase { true } else { false } }
 
   func submit(
@@ -133,13 +133,13 @@ final class GuardedUpdate: UpdateMachine {
       try safety.velocityGuard?.check(velocity)
       phase = .measured
       return nil
-    default: throw MixGRPOError(.invalidState, "submit: expected a request from next() before it, got none")
+    default: throw MixGRPOError(.invalidState, "submit: expected a request from next() first, got none")
     }
   }
 
   func submitStep(gradientNorm: Double, learningRate: Double) throws(MixGRPOError) {
     guard case .stepping = phase else {
-      throw MixGRPOError(.invalidState, "submit_step: expected an optimizer step from next() before it, got none")
+      throw MixGRPOError(.invalidState, "submit_step: expected an optimizer step from next() first, got none")
     }
     steps += 1
     norms += gradientNorm
@@ -152,14 +152,14 @@ final class GuardedUpdate: UpdateMachine {
   func fail(_ error: MixGRPOError) -> Bool {
     switch phase {
     case .over: return false
-    case .ending: failAgain(error)
+    case .ending: failDuringCleanup(error)
     default: if !skipStep(error) { end(error) }
     }
     return true
   }
 
-  /// What cannot be undone is not sound: the update fails after all.
-  private func failAgain(_ error: MixGRPOError) {
+  /// Undoing failed: the update ends with this error.
+  private func failDuringCleanup(_ error: MixGRPOError) {
     guard case .ending(nil) = phase else { return }
     isUndone = false
     update.restart()
@@ -197,7 +197,7 @@ final class GuardedUpdate: UpdateMachine {
     phase = .ending(nil)
   }
 
-  /// Leaves the finished optimizer steps and says so.
+  /// Keeps the completed optimizer steps and says so in the error.
   private func stoppedAfterSteps(_ error: MixGRPOError) -> MixGRPOError {
     update.restartPart()
     guard update.metrics.optimizerSteps > 0 else { return error }
@@ -207,6 +207,6 @@ final class GuardedUpdate: UpdateMachine {
 }
 
 extension MixGRPOError {
-  /// What a `FaultPolicy` is about.
+  /// Whether a `FaultPolicy` applies.
   fileprivate var isFault: Bool { code == .notFinite || code == .diverged }
 }

@@ -1,16 +1,16 @@
 import MixBasics
 import MixLearning
 
-/// What a trainer knows of a model that it does not own.
+/// The sizes of a model that belongs to the host.
 public struct HostModel: Equatable, Sendable {
-  /// Prompts that a rollout may name, 1…2³¹ − 1: 0, 1, …
+  /// Number of prompts, 1…2³¹ − 1; prompt indices are 0, 1, …
   public let prompts: Int
-  /// D, the values of one latent, 1…1000000000.
+  /// D, the number of values in one latent, 1…1000000000.
   public let latentSize: Int
-  /// Most latents in one request; 0 (the default) for no limit. Changes no result.
+  /// Maximum number of latents in one request; 0 (the default) for no limit. Results do not depend on it.
   public let maxBatch: Int
 
-  /// Checked by the trainer that it is for.
+  /// Values are validated by the trainer.
   public init(prompts: Int, latentSize: Int, maxBatch: Int = 0) {
     (self.prompts, self.latentSize, self.maxBatch) = (prompts, latentSize, maxBatch)
   }
@@ -25,9 +25,9 @@ public struct HostModel: Equatable, Sendable {
 }
 
 extension LearningConfiguration {
-  /// Settings that the optimizer of a host would not hear of must be as they come.
+  /// Settings that a host's own optimizer ignores must have their defaults.
   func requireOwnOptimizer() throws(MixGRPOError) {
-    let (usual, text) = (AdamWConfiguration(), "the default, as the host's own optimizer would not obey it")
+    let (usual, text) = (AdamWConfiguration(), "the default, because the host's optimizer does not use it")
     var check = Validation()
     func same<Value: Equatable>(_ name: String, _ field: KeyPath<AdamWConfiguration, Value>) {
       check.require(optimizer[keyPath: field] == usual[keyPath: field], name, expected: text, got: optimizer[keyPath: field])
@@ -38,7 +38,7 @@ extension LearningConfiguration {
     same("beta2", \.beta2)
     same("epsilon", \.epsilon)
     same("weight_decay", \.weightDecay)
-    check.require(averageDecay == 0, "ema_decay", expected: "0, as the host keeps its own averages", got: averageDecay)
+    check.require(averageDecay == 0, "ema_decay", expected: "0, because the host keeps its own averages", got: averageDecay)
     try check.throwIfAny()
   }
 }

@@ -2,30 +2,30 @@ import Dispatch
 import MixLearning
 import MixSampling
 
-/// What an update learns from.
+/// The samples that an update trains on.
 struct SampledGroups {
   let trajectory: Trajectory
   let modelCalls: Int
   let seconds: Double
 }
 
-/// One rollout of an iteration that is drawn in several.
+/// One rollout of an iteration with several rollouts.
 struct TicketedRollout {
   let trajectory: Trajectory
   let modelCalls: Int
   let seconds: Double
 }
 
-/// An iteration whose update is under way.
+/// An iteration whose update is in progress.
 struct IterationInProgress {
   let guarded: GuardedUpdate
   let sampled: SampledGroups
   let advantages: Advantages
-  /// (K) of the rewards; nil: those of the configuration.
+  /// (K), the weight of each reward; nil for those of the configuration.
   let weights: [Double]?
   let started: DispatchTime
 
-  /// The figures of the iteration when it is finished.
+  /// The metrics of the finished iteration.
   func metrics(iteration: Int, rewardNames: [String], learning: LearningConfiguration) -> IterationMetrics {
     let weights = weights ?? (learning.advantages.weights.isEmpty ? rewardNames.map { _ in 1 } : learning.advantages.weights)
     let report = guarded.report(optimizerSteps: 0)
@@ -43,7 +43,7 @@ struct IterationInProgress {
       skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange)
   }
 
-  /// Over the rewards, by weight; one of weight 0 plays no part, even when it is NaN.
+  /// The weighted mean over the rewards. A reward of weight 0 is ignored, even when it is NaN.
   private func mean(_ weights: [Double], _ value: (Advantages.Reward) -> Double) -> Double {
     let total = weights.reduce(0, +)
     return zip(weights, advantages.rewards).reduce(0) { $1.0 > 0 ? $0 + $1.0 / total * value($1.1) : $0 }

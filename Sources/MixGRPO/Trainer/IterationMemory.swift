@@ -3,32 +3,32 @@ import MixFlowModel
 import MixLearning
 import MixSampling
 
-/// What one iteration with the built-in model holds at its peak, in bytes, known before anything is allocated. The trainer goes
-/// by it when it keeps to a budget.
+/// The peak memory of one iteration with the built-in model, in bytes, computed before anything is allocated. The trainer uses
+/// it to keep to a memory limit.
 ///
-/// The process itself comes on top: its code, the Swift runtime and small tables, 10 to 20 MB before the first model.
+/// The process itself adds 10 to 20 MB: its code, the Swift runtime and small tables.
 public struct IterationMemory: Equatable, Sendable {
-  /// The weights and what is as large: gradients, two moments, the average, the base, and the copy that `Undo.memory` keeps.
+  /// The weights and arrays of the same size: gradients, two moments, the average, the base, and the copy that `Undo.memory`
+  /// keeps.
   public let weightBytes: Int
   /// Latents of the rollout and its stored steps, latents and dVelocity of the update's largest request.
   public let trajectoryBytes: Int
   /// Working memory of the evaluators, activations included.
   public let evaluatorBytes: Int
-  /// Samples in flight in the update; 0 without one.
+  /// Latents evaluated at once in the update; 0 without an update.
   public let updateBatch: Int
-  /// All of the above at once.
+  /// The sum of the above.
   public var peakBytes: Int { weightBytes + trajectoryBytes + evaluatorBytes }
 
   /// - Parameters:
-  ///   - plan: the iteration's sampling.
-  ///   - prompts: P of the iteration.
+  ///   - plan: the sampling plan of the iteration.
+  ///   - prompts: P, prompts of the iteration.
   ///   - latentSize: D.
-  ///   - evaluator: what running the model takes.
-  ///   - learning: nil for the rollout alone.
-  ///   - keepsBase: a frozen copy of the weights is kept, with an evaluator of its own; so it is for a reference penalty.
-  ///   - maxBytes: a budget that the update's requests are split for; 0 for none.
-  /// - Throws: `invalidArgument` for more than can be counted; `outOfMemory` with the bytes that are needed when they are more
-  ///   than the budget.
+  ///   - evaluator: the memory of the evaluator.
+  ///   - learning: nil for a rollout without an update.
+  ///   - keepsBase: whether a frozen copy of the weights is kept, with its own evaluator; implied by a reference penalty.
+  ///   - maxBytes: memory limit, which the update meets by splitting its requests; 0 for none.
+  /// - Throws: `invalidArgument` when a size overflows; `outOfMemory`, with the required bytes, when they exceed the limit.
   public init(
     plan: SamplingPlan, prompts: Int, latentSize: Int, evaluator: EvaluatorMemory, learning: LearningConfiguration?,
     keepsBase: Bool = false, maxBytes: Int = 0
@@ -40,7 +40,7 @@ public struct IterationMemory: Equatable, Sendable {
     let inference = evaluator.inferenceBytes * (keepsBase ? 2 : 1)
     try MixBasics.require(
       Double(weightBytes) + Double(rollout) + Double(inference) < 0x1p62, "prompt_count",
-      expected: "an iteration that fits a memory",
+      expected: "an iteration that fits in memory",
       got: "about \(Double(weightBytes) + Double(rollout) + Double(inference)) bytes")
     let taken = weightBytes + rollout + inference
     guard let learning else {
@@ -56,7 +56,7 @@ public struct IterationMemory: Equatable, Sendable {
     evaluatorBytes = inference + evaluator.trainingBytes(samples: updateBatch)
   }
 
-  /// Arrays as large as the weights, those themselves included.
+  /// The number of arrays as large as the weights, including the weights.
   private static func copies(_ learning: LearningConfiguration?) -> Int {
     guard let learning else { return 1 }
     let average = learning.averageDecay > 0 ? 1 : 0
@@ -72,8 +72,8 @@ public struct IterationMemory: Equatable, Sendable {
 }
 
 extension Trainer {
-  /// What an iteration with `prompts` prompts, the next one, will hold.
-  /// - Throws: as `IterationMemory`.
+  /// The memory of the next iteration, with `prompts` prompts.
+  /// - Throws: the errors of `IterationMemory`.
   public func memory(prompts: Int) throws(MixGRPOError) -> IterationMemory {
     try memory(prompts: prompts, plan: SamplingPlan(sampling, iteration: iteration, window: machine.currentWindow()))
   }

@@ -1,68 +1,68 @@
 import MixLearning
 import MixStorage
 
-/// One iteration in figures. Means are NaN where there was nothing to average.
+/// The metrics of one iteration. Means over no values are NaN.
 public struct IterationMetrics: Equatable, Sendable {
-  /// One reward over the iteration's samples.
+  /// Statistics of one reward over the iteration's samples.
   public struct Reward: Equatable, Sendable {
-    /// As the trainer was given it.
+    /// The name given to the trainer.
     public let name: String
-    /// Over the finite values.
+    /// Mean of the finite values.
     public let mean: Double
-    /// With n − 1 in the denominator.
+    /// Standard deviation, with n − 1 in the denominator.
     public let standardDeviation: Double
-    /// Values that were NaN or infinite; left out everywhere.
+    /// Number of values that were NaN or infinite. Their samples are excluded.
     public let failures: Int
   }
 
-  /// 0-based.
+  /// Index of the iteration, from 0.
   public let iteration: Int
   /// The stochastic steps.
   public let window: Range<Int>
-  /// (K), in the trainer's order.
+  /// (K), in the order of the trainer's rewards.
   public let rewards: [Reward]
-  /// Mean over K of the rewards' means and standard deviations, by weight.
+  /// Weighted mean over the rewards of their means.
   public let rewardMean: Double
-  /// See `rewardMean`.
+  /// Weighted mean over the rewards of their standard deviations.
   public let rewardStandardDeviation: Double
-  /// Groups whose rewards could not tell their samples apart.
+  /// Degenerate groups: their rewards are equal and their advantages 0.
   public let degenerateGroups: Int
   /// Loss, ratios and clipping.
   public let policy: UpdateMetrics
-  /// Mean over the optimizer steps, before the clip.
+  /// Mean gradient norm over the optimizer steps, before clipping.
   public let gradientNorm: Double
-  /// Of the last optimizer step.
+  /// Learning rate of the last optimizer step.
   public let learningRate: Double
-  /// Latents evaluated by the rollout; shared ones count once.
+  /// Latents evaluated by the rollout; shared latents count once.
   public let modelCallsRollout: Int
   /// Latents evaluated forward and backward by the update.
   public let modelCallsUpdate: Int
-  /// Wall time of drawing.
+  /// Wall time of the rollout.
   public let secondsRollout: Double
   /// Wall time of the update.
   public let secondsUpdate: Double
-  /// Optimizer steps that `FaultPolicy.skip` left out.
+  /// Optimizer steps skipped by `FaultPolicy.skip`.
   public let skippedSteps: Int
-  /// Whether the update was undone by `FaultPolicy.skip` or `.rollBack`.
+  /// Whether the update was rolled back by `FaultPolicy.skip` or `.rollBack`.
   public let isRolledBack: Bool
-  /// See `SafetyConfiguration.maxVelocityChange`; NaN where it was not measured.
+  /// See `SafetyConfiguration.maxVelocityChange`; NaN when it was not measured.
   public let velocityChange: Double
 
-  /// Over all rewards.
+  /// Number of failed values of all rewards.
   public var failedRewards: Int { rewards.reduce(0) { $0 + $1.failures } }
 
-  /// What is easily missed and worth a line in a log each.
+  /// Lines to log as warnings.
   public var warnings: [String] {
     var lines: [String] = []
     func add(_ holds: Bool, _ text: String) { if holds { lines.append("iteration \(iteration): \(text)") } }
-    add(failedRewards > 0, "\(failedRewards) rewards failed and were left out")
-    add(skippedSteps > 0, "\(skippedSteps) optimizer steps were not finite and left out")
-    add(isRolledBack, "the update was not sound and was undone")
+    add(failedRewards > 0, "\(failedRewards) rewards failed; their samples were excluded")
+    add(skippedSteps > 0, "\(skippedSteps) optimizer steps were not finite and were skipped")
+    add(isRolledBack, "the update was rolled back")
     add(degenerateGroups > 0, "\(degenerateGroups) groups had equal rewards")
     return lines
   }
 
-  /// One line of JSON; what is not finite becomes null.
+  /// One line of JSON; values that are not finite become null.
   public var json: String {
     let object: JSONObject = [
       "iteration": .integer(Int64(iteration)),

@@ -1,23 +1,23 @@
 import MixBasics
 
-/// A promise of rewards for one rollout of an iteration: rewards may be submitted for it later, in any order.
+/// Identifies one rollout of an iteration whose rewards are submitted later, in any order.
 public struct RolloutTicket: Hashable, Sendable, CustomStringConvertible {
-  /// Counts up from 1 in the life of a trainer; never given out twice.
+  /// Unique within a trainer; starts at 1.
   public let number: Int64
-  /// A ticket that was given out, by its number.
+  /// The ticket with this number.
   public init(number: Int64) { self.number = number }
   public var description: String { "\(number)" }
 }
 
-/// What an update does about tickets without rewards.
+/// How an update treats tickets without rewards.
 public enum MissingRewards: Int32, Equatable, Sendable, CaseIterable {
-  /// It throws, naming them.
+  /// The update throws and names them.
   case refuse = 0
-  /// It leaves their samples out, as if every reward of theirs had failed.
+  /// Their samples are excluded, as if all their rewards had failed.
   case leaveOut = 1
 }
 
-/// Where rewards of ticketed rollouts arrive: from any thread, in any order, also while a rollout or an update runs.
+/// Receives the rewards of ticketed rollouts: from any thread, in any order, also during a rollout or an update.
 public final class RewardInbox: Sendable {
   private struct Entry {
     let ticket: RolloutTicket
@@ -35,14 +35,14 @@ public final class RewardInbox: Sendable {
 
   init(rewardCount: Int) { self.rewardCount = rewardCount }
 
-  /// Hands in the rewards of a ticket, once.
+  /// Submits the rewards of a ticket, once.
   ///
-  /// Rewards that come while an update runs which leaves them out count if that update fails or is cancelled.
+  /// Rewards submitted during an update that excludes them are used if that update fails or is cancelled and is repeated.
   /// - Parameters:
   ///   - rewards: (K, prompts · group size of the ticket), NaN for a reward that failed.
-  ///   - ticket: the one that came with the samples.
-  /// - Throws: `invalidArgument` for another number of values or a ticket that was never given out, `invalidState` for one that
-  ///   has its rewards or whose iteration is over.
+  ///   - ticket: the ticket of the samples.
+  /// - Throws: `invalidArgument` for a wrong number of values or an unknown ticket, `invalidState` for a ticket that already
+  ///   has rewards or whose iteration is over.
   public func submit(_ rewards: [[Double]], for ticket: RolloutTicket) throws(MixGRPOError) {
     try content.withLock { content throws(MixGRPOError) in
       let place = try Self.place(of: ticket, in: content)
@@ -57,7 +57,7 @@ public final class RewardInbox: Sendable {
     }
   }
 
-  /// P·G of a ticket: how many values each of its rewards has. Throws as `submit`.
+  /// P·G, the number of samples of a ticket. Throws the errors of `submit`.
   package func samples(of ticket: RolloutTicket) throws(MixGRPOError) -> Int {
     try content.withLock { content throws(MixGRPOError) in
       content.entries[try Self.place(of: ticket, in: content)].samples
@@ -70,8 +70,8 @@ public final class RewardInbox: Sendable {
   private static func place(of ticket: RolloutTicket, in content: Content) throws(MixGRPOError) -> Int {
     if let place = content.entries.firstIndex(where: { $0.ticket == ticket }) { return place }
     try require(
-      ticket.number > 0 && ticket.number <= content.lastNumber, "ticket", expected: "one that was given out", got: ticket)
-    throw MixGRPOError(.invalidState, "ticket: expected one of the present iteration, got \(ticket), whose iteration is over")
+      ticket.number > 0 && ticket.number <= content.lastNumber, "ticket", expected: "one from this trainer", got: ticket)
+    throw MixGRPOError(.invalidState, "ticket: expected one of the current iteration, got \(ticket), whose iteration is over")
   }
 }
 
@@ -89,7 +89,7 @@ extension RewardInbox {
 
   var tickets: [RolloutTicket] { content.withLock { $0.entries.map(\.ticket) } }
 
-  /// The rewards of all tickets side by side, NaN where they are missing and may be: (K, all samples).
+  /// The rewards of all tickets, (K, all samples); NaN for missing rewards, if they are allowed.
   func collect(_ missing: MissingRewards) throws(MixGRPOError) -> [[Double]] {
     try content.withLock { content throws(MixGRPOError) in
       guard missing == .leaveOut || content.open.isEmpty else {
@@ -101,6 +101,6 @@ extension RewardInbox {
     }
   }
 
-  /// Ends the iteration for all its tickets.
+  /// Closes all tickets of the iteration.
   func close() { content.withLock { $0.entries.removeAll() } }
 }

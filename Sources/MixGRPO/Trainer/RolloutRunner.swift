@@ -4,16 +4,17 @@ import MixLearning
 import MixSampling
 
 extension Rollout {
-  /// Answers all requests that are left with the built-in model.
+  /// Evaluates all remaining requests with the built-in model.
   ///
-  /// On an error or a cancel the rollout stands at the request that was not answered, and the call may be repeated.
+  /// After an error or a cancellation the rollout is at the unanswered request, and the call may be repeated.
   /// - Parameters:
-  ///   - evaluator: answers the requests that go to the trained model.
-  ///   - base: answers the requests of hybrid sampling that go to the base model.
-  ///   - prompts: embeddings, one row for each of the host's numbers.
-  ///   - context: may cancel it.
+  ///   - evaluator: evaluates requests for the trained model.
+  ///   - base: evaluates requests of hybrid sampling for the base model.
+  ///   - prompts: embeddings, one row per prompt index.
+  ///   - context: cancels the rollout.
   ///   - afterRequest: called with the rows evaluated so far.
-  /// - Throws: as `FlowEvaluator.velocity`; `cancelled`; `invalidArgument` when latents have another size than the evaluator's.
+  /// - Throws: the errors of `FlowEvaluator.velocity`; `cancelled`; `invalidArgument` when the latent size differs from the
+  ///   evaluator's.
   public func run(
     _ evaluator: FlowEvaluator, base: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
     afterRequest: (Int) -> Void = { _ in }
@@ -21,7 +22,7 @@ extension Rollout {
     try run(evaluator, base: base, prompts: prompts, context: context, keeping: nil, afterRequest: afterRequest)
   }
 
-  /// As above; `evaluator` keeps the activations of rows that the update's first request will ask for again.
+  /// Also lets `evaluator` keep the activations of rows in the update's first request.
   func run(
     _ evaluator: FlowEvaluator, base: FlowEvaluator? = nil, prompts: PromptEmbeddings, context: RunContext,
     keeping first: FirstUpdateRequest?, afterRequest: (Int) -> Void
@@ -45,13 +46,13 @@ extension Rollout {
   ) throws(MixGRPOError) -> FlowEvaluator {
     guard choice == .base else { return evaluator }
     guard let base else {
-      throw .invalid("base", expected: "an evaluator of the base model, as the plan mixes two models", got: "none")
+      throw .invalid("base", expected: "an evaluator of the base model (the plan mixes two models)", got: "none")
     }
     return base
   }
 }
 
-/// A sampler and a model only fit when velocities are as large as latents, and those as the sampler's.
+/// Checks that the model's latents and velocities have the size of the sampler's latents.
 func requireLatents(of evaluator: FlowEvaluator, _ latentSize: Int) throws(MixGRPOError) {
   try require(
     evaluator.latentSize == latentSize, "latent_size", expected: "\(evaluator.latentSize), the model's", got: latentSize)

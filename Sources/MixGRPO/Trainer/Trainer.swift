@@ -5,7 +5,7 @@ import MixLearning
 import MixSampling
 import MixStorage
 
-/// MixGRPO with the built-in model: sample groups, take the host's rewards, update (Mix §3).
+/// MixGRPO with the built-in model (Mix §3): samples groups, takes the host's rewards, updates.
 ///
 ///     let trainer = try Trainer(evaluator: evaluator, prompts: prompts, sampling: sampling, learning: learning, …)
 ///     for _ in 0..<100 {
@@ -13,28 +13,28 @@ import MixStorage
 ///       let metrics = try trainer.update(rewards: [score(samples)])
 ///     }
 ///
-/// Not for use from two threads at once.
+/// Not thread-safe, except for `inbox`.
 public final class Trainer {
   /// Runs the model that is trained.
   public let evaluator: FlowEvaluator
-  /// Embeddings of every prompt that a rollout may name.
+  /// The embeddings of all prompts.
   public let prompts: PromptEmbeddings
-  /// The weights as they were at creation, if they are kept.
+  /// The weights at creation, if they are kept.
   public let base: FlowEvaluator?
-  /// The iteration itself, which knows no model; this class answers it.
+  /// The trainer without a model, whose actions this class carries out.
   package let machine: ModelFreeTrainer
   package let learner: Learner
   private let owner: BuiltInOwner
 
   /// - Parameters:
-  ///   - evaluator: runs the model that is trained; its `maxBatch` and `maxBytes` limit what is in memory.
-  ///   - prompts: embeddings of every prompt that a rollout may name.
-  ///   - sampling: how groups are drawn.
-  ///   - learning: how the model learns from their rewards.
+  ///   - evaluator: runs the model that is trained; its `maxBatch` and `maxBytes` limit memory.
+  ///   - prompts: the embeddings of all prompts.
+  ///   - sampling: how groups are sampled.
+  ///   - learning: how the model learns from rewards.
   ///   - rewardNames: one distinct name per reward, at least one.
-  ///   - keepBase: keep a frozen copy of the weights, for hybrid samples; kept in any case when the loss has a reference.
-  ///   - context: in whose threads and until whose cancel it works.
-  /// - Throws: `invalidArgument` naming every field that does not fit, `outOfMemory`.
+  ///   - keepBase: whether to keep a frozen copy of the weights for hybrid sampling; always kept when the loss has a reference.
+  ///   - context: threads and cancellation.
+  /// - Throws: `invalidArgument` naming every invalid field, `outOfMemory`.
   public init(
     evaluator: FlowEvaluator, prompts: PromptEmbeddings, sampling: SamplingConfiguration,
     learning: LearningConfiguration, rewardNames: [String], keepBase: Bool = false, context: RunContext
@@ -69,7 +69,7 @@ public final class Trainer {
     try check.throwIfAny()
   }
 
-  /// An iteration with a single prompt must fit.
+  /// Checks that an iteration with one prompt fits in the memory limit.
   private static func requireBudget(
     _ evaluator: FlowEvaluator, _ sampling: SamplingConfiguration, _ learning: LearningConfiguration, keepBase: Bool
   ) throws(MixGRPOError) {
@@ -81,52 +81,52 @@ public final class Trainer {
 
   // MARK: - State
 
-  /// As given to `init`.
+  /// The value passed to `init`.
   public var sampling: SamplingConfiguration { machine.sampling }
-  /// As given to `init`.
+  /// The value passed to `init`.
   public var learning: LearningConfiguration { machine.learning }
-  /// (K)
+  /// (K), the name of each reward.
   public var rewardNames: [String] { machine.rewardNames }
   /// The iteration that the next rollout belongs to.
   public var iteration: Int { machine.iteration }
-  /// The latest iteration's figures.
+  /// The metrics of the latest iteration.
   public var metrics: IterationMetrics? { machine.metrics }
-  /// The host's own window for the rollouts to come, in place of the scheduled one; required with `WindowMode.given`.
+  /// The window of the next rollouts, set by the host; nil for the scheduled window. Required with `WindowMode.given`.
   public var window: SDEWindow? {
     get { machine.window }
     set { machine.window = newValue }
   }
-  /// Where an adaptive window stands; nil in the other modes.
+  /// The state of an adaptive window; nil in other modes.
   public var adaptiveWindow: AdaptiveWindowState? { machine.adaptiveWindow }
-  /// Where rewards of ticketed rollouts arrive.
+  /// Receives the rewards of ticketed rollouts.
   public var inbox: RewardInbox { machine.inbox }
-  /// In whose threads and until whose cancel it works.
+  /// Threads and cancellation.
   var context: RunContext { machine.context }
 
   // MARK: - One iteration
 
-  /// Samples a group for each prompt; a rollout that no update follows is replaced by the next. It stays when that is
-  /// cancelled or fails, unless the evaluator's `maxBytes` has no room for both.
+  /// Samples a group for each prompt. A rollout without an update is replaced by the next one. It is kept when the next one
+  /// fails or is cancelled, unless the evaluator's `maxBytes` has no room for both.
   /// - Parameters:
-  ///   - chosen: different rows of `prompts`.
-  ///   - progress: called with the latents evaluated so far and in all.
-  /// - Returns: samples at σ = 0, (prompts · group size, tokens, channels); they hold until the update, or the next rollout.
+  ///   - chosen: distinct rows of `prompts`.
+  ///   - progress: called with the number of latents evaluated so far and in total.
+  /// - Returns: samples at σ = 0, (prompts · group size, tokens, channels).
   /// - Throws: `invalidArgument`, `cancelled`, `notFinite`; `invalidState` when the iteration has tickets; `outOfMemory`, also
-  ///   when so many prompts are over the budget.
+  ///   when the prompts exceed `maxBytes`.
   public func rollout(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
     try draw(chosen, withTicket: false, progress).rollout.samples()
   }
 
-  /// A finished rollout of the present iteration.
+  /// Runs a rollout of the current iteration.
   func draw(
     _ chosen: [Int32], withTicket: Bool, _ progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> (rollout: Rollout, ticket: RolloutTicket?) {
     let plan = try machine.plan(forRollout: chosen, withTicket: withTicket)
     let prompted = machine.ticketed.reduce(chosen.count) { $0 + $1.trajectory.prompts }
     let memory = try memory(prompts: prompted, plan: plan)
-    // What can be refused is, before the rollout that waits may go.
+    // All checks come before the pending rollout may be discarded.
     try context.checkCancelled()
     try Rollout.validate(plan, chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch)
     try makeRoom(for: memory)
@@ -143,7 +143,7 @@ public final class Trainer {
   ) throws(MixGRPOError) {
     guard case .drawing(let rollout, let withTicket, _, _) = machine.stage else { return }
     let plan = rollout.plan
-    // The update will know no other rollout; what it asks for first may stay with the evaluator.
+    // If this is the iteration's only rollout, the evaluator may keep activations for the first request of the update.
     let first =
       withTicket
       ? nil
@@ -153,7 +153,7 @@ public final class Trainer {
     try rollout.run(evaluator, prompts: prompts, context: context, keeping: first) { progress($0, total) }
   }
 
-  /// Where the budget does not hold the rollout that waits beside an iteration, it goes before that begins.
+  /// Discards the pending rollout when the memory limit has no room for it and the next iteration.
   private func makeRoom(for iteration: IterationMemory) throws(MixGRPOError) {
     guard evaluator.maxBytes > 0, let rollout = machine.rollout else { return }
     let waiting = try rollout.plan.rolloutBytes(prompts: rollout.prompts, latentSize: rollout.latentSize)
@@ -163,12 +163,12 @@ public final class Trainer {
   /// Trains on the latest rollout and moves to the next iteration.
   /// - Parameters:
   ///   - rewards: (K, prompts · group size), NaN for a reward that failed.
-  ///   - weights: (K); nil: those of the configuration.
-  ///   - progress: called with the latents evaluated so far and in all, if no sample is left out.
-  /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`, `diverged`. Weights, optimizer
-  ///   and iteration are then as before, and the call may be repeated. The last two only with `FaultPolicy.stop`. With
-  ///   `Undo.none` the optimizer steps that were finished stay, as the error says; the call may be repeated with the same
-  ///   rewards and does the remaining ones.
+  ///   - weights: (K), the weight of each reward; nil for those of the configuration.
+  ///   - progress: called with the number of latents evaluated so far and in total, if no sample is excluded.
+  /// - Throws: `invalidState` without a rollout, `invalidArgument`, `cancelled`, `notFinite`, `diverged`; the last two only
+  ///   with `FaultPolicy.stop`. After an error weights, optimizer and iteration are as before, and the call may be repeated.
+  ///   With `Undo.none` the completed optimizer steps are kept, as the error says; repeating the call with the same rewards
+  ///   runs the remaining steps.
   @discardableResult
   public func update(
     rewards: [[Double]], weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -177,7 +177,7 @@ public final class Trainer {
     return try answerUpdate(progress)
   }
 
-  /// Answers an update that has begun, after which its rollouts are gone.
+  /// Carries out a started update. Its rollouts are discarded at the end.
   func answerUpdate(_ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> IterationMetrics {
     do throws(MixGRPOError) { try owner.requireZeroGradients() } catch {
       machine.giveUpUpdate()
@@ -190,7 +190,7 @@ public final class Trainer {
     return metrics
   }
 
-  /// Runs `body` with another context, as a rule a child of the present one.
+  /// Runs `body` with another context, usually a child of the current one.
   func with<Result>(_ context: RunContext, _ body: (Trainer) throws -> Result) rethrows -> Result {
     let usual = machine.context
     machine.context = context

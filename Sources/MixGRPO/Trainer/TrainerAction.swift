@@ -2,50 +2,50 @@ import MixBasics
 import MixLearning
 import MixSampling
 
-/// What a trainer asks of the owner of its model.
+/// An action for the model owner to carry out.
 ///
-/// The pointers of a request are views into the trainer; they hold until its next `next`.
+/// The pointers of a request are views into the trainer, valid until the next call of `next`.
 public enum TrainerAction {
-  /// Evaluate a model without gradients and `submit` its velocity: one step of a rollout or of deterministic samples.
+  /// Evaluate a model without gradients and `submit` its velocity, for one step of a rollout or of deterministic sampling.
   case evaluate(VelocityRequest, weights: TrainerWeights)
-  /// Evaluate the trained model, and the reference if the request needs it, `submit` the velocity, and carry the ∂L/∂v that
-  /// this gives back through the model: gradients add up until the next `optimizerStep` or `zeroGradients`.
+  /// Evaluate the trained model, and the reference if the request needs it, `submit` the velocity, and propagate the returned
+  /// dVelocity back through the model. Gradients accumulate until the next `optimizerStep` or `zeroGradients`.
   case differentiate(VelocityRequest)
-  /// Evaluate the trained model without gradients and `submit` its velocity, to see how far the update has changed it.
+  /// Evaluate the trained model without gradients and `submit` its velocity, to measure how far the update has changed it.
   case measure(VelocityRequest)
-  /// Step the optimizer on the gradients, at its own learning rate times `rateFactor`, zero them, then `submitStep`.
+  /// Step the optimizer on the gradients with its learning rate times `rateFactor`, zero the gradients, then call `submitStep`.
   case optimizerStep(minibatch: Int, rateFactor: Double)
-  /// Keep a copy of all that an optimizer step changes. The following `next` takes it as done.
+  /// Keep a copy of everything that an optimizer step changes. The next call of `next` confirms it.
   case keepState
-  /// Bring all that was kept back. The following `next` takes it as done.
+  /// Restore the kept copy. The next call of `next` confirms it.
   case restoreState
-  /// Zero the gradients. The following `next` takes it as done.
+  /// Zero the gradients. The next call of `next` confirms it.
   case zeroGradients
-  /// Nothing is left to do.
+  /// Nothing remains to be done.
   case finished
 }
 
-/// Which weights of a trainer.
+/// A set of weights of a trainer.
 public enum TrainerWeights: Int32, Sendable, CaseIterable {
-  /// As the latest update left them.
+  /// The weights after the latest update.
   case trained = 0
-  /// As they were when the trainer was made.
+  /// The weights when the trainer was created.
   case base = 1
-  /// The running mean.
+  /// The exponential moving average.
   case average = 2
 }
 
-/// What gives an update's actions, one after the other.
+/// Produces the actions of an update, one after another.
 protocol UpdateMachine: AnyObject {
-  /// Repeated, it gives the same action, unless that is one that it takes as done.
-  /// - Throws: what ended the update, once all of it is undone.
+  /// Repeated calls return the same action, unless the call confirms it.
+  /// - Throws: the error that ended the update, once it is rolled back.
   func nextAction() throws(MixGRPOError) -> TrainerAction
-  /// - Returns: ∂L/∂v, (request.count, D); nil when no gradient is asked for.
+  /// - Returns: dVelocity, (request.count, D); nil when the request needs no gradient.
   func submit(
     velocity: UnsafePointer<Float>, reference: UnsafePointer<Float>?, count: Int
   ) throws(MixGRPOError) -> UnsafePointer<Float>?
   func submitStep(gradientNorm: Double, learningRate: Double) throws(MixGRPOError)
-  /// - Returns: whether actions follow.
+  /// - Returns: whether more actions follow.
   @discardableResult
   func fail(_ error: MixGRPOError) -> Bool
 }

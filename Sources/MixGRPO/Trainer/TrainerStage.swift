@@ -3,23 +3,24 @@ import MixBasics
 import MixLearning
 import MixSampling
 
-/// What a trainer is at.
+/// The current work of a trainer.
 enum TrainerStage {
   case idle
   case drawing(Rollout, withTicket: Bool, updateBatch: Int, DispatchTime)
   case sampling(Rollout, TrainerWeights)
   case updating(IterationInProgress)
-  /// A rollout or samples were given up; the next action tells why.
+  /// A rollout or deterministic sampling has failed; the next call of `next` throws this error.
   case failed(MixGRPOError)
 }
 
 // MARK: - The machine
 
 extension ModelFreeTrainer: UpdateMachine {
-  /// What the owner of the model is to do next; `finished` when nothing is left. Repeated before it is answered, it gives the
-  /// same action again, unless that is one that the following call takes as done.
-  /// - Throws: `cancelled` while something is under way, which goes on after `resetCancel` or ends with `fail`; otherwise what
-  ///   ended it, after `fail` and once all is undone. A rollout whose latents overflow ends with `notFinite`.
+  /// The next action for the model owner; `finished` when nothing remains. Repeated before it is answered, it returns the same
+  /// action, unless the call confirms it.
+  /// - Throws: `cancelled` while work is in progress, which continues after `resetCancel` or ends with `fail`; otherwise the
+  ///   error that ended the work, after `fail` and once it is rolled back. A rollout whose latents overflow ends with
+  ///   `notFinite`.
   public func next() throws(MixGRPOError) -> TrainerAction {
     let action = try nextAction()
     switch action {
@@ -65,12 +66,12 @@ extension ModelFreeTrainer: UpdateMachine {
   /// Answers `evaluate`, `differentiate` or `measure`.
   /// - Parameters:
   ///   - velocity: (request.count, D).
-  ///   - reference: the frozen reference's velocity, if the request needs it.
-  ///   - count: values of `velocity`, the request's `velocityCount`.
-  /// - Returns: ∂L/∂v for `differentiate`, (request.count, D), until the next `submit`; otherwise nil.
-  /// - Throws: `invalidState` without a request, `invalidArgument` for another count or a missing reference, `notFinite` when a
-  ///   value, or what follows from it, is NaN or infinite; `diverged` when an update took the model too far. The request still
-  ///   stands, for another answer or for `fail`.
+  ///   - reference: the velocity of the frozen reference, if the request needs it.
+  ///   - count: number of values in `velocity`, the request's `velocityCount`.
+  /// - Returns: dVelocity for `differentiate`, (request.count, D), valid until the next `submit`; otherwise nil.
+  /// - Throws: `invalidState` without a request; `invalidArgument` for a wrong count or a missing reference; `notFinite` when a
+  ///   value or a result is NaN or infinite; `diverged` when the update changed the model too much. The request stays open, for
+  ///   another answer or for `fail`.
   public func submit(
     velocity: UnsafePointer<Float>, reference: UnsafePointer<Float>? = nil, count: Int
   ) throws(MixGRPOError) -> UnsafePointer<Float>? {
@@ -80,28 +81,28 @@ extension ModelFreeTrainer: UpdateMachine {
       return nil
     case .updating(let work):
       return try work.guarded.submit(velocity: velocity, reference: reference, count: count)
-    case .idle, .failed: throw MixGRPOError(.invalidState, "submit: expected a request from next() before it, got none")
+    case .idle, .failed: throw MixGRPOError(.invalidState, "submit: expected a request from next() first, got none")
     }
   }
 
-  /// Answers `optimizerStep`, when it is done.
+  /// Answers `optimizerStep` after the step.
   /// - Parameters:
-  ///   - gradientNorm: of all gradients, before a clip.
-  ///   - learningRate: of the step.
-  /// - Throws: `invalidState` without such a request.
+  ///   - gradientNorm: global norm of the gradients, before clipping.
+  ///   - learningRate: learning rate of the step.
+  /// - Throws: `invalidState` when the current action is not an optimizer step.
   public func submitStep(gradientNorm: Double, learningRate: Double) throws(MixGRPOError) {
     guard case .updating(let work) = stage else {
-      throw MixGRPOError(.invalidState, "submit_step: expected an optimizer step from next() before it, got none")
+      throw MixGRPOError(.invalidState, "submit_step: expected an optimizer step from next() first, got none")
     }
     try work.guarded.submitStep(gradientNorm: gradientNorm, learningRate: learningRate)
   }
 
-  /// Tells that an action could not be done, or that `next` or `submit` threw, and no other answer follows.
+  /// Reports that an action failed, or that `next` or `submit` threw and no other answer follows.
   ///
-  /// A rollout or samples are given up; what was there before them stays. An update goes by the configuration's fault policy
-  /// when `error` is `notFinite` or `diverged`; otherwise it is undone (`Undo.memory`), or stops where it is (`Undo.none`). The
-  /// actions for that come from `next`, then `finished`, or the error once more.
-  /// - Returns: whether there was something that could fail; false when the error is the end of it.
+  /// A rollout or deterministic sampling is abandoned; earlier samples are kept. An update follows the configuration's fault
+  /// policy when `error` is `notFinite` or `diverged`; otherwise it is rolled back (`Undo.memory`) or stops where it is
+  /// (`Undo.none`). `next` returns the actions for this, then `finished` or the error.
+  /// - Returns: whether work was in progress; false when the error is final.
   @discardableResult
   public func fail(_ error: MixGRPOError) -> Bool {
     switch stage {
@@ -115,10 +116,10 @@ extension ModelFreeTrainer: UpdateMachine {
 }
 
 extension ModelFreeTrainer {
-  /// Whether the request at hand is answered with ∂L/∂v.
+  /// Whether submitting the current request returns dVelocity.
   package var givesGradient: Bool { if case .updating(let work) = stage { work.guarded.givesGradient } else { false } }
 
-  /// Rows answered so far of what is under way, and in all if no sample is left out; nil when nothing is.
+  /// Rows answered so far by the current work, and in total if no sample is excluded; nil without work.
   package var progress: (stage: TrainerWork, done: Int, total: Int)? {
     switch stage {
     case .idle, .failed: nil
@@ -130,5 +131,5 @@ extension ModelFreeTrainer {
   }
 }
 
-/// What takes a trainer's time.
+/// The kind of a trainer's current work.
 package enum TrainerWork { case rollout, update, sample }

@@ -2,17 +2,17 @@ import Dispatch
 import MixBasics
 import MixSampling
 
-/// Samples whose rewards may come later.
+/// Samples whose rewards may be submitted later.
 public struct TicketedSamples: Sendable {
-  /// What their rewards are handed in for.
+  /// The ticket for submitting their rewards.
   public let ticket: RolloutTicket
-  /// The prompts that they are of.
+  /// The prompt indices of the samples.
   public let prompts: [Int32]
-  /// At σ = 0, (prompts · group size, tokens, channels).
+  /// Values at σ = 0, (prompts · group size, tokens, channels).
   public let samples: [Float]
 }
 
-/// An iteration in parts, so that some samples are scored while others are drawn:
+/// An iteration of several rollouts, so that some samples are scored while others are sampled:
 ///
 ///     let first = try trainer.ticketedRollout(prompts: [0])
 ///     let scoring = Task { try inbox.submit([await score(first.samples)], for: first.ticket) }
@@ -20,16 +20,16 @@ public struct TicketedSamples: Sendable {
 ///     …
 ///     let metrics = try trainer.updateFromTickets()
 ///
-/// The numbers are, to the last bit, those of one rollout of all prompts in the order of the tickets.
+/// Results are bit-identical to one rollout of all prompts in the order of the tickets.
 extension Trainer {
-  /// Samples a group for each prompt and gives a ticket for their rewards, to be handed to `inbox`. A rollout without a ticket
-  /// that no update followed is dropped.
+  /// Samples a group for each prompt and returns a ticket, with which rewards are submitted to `inbox`. A pending rollout
+  /// without a ticket is discarded.
   /// - Parameters:
-  ///   - chosen: different rows of `prompts`, none of which has a ticket in this iteration.
-  ///   - progress: called with the latents evaluated so far and in all, of this part.
+  ///   - chosen: distinct rows of `prompts`, none of which has a ticket in this iteration.
+  ///   - progress: called with the number of latents of this rollout evaluated so far and in total.
   /// - Throws: `invalidArgument`, also when the window has changed since the iteration's first ticket; `cancelled`,
-  ///   `notFinite`; `outOfMemory`, also when the iteration's prompts together are over the budget; `invalidState` after an
-  ///   update that was stopped with `Undo.none`, until it is finished or the tickets are dropped.
+  ///   `notFinite`; `outOfMemory`, also when all prompts of the iteration together exceed `maxBytes`; `invalidState` after an
+  ///   update that stopped with `Undo.none`, until it is finished or the tickets are dropped.
   public func ticketedRollout(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> TicketedSamples {
@@ -39,7 +39,7 @@ extension Trainer {
     return TicketedSamples(ticket: ticket, prompts: chosen, samples: Array(try rollout.samples()))
   }
 
-  /// As `ticketedRollout`, with the samples where they were drawn.
+  /// Like `ticketedRollout`, without copying the samples.
   package func openTicket(
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> (RolloutTicket, Rollout) {
@@ -50,11 +50,11 @@ extension Trainer {
 
   /// Trains on the iteration's tickets and moves to the next iteration, which closes them.
   /// - Parameters:
-  ///   - missing: what to do about tickets without rewards.
-  ///   - weights: (K); nil: those of the configuration.
-  ///   - progress: called with the latents evaluated so far and in all, if no sample is left out.
-  /// - Throws: `invalidState` without a ticket, or naming those without rewards; otherwise as `update(rewards:)`. All is then
-  ///   as before, tickets included, and the call may be repeated.
+  ///   - missing: how tickets without rewards are treated.
+  ///   - weights: (K), the weight of each reward; nil for those of the configuration.
+  ///   - progress: called with the number of latents evaluated so far and in total, if no sample is excluded.
+  /// - Throws: `invalidState` without a ticket, or naming the tickets without rewards; otherwise the errors of
+  ///   `update(rewards:)`. After an error the state, including tickets, is as before, and the call may be repeated.
   @discardableResult
   public func updateFromTickets(
     missing: MissingRewards = .refuse, weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
@@ -63,6 +63,6 @@ extension Trainer {
     return try answerUpdate(progress)
   }
 
-  /// Forgets the iteration's tickets; no rewards are taken for them any more.
+  /// Discards the iteration's tickets; their rewards are no longer accepted.
   public func dropTickets() { machine.dropTickets() }
 }

@@ -1,25 +1,25 @@
 import Dispatch
 import MixBasics
 
-/// Training as an asynchronous sequence of figures, one element per iteration.
+/// Training as an asynchronous sequence of metrics, one element per iteration.
 ///
 ///     for try await metrics in trainer.iterations(20, prompts: { _ in [0, 1] }, reward: { part in [await score(part.samples)] }) {
 ///       print(metrics.rewardMean)
 ///     }
 ///
-/// An iteration runs when its figures are asked for. Prompts are drawn one after the other while earlier ones are scored, each
-/// in a task of its own. Drawing and updating leave the caller's actor free. The numbers are those of a rollout of all prompts.
+/// An iteration runs when its element is requested. Prompts are sampled one after another while earlier ones are scored, each
+/// in its own task. Sampling and updating do not block the caller's actor. Results are identical to one rollout of all prompts.
 ///
-/// Cancelling the task that iterates stops the work within one request to the model, cancels the scores, and throws
-/// `CancellationError`; trainer and model are then as before that iteration (with `Undo.none` the optimizer steps that were
-/// finished stay), and other work on the same context goes on. What a reward throws comes out in the same way. Either ends the
-/// sequence; another one goes on from there.
+/// Cancelling the iterating task stops the work within one model request, cancels the scoring tasks, and throws
+/// `CancellationError`. Trainer and model are then as before the iteration (with `Undo.none` completed optimizer steps are
+/// kept), and other work on the same context continues. An error thrown by a reward has the same effect. Either ends the
+/// sequence; a new sequence continues from there.
 ///
-/// While an iteration runs, nothing else may use the trainer or change its model.
+/// The trainer and its model must not be used otherwise while an iteration runs.
 public struct TrainingIterations: AsyncSequence {
   public typealias Element = IterationMetrics
   public typealias Failure = any Error
-  /// Scores of one prompt's samples: (K, group size), NaN for a reward that failed.
+  /// Scores the samples of one prompt: (K, group size), NaN for a reward that failed.
   public typealias Reward = @Sendable (TicketedSamples) async throws -> [[Double]]
 
   let trainer: Trainer
@@ -30,7 +30,7 @@ public struct TrainingIterations: AsyncSequence {
 
   public func makeAsyncIterator() -> Iterator { Iterator(sequence: self, left: count) }
 
-  /// One run through the iterations; each `next` is one of them.
+  /// Runs one iteration per call of `next`.
   public struct Iterator: AsyncIteratorProtocol {
     let sequence: TrainingIterations
     var left: Int?
@@ -52,12 +52,12 @@ public struct TrainingIterations: AsyncSequence {
 }
 
 extension Trainer {
-  /// Iterations to come, each of which runs when it is asked for.
+  /// The next iterations; each runs when its element is requested.
   /// - Parameters:
-  ///   - count: how many, 0 or more; nil: as many as are asked for.
-  ///   - prompts: the prompts of an iteration, different rows of the trainer's.
-  ///   - weights: (K) of the rewards; nil: those of the configuration.
-  ///   - reward: scores the samples of one prompt; called in several tasks at once.
+  ///   - count: number of iterations, 0 or more; nil for no limit.
+  ///   - prompts: returns the prompts of an iteration, distinct rows of the trainer's prompts.
+  ///   - weights: (K), the weight of each reward; nil for those of the configuration.
+  ///   - reward: scores the samples of one prompt; called from several tasks at once.
   public func iterations(
     _ count: Int? = nil, prompts: @escaping (_ iteration: Int) -> [Int32], weights: [Double]? = nil,
     reward: @escaping TrainingIterations.Reward
@@ -99,9 +99,9 @@ extension TrainingIterations {
   }
 }
 
-/// The trainer on a thread of its own while its user waits, and a stop that concerns this work alone.
+/// Runs the trainer on a separate thread, with a cancellation that affects only this work.
 private final class TrainerWorker: @unchecked Sendable {
-  // Only one call at a time: the iteration awaits each before the next.
+  // Safe without a lock: the iteration awaits each call before the next.
   private let trainer: Trainer
   private let context: RunContext
   let inbox: RewardInbox

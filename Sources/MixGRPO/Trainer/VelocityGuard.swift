@@ -1,14 +1,16 @@
 import MixBasics
 
-/// Measures how far an update takes a model: the velocity of one latent before the first optimizer step and after the last.
+/// Measures how far an update changes a model: compares the velocity of one latent before the first optimizer step and after
+/// the last.
 final class VelocityGuard {
   private let limit: Double
   private let before: FloatStorage  // (D)
   private var isKept = false
-  /// Root mean square of the difference, relative to that of the velocity or 1, whichever is larger; NaN while not measured.
+  /// Root mean square of the difference, relative to that of the velocity or to 1, whichever is larger; NaN before it is
+  /// measured.
   private(set) var change = Double.nan
 
-  /// - Parameter limit: most that the velocity may change, above 0.
+  /// - Parameter limit: maximum change of the velocity, above 0.
   init(latentSize: Int, limit: Double) throws(MixGRPOError) {
     self.limit = limit
     before = try FloatStorage(count: latentSize)
@@ -16,13 +18,13 @@ final class VelocityGuard {
 
   func begin() { (isKept, change) = (false, .nan) }
 
-  /// - Parameter velocity: of the update's first row before the first optimizer step, (D); copied.
+  /// - Parameter velocity: (D), the velocity of the update's first row before the first optimizer step; copied.
   func keep(_ velocity: UnsafePointer<Float>) {
     before.base.update(from: velocity, count: before.count)
     isKept = true
   }
 
-  /// - Parameter velocity: of the same latent after the update, (D).
+  /// - Parameter velocity: (D), the velocity of the same latent after the update.
   /// - Throws: `diverged` when it has changed too much; `notFinite`.
   func check(_ velocity: UnsafePointer<Float>) throws(MixGRPOError) {
     guard isKept else { return }

@@ -237,7 +237,7 @@ def test_a_failed_rollout_is_drawn_again_the_same(run):
     trainer = run(velocity=Once)
     with pytest.raises(TimeoutError):
         trainer.rollout([0, 1])
-    with pytest.raises(RuntimeError, match="update: expected a rollout before it, got none"):
+    with pytest.raises(RuntimeError, match="update: expected a rollout first, got none"):
         trainer.update(np.zeros((2, 4)))
     assert np.array_equal(trainer.rollout([0, 1]), run().rollout([0, 1]))
 

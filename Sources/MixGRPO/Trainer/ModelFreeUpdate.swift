@@ -1,0 +1,119 @@
+import Dispatch
+import MixBasics
+import MixLearning
+import MixSampling
+
+extension ModelFreeTrainer {
+  /// Starts training on the latest rollout. `next` then gives the actions of the update; when it is finished, the trainer is at
+  /// the next iteration. Gradients must be zero.
+  /// - Parameters:
+  ///   - rewards: (K, prompts · group size), NaN for a reward that failed.
+  ///   - weights: (K), the weight of each reward; nil for those of the configuration.
+  /// - Throws: `invalidState` without a rollout or while another update is not finished; `invalidArgument`; `outOfMemory`.
+  public func beginUpdate(rewards: [[Double]], weights: [Double]? = nil) throws(MixGRPOError) {
+    try begin(updateOn: pendingGroups(), rewards, weights)
+  }
+
+  /// Starts training on the iteration's tickets. The end of the update closes them.
+  /// - Parameters:
+  ///   - missing: how tickets without rewards are treated.
+  ///   - weights: (K), the weight of each reward; nil for those of the configuration.
+  /// - Throws: `invalidState` without a ticket, naming those without rewards, or while another update is not finished.
+  public func beginUpdateFromTickets(
+    missing: MissingRewards = .refuse, weights: [Double]? = nil
+  ) throws(MixGRPOError) {
+    guard !ticketed.isEmpty else {
+      throw MixGRPOError(.invalidState, "update: expected a rollout with a ticket first, got none")
+    }
+    let rewards = try inbox.collect(missing)
+    let parts = ticketed.map(\.trajectory)
+    let sampled = SampledGroups(
+      trajectory: parts.count == 1 ? parts[0] : try Trajectory(joining: parts),
+      modelCalls: ticketed.reduce(0) { $0 + $1.modelCalls }, seconds: ticketed.reduce(0) { $0 + $1.seconds })
+    try begin(updateOn: sampled, rewards, weights)
+  }
+
+  /// P·G, the number of samples that wait for rewards.
+  /// - Throws: `invalidState` without a rollout, or when the iteration has tickets.
+  package func pendingSamples() throws(MixGRPOError) -> Int { try pendingGroups().trajectory.samples }
+
+  private func pendingGroups() throws(MixGRPOError) -> SampledGroups {
+    try requireNoTickets("update")
+    guard let rollout else {
+      throw MixGRPOError(.invalidState, "update: expected a rollout first, got none")
+    }
+    return SampledGroups(trajectory: try rollout.trajectory(), modelCalls: rollout.modelCalls, seconds: secondsRollout)
+  }
+
+  private func begin(
+    updateOn sampled: SampledGroups, _ rewards: [[Double]], _ weights: [Double]?
+  ) throws(MixGRPOError) {
+    let started = DispatchTime.now()
+    try requireNoUpdate("update")
+    let advantages = try advantages(rewards, weights, samples: sampled.trajectory.samples)
+    let update = try self.update(sampled.trajectory, advantages)
+    let safety = UpdateSafety(
+      undo: learning.undo, policy: learning.safety.faultPolicy, velocityGuard: velocityGuard, rateFactor: rateFactor,
+      stepsAreAtomic: stepsAreAtomic)
+    stage = .updating(
+      IterationInProgress(
+        guarded: GuardedUpdate(update, safety), sampled: sampled, advantages: advantages, weights: weights, started: started))
+  }
+
+  private func advantages(
+    _ rewards: [[Double]], _ weights: [Double]?, samples: Int
+  ) throws(MixGRPOError) -> Advantages {
+    try require(
+      rewards.count == rewardNames.count, "rewards", expected: "\(rewardNames.count) rewards", got: rewards.count)
+    var configuration = learning.advantages
+    if let weights { configuration.weights = weights }
+    try require(
+      rewards.allSatisfy { $0.count == samples }, "rewards", expected: "\(samples) values for each reward",
+      got: rewards.map(\.count))
+    return try Advantages(rewards: rewards, groupSize: sampling.groupSize, configuration: configuration)
+  }
+
+  /// A new update, or the stopped one.
+  private func update(_ trajectory: Trajectory, _ advantages: Advantages) throws(MixGRPOError) -> Update {
+    if let stopped {
+      try require(
+        stopped.advantages.values == advantages.values && stopped.advantages.isIncluded == advantages.isIncluded, "rewards",
+        expected: "those of the update that was stopped, or a new rollout", got: "others")
+      return stopped.update
+    }
+    return try Update(
+      trajectory: trajectory, advantages: advantages, configuration: learning.policy, maxBatch: updateBatch,
+      context: context)
+  }
+
+  func finish(_ work: IterationInProgress) throws(MixGRPOError) {
+    let made = work.metrics(iteration: iteration, rewardNames: rewardNames, learning: learning)
+    let nextWindow = try adaptiveWindow(after: work, made)
+    if made.isRolledBack, learning.safety.faultPolicy == .rollBack { rateFactor *= learning.safety.rollBackRateFactor }
+    (adaptiveWindow, metrics) = (nextWindow, made)
+    dropRollout()
+    dropTickets()
+    iteration += 1
+  }
+
+  /// With `Undo.none` the completed steps are kept, and the update continues from there when it is started again.
+  func endFailed(_ work: IterationInProgress) {
+    if work.guarded.update.metrics.optimizerSteps > 0 { stopped = (work.guarded.update, work.advantages) }
+  }
+
+  /// Abandons an update before its first action.
+  func abandonUpdate() { stage = .idle }
+
+  /// The adaptive window after an iteration. Iterations without a usable signal, or with another window, leave the state
+  /// unchanged.
+  private func adaptiveWindow(
+    after work: IterationInProgress, _ made: IterationMetrics
+  ) throws(MixGRPOError) -> AdaptiveWindowState? {
+    let (trajectory, advantages) = (work.sampled.trajectory, work.advantages)
+    let idleGroups = advantages.degenerateGroups.count + advantages.droppedGroups.count
+    guard let state = adaptiveWindow, trajectory.plan.window.lowerBound == state.start, idleGroups < trajectory.prompts
+    else { return adaptiveWindow }
+    return try sampling.windowSchedule().advance(
+      state, rewardMean: made.rewardMean, rewardDeviation: made.rewardStandardDeviation)
+  }
+}
