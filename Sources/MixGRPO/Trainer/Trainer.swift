@@ -180,7 +180,7 @@ public final class Trainer {
   /// Carries out a started update. Its rollouts are discarded at the end.
   func answerUpdate(_ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> IterationMetrics {
     do throws(MixGRPOError) { try owner.requireZeroGradients() } catch {
-      machine.giveUpUpdate()
+      machine.abandonUpdate()
       throw error
     }
     try owner.answerAll(machine, context: context) {
