@@ -179,7 +179,7 @@ enum {
 /* The progress of one call with the built-in model. */
 typedef struct mixgrpo_progress {
   uint32_t struct_size;
-  mixgrpo_stage stage;
+  mixgrpo_stage stage; /* what is being done */
   int64_t done;  /* latents evaluated in this call so far */
   int64_t total; /* latents this call will evaluate, if no sample is excluded */
 } mixgrpo_progress;
@@ -706,14 +706,14 @@ enum {
  * The mean is affine in v with slope `velocity`; `noise` is the standard deviation s, 0 for a deterministic step. */
 typedef struct mixgrpo_step {
   uint32_t struct_size;
-  mixgrpo_step_kind kind;
-  double sigma;
-  double next_sigma;
-  double latent;
-  double velocity;
-  double history[2];
-  double noise;
-  int32_t trained;  /* flag: the update trains this step; 0 for a step that stands alone */
+  mixgrpo_step_kind kind; /* what the step is */
+  double sigma;      /* the noise level before the step */
+  double next_sigma; /* the noise level after it */
+  double latent;     /* the factor of x */
+  double velocity;   /* the factor of v */
+  double history[2]; /* the factors of m1 and m2 */
+  double noise;      /* s, the factor of e */
+  int32_t trained;  /* flag: the update trains this step; not set for a step that stands alone */
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
@@ -773,7 +773,7 @@ mixgrpo_status mixgrpo_plan_get_step(
  *
  * A line is fitted by least squares to the rewards r of the iterations at this place; one of age a has the weight
  * w = (1 - 1/k)^a, k = window_trend:
- *   gain = (sum(w a) sum(w r) - sum(w) sum(w a r)) / (sum(w) sum(w a^2) - sum(w a)^2)     per iteration
+ *   gain = (sum(w a) sum(w r) - sum(w) sum(w a r)) / (sum(w) sum(w a^2) - sum(w a)^2) per iteration.
  * The window moves by window_stride when gain < window_minimum_gain * sum(w s)/sum(w), with s the standard deviation of the
  * reward, but not before max(window_minimum_interval, k) iterations, and at the latest after window_interval. */
 typedef struct mixgrpo_adaptive_window {
@@ -938,14 +938,15 @@ typedef struct mixgrpo_update_statistics {
   uint32_t struct_size;
   int32_t optimizer_steps;      /* optimizer steps asked for */
   double loss;                  /* mean over samples and trained steps */
-  double first_ratio_min;       /* over the samples seen before the first optimizer step: exactly 1 when the model */
-  double first_ratio_max;       /* answers the update as it answered the rollout */
-  double ratio_min;
-  double ratio_max;
+  double first_ratio_min;       /* smallest ratio before the first optimizer step: exactly 1 when the model answers the update as
+                                   it answered the rollout */
+  double first_ratio_max;       /* largest ratio before the first optimizer step: likewise 1 */
+  double ratio_min;             /* smallest ratio */
+  double ratio_max;             /* largest ratio */
   double clip_fraction;         /* share of ratios at which the clip stopped the gradient */
-  double max_log_ratio_nats;    /* largest |log p - log p_old| */
+  double max_log_ratio_nats;    /* largest absolute change of log p */
   double kl_old_nats;           /* KL(old, new) of a step, mean */
-  double kl_reference_nats;     /* KL(new, reference) of a step, mean; 0 without */
+  double kl_reference_nats;     /* KL(new, reference) of a step, mean; 0 without a reference */
   int64_t model_calls;          /* latents evaluated forward and backward */
 } mixgrpo_update_statistics;
 
@@ -983,6 +984,7 @@ mixgrpo_status mixgrpo_update_get_statistics(
 /* AdamW with decoupled decay, a global-norm clip, and a constant or warm-up and cosine rate. */
 typedef struct mixgrpo_optimizer mixgrpo_optimizer;
 
+/* What an optimizer step did. */
 typedef struct mixgrpo_optimizer_report {
   uint32_t struct_size;
   int32_t reserved;     /* 0 */
@@ -1028,35 +1030,37 @@ mixgrpo_status mixgrpo_update_run(
 /* Joins evaluator, prompts, plan, learning and optimizer. Trains the evaluator's model in place. */
 typedef struct mixgrpo_trainer mixgrpo_trainer;
 
-/* One iteration in figures. Rewards are the weighted mean over K. NaN where there is nothing to report. */
+/* One iteration in figures. A ratio is r of the loss. Values in nats are of the true log-density (the sum over D). NaN where
+ * there is nothing to report. */
 typedef struct mixgrpo_metrics {
   uint32_t struct_size;
-  int32_t window_start;
-  int32_t window_length;
+  int32_t window_start;        /* l */
+  int32_t window_length;       /* w */
   int32_t failed_rewards;      /* rewards that were not finite */
   int32_t degenerate_groups;   /* groups without differences in reward */
   int32_t skipped_steps;       /* optimizer steps that MIXGRPO_FAULT_POLICY_SKIP skipped */
-  int32_t rolled_back;         /* flag: the update was undone by MIXGRPO_FAULT_POLICY_SKIP or _ROLL_BACK */
+  int32_t rolled_back;         /* flag: the update was undone by MIXGRPO_FAULT_POLICY_SKIP or
+                                  MIXGRPO_FAULT_POLICY_ROLL_BACK */
   int32_t reserved;            /* 0 */
-  int64_t iteration;           /* of these figures, from 0 */
-  int64_t model_calls_rollout;
-  int64_t model_calls_update;
-  double reward_mean;
-  double reward_std;
-  double loss;
-  double first_ratio_min;      /* exactly 1 */
-  double first_ratio_max;      /* exactly 1 */
-  double ratio_min;
-  double ratio_max;
-  double clip_fraction;        /* 0...1 */
-  double max_log_ratio_nats;
-  double kl_old_nats;
-  double kl_reference_nats;
+  int64_t iteration;           /* the iteration of these figures, from 0 */
+  int64_t model_calls_rollout; /* latents that the rollout evaluated */
+  int64_t model_calls_update;  /* latents that the update evaluated forward and backward */
+  double reward_mean;          /* weighted mean over K of the rewards' means */
+  double reward_std;           /* weighted mean over K of the rewards' standard deviations */
+  double loss;                 /* mean over samples and trained steps */
+  double first_ratio_min;      /* smallest ratio before the first optimizer step: exactly 1 */
+  double first_ratio_max;      /* largest ratio before the first optimizer step: exactly 1 */
+  double ratio_min;            /* smallest ratio */
+  double ratio_max;            /* largest ratio */
+  double clip_fraction;        /* share of ratios at which the clip stopped the gradient, 0...1 */
+  double max_log_ratio_nats;   /* largest absolute change of log p */
+  double kl_old_nats;          /* KL(old, new) of a step, mean */
+  double kl_reference_nats;    /* KL(new, reference) of a step, mean; 0 without a reference */
   double gradient_norm;        /* mean over the minibatches, before the clip */
   double learning_rate;        /* of the last optimizer step */
   double velocity_change;      /* see max_velocity_change; NaN where it was not measured */
-  double seconds_rollout;
-  double seconds_update;
+  double seconds_rollout;      /* wall-clock time of the rollout */
+  double seconds_update;       /* wall-clock time of the update */
 } mixgrpo_metrics;
 
 /* One reward of the latest iteration. */
@@ -1064,8 +1068,8 @@ typedef struct mixgrpo_reward_metrics {
   uint32_t struct_size;
   int32_t failed;   /* values that were not finite */
   double mean;      /* of the finite values; NaN when there was none */
-  double std;
-  const char *name; /* belongs to the trainer and lives as long as the trainer */
+  double std;       /* standard deviation of the finite values */
+  const char *name; /* as given to the trainer; belongs to the trainer and lives as long as the trainer */
 } mixgrpo_reward_metrics;
 
 /* Creates a trainer on the context of the evaluator's model, at iteration 0.
@@ -1209,7 +1213,7 @@ mixgrpo_status mixgrpo_trainer_checkpoint(
 typedef struct mixgrpo_resumption {
   uint32_t struct_size;
   int32_t skipped;   /* newer checkpoints skipped because they are incomplete; a log line (WARNING) gives the reason for each */
-  int64_t iteration; /* that comes next; -1 when there is no checkpoint, or no folder: nothing was changed */
+  int64_t iteration; /* the one that comes next; -1 when there is no checkpoint, or no folder: nothing was changed */
 } mixgrpo_resumption;
 
 /* Brings a trainer to the newest complete checkpoint in `folder`, in the way of mixgrpo_trainer_restore. `out_resumption`:
@@ -1442,14 +1446,14 @@ typedef struct mixgrpo_evaluation_config {
 typedef struct mixgrpo_evaluation_result {
   uint32_t struct_size;
   int32_t is_best;         /* flag: the score is the highest so far */
-  mixgrpo_verdict verdict;
+  mixgrpo_verdict verdict; /* what the host should do now */
   int32_t failed;          /* scores that were not finite; they are excluded, never counted as 0 */
   int32_t worsening;       /* consecutive suspicious evaluations */
   int32_t reserved;        /* 0 */
   int64_t iteration;       /* of the trainer when the samples were drawn */
   int64_t best_iteration;  /* -1 when no evaluation had a score */
   double score;            /* weighted mean over K of the rewards' means; NaN when one of nonzero weight has none */
-  double best_score;
+  double best_score;       /* the score of that evaluation */
   const char *message;     /* the reason, in one line; "" with CONTINUE. Belongs to the evaluation, valid until its next submit */
 } mixgrpo_evaluation_result;
 

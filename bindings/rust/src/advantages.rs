@@ -2,23 +2,10 @@
 
 use crate::border::{buffer, count, optional, product, same_size};
 use crate::error::{Error, Result};
-use crate::mirror::{mirrored_struct, MirrorStruct};
+use crate::mirror::MirrorStruct;
 use crate::settings::LearningConfig;
+use crate::structs::AdvantageReport;
 use crate::sys;
-
-mirrored_struct! {
-    /// What was found among the rewards.
-    AdvantageReport = mixgrpo_advantage_report {
-        /// Rewards that are not finite; they are left out, never counted as 0.
-        failed_rewards: i32,
-        /// Samples left out: one of their rewards of nonzero weight failed, or their group was dropped.
-        excluded_samples: i32,
-        /// Groups whose rewards are (nearly) equal: advantage 0.
-        degenerate_groups: i32,
-        /// Groups with fewer than two samples left.
-        dropped_groups: i32,
-    }
-}
 
 /// How good each sample is beside the others of its group.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +14,7 @@ pub struct Advantages {
     pub values: Vec<f64>,
     /// (P, G); false for an excluded sample.
     pub included: Vec<bool>,
-    /// What was found among the rewards.
+    /// Counts of failed rewards and excluded samples.
     pub report: AdvantageReport,
 }
 

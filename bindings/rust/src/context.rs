@@ -5,22 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::border::{self, Handle};
-use crate::enums::{LogLevel, Stage};
+use crate::enums::LogLevel;
 use crate::error::Result;
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::panics::{self, Stoppable};
+use crate::structs::Progress;
 use crate::sys;
-
-/// How far a call with the built-in model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// What is being done.
-    pub stage: Stage,
-    /// Latents evaluated in this call so far.
-    pub done: i64,
-    /// Latents this call will evaluate, if no sample is left out.
-    pub total: i64,
-}
 
 type LogReceiver = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
 type ProgressReceiver = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -201,8 +191,8 @@ unsafe extern "C" fn receive_progress(data: *mut c_void, progress: *const sys::m
         let (Some(receiver), Some(report)) = (current(&context().progress), (unsafe { progress.as_ref() })) else {
             return;
         };
-        if let Ok(stage) = Stage::from_raw(report.stage, "stage") {
-            receiver(Progress { stage, done: report.done, total: report.total });
+        if let Ok(progress) = Progress::from_raw(report) {
+            receiver(progress);
         }
     });
 }

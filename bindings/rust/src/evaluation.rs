@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
 use crate::model::Model;
 use crate::samples::SampleConfig;
+use crate::structs::EvaluationResult;
 use crate::sys;
 use crate::trainer::Trainer;
 
@@ -46,29 +47,6 @@ pub struct EvaluationReward<'a> {
     pub weight: f64,
     /// Training does not see it.
     pub held_out: bool,
-}
-
-/// One evaluation in figures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EvaluationResult {
-    /// Of the trainer when the samples were drawn.
-    pub iteration: i64,
-    /// Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none.
-    pub score: f64,
-    /// The score is the highest so far.
-    pub is_best: bool,
-    /// −1 when no evaluation had a score.
-    pub best_iteration: i64,
-    /// Its score.
-    pub best_score: f64,
-    /// What the watchdog says.
-    pub verdict: Verdict,
-    /// Why, in one line; empty with `Continue`.
-    pub message: String,
-    /// Suspicious evaluations in a row.
-    pub worsening: i32,
-    /// Scores that were not finite; they are left out, never counted as 0.
-    pub failed: i32,
 }
 
 /// Evaluates always the same prompts from the same noise, which no training sees; the rewards may be held out from training.
@@ -159,21 +137,10 @@ impl Evaluation {
     /// Takes the scores (K, P, S), NaN for one that failed. `iteration`: the trainer's when the samples were drawn, later
     /// than that of the evaluation before.
     pub fn submit(&mut self, iteration: i64, scores: &[f64]) -> Result<EvaluationResult> {
-        let mut raw = sys::mixgrpo_evaluation_result::sized();
         let (values, count) = (scores.as_ptr(), scores.len());
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_evaluation_submit(self.raw(), iteration, values, count, &mut raw) })?;
-        Ok(EvaluationResult {
-            iteration: raw.iteration,
-            score: raw.score,
-            is_best: raw.is_best != 0,
-            best_iteration: raw.best_iteration,
-            best_score: raw.best_score,
-            verdict: Verdict::from_raw(raw.verdict, "verdict")?,
-            // SAFETY: the message is valid until the next submit.
-            message: unsafe { border::text(raw.message) },
-            worsening: raw.worsening,
-            failed: raw.failed,
+        EvaluationResult::read(|out| unsafe {
+            sys::mixgrpo_evaluation_submit(self.raw(), iteration, values, count, out)
         })
     }
 

@@ -9,12 +9,12 @@ use crate::context::Context;
 use crate::enums::{MissingRewards, Weights};
 use crate::error::{Error, Result, Status};
 use crate::evaluation::Evaluation;
-use crate::metrics::Metrics;
 use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
 use crate::plan::Plan;
 use crate::request::LatentBatch;
 use crate::samples::SampleConfig;
 use crate::settings::LearningConfig;
+use crate::structs::Metrics;
 use crate::sys;
 use crate::tickets::{shared_methods, TicketedSamples};
 

@@ -97,8 +97,7 @@ impl Image {
 
     /// The text entries, keys and values.
     pub fn texts(&self) -> Result<Vec<(String, String)>> {
-        let count = usize::try_from(self.info()?.text_count).unwrap_or(0);
-        (0..count).map(|index| self.text(index)).collect()
+        (0..self.info()?.text_count).map(|index| self.text(index)).collect()
     }
 
     fn text(&self, index: usize) -> Result<(String, String)> {

@@ -110,12 +110,39 @@ macro_rules! mirrored_struct {
     };
 }
 
+/// Declares a struct that the library writes and that has texts. They are copied.
+macro_rules! copied_struct {
+    (
+        $(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty,)+ }
+        texts { $($(#[$text_about:meta])* $text:ident,)+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name { $($(#[$about])* pub $field: $kind,)+ $($(#[$text_about])* pub $text: String,)+ }
+
+        impl $name {
+            /// What a call of the C interface writes.
+            pub(crate) fn read(
+                call: impl FnOnce(*mut $crate::sys::$raw) -> $crate::sys::mixgrpo_status,
+            ) -> $crate::Result<Self> {
+                let mut raw = $crate::sys::$raw::sized();
+                $crate::border::call(|| call(&mut raw))?;
+                Ok(Self {
+                    $($field: $crate::mirror::Mirror::from_raw(raw.$field, stringify!($field))?,)+
+                    // SAFETY: the library has just written the text and keeps it until a later call on its owner.
+                    $($text: unsafe { $crate::border::text(raw.$text) },)+
+                })
+            }
+        }
+    };
+}
+
 /// `Default` by the library's own `_init`, so that defaults stand in one place.
 macro_rules! library_default {
     ($name:ident, $init:expr) => {
         impl Default for $name {
-            /// The library's defaults. With a library of another binary interface all values are 0, and the first call that
-            /// can fail tells so.
+            /// The library's defaults. With a library of another binary interface all values are 0, and the first fallible
+            /// call returns `Unsupported`.
             fn default() -> Self {
                 use $crate::mirror::MirrorStruct;
                 let mut raw = Self::sized();
@@ -128,4 +155,4 @@ macro_rules! library_default {
     };
 }
 
-pub(crate) use {library_default, mirrored_enum, mirrored_struct};
+pub(crate) use {copied_struct, library_default, mirrored_enum, mirrored_struct};

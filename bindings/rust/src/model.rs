@@ -179,9 +179,9 @@ impl Model {
         Ok(ParameterInfo {
             // SAFETY: the name lives as long as the model.
             name: unsafe { border::text(raw.name) },
-            shape: raw.shape.iter().take(rank).map(|size| *size as usize).collect(),
-            offset: raw.offset as usize,
-            count: raw.count as usize,
+            shape: raw.shape.iter().take(rank).copied().collect(),
+            offset: raw.offset,
+            count: raw.count,
         })
     }
 

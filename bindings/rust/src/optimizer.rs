@@ -3,22 +3,11 @@
 use crate::border::{same_size, Handle};
 use crate::context::Context;
 use crate::error::Result;
-use crate::mirror::{mirrored_struct, MirrorStruct};
+use crate::mirror::MirrorStruct;
 use crate::model::Model;
 use crate::settings::LearningConfig;
+use crate::structs::OptimizerReport;
 use crate::sys;
-
-mirrored_struct! {
-    /// What an optimizer step did.
-    OptimizerReport = mixgrpo_optimizer_report {
-        /// Steps done, this one included.
-        step: i64,
-        /// Before the clip.
-        gradient_norm: f64,
-        /// Of this step.
-        learning_rate: f64,
-    }
-}
 
 /// AdamW for the host's own weights or for a model of the library.
 #[derive(Debug)]

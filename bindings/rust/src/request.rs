@@ -34,7 +34,7 @@ impl LatentBatch {
 
     /// B, the number of latents.
     pub fn len(&self) -> usize {
-        usize::try_from(self.raw.count).unwrap_or(0)
+        self.raw.count
     }
 
     /// Whether there are none; never so in a request.

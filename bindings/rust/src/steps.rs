@@ -3,37 +3,12 @@
 use std::ptr::null;
 
 use crate::border::{self, buffer, product, same_size};
-use crate::enums::{Dynamics, LogProbability, Solver, StepKind};
+use crate::enums::{Dynamics, LogProbability, Solver};
 use crate::error::Result;
-use crate::mirror::{mirrored_struct, Mirror, MirrorStruct};
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::settings::LearningConfig;
+use crate::structs::Step;
 use crate::sys;
-
-mirrored_struct! {
-    /// One step, an affine transition from σ to the next σ:
-    ///
-    /// x′ = latent·x + velocity·v + history₀·m₁ + history₁·m₂ + noise·e, e standard normal,
-    ///
-    /// with v the velocity at x, and m₁, m₂ the data predictions m = x − σ·v of the step before and of the one before that.
-    Step = mixgrpo_step {
-        /// What it is.
-        kind: StepKind,
-        /// σ before the step.
-        sigma: f64,
-        /// σ after it.
-        next_sigma: f64,
-        /// Factor of x.
-        latent: f64,
-        /// Factor of v.
-        velocity: f64,
-        /// Factors of m₁ and m₂.
-        history: [f64; 2],
-        /// The standard deviation s, 0 for a deterministic step.
-        noise: f64,
-        /// The update trains this step; false for a step that stands alone.
-        trained: bool,
-    }
-}
 
 /// The time grid: `steps` + 1 noise levels from 1 to 0 exactly. `shift` and `image_tokens` as in
 /// [`SamplingConfig`](crate::SamplingConfig).

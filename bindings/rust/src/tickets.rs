@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::border::{self, buffer, optional, product, Handle};
 use crate::enums::MissingRewards;
 use crate::error::Result;
-use crate::metrics::Metrics;
 use crate::mirror::{Mirror, MirrorStruct};
+use crate::structs::Metrics;
 use crate::sys;
 use crate::trainer::Trainer;
 
@@ -54,12 +54,10 @@ macro_rules! shared_methods {
             }
 
             fn one_reward(&self, index: usize) -> $crate::Result<$crate::RewardMetrics> {
-                let mut raw = $crate::sys::mixgrpo_reward_metrics::sized();
                 // SAFETY: all pointers are valid during the call.
-                $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, &mut raw) })?;
-                // SAFETY: the name lives as long as the trainer.
-                let name = unsafe { $crate::border::text(raw.name) };
-                Ok($crate::RewardMetrics { name, failed: raw.failed, mean: raw.mean, std: raw.std })
+                $crate::RewardMetrics::read(|out| unsafe {
+                    $crate::sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, out)
+                })
             }
 
             /// The latest iteration's figures as one line of JSON, without line end. Errors as [`metrics`](Self::metrics).

@@ -8,13 +8,13 @@ use crate::enums::{Storage, Weights};
 use crate::error::Result;
 use crate::evaluator::{Evaluator, EvaluatorShared};
 use crate::image::{Grid, Image};
-use crate::metrics::{Metrics, Resumption};
 use crate::mirror::{Mirror, MirrorStruct};
 use crate::pixels::PixelCodec;
 use crate::plan::Plan;
 use crate::prompts::Prompts;
 use crate::samples::SampleConfig;
 use crate::settings::LearningConfig;
+use crate::structs::{Metrics, Resumption};
 use crate::sys;
 use crate::tickets::shared_methods;
 

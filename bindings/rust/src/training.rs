@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::border;
 use crate::error::{Error, Result};
-use crate::metrics::Metrics;
+use crate::structs::Metrics;
 use crate::trainer::Trainer;
 
 /// The samples of one rollout, to be scored.

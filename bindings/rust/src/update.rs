@@ -9,43 +9,14 @@ use crate::border::{self, buffer, product, same_size, Handle};
 use crate::context::Context;
 use crate::error::Result;
 use crate::evaluator::Evaluator;
-use crate::mirror::{mirrored_struct, MirrorStruct};
-use crate::optimizer::{Optimizer, OptimizerReport};
+use crate::mirror::MirrorStruct;
+use crate::optimizer::Optimizer;
 use crate::prompts::Prompts;
 use crate::request::LatentBatch;
 use crate::rollout::Rollout;
 use crate::settings::LearningConfig;
+use crate::structs::{OptimizerReport, UpdateStatistics};
 use crate::sys;
-
-mirrored_struct! {
-    /// What an update has seen so far. A ratio is r of the loss; values in nats are of the true log-density (the sum over
-    /// D). NaN where nothing was seen.
-    UpdateStatistics = mixgrpo_update_statistics {
-        /// Optimizer steps asked for.
-        optimizer_steps: i32,
-        /// Mean over samples and trained steps.
-        loss: f64,
-        /// Over the samples seen before the first optimizer step: exactly 1 when the model answers the update as it
-        /// answered the rollout.
-        first_ratio_min: f64,
-        /// As above.
-        first_ratio_max: f64,
-        /// Over all samples.
-        ratio_min: f64,
-        /// Over all samples.
-        ratio_max: f64,
-        /// Share of ratios at which the clip stopped the gradient.
-        clip_fraction: f64,
-        /// Largest |log p − log p_old|.
-        max_log_ratio_nats: f64,
-        /// KL(old, new) of a step, mean.
-        kl_old_nats: f64,
-        /// KL(new, reference) of a step, mean; 0 without reference.
-        kl_reference_nats: f64,
-        /// Latents evaluated forward and backward.
-        model_calls: i64,
-    }
-}
 
 /// The training on one finished rollout: it asks for velocities and answers with ∂L/∂velocity.
 ///
