@@ -4,7 +4,7 @@ date."""
 import sys
 from pathlib import Path
 
-from . import c_layout, python_abi, python_enums, rust_abi, rust_enums
+from . import c_layout, c_probe, python_abi, python_enums, rust_abi, rust_enums
 from .header import read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +14,7 @@ FILES = {
     "bindings/rust/src/sys/abi.rs": rust_abi,
     "bindings/rust/src/enums.rs": rust_enums,
     "Tests/c/struct_layout.h": c_layout,
+    "Tests/abi/probe.c": c_probe,
 }
 
 
