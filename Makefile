@@ -1,6 +1,7 @@
 # make demo     align the shipped model on a reward written in C; pictures and figures go to out/
 # make test     everything that is tested
 # make generate what the bindings declare, from include/mixgrpo.h
+# make abi-baseline  take the binary interface of include/mixgrpo.h as the one that later headers must keep
 # make fuzz     random inputs and calls for hours; INPUTS=1000000 each, SEED=…
 # make fuzz-guided    the same guided by coverage
 # make test-sanitize  tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
@@ -42,7 +43,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate test lint test-generate test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
@@ -80,7 +81,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
 # The files that come from the header; test-generate tells which of them are not what it declares.
@@ -91,6 +92,14 @@ generate:
 
 test-generate:
 	$(GENERATE) --check
+
+test-abi:
+	.ci/setup abi
+	Tests/abi/run.sh
+
+abi-baseline:
+	.ci/setup abi
+	Tests/abi/run.sh --write
 
 lint: packages
 	.ci/setup lint $(VENV)

@@ -5,7 +5,8 @@
  * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. It can be copied into any
  * project: it needs nothing but the C standard library. Its sections follow the data: version, status and errors, context,
  * model, prompts, evaluator, settings, plan, rollout, advantages, update, optimizer, trainer, tickets, checkpoints,
- * deterministic samples, evaluation. At the end stand stateless pieces and conveniences: hashed words, pixels, PNG.
+ * deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
+ * words, pixels, PNG.
  *
  * Each section is marked stable or experimental, with the release it first appeared in. Stable: programs compiled against this
  * header keep working with every later release of the same MIXGRPO_ABI_VERSION. Experimental: may change in any release.
@@ -21,6 +22,7 @@
  *     mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning);
  *     mixgrpo_plan_create(&sampling, NULL, 0, &plan);
  *     mixgrpo_trainer_create(evaluator, prompts, plan, &learning, names, 1, 0, &trainer);
+ *     metrics.struct_size = sizeof metrics;
  *     for (int i = 0; i < 100; i++) {
  *       mixgrpo_trainer_rollout(trainer, chosen, 4, samples, sample_values);   // (4, group_size, N, C) floats
  *       my_score(samples, rewards);                                            // (1, 4, group_size) doubles
@@ -28,8 +30,11 @@
  *     }
  *     mixgrpo_model_save(model, "aligned", MIXGRPO_STORAGE_BF16);
  *
- * PROGRAM 2: the host owns the model (any framework, any device). The library asks for velocities, the host answers.
+ * PROGRAM 2: one iteration of a model that the host owns (any framework, any device). The library asks for velocities, the
+ * host answers.
  *
+ *     mixgrpo_rollout_config_init(&which, sizeof which);
+ *     which.latent_size = latent_size;                                         // D; which.iteration counts up from 0
  *     mixgrpo_rollout_create(context, plan, &which, ids, 4, NULL, 0, &rollout);
  *     request.struct_size = sizeof request;
  *     while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_STATUS_OK
@@ -38,9 +43,10 @@
  *       mixgrpo_rollout_submit(rollout, velocity, request.count * request.latent_size);
  *     }
  *     mixgrpo_rollout_get_samples(rollout, samples, sample_values);
- *     my_score(samples, rewards);
- *     mixgrpo_advantages(&learning, rewards, 1, 4, group_size, NULL, 0, advantages, included, group_count, &report);
- *     mixgrpo_update_create(rollout, &learning, advantages, included, group_count, 0, &update);
+ *     my_score(samples, rewards);                                              // (1, 4, group_size) doubles
+ *     mixgrpo_advantages(
+ *         &learning, rewards, reward_count, 4, group_size, NULL, 0, advantages, included, sample_count, NULL);
+ *     mixgrpo_update_create(rollout, &learning, advantages, included, sample_count, 0, &update);
  *     while (mixgrpo_update_next(update, &request) == MIXGRPO_STATUS_OK
  *            && request.kind != MIXGRPO_REQUEST_KIND_FINISHED) {
  *       if (request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
@@ -52,6 +58,36 @@
  *         my_optimizer_step();                                                 // MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP
  *       }
  *     }
+ *
+ * PROGRAM 3: the host owns the model, a trainer runs the iterations and undoes an update that fails. First the loop that
+ * answers the trainer, then the program.
+ *
+ *     mixgrpo_status my_run(mixgrpo_trainer *trainer) {
+ *       for (;;) {
+ *         mixgrpo_velocity_request request = {.struct_size = sizeof request};
+ *         mixgrpo_status status = mixgrpo_trainer_next(trainer, &request);
+ *         if (status == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_FINISHED) return status;
+ *         if (status == MIXGRPO_STATUS_OK) status = my_answer(trainer, &request);
+ *         if (status != MIXGRPO_STATUS_OK) status = mixgrpo_trainer_fail(trainer, status, NULL);
+ *         if (status != MIXGRPO_STATUS_OK) return status;                      // the update has been undone
+ *       }
+ *     }
+ *
+ *     mixgrpo_host_config_init(&host, sizeof host);
+ *     host.prompt_count = 8;
+ *     host.latent_size = latent_size;                                          // D
+ *     mixgrpo_trainer_create_for_host(context, plan, &learning, &host, names, 1, &trainer);
+ *     for (int i = 0; i < 100; i++) {
+ *       mixgrpo_trainer_begin_rollout(trainer, chosen, 4, 0);
+ *       if (my_run(trainer) != MIXGRPO_STATUS_OK) break;
+ *       mixgrpo_trainer_get_samples(trainer, samples, sample_values, NULL);
+ *       my_score(samples, rewards);
+ *       mixgrpo_trainer_begin_update(trainer, rewards, reward_count, NULL, 0);
+ *       if (my_run(trainer) != MIXGRPO_STATUS_OK) break;
+ *     }
+ *
+ * my_answer does what request.kind asks for, see "Trainer for a model that the host owns" below; examples/c/own_model.c is
+ * complete.
  *
  * RULES FOR EVERY FUNCTION
  *
@@ -1137,10 +1173,13 @@ mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, co
  * scored while others are drawn. The numbers are, to the last bit, those of one mixgrpo_trainer_rollout of all prompts in the
  * order of the tickets.
  *
- *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[0], 1, samples, values, &ticket);   // pass both to a worker thread, which
- *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[1], 1, others, values, &other);     // calls, while this one runs:
- *                                                mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, reward_count);
- *     mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics); // when all have come
+ *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[0], 1, first_samples, sample_values, &first);
+ *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[1], 1, second_samples, sample_values, &second);
+ *     my_score(first_samples, rewards);                    // may run on another thread, while the second group is sampled
+ *     mixgrpo_trainer_submit_rewards(trainer, first, rewards, reward_count);
+ *     my_score(second_samples, rewards);
+ *     mixgrpo_trainer_submit_rewards(trainer, second, rewards, reward_count);
+ *     mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics);
  */
 
 /* What an update does about tickets without rewards. */
@@ -1281,35 +1320,19 @@ mixgrpo_status mixgrpo_trainer_save_model(
 /* Trainer for a model that the host owns                                                    experimental, since 0.1.0 */
 /* ================================================================================================================== */
 
-/* TRAINERS FOR A MODEL OF THE HOST'S: the same iteration (window, tickets, advantages, faults, undo, figures), but velocities,
- * gradients and optimizer steps come from the host. The host begins a rollout, an update or deterministic samples, and answers
- * what is asked until all is finished:
- *
- *     mixgrpo_status run(mixgrpo_trainer *trainer) {
- *       for (;;) {
- *         mixgrpo_velocity_request request = {.struct_size = sizeof request};
- *         mixgrpo_status status = mixgrpo_trainer_next(trainer, &request);
- *         if (status == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_FINISHED) return status;
- *         if (status == MIXGRPO_STATUS_OK) status = my_answer(trainer, &request);
- *         if (status != MIXGRPO_STATUS_OK) status = mixgrpo_trainer_fail(trainer, status, NULL);
- *         if (status != MIXGRPO_STATUS_OK) return status;                     // over, and all undone
- *       }
- *     }
- *
- *     mixgrpo_trainer_begin_rollout(trainer, chosen, 4, 0);         run(trainer);
- *     mixgrpo_trainer_get_samples(trainer, samples, sample_values, NULL);
- *     my_score(samples, rewards);
- *     mixgrpo_trainer_begin_update(trainer, rewards, reward_count, NULL, 0);   run(trainer);
- *     mixgrpo_trainer_get_metrics(trainer, &metrics);
- *
- * my_answer does, by request.kind:
- *   EVALUATE         evaluate `weights` on the latents (and the reference with needs_reference), mixgrpo_trainer_submit, and
- *                    with needs_gradient carry dL/dvelocity back through the model: gradients add up
- *   OPTIMIZER_STEP   clip (max_gradient_norm is the host's to obey), step, zero the gradients, mixgrpo_trainer_submit_step
- *   KEEP_STATE, RESTORE_STATE, ZERO_GRADIENTS   what they say
- * Calls that need the built-in model (rollout, rollout_ticket, update, update_tickets, sample, save, restore, checkpoint, resume,
- * save_model, mixgrpo_evaluation_sample) are INVALID_STATE for such a trainer, and those below for one with the
- * built-in model. The others serve both. */
+/* The same iteration (window, tickets, advantages, faults, undo, figures), but velocities, gradients and optimizer steps come
+ * from the host: PROGRAM 3 at the top of this header. The host begins a rollout, an update or deterministic samples, then
+ * answers requests until FINISHED. What to do, by request.kind:
+ *   EVALUATE         evaluate the request's `weights` on its latents (with needs_reference also the reference), call
+ *                    mixgrpo_trainer_submit, and with needs_gradient carry dL/dvelocity back through the model: gradients add up
+ *   OPTIMIZER_STEP   clip the gradients to max_gradient_norm, step with the learning rate times rate_factor, zero the
+ *                    gradients, call mixgrpo_trainer_submit_step
+ *   KEEP_STATE       copy all that an optimizer step changes: weights, optimizer, schedule, averages
+ *   RESTORE_STATE    bring back that copy
+ *   ZERO_GRADIENTS   zero the accumulated gradients
+ * mixgrpo_trainer_rollout, _rollout_ticket, _update, _update_tickets, _sample, _save, _restore, _checkpoint, _resume, _save_model
+ * and mixgrpo_evaluation_sample need the built-in model: they are INVALID_STATE for such a trainer. The functions of this section
+ * are INVALID_STATE for a trainer with the built-in model. All others serve both. */
 
 /* What the trainer is to know of the host's model. */
 typedef struct mixgrpo_host_config {

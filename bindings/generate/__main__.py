@@ -4,7 +4,7 @@ date."""
 import sys
 from pathlib import Path
 
-from . import c_layout, fuzz_table, python_abi, python_enums, rust_abi, rust_enums, rust_structs
+from . import c_layout, c_probe, fuzz_table, python_abi, python_enums, rust_abi, rust_enums, rust_structs
 from .header import read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -16,6 +16,7 @@ FILES = {
     "bindings/rust/src/structs.rs": rust_structs,
     "Tests/c/struct_layout.h": c_layout,
     "Tests/fuzz/interface/table.h": fuzz_table,
+    "Tests/abi/probe.c": c_probe,
 }
 
 
