@@ -96,30 +96,30 @@ final class Conditioning {
 
   /// Accumulates all gradients above the modulations, sample by sample: no sum depends on which samples share a call.
   /// - Parameters:
-  ///   - dmodulation: (samples, modulationWidth), the gradient of each sample's row.
+  ///   - dModulation: (samples, modulationWidth), the gradient of each sample's row.
   ///   - scratch: for at least as many samples.
   func backward(
-    dmodulation: Matrix, scratch: ConditioningScratch, weights: ParameterView, gradients: ParameterView, team: Team
+    _ dModulation: Matrix, scratch: ConditioningScratch, weights: ParameterView, gradients: ParameterView, team: Team
   ) {
-    let samples = dmodulation.rows
+    let samples = dModulation.rows
     let (dEmbedding, dHidden) = (scratch.dEmbedding.rows(0..<samples), scratch.dHidden.rows(0..<samples))
     let own = SampleRows(of: rowOfSample, count: samples, gathered: scratch.gathered)
     let x = own.gather(rows.activated)
     let panels = Panels(columns: shape.modulationWidth, most: shape.modulationWidth, least: 128)
     team.forEach(panels.count) { panel, _ in
       let columns = panels[panel]
-      let dy = dmodulation.columns(columns)
+      let dy = dModulation.columns(columns)
       MatrixProduct.transposedTimes(dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true)
       Reduction.addColumnSums(dy, to: gradients.bias(layout.modulation) + columns.lowerBound)
     }
-    team.projectBackward(dmodulation, weights.weight(layout.modulation), into: dEmbedding)
+    team.projectBackward(dModulation, weights.weight(layout.modulation), into: dEmbedding)
     for sample in 0..<samples {
       let dy = dEmbedding.row(sample)
       Activation.siluBackward(rows.embedding.row(rowOfSample[sample]), dy: dy, into: dy, count: shape.width)
     }
-    rows.time.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
-    rows.guidance?.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
-    rows.pooled.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
+    rows.time.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
+    rows.guidance?.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
+    rows.pooled.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
   }
 }
 

@@ -20,6 +20,11 @@ struct EvaluationShape: Equatable {
   var latentSize: Int { imageTokens * latentChannels }  // D
   var outputSize: Int { imageTokens * outChannels }
 
+  /// The rows of each stream in a joint matrix, (tokens, columns).
+  func streams(of joint: Matrix) -> (text: Matrix, image: Matrix) {
+    (joint.rows(0..<textTokens), joint.rows(textTokens..<tokens))
+  }
+
   init(_ configuration: FlowTransformerConfiguration, _ layout: ParameterLayout, imageTokens: Int, textTokens: Int) {
     width = configuration.width
     feedForward = configuration.feedForwardWidth

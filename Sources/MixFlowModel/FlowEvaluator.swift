@@ -219,13 +219,11 @@ public final class FlowEvaluator {
       packed.refresh(model, team: team)
       conditioning.prepare(batch, weights: weights, team: team)
       projectTexts(batch)
-      forEachSample(newRows.count, team) { index, worker, team in
-        let row = newRows[index]
+      forEachSample(newRows, team) { row, pass in
         let place = keep.place(of: row).flatMap { place in activations.map { SavedPlace(activations: $0, sample: place) } }
         forward(
-          row, latents: UnsafeMutablePointer(mutating: batch.latents) + row * latentSize,
-          velocity: velocity + row * velocitySize, saving: place, scratch: forwardScratch(worker),
-          workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
+          row, UnsafeMutablePointer(mutating: batch.latents) + row * latentSize, saving: place,
+          into: velocity + row * velocitySize, pass)
       }
     }
     remember(batch, keep, velocity)
@@ -264,49 +262,41 @@ public final class FlowEvaluator {
       sigma: batch.sigmas[row], guidance: batch.guidance[row])
   }
 
-  /// Whole rounds of samples go one to a thread; what is left over is shared by all threads.
-  func forEachSample(_ count: Int, _ team: Team, _ body: (_ sample: Int, _ worker: Int, _ team: Team) -> Void) {
-    let rounds = count / workers.count * workers.count
-    team.forEach(rounds) { sample, worker in body(sample, worker, .alone) }
-    for sample in rounds..<count { body(sample, 0, team) }
+  /// Whole rounds of samples go one to a thread; the samples left over are shared by all threads.
+  func forEachSample(
+    _ samples: some RandomAccessCollection<Int>, _ team: Team, _ body: (_ sample: Int, SamplePass) -> Void
+  ) {
+    let whole = samples.dropLast(samples.count % workers.count)
+    team.forEach(whole.count) { index, worker in
+      let sample = whole[whole.index(whole.startIndex, offsetBy: index)]
+      body(sample, pass(sample, .alone, worker))
+    }
+    for sample in samples.suffix(samples.count % workers.count) { body(sample, pass(sample, team, 0)) }
+  }
+
+  /// - Parameter worker: whose memory a thread alone uses; a team uses that of worker 0.
+  private func pass(_ sample: Int, _ team: Team, _ worker: Int) -> SamplePass {
+    SamplePass(
+      team: team, weights: weights, modulation: conditioning.modulation(sample), scratch: arena.forward[worker],
+      workerScratch: arena.workers.from(worker))
   }
 
   private func forward(
-    _ sample: Int, latents: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, saving: SavedPlace?,
-    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
+    _ sample: Int, _ latents: UnsafeMutablePointer<Float>, saving: SavedPlace?, into velocity: UnsafeMutablePointer<Float>,
+    _ pass: SamplePass
   ) {
-    let modulation = conditioning.modulation(sample)
-    let stream = ResidualStream(shape: shape, saving: saving, scratch: scratch)
-    embed(sample, latents, stream.input, team)
+    let stream = ResidualStream(shape: shape, saving: saving, scratch: pass.scratch)
+    inputLayer.forward(latents, projectedText: projectedText(promptRow[sample]), into: stream.input, pass)
     for index in 0..<shape.doubleBlocks {
-      let target = stream.output(ofDouble: index)
-      doubleBlock(index).forward(
-        stream.double(index), modulation: modulation, weights: weights, scratch: scratch,
-        workerScratch: workerScratch, team: team, intoText: target.text, image: target.image)
+      doubleBlock(index).forward(stream.double(index), into: stream.output(ofDouble: index), pass)
     }
     for index in 0..<shape.singleBlocks {
-      singleBlock(index).forward(
-        stream.single(index), modulation: modulation, weights: weights, scratch: scratch,
-        workerScratch: workerScratch, team: team, into: stream.output(ofSingle: index))
+      singleBlock(index).forward(stream.single(index), into: stream.output(ofSingle: index), pass)
     }
-    outputLayer.forward(
-      stream.final.rows(shape.textTokens..<shape.tokens), modulation: modulation, weights: weights,
-      normalized: scratch.normalized.rows(0..<shape.imageTokens),
-      into: Matrix(velocity, rows: shape.imageTokens, columns: shape.outChannels), team: team)
+    outputLayer.forward(stream.final, into: velocity, pass)
   }
 
-  /// The first layer: latents and text to the model's width.
-  private func embed(
-    _ sample: Int, _ latents: UnsafeMutablePointer<Float>, _ input: (text: Matrix, image: Matrix), _ team: Team
-  ) {
-    Reduction.copy(projectedText(promptRow[sample]), into: input.text)
-    team.project(
-      Matrix(latents, rows: shape.imageTokens, columns: shape.latentChannels), weights.packed(model.layout.imageIn),
-      into: input.image)
-    Reduction.addBias(weights.bias(model.layout.imageIn), to: input.image)
-  }
-
-  /// Text through the first layer, once per distinct prompt of the batch.
+  /// Text through the input layer, once per distinct prompt of the batch.
   private func projectTexts(_ batch: EvaluationBatch) {
     for sample in 0..<batch.count {
       let prompt = batch.promptIndex[sample]
@@ -314,9 +304,7 @@ public final class FlowEvaluator {
       while batch.promptIndex[first] != prompt { first += 1 }
       promptRow[sample] = first
       guard first == sample else { continue }
-      let target = projectedText(sample)
-      Team.alone.project(promptText(batch.prompts, prompt), weights.packed(model.layout.textIn), into: target)
-      Reduction.addBias(weights.bias(model.layout.textIn), to: target)
+      inputLayer.projectText(promptText(batch.prompts, prompt), into: projectedText(sample), weights)
     }
   }
 
@@ -329,7 +317,7 @@ public final class FlowEvaluator {
     arena.texts.rows(row * textLength..<(row + 1) * textLength)
   }
 
-  // MARK: - Parts
+  // MARK: - Layers
 
   var weights: ParameterView {
     ParameterView(base: UnsafeMutablePointer(mutating: model.weights), packedBase: packed.base)
@@ -349,14 +337,9 @@ public final class FlowEvaluator {
       outputRows: (isLast ? shape.textTokens : 0)..<shape.tokens)
   }
 
+  var inputLayer: InputLayer { InputLayer(shape: shape, text: model.layout.textIn, image: model.layout.imageIn) }
+
   var outputLayer: OutputLayer {
     OutputLayer(shape: shape, layer: model.layout.out, modulation: model.layout.outModulation)
-  }
-
-  func forwardScratch(_ worker: Int) -> ForwardScratch { arena.forward[worker] }
-
-  /// From thread `worker` on.
-  func workerScratch(_ worker: Int) -> WorkerScratch {
-    WorkerScratch(base: arena.workers[worker], stride: arena.workers.stride)
   }
 }

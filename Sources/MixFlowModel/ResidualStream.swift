@@ -34,8 +34,7 @@ struct ResidualStream {
       let block = double(index)
       return (block.text.x, block.image.x)
     }
-    let joint = shape.singleBlocks > 0 ? single(0).x : final
-    return (joint.rows(0..<shape.textTokens), joint.rows(shape.textTokens..<shape.tokens))
+    return shape.streams(of: shape.singleBlocks > 0 ? single(0).x : final)
   }
 }
 

@@ -38,25 +38,25 @@ package struct Attention {
     MatrixProduct.times(probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)))
   }
 
-  /// Backward of one head from the saved q, k, v: dqkv's columns of this head are overwritten, but dq of rows that are no queries.
+  /// Backward of one head from the saved q, k, v: dQKV's columns of this head are overwritten, but dq of rows that are no queries.
   ///
   /// With P the probabilities and dP = do·vᵀ: dS = P ∘ (dP − rowsum(P ∘ dP))/√headDim, dq = dS·k, dk = dSᵀ·q, dv = Pᵀ·do.
   package func backward(
-    head: Int, qkv: Matrix, doutput: Matrix, into dqkv: Matrix, scratch: UnsafeMutablePointer<Float>
+    head: Int, qkv: Matrix, dOutput: Matrix, into dQKV: Matrix, scratch: UnsafeMutablePointer<Float>
   ) {
     for index in 0..<tiles {
       let rows = tile(index)
       let accumulate = index > 0
       let probabilities = Matrix(scratch, rows: rows.count, columns: tokens)
       let scores = Matrix(scratch + tileRows * tokens, rows: rows.count, columns: tokens)
-      let dO = doutput.rows(rows).columns(channels(head))
+      let dO = dOutput.rows(rows).columns(channels(head))
       attend(head, rows, qkv, probabilities)
-      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dqkv), accumulate: accumulate)
+      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dQKV), accumulate: accumulate)
       MatrixProduct.timesTransposed(dO, part(2, head, of: qkv), into: scores)
       softmaxBackward(probabilities, scores, scale: scale)
-      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dqkv).rows(rows))
+      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dQKV).rows(rows))
       MatrixProduct.transposedTimes(
-        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dqkv), accumulate: accumulate)
+        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dQKV), accumulate: accumulate)
     }
   }
 

@@ -20,13 +20,13 @@ package enum LayerNormalization {
 
   /// Backward of `modulate` from the saved x, which also gives y again for the weight gradients that need it.
   ///
-  /// With dx̂ = dy ∘ (1 + scale): dx += (dx̂ − mean(dx̂) − x̂·mean(dx̂ ∘ x̂))/√(variance + ε), dscale += Σ dy ∘ x̂, dshift += Σ dy.
+  /// With dx̂ = dy ∘ (1 + scale): dx += (dx̂ − mean(dx̂) − x̂·mean(dx̂ ∘ x̂))/√(variance + ε), dScale += Σ dy ∘ x̂, dShift += Σ dy.
   /// - Parameters:
   ///   - y: receives the forward result; must not overlap dy.
   ///   - dx: accumulated into.
   package static func modulateBackward(
     _ x: Matrix, shift: UnsafePointer<Float>, scale: UnsafePointer<Float>, dy: Matrix, into dx: Matrix, y: PackedMatrix,
-    dshift: UnsafeMutablePointer<Float>, dscale: UnsafeMutablePointer<Float>
+    dShift: UnsafeMutablePointer<Float>, dScale: UnsafeMutablePointer<Float>
   ) {
     forEachRow(x) { row, mean, inverse in
       let source = x.row(row)
@@ -41,8 +41,8 @@ package enum LayerNormalization {
         let dNormalized = d * onePlusScale
         sum += dNormalized
         weighted = dNormalized.multiplyAdd(normalized, weighted)
-        store(d.multiplyAdd(normalized, load(dscale, i, lanes)), dscale, i, lanes)
-        store(d + load(dshift, i, lanes), dshift, i, lanes)
+        store(d.multiplyAdd(normalized, load(dScale, i, lanes)), dScale, i, lanes)
+        store(d + load(dShift, i, lanes), dShift, i, lanes)
         store(normalized.multiplyAdd(onePlusScale, load(shift, i, lanes)), y.place(row, i), 0, vectorWidth)
       }
       forEachBlock(x.columns, gather)

@@ -53,19 +53,19 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// Backward: draw ← gradient of `raw` given djoint; the weights' gradients are accumulated.
+  /// Backward: dRaw ← gradient of `raw` given dJoint; the weights' gradients are accumulated.
   ///
   /// With g = Rᵀ(dq) ∘ w: dx = (g − x̂·mean(g ∘ x̂))/√(mean(x²) + ε), dw += Rᵀ(dq) ∘ x̂.
   /// - Parameters:
-  ///   - djoint: (rows, 3·width); draw: (rows, ≥ 3·width), may be djoint.
+  ///   - dJoint: (rows, 3·width); dRaw: (rows, ≥ 3·width), may be dJoint.
   package func backward(
-    raw: Matrix, djoint: Matrix, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>, firstToken: Int,
-    into draw: Matrix, dQueryWeight: UnsafeMutablePointer<Float>, dKeyWeight: UnsafeMutablePointer<Float>
+    raw: Matrix, dJoint: Matrix, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>, firstToken: Int,
+    into dRaw: Matrix, dQueryWeight: UnsafeMutablePointer<Float>, dKeyWeight: UnsafeMutablePointer<Float>
   ) {
     for row in 0..<raw.rows {
       let source = raw.row(row)
-      let gradient = djoint.row(row)
-      let target = draw.row(row)
+      let gradient = dJoint.row(row)
+      let target = dRaw.row(row)
       let token = (firstToken + row) * headDim
       @inline(__always)
       func head(_ head: Int) -> Float { sumOfSquares(source + head * headDim) }

@@ -1,0 +1,74 @@
+import MixBasics
+import MixNumerics
+
+/// The batch whose activations are saved; latents and prompt indices are copies in `TrainingBuffers`.
+struct SavedBatch {
+  let count: Int
+  let latents: UnsafeMutablePointer<Float>
+  let promptIndex: UnsafePointer<Int32>
+  let prompts: PromptEmbeddings
+}
+
+/// Memory that training needs, taken by the first call that saves activations: of an update, or of the rollout before it.
+final class TrainingBuffers {
+  let capacity: Int  // samples
+  let arena: TrainingArena
+  var saved: SavedActivations { arena.saved }
+  /// Which of the saved activations a rollout has left.
+  var remembered: RememberedRows
+  /// The weight gradients of the block at hand.
+  var jobs: [WeightGradient] = []
+  private let promptIndex: UnsafeMutablePointer<Int32>  // (capacity)
+  private let storage: FloatStorage
+
+  /// - Parameters:
+  ///   - capacity: samples.
+  ///   - recomputes: keep the blocks' inputs alone, and compute all else again in the backward.
+  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) throws(MixGRPOError) {
+    self.capacity = capacity
+    storage = try FloatStorage(count: TrainingArena.floats(shape, capacity: capacity, recomputes: recomputes))
+    var place = Arena(storage.base)
+    arena = TrainingArena(shape, capacity: capacity, recomputes: recomputes, &place)
+    promptIndex = UnsafeMutableRawPointer(arena.promptIndex).bindMemory(to: Int32.self, capacity: capacity)
+    remembered = RememberedRows(shape, capacity: capacity, latents: arena.latents, velocities: arena.velocities)
+    jobs.reserveCapacity(8)
+  }
+
+  /// Copies what the first layer's gradient needs of a request.
+  func copyInputs(of request: VelocityRequest, _ prompts: PromptEmbeddings) -> SavedBatch {
+    arena.latents.update(from: request.latents, count: request.velocityCount)
+    for row in 0..<request.count { promptIndex[row] = request.promptIndex[row] }
+    return SavedBatch(count: request.count, latents: arena.latents, promptIndex: promptIndex, prompts: prompts)
+  }
+}
+
+/// How that memory is laid out.
+struct TrainingArena {
+  let saved: SavedActivations
+  let factors: GradientFactors
+  let dx: Matrix  // (capacity · tokens, d)
+  let dModulation: Matrix  // (capacity, modulationWidth)
+  let dNorms: Matrix  // (capacity, 4 · headDim)
+  let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, for the first layer's gradient, or remembered rows
+  let promptIndex: UnsafeMutablePointer<Float>  // (capacity), as Int32
+  let velocities: UnsafeMutablePointer<Float>  // (capacity, tokens · out_channels): of remembered rows
+  let conditioning: ConditioningScratch
+  let weights: BackwardWeights
+
+  static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
+    Arena.count { _ = TrainingArena(shape, capacity: capacity, recomputes: recomputes, &$0) }
+  }
+
+  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool, _ arena: inout Arena) {
+    saved = SavedActivations(shape, capacity: capacity, recomputes: recomputes, &arena)
+    factors = GradientFactors(shape, capacity: capacity, &arena)
+    dx = arena.matrix(capacity * shape.tokens, shape.width)
+    dModulation = arena.matrix(capacity, shape.modulationWidth)
+    dNorms = arena.matrix(capacity, 4 * shape.headDim)
+    latents = arena.floats(capacity * shape.latentSize)
+    promptIndex = arena.floats(capacity)
+    velocities = arena.floats(capacity * shape.outputSize)
+    conditioning = ConditioningScratch(shape, capacity: capacity, &arena)
+    weights = BackwardWeights(shape, &arena)
+  }
+}
