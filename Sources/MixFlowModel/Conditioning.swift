@@ -1,4 +1,3 @@
-import MixBasics
 import MixNumerics
 
 #if canImport(Glibc)
@@ -13,18 +12,15 @@ import MixNumerics
 final class Conditioning {
   private let shape: EvaluationShape
   private let layout: ParameterLayout
-  private let storage: FloatStorage
   private let rows: ConditioningRows
 
   /// Row of each sample of the last `prepare`.
   private(set) var rowOfSample: [Int]
   private var keys: [(prompt: Int32, sigma: Float, guidance: Float)] = []
 
-  init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) throws(MixGRPOError) {
-    (self.shape, self.layout) = (shape, layout)
-    storage = try FloatStorage(count: ConditioningRows.floats(shape, layout, capacity: capacity))
-    var arena = Arena(storage.base)
-    rows = ConditioningRows(shape, layout, capacity: capacity, &arena)
+  /// - Parameter rows: room for the conditions of `capacity` samples.
+  init(_ shape: EvaluationShape, _ layout: ParameterLayout, _ rows: ConditioningRows, capacity: Int) {
+    (self.shape, self.layout, self.rows) = (shape, layout, rows)
     rowOfSample = Array(repeating: 0, count: capacity)
     keys.reserveCapacity(capacity)
   }
@@ -131,10 +127,6 @@ struct ConditioningRows {
   let embedding: Matrix  // (rows, d): e
   let activated: Matrix  // (rows, d): SiLU(e)
   let table: Matrix  // (rows, modulationWidth)
-
-  static func floats(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) -> Int {
-    Arena.count { _ = ConditioningRows(shape, layout, capacity: capacity, &$0) }
-  }
 
   init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int, _ arena: inout Arena) {
     time = Embedder(layout.time, rows: capacity, &arena)

@@ -39,16 +39,15 @@ public struct EvaluatorMemory: Equatable, Sendable {
     updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
     weightBytes = 4 * layout.count
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
-    let arena = InferenceArena.floats(shape, attention, threads: threads, maxBatch: maxBatch)
-    let answers = maxBatch * shape.outputSize
-    let conditioning = ConditioningRows.floats(shape, layout, capacity: maxBatch)
-    inferenceBytes =
-      4 * (arena + answers + conditioning + PackedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
+    let shape = shape
+    inferenceBytes = try Arena.bytes("max_batch") {
+      InferenceArena(shape, layout, attention, threads: threads, maxBatch: maxBatch, &$0)
+    }
   }
 
   /// Taken on top by the first call that saves activations of so many samples; kept for later calls.
   public func trainingBytes(samples: Int) -> Int {
-    4 * TrainingArena.floats(shape, capacity: samples, recomputes: recomputesActivations)
+    4 * Arena.count { TrainingArena(shape, capacity: samples, recomputes: recomputesActivations, &$0) }
   }
 
   /// The same evaluator with recomputation, to tell what it would need.
@@ -86,20 +85,23 @@ extension EvaluatorMemory {
   /// - Parameters:
   ///   - budget: bytes, 0 for none.
   ///   - taken: bytes that are held whatever the batch is.
-  ///   - bytesPerSample: what else each sample in flight takes.
-  ///   - rows: most samples that are ever asked for at once.
+  ///   - rows: most samples of one request.
+  ///   - bytes: other memory that so many samples in flight need.
   /// - Throws: `outOfMemory` with the bytes that one sample needs, also with recomputation.
   public func updateBatch(
-    within budget: Int, taken: Int, bytesPerSample: Int = 0, rows: Int = .max
+    within budget: Int, taken: Int, rows: Int = .max, bytes: (_ samples: Int) throws(MixGRPOError) -> Int
   ) throws(MixGRPOError) -> Int {
-    func needed(_ samples: Int) -> Int { taken + trainingBytes(samples: samples) + samples * bytesPerSample }
+    func needed(_ samples: Int) throws(MixGRPOError) -> Int {
+      taken + trainingBytes(samples: samples) + (try bytes(samples))
+    }
     var batch = min(updateBatch, rows)
     guard budget > 0 else { return batch }
-    while batch > 1, needed(batch) > budget { batch -= 1 }
-    if needed(batch) <= budget { return batch }
-    let recomputed = taken + recomputing.trainingBytes(samples: batch) + batch * bytesPerSample
+    while batch > 1, try needed(batch) > budget { batch -= 1 }
+    if try needed(batch) <= budget { return batch }
+    let recomputed = taken + recomputing.trainingBytes(samples: batch) + (try bytes(batch))
     let way = recomputesActivations ? "" : ", or \(recomputed) with recomputed activations"
-    throw MixGRPOError(.outOfMemory, "max_bytes: expected at least \(needed(batch)) bytes to train\(way), got \(budget)")
+    throw MixGRPOError(
+      .outOfMemory, "max_bytes: expected at least \(try needed(batch)) bytes to train\(way), got \(budget)")
   }
 
   /// The memory of an evaluator with a budget: it takes no more samples at a time than keep all threads busy.

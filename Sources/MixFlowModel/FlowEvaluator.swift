@@ -26,7 +26,6 @@ public final class FlowEvaluator {
 
   let shape: EvaluationShape
   let workers: Workers
-  let rotary: RotaryEmbedding
   let attention: Attention
   /// Of the last single block, of which only image rows are read.
   private let lastAttention: Attention
@@ -40,7 +39,8 @@ public final class FlowEvaluator {
   /// Rows that were answered from memory since the evaluator was made.
   package private(set) var recalledRows = 0
   private var defaultGuidance: UnsafeMutablePointer<Float> { arena.guidance }
-  private var answers: FloatStorage?
+  /// For requests of more than `maxBatch` rows.
+  private var largeAnswers: FloatStorage?
   var training: TrainingBuffers?
   /// What the saved activations belong to.
   var saved: SavedBatch?
@@ -70,17 +70,17 @@ public final class FlowEvaluator {
     (self.model, self.geometry, self.textLength, self.maxBytes) = (model, geometry, textLength, maxBytes)
     shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
     workers = Workers(threads: threads)
-    rotary = try RotaryEmbedding(
-      positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
     attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     lastAttention = Attention(
       tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
-    conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
-    packed = try PackedWeights(model.layout)
-    storage = try FloatStorage(
-      count: InferenceArena.floats(shape, attention, threads: workers.count, maxBatch: maxBatch))
-    var place = Arena(storage.base)
-    arena = InferenceArena(shape, attention, threads: workers.count, maxBatch: maxBatch, &place)
+    let (shape, attention) = (shape, attention)
+    (storage, arena) = try Arena.allocate("max_batch") {
+      InferenceArena(shape, model.layout, attention, threads: threads, maxBatch: maxBatch, &$0)
+    }
+    arena.rotary.fill(
+      positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
+    conditioning = Conditioning(shape, model.layout, arena.conditioning, capacity: maxBatch)
+    packed = PackedWeights(model.layout, in: arena.packedWeights)
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
@@ -140,10 +140,11 @@ public final class FlowEvaluator {
 
   /// Memory for `count` velocities, enlarged when needed.
   private func answerBuffer(count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Float> {
-    if let answers, answers.count >= count * velocitySize { return answers.base }
-    answers = nil
+    if count <= maxBatch { return arena.answers }
+    if let largeAnswers, largeAnswers.count >= count * velocitySize { return largeAnswers.base }
+    largeAnswers = nil
     let made = try FloatStorage(count: count * velocitySize)
-    answers = made
+    largeAnswers = made
     return made.base
   }
 
@@ -326,14 +327,14 @@ public final class FlowEvaluator {
   func doubleBlock(_ index: Int) -> DoubleStreamBlock {
     DoubleStreamBlock(
       shape: shape, layout: model.layout.doubleBlocks[index], attention: attention,
-      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary))
+      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: arena.rotary))
   }
 
   func singleBlock(_ index: Int) -> SingleStreamBlock {
     let isLast = index == shape.singleBlocks - 1
     return SingleStreamBlock(
       shape: shape, layout: model.layout.singleBlocks[index], attention: isLast ? lastAttention : attention,
-      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary),
+      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: arena.rotary),
       outputRows: (isLast ? shape.textTokens : 0)..<shape.tokens)
   }
 

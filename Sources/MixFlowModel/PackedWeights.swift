@@ -1,4 +1,3 @@
-import MixBasics
 import MixNumerics
 
 /// The projections' weights as products read them, packed again when the model's weights have changed.
@@ -8,18 +7,17 @@ import MixNumerics
 final class PackedWeights {
   private let layers: [LinearLayer]
   private let origin: Int
-  private let storage: FloatStorage
+  private let memory: UnsafeMutablePointer<Float>
   private var version: Int?
 
-  static func floats(_ layout: ParameterLayout) -> Int { layout.packedProjections.count }
-
-  init(_ layout: ParameterLayout) throws(MixGRPOError) {
+  /// - Parameter memory: room for all packed projections.
+  init(_ layout: ParameterLayout, in memory: UnsafeMutablePointer<Float>) {
     (layers, origin) = (layout.projectionLayers, layout.packedProjections.lowerBound)
-    storage = try FloatStorage(count: Self.floats(layout))
+    self.memory = memory
   }
 
   /// Where a layer packed at offset 0 would lie.
-  var base: UnsafeMutablePointer<Float> { storage.base - origin }
+  var base: UnsafeMutablePointer<Float> { memory - origin }
 
   func refresh(_ model: FlowTransformer, team: Team) {
     guard version != model.weightsVersion else { return }

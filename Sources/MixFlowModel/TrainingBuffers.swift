@@ -18,7 +18,6 @@ final class TrainingBuffers {
   var remembered: RememberedRows
   /// The weight gradients of the block at hand.
   var jobs: [WeightGradient] = []
-  private let promptIndex: UnsafeMutablePointer<Int32>  // (capacity)
   private let storage: FloatStorage
 
   /// - Parameters:
@@ -26,10 +25,9 @@ final class TrainingBuffers {
   ///   - recomputes: keep the blocks' inputs alone, and compute all else again in the backward.
   init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) throws(MixGRPOError) {
     self.capacity = capacity
-    storage = try FloatStorage(count: TrainingArena.floats(shape, capacity: capacity, recomputes: recomputes))
-    var place = Arena(storage.base)
-    arena = TrainingArena(shape, capacity: capacity, recomputes: recomputes, &place)
-    promptIndex = UnsafeMutableRawPointer(arena.promptIndex).bindMemory(to: Int32.self, capacity: capacity)
+    (storage, arena) = try Arena.allocate("max_batch") {
+      TrainingArena(shape, capacity: capacity, recomputes: recomputes, &$0)
+    }
     remembered = RememberedRows(shape, capacity: capacity, latents: arena.latents, velocities: arena.velocities)
     jobs.reserveCapacity(8)
   }
@@ -37,8 +35,8 @@ final class TrainingBuffers {
   /// Copies what the first layer's gradient needs of a request.
   func copyInputs(of request: VelocityRequest, _ prompts: PromptEmbeddings) -> SavedBatch {
     arena.latents.update(from: request.latents, count: request.velocityCount)
-    for row in 0..<request.count { promptIndex[row] = request.promptIndex[row] }
-    return SavedBatch(count: request.count, latents: arena.latents, promptIndex: promptIndex, prompts: prompts)
+    for row in 0..<request.count { arena.promptIndex[row] = request.promptIndex[row] }
+    return SavedBatch(count: request.count, latents: arena.latents, promptIndex: arena.promptIndex, prompts: prompts)
   }
 }
 
@@ -50,14 +48,10 @@ struct TrainingArena {
   let dModulation: Matrix  // (capacity, modulationWidth)
   let dNorms: Matrix  // (capacity, 4 · headDim)
   let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, for the first layer's gradient, or remembered rows
-  let promptIndex: UnsafeMutablePointer<Float>  // (capacity), as Int32
+  let promptIndex: UnsafeMutablePointer<Int32>  // (capacity)
   let velocities: UnsafeMutablePointer<Float>  // (capacity, tokens · out_channels): of remembered rows
   let conditioning: ConditioningScratch
   let weights: BackwardWeights
-
-  static func floats(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) -> Int {
-    Arena.count { _ = TrainingArena(shape, capacity: capacity, recomputes: recomputes, &$0) }
-  }
 
   init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool, _ arena: inout Arena) {
     saved = SavedActivations(shape, capacity: capacity, recomputes: recomputes, &arena)
@@ -65,9 +59,9 @@ struct TrainingArena {
     dx = arena.matrix(capacity * shape.tokens, shape.width)
     dModulation = arena.matrix(capacity, shape.modulationWidth)
     dNorms = arena.matrix(capacity, 4 * shape.headDim)
-    latents = arena.floats(capacity * shape.latentSize)
-    promptIndex = arena.floats(capacity)
-    velocities = arena.floats(capacity * shape.outputSize)
+    latents = arena.floats(capacity, shape.latentSize)
+    promptIndex = arena.values(Int32.self, capacity)
+    velocities = arena.floats(capacity, shape.outputSize)
     conditioning = ConditioningScratch(shape, capacity: capacity, &arena)
     weights = BackwardWeights(shape, &arena)
   }

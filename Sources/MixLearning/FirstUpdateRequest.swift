@@ -15,15 +15,16 @@ package struct FirstUpdateRequest {
   /// - Parameters:
   ///   - plan: of a rollout whose members start from noise of the plan's own.
   ///   - prompts: P.
-  ///   - parts: optimizer steps of the update.
+  ///   - minibatches: optimizer steps of the update.
   ///   - maxBatch: most rows of a request; 0 for no limit.
   /// - Throws: `outOfMemory`.
-  package init(_ plan: SamplingPlan, prompts: Int, parts: Int, maxBatch: Int) throws(MixGRPOError) {
+  package init(_ plan: SamplingPlan, prompts: Int, minibatches: Int, maxBatch: Int) throws(MixGRPOError) {
     let layout = try UpdateLayout(
-      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, parts: parts, firstOnly: true)
+      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, minibatches: minibatches,
+      firstOnly: true)
     samples = prompts * plan.groupSize
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
-    let rows = layout.parts.first?.rows ?? 0..<0
+    let rows = layout.minibatches.first?.rows ?? 0..<0
     count = maxBatch == 0 ? rows.count : min(rows.count, maxBatch)
     var rowOfSample = [Int32](repeating: -1, count: plan.trainedSteps.count * samples)
     for row in rows.prefix(count) {

@@ -15,7 +15,7 @@ import MixSampling
 ///       }
 ///     }
 ///
-/// dVelocity is that of the mean over a part's samples and trained steps, summed over the members that share a row:
+/// dVelocity is that of the mean over a minibatch's samples and trained steps, summed over the members that share a row:
 /// gradients only add. All memory is allocated by `init`; results do not depend on the number of threads. Not for use from two
 /// threads at once.
 public final class Update {
@@ -25,7 +25,7 @@ public final class Update {
   public let configuration: PolicyConfiguration
   /// What was seen so far.
   public private(set) var metrics = UpdateMetrics()
-  private var metricsBeforePart = UpdateMetrics()
+  private var metricsBeforeMinibatch = UpdateMetrics()
 
   private let trajectory: Trajectory
   private let advantages: [Double]  // (P·G)
@@ -37,7 +37,7 @@ public final class Update {
   /// Whether a run ended after some of its optimizer steps, which stay, and nothing has been asked for since.
   private var isInterrupted = false
   private var phase = Phase.ready
-  private var part = 0
+  private var minibatch = 0
   private var rows = 0..<0
 
   /// - Parameters:
@@ -54,11 +54,11 @@ public final class Update {
     self.advantages = advantages
     self.configuration = configuration
     self.workers = workers
-    layout = try UpdateLayout(trajectory, isIncluded: isIncluded, parts: configuration.updatesPerIteration)
+    layout = try UpdateLayout(trajectory, isIncluded: isIncluded, minibatches: configuration.updatesPerIteration)
     stepWeights = Self.stepWeights(trajectory.plan, configuration.stepWeighting)
     batchLimit = layout.largestBatch(maxBatch)
     batch = try UpdateBatch(layout, trajectory, largest: batchLimit)
-    begin(part: 0)
+    begin(minibatch: 0)
   }
 
   /// As above, with the threads of `context`.
@@ -101,9 +101,9 @@ extension Update {
   /// What to do next. Before the `submit` of a request it gives the same request again.
   public func next() -> UpdateAction {
     isInterrupted = false
-    if phase == .stepping { begin(part: part + 1) }
+    if phase == .stepping { begin(minibatch: minibatch + 1) }
     guard phase != .finished else { return .finished }
-    let current = layout.parts[part]
+    let current = layout.minibatches[minibatch]
     if phase == .ready, rows.upperBound == current.rows.upperBound {
       phase = .stepping
       metrics.countOptimizerStep()
@@ -141,15 +141,15 @@ extension Update {
     for entry in batch.entries(rows, layout) { metrics.add(batch.outcomes[entry]) }
     metrics.countEvaluations(rows.count)
     phase = .ready
-    return UnsafePointer(batch.dVelocity.base)
+    return UnsafePointer(batch.arena.dVelocity)
   }
 
-  /// Leaves out what is left of the part at hand: no request of it and no optimizer step follow.
-  package func abandonPart() { begin(part: part + 1) }
+  /// Ends the current minibatch early: neither its remaining requests nor its optimizer step follow.
+  package func abandonMinibatch() { begin(minibatch: minibatch + 1) }
 
   /// The update's first row alone, to be evaluated once more when all is finished; not to be submitted. Nil without a row.
   package func firstRow() -> VelocityRequest? {
-    guard phase == .finished, let first = layout.parts.first else { return nil }
+    guard phase == .finished, let first = layout.minibatches.first else { return nil }
     let row = first.rows.lowerBound..<first.rows.lowerBound + 1
     batch.gather(row, layout, trajectory, workers)
     return batch.request(row, minibatch: first.index, needsReference: false)
@@ -158,13 +158,13 @@ extension Update {
   /// Goes back to the first request, with empty metrics.
   package func restart() {
     metrics = UpdateMetrics()
-    begin(part: 0)
+    begin(minibatch: 0)
   }
 
   /// Goes back to the first request after the last optimizer step, which must have been done.
-  package func restartPart() {
-    metrics = metricsBeforePart
-    if phase != .finished { begin(part: part) }
+  package func restartMinibatch() {
+    metrics = metricsBeforeMinibatch
+    if phase != .finished { begin(minibatch: minibatch) }
     isInterrupted = metrics.optimizerSteps > 0
   }
 
@@ -178,30 +178,30 @@ extension Update {
     guard rows < batchLimit, !isInterrupted else { return }
     batch = try UpdateBatch(layout, trajectory, largest: rows)
     batchLimit = rows
-    if phase == .waiting { begin(part: part) }
+    if phase == .waiting { begin(minibatch: minibatch) }
   }
 
   /// Rows that are evaluated if no sample is left out.
   package var plannedEvaluations: Int {
-    trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, parts: configuration.updatesPerIteration)
+    trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, minibatches: configuration.updatesPerIteration)
   }
 
   /// D
   package var latentSize: Int { trajectory.latentSize }
 
   /// Optimizer steps in all.
-  package var partCount: Int { layout.parts.count }
-  /// Whether no optimizer step follows that of the part at hand.
-  package var isInLastPart: Bool { part + 1 >= layout.parts.count }
+  package var minibatchCount: Int { layout.minibatches.count }
+  /// Whether no optimizer step follows that of the current minibatch.
+  package var isInLastMinibatch: Bool { minibatch + 1 >= layout.minibatches.count }
 
   private var needsReference: Bool { configuration.referencePenalty > 0 }
 
-  private func begin(part: Int) {
-    self.part = part
-    metricsBeforePart = metrics
-    phase = layout.parts.indices.contains(part) ? .ready : .finished
+  private func begin(minibatch: Int) {
+    self.minibatch = minibatch
+    metricsBeforeMinibatch = metrics
+    phase = layout.minibatches.indices.contains(minibatch) ? .ready : .finished
     guard phase == .ready else { return }
-    rows = layout.parts[part].rows.lowerBound..<layout.parts[part].rows.lowerBound
+    rows = layout.minibatches[minibatch].rows.lowerBound..<layout.minibatches[minibatch].rows.lowerBound
   }
 }
 
@@ -228,7 +228,7 @@ extension Update {
     let size = trajectory.latentSize
     let row = layout.rows[rows.lowerBound + index]
     let (velocity, reference) = (velocity + index * size, reference.map { $0 + index * size })
-    let dVelocity = batch.dVelocity.base + index * size
+    let dVelocity = batch.arena.dVelocity + index * size
     dVelocity.update(repeating: 0, count: size)
     var isFinite = Reduction.allFinite(velocity, count: size)
     for entry in row.entries {
@@ -249,7 +249,7 @@ extension Update {
       form: trajectory.plan.logProbability,
       oldLogProbability: trajectory.oldLogProbability(trained, sample: sample), advantage: advantages[sample],
       stepWeight: stepWeights[trained])
-    let terms = Double(layout.parts[part].samples * stepWeights.count)
+    let terms = Double(layout.minibatches[minibatch].samples * stepWeights.count)
     return PolicyLoss(configuration: configuration).evaluate(step, scale: 1 / terms, dVelocity: dVelocity)
   }
 }

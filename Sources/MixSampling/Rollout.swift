@@ -240,7 +240,7 @@ extension Rollout {
   /// - Throws: `invalidState` before the end.
   public func samples() throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
     try requireFinished("samples")
-    return UnsafeBufferPointer(memory.samples.buffer)
+    return memory.samples
   }
 
   /// What an update needs; it may outlive the rollout.

@@ -19,28 +19,22 @@ public final class Trajectory: @unchecked Sendable {
 
   private struct Part {
     let firstPrompt: Int
-    let slots: [FloatStorage?]  // (T + 1), each (rows of that state, D)
+    let states: StoredStates
+    let storage: FloatStorage
   }
 
   init(
     plan: SamplingPlan, promptNumbers: [Int32], latentSize: Int, sharesStart: Bool
   ) throws(MixGRPOError) {
-    let prompts = promptNumbers.count
     self.plan = plan
     self.promptNumbers = promptNumbers
     self.latentSize = latentSize
     self.sharesStart = sharesStart
-    var slots: [FloatStorage?] = []
-    for state in 0...plan.steps {
-      guard plan.isStored(state: state) else {
-        slots.append(nil)
-        continue
-      }
-      let rowsPerPrompt = plan.isShared(state: state, sharesStart) ? 1 : plan.groupSize
-      slots.append(try FloatStorage(count: product(prompts, rowsPerPrompt, latentSize, field: "trajectory")))
+    let (storage, states) = try Arena.allocate("trajectory") {
+      StoredStates(plan, prompts: promptNumbers.count, latentSize: latentSize, sharesStart: sharesStart, &$0)
     }
-    parts = [Part(firstPrompt: 0, slots: slots)]
-    logProbabilities = try Self.table(plan, prompts: prompts)
+    parts = [Part(firstPrompt: 0, states: states, storage: storage)]
+    logProbabilities = try Self.table(plan, prompts: promptNumbers.count)
   }
 
   /// Rollouts of one plan side by side, as if their prompts had been drawn together: noise belongs to a prompt, and a sample
@@ -61,7 +55,7 @@ public final class Trajectory: @unchecked Sendable {
     var parts: [Part] = []
     var prompts = 0
     for one in trajectories {
-      parts += one.parts.map { Part(firstPrompt: prompts + $0.firstPrompt, slots: $0.slots) }
+      parts += one.parts.map { Part(firstPrompt: prompts + $0.firstPrompt, states: $0.states, storage: $0.storage) }
       prompts += one.prompts
     }
     self.parts = parts
@@ -97,11 +91,11 @@ public final class Trajectory: @unchecked Sendable {
   public var oldLogProbabilities: UnsafeBufferPointer<Double> { logProbabilities.buffer }  // (trained steps, P·G)
 
   /// The latents of a state as a rollout writes them.
-  func slot(_ state: Int) -> UnsafeMutablePointer<Float>? { parts.first?.slots[state]?.base }
+  func slot(_ state: Int) -> UnsafeMutablePointer<Float>? { parts.first?.states.base[state] }
 
   /// The latents of a state that hold `prompt`, and where the prompt stands among theirs.
-  private func place(_ state: Int, prompt: Int) -> (latents: FloatStorage, prompt: Int)? {
-    guard let part = parts.last(where: { $0.firstPrompt <= prompt }), let latents = part.slots[state] else { return nil }
+  private func place(_ state: Int, prompt: Int) -> (latents: UnsafeMutablePointer<Float>, prompt: Int)? {
+    guard let part = parts.last(where: { $0.firstPrompt <= prompt }), let latents = part.states.base[state] else { return nil }
     return (latents, prompt - part.firstPrompt)
   }
 }
@@ -127,7 +121,7 @@ extension Trajectory {
     let latentRow = isShared(trained) ? before.prompt : before.prompt * plan.groupSize + member
     let nextRow = after.prompt * plan.groupSize + member
     return StepRow(
-      latent: before.latents.base + latentRow * latentSize, next: after.latents.base + nextRow * latentSize,
+      latent: before.latents + latentRow * latentSize, next: after.latents + nextRow * latentSize,
       count: latentSize, noise: noise(step: step, sample: sample))
   }
 
