@@ -60,7 +60,7 @@ package final class Team: @unchecked Sendable {
     var first = 0
     while first < tasks {  // a ticket counts to a million
       let count = min(tasks - first, 1 << 20 - 1)
-      BorrowedTask.lend(body, to: self, first, count)
+      BorrowedTask.lend(body) { runStage(first, count, $0) }
       first += count
     }
   }

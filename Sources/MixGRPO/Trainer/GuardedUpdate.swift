@@ -202,7 +202,8 @@ final class GuardedUpdate: UpdateMachine {
     update.restartMinibatch()
     guard update.metrics.optimizerSteps > 0 else { return error }
     return MixGRPOError(
-      error.code, "\(error.message); \(update.metrics.optimizerSteps) of \(update.minibatchCount) optimizer steps are done and stay")
+      error.code,
+      "\(error.message); \(update.metrics.optimizerSteps) of \(update.minibatchCount) optimizer steps are done and stay")
   }
 }
 
