@@ -6,15 +6,15 @@ import Glibc
 import Darwin
 #endif
 
-/// What every block is modulated by: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one row of all modulations.
+/// The modulations of all blocks: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one layer for all modulations.
 ///
-/// It depends on (prompt, σ, guidance) only, so equal conditions share one row, whatever the batch.
+/// They depend only on (prompt, σ, guidance), so samples with equal conditions share a row.
 final class Conditioning {
   private let shape: EvaluationShape
   private let layout: ParameterLayout
   private let rows: ConditioningRows
 
-  /// Row of each sample of the last `prepare`.
+  /// The row of each sample of the last `prepare`.
   private(set) var rowOfSample: [Int]
   private var keys: [(prompt: Int32, sigma: Float, guidance: Float)] = []
 
@@ -29,7 +29,7 @@ final class Conditioning {
   @inline(__always)
   func modulation(_ sample: Int) -> UnsafeMutablePointer<Float> { rows.table.row(rowOfSample[sample]) }
 
-  /// Computes the rows of a batch, of at most `capacity` samples.
+  /// Computes the rows of a batch of at most `capacity` samples.
   func prepare(_ batch: EvaluationBatch, weights: ParameterView, team: Team) {
     assignRows(batch)
     for row in keys.indices { embed(row, batch.prompts, weights) }
@@ -90,7 +90,8 @@ final class Conditioning {
     }
   }
 
-  /// Accumulates all gradients above the modulations, sample by sample: no sum depends on which samples share a call.
+  /// Accumulates the gradients of the modulation layer and the MLPs, sample by sample: no sum depends on which samples share a
+  /// call.
   /// - Parameters:
   ///   - dModulation: (samples, modulationWidth), the gradient of each sample's row.
   ///   - scratch: for at least as many samples.
@@ -119,7 +120,7 @@ final class Conditioning {
   }
 }
 
-/// What is computed for each distinct condition of a batch.
+/// The values computed for each distinct condition of a batch.
 struct ConditioningRows {
   let time: Embedder
   let pooled: Embedder
@@ -138,7 +139,7 @@ struct ConditioningRows {
   }
 }
 
-/// Working memory of the backward of all conditions.
+/// Scratch memory of the conditioning's backward.
 struct ConditioningScratch {
   let dEmbedding: Matrix  // (samples, d)
   let dHidden: Matrix  // (samples, d)
@@ -151,19 +152,19 @@ struct ConditioningScratch {
   }
 }
 
-/// The rows that samples share, side by side for each of them.
+/// Copies the rows that samples share, one copy per sample.
 struct SampleRows {
   /// Row of each sample.
   let rowOf: [Int]
   let count: Int
-  /// Room for the widest.
+  /// Room for the widest matrix.
   let base: UnsafeMutablePointer<Float>
 
   init(of rowOf: [Int], count: Int, gathered base: UnsafeMutablePointer<Float>) {
     (self.rowOf, self.count, self.base) = (rowOf, count, base)
   }
 
-  /// (samples, columns); holds until the next call.
+  /// (samples, columns); valid until the next call.
   func gather(_ x: Matrix) -> Matrix {
     let gathered = Matrix(base, rows: count, columns: x.columns)
     for sample in 0..<count { gathered.row(sample).update(from: x.row(rowOf[sample]), count: x.columns) }

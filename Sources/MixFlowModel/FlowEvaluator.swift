@@ -1,33 +1,32 @@
 import MixBasics
 import MixNumerics
 
-/// Runs a flow transformer on batches: velocities, and gradients of whatever depends on them.
+/// Runs a flow transformer on batches: velocities, and gradients through them.
 ///
-/// A sample is the unit of every product, so its velocity has the same bits in every batch, saved or not, with any number of
-/// threads. All memory is taken at creation, or at the first call that saves activations of so many samples.
+/// Each sample is computed on its own, so its velocity has the same bits in every batch, with or without saved activations, and
+/// with any number of threads. Memory is allocated at creation and by the first call that saves activations of so many samples.
 ///
-/// Thread rule: one call at a time per evaluator; several evaluators may share a model whose weights nobody writes.
+/// Thread rule: one call at a time per evaluator; several evaluators may share a model while its weights are not written.
 public final class FlowEvaluator {
-  /// Whose weights are read, and whose gradients are written.
+  /// The model whose weights are read and whose gradients are written.
   public let model: FlowTransformer
-  /// Where the image tokens stand.
+  /// Positions of the image tokens.
   public let geometry: TokenGeometry
   /// Text tokens of every prompt, L.
   public let textLength: Int
-  /// Most samples whose activations can be saved at once; larger batches without saving are cut. Less than asked for where a
-  /// budget demands it.
+  /// Most samples whose activations can be saved at once; larger requests without saving are split. A budget may reduce it.
   public var maxBatch: Int { memory.maxBatch }
-  /// What this evaluator takes.
+  /// The memory this evaluator needs.
   public let memory: EvaluatorMemory
-  /// Most bytes of model, evaluator and all that training holds; 0 for no limit.
+  /// Limit in bytes for model, evaluator and training together; 0 for no limit.
   public let maxBytes: Int
-  /// What a model with `guidance_embeds` is told when a call gives no guidance of its own; others ignore it.
+  /// Guidance for models with `guidance_embeds` when a request has none; other models ignore it.
   public var guidance: Float = 3.5 { didSet { defaultGuidance.update(repeating: guidance, count: maxBatch) } }
 
   let shape: EvaluationShape
   let workers: Workers
   let attention: Attention
-  /// Of the last single block, of which only image rows are read.
+  /// For the last single block, of which only image rows are read.
   private let lastAttention: Attention
   let conditioning: Conditioning
   private let packed: PackedWeights
@@ -36,7 +35,7 @@ public final class FlowEvaluator {
   private var promptRow: [Int]
   /// The rows of a call that are not remembered.
   private var newRows: [Int] = []
-  /// Rows that were answered from memory since the evaluator was made.
+  /// Rows that were not computed because their activations were remembered, since the evaluator was created.
   package private(set) var recalledRows = 0
   private var defaultGuidance: UnsafeMutablePointer<Float> { arena.guidance }
   /// For requests of more than `maxBatch` rows.
@@ -46,16 +45,16 @@ public final class FlowEvaluator {
   var saved: SavedBatch?
 
   /// - Parameters:
-  ///   - model: whose weights are read, and whose gradients are written.
-  ///   - geometry: where the image tokens stand.
+  ///   - model: its weights are read and its gradients are written.
+  ///   - geometry: positions of the image tokens.
   ///   - textLength: tokens of every prompt, 1…65536.
   ///   - maxBatch: 1…65536.
-  ///   - threads: 1…1024; more than there are cores is allowed and slower.
-  ///   - recomputesActivations: save the blocks' inputs alone, and compute each block again in the backward: less memory, a
-  ///     forward more, the same bits.
-  ///   - maxBytes: a budget for model, evaluator and all that training holds, 0 for none. Batches are split to stay within it,
-  ///     which changes no bit of a result.
-  /// - Throws: `invalidArgument`; `outOfMemory`, also when a single sample is over the budget.
+  ///   - threads: 1…1024; more threads than cores are allowed but slower.
+  ///   - recomputesActivations: save only the blocks' inputs and compute each block again in the backward: less memory, one more
+  ///     forward, the same bits.
+  ///   - maxBytes: a budget for model, evaluator and training, 0 for none. Batches are split to stay within it; results are the
+  ///     same to the bit.
+  /// - Throws: `invalidArgument`; `outOfMemory`, also when the budget is too small for one sample.
   public init(
     model: FlowTransformer, geometry: TokenGeometry, textLength: Int, maxBatch: Int, threads: Int,
     recomputesActivations: Bool = false, maxBytes: Int = 0
@@ -65,7 +64,7 @@ public final class FlowEvaluator {
       configuration: model.configuration, tokens: geometry.tokens, textLength: textLength, maxBatch: maxBatch,
       threads: threads, recomputesActivations: recomputesActivations, within: maxBytes)
     let maxBatch = memory.maxBatch
-    // Positions, tables and names; the large blocks ask for themselves.
+    // Positions, tables and names; large blocks are checked when they are allocated.
     try Memory.require(geometry.tokens + textLength + maxBatch, of: 128 + 8 * model.configuration.attentionHeadDim)
     (self.model, self.geometry, self.textLength, self.maxBytes) = (model, geometry, textLength, maxBytes)
     shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
@@ -101,8 +100,8 @@ public final class FlowEvaluator {
   /// - Parameters:
   ///   - request: 1 or more rows, each σ in [0, 1]; evaluated in batches of at most `maxBatch`.
   ///   - prompts: embeddings with the evaluator's text length, one row for each prompt id.
-  ///   - keep: the rows whose activations stay for later.
-  ///   - target: (B, tokens, out_channels); nil: memory of the evaluator that holds until its next call.
+  ///   - keep: the rows whose activations are kept.
+  ///   - target: (B, tokens, out_channels); nil: memory of the evaluator, valid until its next call.
   /// - Returns: the velocities, (B, tokens, out_channels).
   /// - Throws: `invalidArgument`; `outOfMemory`, with `keep: .all` also when its activations do not fit.
   @discardableResult
@@ -125,8 +124,8 @@ public final class FlowEvaluator {
     return UnsafePointer(velocity)
   }
 
-  /// The same for a host's own buffer, which is untouched on failure; a failure keeps no activations.
-  /// - Throws: `notFinite`, too, when a velocity is NaN or infinite.
+  /// The same into a host's buffer, which is unchanged on failure; a failure keeps no activations.
+  /// - Throws: also `notFinite`, when a velocity is NaN or infinite.
   package func finiteVelocity(
     _ request: VelocityRequest, _ prompts: PromptEmbeddings, keep: KeptActivations, into target: UnsafeMutablePointer<Float>
   ) throws(MixGRPOError) {
@@ -148,7 +147,7 @@ public final class FlowEvaluator {
     return made.base
   }
 
-  /// Makes room for the activations that stay. Those of `rows` only save time: where there is no memory for them, none stay.
+  /// Allocates memory for kept activations. Those of `rows` only save time: without enough memory none are kept.
   private func reserve(_ keep: KeptActivations, for request: VelocityRequest) throws(MixGRPOError) -> KeptActivations {
     if case .none = keep { return keep }
     try require(
@@ -164,7 +163,7 @@ public final class FlowEvaluator {
     return keep
   }
 
-  /// Room for the activations of `count` samples, made when there is less.
+  /// Allocates memory for the activations of `count` samples unless there is enough.
   private func reserveTraining(_ count: Int) throws(MixGRPOError) {
     if let training, training.capacity >= count { return }
     if maxBytes > 0 {
@@ -178,7 +177,7 @@ public final class FlowEvaluator {
     training = try TrainingBuffers(shape, capacity: count, recomputes: memory.recomputesActivations)
   }
 
-  /// - Throws: `invalidArgument` when the embeddings' sizes are not the model's.
+  /// - Throws: `invalidArgument` when the embeddings' sizes differ from the model's.
   package func check(_ prompts: PromptEmbeddings) throws(MixGRPOError) {
     var check = Validation()
     check.require(prompts.textLength == textLength, "prompts", expected: "text_length \(textLength)", got: prompts.textLength)
@@ -230,7 +229,7 @@ public final class FlowEvaluator {
     remember(batch, keep, velocity)
   }
 
-  /// Fills in the velocities that are remembered; `newRows` lists the rows that must be computed.
+  /// Fills in remembered velocities; `newRows` lists the rows that must be computed.
   private func recall(_ batch: EvaluationBatch, _ keep: KeptActivations, into velocity: UnsafeMutablePointer<Float>) {
     newRows.removeAll(keepingCapacity: true)
     for row in 0..<batch.count {
@@ -247,7 +246,7 @@ public final class FlowEvaluator {
     if case .all = keep { training?.remembered.forget() }
   }
 
-  /// Notes which inputs the kept activations of single rows belong to.
+  /// Remembers the inputs and velocities of rows whose activations are kept.
   private func remember(_ batch: EvaluationBatch, _ keep: KeptActivations, _ velocity: UnsafePointer<Float>) {
     guard case .rows = keep else { return }
     for row in 0..<batch.count {
@@ -263,7 +262,7 @@ public final class FlowEvaluator {
       sigma: batch.sigmas[row], guidance: batch.guidance[row])
   }
 
-  /// Whole rounds of samples go one to a thread; the samples left over are shared by all threads.
+  /// As long as there is a sample for every thread, each thread takes one; all threads share each of the remaining samples.
   func forEachSample(
     _ samples: some RandomAccessCollection<Int>, _ team: Team, _ body: (_ sample: Int, SamplePass) -> Void
   ) {
@@ -275,7 +274,7 @@ public final class FlowEvaluator {
     for sample in samples.suffix(samples.count % workers.count) { body(sample, pass(sample, team, 0)) }
   }
 
-  /// - Parameter worker: whose memory a thread alone uses; a team uses that of worker 0.
+  /// - Parameter worker: selects the memory; 0 for a team that shares the sample.
   private func pass(_ sample: Int, _ team: Team, _ worker: Int) -> SamplePass {
     SamplePass(
       team: team, weights: weights, modulation: conditioning.modulation(sample), scratch: arena.forward[worker],

@@ -4,9 +4,9 @@ import MixNumerics
 extension FlowEvaluator {
   /// Adds ∂loss/∂weights to the model's gradients, for the batch of the last `velocity` that saved activations.
   ///
-  /// Block by block: first each sample's own gradients, samples side by side; then each weight's, all samples in one
-  /// product. Every sum runs over the samples in order and goes on from what is there, so the bits depend neither on the number
-  /// of threads nor on how samples are spread over calls. The activations are used up.
+  /// Block by block: first each sample's own gradients, samples in parallel; then each weight's gradient, one product for all
+  /// samples. Every sum runs over the samples in order and continues from the gradient so far, so the bits depend neither on the
+  /// number of threads nor on how samples are split into calls. The activations are discarded.
   /// - Parameters:
   ///   - dVelocity: ∂loss/∂velocity, (count, tokens, out_channels).
   ///   - dLatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
@@ -31,7 +31,7 @@ extension FlowEvaluator {
   }
 }
 
-/// The batch's way back, layer by layer: first each sample's own gradients, then the gradients of the layer's weights.
+/// The backward of a batch, layer by layer: first each sample's own gradients, then those of the layer's weights.
 private struct BackwardPass {
   let evaluator: FlowEvaluator
   let batch: SavedBatch

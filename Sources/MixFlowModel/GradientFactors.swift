@@ -2,7 +2,7 @@ import MixNumerics
 
 /// Both factors of every weight gradient of one block, dW = dyᵀ·x, for all samples, in panels.
 ///
-/// Room for one block, or for the input or the output layer; what follows takes its place.
+/// There is room for one block, or for the input or the output layer; the next one overwrites it.
 struct GradientFactors {
   private let shape: EvaluationShape
   private let singleBlock: SingleFactors

@@ -1,6 +1,6 @@
 import MixNumerics
 
-/// Memory that every evaluation needs, whatever is kept.
+/// Memory that every evaluation needs, whether or not activations are kept.
 struct InferenceArena {
   let forward: [ForwardScratch]  // one per thread
   let workers: WorkerScratch

@@ -1,9 +1,9 @@
 import MixNumerics
 
-/// The projections' weights as products read them, packed again when the model's weights have changed.
+/// The projections' weights in the order in which products read them, packed again when the model's weights have changed.
 ///
-/// A product x·Wᵀ that packs W itself spends a tenth of its time on that with few tokens; packed once, W serves all samples of
-/// all steps until the optimizer changes it.
+/// With few tokens a product x·Wᵀ would spend a tenth of its time on packing W. Packed once, W serves all samples and steps until
+/// the optimizer changes it.
 final class PackedWeights {
   private let layers: [LinearLayer]
   private let origin: Int
@@ -16,7 +16,7 @@ final class PackedWeights {
     self.memory = memory
   }
 
-  /// Where a layer packed at offset 0 would lie.
+  /// The address of packed offset 0.
   var base: UnsafeMutablePointer<Float> { memory - origin }
 
   func refresh(_ model: FlowTransformer, team: Team) {

@@ -1,6 +1,6 @@
 import MixNumerics
 
-/// What every layer needs to take one sample through it, forward or backward.
+/// The arguments that every layer needs for one sample, in the forward and in the backward.
 struct SamplePass {
   let team: Team
   let weights: ParameterView
@@ -10,7 +10,7 @@ struct SamplePass {
   let workerScratch: WorkerScratch
 }
 
-/// The gradients that one sample's backward carries from layer to layer, and those that it sums up over the sample's rows.
+/// The gradients of one sample that pass from layer to layer, and those that are summed over the sample's rows.
 struct SampleGradients {
   /// Of the residual stream, (tokens, d): a layer turns the gradient of its output into that of its input.
   let dx: Matrix

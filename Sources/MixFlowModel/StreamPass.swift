@@ -1,6 +1,6 @@
 import MixNumerics
 
-/// One sample's way through one stream of a double block: all of the block but its products and the joint attention.
+/// One sample in one stream of a double block: all stages of the block except its products and the joint attention.
 struct StreamPass {
   let layout: StreamLayout
   let queryKey: QueryKeyNormalization

@@ -9,20 +9,20 @@ struct SavedBatch {
   let prompts: PromptEmbeddings
 }
 
-/// Memory that training needs, taken by the first call that saves activations: of an update, or of the rollout before it.
+/// Memory for training, allocated by the first call that saves activations, in an update or in the rollout before it.
 final class TrainingBuffers {
   let capacity: Int  // samples
   let arena: TrainingArena
   var saved: SavedActivations { arena.saved }
-  /// Which of the saved activations a rollout has left.
+  /// The rows of the saved activations that a rollout has kept.
   var remembered: RememberedRows
-  /// The weight gradients of the block at hand.
+  /// The weight gradients of the current block.
   var jobs: [WeightGradient] = []
   private let storage: FloatStorage
 
   /// - Parameters:
   ///   - capacity: samples.
-  ///   - recomputes: keep the blocks' inputs alone, and compute all else again in the backward.
+  ///   - recomputes: keep only the blocks' inputs and compute other activations again in the backward.
   init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) throws(MixGRPOError) {
     self.capacity = capacity
     (storage, arena) = try Arena.allocate("max_batch") {
@@ -32,7 +32,7 @@ final class TrainingBuffers {
     jobs.reserveCapacity(8)
   }
 
-  /// Copies what the first layer's gradient needs of a request.
+  /// Copies the inputs that the input layer's backward needs.
   func copyInputs(of request: VelocityRequest, _ prompts: PromptEmbeddings) -> SavedBatch {
     arena.latents.update(from: request.latents, count: request.velocityCount)
     for row in 0..<request.count { arena.promptIndex[row] = request.promptIndex[row] }
@@ -40,14 +40,14 @@ final class TrainingBuffers {
   }
 }
 
-/// How that memory is laid out.
+/// The layout of the memory for training.
 struct TrainingArena {
   let saved: SavedActivations
   let factors: GradientFactors
   let dx: Matrix  // (capacity · tokens, d)
   let dModulation: Matrix  // (capacity, modulationWidth)
   let dNorms: Matrix  // (capacity, 4 · headDim)
-  let latents: UnsafeMutablePointer<Float>  // (capacity, D): the batch, for the first layer's gradient, or remembered rows
+  let latents: UnsafeMutablePointer<Float>  // (capacity, D): of the batch, or of remembered rows
   let promptIndex: UnsafeMutablePointer<Int32>  // (capacity)
   let velocities: UnsafeMutablePointer<Float>  // (capacity, tokens · out_channels): of remembered rows
   let conditioning: ConditioningScratch

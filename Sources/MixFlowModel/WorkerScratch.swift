@@ -1,6 +1,6 @@
 import MixNumerics
 
-/// Memory in which a thread computes: tiles of attention probabilities. Each worker of a team has its own.
+/// Scratch memory for attention's probabilities, one piece for each worker of a team.
 struct WorkerScratch {
   let base: UnsafeMutablePointer<Float>
   let stride: Int
@@ -8,6 +8,6 @@ struct WorkerScratch {
   @inline(__always)
   subscript(worker: Int) -> UnsafeMutablePointer<Float> { base + worker * stride }
 
-  /// The same memory without the first `worker` places.
+  /// The same memory without the pieces before `worker`.
   func from(_ worker: Int) -> WorkerScratch { WorkerScratch(base: self[worker], stride: stride) }
 }

@@ -1,7 +1,7 @@
 import MixBasics
 import MixSampling
 
-/// Which latents an update evaluates, in what order, and for which samples each of them counts.
+/// The latents that an update evaluates, their order, and the samples that share each of them.
 ///
 /// Minibatch m of U has members ⌊m·G/U⌋ ..< ⌊(m+1)·G/U⌋ of every group. Its rows are ordered by trained step, then prompt, then
 /// member. Where the members of a group share the latent before a step, those of a minibatch share one row. Excluded samples

@@ -1,4 +1,4 @@
-/// Layer normalisation without own weights, then modulation: y = (1 + scale) ∘ x̂ + shift, x̂ = (x − mean)/√(variance + 1e−6).
+/// Layer normalisation without weights, then modulation: y = (1 + scale) ∘ x̂ + shift, x̂ = (x − mean)/√(variance + 1e−6).
 package enum LayerNormalization {
   package static let epsilon: Float = 1e-6
 
@@ -18,7 +18,7 @@ package enum LayerNormalization {
     }
   }
 
-  /// Backward of `modulate` from the saved x, which also gives y again for the weight gradients that need it.
+  /// Backward of `modulate` from the saved x. It also computes y again for the weight gradients.
   ///
   /// With dx̂ = dy ∘ (1 + scale): dx += (dx̂ − mean(dx̂) − x̂·mean(dx̂ ∘ x̂))/√(variance + ε), dScale += Σ dy ∘ x̂, dShift += Σ dy.
   /// - Parameters:
@@ -60,8 +60,8 @@ package enum LayerNormalization {
     }
   }
 
-  /// Calls `body` with every row of x, its mean and 1/√(variance + ε), which are found for four rows at a time: alone, each would
-  /// mostly wait for its own sums.
+  /// Calls `body` with every row of x, its mean and 1/√(variance + ε). These are computed for four rows at a time to hide the
+  /// latency of each row's sums.
   @inline(__always)
   private static func forEachRow(_ x: Matrix, _ body: (_ row: Int, _ mean: Float, _ inverse: Float) -> Void) {
     var row = 0

@@ -6,7 +6,7 @@ import Darwin
 
 /// Rotation angles of every token, laid out for one head: adjacent channels (2k, 2k+1) turn by position·θ^(−2k/axisDim).
 ///
-/// Source: FLUX; the axes share the head's channels in order, angles in Double.
+/// Source: FLUX. The axes divide the head's channels in order; angles are computed in Double.
 package struct RotaryEmbedding {
   package let tokens: Int
   package let headDim: Int

@@ -1,13 +1,13 @@
 import MixBasics
 
 extension SamplingPlan {
-  /// Rows that a rollout evaluates, latents that members share counted once (if `exactSharing`).
+  /// Rows that a rollout evaluates; with `exactSharing`, latents that members share count once.
   public func modelCalls(prompts: Int) -> Int {
     guard sharesStart else { return modelCallsWithoutSharing(prompts: prompts) }
     return prompts * (sharedSteps + (steps - sharedSteps) * groupSize)
   }
 
-  /// One row per sample and step, as the papers count.
+  /// One row per sample and step, as papers count.
   public func modelCallsWithoutSharing(prompts: Int) -> Int { prompts * steps * groupSize }
 
   /// Rows that an update in so many optimizer steps evaluates forward and backward, if no sample is excluded.
@@ -41,10 +41,10 @@ extension SamplingPlan {
   /// Whether members start from one latent that is evaluated once.
   package var sharesStart: Bool { sharedInitialNoise && exactSharing && groupSize > 1 }
 
-  /// The steps whose velocity members have in common, if they share the start: up to and with the first stochastic one.
+  /// Steps whose velocity members share if they start from the same noise: those up to the first stochastic step, inclusive.
   var sharedSteps: Int { window.isEmpty ? steps : window.lowerBound + 1 }
 
-  /// Whether members have the latent before step `state` in common.
+  /// Whether members share the latent before step `state`.
   package func isShared(state: Int, _ sharesStart: Bool) -> Bool {
     sharesStart && (window.isEmpty || state <= window.lowerBound)
   }
@@ -52,7 +52,7 @@ extension SamplingPlan {
   /// Whether the latent before step `state` is part of the trajectory.
   func isStored(state: Int) -> Bool { trainedSteps.contains(state) || trainedSteps.contains(state - 1) }
 
-  /// Earlier data predictions that a step uses, the most of all steps.
+  /// The largest number of earlier data predictions that a step uses.
   var historyDepth: Int {
     transitions.reduce(0) { depth, transition in
       max(depth, transition.earlierDataScale != 0 ? 2 : transition.previousDataScale != 0 ? 1 : 0)

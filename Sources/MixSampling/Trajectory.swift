@@ -1,19 +1,19 @@
 import MixBasics
 import MixNumerics
 
-/// What a rollout leaves for training: the latents around each trained step and the log-probability of its outcome.
+/// The result of a rollout that training needs: the latents before and after each trained step, and its log-probability.
 ///
 /// Samples are numbered prompt · G + member. Latents that the members of a group share are stored once per prompt. Noise is
-/// not stored: its stream is keyed and can be drawn again.
+/// not stored: it can be drawn again from its key.
 public final class Trajectory: @unchecked Sendable {
-  /// What the rollout followed.
+  /// The plan of the rollout.
   public let plan: SamplingPlan
-  /// The host's numbers for its prompts.
+  /// The host's prompt ids.
   public let promptNumbers: [Int32]  // (P)
   /// D
   public let latentSize: Int
   package let sharesStart: Bool
-  /// One for a rollout; more where several were joined, each with the latents of its prompts.
+  /// One for a rollout; several for joined rollouts, each with the latents of its prompts.
   private let parts: [Part]
   let logProbabilities: Table<Double>  // (trained steps, P·G)
 
@@ -37,10 +37,10 @@ public final class Trajectory: @unchecked Sendable {
     logProbabilities = try Self.table(plan, prompts: promptNumbers.count)
   }
 
-  /// Rollouts of one plan side by side, as if their prompts had been drawn together: noise belongs to a prompt, and a sample
-  /// meets the same arithmetic in any company, so that the bits are the same. Latents are shared with the parts, not copied.
-  /// - Parameter trajectories: at least one, in the order of their prompts, which all differ.
-  /// - Throws: `invalidArgument` when plans or sizes differ or a prompt is there twice, `outOfMemory`.
+  /// Joins rollouts of one plan. The result has the same bits as one rollout of all prompts: noise is keyed by prompt, and the
+  /// arithmetic of a sample does not depend on other samples. Latents are shared with the given trajectories, not copied.
+  /// - Parameter trajectories: at least one, in the order of their prompts, which must all differ.
+  /// - Throws: `invalidArgument` when plans or sizes differ or a prompt occurs twice, `outOfMemory`.
   package init(joining trajectories: [Trajectory]) throws(MixGRPOError) {
     guard let first = trajectories.first else { throw .invalid("trajectories", expected: "at least one", got: "none") }
     let numbers = trajectories.flatMap(\.promptNumbers)
@@ -87,13 +87,13 @@ public final class Trajectory: @unchecked Sendable {
   /// P·G
   public var samples: Int { prompts * plan.groupSize }
 
-  /// The log-probabilities that the rollout found, in the plan's form.
+  /// The log-probabilities of the rollout, in the plan's form.
   public var oldLogProbabilities: UnsafeBufferPointer<Double> { logProbabilities.buffer }  // (trained steps, P·G)
 
-  /// The latents of a state as a rollout writes them.
+  /// The memory for the latents of a state, which the rollout writes; nil for a state that is not stored.
   func slot(_ state: Int) -> UnsafeMutablePointer<Float>? { parts.first?.states.base[state] }
 
-  /// The latents of a state that hold `prompt`, and where the prompt stands among theirs.
+  /// The latents of a state that contain `prompt`, and the prompt's index among them.
   private func place(_ state: Int, prompt: Int) -> (latents: UnsafeMutablePointer<Float>, prompt: Int)? {
     guard let part = parts.last(where: { $0.firstPrompt <= prompt }), let latents = part.states.base[state] else { return nil }
     return (latents, prompt - part.firstPrompt)
@@ -112,7 +112,7 @@ extension Trajectory {
     logProbabilities[trained * samples + sample]
   }
 
-  /// x and x' of one sample's step, with the noise that led from one to the other.
+  /// x and x' of one sample's step, and its noise.
   /// - Precondition: indices are in range.
   package func row(_ trained: Int, sample: Int) -> StepRow? {
     let step = plan.trainedSteps[trained]
@@ -132,7 +132,7 @@ extension Trajectory {
       member: sample % plan.groupSize, step: step)
   }
 
-  /// Training noise belongs to a prompt wherever it stands; evaluation noise to the place, so that prompts may repeat.
+  /// Training noise is keyed by prompt id; evaluation noise by the prompt's index, so that prompts may repeat.
   func noiseKey(_ prompt: Int) -> Int {
     plan.initialNoisePurpose == .evaluationNoise ? prompt : Int(promptNumbers[prompt])
   }
