@@ -77,7 +77,7 @@ struct Arithmetic {
   /// The weights change with every optimizer step, and with them conditions and projected text. Forwards that are recalled from
   /// the rollout are counted too.
   func update(_ plan: SamplingPlan, _ workload: Workload) -> Double {
-    let samples = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
+    let samples = plan.trainingEvaluations(prompts: 1, minibatches: workload.updates)
     let conditions = workload.updates * plan.trainedSteps.count
     return forward.total(samples: samples, conditions: conditions, prompts: workload.updates)
       + backward.total(samples: samples, conditions: conditions, prompts: workload.updates)

@@ -43,7 +43,7 @@ struct Measurement {
     operationsRollout = arithmetic.rollout(plan)
     operationsUpdate = arithmetic.update(plan, workload) - operationsRecalled
     callsRollout = plan.modelCalls(prompts: 1)
-    callsUpdate = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
+    callsUpdate = plan.trainingEvaluations(prompts: 1, minibatches: workload.updates)
     (self.peakBytes, self.predictedBytes) = (peakBytes, predictedBytes)
   }
 
