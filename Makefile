@@ -10,7 +10,7 @@
 #   make format           format the sources in Swift, Python and Rust
 #   make generate         write what the bindings declare, from include/mixgrpo.h
 #   make lint             check formats, imports and the linters of all languages
-#   make abi-baseline     take the binary interface of include/mixgrpo.h as the one that later headers must keep
+#   make abi-baseline     record the binary interface of include/mixgrpo.h that later headers must keep
 #   make test             run all tests; CONTRIBUTING.md lists the parts
 #   make test-sanitize    run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
 #   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
