@@ -1,7 +1,7 @@
 """README and articles show example files, or single functions of them.
 
-Each is named in a comment before its code block, `<!-- path -->` or `<!-- path#function -->` for one function of a C file. The block
-must be the file, or the function, word for word.
+Each is named in a comment before its code block: `<!-- path -->`, or `<!-- path#function -->` for one function of a C file.
+The block must be the file, or the function, word for word.
 
 python Tests/examples/readme_snippets.py           compares, exit status 1 on a difference
 python Tests/examples/readme_snippets.py --write   puts the files into the documents
