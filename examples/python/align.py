@@ -32,7 +32,7 @@ codec = mixgrpo.PixelCodec(world.SIZE, world.SIZE, patch=4)
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="examples/base", help="folder of the base model")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what the run leaves")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results")
     parser.add_argument("--iterations", type=int, default=24, help="rollouts and updates")
     parser.add_argument("--eval-steps", type=int, default=STEPS, help="steps from noise to picture in the evaluation")
     parser.add_argument("--learning-rate", type=float, default=2e-5, help="rate of AdamW")

@@ -32,7 +32,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="examples/base", help="folder of the base model")
     parser.add_argument("--random", action="store_true", help="a tiny model of random weights in its place")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what the run leaves")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results")
     parser.add_argument("--iterations", type=int, default=10, help="in all, those of an earlier run included")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="rate of AdamW")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -38,6 +38,6 @@ impl Guarded {
 
     fn in_use(&self) -> Error {
         let field = self.field;
-        Error::new(Status::InvalidState, format!("{field}: expected no other call that uses it now, got one at work"))
+        Error::new(Status::InvalidState, format!("{field}: expected no other call that uses it, got one in progress"))
     }
 }

@@ -5,7 +5,7 @@ import MixNumerics
 /// The fastest single-precision matrix product that all threads reach together: the reference for a model's arithmetic.
 ///
 /// The product is OpenBLAS's `sgemm`, not the library's own, so that the measure is independent of what is measured. Each thread
-/// multiplies square matrices of its own; the best of three sizes counts.
+/// multiplies its own square matrices; the best of three sizes counts.
 enum ProductPeak {
   /// Floating-point operations per second.
   static func measure(threads: Int, seconds: Double = 1.5) throws -> Double {
