@@ -7,7 +7,7 @@ use crate::settings::LearningConfig;
 use crate::structs::AdvantageReport;
 use crate::sys;
 
-/// How good each sample is beside the others of its group.
+/// How good each sample is compared with the others of its group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advantages {
     /// (P, G); 0 for an excluded sample.
@@ -20,7 +20,7 @@ pub struct Advantages {
 
 impl Advantages {
     /// Group advantages (MixGRPO §3.1) of `rewards`, (K, P, G) with G = `group_size` ≥ 2 and P = `prompt_count`. A sample
-    /// with a reward that is NaN or infinite (of nonzero weight) is left out of mean, std and loss.
+    /// with a NaN or infinite reward (of nonzero weight) is excluded from mean, std and loss.
     ///
     /// `weights`: (K), each 0 or more, finite, not all 0; `None` for 1 each.
     ///

@@ -1,11 +1,11 @@
-//! Values and structs of the C interface in Rust's own types.
+//! Values and structs of the C interface as Rust types.
 
 use crate::error::{Error, Result, Status};
 
 /// A value that crosses the C interface as `Raw`.
 pub(crate) trait Mirror<Raw>: Sized {
     fn to_raw(self) -> Raw;
-    /// `field` names it in the error for a number that means nothing here.
+    /// `field` names it in the error for an unknown number.
     fn from_raw(raw: Raw, field: &str) -> Result<Self>;
 }
 
@@ -50,7 +50,7 @@ impl Mirror<i32> for bool {
     }
 }
 
-/// The start of a window; none for the one that the plan gives.
+/// The start of a window; `None` for the plan's scheduled window.
 impl Mirror<i32> for Option<u32> {
     fn to_raw(self) -> i32 {
         self.map_or(crate::sys::MIXGRPO_WINDOW_START_SCHEDULED, |start| i32::try_from(start).unwrap_or(i32::MAX))
@@ -137,7 +137,7 @@ macro_rules! copied_struct {
     };
 }
 
-/// `Default` by the library's own `_init`, so that defaults stand in one place.
+/// `Default` by the library's own `_init`, so that defaults are defined once.
 macro_rules! library_default {
     ($name:ident, $init:expr) => {
         impl Default for $name {

@@ -1,4 +1,4 @@
-//! AdamW with decoupled decay, global-norm clip, and a constant or warm-up and cosine rate.
+//! AdamW with decoupled decay, a global-norm clip, and a constant or warm-up and cosine rate.
 
 use crate::border::{same_size, Handle};
 use crate::context::Context;
@@ -38,7 +38,7 @@ impl Optimizer {
         OptimizerReport::read(|report| unsafe { sys::mixgrpo_optimizer_step(raw, values, gradients, count, report) })
     }
 
-    /// One step on a model with its accumulated gradients, which are zeroed. Errors as [`step`](Self::step).
+    /// One step on a model with its accumulated gradients, which become 0. Errors as in [`step`](Self::step).
     pub fn step_model(&mut self, model: &mut Model) -> Result<OptimizerReport> {
         let _changing = model.shared.weights.change()?;
         let (raw, model) = (self.raw(), model.raw());

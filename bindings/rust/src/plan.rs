@@ -13,7 +13,7 @@ use crate::sys;
 // SAFETY: the library writes one struct of the given size.
 library_default!(AdaptiveWindow, |raw, size| unsafe { sys::mixgrpo_adaptive_window_init(raw, size) });
 
-/// Settings of sampling and time grid, checked and immutable. Pure: everything it tells is a function of the settings.
+/// Checked, immutable settings of sampling, with their time grid. Pure: every query depends only on the settings.
 ///
 /// ```
 /// use mixgrpo::{Plan, SamplingConfig};
@@ -31,16 +31,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Checks settings and makes a plan of them.
+    /// Checks settings and creates a plan from them.
     ///
     /// # Errors
-    /// `InvalidArgument` naming every field that is out of bounds or does not go with another.
+    /// `InvalidArgument` naming every field that is out of range or does not go with another.
     pub fn new(sampling: &SamplingConfig) -> Result<Self> {
         Self::create(sampling, None)
     }
 
-    /// The same with the host's own time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0, in place
-    /// of `steps`, `shift` and `image_tokens`.
+    /// Creates a plan with the host's own time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0.
+    /// It replaces `steps`, `shift` and `image_tokens`.
     pub fn with_sigmas(sampling: &SamplingConfig, sigmas: &[f64]) -> Result<Self> {
         Self::create(sampling, Some(sigmas))
     }
@@ -52,7 +52,7 @@ impl Plan {
         Ok(Self { handle, sampling: *sampling })
     }
 
-    /// The settings it was made of.
+    /// The settings that this plan was created from.
     pub fn sampling(&self) -> &SamplingConfig {
         &self.sampling
     }
@@ -64,8 +64,8 @@ impl Plan {
 
     /// The window and the work of one iteration.
     ///
-    /// `window_start`: the host's own l in 0…T − 1 − w, needed with `WindowMode::Given`; `None` for the plan's.
-    /// `prompt_count`: P, 1…65536. `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096.
+    /// `window_start`: the host's own l in 0…T − 1 − w, needed with `WindowMode::Given`; `None` for the scheduled
+    /// window. `prompt_count`: P, 1…1000000. `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096.
     pub fn iteration(
         &self, iteration: i64, window_start: Option<u32>, prompt_count: i32, minibatches: i32,
     ) -> Result<IterationPlan> {
@@ -83,8 +83,8 @@ impl Plan {
         Step::read(|out| unsafe { sys::mixgrpo_plan_get_step(self.raw(), iteration, window, index, out) })
     }
 
-    /// An adaptive window after an iteration at its place. An iteration that says nothing (a mean or standard deviation that
-    /// is not finite, or no deviation) leaves it as it is.
+    /// The state of an adaptive window after an iteration at its place. Iterations without a usable signal (a mean or
+    /// standard deviation that is not finite, or a standard deviation of 0) leave the state unchanged.
     ///
     /// ```
     /// use mixgrpo::{AdaptiveWindow, Plan, SamplingConfig, WindowMode};
@@ -100,7 +100,7 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// `InvalidArgument` for a plan of another window mode, or a state that no run can be in.
+    /// `InvalidArgument` for a plan of another window mode, or an invalid state.
     pub fn advance(&self, state: &AdaptiveWindow, reward_mean: f64, reward_std: f64) -> Result<AdaptiveWindow> {
         // SAFETY: all pointers are valid during the call.
         AdaptiveWindow::read(|out| unsafe {
@@ -108,7 +108,11 @@ impl Plan {
         })
     }
 
-    /// Predicted peak memory of an iteration. Without `learning`: the rollout alone. Without `model`: the host owns it.
+    /// Predicts the peak memory of an iteration: of the rollout only when `learning` is `None`, and for a model that the host
+    /// owns when `model` is `None`.
+    ///
+    /// # Errors
+    /// `OutOfMemory` when it is over `max_bytes`; the message names the bytes needed.
     pub fn memory(
         &self, iteration: i64, window_start: Option<u32>, learning: Option<&LearningConfig>,
         model: Option<&ModelConfig>, workload: &Workload,
