@@ -1,19 +1,26 @@
-# make demo     align the shipped model on a reward written in C; pictures and figures go to out/
-# make test     run all tests
-# make generate generate the declarations of the bindings from include/mixgrpo.h
-# make fuzz     test with random inputs and calls for hours; INPUTS=1000000 each, SEED=…
-# make fuzz-guided    the same, guided by coverage
-# make test-sanitize  run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
-# make compare  compare MixGRPO with Flow-GRPO and DanceGRPO: rewards, model calls and time; resumes after an interruption
-# make bench    measure rollout and update on this machine
-# make bench-torch  the same, compared with PyTorch
-# make wheel    build a portable Python wheel into dist/
-# MIXGRPO_PROCESSOR=x86-64-v3 make …  build for machines without AVX-512 on a machine that has it
-# make install  install command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
-# make docs     build the Swift documentation as static pages in out/docs; BASE_PATH=/path of their host
-# make format   format the sources in Swift, Python and Rust
-# make lint     check formatting and run the linters of all languages
-# make clean    remove all build products
+# Use it
+#   make demo             align the shipped model with a reward written in C; pictures and figures go to out/
+#   make install          install command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
+#   make library          build .build/release/libmixgrpo.so
+#   make command          build .build/release/mixgrpo-command
+#   make wheel            build a Python wheel for other machines, into dist/
+#   make docs             write the Swift documentation as static pages to out/docs; BASE_PATH=/path where they are hosted
+#   make clean            remove everything that was built
+# Change it
+#   make format           format the sources in Swift, Python and Rust
+#   make generate         write what the bindings declare, from include/mixgrpo.h
+#   make lint             check formats, imports and the linters of all languages
+#   make abi-baseline     record the binary interface of include/mixgrpo.h that later headers must keep
+#   make test             run all tests; CONTRIBUTING.md lists the parts
+#   make test-sanitize    run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
+#   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
+#   make fuzz-guided      the same, guided by coverage
+# Measure it
+#   make bench            time rollout and update on this machine
+#   make bench-torch      the same, side by side with PyTorch
+#   make compare          compare MixGRPO with Flow-GRPO and DanceGRPO; continues where it was stopped
+#
+# MIXGRPO_PROCESSOR=x86-64-v3 make …    builds for machines without AVX-512, where this one has it
 
 PREFIX ?= /usr/local
 OUT ?= out
@@ -42,10 +49,10 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate test lint test-generate test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
-	@sed -n '1,/^$$/s/^# //p' Makefile
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
 packages:
 	@.ci/setup packages
@@ -80,7 +87,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
 # Files generated from the header; test-generate lists those that are out of date.
@@ -91,6 +98,14 @@ generate:
 
 test-generate:
 	$(GENERATE) --check
+
+test-abi:
+	.ci/setup abi
+	Tests/abi/run.sh
+
+abi-baseline:
+	.ci/setup abi
+	Tests/abi/run.sh --write
 
 lint: packages
 	.ci/setup lint $(VENV)

@@ -5,7 +5,8 @@
  * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. It can be copied into any
  * project: it needs nothing but the C standard library. Its sections follow the data: version, status and errors, context,
  * model, prompts, evaluator, settings, plan, rollout, advantages, update, optimizer, trainer, tickets, checkpoints,
- * deterministic samples, evaluation. At the end stand stateless pieces and conveniences: hashed words, pixels, PNG.
+ * deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
+ * words, pixels, PNG.
  *
  * Each section is marked stable or experimental, with the release it first appeared in. Stable: programs compiled against this
  * header keep working with every later release of the same MIXGRPO_ABI_VERSION. Experimental: may change in any release.
@@ -21,6 +22,7 @@
  *     mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning);
  *     mixgrpo_plan_create(&sampling, NULL, 0, &plan);
  *     mixgrpo_trainer_create(evaluator, prompts, plan, &learning, names, 1, 0, &trainer);
+ *     metrics.struct_size = sizeof metrics;
  *     for (int i = 0; i < 100; i++) {
  *       mixgrpo_trainer_rollout(trainer, chosen, 4, samples, sample_values);   // (4, group_size, N, C) floats
  *       my_score(samples, rewards);                                            // (1, 4, group_size) doubles
@@ -28,8 +30,11 @@
  *     }
  *     mixgrpo_model_save(model, "aligned", MIXGRPO_STORAGE_BF16);
  *
- * PROGRAM 2: the host owns the model (any framework, any device). The library asks for velocities, the host answers.
+ * PROGRAM 2: one iteration of a model that the host owns (any framework, any device). The library asks for velocities, the
+ * host answers.
  *
+ *     mixgrpo_rollout_config_init(&which, sizeof which);
+ *     which.latent_size = latent_size;                                         // D; which.iteration counts up from 0
  *     mixgrpo_rollout_create(context, plan, &which, ids, 4, NULL, 0, &rollout);
  *     request.struct_size = sizeof request;
  *     while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_STATUS_OK
@@ -38,9 +43,10 @@
  *       mixgrpo_rollout_submit(rollout, velocity, request.count * request.latent_size);
  *     }
  *     mixgrpo_rollout_get_samples(rollout, samples, sample_values);
- *     my_score(samples, rewards);
- *     mixgrpo_advantages(&learning, rewards, 1, 4, group_size, NULL, 0, advantages, included, group_count, &report);
- *     mixgrpo_update_create(rollout, &learning, advantages, included, group_count, 0, &update);
+ *     my_score(samples, rewards);                                              // (1, 4, group_size) doubles
+ *     mixgrpo_advantages(
+ *         &learning, rewards, reward_count, 4, group_size, NULL, 0, advantages, included, sample_count, NULL);
+ *     mixgrpo_update_create(rollout, &learning, advantages, included, sample_count, 0, &update);
  *     while (mixgrpo_update_next(update, &request) == MIXGRPO_STATUS_OK
  *            && request.kind != MIXGRPO_REQUEST_KIND_FINISHED) {
  *       if (request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
@@ -52,6 +58,36 @@
  *         my_optimizer_step();                                                 // MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP
  *       }
  *     }
+ *
+ * PROGRAM 3: the host owns the model, a trainer runs the iterations and undoes an update that fails. First the loop that
+ * answers the trainer, then the program.
+ *
+ *     mixgrpo_status my_run(mixgrpo_trainer *trainer) {
+ *       for (;;) {
+ *         mixgrpo_velocity_request request = {.struct_size = sizeof request};
+ *         mixgrpo_status status = mixgrpo_trainer_next(trainer, &request);
+ *         if (status == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_FINISHED) return status;
+ *         if (status == MIXGRPO_STATUS_OK) status = my_answer(trainer, &request);
+ *         if (status != MIXGRPO_STATUS_OK) status = mixgrpo_trainer_fail(trainer, status, NULL);
+ *         if (status != MIXGRPO_STATUS_OK) return status;                      // the update has been undone
+ *       }
+ *     }
+ *
+ *     mixgrpo_host_config_init(&host, sizeof host);
+ *     host.prompt_count = 8;
+ *     host.latent_size = latent_size;                                          // D
+ *     mixgrpo_trainer_create_for_host(context, plan, &learning, &host, names, 1, &trainer);
+ *     for (int i = 0; i < 100; i++) {
+ *       mixgrpo_trainer_begin_rollout(trainer, chosen, 4, 0);
+ *       if (my_run(trainer) != MIXGRPO_STATUS_OK) break;
+ *       mixgrpo_trainer_get_samples(trainer, samples, sample_values, NULL);
+ *       my_score(samples, rewards);
+ *       mixgrpo_trainer_begin_update(trainer, rewards, reward_count, NULL, 0);
+ *       if (my_run(trainer) != MIXGRPO_STATUS_OK) break;
+ *     }
+ *
+ * my_answer does what request.kind asks for, see "Trainer for a model that the host owns" below; examples/c/own_model.c is
+ * complete.
  *
  * RULES FOR EVERY FUNCTION
  *
@@ -179,7 +215,7 @@ enum {
 /* The progress of one call with the built-in model. */
 typedef struct mixgrpo_progress {
   uint32_t struct_size;
-  mixgrpo_stage stage;
+  mixgrpo_stage stage; /* what is being done */
   int64_t done;  /* latents evaluated in this call so far */
   int64_t total; /* latents this call will evaluate, if no sample is excluded */
 } mixgrpo_progress;
@@ -706,14 +742,14 @@ enum {
  * The mean is affine in v with slope `velocity`; `noise` is the standard deviation s, 0 for a deterministic step. */
 typedef struct mixgrpo_step {
   uint32_t struct_size;
-  mixgrpo_step_kind kind;
-  double sigma;
-  double next_sigma;
-  double latent;
-  double velocity;
-  double history[2];
-  double noise;
-  int32_t trained;  /* flag: the update trains this step; 0 for a step that stands alone */
+  mixgrpo_step_kind kind; /* what the step is */
+  double sigma;      /* the noise level before the step */
+  double next_sigma; /* the noise level after it */
+  double latent;     /* the factor of x */
+  double velocity;   /* the factor of v */
+  double history[2]; /* the factors of m1 and m2 */
+  double noise;      /* s, the factor of e */
+  int32_t trained;  /* flag: the update trains this step; not set for a step that stands alone */
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
@@ -773,7 +809,7 @@ mixgrpo_status mixgrpo_plan_get_step(
  *
  * A line is fitted by least squares to the rewards r of the iterations at this place; one of age a has the weight
  * w = (1 - 1/k)^a, k = window_trend:
- *   gain = (sum(w a) sum(w r) - sum(w) sum(w a r)) / (sum(w) sum(w a^2) - sum(w a)^2)     per iteration
+ *   gain = (sum(w a) sum(w r) - sum(w) sum(w a r)) / (sum(w) sum(w a^2) - sum(w a)^2) per iteration.
  * The window moves by window_stride when gain < window_minimum_gain * sum(w s)/sum(w), with s the standard deviation of the
  * reward, but not before max(window_minimum_interval, k) iterations, and at the latest after window_interval. */
 typedef struct mixgrpo_adaptive_window {
@@ -938,14 +974,15 @@ typedef struct mixgrpo_update_statistics {
   uint32_t struct_size;
   int32_t optimizer_steps;      /* optimizer steps asked for */
   double loss;                  /* mean over samples and trained steps */
-  double first_ratio_min;       /* over the samples seen before the first optimizer step: exactly 1 when the model */
-  double first_ratio_max;       /* answers the update as it answered the rollout */
-  double ratio_min;
-  double ratio_max;
+  double first_ratio_min;       /* smallest ratio before the first optimizer step: exactly 1 when the model answers the update as
+                                   it answered the rollout */
+  double first_ratio_max;       /* largest ratio before the first optimizer step: likewise 1 */
+  double ratio_min;             /* smallest ratio */
+  double ratio_max;             /* largest ratio */
   double clip_fraction;         /* share of ratios at which the clip stopped the gradient */
-  double max_log_ratio_nats;    /* largest |log p - log p_old| */
+  double max_log_ratio_nats;    /* largest absolute change of log p */
   double kl_old_nats;           /* KL(old, new) of a step, mean */
-  double kl_reference_nats;     /* KL(new, reference) of a step, mean; 0 without */
+  double kl_reference_nats;     /* KL(new, reference) of a step, mean; 0 without a reference */
   int64_t model_calls;          /* latents evaluated forward and backward */
 } mixgrpo_update_statistics;
 
@@ -983,6 +1020,7 @@ mixgrpo_status mixgrpo_update_get_statistics(
 /* AdamW with decoupled decay, a global-norm clip, and a constant or warm-up and cosine rate. */
 typedef struct mixgrpo_optimizer mixgrpo_optimizer;
 
+/* What an optimizer step did. */
 typedef struct mixgrpo_optimizer_report {
   uint32_t struct_size;
   int32_t reserved;     /* 0 */
@@ -1028,35 +1066,37 @@ mixgrpo_status mixgrpo_update_run(
 /* Joins evaluator, prompts, plan, learning and optimizer. Trains the evaluator's model in place. */
 typedef struct mixgrpo_trainer mixgrpo_trainer;
 
-/* One iteration in figures. Rewards are the weighted mean over K. NaN where there is nothing to report. */
+/* One iteration in figures. A ratio is r of the loss. Values in nats are of the true log-density (the sum over D). NaN where
+ * there is nothing to report. */
 typedef struct mixgrpo_metrics {
   uint32_t struct_size;
-  int32_t window_start;
-  int32_t window_length;
+  int32_t window_start;        /* l */
+  int32_t window_length;       /* w */
   int32_t failed_rewards;      /* rewards that were not finite */
   int32_t degenerate_groups;   /* groups without differences in reward */
   int32_t skipped_steps;       /* optimizer steps that MIXGRPO_FAULT_POLICY_SKIP skipped */
-  int32_t rolled_back;         /* flag: the update was undone by MIXGRPO_FAULT_POLICY_SKIP or _ROLL_BACK */
+  int32_t rolled_back;         /* flag: the update was undone by MIXGRPO_FAULT_POLICY_SKIP or
+                                  MIXGRPO_FAULT_POLICY_ROLL_BACK */
   int32_t reserved;            /* 0 */
-  int64_t iteration;           /* of these figures, from 0 */
-  int64_t model_calls_rollout;
-  int64_t model_calls_update;
-  double reward_mean;
-  double reward_std;
-  double loss;
-  double first_ratio_min;      /* exactly 1 */
-  double first_ratio_max;      /* exactly 1 */
-  double ratio_min;
-  double ratio_max;
-  double clip_fraction;        /* 0...1 */
-  double max_log_ratio_nats;
-  double kl_old_nats;
-  double kl_reference_nats;
+  int64_t iteration;           /* the iteration of these figures, from 0 */
+  int64_t model_calls_rollout; /* latents that the rollout evaluated */
+  int64_t model_calls_update;  /* latents that the update evaluated forward and backward */
+  double reward_mean;          /* weighted mean over K of the rewards' means */
+  double reward_std;           /* weighted mean over K of the rewards' standard deviations */
+  double loss;                 /* mean over samples and trained steps */
+  double first_ratio_min;      /* smallest ratio before the first optimizer step: exactly 1 */
+  double first_ratio_max;      /* largest ratio before the first optimizer step: exactly 1 */
+  double ratio_min;            /* smallest ratio */
+  double ratio_max;            /* largest ratio */
+  double clip_fraction;        /* share of ratios at which the clip stopped the gradient, 0...1 */
+  double max_log_ratio_nats;   /* largest absolute change of log p */
+  double kl_old_nats;          /* KL(old, new) of a step, mean */
+  double kl_reference_nats;    /* KL(new, reference) of a step, mean; 0 without a reference */
   double gradient_norm;        /* mean over the minibatches, before the clip */
   double learning_rate;        /* of the last optimizer step */
   double velocity_change;      /* see max_velocity_change; NaN where it was not measured */
-  double seconds_rollout;
-  double seconds_update;
+  double seconds_rollout;      /* wall-clock time of the rollout */
+  double seconds_update;       /* wall-clock time of the update */
 } mixgrpo_metrics;
 
 /* One reward of the latest iteration. */
@@ -1064,8 +1104,8 @@ typedef struct mixgrpo_reward_metrics {
   uint32_t struct_size;
   int32_t failed;   /* values that were not finite */
   double mean;      /* of the finite values; NaN when there was none */
-  double std;
-  const char *name; /* belongs to the trainer and lives as long as the trainer */
+  double std;       /* standard deviation of the finite values */
+  const char *name; /* as given to the trainer; belongs to the trainer and lives as long as the trainer */
 } mixgrpo_reward_metrics;
 
 /* Creates a trainer on the context of the evaluator's model, at iteration 0.
@@ -1133,10 +1173,13 @@ mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, co
  * scored while others are drawn. The numbers are, to the last bit, those of one mixgrpo_trainer_rollout of all prompts in the
  * order of the tickets.
  *
- *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[0], 1, samples, values, &ticket);   // pass both to a worker thread, which
- *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[1], 1, others, values, &other);     // calls, while this one runs:
- *                                                mixgrpo_trainer_submit_rewards(trainer, ticket, rewards, reward_count);
- *     mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics); // when all have come
+ *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[0], 1, first_samples, sample_values, &first);
+ *     mixgrpo_trainer_rollout_ticket(trainer, &chosen[1], 1, second_samples, sample_values, &second);
+ *     my_score(first_samples, rewards);                    // may run on another thread, while the second group is sampled
+ *     mixgrpo_trainer_submit_rewards(trainer, first, rewards, reward_count);
+ *     my_score(second_samples, rewards);
+ *     mixgrpo_trainer_submit_rewards(trainer, second, rewards, reward_count);
+ *     mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics);
  */
 
 /* What an update does about tickets without rewards. */
@@ -1209,7 +1252,7 @@ mixgrpo_status mixgrpo_trainer_checkpoint(
 typedef struct mixgrpo_resumption {
   uint32_t struct_size;
   int32_t skipped;   /* newer checkpoints skipped because they are incomplete; a log line (WARNING) gives the reason for each */
-  int64_t iteration; /* that comes next; -1 when there is no checkpoint, or no folder: nothing was changed */
+  int64_t iteration; /* the one that comes next; -1 when there is no checkpoint, or no folder: nothing was changed */
 } mixgrpo_resumption;
 
 /* Brings a trainer to the newest complete checkpoint in `folder`, in the way of mixgrpo_trainer_restore. `out_resumption`:
@@ -1277,35 +1320,19 @@ mixgrpo_status mixgrpo_trainer_save_model(
 /* Trainer for a model that the host owns                                                    experimental, since 0.1.0 */
 /* ================================================================================================================== */
 
-/* TRAINERS FOR A MODEL OF THE HOST'S: the same iteration (window, tickets, advantages, faults, undo, figures), but velocities,
- * gradients and optimizer steps come from the host. The host begins a rollout, an update or deterministic samples, and answers
- * what is asked until all is finished:
- *
- *     mixgrpo_status run(mixgrpo_trainer *trainer) {
- *       for (;;) {
- *         mixgrpo_velocity_request request = {.struct_size = sizeof request};
- *         mixgrpo_status status = mixgrpo_trainer_next(trainer, &request);
- *         if (status == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_FINISHED) return status;
- *         if (status == MIXGRPO_STATUS_OK) status = my_answer(trainer, &request);
- *         if (status != MIXGRPO_STATUS_OK) status = mixgrpo_trainer_fail(trainer, status, NULL);
- *         if (status != MIXGRPO_STATUS_OK) return status;                     // over, and all undone
- *       }
- *     }
- *
- *     mixgrpo_trainer_begin_rollout(trainer, chosen, 4, 0);         run(trainer);
- *     mixgrpo_trainer_get_samples(trainer, samples, sample_values, NULL);
- *     my_score(samples, rewards);
- *     mixgrpo_trainer_begin_update(trainer, rewards, reward_count, NULL, 0);   run(trainer);
- *     mixgrpo_trainer_get_metrics(trainer, &metrics);
- *
- * my_answer does, by request.kind:
- *   EVALUATE         evaluate `weights` on the latents (and the reference with needs_reference), mixgrpo_trainer_submit, and
- *                    with needs_gradient carry dL/dvelocity back through the model: gradients add up
- *   OPTIMIZER_STEP   clip (max_gradient_norm is the host's to obey), step, zero the gradients, mixgrpo_trainer_submit_step
- *   KEEP_STATE, RESTORE_STATE, ZERO_GRADIENTS   what they say
- * Calls that need the built-in model (rollout, rollout_ticket, update, update_tickets, sample, save, restore, checkpoint, resume,
- * save_model, mixgrpo_evaluation_sample) are INVALID_STATE for such a trainer, and those below for one with the
- * built-in model. The others serve both. */
+/* The same iteration (window, tickets, advantages, faults, undo, figures), but velocities, gradients and optimizer steps come
+ * from the host: PROGRAM 3 at the top of this header. The host begins a rollout, an update or deterministic samples, then
+ * answers requests until FINISHED. What to do, by request.kind:
+ *   EVALUATE         evaluate the request's `weights` on its latents (with needs_reference also the reference), call
+ *                    mixgrpo_trainer_submit, and with needs_gradient carry dL/dvelocity back through the model: gradients add up
+ *   OPTIMIZER_STEP   clip the gradients to max_gradient_norm, step with the learning rate times rate_factor, zero the
+ *                    gradients, call mixgrpo_trainer_submit_step
+ *   KEEP_STATE       copy all that an optimizer step changes: weights, optimizer, schedule, averages
+ *   RESTORE_STATE    bring back that copy
+ *   ZERO_GRADIENTS   zero the accumulated gradients
+ * mixgrpo_trainer_rollout, _rollout_ticket, _update, _update_tickets, _sample, _save, _restore, _checkpoint, _resume, _save_model
+ * and mixgrpo_evaluation_sample need the built-in model: they are INVALID_STATE for such a trainer. The functions of this section
+ * are INVALID_STATE for a trainer with the built-in model. All others serve both. */
 
 /* What the trainer is to know of the host's model. */
 typedef struct mixgrpo_host_config {
@@ -1442,14 +1469,14 @@ typedef struct mixgrpo_evaluation_config {
 typedef struct mixgrpo_evaluation_result {
   uint32_t struct_size;
   int32_t is_best;         /* flag: the score is the highest so far */
-  mixgrpo_verdict verdict;
+  mixgrpo_verdict verdict; /* what the host should do now */
   int32_t failed;          /* scores that were not finite; they are excluded, never counted as 0 */
   int32_t worsening;       /* consecutive suspicious evaluations */
   int32_t reserved;        /* 0 */
   int64_t iteration;       /* of the trainer when the samples were drawn */
   int64_t best_iteration;  /* -1 when no evaluation had a score */
   double score;            /* weighted mean over K of the rewards' means; NaN when one of nonzero weight has none */
-  double best_score;
+  double best_score;       /* the score of that evaluation */
   const char *message;     /* the reason, in one line; "" with CONTINUE. Belongs to the evaluation, valid until its next submit */
 } mixgrpo_evaluation_result;
 

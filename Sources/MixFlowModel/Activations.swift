@@ -10,7 +10,7 @@ struct StreamActivations {
   var hidden: Matrix  // (rows, 4d): feed-forward, before GELU
   var feedForward: Matrix  // (rows, d): feed-forward's output, before the gate
 
-  /// - Parameter x: the inputs of all samples; the other kinds have as many rows.
+  /// - Parameter x: the inputs of all samples; the other activations have as many rows.
   init(_ shape: EvaluationShape, x: Matrix, _ arena: inout Arena) {
     let (rows, d) = (x.rows, shape.width)
     self.x = x
@@ -54,7 +54,7 @@ struct SingleActivations {
   var attended: Matrix  // (tokens, d)
   var branch: Matrix  // (tokens, d): the projection, before the gate
 
-  /// - Parameter x: the inputs of all samples; the other kinds have as many rows.
+  /// - Parameter x: the inputs of all samples; the other activations have as many rows.
   init(_ shape: EvaluationShape, x: Matrix, _ arena: inout Arena) {
     self.x = x
     raw = arena.matrix(x.rows, 3 * shape.width + shape.feedForward)
@@ -77,11 +77,11 @@ struct SingleActivations {
   }
 }
 
-/// The activations of all blocks for up to `capacity` samples, each kind contiguous over the samples so that a weight
-/// gradient is one product.
+/// The activations of all blocks for up to `capacity` samples. Each kind is contiguous over the samples, so that a weight gradient
+/// is one product.
 ///
-/// Inputs of all blocks lie together, and behind them what else each block leaves. Where that is computed again in the backward,
-/// all blocks share one place for it, in which all samples are in the same block.
+/// The inputs of all blocks come first, then each block's other activations. With recomputation all blocks share the memory of
+/// these other activations: the backward fills it for all samples of one block at a time.
 struct SavedActivations {
   let recomputes: Bool
   private let shape: EvaluationShape
@@ -110,14 +110,14 @@ struct SavedActivations {
     arena.continueBehindAll()
   }
 
-  /// Samples `samples` of double block `block`, their rows one after the other.
+  /// The rows of some samples of double block `block`.
   func double(_ block: Int, samples: Range<Int>) -> DoubleActivations {
     DoubleActivations(
       text: doubles[block].text.rows(rows(shape.textTokens, samples)),
       image: doubles[block].image.rows(rows(shape.imageTokens, samples)))
   }
 
-  /// Samples `samples` of single block `block`.
+  /// The rows of some samples of single block `block`.
   func single(_ block: Int, samples: Range<Int>) -> SingleActivations {
     singles[block].rows(rows(shape.tokens, samples))
   }
@@ -130,7 +130,7 @@ struct SavedActivations {
   }
 }
 
-/// What one thread needs to take one sample through the model; on the way back the gradients of a block stand in its places.
+/// One thread's memory for one sample in the forward; the backward keeps the gradients of a block in it.
 struct ForwardScratch {
   let stream: Matrix  // (tokens, d): the residual stream when nothing is saved
   let normalized: Matrix  // (tokens, d)
@@ -153,7 +153,7 @@ struct ForwardScratch {
     feedForward = arena.matrix(tokens, d)
   }
 
-  /// The places a double block uses when nothing is saved.
+  /// The activations of a double block when nothing is saved.
   func double(_ shape: EvaluationShape) -> DoubleActivations {
     let text = 0..<shape.textTokens
     let image = shape.textTokens..<shape.tokens
@@ -169,7 +169,7 @@ struct ForwardScratch {
       middle: stream.rows(rows), hidden: hidden.rows(rows), feedForward: feedForward.rows(rows))
   }
 
-  /// The places a single block uses when nothing is saved.
+  /// The activations of a single block when nothing is saved.
   func single() -> SingleActivations {
     SingleActivations(x: stream, raw: wide, attended: attended, branch: branch)
   }

@@ -1,8 +1,8 @@
 import MixNumerics
 
-/// Weights of the block at hand as its backward reads them, dx = dy·W: packed once for all samples of a call.
+/// The weights of the current block as its backward reads them, dx = dy·W, packed once for all samples of a call.
 ///
-/// Room for one block; the next one's weights take its place.
+/// There is room for one block; the next block overwrites it.
 struct BackwardWeights {
   let single: SingleWeights
   let double: (text: StreamWeights, image: StreamWeights)
@@ -18,7 +18,7 @@ struct BackwardWeights {
 }
 
 extension Arena {
-  /// W of a layer, (outputs, inputs); nothing in a model without such blocks.
+  /// W of a layer, (outputs, inputs); empty in a model without such blocks.
   fileprivate mutating func packed(outputs: Int, inputs: Int, blocks: Int) -> PackedMatrix {
     packed(depth: blocks > 0 ? outputs : 0, columns: inputs)
   }

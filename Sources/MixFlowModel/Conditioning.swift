@@ -1,30 +1,26 @@
-import MixBasics
 import MixNumerics
 
 #if canImport(Glibc)
-  import Glibc
+import Glibc
 #else
-  import Darwin
+import Darwin
 #endif
 
-/// What every block is modulated by: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one row of all modulations.
+/// The modulations of all blocks: e = MLP(σ) + MLP(guidance) + MLP(pooled text), then one layer for all modulations.
 ///
-/// It depends on (prompt, σ, guidance) only, so equal conditions share one row, whatever the batch.
+/// They depend only on (prompt, σ, guidance), so samples with equal conditions share a row.
 final class Conditioning {
   private let shape: EvaluationShape
   private let layout: ParameterLayout
-  private let storage: FloatStorage
   private let rows: ConditioningRows
 
-  /// Row of each sample of the last `prepare`.
+  /// The row of each sample of the last `prepare`.
   private(set) var rowOfSample: [Int]
   private var keys: [(prompt: Int32, sigma: Float, guidance: Float)] = []
 
-  init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) throws(MixGRPOError) {
-    (self.shape, self.layout) = (shape, layout)
-    storage = try FloatStorage(count: ConditioningRows.floats(shape, layout, capacity: capacity))
-    var arena = Arena(storage.base)
-    rows = ConditioningRows(shape, layout, capacity: capacity, &arena)
+  /// - Parameter rows: room for the conditions of `capacity` samples.
+  init(_ shape: EvaluationShape, _ layout: ParameterLayout, _ rows: ConditioningRows, capacity: Int) {
+    (self.shape, self.layout, self.rows) = (shape, layout, rows)
     rowOfSample = Array(repeating: 0, count: capacity)
     keys.reserveCapacity(capacity)
   }
@@ -33,7 +29,7 @@ final class Conditioning {
   @inline(__always)
   func modulation(_ sample: Int) -> UnsafeMutablePointer<Float> { rows.table.row(rowOfSample[sample]) }
 
-  /// Computes the rows of a batch, of at most `capacity` samples.
+  /// Computes the rows of a batch of at most `capacity` samples.
   func prepare(_ batch: EvaluationBatch, weights: ParameterView, team: Team) {
     assignRows(batch)
     for row in keys.indices { embed(row, batch.prompts, weights) }
@@ -94,36 +90,37 @@ final class Conditioning {
     }
   }
 
-  /// Accumulates all gradients above the modulations, sample by sample: no sum depends on which samples share a call.
+  /// Accumulates the gradients of the modulation layer and the MLPs, sample by sample: no sum depends on which samples share a
+  /// call.
   /// - Parameters:
-  ///   - dmodulation: (samples, modulationWidth), the gradient of each sample's row.
+  ///   - dModulation: (samples, modulationWidth), the gradient of each sample's row.
   ///   - scratch: for at least as many samples.
   func backward(
-    dmodulation: Matrix, scratch: ConditioningScratch, weights: ParameterView, gradients: ParameterView, team: Team
+    _ dModulation: Matrix, scratch: ConditioningScratch, weights: ParameterView, gradients: ParameterView, team: Team
   ) {
-    let samples = dmodulation.rows
+    let samples = dModulation.rows
     let (dEmbedding, dHidden) = (scratch.dEmbedding.rows(0..<samples), scratch.dHidden.rows(0..<samples))
     let own = SampleRows(of: rowOfSample, count: samples, gathered: scratch.gathered)
     let x = own.gather(rows.activated)
     let panels = Panels(columns: shape.modulationWidth, most: shape.modulationWidth, least: 128)
     team.forEach(panels.count) { panel, _ in
       let columns = panels[panel]
-      let dy = dmodulation.columns(columns)
+      let dy = dModulation.columns(columns)
       MatrixProduct.transposedTimes(dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true)
       Reduction.addColumnSums(dy, to: gradients.bias(layout.modulation) + columns.lowerBound)
     }
-    team.projectBackward(dmodulation, weights.weight(layout.modulation), into: dEmbedding)
+    team.projectBackward(dModulation, weights.weight(layout.modulation), into: dEmbedding)
     for sample in 0..<samples {
       let dy = dEmbedding.row(sample)
       Activation.siluBackward(rows.embedding.row(rowOfSample[sample]), dy: dy, into: dy, count: shape.width)
     }
-    rows.time.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
-    rows.guidance?.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
-    rows.pooled.backward(dEmbedding, own, weights, gradients, dhidden: dHidden)
+    rows.time.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
+    rows.guidance?.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
+    rows.pooled.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
   }
 }
 
-/// What is computed for each distinct condition of a batch.
+/// The values computed for each distinct condition of a batch.
 struct ConditioningRows {
   let time: Embedder
   let pooled: Embedder
@@ -131,10 +128,6 @@ struct ConditioningRows {
   let embedding: Matrix  // (rows, d): e
   let activated: Matrix  // (rows, d): SiLU(e)
   let table: Matrix  // (rows, modulationWidth)
-
-  static func floats(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int) -> Int {
-    Arena.count { _ = ConditioningRows(shape, layout, capacity: capacity, &$0) }
-  }
 
   init(_ shape: EvaluationShape, _ layout: ParameterLayout, capacity: Int, _ arena: inout Arena) {
     time = Embedder(layout.time, rows: capacity, &arena)
@@ -146,7 +139,7 @@ struct ConditioningRows {
   }
 }
 
-/// Working memory of the backward of all conditions.
+/// Scratch memory of the conditioning's backward.
 struct ConditioningScratch {
   let dEmbedding: Matrix  // (samples, d)
   let dHidden: Matrix  // (samples, d)
@@ -159,19 +152,19 @@ struct ConditioningScratch {
   }
 }
 
-/// The rows that samples share, side by side for each of them.
+/// Copies the rows that samples share, one copy per sample.
 struct SampleRows {
   /// Row of each sample.
   let rowOf: [Int]
   let count: Int
-  /// Room for the widest.
+  /// Room for the widest matrix.
   let base: UnsafeMutablePointer<Float>
 
   init(of rowOf: [Int], count: Int, gathered base: UnsafeMutablePointer<Float>) {
     (self.rowOf, self.count, self.base) = (rowOf, count, base)
   }
 
-  /// (samples, columns); holds until the next call.
+  /// (samples, columns); valid until the next call.
   func gather(_ x: Matrix) -> Matrix {
     let gathered = Matrix(base, rows: count, columns: x.columns)
     for sample in 0..<count { gathered.row(sample).update(from: x.row(rowOf[sample]), count: x.columns) }

@@ -24,8 +24,8 @@ struct Embedder {
     Reduction.add(weights.bias(layout.second), to: output, count: width)
   }
 
-  /// Accumulates the weights' gradients given the output's, (samples, d); `dhidden` is scratch of the same shape.
-  func backward(_ dy: Matrix, _ rows: SampleRows, _ weights: ParameterView, _ gradients: ParameterView, dhidden dh: Matrix) {
+  /// Accumulates the weights' gradients given the output's, (samples, d); `dHidden` is scratch of the same shape.
+  func backward(_ dy: Matrix, _ rows: SampleRows, _ weights: ParameterView, _ gradients: ParameterView, dHidden dh: Matrix) {
     MatrixProduct.transposedTimes(dy, rows.gather(activated), into: gradients.weight(layout.second), accumulate: true)
     Reduction.addColumnSums(dy, to: gradients.bias(layout.second))
     MatrixProduct.times(dy, weights.weight(layout.second), into: dh)

@@ -22,18 +22,18 @@ struct EvaluationBatch {
   }
 }
 
-/// The rows of a request whose activations stay with the evaluator.
+/// The rows of a request whose activations the evaluator keeps.
 public enum KeptActivations {
   case none
   /// All rows, for `backward`; at most `maxBatch`.
   case all
-  /// Some rows, for a later request that keeps all of its rows: while weights and inputs are the same, rows that stay are not
-  /// computed again. No bit of a result depends on it.
-  /// - places: (B), the row of the later request, below `capacity`; −1 for a row that does not stay.
+  /// Some rows, for a later request that keeps all of its rows: rows with the same weights and inputs are then not computed again.
+  /// Results are the same to the bit.
+  /// - places: (B), the row of the later request, below `capacity`; −1 for a row that is not kept.
   /// - capacity: rows of the later request, at most `maxBatch`.
   case rows(places: UnsafePointer<Int32>, capacity: Int)
 
-  /// Where the activations of a row stand among the saved ones; nil if they do not stay.
+  /// The place of a row among the saved activations; nil if it is not kept.
   func place(of row: Int) -> Int? {
     switch self {
     case .none: nil

@@ -1,6 +1,6 @@
 import MixNumerics
 
-/// The sizes of one evaluation, named as everywhere in this module.
+/// The sizes of one evaluation.
 struct EvaluationShape: Equatable {
   let width: Int  // d
   let feedForward: Int  // 4d
@@ -15,10 +15,15 @@ struct EvaluationShape: Equatable {
   let doubleBlocks: Int
   let singleBlocks: Int
   let modulationWidth: Int
-  /// Text first, image after.
+  /// Text tokens, then image tokens.
   var tokens: Int { textTokens + imageTokens }
   var latentSize: Int { imageTokens * latentChannels }  // D
   var outputSize: Int { imageTokens * outChannels }
+
+  /// The rows of each stream in a joint matrix, (tokens, columns).
+  func streams(of joint: Matrix) -> (text: Matrix, image: Matrix) {
+    (joint.rows(0..<textTokens), joint.rows(textTokens..<tokens))
+  }
 
   init(_ configuration: FlowTransformerConfiguration, _ layout: ParameterLayout, imageTokens: Int, textTokens: Int) {
     width = configuration.width
@@ -37,10 +42,10 @@ struct EvaluationShape: Equatable {
   }
 }
 
-/// Weights or gradients seen through the layout.
+/// Weights or gradients, addressed by the layout.
 struct ParameterView {
   let base: UnsafeMutablePointer<Float>
-  /// Where a packed projection at offset 0 would lie; weights only.
+  /// The address of packed offset 0; weights only.
   var packedBase: UnsafeMutablePointer<Float>?
 
   @inline(__always)
@@ -96,12 +101,12 @@ extension Team {
   }
 }
 
-/// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in pieces of W that do not depend on each other.
+/// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in independent pieces of W.
 struct WeightGradient {
   let layer: LinearLayer
   let dy: PackedMatrix  // (rows of all samples, outputs)
-  let x: PackedMatrix  // (rows of all samples, columns of W that it meets)
-  /// First column of W that x meets.
+  let x: PackedMatrix  // (rows of all samples, columns of W that x is multiplied with)
+  /// The first column of W that x is multiplied with.
   var firstColumn = 0
   var hasBias = true
 

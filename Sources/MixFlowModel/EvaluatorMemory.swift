@@ -1,13 +1,13 @@
 import MixBasics
 import MixNumerics
 
-/// What an evaluator will take, known before anything is allocated. The evaluator itself goes by it.
+/// The memory an evaluator needs, computed before anything is allocated. The evaluator uses it for its own limits.
 public struct EvaluatorMemory: Equatable, Sendable {
-  /// Taken at creation.
+  /// Allocated at creation.
   public let inferenceBytes: Int
   /// The model's weights; its gradients are as large.
   public let weightBytes: Int
-  /// Samples that a trainer keeps in flight: enough for every thread and for products of full speed.
+  /// Samples per request of a trainer: enough to keep every thread busy and products at full speed.
   public let updateBatch: Int
   /// Most samples of one call.
   public let maxBatch: Int
@@ -39,19 +39,18 @@ public struct EvaluatorMemory: Equatable, Sendable {
     updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
     weightBytes = 4 * layout.count
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
-    let arena = InferenceArena.floats(shape, attention, threads: threads, maxBatch: maxBatch)
-    let answers = maxBatch * shape.outputSize
-    let conditioning = ConditioningRows.floats(shape, layout, capacity: maxBatch)
-    inferenceBytes =
-      4 * (arena + answers + conditioning + PackedWeights.floats(layout) + 2 * shape.tokens * shape.headDim)
+    let shape = shape
+    inferenceBytes = try Arena.bytes("max_batch") {
+      InferenceArena(shape, layout, attention, threads: threads, maxBatch: maxBatch, &$0)
+    }
   }
 
-  /// Taken on top by the first call that saves activations of so many samples; kept for later calls.
+  /// Allocated by the first call that saves activations of so many samples; kept for later calls.
   public func trainingBytes(samples: Int) -> Int {
-    4 * TrainingArena.floats(shape, capacity: samples, recomputes: recomputesActivations)
+    4 * Arena.count { TrainingArena(shape, capacity: samples, recomputes: recomputesActivations, &$0) }
   }
 
-  /// The same evaluator with recomputation, to tell what it would need.
+  /// The same evaluator with recomputation.
   var recomputing: EvaluatorMemory { EvaluatorMemory(self, recomputesActivations: true) }
 
   private init(_ other: EvaluatorMemory, recomputesActivations: Bool) {
@@ -60,13 +59,13 @@ public struct EvaluatorMemory: Equatable, Sendable {
     self.recomputesActivations = recomputesActivations
   }
 
-  /// About a thousand rows keep products at full speed, and two samples a thread share what a block costs once; a multiple of the
-  /// threads keeps all of them busy.
+  /// About a thousand rows keep products at full speed; two samples per thread share the fixed cost of a block; a multiple of the
+  /// thread count keeps all threads busy.
   private static func updateBatch(tokens: Int, maxBatch: Int, threads: Int) -> Int {
     min(max(2, 1_024 / tokens / threads) * threads, maxBatch)
   }
 
-  /// Each size is within its bounds here, but not yet their product: activations of every block, of every row.
+  /// Each size is within its bounds here; this checks their product, the activations of every block and row.
   private static func requireCountable(
     _ configuration: FlowTransformerConfiguration, rows: Double, tokens: Int
   ) throws(MixGRPOError) {
@@ -82,32 +81,35 @@ public struct EvaluatorMemory: Equatable, Sendable {
 // MARK: - Under a budget
 
 extension EvaluatorMemory {
-  /// The most samples, at most `updateBatch`, whose activations fit beside `taken` other bytes.
+  /// The largest number of samples, at most `updateBatch`, whose activations fit in the budget together with `taken` bytes.
   /// - Parameters:
   ///   - budget: bytes, 0 for none.
-  ///   - taken: bytes that are held whatever the batch is.
-  ///   - bytesPerSample: what else each sample in flight takes.
-  ///   - rows: most samples that are ever asked for at once.
-  /// - Throws: `outOfMemory` with the bytes that one sample needs, also with recomputation.
+  ///   - taken: bytes that do not depend on the batch.
+  ///   - rows: most samples of one request.
+  ///   - bytes: other memory that so many samples in flight need.
+  /// - Throws: `outOfMemory` with the bytes that one sample needs, with and without recomputation.
   public func updateBatch(
-    within budget: Int, taken: Int, bytesPerSample: Int = 0, rows: Int = .max
+    within budget: Int, taken: Int, rows: Int = .max, bytes: (_ samples: Int) throws(MixGRPOError) -> Int
   ) throws(MixGRPOError) -> Int {
-    func needed(_ samples: Int) -> Int { taken + trainingBytes(samples: samples) + samples * bytesPerSample }
+    func needed(_ samples: Int) throws(MixGRPOError) -> Int {
+      taken + trainingBytes(samples: samples) + (try bytes(samples))
+    }
     var batch = min(updateBatch, rows)
     guard budget > 0 else { return batch }
-    while batch > 1, needed(batch) > budget { batch -= 1 }
-    if needed(batch) <= budget { return batch }
-    let recomputed = taken + recomputing.trainingBytes(samples: batch) + batch * bytesPerSample
+    while batch > 1, try needed(batch) > budget { batch -= 1 }
+    if try needed(batch) <= budget { return batch }
+    let recomputed = taken + recomputing.trainingBytes(samples: batch) + (try bytes(batch))
     let way = recomputesActivations ? "" : ", or \(recomputed) with recomputed activations"
-    throw MixGRPOError(.outOfMemory, "max_bytes: expected at least \(needed(batch)) bytes to train\(way), got \(budget)")
+    throw MixGRPOError(
+      .outOfMemory, "max_bytes: expected at least \(try needed(batch)) bytes to train\(way), got \(budget)")
   }
 
-  /// The memory of an evaluator with a budget: it takes no more samples at a time than keep all threads busy.
+  /// The memory of an evaluator with a budget: `maxBatch` is reduced to the samples that keep all threads busy.
   /// - Parameters:
   ///   - configuration: the model's sizes.
   ///   - tokens: image tokens, N.
   ///   - textLength: L.
-  ///   - maxBatch: most samples of one call, 1…65536; fewer where the budget demands it.
+  ///   - maxBatch: most samples of one call, 1…65536; reduced if there is a budget.
   ///   - threads: 1…1024.
   ///   - recomputesActivations: see the property.
   ///   - budget: bytes, 0 for none.

@@ -1,34 +1,32 @@
 import MixBasics
 import MixNumerics
 
-/// Runs a flow transformer on batches: velocities, and gradients of whatever depends on them.
+/// Runs a flow transformer on batches: velocities, and gradients through them.
 ///
-/// A sample is the unit of every product, so its velocity has the same bits in every batch, saved or not, with any number of
-/// threads. All memory is taken at creation, or at the first call that saves activations of so many samples.
+/// Each sample is computed on its own, so its velocity has the same bits in every batch, with or without saved activations, and
+/// with any number of threads. Memory is allocated at creation and by the first call that saves activations of so many samples.
 ///
-/// Thread rule: one call at a time per evaluator; several evaluators may share a model whose weights nobody writes.
+/// Thread rule: one call at a time per evaluator; several evaluators may share a model while its weights are not written.
 public final class FlowEvaluator {
-  /// Whose weights are read, and whose gradients are written.
+  /// The model whose weights are read and whose gradients are written.
   public let model: FlowTransformer
-  /// Where the image tokens stand.
+  /// Positions of the image tokens.
   public let geometry: TokenGeometry
   /// Text tokens of every prompt, L.
   public let textLength: Int
-  /// Most samples whose activations can be saved at once; larger batches without saving are cut. Less than asked for where a
-  /// budget demands it.
+  /// Most samples whose activations can be saved at once; larger requests without saving are split. A budget may reduce it.
   public var maxBatch: Int { memory.maxBatch }
-  /// What this evaluator takes.
+  /// The memory this evaluator needs.
   public let memory: EvaluatorMemory
-  /// Most bytes of model, evaluator and all that training holds; 0 for no limit.
+  /// Limit in bytes for model, evaluator and training together; 0 for no limit.
   public let maxBytes: Int
-  /// What a model with `guidance_embeds` is told when a call gives no guidance of its own; others ignore it.
+  /// Guidance for models with `guidance_embeds` when a request has none; other models ignore it.
   public var guidance: Float = 3.5 { didSet { defaultGuidance.update(repeating: guidance, count: maxBatch) } }
 
   let shape: EvaluationShape
   let workers: Workers
-  let rotary: RotaryEmbedding
   let attention: Attention
-  /// Of the last single block, of which only image rows are read.
+  /// For the last single block, of which only image rows are read.
   private let lastAttention: Attention
   let conditioning: Conditioning
   private let packed: PackedWeights
@@ -37,25 +35,26 @@ public final class FlowEvaluator {
   private var promptRow: [Int]
   /// The rows of a call that are not remembered.
   private var newRows: [Int] = []
-  /// Rows that were answered from memory since the evaluator was made.
+  /// Rows that were not computed because their activations were remembered, since the evaluator was created.
   package private(set) var recalledRows = 0
   private var defaultGuidance: UnsafeMutablePointer<Float> { arena.guidance }
-  private var answers: FloatStorage?
+  /// For requests of more than `maxBatch` rows.
+  private var largeAnswers: FloatStorage?
   var training: TrainingBuffers?
   /// What the saved activations belong to.
   var saved: SavedBatch?
 
   /// - Parameters:
-  ///   - model: whose weights are read, and whose gradients are written.
-  ///   - geometry: where the image tokens stand.
+  ///   - model: its weights are read and its gradients are written.
+  ///   - geometry: positions of the image tokens.
   ///   - textLength: tokens of every prompt, 1…65536.
   ///   - maxBatch: 1…65536.
-  ///   - threads: 1…1024; more than there are cores is allowed and slower.
-  ///   - recomputesActivations: save the blocks' inputs alone, and compute each block again in the backward: less memory, a
-  ///     forward more, the same bits.
-  ///   - maxBytes: a budget for model, evaluator and all that training holds, 0 for none. Batches are split to stay within it,
-  ///     which changes no bit of a result.
-  /// - Throws: `invalidArgument`; `outOfMemory`, also when a single sample is over the budget.
+  ///   - threads: 1…1024; more threads than cores are allowed but slower.
+  ///   - recomputesActivations: save only the blocks' inputs and compute each block again in the backward: less memory, one more
+  ///     forward, the same bits.
+  ///   - maxBytes: a budget for model, evaluator and training, 0 for none. Batches are split to stay within it; results are the
+  ///     same to the bit.
+  /// - Throws: `invalidArgument`; `outOfMemory`, also when the budget is too small for one sample.
   public init(
     model: FlowTransformer, geometry: TokenGeometry, textLength: Int, maxBatch: Int, threads: Int,
     recomputesActivations: Bool = false, maxBytes: Int = 0
@@ -65,22 +64,22 @@ public final class FlowEvaluator {
       configuration: model.configuration, tokens: geometry.tokens, textLength: textLength, maxBatch: maxBatch,
       threads: threads, recomputesActivations: recomputesActivations, within: maxBytes)
     let maxBatch = memory.maxBatch
-    // Positions, tables and names; the large blocks ask for themselves.
+    // Positions, tables and names; large blocks are checked when they are allocated.
     try Memory.require(geometry.tokens + textLength + maxBatch, of: 128 + 8 * model.configuration.attentionHeadDim)
     (self.model, self.geometry, self.textLength, self.maxBytes) = (model, geometry, textLength, maxBytes)
     shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
     workers = Workers(threads: threads)
-    rotary = try RotaryEmbedding(
-      positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
     attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     lastAttention = Attention(
       tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
-    conditioning = try Conditioning(shape, model.layout, capacity: maxBatch)
-    packed = try PackedWeights(model.layout)
-    storage = try FloatStorage(
-      count: InferenceArena.floats(shape, attention, threads: workers.count, maxBatch: maxBatch))
-    var place = Arena(storage.base)
-    arena = InferenceArena(shape, attention, threads: workers.count, maxBatch: maxBatch, &place)
+    let (shape, attention) = (shape, attention)
+    (storage, arena) = try Arena.allocate("max_batch") {
+      InferenceArena(shape, model.layout, attention, threads: threads, maxBatch: maxBatch, &$0)
+    }
+    arena.rotary.fill(
+      positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
+    conditioning = Conditioning(shape, model.layout, arena.conditioning, capacity: maxBatch)
+    packed = PackedWeights(model.layout, in: arena.packedWeights)
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
@@ -101,8 +100,8 @@ public final class FlowEvaluator {
   /// - Parameters:
   ///   - request: 1 or more rows, each σ in [0, 1]; evaluated in batches of at most `maxBatch`.
   ///   - prompts: embeddings with the evaluator's text length, one row for each prompt id.
-  ///   - keep: the rows whose activations stay for later.
-  ///   - target: (B, tokens, out_channels); nil: memory of the evaluator that holds until its next call.
+  ///   - keep: the rows whose activations are kept.
+  ///   - target: (B, tokens, out_channels); nil: memory of the evaluator, valid until its next call.
   /// - Returns: the velocities, (B, tokens, out_channels).
   /// - Throws: `invalidArgument`; `outOfMemory`, with `keep: .all` also when its activations do not fit.
   @discardableResult
@@ -125,8 +124,8 @@ public final class FlowEvaluator {
     return UnsafePointer(velocity)
   }
 
-  /// The same for a host's own buffer, which is untouched on failure; a failure keeps no activations.
-  /// - Throws: `notFinite`, too, when a velocity is NaN or infinite.
+  /// The same into a host's buffer, which is unchanged on failure; a failure keeps no activations.
+  /// - Throws: also `notFinite`, when a velocity is NaN or infinite.
   package func finiteVelocity(
     _ request: VelocityRequest, _ prompts: PromptEmbeddings, keep: KeptActivations, into target: UnsafeMutablePointer<Float>
   ) throws(MixGRPOError) {
@@ -140,14 +139,15 @@ public final class FlowEvaluator {
 
   /// Memory for `count` velocities, enlarged when needed.
   private func answerBuffer(count: Int) throws(MixGRPOError) -> UnsafeMutablePointer<Float> {
-    if let answers, answers.count >= count * velocitySize { return answers.base }
-    answers = nil
+    if count <= maxBatch { return arena.answers }
+    if let largeAnswers, largeAnswers.count >= count * velocitySize { return largeAnswers.base }
+    largeAnswers = nil
     let made = try FloatStorage(count: count * velocitySize)
-    answers = made
+    largeAnswers = made
     return made.base
   }
 
-  /// Makes room for the activations that stay. Those of `rows` only save time: where there is no memory for them, none stay.
+  /// Allocates memory for kept activations. Those of `rows` only save time: without enough memory none are kept.
   private func reserve(_ keep: KeptActivations, for request: VelocityRequest) throws(MixGRPOError) -> KeptActivations {
     if case .none = keep { return keep }
     try require(
@@ -163,7 +163,7 @@ public final class FlowEvaluator {
     return keep
   }
 
-  /// Room for the activations of `count` samples, made when there is less.
+  /// Allocates memory for the activations of `count` samples unless there is enough.
   private func reserveTraining(_ count: Int) throws(MixGRPOError) {
     if let training, training.capacity >= count { return }
     if maxBytes > 0 {
@@ -177,7 +177,7 @@ public final class FlowEvaluator {
     training = try TrainingBuffers(shape, capacity: count, recomputes: memory.recomputesActivations)
   }
 
-  /// - Throws: `invalidArgument` when the embeddings' sizes are not the model's.
+  /// - Throws: `invalidArgument` when the embeddings' sizes differ from the model's.
   package func check(_ prompts: PromptEmbeddings) throws(MixGRPOError) {
     var check = Validation()
     check.require(prompts.textLength == textLength, "prompts", expected: "text_length \(textLength)", got: prompts.textLength)
@@ -219,19 +219,17 @@ public final class FlowEvaluator {
       packed.refresh(model, team: team)
       conditioning.prepare(batch, weights: weights, team: team)
       projectTexts(batch)
-      forEachSample(newRows.count, team) { index, worker, team in
-        let row = newRows[index]
+      forEachSample(newRows, team) { row, pass in
         let place = keep.place(of: row).flatMap { place in activations.map { SavedPlace(activations: $0, sample: place) } }
         forward(
-          row, latents: UnsafeMutablePointer(mutating: batch.latents) + row * latentSize,
-          velocity: velocity + row * velocitySize, saving: place, scratch: forwardScratch(worker),
-          workerScratch: workerScratch(team === Team.alone ? worker : 0), team: team)
+          row, UnsafeMutablePointer(mutating: batch.latents) + row * latentSize, saving: place,
+          into: velocity + row * velocitySize, pass)
       }
     }
     remember(batch, keep, velocity)
   }
 
-  /// Fills in the velocities that are remembered; `newRows` lists the rows that must be computed.
+  /// Fills in remembered velocities; `newRows` lists the rows that must be computed.
   private func recall(_ batch: EvaluationBatch, _ keep: KeptActivations, into velocity: UnsafeMutablePointer<Float>) {
     newRows.removeAll(keepingCapacity: true)
     for row in 0..<batch.count {
@@ -248,7 +246,7 @@ public final class FlowEvaluator {
     if case .all = keep { training?.remembered.forget() }
   }
 
-  /// Notes which inputs the kept activations of single rows belong to.
+  /// Remembers the inputs and velocities of rows whose activations are kept.
   private func remember(_ batch: EvaluationBatch, _ keep: KeptActivations, _ velocity: UnsafePointer<Float>) {
     guard case .rows = keep else { return }
     for row in 0..<batch.count {
@@ -264,49 +262,41 @@ public final class FlowEvaluator {
       sigma: batch.sigmas[row], guidance: batch.guidance[row])
   }
 
-  /// Whole rounds of samples go one to a thread; what is left over is shared by all threads.
-  func forEachSample(_ count: Int, _ team: Team, _ body: (_ sample: Int, _ worker: Int, _ team: Team) -> Void) {
-    let rounds = count / workers.count * workers.count
-    team.forEach(rounds) { sample, worker in body(sample, worker, .alone) }
-    for sample in rounds..<count { body(sample, 0, team) }
+  /// As long as there is a sample for every thread, each thread takes one; all threads share each of the remaining samples.
+  func forEachSample(
+    _ samples: some RandomAccessCollection<Int>, _ team: Team, _ body: (_ sample: Int, SamplePass) -> Void
+  ) {
+    let whole = samples.dropLast(samples.count % workers.count)
+    team.forEach(whole.count) { index, worker in
+      let sample = whole[whole.index(whole.startIndex, offsetBy: index)]
+      body(sample, pass(sample, .alone, worker))
+    }
+    for sample in samples.suffix(samples.count % workers.count) { body(sample, pass(sample, team, 0)) }
+  }
+
+  /// - Parameter worker: selects the memory; 0 for a team that shares the sample.
+  private func pass(_ sample: Int, _ team: Team, _ worker: Int) -> SamplePass {
+    SamplePass(
+      team: team, weights: weights, modulation: conditioning.modulation(sample), scratch: arena.forward[worker],
+      workerScratch: arena.workers.from(worker))
   }
 
   private func forward(
-    _ sample: Int, latents: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, saving: SavedPlace?,
-    scratch: ForwardScratch, workerScratch: WorkerScratch, team: Team
+    _ sample: Int, _ latents: UnsafeMutablePointer<Float>, saving: SavedPlace?, into velocity: UnsafeMutablePointer<Float>,
+    _ pass: SamplePass
   ) {
-    let modulation = conditioning.modulation(sample)
-    let stream = ResidualStream(shape: shape, saving: saving, scratch: scratch)
-    embed(sample, latents, stream.input, team)
+    let stream = ResidualStream(shape: shape, saving: saving, scratch: pass.scratch)
+    inputLayer.forward(latents, projectedText: projectedText(promptRow[sample]), into: stream.input, pass)
     for index in 0..<shape.doubleBlocks {
-      let target = stream.output(ofDouble: index)
-      doubleBlock(index).forward(
-        stream.double(index), modulation: modulation, weights: weights, scratch: scratch,
-        workerScratch: workerScratch, team: team, intoText: target.text, image: target.image)
+      doubleBlock(index).forward(stream.double(index), into: stream.output(ofDouble: index), pass)
     }
     for index in 0..<shape.singleBlocks {
-      singleBlock(index).forward(
-        stream.single(index), modulation: modulation, weights: weights, scratch: scratch,
-        workerScratch: workerScratch, team: team, into: stream.output(ofSingle: index))
+      singleBlock(index).forward(stream.single(index), into: stream.output(ofSingle: index), pass)
     }
-    outputLayer.forward(
-      stream.final.rows(shape.textTokens..<shape.tokens), modulation: modulation, weights: weights,
-      normalized: scratch.normalized.rows(0..<shape.imageTokens),
-      into: Matrix(velocity, rows: shape.imageTokens, columns: shape.outChannels), team: team)
+    outputLayer.forward(stream.final, into: velocity, pass)
   }
 
-  /// The first layer: latents and text to the model's width.
-  private func embed(
-    _ sample: Int, _ latents: UnsafeMutablePointer<Float>, _ input: (text: Matrix, image: Matrix), _ team: Team
-  ) {
-    Reduction.copy(projectedText(promptRow[sample]), into: input.text)
-    team.project(
-      Matrix(latents, rows: shape.imageTokens, columns: shape.latentChannels), weights.packed(model.layout.imageIn),
-      into: input.image)
-    Reduction.addBias(weights.bias(model.layout.imageIn), to: input.image)
-  }
-
-  /// Text through the first layer, once per distinct prompt of the batch.
+  /// Text through the input layer, once per distinct prompt of the batch.
   private func projectTexts(_ batch: EvaluationBatch) {
     for sample in 0..<batch.count {
       let prompt = batch.promptIndex[sample]
@@ -314,9 +304,7 @@ public final class FlowEvaluator {
       while batch.promptIndex[first] != prompt { first += 1 }
       promptRow[sample] = first
       guard first == sample else { continue }
-      let target = projectedText(sample)
-      Team.alone.project(promptText(batch.prompts, prompt), weights.packed(model.layout.textIn), into: target)
-      Reduction.addBias(weights.bias(model.layout.textIn), to: target)
+      inputLayer.projectText(promptText(batch.prompts, prompt), into: projectedText(sample), weights)
     }
   }
 
@@ -329,7 +317,7 @@ public final class FlowEvaluator {
     arena.texts.rows(row * textLength..<(row + 1) * textLength)
   }
 
-  // MARK: - Parts
+  // MARK: - Layers
 
   var weights: ParameterView {
     ParameterView(base: UnsafeMutablePointer(mutating: model.weights), packedBase: packed.base)
@@ -338,25 +326,20 @@ public final class FlowEvaluator {
   func doubleBlock(_ index: Int) -> DoubleStreamBlock {
     DoubleStreamBlock(
       shape: shape, layout: model.layout.doubleBlocks[index], attention: attention,
-      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary))
+      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: arena.rotary))
   }
 
   func singleBlock(_ index: Int) -> SingleStreamBlock {
     let isLast = index == shape.singleBlocks - 1
     return SingleStreamBlock(
       shape: shape, layout: model.layout.singleBlocks[index], attention: isLast ? lastAttention : attention,
-      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: rotary),
+      queryKey: QueryKeyNormalization(heads: shape.heads, rotary: arena.rotary),
       outputRows: (isLast ? shape.textTokens : 0)..<shape.tokens)
   }
 
+  var inputLayer: InputLayer { InputLayer(shape: shape, text: model.layout.textIn, image: model.layout.imageIn) }
+
   var outputLayer: OutputLayer {
     OutputLayer(shape: shape, layer: model.layout.out, modulation: model.layout.outModulation)
-  }
-
-  func forwardScratch(_ worker: Int) -> ForwardScratch { arena.forward[worker] }
-
-  /// From thread `worker` on.
-  func workerScratch(_ worker: Int) -> WorkerScratch {
-    WorkerScratch(base: arena.workers[worker], stride: arena.workers.stride)
   }
 }

@@ -3,14 +3,14 @@ import MixNumerics
 
 /// A FLUX-type flow transformer: its sizes, weights and gradients. `FlowEvaluator` runs it.
 ///
-/// Thread rule: any number of evaluators may read the weights at once; whoever writes weights or gradients must be alone.
+/// Thread rule: any number of evaluators may read the weights at once; writing weights or gradients requires exclusive access.
 public final class FlowTransformer: @unchecked Sendable {
   /// The model's sizes.
   public let configuration: FlowTransformerConfiguration
   package let layout: ParameterLayout
   private let storage: FloatStorage
-  /// Changes whenever weights may have been written; what is derived from them is made again then. No two states of weights in
-  /// a process have the same.
+  /// Changes whenever weights may have been written; copies derived from them are then updated. Unique for each state of weights
+  /// in a process.
   package private(set) var weightsVersion = UniqueNumber.next()
   private var gradientStorage: FloatStorage?
 
@@ -19,7 +19,7 @@ public final class FlowTransformer: @unchecked Sendable {
   /// Trainable values: the size of the flat vector of all weights, in the order of `parameters`.
   public var parameterCount: Int { layout.count }
 
-  /// A model with all weights zero, to be filled.
+  /// A model with all weights zero.
   public init(configuration: FlowTransformerConfiguration) throws(MixGRPOError) {
     try configuration.validate()
     self.configuration = configuration
@@ -27,22 +27,22 @@ public final class FlowTransformer: @unchecked Sendable {
     storage = try FloatStorage(count: layout.count)
   }
 
-  /// An independent copy of the weights (a frozen reference, say); gradients are not copied.
+  /// An independent copy of the weights, for example as a frozen reference; gradients are not copied.
   public convenience init(copying other: FlowTransformer) throws(MixGRPOError) {
     try self.init(configuration: other.configuration)
     storage.base.update(from: other.storage.base, count: layout.count)
   }
 
-  /// All weights, to be read.
+  /// All weights, for reading.
   package var weights: UnsafePointer<Float> { UnsafePointer(storage.base) }
 
-  /// All weights, to be written before the next evaluation and not after it.
+  /// All weights, for writing; not to be used after the next evaluation begins.
   package func writableWeights() -> UnsafeMutableBufferPointer<Float> {
     weightsVersion = UniqueNumber.next()
     return storage.buffer
   }
 
-  /// The gradient buffer, laid out like the weights; made at first use, zero then.
+  /// The gradient buffer, laid out like the weights; allocated with zeros at first use.
   package func gradients() throws(MixGRPOError) -> FloatStorage {
     if let gradientStorage { return gradientStorage }
     let storage = try FloatStorage(count: layout.count)
@@ -50,9 +50,9 @@ public final class FlowTransformer: @unchecked Sendable {
     return storage
   }
 
-  /// Whether the gradient buffer has been made.
+  /// Whether the gradient buffer is allocated.
   public var hasGradients: Bool { gradientStorage != nil }
-  /// Sets all gradients to 0; nothing when there are none.
+  /// Sets all gradients to 0; does nothing when there are none.
   public func zeroGradients() { gradientStorage?.zero() }
 
   /// - Throws: `invalidArgument` for an unknown name.

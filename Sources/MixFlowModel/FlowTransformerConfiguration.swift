@@ -4,7 +4,7 @@ import MixBasics
 public struct FlowTransformerConfiguration: Equatable, Sendable {
   /// Channels of a latent token, C.
   public var inChannels: Int
-  /// Channels of the velocity; equal to `inChannels` for a model that is sampled from.
+  /// Channels of the velocity; sampling requires as many as `inChannels`.
   public var outChannels: Int
   /// Double-stream blocks.
   public var numLayers: Int
@@ -12,7 +12,7 @@ public struct FlowTransformerConfiguration: Equatable, Sendable {
   public var numSingleLayers: Int
   /// Channels of one attention head; even.
   public var attentionHeadDim: Int
-  /// Heads of every attention.
+  /// Attention heads of every block.
   public var numAttentionHeads: Int
   /// Width of a text embedding's tokens, J.
   public var jointAttentionDim: Int
@@ -23,7 +23,7 @@ public struct FlowTransformerConfiguration: Equatable, Sendable {
   /// Channels of a head that each position axis rotates; even, with sum `attentionHeadDim`.
   public var axesDimsRope: [Int]
 
-  /// Sizes as given, unchecked until `validate` or a model is made; `outChannels` nil means as many as `inChannels`.
+  /// Sizes as given, not checked before `validate` or the creation of a model; `outChannels` nil means as many as `inChannels`.
   public init(
     inChannels: Int, outChannels: Int? = nil, numLayers: Int, numSingleLayers: Int, attentionHeadDim: Int,
     numAttentionHeads: Int, jointAttentionDim: Int, pooledProjectionDim: Int, guidanceEmbeds: Bool,
@@ -46,7 +46,7 @@ public struct FlowTransformerConfiguration: Equatable, Sendable {
   /// Width of the feed-forward layers, 4d.
   public var feedForwardWidth: Int { 4 * width }
 
-  /// Bounds keep every product of sizes far from overflow; a model of 1e11 weights still fits.
+  /// The bounds keep every product of sizes far from overflow and allow models of 1e11 weights.
   public func validate() throws(MixGRPOError) {
     var check = Validation()
     func size(_ field: String, _ value: Int, _ range: ClosedRange<Int>) {

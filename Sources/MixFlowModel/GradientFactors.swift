@@ -2,13 +2,13 @@ import MixNumerics
 
 /// Both factors of every weight gradient of one block, dW = dyᵀ·x, for all samples, in panels.
 ///
-/// Room for one block, or for the first or the last layer; what follows takes its place.
+/// There is room for one block, or for the input or the output layer; the next one overwrites it.
 struct GradientFactors {
   private let shape: EvaluationShape
   private let singleBlock: SingleFactors
   private let doubleBlock: (text: StreamFactors, image: StreamFactors)
-  private let first: (text: LayerFactors, image: LayerFactors)
-  private let last: LayerFactors
+  private let input: (text: LayerFactors, image: LayerFactors)
+  private let output: LayerFactors
 
   /// - Parameter capacity: samples.
   init(_ shape: EvaluationShape, capacity: Int, _ arena: inout Arena) {
@@ -20,10 +20,10 @@ struct GradientFactors {
     doubleBlock.text = StreamFactors(shape, rows: shape.doubleBlocks > 0 ? text : 0, &arena)
     doubleBlock.image = StreamFactors(shape, rows: shape.doubleBlocks > 0 ? image : 0, &arena)
     arena.reuse(from: start)
-    first.text = LayerFactors(outputs: shape.width, inputs: shape.textWidth, rows: text, &arena)
-    first.image = LayerFactors(outputs: shape.width, inputs: shape.latentChannels, rows: image, &arena)
+    input.text = LayerFactors(outputs: shape.width, inputs: shape.textWidth, rows: text, &arena)
+    input.image = LayerFactors(outputs: shape.width, inputs: shape.latentChannels, rows: image, &arena)
     arena.reuse(from: start)
-    last = LayerFactors(outputs: shape.outChannels, inputs: shape.width, rows: image, &arena)
+    output = LayerFactors(outputs: shape.outChannels, inputs: shape.width, rows: image, &arena)
     arena.continueBehindAll()
   }
 
@@ -33,13 +33,13 @@ struct GradientFactors {
     (doubleBlock.text.rows(rows(shape.textTokens, samples)), doubleBlock.image.rows(rows(shape.imageTokens, samples)))
   }
 
-  /// Of the first layer, stream by stream.
-  func firstLayer(samples: Range<Int>) -> (text: LayerFactors, image: LayerFactors) {
-    (first.text.rows(rows(shape.textTokens, samples)), first.image.rows(rows(shape.imageTokens, samples)))
+  /// Of the input layer, stream by stream.
+  func inputLayer(samples: Range<Int>) -> (text: LayerFactors, image: LayerFactors) {
+    (input.text.rows(rows(shape.textTokens, samples)), input.image.rows(rows(shape.imageTokens, samples)))
   }
 
-  /// Of the last layer, image tokens alone.
-  func outputLayer(samples: Range<Int>) -> LayerFactors { last.rows(rows(shape.imageTokens, samples)) }
+  /// Of the output layer, image tokens alone.
+  func outputLayer(samples: Range<Int>) -> LayerFactors { output.rows(rows(shape.imageTokens, samples)) }
 
   private func rows(_ tokens: Int, _ samples: Range<Int>) -> Range<Int> {
     samples.lowerBound * tokens..<samples.upperBound * tokens

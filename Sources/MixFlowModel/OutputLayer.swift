@@ -7,28 +7,34 @@ struct OutputLayer {
   /// First of (scale, shift) in a modulation row.
   let modulation: Int
 
-  private func shift(_ row: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> { row + modulation + shape.width }
-  private func scale(_ row: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> { row + modulation }
+  private var shift: Int { modulation + shape.width }
+  private var scale: Int { modulation }
 
-  func forward(
-    _ x: Matrix, modulation row: UnsafeMutablePointer<Float>, weights: ParameterView, normalized: Matrix,
-    into velocity: Matrix, team: Team
-  ) {
-    LayerNormalization.modulate(x, shift: shift(row), scale: scale(row), into: normalized)
-    team.project(normalized, weights.packed(layer), into: velocity)
-    Reduction.addBias(weights.bias(layer), to: velocity)
+  private func velocity(_ base: UnsafeMutablePointer<Float>) -> Matrix {
+    Matrix(base, rows: shape.imageTokens, columns: shape.outChannels)
   }
 
-  /// dx ← gradient of x given the velocity's; `normalized` receives the layer's input again.
+  /// Computes one sample's velocity (tokens, out_channels) from the last block's output (tokens, d).
+  func forward(_ x: Matrix, into velocity: UnsafeMutablePointer<Float>, _ pass: SamplePass) {
+    let (normalized, velocity) = (pass.scratch.normalized.rows(0..<shape.imageTokens), self.velocity(velocity))
+    LayerNormalization.modulate(
+      shape.streams(of: x).image, shift: pass.modulation + shift, scale: pass.modulation + scale, into: normalized)
+    pass.team.project(normalized, pass.weights.packed(layer), into: velocity)
+    Reduction.addBias(pass.weights.bias(layer), to: velocity)
+  }
+
+  /// gradients.dx ← the gradient of `x` given that of the velocity; fills the factors of the weight's gradient.
   func backward(
-    _ x: Matrix, dVelocity: Matrix, modulation row: UnsafeMutablePointer<Float>,
-    dmodulation drow: UnsafeMutablePointer<Float>, weights: ParameterView, dnormalized: Matrix, normalized: PackedMatrix,
-    into dx: Matrix, team: Team
+    _ x: Matrix, dVelocity: UnsafeMutablePointer<Float>, _ gradients: SampleGradients, _ factors: LayerFactors,
+    _ pass: SamplePass
   ) {
-    team.projectBackward(dVelocity, weights.weight(layer), into: dnormalized)
-    for index in 0..<dx.rows { dx.row(index).update(repeating: 0, count: dx.columns) }
+    let (dVelocity, dNormalized) = (velocity(dVelocity), pass.scratch.normalized.rows(0..<shape.imageTokens))
+    factors.dy.pack(dVelocity, rows: 0..<shape.imageTokens)
+    pass.team.projectBackward(dVelocity, pass.weights.weight(layer), into: dNormalized)
+    Reduction.clear(gradients.dx)
     LayerNormalization.modulateBackward(
-      x, shift: shift(row), scale: scale(row), dy: dnormalized, into: dx, y: normalized, dshift: shift(drow),
-      dscale: scale(drow))
+      shape.streams(of: x).image, shift: pass.modulation + shift, scale: pass.modulation + scale, dy: dNormalized,
+      into: shape.streams(of: gradients.dx).image, y: factors.x, dShift: gradients.dModulation + shift,
+      dScale: gradients.dModulation + scale)
   }
 }

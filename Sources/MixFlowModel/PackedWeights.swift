@@ -1,25 +1,23 @@
-import MixBasics
 import MixNumerics
 
-/// The projections' weights as products read them, packed again when the model's weights have changed.
+/// The projections' weights in the order in which products read them, packed again when the model's weights have changed.
 ///
-/// A product x·Wᵀ that packs W itself spends a tenth of its time on that with few tokens; packed once, W serves all samples of
-/// all steps until the optimizer changes it.
+/// With few tokens a product x·Wᵀ would spend a tenth of its time on packing W. Packed once, W serves all samples and steps until
+/// the optimizer changes it.
 final class PackedWeights {
   private let layers: [LinearLayer]
   private let origin: Int
-  private let storage: FloatStorage
+  private let memory: UnsafeMutablePointer<Float>
   private var version: Int?
 
-  static func floats(_ layout: ParameterLayout) -> Int { layout.packedProjections.count }
-
-  init(_ layout: ParameterLayout) throws(MixGRPOError) {
+  /// - Parameter memory: room for all packed projections.
+  init(_ layout: ParameterLayout, in memory: UnsafeMutablePointer<Float>) {
     (layers, origin) = (layout.projectionLayers, layout.packedProjections.lowerBound)
-    storage = try FloatStorage(count: Self.floats(layout))
+    self.memory = memory
   }
 
-  /// Where a layer packed at offset 0 would lie.
-  var base: UnsafeMutablePointer<Float> { storage.base - origin }
+  /// The address of packed offset 0.
+  var base: UnsafeMutablePointer<Float> { memory - origin }
 
   func refresh(_ model: FlowTransformer, team: Team) {
     guard version != model.weightsVersion else { return }

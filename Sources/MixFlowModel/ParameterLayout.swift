@@ -1,7 +1,7 @@
 import MixBasics
 import MixNumerics
 
-/// One weight tensor of the checkpoint and where it lies in the model's flat buffer.
+/// One weight tensor of the checkpoint and its place in the model's flat buffer.
 public struct ParameterEntry: Equatable, Sendable {
   /// The checkpoint's name, e.g. `transformer_blocks.0.attn.to_q.weight`.
   public let name: String
@@ -19,7 +19,7 @@ package struct LinearLayer: Sendable {
   package let bias: Int
   package let inputs: Int
   package let outputs: Int
-  /// Where Wᵀ begins among all packed weights.
+  /// The offset of Wᵀ among all packed weights.
   package let packed: Int
 }
 
@@ -59,8 +59,8 @@ struct SingleBlockLayout: Sendable {
 
 /// The only list of the model's weights: name → shape → offset.
 ///
-/// Layers that read the same input stand next to each other, so that one product serves q, k, v (and a single block's
-/// feed-forward), and one product all blocks' modulations; the checkpoint's names still address each alone.
+/// Layers with the same input are adjacent, so that one product computes q, k, v (and a single block's feed-forward), and one
+/// product computes all blocks' modulations. The checkpoint's names still address each layer alone.
 package struct ParameterLayout: Sendable {
   package private(set) var entries: [ParameterEntry] = []
   /// Floats in the flat buffer; entries follow each other without gaps.
@@ -78,11 +78,11 @@ package struct ParameterLayout: Sendable {
   private(set) var doubleBlocks: [DoubleBlockLayout] = []
   private(set) var singleBlocks: [SingleBlockLayout] = []
   private(set) var out: LinearLayer
-  /// Where the layers begin that meet whole sequences; embedders and modulations stand before them.
+  /// The offset of the first layer that is applied to whole sequences; embedders and modulations come before.
   private(set) var projections = 0
-  /// The packed counterparts of those layers.
+  /// The packed weights of these layers.
   private(set) var packedProjections = 0..<0
-  /// Those layers.
+  /// These layers.
   private(set) var projectionLayers: [LinearLayer] = []
 
   static let sinusoidWidth = 256

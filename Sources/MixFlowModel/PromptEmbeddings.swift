@@ -1,6 +1,6 @@
 import MixBasics
 
-/// Text embeddings of a set of prompts, as a text encoder gives them.
+/// Text embeddings of a set of prompts, the output of a text encoder.
 public final class PromptEmbeddings: Sendable {
   /// Prompts, at least 1.
   public let count: Int
@@ -10,7 +10,7 @@ public final class PromptEmbeddings: Sendable {
   public let textWidth: Int
   /// Width of the pooled embedding (`pooled_projection_dim`).
   public let pooledWidth: Int
-  /// Tells these embeddings from all others of the process.
+  /// Identifies these embeddings within the process.
   let identity = UniqueNumber.next()
   package let text: FloatStorage  // (count, textLength, textWidth)
   package let pooled: FloatStorage  // (count, pooledWidth)

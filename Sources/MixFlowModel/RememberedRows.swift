@@ -1,6 +1,6 @@
-/// Rows whose activations a call has left for a later one, row by row of the saved activations.
+/// The rows of the saved activations that a call has kept for a later call.
 ///
-/// A row is used again only if all that it depends on is the same: weights, prompt, σ, guidance and, bit for bit, latents.
+/// A row is used again only if all its inputs are the same: weights, prompt, σ, guidance and, bit for bit, latents.
 struct RememberedRows {
   struct Condition: Equatable {
     let weightsVersion: Int
@@ -26,7 +26,7 @@ struct RememberedRows {
   }
 
   /// - Parameters:
-  ///   - row: the place whose activations were saved.
+  ///   - row: the row of the saved activations.
   ///   - latents: (latentSize), velocity: (velocitySize); both are copied.
   mutating func remember(
     _ row: Int, _ condition: Condition, latents: UnsafePointer<Float>, velocity: UnsafePointer<Float>
@@ -36,7 +36,7 @@ struct RememberedRows {
     (velocities + row * velocitySize).update(from: velocity, count: velocitySize)
   }
 
-  /// The velocity of a row if its activations are those of these inputs.
+  /// The velocity of a row if its activations belong to these inputs.
   func velocity(_ row: Int, _ condition: Condition, latents: UnsafePointer<Float>) -> UnsafePointer<Float>? {
     guard conditions[row] == condition, hasLatents(row, latents) else { return nil }
     return UnsafePointer(velocities + row * velocitySize)

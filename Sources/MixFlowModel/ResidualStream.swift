@@ -1,7 +1,6 @@
 import MixNumerics
 
-/// Where the residual stream of one sample lies, block after block: one place when nothing is saved, a new one per block
-/// when it is.
+/// The memory of one sample's residual stream: the same for all blocks when nothing is saved, its own for each block otherwise.
 struct ResidualStream {
   let shape: EvaluationShape
   let saving: SavedPlace?
@@ -20,7 +19,7 @@ struct ResidualStream {
     return keepsInputsOnly ? scratch.single().replacingInput(by: saved) : saved
   }
 
-  /// Samples are in different blocks at a time, which would share the place of what is computed again.
+  /// With recomputation blocks share the memory of all activations but their inputs, and samples are not all in the same block.
   private var keepsInputsOnly: Bool { saving?.activations.recomputes ?? false }
 
   func output(ofDouble index: Int) -> (text: Matrix, image: Matrix) { place(beforeBlock: index + 1) }
@@ -34,8 +33,7 @@ struct ResidualStream {
       let block = double(index)
       return (block.text.x, block.image.x)
     }
-    let joint = shape.singleBlocks > 0 ? single(0).x : final
-    return (joint.rows(0..<shape.textTokens), joint.rows(shape.textTokens..<shape.tokens))
+    return shape.streams(of: shape.singleBlocks > 0 ? single(0).x : final)
   }
 }
 

@@ -1,6 +1,6 @@
 import MixBasics
 
-/// Where the image tokens stand: one position per token and rotary axis.
+/// Positions of the image tokens: one per token and rotary axis.
 public struct TokenGeometry: Equatable, Sendable {
   /// (tokens, 3), row by row; FLUX uses (0, row, column).
   public let positions: [Float]

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Numbers of which no two are the same in a process: they tell one state of something from all others, even after its end.
+/// Numbers that are unique in a process: each identifies one state of an object, even after the object is gone.
 enum UniqueNumber {
   private static let last = Atomic<Int>(0)
 

@@ -64,12 +64,12 @@ public func mixgrpo_plan_get_iteration(
     try requireRange(prompt_count, 1...1_000_000, "prompt_count")
     try requireRange(minibatches, 1...4_096, "minibatches")
     let plan = try object.forecast(iteration: iteration, windowStart: window_start)
-    result.write(mixgrpo_iteration_plan(plan, prompts: Int(prompt_count), parts: Int(minibatches)))
+    result.write(mixgrpo_iteration_plan(plan, prompts: Int(prompt_count), minibatches: Int(minibatches)))
   }
 }
 
 extension mixgrpo_iteration_plan {
-  fileprivate init(_ plan: SamplingPlan, prompts: Int, parts: Int) {
+  fileprivate init(_ plan: SamplingPlan, prompts: Int, minibatches: Int) {
     self.init()
     window_start = Int32(truncatingIfNeeded: plan.window.lowerBound)
     window_length = Int32(truncatingIfNeeded: plan.window.count)
@@ -77,7 +77,7 @@ extension mixgrpo_iteration_plan {
     trained_step_count = Int32(truncatingIfNeeded: plan.trainedSteps.count)
     model_calls_per_image = step_count
     rollout_model_calls = Int64(plan.modelCalls(prompts: prompts))
-    update_model_calls = Int64(plan.trainingEvaluations(prompts: prompts, parts: parts))
+    update_model_calls = Int64(plan.trainingEvaluations(prompts: prompts, minibatches: minibatches))
   }
 }
 

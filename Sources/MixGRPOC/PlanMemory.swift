@@ -2,6 +2,7 @@ import CMixGRPO
 import MixBasics
 import MixFlowModel
 import MixGRPO
+import MixLearning
 import MixSampling
 
 @_cdecl("mixgrpo_plan_predict_memory") @implementation
@@ -59,9 +60,11 @@ extension mixgrpo_workload {
     let latentSize = try latentSize()
     let rollout = try plan.rolloutBytes(prompts: Int(prompt_count), latentSize: latentSize)
     guard let learning else { return rollout }
-    let part = plan.largestTrainingPart(prompts: Int(prompt_count), parts: learning.policy.updatesPerIteration)
-    let largest = max_batch > 0 ? min(Int(max_batch), part) : part
-    return rollout + (try checkedProduct(2, largest, latentSize, 4, field: "update"))
+    let minibatch = plan.largestMinibatch(prompts: Int(prompt_count), minibatches: learning.policy.updatesPerIteration)
+    let largest = max_batch > 0 ? min(Int(max_batch), minibatch) : minibatch
+    let (bytes, overflow) = rollout.addingReportingOverflow(try UpdateArena.bytes(rows: largest, latentSize: latentSize))
+    try require(!overflow, "update", expected: "a size in memory", got: "more")
+    return bytes
   }
 
   fileprivate func memory(

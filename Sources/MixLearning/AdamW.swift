@@ -13,7 +13,7 @@ import Darwin
 public struct AdamWConfiguration: Equatable, Sendable {
   /// Default 1e-5, 0 … 1000.
   public var learningRate = 1e-5
-  /// How the learning rate moves from step to step; default: not at all.
+  /// How the learning rate changes from step to step; default: constant.
   public var schedule = LearningRateSchedule()
   /// Decay of the first moment; default 0.9, in [0, 1).
   public var beta1 = 0.9
@@ -26,10 +26,10 @@ public struct AdamWConfiguration: Equatable, Sendable {
   /// Gradients are scaled down to this norm; default 1, above 0, infinity for no limit.
   public var maximumGradientNorm = 1.0
 
-  /// Learning rate 1e-5, decay 1e-4, the gradient's norm at most 1.
+  /// Learning rate 1e-5, decay 1e-4, gradient norm at most 1.
   public init() {}
 
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public func validate() throws(MixGRPOError) {
     var validation = Validation()
     record.check(&validation)
@@ -37,7 +37,7 @@ public struct AdamWConfiguration: Equatable, Sendable {
     try validation.throwIfAny()
   }
 
-  /// What single values do not tell.
+  /// Conditions on more than one value.
   package func checkRules(_ validation: inout Validation) {
     validation.require(
       maximumGradientNorm != 0, "max_gradient_norm", expected: "a value above 0, infinity for no limit",
@@ -46,17 +46,17 @@ public struct AdamWConfiguration: Equatable, Sendable {
   }
 }
 
-/// What one optimizer step did.
+/// The result of one optimizer step.
 public struct OptimizerReport: Equatable, Sendable {
-  /// Steps done, this one included.
+  /// Steps done, including this one.
   public let step: Int
-  /// Before the clip.
+  /// The gradient's norm before clipping.
   public let gradientNorm: Double
-  /// The rate of this step, by schedule and roll-backs.
+  /// The learning rate of this step, after schedule and roll-backs.
   public let learningRate: Double
 }
 
-/// AdamW (Loshchilov & Hutter, arXiv 1711.05101) over one flat vector of weights, with the gradients' global norm clipped.
+/// AdamW (Loshchilov & Hutter, arXiv 1711.05101) over one flat vector of weights, with clipping of the gradients' global norm.
 ///
 ///     w ← w·(1 − lr·decay),  m ← β₁m + (1−β₁)g,  q ← β₂q + (1−β₂)g²,  w ← w − lr/(1−β₁ᵗ) · m / (√(q/(1−β₂ᵗ)) + ε)
 ///
@@ -74,15 +74,15 @@ public final class AdamW {
   package let secondMoment: FloatStorage  // (count)
   private let gradientNorm: GradientNorm
   private let magnitudes: Table<AdamWMagnitudes>  // one per chunk
-  /// What bounds the weights of a version, and both moments, after the last step.
+  /// Upper bounds on the weights of a version and on both moments after the last step.
   private var bound: (version: Int, magnitudes: AdamWMagnitudes)?
-  /// Steps that looked at every value beforehand.
+  /// Steps that checked every value in advance.
   private(set) var checks = 0
 
   /// - Parameters:
   ///   - count: number of weights, at least 1.
-  ///   - configuration: checked here.
-  /// - Throws: `invalidArgument` naming every unfit field, `outOfMemory`.
+  ///   - configuration: is validated.
+  /// - Throws: `invalidArgument` naming every invalid field, `outOfMemory`.
   public init(count: Int, configuration: AdamWConfiguration = AdamWConfiguration()) throws(MixGRPOError) {
     try configuration.validate()
     self.configuration = configuration
@@ -93,8 +93,8 @@ public final class AdamW {
     magnitudes = try Table(count: (count - 1) / Self.chunk + 1, filledWith: AdamWMagnitudes())
   }
 
-  /// One step in place on `weights` with `gradients`, (count) each, which are left as they are.
-  /// - Throws: `notFinite` if a gradient is not finite, or a weight or moment would not be; all stays as it was.
+  /// One step in place on `weights` with `gradients`, (count) each. Gradients are not changed.
+  /// - Throws: `notFinite` if a gradient is not finite, or a weight or moment would not be; nothing is then changed.
   @discardableResult
   package func step(
     weights: UnsafeMutablePointer<Float>, gradients: UnsafePointer<Float>, workers: Workers
@@ -102,17 +102,17 @@ public final class AdamW {
     try step(weights, gradients, versions: nil, rateFactor: 1, workers) { _ in }
   }
 
-  /// The same; `gradients` are zero afterwards, unless it throws.
+  /// The same; sets `gradients` to zero unless it throws.
   /// - Parameters:
-  ///   - versions: numbers of the weights' state before and after the step, different for all states that weights ever have. A
-  ///     step on the weights that the last one left need not look at every value beforehand.
-  ///   - rateFactor: the scheduled learning rate is multiplied by it.
+  ///   - versions: unique numbers of the weights' state before and after the step. A step on the weights of the previous step may
+  ///     skip the check of every value.
+  ///   - rateFactor: multiplies the scheduled learning rate.
   @discardableResult
   package func step(
     weights: UnsafeMutablePointer<Float>, clearing gradients: UnsafeMutablePointer<Float>,
     versions: (before: Int, after: Int)? = nil, rateFactor: Double = 1, workers: Workers
   ) throws(MixGRPOError) -> OptimizerReport {
-    // Chunk by chunk, while a chunk is in a core's own cache.
+    // By chunks that fit in a core's own cache.
     try step(weights, gradients, versions: versions, rateFactor: rateFactor, workers) {
       (gradients + $0.lowerBound).update(repeating: 0, count: $0.count)
     }
@@ -145,7 +145,7 @@ public final class AdamW {
     return report
   }
 
-  /// What the step leaves at most, if that follows from the step before on weights of the same version and is beyond doubt.
+  /// Upper bounds after the step, if the previous step left weights of this version and the bounds are certainly finite.
   private func safeBound(_ update: AdamWStep, _ norm: Double, version: Int?) -> AdamWMagnitudes? {
     guard let bound, bound.version == version else { return nil }
     let gradient = min(norm, configuration.maximumGradientNorm) * 1.001

@@ -8,15 +8,15 @@ public enum AdvantageAggregation: Int32, Equatable, Sendable, CaseIterable {
   case advantages = 0
   /// Add the weighted rewards, then normalise once.
   case rewards = 1
-  /// Normalise each reward in its group, add by weight, then whiten over the whole batch (GDPO).
+  /// Normalise each reward in its group, add the weighted results, then whiten over the whole batch (GDPO).
   case decoupled = 2
 }
 
-/// Which samples a standard deviation is taken over. Raw values are stable.
+/// The samples of a standard deviation. Raw values are stable.
 public enum AdvantageSpread: Int32, Equatable, Sendable, CaseIterable {
   /// The samples of one prompt.
   case group = 0
-  /// All samples of the iteration; the mean stays the group's.
+  /// All samples of the iteration; the mean is still the group's.
   case batch = 1
 }
 
@@ -26,20 +26,20 @@ public struct AdvantageConfiguration: Equatable, Sendable {
   public var weights: [Double] = []
   /// How K rewards become one advantage; default: normalised, then averaged.
   public var aggregation = AdvantageAggregation.advantages
-  /// Which samples the standard deviation is of; default: the group's.
+  /// The samples of the standard deviation; default: the group's.
   public var spread = AdvantageSpread.group
-  /// Share of a group's values that mean and standard deviation leave out at each end, in [0, 0.5); default 0.
+  /// Share of a group's values that mean and standard deviation exclude at each end, in [0, 0.5); default 0.
   public var trim = 0.0
   /// Advantages are clipped to ± this; above 0 (infinity: no limit), default 5.
   public var clip = 5.0
   /// A group whose standard deviation is at most this share of its largest |reward| gets advantage 0; in [0, 1], default 1e-6.
   public var degenerateTolerance = 1e-6
 
-  /// Every reward weighs 1; advantages are clipped to ± 5.
+  /// Every reward has weight 1; advantages are clipped to ± 5.
   public init() {}
 
   /// - Parameter rewards: K, the number of rewards
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public func validate(rewards: Int) throws(MixGRPOError) {
     var validation = Validation()
     var record = mixgrpo_learning_config.standard
@@ -49,7 +49,7 @@ public struct AdvantageConfiguration: Equatable, Sendable {
     try validation.throwIfAny()
   }
 
-  /// What single values do not tell.
+  /// Conditions on more than one value.
   package func checkRules(rewards: Int, _ validation: inout Validation) {
     validation.require(rewards >= 1, "rewards", expected: "1 or more", got: rewards)
     validation.require(

@@ -1,9 +1,9 @@
-/// Advantages before clipping, by the three ways to join several rewards.
+/// Advantages before clipping, for the three ways to combine several rewards.
 struct AdvantageEstimate {
   private static let epsilon = 1e-8
 
   let values: [Double]  // (P·G)
-  /// Per normalised quantity and group, whether it could not tell samples apart.
+  /// For each normalised quantity and group, whether its values are equal for all samples.
   let degenerate: [[Bool]]
   let weights: [Double]
 
@@ -56,7 +56,7 @@ struct AdvantageEstimate {
     return (values, degenerate)
   }
 
-  /// Mean 0 and standard deviation 1 over all included samples, but 0 in groups that no quantity could tell apart.
+  /// Mean 0 and standard deviation 1 over all included samples, but 0 in degenerate groups.
   private static func whiten(_ values: [Double], _ groups: [[Int]], _ degenerate: [[Bool]]) -> [Double] {
     let statistics = RewardStatistics(groups.joined().map { values[$0] })
     var whitened = [Double](repeating: 0, count: values.count)

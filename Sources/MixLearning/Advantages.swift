@@ -1,42 +1,42 @@
 import MixBasics
 
-/// Group-relative advantages of an iteration's samples, and what was left out on the way.
+/// Group-relative advantages of an iteration's samples, and which samples were excluded.
 ///
-/// A sample that has a failed reward (NaN or infinite) of nonzero weight is left out of every mean and standard deviation and
-/// of the loss. A group with fewer than two other samples is left out as a whole. A reward that is (nearly) the same for all of
-/// a group gives them advantage 0 rather than amplified rounding.
+/// A sample with a failed reward (NaN or infinite) of nonzero weight is excluded from every mean and standard deviation and from
+/// the loss. A group with fewer than two other samples is excluded as a whole. A reward that is (nearly) equal for all samples of
+/// a group gives them advantage 0, because normalising it would amplify rounding errors.
 public struct Advantages: Equatable, Sendable {
-  /// What happened to one reward, over all samples for which it did not fail.
+  /// Statistics of one reward, over all samples for which it did not fail.
   public struct Reward: Equatable, Sendable {
     /// NaN if it failed for every sample
     public let mean: Double
-    /// With n − 1 in the denominator; NaN if it came for fewer than two samples
+    /// With n − 1 in the denominator; NaN for fewer than two values
     public let standardDeviation: Double
     /// Values that were NaN or infinite.
     public let failures: Int
-    /// Groups in which this reward could not tell the samples apart.
+    /// Groups in which this reward is equal for all samples.
     public let degenerateGroups: [Int]
   }
 
   /// (P·G), sample = prompt · G + member; 0 where not included.
   public let values: [Double]
-  /// Whether a sample takes part in the loss.
+  /// Whether a sample is part of the loss.
   public let isIncluded: [Bool]  // (P·G)
   /// (K), in the order given.
   public let rewards: [Reward]
-  /// Groups with an advantage of 0 for all, because no reward of nonzero weight told their samples apart.
+  /// Degenerate groups: every reward of nonzero weight is equal for all their samples, so their advantages are 0.
   public let degenerateGroups: [Int]
-  /// Groups left out because fewer than two of their samples have all rewards.
+  /// Groups excluded because fewer than two of their samples have all rewards.
   public let droppedGroups: [Int]
 
-  /// Samples that take part in the loss.
+  /// Samples that are part of the loss.
   public var includedCount: Int { isIncluded.count { $0 } }
 
   /// - Parameters:
   ///   - rewards: (K, P·G), NaN for a reward that failed
   ///   - groupSize: G, at least 2; samples of a prompt are consecutive
-  ///   - configuration: checked here.
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  ///   - configuration: is validated.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public init(
     rewards: [[Double]], groupSize: Int, configuration: AdvantageConfiguration = AdvantageConfiguration()
   ) throws(MixGRPOError) {
@@ -84,7 +84,7 @@ public struct Advantages: Equatable, Sendable {
   }
 }
 
-/// Rewards with the samples that count: groups hold the indices of included samples.
+/// Rewards and the indices of included samples by group.
 struct RewardBatch {
   let rewards: [[Double]]  // (K, P·G)
   let weights: [Double]  // (K)

@@ -1,23 +1,23 @@
 import MixBasics
 
-/// One reward that evaluations are scored with.
+/// One reward of evaluations.
 public struct EvaluationReward: Equatable, Sendable {
   /// Not empty; distinct among the rewards of a record.
   public var name: String
-  /// In the score that decides which evaluation is the best, 0 or more; default 1.
+  /// Weight in the score that decides which evaluation is the best, 0 or more; default 1.
   public var weight: Double
-  /// Whether training does not see it; default false.
+  /// Whether training does not use it; default false.
   public var isHeldOut: Bool
 
-  /// A reward that evaluations are scored with.
+  /// A reward of evaluations.
   public init(_ name: String, weight: Double = 1, isHeldOut: Bool = false) {
     (self.name, self.weight, self.isHeldOut) = (name, weight, isHeldOut)
   }
 }
 
-/// One evaluation in figures.
+/// The figures of one evaluation.
 public struct EvaluationResult: Equatable, Sendable {
-  /// The trainer's when the samples were drawn.
+  /// The trainer's iteration when the samples were drawn.
   public let iteration: Int
   /// (K), over the finite scores; NaN where there were none.
   public let means: [Double]
@@ -27,40 +27,40 @@ public struct EvaluationResult: Equatable, Sendable {
   public let score: Double
   /// Whether the score is the highest so far.
   public let isBest: Bool
-  /// Of the best evaluation; -1 and NaN when none had a score.
+  /// Iteration of the best evaluation; -1 if none had a score.
   public let bestIteration: Int
-  /// See `bestIteration`.
+  /// Score of the best evaluation; NaN if none had a score.
   public let bestScore: Double
-  /// What the watchdog says about going on.
+  /// The watchdog's verdict.
   public let verdict: WatchdogVerdict
-  /// Suspicious evaluations in a row (`Watchdog`).
+  /// Consecutive suspicious evaluations (`Watchdog`).
   public let worsening: Int
-  /// Why, in one line; empty when the verdict is to go on.
+  /// The reason for the verdict in one line; empty for `goOn`.
   public let message: String
 }
 
-/// How evaluations are judged: which is the best, and whether the rewards are being hacked.
+/// Finds the best evaluation, and signs of reward hacking.
 ///
-/// A pure state machine: `advance` takes the state and an evaluation's scores, and gives the next state and the figures.
+/// A pure state machine: `advance` takes the state and an evaluation's scores and returns the next state and the figures.
 public struct EvaluationRecord: Equatable, Sendable {
   /// (K)
   public let rewards: [EvaluationReward]
   /// As given to `init`.
   public let watchdog: Watchdog
 
-  /// What is remembered from one evaluation to the next.
+  /// The state between evaluations.
   public struct State: Equatable, Sendable {
     /// -1 before the first evaluation.
     public var latestIteration = -1
-    /// Of the highest score; -1 before one.
+    /// Iteration of the highest score; -1 before the first score.
     public var bestIteration = -1
-    /// The highest score; NaN before one.
+    /// The highest score; NaN before the first score.
     public var bestScore = Double.nan
     /// (K) mean and standard deviation at each reward's first evaluation; NaN before it.
     public var origins: [Double]
     /// See `origins`.
     public var scales: [Double]
-    /// What the watchdog remembers.
+    /// The watchdog's state.
     public var watchdog = Watchdog.State()
 
     /// Before the first evaluation; K rewards.
@@ -70,7 +70,7 @@ public struct EvaluationRecord: Equatable, Sendable {
     }
   }
 
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public init(rewards: [EvaluationReward], watchdog: Watchdog = Watchdog()) throws(MixGRPOError) {
     (self.rewards, self.watchdog) = (rewards, watchdog)
     try validate()
@@ -97,9 +97,9 @@ public struct EvaluationRecord: Equatable, Sendable {
 
   /// The state and the figures after an evaluation.
   /// - Parameters:
-  ///   - state: after the evaluation before.
-  ///   - iteration: later than that of the evaluation before.
-  ///   - scores: (K, samples), NaN for one that failed.
+  ///   - state: after the previous evaluation.
+  ///   - iteration: later than that of the previous evaluation.
+  ///   - scores: (K, samples), NaN for a failed score.
   /// - Throws: `invalidArgument`.
   public func advance(
     _ state: State, iteration: Int, scores: [[Double]]
@@ -132,7 +132,7 @@ public struct EvaluationRecord: Equatable, Sendable {
     return zip(rewards, means).reduce(0) { $1.0.weight > 0 ? $0 + $1.0.weight / total * $1.1 : $0 }
   }
 
-  /// Mean over the held-out or the other rewards, each from its first mean and in standard deviations of then.
+  /// Mean over the held-out or over the other rewards, each relative to its first mean, in units of its first standard deviation.
   private func level(_ statistics: [RewardStatistics], _ state: State, isHeldOut: Bool) -> Double {
     let chosen = rewards.indices.filter { rewards[$0].isHeldOut == isHeldOut }
     let sum = chosen.reduce(0.0) { $0 + (statistics[$1].mean - state.origins[$1]) / state.scales[$1] }
@@ -151,7 +151,7 @@ public struct EvaluationRecord: Equatable, Sendable {
 }
 
 extension EvaluationRecord.State {
-  /// A reward's scale is that of its first evaluation with a mean; 1 where its scores did not differ.
+  /// A reward's scale comes from its first evaluation with a mean; 1 if all scores were equal.
   fileprivate mutating func setOrigins(_ statistics: [RewardStatistics]) {
     for (reward, found) in statistics.enumerated() where origins[reward].isNaN && found.mean.isFinite {
       origins[reward] = found.mean

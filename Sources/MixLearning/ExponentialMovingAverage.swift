@@ -16,7 +16,7 @@ public final class ExponentialMovingAverage {
     if let base = weights.baseAddress { average.base.update(from: base, count: weights.count) }
   }
 
-  /// - Parameter weights: as many as at the start
+  /// - Parameter weights: as many as in `init`.
   package func update(weights: UnsafePointer<Float>, workers: Workers) {
     let freshness = Float(1 - decay)
     workers.forEachChunk(of: average.count) { _, range in

@@ -1,10 +1,10 @@
 import MixBasics
 import MixSampling
 
-/// Which rows of a rollout the first request of its update will ask for again, as far as it is known before there are rewards.
+/// The rows of a rollout that the first request of its update is expected to contain again.
 ///
-/// The model's weights are still those of the rollout then, so what was computed for these rows may stay. Where an update
-/// leaves samples out it asks for other rows.
+/// The weights are then still those of the rollout, so the activations of these rows can be kept. If the rewards exclude samples,
+/// the update requests other rows.
 package struct FirstUpdateRequest {
   /// Rows of the request; 0 when nothing is trained.
   package let count: Int
@@ -13,17 +13,18 @@ package struct FirstUpdateRequest {
   private let rowOfSample: [Int32]  // (trained steps, P·G): the row that begins with this sample, or −1
 
   /// - Parameters:
-  ///   - plan: of a rollout whose members start from noise of the plan's own.
+  ///   - plan: the plan of a rollout without initial noise of the caller.
   ///   - prompts: P.
-  ///   - parts: optimizer steps of the update.
+  ///   - minibatches: optimizer steps of the update.
   ///   - maxBatch: most rows of a request; 0 for no limit.
   /// - Throws: `outOfMemory`.
-  package init(_ plan: SamplingPlan, prompts: Int, parts: Int, maxBatch: Int) throws(MixGRPOError) {
+  package init(_ plan: SamplingPlan, prompts: Int, minibatches: Int, maxBatch: Int) throws(MixGRPOError) {
     let layout = try UpdateLayout(
-      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, parts: parts, firstOnly: true)
+      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, minibatches: minibatches,
+      firstOnly: true)
     samples = prompts * plan.groupSize
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
-    let rows = layout.parts.first?.rows ?? 0..<0
+    let rows = layout.minibatches.first?.rows ?? 0..<0
     count = maxBatch == 0 ? rows.count : min(rows.count, maxBatch)
     var rowOfSample = [Int32](repeating: -1, count: plan.trainedSteps.count * samples)
     for row in rows.prefix(count) {
@@ -33,9 +34,9 @@ package struct FirstUpdateRequest {
     self.rowOfSample = rowOfSample
   }
 
-  /// places ← for each row of `request` its row in the update's first request, or −1.
+  /// places ← the row in the update's first request for each row of `request`, or −1.
   /// - Parameter places: (request.count).
-  /// - Returns: whether there is one.
+  /// - Returns: whether any row has a place.
   package func places(of request: VelocityRequest, into places: UnsafeMutablePointer<Int32>) -> Bool {
     guard let step = request.stepOfRow.first else { return false }
     let trained = trainedIndex[Int(step)]

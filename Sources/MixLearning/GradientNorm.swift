@@ -2,7 +2,7 @@ import MixBasics
 import MixNumerics
 import MixSampling
 
-/// The Euclidean norm of all gradients and the factor that brings it under a limit.
+/// The Euclidean norm of all gradients, and the factor that clips it.
 ///
 /// Squares are summed in Double over fixed chunks, and the chunks' sums in order: the result does not depend on threads.
 package final class GradientNorm {
@@ -17,7 +17,7 @@ package final class GradientNorm {
     partialSums = try Table(count: (count - 1) / Self.chunk + 1, filledWith: 0)
   }
 
-  /// The norm; not finite exactly if a gradient is not (squares of floats cannot overflow a Double sum).
+  /// The norm. It is finite if and only if all gradients are, because squares of floats cannot overflow a Double sum.
   package func norm(of gradients: UnsafePointer<Float>, workers: Workers) -> Double {
     workers.forEachChunk(of: count, size: Self.chunk) { chunk, range in
       partialSums[chunk] = Reduction.sumOfSquares(gradients + range.lowerBound, count: range.count)

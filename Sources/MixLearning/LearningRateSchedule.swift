@@ -8,9 +8,9 @@ import Darwin
 
 /// The learning rate of each optimizer step, as a share of the configured one.
 public struct LearningRateSchedule: Equatable, Sendable {
-  /// What follows the warm-up.
+  /// The shape after the warm-up.
   public enum Shape: Equatable, Sendable {
-    /// The configured learning rate.
+    /// The configured learning rate in every step.
     case constant
     /// Falls as half a cosine from 1 after the warm-up to `minimumFraction` at step `totalSteps`, and stays there.
     case cosine(totalSteps: Int, minimumFraction: Double)
@@ -24,7 +24,7 @@ public struct LearningRateSchedule: Equatable, Sendable {
   /// Constant, without warm-up.
   public init() {}
 
-  /// A shape after so many steps of warm-up.
+  /// A shape with a warm-up before it.
   public init(_ shape: Shape, warmupSteps: Int = 0) {
     self.shape = shape
     self.warmupSteps = warmupSteps
@@ -39,7 +39,7 @@ public struct LearningRateSchedule: Equatable, Sendable {
     return minimum + (1 - minimum) * (1 + cos(.pi * progress)) / 2
   }
 
-  /// What single values do not tell.
+  /// Conditions on more than one value.
   func checkRules(_ validation: inout Validation) {
     guard case .cosine(let totalSteps, _) = shape else { return }
     validation.require(

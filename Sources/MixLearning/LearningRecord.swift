@@ -1,8 +1,8 @@
 import CMixGRPO
 import MixSettings
 
-// What this module's configurations are in the header's flat record. A number that no record holds becomes the nearest one, which
-// is out of the row's range. `unchecked` gives nil where a choice is none of its names.
+// Converts this module's configurations to and from the header's flat record. A number too large for its field becomes the
+// nearest one that fits, which is outside the setting's range. `unchecked` returns nil for an unknown choice.
 
 extension AdvantageConfiguration {
   package init?(unchecked record: mixgrpo_learning_config) {
@@ -36,7 +36,7 @@ extension PolicyConfiguration {
 }
 
 extension AdamWConfiguration {
-  /// The rows of an optimizer among those of learning. A record with an unknown choice is not taken.
+  /// The optimizer's rows among those of learning. Nil for a record with an unknown choice.
   package var record: mixgrpo_learning_config {
     get {
       var record = mixgrpo_learning_config.standard

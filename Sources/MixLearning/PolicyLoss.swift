@@ -8,7 +8,7 @@ import Glibc
 import Darwin
 #endif
 
-/// What one stochastic step of one sample contributes. Values in nats are of the true density, the sum over D.
+/// The contribution of one stochastic step of one sample. Values in nats belong to the true density, the sum over D.
 package struct StepOutcome: Equatable, Sendable, BitwiseCopyable {
   /// The clipped term with its step weight, plus the penalties.
   package var loss = 0.0
@@ -26,7 +26,7 @@ package struct StepOutcome: Equatable, Sendable, BitwiseCopyable {
   var isFinite: Bool { loss.isFinite && ratio.isFinite && logRatioNats.isFinite && referenceNats.isFinite }
 }
 
-/// One stochastic step of one sample, ready to be judged.
+/// One stochastic step of one sample, with all that the loss needs.
 struct JudgedStep {
   let row: StepRow
   let velocity: UnsafePointer<Float>  // v (D)
@@ -35,7 +35,7 @@ struct JudgedStep {
   let form: LogProbabilityForm
   let oldLogProbability: Double
   let advantage: Double
-  /// Of the clipped term, mean 1 over steps.
+  /// Weight of the clipped term; its mean over the steps is 1.
   let stepWeight: Double
 }
 
@@ -46,7 +46,7 @@ struct JudgedStep {
 struct PolicyLoss {
   let configuration: PolicyConfiguration
 
-  /// Adds `scale`·∂L/∂v to `dVelocity`, (D), and tells what was found.
+  /// Adds `scale`·∂L/∂v to `dVelocity`, (D), and returns the step's contribution.
   func evaluate(_ step: JudgedStep, scale: Double, dVelocity: UnsafeMutablePointer<Float>) -> StepOutcome {
     let logProbability = LogProbability.value(step.row, velocity: step.velocity, step.transition, step.form)
     let difference = logProbability - step.oldLogProbability

@@ -2,7 +2,7 @@ import MixBasics
 import MixNumerics
 import MixSampling
 
-/// The policy loss of one stochastic step for a batch that belongs to no update.
+/// The policy loss of one stochastic step for a batch outside an update.
 package struct StepLossBatch {
   package let configuration: PolicyConfiguration
   package let transition: Transition

@@ -2,7 +2,7 @@ import MixBasics
 import MixNumerics
 import MixSampling
 
-/// Trains on a finished rollout by asking for velocities and answering with ∂L/∂v: a state machine that knows no model.
+/// Trains on a finished rollout by requesting velocities and returning ∂L/∂v: a state machine that does not depend on a model.
 ///
 ///     while true {
 ///       switch update.next() {
@@ -15,17 +15,17 @@ import MixSampling
 ///       }
 ///     }
 ///
-/// dVelocity is that of the mean over a part's samples and trained steps, summed over the members that share a row:
-/// gradients only add. All memory is allocated by `init`; results do not depend on the number of threads. Not for use from two
-/// threads at once.
+/// The loss is the mean over a minibatch's samples and trained steps. dVelocity is its gradient, summed over the members that
+/// share a row, so gradients of requests add up. All memory is allocated by `init`; results do not depend on the number of
+/// threads. Not for use from two threads at once.
 public final class Update {
   private enum Phase { case ready, waiting, stepping, finished }
 
   /// As given by the learning settings.
   public let configuration: PolicyConfiguration
-  /// What was seen so far.
+  /// Metrics of the update so far.
   public private(set) var metrics = UpdateMetrics()
-  private var metricsBeforePart = UpdateMetrics()
+  private var metricsBeforeMinibatch = UpdateMetrics()
 
   private let trajectory: Trajectory
   private let advantages: [Double]  // (P·G)
@@ -34,17 +34,17 @@ public final class Update {
   private let workers: Workers
   private var batch: UpdateBatch
   private var batchLimit: Int
-  /// Whether a run ended after some of its optimizer steps, which stay, and nothing has been asked for since.
+  /// Whether the last run ended after some of its optimizer steps, which are kept, and no request has followed.
   private var isInterrupted = false
   private var phase = Phase.ready
-  private var part = 0
+  private var minibatch = 0
   private var rows = 0..<0
 
   /// - Parameters:
   ///   - advantages: (P·G), finite
-  ///   - isIncluded: (P·G), false for samples that take no part in the loss and cost no evaluation
+  ///   - isIncluded: (P·G), false for excluded samples, which are not evaluated
   ///   - maxBatch: most rows in one request; 0 means no limit
-  /// - Throws: `invalidArgument` naming each unfit field, `outOfMemory`.
+  /// - Throws: `invalidArgument` naming each invalid field, `outOfMemory`.
   package init(
     trajectory: Trajectory, advantages: [Double], isIncluded: [Bool],
     configuration: PolicyConfiguration = PolicyConfiguration(), maxBatch: Int = 0, workers: Workers
@@ -54,14 +54,14 @@ public final class Update {
     self.advantages = advantages
     self.configuration = configuration
     self.workers = workers
-    layout = try UpdateLayout(trajectory, isIncluded: isIncluded, parts: configuration.updatesPerIteration)
+    layout = try UpdateLayout(trajectory, isIncluded: isIncluded, minibatches: configuration.updatesPerIteration)
     stepWeights = Self.stepWeights(trajectory.plan, configuration.stepWeighting)
     batchLimit = layout.largestBatch(maxBatch)
     batch = try UpdateBatch(layout, trajectory, largest: batchLimit)
-    begin(part: 0)
+    begin(minibatch: 0)
   }
 
-  /// As above, with the threads of `context`.
+  /// The same with the threads of `context`.
   public convenience init(
     trajectory: Trajectory, advantages: Advantages, configuration: PolicyConfiguration = PolicyConfiguration(),
     maxBatch: Int = 0, context: RunContext
@@ -95,15 +95,15 @@ public final class Update {
   }
 }
 
-// MARK: - The machine
+// MARK: - Requests and answers
 
 extension Update {
-  /// What to do next. Before the `submit` of a request it gives the same request again.
+  /// The next action. Before the `submit` of a request it returns the same request again.
   public func next() -> UpdateAction {
     isInterrupted = false
-    if phase == .stepping { begin(part: part + 1) }
+    if phase == .stepping { begin(minibatch: minibatch + 1) }
     guard phase != .finished else { return .finished }
-    let current = layout.parts[part]
+    let current = layout.minibatches[minibatch]
     if phase == .ready, rows.upperBound == current.rows.upperBound {
       phase = .stepping
       metrics.countOptimizerStep()
@@ -117,14 +117,14 @@ extension Update {
     return .evaluate(batch.request(rows, minibatch: current.index, needsReference: needsReference))
   }
 
-  /// Takes the velocity of the last request, (request.count, D), and gives ∂L/∂v, (request.count, D), valid until the next
-  /// `submit`.
+  /// Takes the velocity of the last request, (request.count, D), and returns ∂L/∂v, (request.count, D), valid until the
+  /// next `submit`.
   /// - Parameters:
   ///   - velocity: (request.count, D).
   ///   - reference: the frozen reference's velocity, if the request needs it.
   ///   - count: values of `velocity`, the request's `velocityCount`.
   /// - Throws: `invalidState` without a request, `invalidArgument` for another count or a missing reference, `notFinite` naming
-  ///   step and row if a value is NaN or infinite or makes the loss so. The update is then unchanged and waits for another try.
+  ///   step and row if a value is NaN or infinite or makes the loss so. The update is then unchanged.
   @discardableResult
   public func submit(
     velocity: UnsafePointer<Float>, reference: UnsafePointer<Float>? = nil, count: Int
@@ -141,15 +141,15 @@ extension Update {
     for entry in batch.entries(rows, layout) { metrics.add(batch.outcomes[entry]) }
     metrics.countEvaluations(rows.count)
     phase = .ready
-    return UnsafePointer(batch.dVelocity.base)
+    return UnsafePointer(batch.arena.dVelocity)
   }
 
-  /// Leaves out what is left of the part at hand: no request of it and no optimizer step follow.
-  package func abandonPart() { begin(part: part + 1) }
+  /// Ends the current minibatch early: neither its remaining requests nor its optimizer step follow.
+  package func abandonMinibatch() { begin(minibatch: minibatch + 1) }
 
-  /// The update's first row alone, to be evaluated once more when all is finished; not to be submitted. Nil without a row.
+  /// A request for the update's first row, to evaluate it again after the update; not to be submitted. Nil without a row.
   package func firstRow() -> VelocityRequest? {
-    guard phase == .finished, let first = layout.parts.first else { return nil }
+    guard phase == .finished, let first = layout.minibatches.first else { return nil }
     let row = first.rows.lowerBound..<first.rows.lowerBound + 1
     batch.gather(row, layout, trajectory, workers)
     return batch.request(row, minibatch: first.index, needsReference: false)
@@ -158,50 +158,50 @@ extension Update {
   /// Goes back to the first request, with empty metrics.
   package func restart() {
     metrics = UpdateMetrics()
-    begin(part: 0)
+    begin(minibatch: 0)
   }
 
-  /// Goes back to the first request after the last optimizer step, which must have been done.
-  package func restartPart() {
-    metrics = metricsBeforePart
-    if phase != .finished { begin(part: part) }
+  /// Goes back to the first request after the last optimizer step, which must be complete.
+  package func restartMinibatch() {
+    metrics = metricsBeforeMinibatch
+    if phase != .finished { begin(minibatch: minibatch) }
     isInterrupted = metrics.optimizerSteps > 0
   }
 
-  /// Whether all that is left may be answered in one run: nothing has been asked for, or the last run was interrupted.
+  /// Whether a run can start here: there has been no request yet, or the last run was interrupted.
   package var isAtStartOfRun: Bool { isInterrupted || metrics.evaluations == 0 && metrics.optimizerSteps == 0 }
 
-  /// Makes requests smaller; only before the first one.
+  /// Makes requests smaller; only before the first request.
   /// - Parameter rows: most rows in one request, at least 1.
   /// - Throws: `outOfMemory`.
   package func limitRequests(to rows: Int) throws(MixGRPOError) {
     guard rows < batchLimit, !isInterrupted else { return }
     batch = try UpdateBatch(layout, trajectory, largest: rows)
     batchLimit = rows
-    if phase == .waiting { begin(part: part) }
+    if phase == .waiting { begin(minibatch: minibatch) }
   }
 
-  /// Rows that are evaluated if no sample is left out.
+  /// Rows that are evaluated if no sample is excluded.
   package var plannedEvaluations: Int {
-    trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, parts: configuration.updatesPerIteration)
+    trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, minibatches: configuration.updatesPerIteration)
   }
 
   /// D
   package var latentSize: Int { trajectory.latentSize }
 
-  /// Optimizer steps in all.
-  package var partCount: Int { layout.parts.count }
-  /// Whether no optimizer step follows that of the part at hand.
-  package var isInLastPart: Bool { part + 1 >= layout.parts.count }
+  /// Optimizer steps of the whole update.
+  package var minibatchCount: Int { layout.minibatches.count }
+  /// Whether the current minibatch is the last.
+  package var isInLastMinibatch: Bool { minibatch + 1 >= layout.minibatches.count }
 
   private var needsReference: Bool { configuration.referencePenalty > 0 }
 
-  private func begin(part: Int) {
-    self.part = part
-    metricsBeforePart = metrics
-    phase = layout.parts.indices.contains(part) ? .ready : .finished
+  private func begin(minibatch: Int) {
+    self.minibatch = minibatch
+    metricsBeforeMinibatch = metrics
+    phase = layout.minibatches.indices.contains(minibatch) ? .ready : .finished
     guard phase == .ready else { return }
-    rows = layout.parts[part].rows.lowerBound..<layout.parts[part].rows.lowerBound
+    rows = layout.minibatches[minibatch].rows.lowerBound..<layout.minibatches[minibatch].rows.lowerBound
   }
 }
 
@@ -228,7 +228,7 @@ extension Update {
     let size = trajectory.latentSize
     let row = layout.rows[rows.lowerBound + index]
     let (velocity, reference) = (velocity + index * size, reference.map { $0 + index * size })
-    let dVelocity = batch.dVelocity.base + index * size
+    let dVelocity = batch.arena.dVelocity + index * size
     dVelocity.update(repeating: 0, count: size)
     var isFinite = Reduction.allFinite(velocity, count: size)
     for entry in row.entries {
@@ -249,7 +249,7 @@ extension Update {
       form: trajectory.plan.logProbability,
       oldLogProbability: trajectory.oldLogProbability(trained, sample: sample), advantage: advantages[sample],
       stepWeight: stepWeights[trained])
-    let terms = Double(layout.parts[part].samples * stepWeights.count)
+    let terms = Double(layout.minibatches[minibatch].samples * stepWeights.count)
     return PolicyLoss(configuration: configuration).evaluate(step, scale: 1 / terms, dVelocity: dVelocity)
   }
 }

@@ -2,20 +2,36 @@ import MixBasics
 import MixNumerics
 import MixSampling
 
+/// The large blocks of an update's requests.
+package struct UpdateArena {
+  let latents: UnsafeMutablePointer<Float>  // (rows, D)
+  let dVelocity: UnsafeMutablePointer<Float>  // (rows, D)
+
+  init(rows: Int, latentSize: Int, _ arena: inout Arena) {
+    latents = arena.floats(rows, latentSize)
+    dVelocity = arena.floats(rows, latentSize)
+  }
+
+  /// Bytes for requests of up to `rows` rows.
+  /// - Throws: `invalidArgument` for more than can be addressed.
+  package static func bytes(rows: Int, latentSize: Int) throws(MixGRPOError) -> Int {
+    try Arena.bytes("update") { UpdateArena(rows: rows, latentSize: latentSize, &$0) }
+  }
+}
+
 /// The memory of an update's requests and answers.
 final class UpdateBatch {
-  let latents: FloatStorage  // (largest batch, D)
-  let dVelocity: FloatStorage  // (largest batch, D)
+  let arena: UpdateArena
   let outcomes: Table<StepOutcome>  // one per sample of the request's rows
   let faults: Table<Bool>  // (largest batch)
+  private let storage: FloatStorage
   private let size: Int
   private let table: RequestTable  // (all rows)
 
   init(_ layout: UpdateLayout, _ trajectory: Trajectory, largest: Int) throws(MixGRPOError) {
-    size = trajectory.latentSize
-    let total = try product(largest, size, field: "update")
-    latents = try FloatStorage(count: total)
-    dVelocity = try FloatStorage(count: total)
+    let size = trajectory.latentSize
+    self.size = size
+    (storage, arena) = try Arena.allocate("update") { UpdateArena(rows: largest, latentSize: size, &$0) }
     let members = layout.rows.reduce(0) { max($0, $1.entries.count) }
     outcomes = try Table(count: product(largest, members, field: "update"), filledWith: StepOutcome())
     faults = try Table(count: largest, filledWith: false)
@@ -41,13 +57,13 @@ final class UpdateBatch {
       let row = layout.rows[rows.lowerBound + index]
       let sample = layout.samples[row.entries.lowerBound]
       guard let source = trajectory.row(row.trained, sample: sample)?.latent else { return }
-      (latents.base + index * size).update(from: source, count: size)
+      (arena.latents + index * size).update(from: source, count: size)
     }
   }
 
   func request(_ rows: Range<Int>, minibatch: Int, needsReference: Bool) -> VelocityRequest {
     table.request(
-      rows, latents: UnsafePointer(latents.base), latentSize: size, minibatch: minibatch,
+      rows, latents: UnsafePointer(arena.latents), latentSize: size, minibatch: minibatch,
       needsReference: needsReference, isTrained: true)
   }
 }

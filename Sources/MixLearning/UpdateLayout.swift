@@ -1,45 +1,45 @@
 import MixBasics
 import MixSampling
 
-/// Which latents an update evaluates, in what order, and for which samples each of them counts.
+/// The latents that an update evaluates, their order, and the samples that share each of them.
 ///
-/// Part p of U takes members ⌊p·G/U⌋ ..< ⌊(p+1)·G/U⌋ of every group; sizes differ by at most one if U does not divide G. Its
-/// rows run through the trained steps, in each through prompts and members. Where the members of a group share the latent
-/// before a step, those of a part have one row together. Samples that are left out have none.
+/// Minibatch m of U has members ⌊m·G/U⌋ ..< ⌊(m+1)·G/U⌋ of every group. Its rows are ordered by trained step, then prompt, then
+/// member. Where the members of a group share the latent before a step, those of a minibatch share one row. Excluded samples
+/// have no row.
 struct UpdateLayout {
   struct Row {
     let trained: Int  // index into plan.trainedSteps
     let entries: Range<Int>  // into `samples`
   }
 
-  struct Part {
+  struct Minibatch {
     let index: Int
     let rows: Range<Int>
-    /// Samples that count, the denominator of the part's mean.
+    /// Its samples, the denominator of its mean.
     let samples: Int
   }
 
   private(set) var rows: [Row] = []
   /// The samples of all rows, one after the other.
   private(set) var samples: [Int] = []
-  /// Parts without samples are not in the list.
-  private(set) var parts: [Part] = []
+  /// Minibatches without samples are not in the list.
+  private(set) var minibatches: [Minibatch] = []
 
-  init(_ trajectory: Trajectory, isIncluded: [Bool], parts count: Int) throws(MixGRPOError) {
+  init(_ trajectory: Trajectory, isIncluded: [Bool], minibatches count: Int) throws(MixGRPOError) {
     try self.init(
       trajectory.plan, prompts: trajectory.prompts, sharesStart: trajectory.sharesStart, isIncluded: { isIncluded[$0] },
-      parts: count)
+      minibatches: count)
   }
 
-  /// - Parameter firstOnly: lay out no part behind the first that has samples.
+  /// - Parameter firstOnly: lay out no minibatch after the first that has samples.
   init(
-    _ plan: SamplingPlan, prompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool, parts count: Int,
+    _ plan: SamplingPlan, prompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool, minibatches count: Int,
     firstOnly: Bool = false
   ) throws(MixGRPOError) {
     let groupSize = plan.groupSize
     try Memory.require(prompts * groupSize, of: 128 * (plan.trainedSteps.count + 1))  // lists that grow
-    for index in 0..<count where !firstOnly || parts.isEmpty {
-      let members = index * groupSize / count..<(index + 1) * groupSize / count
+    for index in 0..<count where !firstOnly || minibatches.isEmpty {
+      let members = plan.members(ofMinibatch: index, of: count)
       let groups = (0..<prompts).map { prompt in
         members.map { prompt * groupSize + $0 }.filter(isIncluded)
       }
@@ -48,7 +48,8 @@ struct UpdateLayout {
         append(groups, trained, plan.isShared(state: step, sharesStart))
       }
       guard rows.count > first else { continue }
-      parts.append(Part(index: index, rows: first..<rows.count, samples: groups.reduce(0) { $0 + $1.count }))
+      minibatches.append(
+        Minibatch(index: index, rows: first..<rows.count, samples: groups.reduce(0) { $0 + $1.count }))
     }
   }
 
@@ -63,7 +64,7 @@ struct UpdateLayout {
 
   /// Most rows that one request of at most `maxBatch` rows (0: no limit) can have.
   func largestBatch(_ maxBatch: Int) -> Int {
-    let largest = parts.reduce(0) { max($0, $1.rows.count) }
+    let largest = minibatches.reduce(0) { max($0, $1.rows.count) }
     return maxBatch == 0 ? largest : min(largest, maxBatch)
   }
 }

@@ -1,6 +1,6 @@
-/// What an update has seen so far, over samples and trained steps. Means are NaN as long as nothing was seen.
+/// Metrics of an update so far, over samples and trained steps. Means are NaN before the first request.
 public struct UpdateMetrics: Equatable, Sendable {
-  /// Ratios before the first optimizer step: exactly 1 when the model answers the update as it answered the rollout.
+  /// Ratios before the first optimizer step: exactly 1 when the model returns the same velocities as in the rollout.
   public private(set) var firstRatioMin = Double.nan
   /// See `firstRatioMin`.
   public private(set) var firstRatioMax = Double.nan
@@ -12,7 +12,7 @@ public struct UpdateMetrics: Equatable, Sendable {
   public private(set) var logRatioNatsMax = Double.nan
   /// Rows evaluated forward and backward.
   public private(set) var evaluations = 0
-  /// Optimizer steps asked for.
+  /// Optimizer steps requested.
   public private(set) var optimizerSteps = 0
   /// Pairs of sample and trained step.
   public private(set) var terms = 0
@@ -28,7 +28,7 @@ public struct UpdateMetrics: Equatable, Sendable {
   public var loss: Double { lossSum / Double(terms) }
   /// Over all samples and trained steps.
   public var ratioMean: Double { ratioSum / Double(terms) }
-  /// Share of terms at which the clip stopped the gradient.
+  /// Share of terms whose gradient is 0 because of the clip.
   public var clippedFraction: Double { Double(clipped) / Double(terms) }
   /// Mean KL(old ‖ new) of a step in nats, the sum over D.
   public var oldPolicyNats: Double { oldPolicySum / Double(terms) }
@@ -42,7 +42,7 @@ public struct UpdateMetrics: Equatable, Sendable {
     oldPolicySum += outcome.oldPolicyNats
     referenceSum += outcome.referenceNats
     clipped += outcome.isClipped ? 1 : 0
-    // min and max of Swift keep a NaN that stands first; `.minimum` does not.
+    // Swift's min and max return NaN if the first argument is NaN; `.minimum` does not.
     ratioMin = .minimum(ratioMin, outcome.ratio)
     ratioMax = .maximum(ratioMax, outcome.ratio)
     logRatioNatsMax = .maximum(logRatioNatsMax, abs(outcome.logRatioNats))

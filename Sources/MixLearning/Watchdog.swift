@@ -2,64 +2,64 @@ import CMixGRPO
 import MixBasics
 import MixSettings
 
-/// What is to be done when a model learns to please its rewards instead of getting better. Raw values are stable.
+/// The reaction to reward hacking. Raw values are stable.
 public enum WatchdogAction: Int32, Equatable, Sendable, CaseIterable {
-  /// Nothing is watched.
+  /// Off.
   case off = 0
-  /// Verdicts of `warn`, and training may go on.
+  /// Verdicts of `warn`; training may continue.
   case warn = 1
   /// Verdicts of `stop`.
   case stop = 2
 }
 
-/// What an evaluation says about going on. Raw values are stable.
+/// The watchdog's verdict after an evaluation. Raw values are stable.
 public enum WatchdogVerdict: Int32, Equatable, Sendable, CaseIterable {
   /// Nothing suspicious, or not for long enough.
   case goOn = 0
   /// The rewards are being hacked.
   case warn = 1
-  /// The rewards are being hacked, and training is to end.
+  /// The rewards are being hacked; training should stop.
   case stop = 2
 }
 
-/// Notices reward hacking: the trained rewards rise while the held-out ones fall.
+/// Detects reward hacking: the trained rewards rise while the held-out rewards fall.
 ///
-/// A pure state machine over evaluations. It remembers the evaluation at which the held-out level was highest. An evaluation is
-/// suspicious when the held-out level is more than `minimumDelta` below that, and the trained level more than `minimumDelta`
-/// above where it was then; `patience` suspicious evaluations in a row bark, and so does every further one.
+/// A pure state machine over evaluations. It remembers the evaluation with the highest held-out level. A later evaluation is
+/// suspicious when its held-out level is more than `minimumDelta` lower and its trained level more than `minimumDelta` higher than
+/// at that evaluation. The watchdog triggers after `patience` consecutive suspicious evaluations, and at every further one.
 public struct Watchdog: Equatable, Sendable {
   /// Default: off.
   public var action = WatchdogAction.off
-  /// Suspicious evaluations in a row before it barks, 1 … 1000000; default 3.
+  /// Consecutive suspicious evaluations before the watchdog triggers, 1 … 1000000; default 3.
   public var patience = 3
-  /// The change that counts, in standard deviations of the rewards at the first evaluation, 0 … 1000; default 0.
+  /// The smallest change that matters, in standard deviations of the rewards at the first evaluation, 0 … 1000; default 0.
   public var minimumDelta = 0.0
 
-  /// Checked by the record that it is for.
+  /// Checked by `EvaluationRecord`.
   public init(action: WatchdogAction = .off, patience: Int = 3, minimumDelta: Double = 0) {
     (self.action, self.patience, self.minimumDelta) = (action, patience, minimumDelta)
   }
 
-  /// What is remembered from one evaluation to the next.
+  /// The state between evaluations.
   public struct State: Equatable, Sendable {
     /// The evaluation with the highest held-out level; -1 before the first.
     public var peakIteration = -1
-    /// The held-out level then.
+    /// The held-out level at that evaluation.
     public var heldOutPeak = 0.0
-    /// The trained level then.
+    /// The trained level at that evaluation.
     public var trainedAtPeak = 0.0
-    /// Suspicious evaluations in a row.
+    /// Consecutive suspicious evaluations.
     public var worsening = 0
 
     /// Before the first evaluation.
     public init() {}
   }
 
-  /// The state after an evaluation; a level that is not finite says nothing and leaves it as it is.
+  /// The state after an evaluation; a level that is not finite leaves it unchanged.
   /// - Parameters:
-  ///   - state: after the evaluation before.
-  ///   - iteration: of this evaluation.
-  ///   - trained: mean over the trained rewards, each counted from its first evaluation in standard deviations of then.
+  ///   - state: after the previous evaluation.
+  ///   - iteration: the iteration of this evaluation.
+  ///   - trained: mean over the trained rewards, each relative to its first evaluation, in units of its first standard deviation.
   ///   - heldOut: the same over the held-out rewards.
   public func advance(_ state: State, iteration: Int, trained: Double, heldOut: Double) -> State {
     guard trained.isFinite, heldOut.isFinite else { return state }
@@ -75,7 +75,7 @@ public struct Watchdog: Equatable, Sendable {
     return next
   }
 
-  /// What a state means: to go on until `patience` suspicious evaluations stand in a row.
+  /// The verdict of a state: `goOn` before `patience` consecutive suspicious evaluations.
   public func verdict(_ state: State) -> WatchdogVerdict {
     guard state.worsening >= patience else { return .goOn }
     switch action {

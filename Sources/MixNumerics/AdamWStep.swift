@@ -1,4 +1,4 @@
-/// One AdamW step over a stretch of weights: the scalars, and two loops that compute the same values.
+/// One AdamW step over a range of weights: its scalars, and two loops that compute the same values.
 ///
 ///     g ← c·g,  m ← β₁m + (1−β₁)g,  q ← β₂q + (1−β₂)g²,  w ← k·w − h·m / (√q·u + ε)
 ///
@@ -47,8 +47,8 @@ package struct AdamWStep {
     for i in 0..<count { (weights[i], first[i], second[i]) = updated(weights[i], gradients[i], first[i], second[i]) }
   }
 
-  /// The largest magnitudes that `apply` would leave. NaN and infinity have an exponent of all ones, so the largest bit pattern
-  /// tells of them.
+  /// The largest magnitudes after `apply`, computed without writing. NaN and infinity have the largest bit patterns, so the
+  /// maximum shows them.
   package func magnitudes(
     _ weights: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ first: UnsafePointer<Float>,
     _ second: UnsafePointer<Float>, count: Int
@@ -64,7 +64,7 @@ package struct AdamWStep {
     return AdamWMagnitudes(weight: value(largest.0), first: value(largest.1), second: value(largest.2))
   }
 
-  /// A bound of what `apply` leaves, given one of what it finds: |w| ≤ k·|w| + h·|m|/ε, with a margin for rounding.
+  /// An upper bound on the values after `apply`, from one before it: |w| ≤ k·|w| + h·|m|/ε, with a margin for rounding.
   /// - Parameter gradient: the largest magnitude after scaling.
   package func bound(after before: AdamWMagnitudes, gradient: Double) -> AdamWMagnitudes {
     let first = max(before.first, gradient) * 1.001
@@ -86,7 +86,7 @@ package struct AdamWMagnitudes: BitwiseCopyable, Equatable, Sendable {
 
   /// Whether values of these magnitudes are finite in single precision.
   package var isFinite: Bool { isBelow(Double(Float.greatestFiniteMagnitude)) }
-  /// Whether values of these magnitudes are finite beyond any doubt of rounding.
+  /// Whether values of these magnitudes are finite whatever the rounding.
   package var isSafe: Bool { isBelow(1e30) }
 
   private func isBelow(_ limit: Double) -> Bool { weight <= limit && first <= limit && second <= limit }

@@ -1,13 +1,13 @@
 /// Softmax attention of one sample over rows that hold q, k, v side by side: o = softmax(q·kᵀ/√headDim)·v, head by head.
 ///
-/// Probabilities live only tile by tile (a fixed number of query rows), so memory grows with tokens·tile, not tokens².
+/// Probabilities exist for one tile (a fixed number of query rows) at a time, so memory grows with tokens·tile, not tokens².
 package struct Attention {
   package let tokens: Int
   package let heads: Int
   package let headDim: Int
-  /// Rows before it are read as keys and values only: their outputs are not computed.
+  /// Rows before this one are read as keys and values only; their outputs are not computed.
   package let firstQuery: Int
-  /// Query rows per tile: fixed by the shape alone, so that a gradient's sums always run in the same order.
+  /// Query rows per tile. It depends on the shape only, so that a gradient's sums always run in the same order.
   package let tileRows: Int
 
   package init(tokens: Int, heads: Int, headDim: Int, firstQuery: Int = 0) {
@@ -38,25 +38,25 @@ package struct Attention {
     MatrixProduct.times(probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)))
   }
 
-  /// Backward of one head from the saved q, k, v: dqkv's columns of this head are overwritten, but dq of rows that are no queries.
+  /// Backward of one head from the saved q, k, v. Overwrites this head's columns of dQKV, except dq of rows before `firstQuery`.
   ///
   /// With P the probabilities and dP = do·vᵀ: dS = P ∘ (dP − rowsum(P ∘ dP))/√headDim, dq = dS·k, dk = dSᵀ·q, dv = Pᵀ·do.
   package func backward(
-    head: Int, qkv: Matrix, doutput: Matrix, into dqkv: Matrix, scratch: UnsafeMutablePointer<Float>
+    head: Int, qkv: Matrix, dOutput: Matrix, into dQKV: Matrix, scratch: UnsafeMutablePointer<Float>
   ) {
     for index in 0..<tiles {
       let rows = tile(index)
       let accumulate = index > 0
       let probabilities = Matrix(scratch, rows: rows.count, columns: tokens)
       let scores = Matrix(scratch + tileRows * tokens, rows: rows.count, columns: tokens)
-      let dO = doutput.rows(rows).columns(channels(head))
+      let dO = dOutput.rows(rows).columns(channels(head))
       attend(head, rows, qkv, probabilities)
-      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dqkv), accumulate: accumulate)
+      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dQKV), accumulate: accumulate)
       MatrixProduct.timesTransposed(dO, part(2, head, of: qkv), into: scores)
       softmaxBackward(probabilities, scores, scale: scale)
-      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dqkv).rows(rows))
+      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dQKV).rows(rows))
       MatrixProduct.transposedTimes(
-        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dqkv), accumulate: accumulate)
+        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dQKV), accumulate: accumulate)
     }
   }
 
@@ -80,7 +80,7 @@ package struct Attention {
   }
 }
 
-/// Each row ← e/Σe with e = exp(scale·(row − max)); for scores up to 2³⁰, beyond which rounding leaves nothing of differences.
+/// Each row ← e/Σe with e = exp(scale·(row − max)); for scores up to 2³⁰; above, rounding erases their differences.
 private func softmax(_ matrix: Matrix, scale: Float) {
   for index in 0..<matrix.rows {
     let row = matrix.row(index)

@@ -2,8 +2,8 @@
 ///
 ///     √(−2 ln((a+1)/2³²)) · (cos 2πb/2³², sin 2πb/2³²)
 ///
-/// Only additions, multiplications, divisions and square roots in Float, each rounded as IEEE 754 says, so that every machine
-/// gets the same bits. Against the formula in exact arithmetic the values are off by less than 1e-6.
+/// Uses only additions, multiplications, divisions and square roots in Float, which IEEE 754 defines to the bit, so every machine
+/// computes the same values. They differ from the exact formula by less than 1e-6.
 enum BoxMuller {
   /// - Parameters:
   ///   - words: eight words a, then eight words b
@@ -21,11 +21,11 @@ enum BoxMuller {
   }
 
   /// ln((a+1)/2³²): the fraction is m·2^e with m in [√½, √2), and ln m = 2 artanh(s), s = (m−1)/(m+1), |s| < 0.172, by the series
-  /// s + s³/3 + s⁵/5 + …; the first term left out is below 4e-10.
+  /// s + s³/3 + s⁵/5 + …; the first omitted term is below 4e-10.
   @inline(__always)
   private static func logarithmOfUniform(_ a: SIMD8<UInt32>) -> SIMD8<Float> {
     let fraction = float(high: a &>> 16, low: (a & 0xFFFF) &+ 1) * 0x1p-32
-    // Taking the bits of √½ first makes the exponent field change at √½·2^k in place of 2^k.
+    // Subtracting the bits of √½ first makes the exponent field change at √½·2^k instead of 2^k.
     let bits = unsafeBitCast(fraction, to: SIMD8<Int32>.self) &- 0x3F35_04F3
     let exponent = bits &>> 23
     let mantissa = unsafeBitCast((bits & 0x007F_FFFF) &+ 0x3F35_04F3, to: SIMD8<Float>.self)
@@ -40,8 +40,8 @@ enum BoxMuller {
     return exactFloat(exponent) * 0.693_359_375 + (logarithm + exactFloat(exponent) * -2.121_944_4e-4)
   }
 
-  /// cos and sin of 2πb/2³²: b is a number of quarter turns, to the nearest, and a rest of at most an eighth of a turn to either
-  /// side, exactly; for the rest x, |x| ≤ π/4, Taylor's series up to x¹⁰ and x⁹ are good to 2e-9.
+  /// cos and sin of 2πb/2³²: b is split exactly into the nearest number of quarter turns and a rest of at most an eighth of a
+  /// turn. For the rest x, |x| ≤ π/4, Taylor series up to x¹⁰ and x⁹ are accurate to 2e-9.
   @inline(__always)
   private static func circle(_ b: SIMD8<UInt32>) -> (SIMD8<Float>, SIMD8<Float>) {
     let quarters = (b &+ 0x2000_0000) &>> 30

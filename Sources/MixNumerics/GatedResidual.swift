@@ -14,16 +14,16 @@ package enum GatedResidual {
     }
   }
 
-  /// dp ← dy ∘ gate and dgate += Σ dy ∘ p over rows; dx is dy itself.
+  /// dp ← dy ∘ gate and dGate += Σ dy ∘ p over rows; dx is dy itself.
   package static func backward(
-    dy: Matrix, branch p: Matrix, gate: UnsafePointer<Float>, into dp: Matrix, dgate: UnsafeMutablePointer<Float>
+    dy: Matrix, branch p: Matrix, gate: UnsafePointer<Float>, into dp: Matrix, dGate: UnsafeMutablePointer<Float>
   ) {
     for row in 0..<dy.rows {
       let (gradient, branch, target) = (dy.row(row), p.row(row), dp.row(row))
       forEachBlock(dy.columns) { i, lanes in
         let d = load(gradient, i, lanes)
         store(d * load(gate, i, lanes), target, i, lanes)
-        store(d.multiplyAdd(load(branch, i, lanes), load(dgate, i, lanes)), dgate, i, lanes)
+        store(d.multiplyAdd(load(branch, i, lanes), load(dGate, i, lanes)), dGate, i, lanes)
       }
     }
   }

@@ -1,9 +1,9 @@
-/// c += aᵀ·b for a (k, m), b (k, n) that lie in panels: the gradient of a weight from the rows of all samples.
+/// c += aᵀ·b for a (k, m), b (k, n) stored in panels: the gradient of a weight from the rows of all samples.
 ///
-/// Both factors are read along their rows' length, a panel's sixteen columns side by side, so that nothing has to be packed. The sum
-/// runs over k upwards, as in every product.
+/// Both factors are read row by row, with a panel's sixteen columns side by side, so that nothing has to be packed. The sum runs
+/// over k upwards, as in every product.
 package enum GradientProduct {
-  /// Blocks that stay in a core's own caches: a panel of b while those of a block of a go by, and that block meanwhile.
+  /// Block sizes for which one panel of b and a block of panels of a stay in a core's own caches.
   private static let depthBlock = 384
   private static let panelBlock = 8
 

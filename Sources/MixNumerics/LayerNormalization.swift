@@ -1,4 +1,4 @@
-/// Layer normalisation without own weights, then modulation: y = (1 + scale) ∘ x̂ + shift, x̂ = (x − mean)/√(variance + 1e−6).
+/// Layer normalisation without weights, then modulation: y = (1 + scale) ∘ x̂ + shift, x̂ = (x − mean)/√(variance + 1e−6).
 package enum LayerNormalization {
   package static let epsilon: Float = 1e-6
 
@@ -18,15 +18,15 @@ package enum LayerNormalization {
     }
   }
 
-  /// Backward of `modulate` from the saved x, which also gives y again for the weight gradients that need it.
+  /// Backward of `modulate` from the saved x. It also computes y again for the weight gradients.
   ///
-  /// With dx̂ = dy ∘ (1 + scale): dx += (dx̂ − mean(dx̂) − x̂·mean(dx̂ ∘ x̂))/√(variance + ε), dscale += Σ dy ∘ x̂, dshift += Σ dy.
+  /// With dx̂ = dy ∘ (1 + scale): dx += (dx̂ − mean(dx̂) − x̂·mean(dx̂ ∘ x̂))/√(variance + ε), dScale += Σ dy ∘ x̂, dShift += Σ dy.
   /// - Parameters:
   ///   - y: receives the forward result; must not overlap dy.
   ///   - dx: accumulated into.
   package static func modulateBackward(
     _ x: Matrix, shift: UnsafePointer<Float>, scale: UnsafePointer<Float>, dy: Matrix, into dx: Matrix, y: PackedMatrix,
-    dshift: UnsafeMutablePointer<Float>, dscale: UnsafeMutablePointer<Float>
+    dShift: UnsafeMutablePointer<Float>, dScale: UnsafeMutablePointer<Float>
   ) {
     forEachRow(x) { row, mean, inverse in
       let source = x.row(row)
@@ -41,8 +41,8 @@ package enum LayerNormalization {
         let dNormalized = d * onePlusScale
         sum += dNormalized
         weighted = dNormalized.multiplyAdd(normalized, weighted)
-        store(d.multiplyAdd(normalized, load(dscale, i, lanes)), dscale, i, lanes)
-        store(d + load(dshift, i, lanes), dshift, i, lanes)
+        store(d.multiplyAdd(normalized, load(dScale, i, lanes)), dScale, i, lanes)
+        store(d + load(dShift, i, lanes), dShift, i, lanes)
         store(normalized.multiplyAdd(onePlusScale, load(shift, i, lanes)), y.place(row, i), 0, vectorWidth)
       }
       forEachBlock(x.columns, gather)
@@ -60,8 +60,8 @@ package enum LayerNormalization {
     }
   }
 
-  /// Calls `body` with every row of x, its mean and 1/√(variance + ε), which are found for four rows at a time: alone, each would
-  /// mostly wait for its own sums.
+  /// Calls `body` with every row of x, its mean and 1/√(variance + ε). These are computed for four rows at a time to hide the
+  /// latency of each row's sums.
   @inline(__always)
   private static func forEachRow(_ x: Matrix, _ body: (_ row: Int, _ mean: Float, _ inverse: Float) -> Void) {
     var row = 0

@@ -27,7 +27,7 @@ package struct Matrix {
   package func row(_ index: Int) -> UnsafeMutablePointer<Float> { base + index * stride }
 }
 
-/// A fixed cut of a product's output columns: the unit of work when several threads share one sample.
+/// A fixed division of a product's output columns: the unit of work when several threads share one sample.
 package struct Panels {
   package let columns: Int
   package let width: Int

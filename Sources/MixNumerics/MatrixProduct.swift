@@ -1,7 +1,7 @@
-/// Products of float32 matrices, each in the caller's thread: parallelism is over samples and panels, above it.
+/// Products of float32 matrices. Each runs in the caller's thread; callers run samples and panels in parallel.
 ///
-/// Nothing is allocated. The right factor comes packed, or is packed sixteen columns at a time on the stack; the left one is
-/// read where it lies. In a block of depth a panel takes 24 KiB, most of a core's first cache.
+/// Nothing is allocated. The right factor is packed by the caller, or sixteen columns at a time on the stack; the left factor is
+/// read in place. A panel of one depth block takes 24 KiB, most of a core's first-level cache.
 package enum MatrixProduct {
   private static let depthBlock = 384
 
@@ -66,8 +66,8 @@ package enum MatrixProduct {
     }
   }
 
-  /// A panel of the greatest depth on the stack (24 KiB). It is not cleared, as both ways to pack write all sixteen floats of
-  /// every k before any is read.
+  /// A panel of the greatest depth on the stack (24 KiB). It is not cleared, because both ways of packing write all sixteen
+  /// floats of every k before any is read.
   @inline(__always)
   private static func withPanel(_ body: (UnsafeMutablePointer<Float>) -> Void) {
     var panel = InlineArray<384, Vector>(initializingWith: { span in span.withUnsafeMutableBufferPointer { $1 = $0.count } })

@@ -6,7 +6,7 @@ extension MatrixProduct {
     for row in whole..<a.rows { y[row] += dot(a.row(row), x, a.columns) }
   }
 
-  /// Four rows at a time, so that x is read once for them and their sums hide each other's latency.
+  /// Four rows at a time: x is read once for all four, and their sums hide each other's latency.
   @inline(__always)
   private static func addFourRows(_ a: Matrix, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>) {
     var sums = (Vector.zero, Vector.zero, Vector.zero, Vector.zero)

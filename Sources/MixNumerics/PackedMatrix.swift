@@ -1,6 +1,6 @@
-/// A matrix (depth, columns) cut into panels of sixteen columns, each stored row after row, as products read it.
+/// A matrix (depth, columns) in panels of sixteen columns, each stored row by row, in the order in which products read it.
 ///
-/// The last panel is filled up with zeros.
+/// The last panel is padded with zeros.
 package struct PackedMatrix {
   let base: UnsafeMutablePointer<Float>
   package let depth: Int
@@ -12,7 +12,7 @@ package struct PackedMatrix {
     (columns + ProductPanel.width - 1) / ProductPanel.width * ProductPanel.width * depth
   }
 
-  /// The packed matrix at `base`, which should be a multiple of 64 bytes.
+  /// The packed matrix at `base`, which should be aligned to 64 bytes.
   @inline(__always)
   package init(_ base: UnsafeMutablePointer<Float>, depth: Int, columns: Int) {
     self.init(base, depth, columns, ProductPanel.width * depth)
@@ -33,7 +33,7 @@ package struct PackedMatrix {
     index * ProductPanel.width..<min(columns, (index + 1) * ProductPanel.width)
   }
 
-  /// The last column, at most `column`, at which a range of columns may begin.
+  /// The last column up to `column` at which a range of columns may begin.
   package static func panelStart(_ column: Int) -> Int { column / ProductPanel.width * ProductPanel.width }
 
   /// Some of the columns; `range` begins at a multiple of sixteen.
@@ -47,7 +47,7 @@ package struct PackedMatrix {
     PackedMatrix(base + ProductPanel.width * range.lowerBound, range.count, columns, panelStride)
   }
 
-  /// Where a row's columns `column`…`column + 15` lie; `column` is a multiple of sixteen.
+  /// The address of a row's columns `column`…`column + 15`; `column` is a multiple of sixteen.
   @inline(__always)
   func place(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
     panel(column / ProductPanel.width) + row &* ProductPanel.width
@@ -60,7 +60,7 @@ package struct PackedMatrix {
     }
   }
 
-  /// Takes over some rows of `matrix` (depth, columns), which are read in the order of memory.
+  /// Copies some rows of `matrix` (depth, columns), reading them in the order of memory.
   package func pack(_ matrix: Matrix, rows: Range<Int>) {
     let whole = columns / ProductPanel.width
     for row in rows {
@@ -74,7 +74,7 @@ package struct PackedMatrix {
     PanelPacking.copy(matrix.rows(rows).columns(rest), into: panel(whole) + rows.lowerBound * ProductPanel.width)
   }
 
-  /// Takes over the transpose of `matrix` (columns, depth).
+  /// Copies the transpose of `matrix` (columns, depth).
   package func packTranspose(of matrix: Matrix) {
     for index in 0..<panels {
       PanelPacking.transpose(matrix.rows(columns(ofPanel: index)), into: panel(index))

@@ -6,8 +6,8 @@ import Darwin
 
 /// Philox4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
 ///
-/// A pure function from a 128-bit counter and a 64-bit key to 128 random bits: any part of a sequence can be drawn by any
-/// thread in any order.
+/// A pure function from a 128-bit counter and a 64-bit key to 128 random bits: any thread can draw any part of a sequence, in
+/// any order.
 package enum Philox {
   private static let multipliers: (UInt32, UInt32) = (0xD251_1F53, 0xCD9E_8D57)
   private static let keyIncrements: (UInt32, UInt32) = (0x9E37_79B9, 0xBB67_AE85)
@@ -30,7 +30,8 @@ package enum Philox {
   @inline(__always) private static func low(_ x: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: x) }
 }
 
-/// What random numbers are for. Streams of different purposes never overlap. The raw values are part of every saved run.
+/// The purpose of a stream of random numbers. Streams of different purposes never overlap. The raw values are stored in every
+/// saved run.
 package enum RandomPurpose: UInt32, Sendable, CaseIterable {
   /// The noise a training rollout starts from.
   case initialNoise = 1
@@ -52,15 +53,14 @@ package enum RandomPurpose: UInt32, Sendable, CaseIterable {
   case host = 9
 }
 
-/// One sequence of random numbers, keyed by what it is for: a result depends neither on the order of draws elsewhere nor on
-/// threads.
+/// One sequence of random numbers, keyed by its purpose: results depend neither on the order of other draws nor on threads.
 ///
 /// Block j of the stream is Philox with counter (j, prompt, member, step) and a key that is itself the first half of the Philox
 /// block with counter (purpose, 0, iteration) under the seed; so each coordinate has its full 32 bits (iteration: 64).
 package struct RandomStream: Sendable {
   private let key: SIMD2<UInt32>
   private let place: SIMD4<UInt32>  // (0, prompt, member, step)
-  /// Index of the next 32-bit word that the sequential draws take.
+  /// Index of the next 32-bit word for sequential draws.
   private var position: UInt64 = 0
 
   package init(

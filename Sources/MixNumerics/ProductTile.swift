@@ -4,11 +4,11 @@ internal import CProcessor
 protocol LeftFactor {
   /// Element (row, 0).
   func element(_ row: Int) -> Float
-  /// The same from this row and k on.
+  /// The same factor, starting at this row and k.
   func from(row: Int, k: Int) -> Self
 }
 
-/// A left factor with the elements of a row side by side.
+/// A left factor stored row by row.
 struct FactorRows: LeftFactor {
   let base: UnsafePointer<Float>
   let stride: Int
@@ -23,7 +23,7 @@ struct FactorRows: LeftFactor {
   func from(row: Int, k: Int) -> FactorRows { FactorRows(base + (row &* stride &+ k), stride: stride) }
 }
 
-/// A left factor with the rows' elements of the same k side by side.
+/// A left factor stored column by column: the elements of all rows for one k are side by side.
 struct FactorColumns: LeftFactor {
   let base: UnsafePointer<Float>
   let stride: Int
@@ -38,7 +38,7 @@ struct FactorColumns: LeftFactor {
   func from(row: Int, k: Int) -> FactorColumns { FactorColumns(base + (k &* stride &+ row), stride: stride) }
 }
 
-/// The right factor as a tile reads it: sixteen columns side by side, k after k, zeros where the matrix has fewer.
+/// The right factor as a tile reads it: sixteen columns side by side for each k, padded with zeros.
 enum ProductPanel {
   static let width = vectorWidth
 }
@@ -47,8 +47,8 @@ enum ProductPanel {
 ///
 ///   c[row][column] (+)= Σₖ a[row][k]·b[k][column], k upwards, one fused multiply-add after the other.
 ///
-/// The order of the sum is the same in every tile and block: **a row of a product is a pure function of that row and b**, to the
-/// last bit, wherever it stands, on every processor.
+/// The order of the sum is the same in every tile and block: **a row of a product depends only on that row of a and on b**, to
+/// the last bit, at any position and on every processor.
 struct ProductTile<let rows: Int> {
   private var sums = InlineArray<rows, Vector>(repeating: .zero)
 
@@ -89,16 +89,16 @@ struct ProductTile<let rows: Int> {
   }
 }
 
-/// Brings the panel that follows nearer, a few cache lines per tile, while the tiles of this one are computed.
+/// Prefetches the next panel, a few cache lines per tile, while the tiles of the current panel are computed.
 ///
-/// Weights are used once per sample and do not stay in a core's own caches; read on demand, they cost a tenth of a product.
+/// Weights are used once per sample and do not stay in a core's own caches; without prefetching, a product takes a tenth longer.
 struct Lookahead {
   private var next: UnsafePointer<Float>
   private let linesPerTile: Int
 
   /// - Parameters:
-  ///   - lines: rows of the panel that follows, a cache line each.
-  ///   - tiles: of the panel at hand.
+  ///   - lines: rows of the next panel, one cache line each.
+  ///   - tiles: tiles of the current panel.
   @inline(__always)
   init(_ next: UnsafePointer<Float>, lines: Int, tiles: Int) {
     self.next = next
@@ -114,8 +114,8 @@ struct Lookahead {
   }
 }
 
-/// Rows of the highest tile: as many sums as hide the latency of two multiply-adds per cycle, and no more than a set of a core's
-/// first cache has places: where a's rows are a multiple of 4 KiB apart, all that a tile reads at once falls into one.
+/// Rows of the largest tile. They give enough sums to hide the latency of two multiply-adds per cycle, but no more than the
+/// associativity of a core's first-level cache: when a's rows are a multiple of 4 KiB apart, all rows of a tile map to one set.
 ///
 /// Six rows of two AVX registers are twelve sums; with two registers for b and one for a that is all sixteen.
 #if MIXGRPO_AVX512
@@ -124,7 +124,7 @@ private let highestTile = 8
 private let highestTile = 6
 #endif
 
-/// c (rows, columns ≤ 16) (+)= a·panel, in as few tiles as possible, of heights that differ by one at most.
+/// c (rows, columns ≤ 16) (+)= a·panel, in as few tiles as possible, whose heights differ by at most one.
 @inline(__always)
 func multiplyPanel(
   _ a: some LeftFactor, rows: Int, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
@@ -149,7 +149,7 @@ func multiplyPanel(
   multiply(from: higher &* (height &+ 1), tiles &- higher, height)
 }
 
-/// Tiles of which c has fewer than sixteen columns: computed whole, aside.
+/// Tiles where c has fewer than sixteen columns: all sixteen are computed in a buffer, and the needed ones are copied.
 @inline(never)
 private func multiplyNarrowTiles<Left: LeftFactor>(
   _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,

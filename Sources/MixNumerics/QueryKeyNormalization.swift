@@ -1,4 +1,4 @@
-/// What turns a projection's rows into attention's queries and keys: bias, RMSNorm per head, rotary embedding.
+/// Turns the rows of a projection into attention's queries and keys: bias, RMSNorm per head, rotary embedding.
 ///
 /// For one head: q = R(x̂ ∘ w), x̂ = x/√(mean(x²) + 1e−6), R the token's rotation. Source: FLUX.
 package struct QueryKeyNormalization {
@@ -17,7 +17,7 @@ package struct QueryKeyNormalization {
 
   /// raw ← raw + bias, then joint ← (normalised rotated q, normalised rotated k, v).
   /// - Parameters:
-  ///   - raw: (rows, ≥ 3·width) with q, k, v side by side; keeps the biased projection for the backward.
+  ///   - raw: (rows, ≥ 3·width) with q, k, v side by side; receives the projection with bias, which the backward reads.
   ///   - firstToken: the rotary row of the first row.
   ///   - joint: (rows, 3·width), may be `raw`.
   package func apply(
@@ -39,7 +39,7 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// joint ← as `apply`, from a `raw` that already holds the bias.
+  /// joint ← the result of `apply`, from a `raw` that already includes the bias.
   package func reapply(
     raw: Matrix, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>, firstToken: Int, into joint: Matrix
   ) {
@@ -53,19 +53,19 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// Backward: draw ← gradient of `raw` given djoint; the weights' gradients are accumulated.
+  /// Backward: dRaw ← gradient of `raw` given dJoint; the weights' gradients are accumulated.
   ///
   /// With g = Rᵀ(dq) ∘ w: dx = (g − x̂·mean(g ∘ x̂))/√(mean(x²) + ε), dw += Rᵀ(dq) ∘ x̂.
   /// - Parameters:
-  ///   - djoint: (rows, 3·width); draw: (rows, ≥ 3·width), may be djoint.
+  ///   - dJoint: (rows, 3·width); dRaw: (rows, ≥ 3·width), may be dJoint.
   package func backward(
-    raw: Matrix, djoint: Matrix, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>, firstToken: Int,
-    into draw: Matrix, dQueryWeight: UnsafeMutablePointer<Float>, dKeyWeight: UnsafeMutablePointer<Float>
+    raw: Matrix, dJoint: Matrix, queryWeight: UnsafePointer<Float>, keyWeight: UnsafePointer<Float>, firstToken: Int,
+    into dRaw: Matrix, dQueryWeight: UnsafeMutablePointer<Float>, dKeyWeight: UnsafeMutablePointer<Float>
   ) {
     for row in 0..<raw.rows {
       let source = raw.row(row)
-      let gradient = djoint.row(row)
-      let target = draw.row(row)
+      let gradient = dJoint.row(row)
+      let target = dRaw.row(row)
       let token = (firstToken + row) * headDim
       @inline(__always)
       func head(_ head: Int) -> Float { sumOfSquares(source + head * headDim) }
@@ -81,7 +81,7 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// Σx² of all heads of q, then of k, of which the roots of sixteen are then taken together.
+  /// Computes Σx² of all heads of q, then of k, and takes the square roots of sixteen at a time.
   @inline(__always)
   private func forEachSixteenHeads(
     _ sum: (_ head: Int) -> Float, _ body: (_ heads: Range<Int>, _ inverseNorms: InlineArray<16, Float>) -> Void
@@ -96,7 +96,7 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// x ← x + bias; Σx².
+  /// x ← x + bias; returns Σx².
   @inline(__always)
   private func addBias(_ x: UnsafeMutablePointer<Float>, _ bias: UnsafePointer<Float>) -> Float {
     var squares = Vector.zero
@@ -124,7 +124,7 @@ package struct QueryKeyNormalization {
     1 / (squares / Float(headDim) + Self.epsilon).squareRoot()
   }
 
-  /// Some heads of one row, those of q before those of k: y ← R(x̂ ∘ w).
+  /// y ← R(x̂ ∘ w) for some heads of one row, numbered with q's heads before k's.
   @inline(__always)
   private func rotate(
     _ x: UnsafePointer<Float>, _ heads: Range<Int>, _ inverseNorms: InlineArray<16, Float>, _ queryWeight: UnsafePointer<Float>,
@@ -145,7 +145,7 @@ package struct QueryKeyNormalization {
     }
   }
 
-  /// dx, and dw accumulated, for one head of one row.
+  /// Computes dx and accumulates dw for one head of one row.
   @inline(__always)
   private func unrotate(
     _ x: UnsafePointer<Float>, _ inverse: Float, _ dy: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ token: Int,

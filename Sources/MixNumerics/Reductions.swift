@@ -48,7 +48,7 @@ package enum Reduction {
     }
   }
 
-  /// Σ x² in Double, in sixteen sums of every sixteenth value that are then joined.
+  /// Σ x² in Double: sixteen sums, each over every sixteenth value, which are then added.
   package static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
     var sums = SIMD16<Double>.zero
     forEachBlock(count) { i, lanes in

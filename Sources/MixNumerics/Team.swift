@@ -7,34 +7,34 @@ import Glibc
 import Darwin
 #endif
 
-/// Threads that work together on one program, stage by stage.
+/// Threads that run one program together, stage by stage.
 ///
-/// One thread, the caller's, leads: it runs the program and publishes each stage's tasks. Helpers of the `ThreadPool` join in
-/// with whatever stage is open. The leader takes tasks too, so a stage ends even when no helper ever comes. Helpers look for
-/// the next stage for as long as the program runs, and sleep afterwards.
+/// The caller's thread is the leader: it runs the program and publishes each stage's tasks. Helpers from the `ThreadPool` take
+/// tasks of the open stage. The leader takes tasks too, so a stage ends even without helpers. Helpers spin between stages and
+/// sleep after the program.
 package final class Team: @unchecked Sendable {
   /// A team of one: stages run in the caller's thread.
   package static let alone = Team()
 
   private static let leader = 0
 
-  // Stage number (24 bits), tasks of the stage (20 bits), next task (20 bits) in one word, so that a claim is one exchange.
+  // Stage number (24 bits), tasks of the stage (20 bits) and next task (20 bits) in one word, so that one exchange claims a task.
   private let ticket = Atomic<UInt64>(0)
   private let completed = Atomic<Int>(0)
   private let isFinished = Atomic<Bool>(false)
-  /// Helpers inside; the pool counts them in, they count themselves out.
+  /// Helpers at work; the pool increments it for each helper, which decrements it when it leaves.
   let helpers = Atomic<Int>(0)
   private var body: BorrowedTask?
   private var firstTask = 0
 
   init() {}
 
-  /// Threads beyond the cores wait for each other's time slices; far beyond them a stage of microseconds would take seconds.
+  /// With many more threads than cores, threads wait for each other's time slices and a stage of microseconds takes seconds.
   private static let mostThreads = max(16, 4 * Processor.availableCores)
 
   /// Runs `program` with a team of up to `threads` threads.
   ///
-  /// The caller's thread computes as the helpers do, in the default arithmetic.
+  /// The caller's thread runs in the default arithmetic, as the helpers do.
   package static func lead(threads: Int, _ program: (Team) -> Void) {
     DefaultArithmetic.run { leadTeam(threads: threads, program) }
   }
@@ -49,9 +49,9 @@ package final class Team: @unchecked Sendable {
     ThreadPool.shared.close(team)
   }
 
-  /// One stage: `body(task, worker)` for every task in 0..<tasks; returns when all have ended. Only the program may call it.
+  /// Runs one stage: `body(task, worker)` for every task in 0..<tasks; returns when all are done. Only the program may call it.
   ///
-  /// `worker` is 0 for the leader and differs among those who work at the same time; it picks scratch memory.
+  /// `worker` is 0 for the leader and differs between threads that run at the same time; it selects scratch memory.
   package func forEach(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
     guard self !== Team.alone, tasks > 1 else {
       for task in 0..<max(tasks, 0) { body(task, Self.leader) }
@@ -60,7 +60,7 @@ package final class Team: @unchecked Sendable {
     var first = 0
     while first < tasks {  // a ticket counts to a million
       let count = min(tasks - first, 1 << 20 - 1)
-      BorrowedTask.lend(body, to: self, first, count)
+      BorrowedTask.lend(body) { runStage(first, count, $0) }
       first += count
     }
   }
@@ -75,14 +75,14 @@ package final class Team: @unchecked Sendable {
     self.body = nil
   }
 
-  /// One stage over rows: whole for a team of one, else in pieces. For kernels whose rows do not depend on each other.
+  /// One stage over rows: one task for a team of one, several otherwise. For kernels whose rows are independent.
   package func forEachRows(_ rows: Int, _ body: (Range<Int>) -> Void) {
     if self === Team.alone { return body(0..<rows) }
     let size = 8
     forEach((rows + size - 1) / size) { piece, _ in body(piece * size..<min(rows, (piece + 1) * size)) }
   }
 
-  /// What a helper does from its invitation to the program's end.
+  /// A helper's work until the program ends.
   func help(_ worker: Int) {
     while !isFinished.load(ordering: .acquiring) {
       if !runOneTask(worker) { wait { isFinished.load(ordering: .acquiring) || hasTask } }
@@ -94,7 +94,7 @@ package final class Team: @unchecked Sendable {
     return word & 0xF_FFFF < (word >> 20) & 0xF_FFFF
   }
 
-  /// Claims and runs a task of the open stage; false when none is left.
+  /// Claims and runs a task of the open stage; returns false when none is left.
   private func runOneTask(_ worker: Int) -> Bool {
     var word = ticket.load(ordering: .acquiring)
     while true {
@@ -111,7 +111,7 @@ package final class Team: @unchecked Sendable {
     }
   }
 
-  /// Waits for what another thread of the program is about to do; gives up its time slice when that takes long.
+  /// Waits for another thread of the program; yields the time slice when that takes long.
   @inline(__always)
   func wait(until isDone: () -> Bool) {
     var turns = 0

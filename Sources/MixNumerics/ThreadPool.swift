@@ -8,9 +8,8 @@ import Darwin
 
 /// Threads that sleep until a team invites them.
 ///
-/// They are made when first needed and kept. Nobody waits for them to come: where no thread can be made, or after a fork, which
-/// leaves them behind, the leader of a team does all the work itself. Opening and closing a team allocates nothing once as many
-/// teams were open at the same time before.
+/// Threads are created when first needed and kept. No team waits for them: if threads cannot be created, or do not exist after a
+/// fork, the leader of a team does all the work. Opening a team allocates memory only when more teams are open than ever before.
 final class ThreadPool: @unchecked Sendable {
   static let shared = ThreadPool()
 
@@ -21,14 +20,14 @@ final class ThreadPool: @unchecked Sendable {
   }
 
   private static let mostThreads = 1_023
-  /// Kernels keep their blocks on the heap; the usual 8 MiB would count against a limit on address space.
+  /// Enough for the kernels; the usual 8 MiB per thread would use up a limit on address space.
   private static let stackBytes = 2 << 20
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let work: UnsafeMutablePointer<pthread_cond_t>
   private var invitations: [Invitation] = []
   private var spareTeams: [Team] = []
   private var threads = 0
-  /// Helpers that the open teams asked for: there are never more threads than were wanted at the same time.
+  /// Helpers that the open teams asked for; the pool never has more threads than the maximum of this number.
   private var wanted = 0
 
   private init() {
@@ -54,7 +53,7 @@ final class ThreadPool: @unchecked Sendable {
     return spareTeams.popLast() ?? Team()
   }
 
-  /// Calls up to `helpers` threads into an open team.
+  /// Invites up to `helpers` threads into an open team.
   func invite(_ team: Team, helpers: Int) {
     pthread_mutex_lock(mutex)
     invitations.append(Invitation(team: team, helpers: helpers, seats: helpers))
@@ -64,7 +63,7 @@ final class ThreadPool: @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
-  /// Ends a team whose program has ended: nobody joins any more, and all who did have left.
+  /// Closes a team whose program has ended: no helper can join, and all helpers have left.
   func close(_ team: Team) {
     pthread_mutex_lock(mutex)
     let helpers = invitations.firstIndex { $0.team === team }.map { invitations.remove(at: $0).helpers } ?? 0
@@ -81,7 +80,7 @@ final class ThreadPool: @unchecked Sendable {
     pthread_attr_init(&attributes)
     pthread_attr_setstacksize(&attributes, Self.stackBytes)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    // The host's signals are for the host's threads.
+    // Signals of the host are not delivered to these threads.
     var (all, before) = (sigset_t(), sigset_t())
     sigfillset(&all)
     pthread_sigmask(SIG_SETMASK, &all, &before)

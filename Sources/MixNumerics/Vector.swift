@@ -1,5 +1,5 @@
-/// Sixteen floats: one AVX-512 register, two AVX ones, four of NEON. As many on every processor, so that a sum over lanes has one
-/// order everywhere.
+/// Sixteen floats: one AVX-512 register, two AVX registers or four NEON registers. The number is the same on every processor, so
+/// that sums over lanes always have the same order.
 typealias Vector = SIMD16<Float>
 
 /// Lanes of a `Vector`.
@@ -12,7 +12,7 @@ func forEachBlock(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
   if whole < count { body(whole, count &- whole) }
 }
 
-/// The same for a long body that changes nothing but memory: the last block stands apart, so that the others are inlined.
+/// The same for a long body that only changes memory: the last block is in a function of its own, so that the loop is inlined.
 @inline(__always)
 func forEachLongBlock(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
   let whole = forEachWholeBlock(count) { body($0, vectorWidth) }
@@ -47,7 +47,7 @@ func store(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ offset: Int,
   }
 }
 
-// Apart, so that the loops over whole blocks stay small enough to be inlined where they are used.
+// Not inlined, so that the loops over whole blocks stay small enough to be inlined.
 
 @inline(never)
 private func loadFew(_ base: UnsafePointer<Float>, _ lanes: Int) -> Vector {
@@ -65,7 +65,7 @@ private func storeFew(_ vector: Vector, _ base: UnsafeMutablePointer<Float>, _ l
   for lane in eight..<lanes { base[lane] = vector[lane] }
 }
 
-/// The first lanes, zeros behind them.
+/// The first lanes, followed by zeros.
 @inline(__always)
 func first(_ lanes: Int, of vector: Vector) -> Vector { lanes == vectorWidth ? vector : firstFew(lanes, of: vector) }
 
@@ -101,7 +101,7 @@ let log2OfE: Float = 1.442_695_04
 /// 2^t within 2 ulp for −126 ≤ t ≤ 127, clamped outside; NaN stays NaN.
 ///
 /// t = n + f with |f| ≤ ½, which is exact, 2^f by its minimax polynomial of degree 6 (relative error 2·10⁻⁹), then n goes into
-/// the exponent. Callers fold log₂ e into a factor they have anyway.
+/// the exponent. Callers multiply an existing factor by log₂ e.
 @inline(__always)
 func powerOfTwo(_ t: Vector) -> Vector {
   var t = t

@@ -1,6 +1,6 @@
 /// Spreads independent tasks over threads; results must not depend on which thread runs what.
 ///
-/// `worker` numbers the threads of one call, 0..<count, and serves to pick a scratch buffer.
+/// `worker` numbers the threads of one call, 0..<count, and selects a scratch buffer.
 package struct Workers: Sendable {
   package let count: Int
 

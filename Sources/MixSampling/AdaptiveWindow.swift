@@ -1,40 +1,40 @@
 import MixBasics
 
-/// When a window that follows the reward moves on.
+/// Settings of a window that moves when the reward stops rising.
 public struct AdaptiveInterval: Equatable, Sendable {
-  /// Iterations at a place at least, 1 … maximum; default 1. The trend is waited for in any case.
+  /// Fewest iterations at a place, 1 … maximum; default 1. The window never moves before `trend` iterations.
   public var minimum = 1
-  /// Iterations at a place at most; default 25.
+  /// Most iterations at a place; default 25.
   public var maximum = 25
-  /// k, the iterations that a trend is judged over, 2 … 1000000; default 10.
+  /// k, the number of iterations over which the trend is estimated, 2 … 1000000; default 10.
   public var trend = 10
   /// The window moves when the reward gains less than this share of its standard deviation per iteration; default 0.01,
   /// −1000 … 1000.
   public var minimumGain = 0.01
 
-  /// 1…25 iterations at a place, judged over 10, unless told otherwise.
+  /// Default: 1…25 iterations at a place, with the trend over 10.
   public init(minimum: Int = 1, maximum: Int = 25, trend: Int = 10, minimumGain: Double = 0.01) {
     (self.minimum, self.maximum, self.trend, self.minimumGain) = (minimum, maximum, trend, minimumGain)
   }
 }
 
-/// Where a window stands that moves on when the reward's gain per iteration flattens.
+/// State of a window that moves when the reward's gain per iteration flattens.
 ///
-/// A pure state machine: `WindowSchedule.advance` takes the state and an iteration's reward, and gives the next state. A line
-/// is fitted by least squares to the rewards r of the iterations at this place, an iteration of age a weighing ρᵃ, ρ = 1 − 1/k:
+/// A pure state machine: `WindowSchedule.advance` takes the state and an iteration's reward and returns the next state. A line
+/// is fitted by least squares to the rewards r of the iterations at this place; an iteration of age a has weight ρᵃ, ρ = 1 − 1/k:
 ///
 ///     gain = (Σw·a · Σw·r − Σw · Σw·a·r) / (Σw · Σw·a² − (Σw·a)²)     per iteration
 ///
-/// The window moves when gain < `minimumGain` · Σw·s / Σw, s the rewards' standard deviation, but not before
-/// max(`minimum`, `trend`) iterations, and at the latest after `maximum`.
+/// The window moves when gain < `minimumGain` · Σw·s / Σw, where s is the rewards' standard deviation, but not before
+/// max(`minimum`, `trend`) iterations, and always after `maximum` iterations.
 public struct AdaptiveWindowState: Equatable, Sendable {
   /// l
   public var start = 0
   /// Iterations at this place that had a reward.
   public var iterations = 0
-  /// The first reward at this place; rewards below are differences from it.
+  /// The first reward at this place; r in the sums is the difference from it.
   public var firstReward = 0.0
-  /// What the gain is made of.
+  /// The sums from which the gain is computed.
   public var sums = Sums()
 
   /// Sums over the iterations at this place, w = ρᵃ.
@@ -76,12 +76,12 @@ extension AdaptiveWindowState {
     ]
   }
 
-  /// Start, iterations and the numbers, separated by spaces, without loss.
+  /// Start, iterations and the sums, separated by spaces, at full precision.
   package var text: String {
     "\(start) \(iterations) " + Self.numbers.map { "\(self[keyPath: $0])" }.joined(separator: " ")
   }
 
-  /// Nil for text that is none.
+  /// Nil for text that is not a state.
   package init?(text: String) {
     self.init()
     let words = text.split(separator: " ")
@@ -97,7 +97,7 @@ extension AdaptiveWindowState {
 // MARK: - Moving
 
 extension AdaptiveWindowState.Sums {
-  /// Every iteration is one older, and weighs less by `factor`.
+  /// Makes every iteration one older: its weight is multiplied by `factor`.
   fileprivate func aged(by factor: Double) -> Self {
     var sums = self
     sums.squaredAge = factor * (squaredAge + 2 * age + weight)
@@ -121,13 +121,13 @@ extension AdaptiveWindowState.Sums {
 }
 
 extension WindowSchedule {
-  /// The adaptive window's state after an iteration; the state as it is when the iteration says nothing about the gain: its
-  /// reward is missing (NaN), or did not differ between samples.
+  /// The adaptive window's state after an iteration. Iterations without a usable signal leave the state unchanged: the reward is
+  /// missing (NaN) or was the same for all samples.
   /// - Parameters:
   ///   - state: after the iteration before.
   ///   - rewardMean: over the iteration's samples.
   ///   - rewardDeviation: their standard deviation.
-  /// - Throws: `invalidArgument` for another window mode, or a state that cannot be one.
+  /// - Throws: `invalidArgument` for another window mode or an invalid state.
   public func advance(
     _ state: AdaptiveWindowState, rewardMean: Double, rewardDeviation: Double
   ) throws(MixGRPOError) -> AdaptiveWindowState {
@@ -161,7 +161,7 @@ extension WindowSchedule {
     return atEnd == .rollBack ? 0 : lastStart
   }
 
-  /// - Throws: `invalidArgument` naming each field of a state that no run can be in.
+  /// - Throws: `invalidArgument` naming each field of an invalid state.
   package func check(_ state: AdaptiveWindowState) throws(MixGRPOError) {
     var validation = Validation()
     validation.require(

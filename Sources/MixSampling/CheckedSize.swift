@@ -1,6 +1,6 @@
 import MixBasics
 
-/// The product of sizes, as an error in place of an overflow.
+/// The product of sizes; an overflow is an error.
 package func product(_ sizes: Int..., field: String) throws(MixGRPOError) -> Int {
   var total = 1
   for size in sizes {

@@ -31,7 +31,7 @@ public enum Dynamics: Equatable, Sendable {
     try validation.throwIfAny()
   }
 
-  /// The angle of coefficient-preserving steps is at most a right one.
+  /// The angle of coefficient-preserving steps is at most π/2.
   func checkRules(_ validation: inout Validation) {
     guard case .coefficientPreserving(let level) = self else { return }
     validation.require(
@@ -39,7 +39,7 @@ public enum Dynamics: Equatable, Sendable {
   }
 }
 
-/// How deterministic steps follow the flow's ordinary differential equation. Raw values are stable.
+/// The solver of deterministic steps for the flow's ordinary differential equation. Raw values are stable.
 public enum Solver: Int32, Equatable, Sendable, CaseIterable {
   /// x' = x + v·dt.
   case euler = 0
@@ -52,7 +52,7 @@ public enum Solver: Int32, Equatable, Sendable, CaseIterable {
   /// DPM-Solver++ 3M.
   case dpmSolver3 = 4
 
-  /// Data predictions a step uses, the present one included.
+  /// Data predictions a step uses, including its own.
   public var order: Int {
     switch self {
     case .euler, .dpmSolver1: 1

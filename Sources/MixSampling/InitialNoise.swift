@@ -1,9 +1,9 @@
 import MixBasics
 import MixNumerics
 
-/// The latents a rollout starts from: drawn from the plan's key, or the caller's.
+/// The latents a rollout starts from: drawn with the plan's key, or given by the caller.
 enum InitialNoise {
-  /// Whether the members of each group start from the same latent, so that it need be evaluated only once.
+  /// Whether the members of each group start from the same latent, which then needs only one evaluation.
   /// - Parameter given: (P, D), one for each group, or (P·G, D), or nil for drawn noise.
   /// - Throws: `invalidArgument` for another size or a value that is not finite.
   static func isShared(

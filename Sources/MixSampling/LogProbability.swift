@@ -7,7 +7,7 @@ import Glibc
 import Darwin
 #endif
 
-/// One sample's stochastic step as it is scored: rows of D values, and the stream its noise came from if that is known.
+/// The data of one sample's stochastic step: rows of D values, and the random stream of its noise if that is known.
 package struct StepRow {
   package let latent: UnsafePointer<Float>  // x (D)
   package let next: UnsafePointer<Float>  // x' (D)
@@ -24,11 +24,11 @@ package struct StepRow {
   }
 }
 
-/// The one place where log-probabilities come from. Rollout and update both call it, with rows of the same bits, so that the
-/// first ratio of an iteration is exactly 1.
+/// Computes all log-probabilities. Rollout and update both call it, with rows of the same bits, so that the first ratio of an
+/// iteration is exactly 1.
 package enum LogProbability {
   /// log p(x' | x, v) of a stochastic step, in the given form; sums run over D in Double in a fixed order.
-  /// - Precondition: `requireStochastic`; for `.guarded` a known noise.
+  /// - Precondition: `requireStochastic`; `.guarded` also requires known noise.
   package static func value(
     _ row: StepRow, velocity: UnsafePointer<Float>, _ transition: Transition, _ form: LogProbabilityForm
   ) -> Double {
@@ -83,7 +83,7 @@ package enum LogProbability {
   }
 }
 
-/// Σ term(i) over 0..<count in four interleaved partial sums, so that the additions need not wait for each other.
+/// Σ term(i) over 0..<count in four interleaved partial sums, so that additions do not wait for each other.
 @inline(__always)
 package func fourLaneSum(_ count: Int, _ term: (Int) -> Double) -> Double {
   var (s0, s1, s2, s3) = (0.0, 0.0, 0.0, 0.0)
@@ -103,7 +103,7 @@ package func fourLaneSum(_ count: Int, _ term: (Int) -> Double) -> Double {
 }
 
 extension RandomStream {
-  /// Walks the stream's normals 0 ..< count in pieces that fit on the stack.
+  /// Visits the stream's normals 0 ..< count in pieces that fit on the stack.
   package func forEachPiece(of count: Int, _ body: (_ offset: Int, _ noise: UnsafeBufferPointer<Float>) -> Void) {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 256) { piece in
       guard let base = piece.baseAddress else { return }

@@ -1,8 +1,8 @@
 import MixBasics
 
-/// What requests say about their rows, row by row; requests are views into it.
+/// The values of requests that belong to single rows; requests are views into it.
 package final class RequestTable {
-  private let sigmas: Table<Float>  // (rows), and so are the others
+  private let sigmas: Table<Float>  // (rows), as the others
   private let promptIndex: Table<Int32>
   private let sampleOfRow: Table<Int32>
   private let stepOfRow: Table<Int32>
@@ -15,8 +15,8 @@ package final class RequestTable {
   }
 
   /// - Parameters:
-  ///   - sample: the first one (prompt · group size + member) that the row stands for.
-  ///   - promptIds: of the plan's prompts, in their order.
+  ///   - sample: the first sample (prompt · group size + member) of the row.
+  ///   - promptIds: ids of the plan's prompts, in their order.
   package func set(_ row: Int, sample: Int, step: Int, _ plan: SamplingPlan, promptIds: [Int32]) {
     sigmas[row] = plan.modelSigma(of: step)
     promptIndex[row] = promptIds[sample / plan.groupSize]

@@ -1,16 +1,16 @@
 import MixBasics
 import MixNumerics
 
-/// Draws groups of samples by asking for velocities: a state machine that knows no model.
+/// Draws groups of samples by requesting velocities: a state machine that does not depend on a model.
 ///
 ///     while let request = try rollout.next() {
 ///       … velocity of request.latents at request.sigmas …
 ///       try rollout.submit(velocity: …, count: request.velocityCount)
 ///     }
 ///
-/// All prompts and members are in flight together. Latents that members share are asked for once; the samples have the same
-/// bits as if they were not. All memory is allocated by `init`; results do not depend on the number of threads or on
-/// `maxBatch`. Not for use from two threads at once.
+/// All prompts and members advance together. Latents that members share are evaluated once, which does not change a bit of the
+/// samples. All memory is allocated by `init`; results do not depend on the number of threads or on `maxBatch`. Not for use from
+/// two threads at once.
 public final class Rollout {
   private enum Phase { case ready, waiting, finished, failed }
 
@@ -35,11 +35,11 @@ public final class Rollout {
   private var failure = MixGRPOError(.internalFault, "rollout: expected a running rollout, got a failed one")
 
   /// - Parameters:
-  ///   - prompts: the host's numbers for its P prompts, each 0 or more; they key the noise, so in training they differ
+  ///   - prompts: the host's prompt ids, P values of 0 or more; they key the noise, so in training they must differ
   ///   - latentSize: D, at least 1
-  ///   - initialNoise: the caller's own start: (P, D), the same for all members of a group, or (P·G, D); copied
+  ///   - initialNoise: latents to start from: (P, D), the same for all members of a group, or (P·G, D); copied
   ///   - maxBatch: most rows in one request; 0 means no limit
-  /// - Throws: `invalidArgument` naming each unfit field, `outOfMemory`.
+  /// - Throws: `invalidArgument` naming each invalid field, `outOfMemory`.
   package init(
     plan: SamplingPlan, prompts: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
     maxBatch: Int = 0, workers: Workers
@@ -61,7 +61,7 @@ public final class Rollout {
     InitialNoise.fill(memory.states[0], from: initialNoise, isSame: isSame, trajectory, workers)
   }
 
-  /// As above, with the threads of `context`.
+  /// The same with the threads of `context`.
   public convenience init(
     plan: SamplingPlan, prompts: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
     maxBatch: Int = 0, context: RunContext
@@ -71,7 +71,7 @@ public final class Rollout {
       workers: Workers(threads: context.threads))
   }
 
-  /// What `init` demands.
+  /// Checks the arguments of `init`.
   package static func validate(
     _ plan: SamplingPlan, _ prompts: [Int32], latentSize: Int, maxBatch: Int
   ) throws(MixGRPOError) {
@@ -94,10 +94,10 @@ public final class Rollout {
   }
 }
 
-// MARK: - The machine
+// MARK: - Requests and answers
 
 extension Rollout {
-  /// The next model call, or nil when all samples are finished. Asked again before `submit`, it gives the same request.
+  /// The next request, or nil when all samples are finished. Before `submit` it returns the same request again.
   /// - Throws: the error that ended the rollout, if one did.
   public func next() throws(MixGRPOError) -> VelocityRequest? {
     switch phase {
@@ -112,10 +112,10 @@ extension Rollout {
     return request
   }
 
-  /// Takes the velocity of the last request, (request.count, D), and moves its rows one step on.
+  /// Takes the velocity of the last request, (request.count, D), and advances its rows by one step.
   /// - Throws: `invalidState` without a request, `invalidArgument` for another count, `notFinite` naming step and row if a
-  ///   velocity is NaN or infinite; the rollout is then unchanged and waits for another try. `notFinite` also if the velocity
-  ///   is so large that a latent overflows, which ends the rollout.
+  ///   velocity is NaN or infinite; the rollout is then unchanged and accepts another `submit`. `notFinite` also if the velocity
+  ///   is so large that a latent overflows; this ends the rollout.
   public func submit(velocity: UnsafePointer<Float>, count: Int) throws(MixGRPOError) {
     guard phase == .waiting else {
       throw MixGRPOError(.invalidState, "submit: expected a request from next() before it, got none")
@@ -154,7 +154,7 @@ extension Rollout {
     }
   }
 
-  /// Overflow of a latent, or of a log-probability, after a finite velocity.
+  /// Checks for a latent or log-probability that overflowed although the velocity is finite.
   private func checkAdvanced() throws(MixGRPOError) {
     for task in 0..<rows.count * samplesPerRow where faults[task] {
       failure = MixGRPOError(
@@ -181,7 +181,7 @@ extension Rollout {
 // MARK: - One step
 
 extension Rollout {
-  /// Latents of the next state for each row of this one: G where members part ways, otherwise 1.
+  /// Rows of the next state for each row of this state: G where members stop sharing a latent, otherwise 1.
   private var samplesPerRow: Int {
     memory.states[step].isShared && !memory.states[step + 1].isShared ? plan.groupSize : 1
   }
@@ -211,7 +211,7 @@ extension Rollout {
     ).run()
   }
 
-  /// An earlier step's data prediction for a row of this step, which may be one of a group that shared it then.
+  /// An earlier step's data prediction for a row of this step. A group may have shared that prediction.
   private func data(of earlier: Int, _ row: Int) -> UnsafePointer<Float>? {
     guard earlier >= 0, let base = memory.dataPredictions(of: earlier) else { return nil }
     let hasParted = memory.states[earlier].isShared && !memory.states[step].isShared
@@ -233,17 +233,17 @@ extension Rollout {
 // MARK: - Results
 
 extension Rollout {
-  /// Whether every sample is at its last noise level.
+  /// Whether all samples are finished.
   public var isFinished: Bool { phase == .finished }
 
-  /// The finished samples, (P·G, D), sample = prompt · G + member; a view that lives as long as the rollout.
+  /// The finished samples, (P·G, D), sample = prompt · G + member; a view that is valid as long as the rollout.
   /// - Throws: `invalidState` before the end.
   public func samples() throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
     try requireFinished("samples")
-    return UnsafeBufferPointer(memory.samples.buffer)
+    return memory.samples
   }
 
-  /// What an update needs; it may outlive the rollout.
+  /// The data that an update needs; it may outlive the rollout.
   /// - Throws: `invalidState` before the end.
   public func trajectory() throws(MixGRPOError) -> Trajectory {
     try requireFinished("trajectory")

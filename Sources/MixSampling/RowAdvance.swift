@@ -9,7 +9,7 @@ struct RowAdvance {
   let previousData: UnsafePointer<Float>?  // m₁, where c₁ ≠ 0
   let earlierData: UnsafePointer<Float>?  // m₂, where c₂ ≠ 0
   let noise: RandomStream?  // where s > 0
-  /// Takes this step's data prediction x − σ·v, if a later step needs it.
+  /// Receives this step's data prediction x − σ·v, if a later step needs it.
   let dataPrediction: UnsafeMutablePointer<Float>?
   /// x'; may be the same memory as x.
   let next: UnsafeMutablePointer<Float>

@@ -5,10 +5,10 @@ import MixNumerics
 public struct SDEWindow: Equatable, Sendable {
   /// l, the first stochastic step, 0-based.
   public let start: Int
-  /// w, how many follow one another.
+  /// w, the number of stochastic steps.
   public let length: Int
 
-  /// Unchecked until a plan is made of it.
+  /// Not checked before a plan uses it.
   public init(start: Int, length: Int) {
     self.start = start
     self.length = length
@@ -18,21 +18,21 @@ public struct SDEWindow: Equatable, Sendable {
   public var steps: Range<Int> { start..<start + max(length, 0) }
 }
 
-/// What a moving window does after its last place.
+/// The movement of a window after its last place.
 public enum WindowEnd: Int32, Equatable, Sendable, CaseIterable {
-  /// Begins again at 0.
+  /// Starts again at 0.
   case rollBack = 0
   /// Stays at the last place.
   case stay = 1
 }
 
-/// Which of all stochastic steps are trained when every step is stochastic.
+/// The steps that are trained when every step is stochastic.
 public enum TrainedSubset: Equatable, Sendable {
   /// All of them.
   case full
   /// The first ⌊f·(T−1)⌋ steps, at least 1; f in (0, 1].
   case firstFraction(Double)
-  /// ⌊f·(T−1)⌋ steps, at least 1, drawn anew in each iteration from the run's seed (DanceGRPO: f = 0.6).
+  /// ⌊f·(T−1)⌋ steps, at least 1, drawn in each iteration from the run's seed (DanceGRPO: f = 0.6).
   case randomSubset(Double)
 }
 

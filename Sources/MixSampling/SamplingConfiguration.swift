@@ -5,21 +5,21 @@ import MixSettings
 public struct FlashTail: Equatable, Sendable {
   /// r̃ in (0, 1]: R steps after the window become max(1, ⌊r̃·R⌋). The paper uses 0.4, and 0.2 with a frozen window for Flash*.
   public var ratio: Double
-  /// Of the tail's steps; default DPM-Solver++ 2M, midpoint form.
+  /// Solver of the tail's steps; default DPM-Solver++ 2M, midpoint form.
   public var solver: Solver
 
-  /// Checked by the configuration that it is part of.
+  /// Checked by `SamplingConfiguration.validate`.
   public init(ratio: Double = 0.4, solver: Solver = .dpmSolver2Midpoint) {
     self.ratio = ratio
     self.solver = solver
   }
 }
 
-/// The number whose difference is the log-ratio of policy optimisation. Raw values are stable.
+/// The form of the log-probability, whose difference is the log-ratio of the policy loss. Raw values are stable.
 public enum LogProbabilityForm: Int32, Equatable, Sendable, CaseIterable {
   /// mean_D[−(x'−μ)²/(2s²) − ln s − ½ ln 2π]: the log-density per latent value (Flow-GRPO, DanceGRPO, Mix).
   case mean = 0
-  /// The log-density itself: the sum in place of the mean.
+  /// The log-density itself: a sum instead of the mean.
   case sum = 1
   /// −mean_D (x'−μ)², which public trainers use with coefficient-preserving steps; not a density.
   case coefficientPreservingPeer = 2
@@ -27,9 +27,9 @@ public enum LogProbabilityForm: Int32, Equatable, Sendable, CaseIterable {
   case guarded = 3
 }
 
-/// How the model sees a noise level. Raw values are stable.
+/// How sigma is rounded before it is passed to the model. Raw values are stable.
 public enum SigmaRounding: Int32, Equatable, Sendable, CaseIterable {
-  /// σ itself.
+  /// Not rounded.
   case exact = 0
   /// ⌊1000σ⌋/1000, for models served behind integer timesteps.
   case thousandths = 1
@@ -45,7 +45,7 @@ public struct SamplingConfiguration: Equatable, Sendable {
   public var windowLength = 4
   /// Default: one step further every 25 iterations, back to 0 after the end.
   public var windowMode = WindowMode.standard
-  /// Outside the window; default Euler.
+  /// Solver of the steps outside the window; default Euler.
   public var solver = Solver.euler
   /// Default: none.
   public var flash: FlashTail?
@@ -65,7 +65,7 @@ public struct SamplingConfiguration: Equatable, Sendable {
   /// The defaults of MixGRPO (Mix §4.1).
   public init() {}
 
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public func validate() throws(MixGRPOError) {
     var validation = Validation()
     record.check(&validation)
@@ -73,7 +73,7 @@ public struct SamplingConfiguration: Equatable, Sendable {
     try validation.throwIfAny()
   }
 
-  /// What single values do not tell.
+  /// Conditions on more than one value.
   func checkRules(_ validation: inout Validation) {
     schedule.checkRules(&validation)
     if case .sigmas = schedule {
@@ -86,7 +86,7 @@ public struct SamplingConfiguration: Equatable, Sendable {
     checkLogProbability(&validation)
   }
 
-  /// The window's movement, for `iteration → window`.
+  /// The schedule that gives each iteration its window.
   public func windowSchedule() throws(MixGRPOError) -> WindowSchedule {
     try WindowSchedule(windowMode, length: windowLength, steps: schedule.steps, seed: seed)
   }

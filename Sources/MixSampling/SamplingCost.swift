@@ -1,39 +1,37 @@
 import MixBasics
 
 extension SamplingPlan {
-  /// Rows that a rollout evaluates, latents that members share counted once (if `exactSharing`).
+  /// Rows that a rollout evaluates; with `exactSharing`, latents that members share count once.
   public func modelCalls(prompts: Int) -> Int {
     guard sharesStart else { return modelCallsWithoutSharing(prompts: prompts) }
     return prompts * (sharedSteps + (steps - sharedSteps) * groupSize)
   }
 
-  /// One row per sample and step, as the papers count.
+  /// One row per sample and step, as papers count.
   public func modelCallsWithoutSharing(prompts: Int) -> Int { prompts * steps * groupSize }
 
-  /// Rows that an update in `parts` optimizer steps evaluates forward and backward, if no sample is left out.
-  public func trainingEvaluations(prompts: Int, parts: Int) -> Int {
-    guard sharesStart, !window.isEmpty, trainedSteps.first == window.lowerBound else {
-      return prompts * trainedSteps.count * groupSize
-    }
-    return prompts * ((trainedSteps.count - 1) * groupSize + min(max(parts, 1), groupSize))
+  /// Rows that an update in so many optimizer steps evaluates forward and backward, if no sample is excluded.
+  public func trainingEvaluations(prompts: Int, minibatches: Int) -> Int {
+    prompts * rowsPerPrompt(minibatches).reduce(0, +)
   }
 
-  /// Rows of the largest of the update's `parts` parts, if no sample is left out.
-  public func largestTrainingPart(prompts: Int, parts: Int) -> Int {
-    let members = (groupSize + max(parts, 1) - 1) / max(parts, 1)
-    let isShared = sharesStart && !window.isEmpty && trainedSteps.first == window.lowerBound
-    return prompts * (isShared ? (trainedSteps.count - 1) * members + 1 : trainedSteps.count * members)
+  /// Rows of the largest of an update's minibatches, if no sample is excluded.
+  public func largestMinibatch(prompts: Int, minibatches: Int) -> Int {
+    prompts * (rowsPerPrompt(minibatches).max() ?? 0)
   }
 
-  /// Bytes that a rollout and its trajectory hold in floats.
-  /// - Throws: `invalidArgument` if that is more than can be addressed.
-  public func rolloutBytes(prompts: Int, latentSize: Int) throws(MixGRPOError) -> Int {
-    var rowsPerPrompt = groupSize + (sharesStart ? 1 : 0)  // the samples, and the latents members still share
-    for state in 0...steps where isStored(state: state) {
-      rowsPerPrompt += isShared(state: state, sharesStart) ? 1 : groupSize
+  /// The members of every group behind one of `count` optimizer steps; sizes differ by at most one if `count` does not divide G.
+  package func members(ofMinibatch index: Int, of count: Int) -> Range<Int> {
+    index * groupSize / count..<(index + 1) * groupSize / count
+  }
+
+  /// Rows of each minibatch; with more minibatches than members the others have none.
+  private func rowsPerPrompt(_ minibatches: Int) -> [Int] {
+    let count = min(max(minibatches, 1), groupSize)
+    return (0..<count).map { index in
+      let members = members(ofMinibatch: index, of: count).count
+      return trainedSteps.reduce(0) { $0 + (isShared(state: $1, sharesStart) ? 1 : members) }
     }
-    if historyDepth > 0 { rowsPerPrompt += (historyDepth + 1) * groupSize }
-    return try product(prompts, rowsPerPrompt, latentSize, MemoryLayout<Float>.stride, field: "rollout")
   }
 }
 
@@ -43,10 +41,10 @@ extension SamplingPlan {
   /// Whether members start from one latent that is evaluated once.
   package var sharesStart: Bool { sharedInitialNoise && exactSharing && groupSize > 1 }
 
-  /// The steps whose velocity members have in common, if they share the start: up to and with the first stochastic one.
+  /// Steps whose velocity members share if they start from the same noise: those up to the first stochastic step, inclusive.
   var sharedSteps: Int { window.isEmpty ? steps : window.lowerBound + 1 }
 
-  /// Whether members have the latent before step `state` in common.
+  /// Whether members share the latent before step `state`.
   package func isShared(state: Int, _ sharesStart: Bool) -> Bool {
     sharesStart && (window.isEmpty || state <= window.lowerBound)
   }
@@ -54,7 +52,7 @@ extension SamplingPlan {
   /// Whether the latent before step `state` is part of the trajectory.
   func isStored(state: Int) -> Bool { trainedSteps.contains(state) || trainedSteps.contains(state - 1) }
 
-  /// Earlier data predictions that a step uses, the most of all steps.
+  /// The largest number of earlier data predictions that a step uses.
   var historyDepth: Int {
     transitions.reduce(0) { depth, transition in
       max(depth, transition.earlierDataScale != 0 ? 2 : transition.previousDataScale != 0 ? 1 : 0)
@@ -67,7 +65,7 @@ extension SamplingPlan {
     return usedNext || step + 2 < steps && transitions[step + 2].earlierDataScale != 0
   }
 
-  /// The noise level as the model is told it.
+  /// The noise level that is passed to the model.
   package func modelSigma(of step: Int) -> Float {
     let sigma = transitions[step].sigma
     return sigmaRounding == .exact ? Float(sigma) : Float((sigma * 1000).rounded(.down) / 1000)

@@ -5,7 +5,7 @@ import MixSettings
 
 /// Everything about a rollout that is known before it runs: its steps, what is trained, what it costs.
 public struct SamplingPlan: Equatable, Sendable {
-  /// The steps in order; each begins at the σ at which the one before it ends, the last ends at 0.
+  /// The steps in order; each begins at the σ at which the previous step ends, and the last ends at 0.
   public let transitions: [Transition]
   /// The stochastic steps; empty for deterministic sampling.
   public let window: Range<Int>
@@ -17,27 +17,27 @@ public struct SamplingPlan: Equatable, Sendable {
   public let sharedInitialNoise: Bool
   /// Whether latents that members share are evaluated once.
   public let exactSharing: Bool
-  /// The number whose difference is the log-ratio.
+  /// The form of the log-probability.
   public let logProbability: LogProbabilityForm
-  /// How the model sees a noise level.
+  /// How sigma is rounded before it is passed to the model.
   public let sigmaRounding: SigmaRounding
   /// Key of all noise.
   public let seed: UInt64
-  /// 0-based; keys the noise too.
+  /// 0-based; also keys the noise.
   public let iteration: Int
-  /// The first so many steps ask the trained model, the rest the base; all of them unless hybrid sampling is asked for.
+  /// The number of first steps that use the trained model; the others use the reference. All steps except in hybrid sampling.
   public let trainedModelSteps: Int
   let initialNoisePurpose: RandomPurpose
 
-  /// All steps, those of a shortened tail included.
+  /// Number of steps, including those of a shortened tail.
   public var steps: Int { transitions.count }
 
   /// The plan of one training iteration.
   /// - Parameters:
-  ///   - configuration: checked here.
+  ///   - configuration: is validated.
   ///   - iteration: 0-based.
-  ///   - window: the caller's own window, in place of the scheduled one; required with `WindowMode.given` and `.adaptive`.
-  /// - Throws: `invalidArgument` naming every unfit field.
+  ///   - window: replaces the scheduled window; required with `WindowMode.given` and `.adaptive`.
+  /// - Throws: `invalidArgument` naming every invalid field.
   public init(_ configuration: SamplingConfiguration, iteration: Int, window: SDEWindow? = nil) throws(MixGRPOError) {
     try configuration.validate()
     try Memory.require(configuration.schedule.steps, of: 768)
@@ -76,7 +76,7 @@ public struct SamplingPlan: Equatable, Sendable {
     return transitions
   }
 
-  /// The grid up to the window's end, then the rest of it or the Flash tail.
+  /// The grid up to the window's end, then the rest of the grid or the Flash tail.
   private static func sigmas(_ grid: TimeGrid, _ window: Range<Int>, _ flash: FlashTail?) -> [Double] {
     let remaining = grid.steps - window.upperBound
     guard let flash, remaining > 0 else { return grid.sigmas }
@@ -88,17 +88,18 @@ public struct SamplingPlan: Equatable, Sendable {
 // MARK: - Deterministic sampling
 
 extension SamplingPlan {
-  /// Sampling without a window, for evaluation and for pictures: no step is stochastic, nothing is stored or trained.
+  /// Sampling without a window, for evaluation and for images: no step is stochastic, and nothing is stored or trained.
   ///
-  /// Every sample starts from its own noise, keyed by seed, prompt and member apart from all training noise.
+  /// Every sample starts from its own noise, keyed by seed, prompt and member, and independent of all training noise.
   /// - Parameters:
-  ///   - schedule: where the noise levels lie.
-  ///   - solver: of every step.
+  ///   - schedule: placement of the noise levels.
+  ///   - solver: solver of every step.
   ///   - samplesPerPrompt: 1 … 4096
-  ///   - trainedModelShare: in [0, 1]; the first ⌊share·T + ½⌋ steps use the trained model, the rest the base (Mix §5: 0.8).
-  ///   - sigmaRounding: how the model sees a noise level.
+  ///   - trainedModelShare: in [0, 1]; the first ⌊share·T + ½⌋ steps use the trained model, the others the reference
+  ///     (Mix §5: 0.8).
+  ///   - sigmaRounding: how sigma is rounded before it is passed to the model.
   ///   - seed: key of the noise.
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public static func deterministic(
     _ schedule: TimeGrid.Schedule, solver: Solver = .euler, samplesPerPrompt: Int = 1, trainedModelShare: Double = 1,
     sigmaRounding: SigmaRounding = .exact, seed: UInt64 = 0

@@ -2,11 +2,11 @@ import CMixGRPO
 import MixBasics
 import MixSettings
 
-// The sampling configuration as the header's flat record, in both directions. Ranges of single fields are those of the rows.
+// Converts the sampling configuration to and from the header's flat record. The settings table has the ranges of single fields.
 
 extension SamplingConfiguration {
-  /// - Parameter sigmas: the host's own time grid in place of steps and shift.
-  /// - Throws: `invalidArgument` naming every field that is no choice, out of bounds, or does not go with another.
+  /// - Parameter sigmas: the host's own time grid, which replaces steps and shift.
+  /// - Throws: `invalidArgument` naming every field with an unknown choice, out of range, or in conflict with another field.
   package init(_ record: mixgrpo_sampling_config, sigmas: [Double]? = nil) throws(MixGRPOError) {
     var check = Validation()
     record.check(&check)
@@ -18,7 +18,7 @@ extension SamplingConfiguration {
     self = typed
   }
 
-  /// Nil where a choice is none of its names.
+  /// Nil if a choice is unknown.
   private init?(unchecked record: mixgrpo_sampling_config, _ sigmas: [Double]?) {
     guard
       let dynamics = Dynamics(record.dynamics, noiseLevel: record.noise_level), let mode = record.typedWindowMode,
@@ -36,7 +36,7 @@ extension SamplingConfiguration {
     (self.logProbability, self.sigmaRounding, seed) = (logProbability, sigmaRounding, record.seed)
   }
 
-  /// The rows that make a difference beside the others: window_start does only when the window is frozen.
+  /// The rows that have an effect given the others: window_start has one only when the window is frozen.
   package static func keysInForce(_ record: mixgrpo_sampling_config) -> Set<String> {
     record.keysInForce { Self(unchecked: $0, nil)?.record }
   }
@@ -86,7 +86,7 @@ extension mixgrpo_sampling_config {
 }
 
 extension Dynamics {
-  /// By the header's number; nil for one that is none.
+  /// By the header's number; nil for an unknown one.
   package init?(_ number: Int32, noiseLevel: Double) {
     switch Int(number) {
     case MIXGRPO_DYNAMICS_FLOW: self = .flow(noiseLevel: noiseLevel)
@@ -108,8 +108,8 @@ extension Dynamics {
 // MARK: - To the record
 
 extension SamplingConfiguration {
-  /// What the modes in use do not have is as by default. A number that no record holds becomes the nearest one, which is out of
-  /// the row's range. Own sigmas are not part of the record.
+  /// Fields that the modes in use do not have get their defaults. A number too large for its field becomes the nearest one that
+  /// fits, which is outside the setting's range. Custom sigmas are not part of the record.
   package var record: mixgrpo_sampling_config {
     var record = mixgrpo_sampling_config.standard
     record.set(schedule)

@@ -6,7 +6,7 @@ import Glibc
 import Darwin
 #endif
 
-/// A block of plain values that lives as long as its owner and reports exhaustion as an error.
+/// An array of plain values of fixed size. Its allocation throws when memory is short.
 package final class Table<Element: BitwiseCopyable>: @unchecked Sendable {
   package let base: UnsafeMutablePointer<Element>
   package let count: Int

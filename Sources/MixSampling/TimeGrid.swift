@@ -12,11 +12,11 @@ import Darwin
 public struct TimeGrid: Equatable, Sendable {
   /// How the noise levels are placed.
   public enum Schedule: Equatable, Sendable {
-    /// tᵢ = 1 − i/T pushed through σ = s·t / (1 + (s − 1)·t). `shift` 3 is usual for FLUX, 1 means none.
+    /// tᵢ = 1 − i/T mapped by σ = s·t / (1 + (s − 1)·t). `shift` 3 is usual for FLUX, 1 means none.
     case shifted(steps: Int, shift: Double)
     /// σ = e^μ / (e^μ + 1/t − 1), μ linear in the number of image tokens from (256, 0.5) to (4096, 1.15).
     case resolutionShifted(steps: Int, imageTokens: Int)
-    /// The caller's own levels: strictly decreasing, the first at most 1, the last 0.
+    /// Levels given by the caller: strictly decreasing, the first at most 1, the last 0.
     case sigmas([Double])
   }
 
@@ -28,7 +28,7 @@ public struct TimeGrid: Equatable, Sendable {
   /// T
   public var steps: Int { sigmas.count - 1 }
 
-  /// - Throws: `invalidArgument` naming each unfit field.
+  /// - Throws: `invalidArgument` naming each invalid field.
   public init(_ schedule: Schedule) throws(MixGRPOError) {
     try schedule.validate()
     self.schedule = schedule
@@ -42,8 +42,8 @@ public struct TimeGrid: Equatable, Sendable {
 
   /// `steps` + 1 levels from σ at step `start` down to 0, evenly spaced in time and placed by the same schedule (Mix §3.3).
   ///
-  /// For given levels, time is the index scaled to 1 … 0 and σ is piecewise linear between the given levels; so as many steps
-  /// as remained give the given levels back.
+  /// For given levels, time is the index scaled to 1 … 0 and σ is piecewise linear between the levels; with as many steps as
+  /// remain, the result is the given levels.
   /// - Precondition: 0 ≤ start < self.steps, steps ≥ 1.
   package func tail(from start: Int, steps count: Int) -> [Double] {
     let startTime = Double(steps - start) / Double(steps)
@@ -53,10 +53,10 @@ public struct TimeGrid: Equatable, Sendable {
 }
 
 extension TimeGrid.Schedule {
-  /// Numbers of steps that are accepted.
+  /// Allowed numbers of steps.
   public static let stepsRange = 1...10_000
 
-  /// T; for given levels one less than there are.
+  /// T; for given levels one less than their number.
   public var steps: Int {
     switch self {
     case .shifted(let steps, _), .resolutionShifted(let steps, _): steps
@@ -64,7 +64,7 @@ extension TimeGrid.Schedule {
     }
   }
 
-  /// - Throws: one `invalidArgument` that names every unfit field.
+  /// - Throws: one `invalidArgument` that names every invalid field.
   public func validate() throws(MixGRPOError) {
     var validation = Validation()
     if case .sigmas = self {} else { record.check(&validation) }
@@ -80,7 +80,7 @@ extension TimeGrid.Schedule {
     return record
   }
 
-  /// What single values do not tell.
+  /// Conditions on more than one value.
   package func checkRules(_ validation: inout Validation) {
     switch self {
     case .shifted: break
@@ -101,7 +101,7 @@ extension TimeGrid.Schedule {
       sigmas.last.map { $0 == 0 } ?? true, "sigmas", expected: "a last value of 0", got: sigmas.last ?? .nan)
   }
 
-  /// A shift that is extreme for the number of steps rounds neighbouring levels to the same number.
+  /// With a shift that is too extreme for the number of steps, neighbouring levels round to the same number.
   private func checkDistinctLevels(_ validation: inout Validation) {
     guard Self.stepsRange.contains(steps) else { return }
     if case .shifted(_, let shift) = self, !(shift > 0 && shift <= 1000) { return }

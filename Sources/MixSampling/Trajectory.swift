@@ -1,52 +1,46 @@
 import MixBasics
 import MixNumerics
 
-/// What a rollout leaves for training: the latents around each trained step and the log-probability of its outcome.
+/// The result of a rollout that training needs: the latents before and after each trained step, and its log-probability.
 ///
 /// Samples are numbered prompt · G + member. Latents that the members of a group share are stored once per prompt. Noise is
-/// not stored: its stream is keyed and can be drawn again.
+/// not stored: it can be drawn again from its key.
 public final class Trajectory: @unchecked Sendable {
-  /// What the rollout followed.
+  /// The plan of the rollout.
   public let plan: SamplingPlan
-  /// The host's numbers for its prompts.
+  /// The host's prompt ids.
   public let promptNumbers: [Int32]  // (P)
   /// D
   public let latentSize: Int
   package let sharesStart: Bool
-  /// One for a rollout; more where several were joined, each with the latents of its prompts.
+  /// One for a rollout; several for joined rollouts, each with the latents of its prompts.
   private let parts: [Part]
   let logProbabilities: Table<Double>  // (trained steps, P·G)
 
   private struct Part {
     let firstPrompt: Int
-    let slots: [FloatStorage?]  // (T + 1), each (rows of that state, D)
+    let states: StoredStates
+    let storage: FloatStorage
   }
 
   init(
     plan: SamplingPlan, promptNumbers: [Int32], latentSize: Int, sharesStart: Bool
   ) throws(MixGRPOError) {
-    let prompts = promptNumbers.count
     self.plan = plan
     self.promptNumbers = promptNumbers
     self.latentSize = latentSize
     self.sharesStart = sharesStart
-    var slots: [FloatStorage?] = []
-    for state in 0...plan.steps {
-      guard plan.isStored(state: state) else {
-        slots.append(nil)
-        continue
-      }
-      let rowsPerPrompt = plan.isShared(state: state, sharesStart) ? 1 : plan.groupSize
-      slots.append(try FloatStorage(count: product(prompts, rowsPerPrompt, latentSize, field: "trajectory")))
+    let (storage, states) = try Arena.allocate("trajectory") {
+      StoredStates(plan, prompts: promptNumbers.count, latentSize: latentSize, sharesStart: sharesStart, &$0)
     }
-    parts = [Part(firstPrompt: 0, slots: slots)]
-    logProbabilities = try Self.table(plan, prompts: prompts)
+    parts = [Part(firstPrompt: 0, states: states, storage: storage)]
+    logProbabilities = try Self.table(plan, prompts: promptNumbers.count)
   }
 
-  /// Rollouts of one plan side by side, as if their prompts had been drawn together: noise belongs to a prompt, and a sample
-  /// meets the same arithmetic in any company, so that the bits are the same. Latents are shared with the parts, not copied.
-  /// - Parameter trajectories: at least one, in the order of their prompts, which all differ.
-  /// - Throws: `invalidArgument` when plans or sizes differ or a prompt is there twice, `outOfMemory`.
+  /// Joins rollouts of one plan. The result has the same bits as one rollout of all prompts: noise is keyed by prompt, and the
+  /// arithmetic of a sample does not depend on other samples. Latents are shared with the given trajectories, not copied.
+  /// - Parameter trajectories: at least one, in the order of their prompts, which must all differ.
+  /// - Throws: `invalidArgument` when plans or sizes differ or a prompt occurs twice, `outOfMemory`.
   package init(joining trajectories: [Trajectory]) throws(MixGRPOError) {
     guard let first = trajectories.first else { throw .invalid("trajectories", expected: "at least one", got: "none") }
     let numbers = trajectories.flatMap(\.promptNumbers)
@@ -61,7 +55,7 @@ public final class Trajectory: @unchecked Sendable {
     var parts: [Part] = []
     var prompts = 0
     for one in trajectories {
-      parts += one.parts.map { Part(firstPrompt: prompts + $0.firstPrompt, slots: $0.slots) }
+      parts += one.parts.map { Part(firstPrompt: prompts + $0.firstPrompt, states: $0.states, storage: $0.storage) }
       prompts += one.prompts
     }
     self.parts = parts
@@ -93,15 +87,15 @@ public final class Trajectory: @unchecked Sendable {
   /// P·G
   public var samples: Int { prompts * plan.groupSize }
 
-  /// The log-probabilities that the rollout found, in the plan's form.
+  /// The log-probabilities of the rollout, in the plan's form.
   public var oldLogProbabilities: UnsafeBufferPointer<Double> { logProbabilities.buffer }  // (trained steps, P·G)
 
-  /// The latents of a state as a rollout writes them.
-  func slot(_ state: Int) -> UnsafeMutablePointer<Float>? { parts.first?.slots[state]?.base }
+  /// The memory for the latents of a state, which the rollout writes; nil for a state that is not stored.
+  func slot(_ state: Int) -> UnsafeMutablePointer<Float>? { parts.first?.states.base[state] }
 
-  /// The latents of a state that hold `prompt`, and where the prompt stands among theirs.
-  private func place(_ state: Int, prompt: Int) -> (latents: FloatStorage, prompt: Int)? {
-    guard let part = parts.last(where: { $0.firstPrompt <= prompt }), let latents = part.slots[state] else { return nil }
+  /// The latents of a state that contain `prompt`, and the prompt's index among them.
+  private func place(_ state: Int, prompt: Int) -> (latents: UnsafeMutablePointer<Float>, prompt: Int)? {
+    guard let part = parts.last(where: { $0.firstPrompt <= prompt }), let latents = part.states.base[state] else { return nil }
     return (latents, prompt - part.firstPrompt)
   }
 }
@@ -118,7 +112,7 @@ extension Trajectory {
     logProbabilities[trained * samples + sample]
   }
 
-  /// x and x' of one sample's step, with the noise that led from one to the other.
+  /// x and x' of one sample's step, and its noise.
   /// - Precondition: indices are in range.
   package func row(_ trained: Int, sample: Int) -> StepRow? {
     let step = plan.trainedSteps[trained]
@@ -127,7 +121,7 @@ extension Trajectory {
     let latentRow = isShared(trained) ? before.prompt : before.prompt * plan.groupSize + member
     let nextRow = after.prompt * plan.groupSize + member
     return StepRow(
-      latent: before.latents.base + latentRow * latentSize, next: after.latents.base + nextRow * latentSize,
+      latent: before.latents + latentRow * latentSize, next: after.latents + nextRow * latentSize,
       count: latentSize, noise: noise(step: step, sample: sample))
   }
 
@@ -138,7 +132,7 @@ extension Trajectory {
       member: sample % plan.groupSize, step: step)
   }
 
-  /// Training noise belongs to a prompt wherever it stands; evaluation noise to the place, so that prompts may repeat.
+  /// Training noise is keyed by prompt id; evaluation noise by the prompt's index, so that prompts may repeat.
   func noiseKey(_ prompt: Int) -> Int {
     plan.initialNoisePurpose == .evaluationNoise ? prompt : Int(promptNumbers[prompt])
   }

@@ -11,7 +11,7 @@ import Darwin
 ///     x' = a·x + b·v + c₁·m₁ + c₂·m₂ + s·ε
 ///
 /// of the latent x, its velocity v, the data predictions m₁, m₂ of the two steps before (m = x − σ·v there) and standard normal
-/// noise ε. All scalars are Double and depend on the time grid alone.
+/// noise ε. All scalars are Double and depend only on the time grid.
 public struct Transition: Equatable, Sendable {
   /// Raw values are stable; those of deterministic steps are those of `Solver`, after order lowering.
   public enum Kind: Int32, Equatable, Sendable, CaseIterable {
@@ -33,11 +33,11 @@ public struct Transition: Equatable, Sendable {
     case coefficientPreserving = 7
   }
 
-  /// The formula that the scalars come from.
+  /// The formula of the scalars.
   public let kind: Kind
-  /// Where the step begins.
+  /// σ at which the step begins.
   public let sigma: Double
-  /// Where the step ends.
+  /// σ at which the step ends.
   public let nextSigma: Double
   /// a
   public let latentScale: Double
@@ -71,8 +71,8 @@ public struct Transition: Equatable, Sendable {
 // MARK: - Stochastic steps
 
 extension Transition {
-  /// The stochastic step of `dynamics` from σ to σ'. At σ = 1, Flow-SDE's g takes σ' in place of σ in its denominator. A noise
-  /// level of 0 gives Euler's step.
+  /// The stochastic step of `dynamics` from σ to σ'. At σ = 1, the denominator of Flow-SDE's g uses σ' instead of σ. A noise level
+  /// of 0 gives Euler's step.
   /// - Throws: `invalidArgument` unless 1 ≥ σ > σ' ≥ 0 and the step's scalars are finite.
   public static func stochastic(
     _ dynamics: Dynamics, from sigma: Double, to nextSigma: Double
@@ -119,12 +119,12 @@ extension Transition {
 // MARK: - Deterministic steps
 
 extension Transition {
-  /// The step of `solver` from `sigmas[step]` to `sigmas[step + 1]`, at the order that the place allows.
+  /// The step of `solver` from `sigmas[step]` to `sigmas[step + 1]`, with the highest order possible there.
   ///
-  /// The order falls to the number of data predictions at hand; to 1 in the last step; to 2 in the one before it when the whole
-  /// has fewer than 15 steps. A prediction made at σ = 1 has no finite log-SNR: in the limit it drops out of the formulas.
-  /// Order 3 falls to the Heun form, its own limit.
-  /// - Throws: `invalidArgument` for unfit sigmas (see `TimeGrid.Schedule.sigmas`) or a step outside 0 ..< sigmas.count − 1.
+  /// The order is at most the number of available data predictions, 1 in the last step, and 2 in the second to last step of a
+  /// grid with fewer than 15 steps. A prediction made at σ = 1 has no finite log-SNR and drops out of the formulas in the limit.
+  /// Order 3 is reduced to the Heun form, which is its limit.
+  /// - Throws: `invalidArgument` for invalid sigmas (see `TimeGrid.Schedule.sigmas`) or a step outside 0 ..< sigmas.count − 1.
   public static func deterministic(
     _ solver: Solver, sigmas: [Double], step: Int
   ) throws(MixGRPOError) -> Transition {
@@ -176,7 +176,7 @@ extension Transition {
   /// Order 1 + α'((e^{−h}−1)/h + 1)·D₁ − α'((e^{−h}−1+h)/h² − ½)·D₂ with the divided differences D₁₀ = (m₀−m₁)/r₀,
   /// D₁₁ = (m₁−m₂)/r₁, D₁ = D₁₀ + r₀/(r₀+r₁)·(D₁₀−D₁₁), D₂ = 2(D₁₀−D₁₁)/(r₀+r₁).
   ///
-  /// D₁ ≈ h·dm/dλ and D₂ ≈ h²·d²m/dλ². Public samplers leave out the 2 in D₂, which costs them the third order.
+  /// D₁ ≈ h·dm/dλ and D₂ ≈ h²·d²m/dλ². Public samplers omit the 2 in D₂ and therefore do not reach third order.
   private static func third(_ sigma: Double, _ nextSigma: Double, previous: Double, earlier: Double) -> Transition {
     let step = logRatio(nextSigma) - logRatio(sigma)
     let r0 = (logRatio(sigma) - logRatio(previous)) / step

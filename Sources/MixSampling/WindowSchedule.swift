@@ -8,20 +8,20 @@ import Glibc
 import Darwin
 #endif
 
-/// Iteration → window, as a pure function.
+/// The window of each iteration, as a pure function.
 ///
 /// A window is always `length` long and lies in 0 ..< steps − 1: the last step is never stochastic.
 public struct WindowSchedule: Equatable, Sendable {
   /// How the window moves.
   public let mode: WindowMode
-  /// w; with `.all` the number of all stochastic steps
+  /// w; with `.all` the number of stochastic steps
   public let length: Int
   /// T, the steps of the time grid
   public let steps: Int
-  /// Key of what is drawn.
+  /// Key of all random draws.
   public let seed: UInt64
 
-  /// - Throws: `invalidArgument` naming each unfit field.
+  /// - Throws: `invalidArgument` naming each invalid field.
   public init(_ mode: WindowMode, length: Int, steps: Int, seed: UInt64) throws(MixGRPOError) {
     self.mode = mode
     if case .all = mode { self.length = steps - 1 } else { self.length = length }
@@ -34,15 +34,15 @@ public struct WindowSchedule: Equatable, Sendable {
   /// l_max, the last possible start
   public var lastStart: Int { steps - 1 - length }
 
-  /// - Throws: `invalidArgument` for a negative iteration, and for `.given` and `.adaptive`, whose windows do not follow from
-  ///   the iteration alone.
+  /// - Throws: `invalidArgument` for a negative iteration, and for `.given` and `.adaptive`, whose windows depend on more than the
+  ///   iteration.
   public func window(iteration: Int) throws(MixGRPOError) -> SDEWindow {
     try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
     return SDEWindow(start: try start(iteration), length: length)
   }
 
-  /// The window to count with before anything runs: the scheduled one; for `.adaptive` the one of a run in which every place is
-  /// held for its longest, `maximum`; for `.given` the first.
+  /// The window assumed by predictions before a run: the scheduled window; for `.adaptive` that of a run which stays `maximum`
+  /// iterations at every place; for `.given` the first.
   /// - Throws: `invalidArgument` for a negative iteration.
   public func forecast(iteration: Int) throws(MixGRPOError) -> SDEWindow {
     try require(iteration >= 0, "iteration", expected: "0 or more", got: iteration)
@@ -93,7 +93,7 @@ public struct WindowSchedule: Equatable, Sendable {
     }
   }
 
-  /// Walks the starts 0, stride, 2·stride … ≤ l_max, each held for `interval(start)` iterations. `.stay` ends at l_max.
+  /// Visits the starts 0, stride, 2·stride … ≤ l_max, each for `interval(start)` iterations. `.stay` ends at l_max.
   private func visit(_ iteration: Int, _ stride: Int, _ atEnd: WindowEnd, interval: (Int) -> Int) -> Int {
     var starts = Array(Swift.stride(from: 0, through: lastStart, by: stride))
     if atEnd == .stay, starts.last != lastStart { starts.append(lastStart) }
@@ -107,13 +107,13 @@ public struct WindowSchedule: Equatable, Sendable {
   }
 }
 
-/// ⌊value⌋, where a value that rounding left a hair below an integer counts as that integer.
+/// ⌊value⌋; a value that rounding has left slightly below an integer counts as that integer.
 func roundedDown(_ value: Double) -> Int { Int((value + 1e-9).rounded(.down)) }
 
 // MARK: - Validation
 
 extension WindowSchedule {
-  /// A window given by the caller must be as long as the schedule says and leave the last step out.
+  /// A window given by the caller must have the schedule's length and must not contain the last step.
   public func check(_ window: SDEWindow) throws(MixGRPOError) {
     var validation = Validation()
     validation.require(window.length == length, "window_length", expected: "\(length)", got: window.length)
@@ -133,7 +133,7 @@ extension WindowSchedule {
     try validation.throwIfAny()
   }
 
-  /// What single values do not tell.
+  /// Conditions on more than one value.
   static func checkRules(_ mode: WindowMode, length: Int, steps: Int, _ validation: inout Validation) {
     if case .all = mode { return }
     guard TimeGrid.Schedule.stepsRange.contains(steps), steps >= 2 else { return }

@@ -32,7 +32,7 @@ import Testing
     var settings = SamplingSettings()
     #expect(settings.apply(["window_mode": "given"]).isEmpty)
     let error = #expect(throws: MixGRPOError.self) { try settings.configuration() }
-    #expect(error?.message == "window_mode: expected one that gives windows itself, got given")
+    #expect(error?.message == "window_mode: expected a mode that schedules windows, got given")
   }
 
   @Test func fewPromptsAreAllTakenUnlessANumberIsSet() {

@@ -121,7 +121,7 @@ struct TinyRun {
       let plan = try SamplingPlan(run.trainer.sampling, iteration: iteration)
       let metrics = try run.iterate()
       #expect(metrics.modelCallsRollout == plan.modelCalls(prompts: 2))
-      #expect(metrics.modelCallsUpdate == plan.trainingEvaluations(prompts: 2, parts: 2))
+      #expect(metrics.modelCallsUpdate == plan.trainingEvaluations(prompts: 2, minibatches: 2))
     }
   }
 

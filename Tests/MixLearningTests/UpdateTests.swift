@@ -38,15 +38,15 @@ import Testing
   }
 
   @Test(arguments: [0, 3], [1, 4, 6])
-  func sharedRowsGiveTheSameGradientWithFewerEvaluations(start: Int, parts: Int) throws {
+  func sharedRowsGiveTheSameGradientWithFewerEvaluations(start: Int, minibatches: Int) throws {
     var configuration = PolicyConfiguration()
-    configuration.updatesPerIteration = parts
+    configuration.updatesPerIteration = minibatches
     let (shared, unshared) = (try plan(start: start), try plan(start: start) { $0.exactSharing = false })
     let a = try run(makeUpdate(trajectory(shared), configuration), theta: 1.001)
     let b = try run(makeUpdate(trajectory(unshared), configuration), theta: 1.001)
-    #expect(a.metrics.evaluations == shared.trainingEvaluations(prompts: 2, parts: parts))
-    #expect(b.metrics.evaluations == unshared.trainingEvaluations(prompts: 2, parts: parts))
-    #expect(a.metrics.evaluations < b.metrics.evaluations || parts == 6)
+    #expect(a.metrics.evaluations == shared.trainingEvaluations(prompts: 2, minibatches: minibatches))
+    #expect(b.metrics.evaluations == unshared.trainingEvaluations(prompts: 2, minibatches: minibatches))
+    #expect(a.metrics.evaluations < b.metrics.evaluations || minibatches == 6)
     #expect(a.metrics.loss == b.metrics.loss && a.metrics.ratioMin == b.metrics.ratioMin)
     for (x, y) in zip(a.gradients, b.gradients) { #expect(abs(x - y) <= 1e-5 * abs(y) + 1e-9) }
   }
@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test func aPartHasTheSameMembersOfEveryGroup() throws {
-    // G = 6 in four parts: members 0 | 1, 2 | 3 | 4, 5
+    // G = 6 in four minibatches: members 0 | 1, 2 | 3 | 4, 5
     let update = try makeUpdate(try trajectory(try plan(start: 2)))
     var members: [[Int32]] = [[], [], [], []]
     loop: while true {
@@ -118,7 +118,7 @@ import Testing
     let trace = try run(makeUpdate(trajectory))
     #expect(plan.trainedSteps.count == 4 && trace.metrics.terms == 12 * 4)
     #expect(trace.metrics.firstRatioMin == 1 && trace.metrics.firstRatioMax == 1)
-    #expect(trace.metrics.evaluations == plan.trainingEvaluations(prompts: 2, parts: 4))
+    #expect(trace.metrics.evaluations == plan.trainingEvaluations(prompts: 2, minibatches: 4))
   }
 
   @Test func restartBeginsAnew() throws {

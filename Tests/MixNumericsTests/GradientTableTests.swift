@@ -54,9 +54,9 @@ private let gelu = KernelCase(
         withPanels(rows, width) { Activation.geluBackward(hidden: hidden, activated: $0, gradient: gradient) }
       }
     }
-    var dbias = [Float](repeating: 0, count: width)
-    _ = withMatrix(dx, rows: rows) { Reduction.addColumnSums($0, to: &dbias) }
-    return [dx, dbias]
+    var dBias = [Float](repeating: 0, count: width)
+    _ = withMatrix(dx, rows: rows) { Reduction.addColumnSums($0, to: &dBias) }
+    return [dx, dBias]
   })
 
 private let silu = KernelCase(
@@ -83,18 +83,18 @@ private let layerNormalization = KernelCase(
     }
   },
   backward: { inputs, dy in
-    var (dshift, dscale) = ([Float](repeating: 0, count: width), [Float](repeating: 0, count: width))
+    var (dShift, dScale) = ([Float](repeating: 0, count: width), [Float](repeating: 0, count: width))
     let dx = withMatrix(inputs[0].map { _ in 0 }, rows: rows) { dx in
       _ = withMatrix(dy, rows: rows) { dy in
         _ = withMatrix(inputs[0], rows: rows) { x in
           withPanels(rows, width) { y in
             LayerNormalization.modulateBackward(
-              x, shift: inputs[1], scale: inputs[2], dy: dy, into: dx, y: y, dshift: &dshift, dscale: &dscale)
+              x, shift: inputs[1], scale: inputs[2], dy: dy, into: dx, y: y, dShift: &dShift, dScale: &dScale)
           }
         }
       }
     }
-    return [dx, dshift, dscale]
+    return [dx, dShift, dScale]
   })
 
 private let gatedResidual = KernelCase(
@@ -108,28 +108,28 @@ private let gatedResidual = KernelCase(
     }
   },
   backward: { inputs, dy in
-    var dgate = [Float](repeating: 0, count: width)
+    var dGate = [Float](repeating: 0, count: width)
     let biased = (0..<rows * width).map { inputs[1][$0] + inputs[2][$0 % width] }
-    let dbranch = withMatrix(dy, rows: rows) { dp in
+    let dBranch = withMatrix(dy, rows: rows) { dp in
       _ = withMatrix(dy, rows: rows) { dy in
         _ = withMatrix(biased, rows: rows) {
-          GatedResidual.backward(dy: dy, branch: $0, gate: inputs[3], into: dp, dgate: &dgate)
+          GatedResidual.backward(dy: dy, branch: $0, gate: inputs[3], into: dp, dGate: &dGate)
         }
       }
     }
-    var dbias = [Float](repeating: 0, count: width)
-    _ = withMatrix(dbranch, rows: rows) { Reduction.addColumnSums($0, to: &dbias) }
-    return [dy, dbranch, dbias, dgate]
+    var dBias = [Float](repeating: 0, count: width)
+    _ = withMatrix(dBranch, rows: rows) { Reduction.addColumnSums($0, to: &dBias) }
+    return [dy, dBranch, dBias, dGate]
   })
 
 /// Two heads of 10 channels, three tokens that stand apart on two axes.
-private func queryKey() -> QueryKeyNormalization? {
+private func withQueryKey(_ body: (QueryKeyNormalization) -> Void) {
   do {
-    return QueryKeyNormalization(
-      heads: 2, rotary: try RotaryEmbedding(positions: [0, 0, 1, 0, 0, 2, 1, 3, 1], axesDims: [2, 4, 4]))
+    let (storage, rotary) = try Arena.allocate("rotary") { RotaryEmbedding(tokens: 3, headDim: 10, &$0) }
+    rotary.fill(positions: [0, 0, 1, 0, 0, 2, 1, 3, 1], axesDims: [2, 4, 4])
+    withExtendedLifetime(storage) { body(QueryKeyNormalization(heads: 2, rotary: rotary)) }
   } catch {
     Issue.record(error)
-    return nil
   }
 }
 
@@ -139,24 +139,27 @@ private let queryKeyNormalization = KernelCase(
   forward: { inputs in
     withMatrix(inputs[0], rows: 3) { joint in
       _ = withMatrix(inputs[0], rows: 3) { raw in
-        queryKey()?.apply(
-          raw: raw, bias: inputs[1], queryWeight: inputs[2], keyWeight: inputs[3], firstToken: 0, into: joint)
+        withQueryKey {
+          $0.apply(raw: raw, bias: inputs[1], queryWeight: inputs[2], keyWeight: inputs[3], firstToken: 0, into: joint)
+        }
       }
     }
   },
   backward: { inputs, dy in
     var (dq, dk) = ([Float](repeating: 0, count: 10), [Float](repeating: 0, count: 10))
     let biased = (0..<3 * 60).map { inputs[0][$0] + inputs[1][$0 % 60] }
-    let draw = withMatrix(dy, rows: 3) { djoint in
+    let dRaw = withMatrix(dy, rows: 3) { dJoint in
       _ = withMatrix(biased, rows: 3) { raw in
-        queryKey()?.backward(
-          raw: raw, djoint: djoint, queryWeight: inputs[2], keyWeight: inputs[3], firstToken: 0, into: djoint,
-          dQueryWeight: &dq, dKeyWeight: &dk)
+        withQueryKey {
+          $0.backward(
+            raw: raw, dJoint: dJoint, queryWeight: inputs[2], keyWeight: inputs[3], firstToken: 0, into: dJoint,
+            dQueryWeight: &dq, dKeyWeight: &dk)
+        }
       }
     }
-    var dbias = [Float](repeating: 0, count: 60)
-    _ = withMatrix(draw, rows: 3) { Reduction.addColumnSums($0, to: &dbias) }
-    return [draw, dbias, dq, dk]
+    var dBias = [Float](repeating: 0, count: 60)
+    _ = withMatrix(dRaw, rows: 3) { Reduction.addColumnSums($0, to: &dBias) }
+    return [dRaw, dBias, dq, dk]
   })
 
 private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
@@ -175,11 +178,11 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
     backward: { inputs, dy in
       var scratch = [Float](repeating: 0, count: attention.scratchCount)
       return [
-        withMatrix(inputs[0].map { _ in 0 }, rows: tokens) { dqkv in
-          _ = withMatrix(dy, rows: tokens) { doutput in
+        withMatrix(inputs[0].map { _ in 0 }, rows: tokens) { dQKV in
+          _ = withMatrix(dy, rows: tokens) { dOutput in
             _ = withMatrix(inputs[0], rows: tokens) { qkv in
               for head in 0..<2 {
-                attention.backward(head: head, qkv: qkv, doutput: doutput, into: dqkv, scratch: &scratch)
+                attention.backward(head: head, qkv: qkv, dOutput: dOutput, into: dQKV, scratch: &scratch)
               }
             }
           }
@@ -214,8 +217,8 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
           _ = withMatrix(inputs[0], rows: rows) { dx in
             sums.withUnsafeMutableBufferPointer {
               LayerNormalization.modulateBackward(
-                x, shift: inputs[1], scale: inputs[2], dy: dy, into: dx, y: panels, dshift: $0.baseAddress!,
-                dscale: $0.baseAddress! + width)
+                x, shift: inputs[1], scale: inputs[2], dy: dy, into: dx, y: panels, dShift: $0.baseAddress!,
+                dScale: $0.baseAddress! + width)
             }
           }
         }

@@ -337,7 +337,7 @@ import Testing
 
   @Test func theSizeOfARolloutIsKnownBefore() throws {
     // Window at 0, w = 4, G = 5: the samples, the shared latent, the first stored state shared, four more stored states.
-    #expect(try plan(0).rolloutBytes(prompts: 2, latentSize: 37) == 2 * 37 * 4 * (5 + 1 + 1 + 4 * 5))
+    #expect(try plan(0).rolloutBytes(prompts: 2, latentSize: 48) == 2 * 48 * 4 * (5 + 1 + 1 + 4 * 5))
     #expect(failure { _ = try plan(0).rolloutBytes(prompts: .max, latentSize: 37) } != nil)
   }
 }

@@ -27,8 +27,8 @@ import Testing
   }
 
   @Test func trainingSharesTheFirstWindowStepWithinAPart() throws {
-    #expect(try plan(0).trainingEvaluations(prompts: 2, parts: 4) == 2 * (3 * 12 + 4))
-    #expect(try plan(0) { $0.exactSharing = false }.trainingEvaluations(prompts: 2, parts: 4) == 2 * 48)
+    #expect(try plan(0).trainingEvaluations(prompts: 2, minibatches: 4) == 2 * (3 * 12 + 4))
+    #expect(try plan(0) { $0.exactSharing = false }.trainingEvaluations(prompts: 2, minibatches: 4) == 2 * 48)
   }
 
   @Test func flashTakesThePapersNumberOfModelCalls() throws {

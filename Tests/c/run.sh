@@ -39,3 +39,8 @@ TMPDIR="$out" "$out/allocations"
 
 cc -std=c99 -O1 -g "${strict[@]}" -o "$out/memory" Tests/c/memory.c Tests/c/check.c "${link[@]}"
 "$out/memory"
+
+python3 Tests/c/header_programs.py include/mixgrpo.h "$out"
+cc -std=c99 -O1 -g "${strict[@]}" -I"$out" -o "$out/header_programs" \
+  Tests/c/header_programs.c Tests/c/check.c Tests/c/fixture.c "${link[@]}" -lm -lpthread
+TMPDIR="$out" "$out/header_programs"

@@ -28,7 +28,7 @@ def documents(root: pathlib.Path) -> list[pathlib.Path]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub gives the headings: lower case, punctuation dropped, spaces become hyphens, repetitions get a number."""
+    """The anchors that GitHub gives the headings: lower case, no punctuation, hyphens for spaces, numbers for repetitions."""
     found: set[str] = set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
     counts: dict[str, int] = {}
     for title in HEADING.findall(FENCE.sub("", text)):
@@ -57,7 +57,8 @@ def check(root: pathlib.Path) -> tuple[int, list[str]]:
     """The number of links, and a line for each broken one."""
     count, faults = 0, []
     for document in documents(root):
-        text = CODE.sub(lambda code: "`" * len(code[0]), FENCE.sub(lambda block: "\n" * block[0].count("\n"), document.read_text()))
+        text = FENCE.sub(lambda block: "\n" * block[0].count("\n"), document.read_text())
+        text = CODE.sub(lambda code: "`" * len(code[0]), text)
         for match in LINK.finditer(text):
             link = match[1] or match[2]
             count += 1

@@ -1,4 +1,4 @@
-"""Every name of the C interface and every build variable in the Markdown files exists in the tree: a rename reaches the documents.
+"""Every name of the C interface and every build variable in the Markdown files exists in the tree.
 
 python Tests/docs/names.py [folder]     exit status 1 with a line for each unknown name
 """
@@ -23,7 +23,10 @@ def known() -> set[str]:
 
 if __name__ == "__main__":
     root = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT
-    names, used = known(), [(path, name) for path in documents(root) for name in sorted(set(NAME.findall(path.read_text())))]
+    names, used = (
+        known(),
+        [(path, name) for path in documents(root) for name in sorted(set(NAME.findall(path.read_text())))],
+    )
     faults = [f"{path.relative_to(root)}: {name}: no such name" for path, name in used if name not in names]
     print("\n".join(faults) if faults else f"all {len(used)} names in the Markdown files exist")
     sys.exit(1 if faults or not used else 0)

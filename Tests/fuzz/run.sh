@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Random inputs for everything that reads, and random calls of every function of mixgrpo.h.
-# Begins with the files in Tests/fuzz/regressions.
+# Begins with the files in Tests/fuzz/regressions. A function without a random call does not link; one that its random call never
+# reaches is an error.
 # Usage: Tests/fuzz/run.sh INPUTS [SEED]     INPUTS for each format, and calls; the same seed does the same.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,10 +10,6 @@ folder=$(realpath "${MIXGRPO_LIBRARY_FOLDER:-.build/release}")
 formats=$(realpath .build/release/formats)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-
-for function in $(grep -oE '\bmixgrpo_[a-z0-9_]+\(' include/mixgrpo.h | tr -d '(' | sort -u); do
-  grep -qE "\b$function\b" Tests/fuzz/interface/*.c || { echo "error: Tests/fuzz/interface never calls $function" >&2; exit 1; }
-done
 
 for folder_of_format in Tests/fuzz/regressions/*; do
   "$formats" "$(basename "$folder_of_format")" --replay "$folder_of_format"/* > /dev/null

@@ -4,7 +4,7 @@ date."""
 import sys
 from pathlib import Path
 
-from . import c_layout, python_abi, python_enums, rust_abi, rust_enums
+from . import c_layout, c_probe, fuzz_table, python_abi, python_enums, rust_abi, rust_enums, rust_structs
 from .header import read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,7 +13,10 @@ FILES = {
     "bindings/python/mixgrpo/enums.py": python_enums,
     "bindings/rust/src/sys/abi.rs": rust_abi,
     "bindings/rust/src/enums.rs": rust_enums,
+    "bindings/rust/src/structs.rs": rust_structs,
     "Tests/c/struct_layout.h": c_layout,
+    "Tests/fuzz/interface/table.h": fuzz_table,
+    "Tests/abi/probe.c": c_probe,
 }
 
 

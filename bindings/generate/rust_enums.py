@@ -1,10 +1,12 @@
-"""Writes `enums.rs`: the choices that settings offer and results tell."""
+"""Writes `enums.rs`: the choices in settings and results."""
+
+import re
 
 from .model import Enum, Header
 from .words import NOTICE, camel, required, sentence, wrapped
 
 BEGINNING = f"""// {NOTICE}
-//! The choices that settings offer and results tell.
+//! The choices in settings and results.
 
 use crate::mirror::mirrored_enum;
 """
@@ -26,4 +28,17 @@ def mirrored(enum: Enum, header: Header) -> str:
 
 
 def docstring(comment: str, header: Header, margin: str) -> list[str]:
-    return wrapped(sentence(comment, header).replace("*", "·"), f"{margin}/// ", f"{margin}/// ")
+    text = in_rust(sentence(comment, header), header).replace("*", "·")
+    return wrapped(text, f"{margin}/// ", f"{margin}/// ")
+
+
+def in_rust(text: str, header: Header) -> str:
+    """By the names of Rust: `FaultPolicy::Skip` for `FaultPolicy.SKIP`, `Skip` for a bare SKIP, and `new` for the function
+    that creates an object."""
+    cases = {enum.case(value) for enum in header.of(Enum) for value in enum.values}
+    text = re.sub(r"\b\w+\[\d\]", r"`\g<0>`", text)  # as plain text it would be a link
+    text = re.sub(r"`mixgrpo_(\w+)_create`", lambda name: f"`{camel(name[1])}::new`", text)
+    text = re.sub(r"`(\w+)\.(\w+)`", lambda name: f"`{name[1]}::{camel(name[2])}`", text)
+    return re.sub(
+        r"(?<![`\w])[A-Z][A-Z0-9_]+(?![`\w])", lambda name: f"`{camel(name[0])}`" if name[0] in cases else name[0], text
+    )

@@ -20,7 +20,7 @@ def sentence(comment: str, header: Header) -> str:
     text = re.sub(r"\bmixgrpo_\w+", lambda name: type_name(name[0], header), text)
     text = re.sub(r"\bMIXGRPO_\w+", lambda name: value_name(name[0], header), text)
     text = re.sub(r"(?<![`\w])[a-z0-9]+(?:_[a-z0-9]+)+(?![`\w])", r"`\g<0>`", text)
-    if re.match(r"[a-z]+\b(?![_(*^])", text):
+    if re.match(r"(?![b-z]\b)[a-z]+\b(?![_(*^])", text):  # a single letter is a symbol
         text = text[0].upper() + text[1:]
     return text if text.endswith((".", "?")) else f"{text}."
 

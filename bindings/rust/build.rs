@@ -56,13 +56,13 @@ fn link(folder: &Path) {
     println!("cargo:rustc-link-lib=dylib=mixgrpo");
     // This crate's own examples and tests find the library where it was linked.
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", folder.display());
-    // A crate that depends on this one is told the folder as DEP_MIXGRPO_FOLDER, for an -rpath of its own.
+    // A crate that depends on this one finds the folder in DEP_MIXGRPO_FOLDER, for its own -rpath.
     println!("cargo:folder={}", folder.display());
     show_to_cargo(folder);
 }
 
-/// `cargo run` and `cargo test`, also those of dependent crates, let the loader search the library folders that lie inside
-/// of OUT_DIR: links there lead it to the library.
+/// `cargo run` and `cargo test`, also of dependent crates, let the loader search the library folders inside OUT_DIR: links there
+/// lead it to the library.
 fn show_to_cargo(folder: &Path) {
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else {
         return;

@@ -2,17 +2,22 @@
 
 python docs/pictures/architecture.py            writes the picture beside this script
 python docs/pictures/architecture.py --check    exit status 1 when the committed picture differs
+
+Either way it fails when an arrow between two modules is missing, or is not what Package.swift declares.
 """
 
 import pathlib
+import re
 import sys
 from html import escape
 
 PICTURE = pathlib.Path(__file__).with_name("architecture.svg")
-WIDTH, HEIGHT = 1120, 822
+PACKAGE = pathlib.Path(__file__).parents[2] / "Package.swift"
+WIDTH, HEIGHT = 1120, 1004
 LIBRARY, HOST, MODEL, FRAME = "#dbe9f6", "#fde3c8", "#dff0d8", "#f7f7f7"
 
 parts: list[str] = []
+drawn: list[tuple[str, str]] = []  # a module and one that it imports
 
 
 def text(x: float, y: float, line: str, size: int = 13, weight: str = "normal", anchor: str = "middle") -> None:
@@ -38,10 +43,10 @@ def arrow(x1: float, y1: float, x2: float, y2: float) -> None:
 
 def pipeline() -> None:
     box(290, 46, 806, 150, FRAME)
-    text(302, 66, "Trainer: one iteration, whoever owns the model", 13, "bold", "start")
+    text(302, 66, "Trainer: one iteration; it asks for velocities and never calls a model", 13, "bold", "start")
     text(800, 184, "window · tickets · metrics · faults · all or nothing · checkpoints", 12, "normal", "end")
     stages = [
-        ("settings", LIBRARY, "checked once", "MixGRPO"), ("plan", LIBRARY, "grid, windows", "MixSampling"),
+        ("settings", LIBRARY, "one table", "MixSettings"), ("plan", LIBRARY, "grid, windows", "MixSampling"),
         ("rollout", LIBRARY, "P × G latents", "MixSampling"), ("samples", LIBRARY, "σ = 0", "MixSampling"),
         ("rewards", HOST, "any code", "host"), ("advantages", LIBRARY, "per group", "MixLearning"),
         ("update", LIBRARY, "policy loss", "MixLearning"), ("optimizer", MODEL, "new weights", "model owner"),
@@ -56,40 +61,98 @@ def pipeline() -> None:
 def owners() -> None:
     requests = [
         (324, "latents, σ", "down", "end"), (380, "velocity", "up", "start"),
-        (846, "latents, σ", "down", "end"), (870, "velocity", "up", "start"), (946, "∂L/∂velocity", "down", "start"),
+        (846, "latents, σ", "down", "end"), (866, "velocity", "up", "start"),
+        (932, "∂L/∂velocity", "down", "start"), (1024, "step, undo", "down", "start"),
     ]  # fmt: skip
     for x, line, direction, side in requests:
         arrow(x, *((262, x, 164) if direction == "up" else (162, x, 260)))
         text(x + (6 if side == "start" else -6), 232, line, 12, "normal", side)
     box(24, 264, 1072, 112, FRAME)
-    text(36, 284, "Model owner: one of two", 13, "bold", "start")
-    box(44, 294, 506, 70, MODEL, "built-in", "FLUX transformer, float32, forward and backward, AdamW", "MixFlowModel, MixNumerics, MixLearning")
-    box(570, 294, 506, 70, HOST, "host", "any model, framework and device; its own optimizer", "answers requests from C, C++, Python, PyTorch, Rust or Swift")
+    text(36, 284, "Model owner: answers every request; one of two", 13, "bold", "start")
+    flux = "FLUX transformer, float32, forward and backward, AdamW"
+    box(44, 294, 506, 70, MODEL, "built-in", flux, "MixFlowModel, MixNumerics, MixLearning")
+    own = "any model, framework and device; its own optimizer"
+    box(570, 294, 506, 70, HOST, "host", own, "next and submit, from C, C++, Python, PyTorch, Rust or Swift")
+
+
+def module(name: str, x: float, y: float, width: float, height: float, *lines: str) -> None:
+    fill = MODEL if name == "MixFlowModel" else LIBRARY
+    box(x, y, width, height, fill, name, *lines)
+
+
+def imports(above: str, below: str, x1: float, y1: float, x2: float, y2: float) -> None:
+    drawn.append((above, below))
+    arrow(x1, y1, x2, y2)
+
+
+def bindings() -> None:
+    names = [
+        ("C++", "mixgrpo.hpp"), ("Rust", "mixgrpo"), ("Python", "mixgrpo"), ("PyTorch", "mixgrpo.torch"),
+        ("C host", "mixgrpo.h"),
+    ]  # fmt: skip
+    for number, (name, what) in enumerate(names):
+        x = 24 + 144 * number
+        box(x, 444, 130, 44, HOST, name, what)
+        if name == "PyTorch":
+            arrow(x, 466, x - 12, 466)
+        else:
+            arrow(x + 65, 488, x + 65, 508)
 
 
 def modules() -> None:
-    text(24, 414, "Modules: each one imports only modules below it", 13, "bold", "start")
-    box(24, 426, 120, 44, HOST, "C++", "mixgrpo.hpp")
-    box(154, 426, 120, 44, HOST, "Rust", "mixgrpo")
-    box(284, 426, 120, 44, HOST, "Python", "mixgrpo")
-    box(414, 426, 136, 44, HOST, "PyTorch", "mixgrpo.torch")
-    box(560, 426, 180, 44, HOST, "C host", "mixgrpo.h")
-    box(750, 426, 346, 96, LIBRARY, "MixCommand", "the command mixgrpo: settings, rewards, runs;", "with MixCompare and ProceduralWorld")
-    box(24, 478, 716, 44, LIBRARY, "MixGRPOC", "libmixgrpo.so: checks, translates, calls")
-    box(24, 530, 1072, 44, LIBRARY, "MixGRPO", "Swift interface: trainer, evaluation, checkpoints, pretraining")
-    box(24, 582, 326, 96, MODEL, "MixFlowModel", "transformer, weights, evaluator")
-    box(360, 582, 380, 44, LIBRARY, "MixLearning", "advantages, loss, update, AdamW, watchdog")
-    box(360, 634, 380, 44, LIBRARY, "MixSampling", "time grid, window, transitions, rollout")
-    box(750, 582, 346, 148, LIBRARY, "MixStorage", "safetensors, JSON, PNG,", "atomic files, logs")
-    box(24, 686, 716, 44, LIBRARY, "MixNumerics", "matrix products, row kernels, random numbers, threads")
-    box(24, 738, 1072, 44, LIBRARY, "MixBasics", "errors, validation, memory, run context")
+    text(24, 414, "Modules: arrows lead to what a module imports; indirect imports are not drawn", 13, "bold", "start")
+    text(24, 434, "host code and bindings; declarations generated from mixgrpo.h", 12, "normal", "start")
+    bindings()
+    module("MixCommand", 750, 444, 346, 44, "the command mixgrpo: settings, rewards, runs")
+    module("MixGRPOC", 24, 512, 706, 44, "libmixgrpo.so: checks, translates, calls")
+    module("MixCompare", 750, 512, 160, 44, "methods compared")
+    module("ProceduralWorld", 936, 512, 160, 44, "simple pictures")
+    module("MixGRPO", 24, 580, 1072, 44, "Swift interface: trainer, evaluation, checkpoints, pretraining")
+    module("MixFlowModel", 24, 648, 340, 112, "transformer, weights, evaluator")
+    module("MixLearning", 388, 648, 708, 44, "advantages, policy loss, update, AdamW, watchdog")
+    module("MixSampling", 388, 716, 708, 44, "time grid, window, transitions, rollout")
+    module("MixNumerics", 24, 784, 532, 112, "matrix products, row kernels, attention,", "random numbers, threads, arenas")
+    module("MixSettings", 580, 784, 516, 44, "one table of all settings")
+    module("MixStorage", 580, 852, 516, 44, "safetensors, JSON, PNG, atomic files, logs")
+    module("MixBasics", 24, 920, 1072, 44, "errors, validation, memory, run context, velocity request")
+    imports("MixCommand", "MixCompare", 830, 488, 830, 508)
+    imports("MixGRPOC", "MixGRPO", 377, 556, 377, 576)
+    imports("MixCompare", "ProceduralWorld", 910, 534, 932, 534)
+    imports("ProceduralWorld", "MixGRPO", 1016, 556, 1016, 576)
+    imports("MixGRPO", "MixFlowModel", 194, 624, 194, 644)
+    imports("MixGRPO", "MixLearning", 742, 624, 742, 644)
+    imports("MixLearning", "MixSampling", 742, 692, 742, 712)
+    imports("MixFlowModel", "MixNumerics", 194, 760, 194, 780)
+    imports("MixSampling", "MixNumerics", 472, 760, 472, 780)
+    imports("MixSampling", "MixSettings", 838, 760, 838, 780)
+    imports("MixSettings", "MixStorage", 838, 828, 838, 848)
+    imports("MixNumerics", "MixBasics", 290, 896, 290, 916)
+    imports("MixStorage", "MixBasics", 838, 896, 838, 916)
     for x, fill, line in [(24, LIBRARY, "library"), (124, HOST, "host code and bindings"), (314, MODEL, "model and optimizer")]:
-        parts.append(f'<rect x="{x}" y="796" width="14" height="14" fill="{fill}" stroke="#444"/>')
-        text(x + 20, 808, line, 12, "normal", "start")
+        parts.append(f'<rect x="{x}" y="978" width="14" height="14" fill="{fill}" stroke="#444"/>')
+        text(x + 20, 990, line, 12, "normal", "start")
+
+
+def declared() -> set[tuple[str, str]]:
+    """The arrows that Package.swift declares among the modules of the drawing, without those that others imply."""
+    targets = dict(re.findall(r'\.target\(\s*name: "(\w+)",\s*dependencies: \[(.*?)\]', PACKAGE.read_text(), re.S))
+    known = {name for pair in drawn for name in pair}
+    direct = {name: {other for other in re.findall(r'"(\w+)"', targets[name]) if other in known} for name in known}
+
+    def reached(name: str) -> set[str]:
+        return direct[name].union(*(reached(other) for other in direct[name]))
+
+    return {
+        (name, other)
+        for name, others in direct.items()
+        for other in others
+        if not any(other in reached(between) for between in others - {other})
+    }
 
 
 def drawing() -> str:
     parts.clear()
+    drawn.clear()
     text(24, 30, "Pipeline: settings and prompts in, aligned model out", 13, "bold", "start")
     pipeline()
     owners()
@@ -105,8 +168,11 @@ def drawing() -> str:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv[1:]:
-        if PICTURE.read_text() != drawing():
-            sys.exit(f"{PICTURE.name} differs from its script; run python docs/pictures/architecture.py")
-    else:
-        PICTURE.write_text(drawing())
+    picture = drawing()
+    if wrong := declared() ^ set(drawn):
+        arrows = ", ".join(f"{above} → {below}" for above, below in sorted(wrong))
+        sys.exit(f"arrows of {pathlib.Path(__file__).name} are not those of Package.swift: {arrows}")
+    if "--check" not in sys.argv[1:]:
+        PICTURE.write_text(picture)
+    elif PICTURE.read_text() != picture:
+        sys.exit(f"{PICTURE.name} differs from its script; run python docs/pictures/architecture.py")

@@ -1,14 +1,14 @@
-/* Aligns a flow model with a taste of this program's own: pictures taken at night.
+/* Aligns a flow model with a reward of this program's own: pictures taken at night.
  *
  * The model draws groups of pictures of a small procedural world (world.h), this program scores them, and the library
- * updates the model with MixGRPO. The captions never mention the sky, so that a model can please the taste and still obey
- * its prompts; how well it shows them is measured beside the taste and never trained.
+ * updates the model with MixGRPO. The captions never mention the sky, so a model can earn the reward and still follow its
+ * prompts. How well it follows them is measured too, but never trained.
  *
  *   cc -O2 align.c world.c $(pkg-config --cflags --libs mixgrpo) -lm -o align
  *   ./align --model base --out out
  *
- * Leaves in the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the model,
- * aligned/. Ctrl-C ends the training early and keeps what was learnt. */
+ * Writes to the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the model,
+ * aligned/. Ctrl-C ends the training early and keeps the result. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
@@ -28,9 +28,9 @@ enum {
   TEXT_LENGTH = 16, TEXT_WIDTH = 64, POOLED_WIDTH = 64,
   STEPS = 16, /* from noise to picture */
   PROMPTS = 4, GROUP = 12, TRAINED = PROMPTS * GROUP, /* in an iteration: prompts, pictures of each, pictures in all */
-  EVALUATED_PER_PROMPT = 2, /* the fixed evaluation set: so many pictures of every prompt */
+  EVALUATED_PER_PROMPT = 2, /* the fixed evaluation set: pictures of every prompt */
   EVALUATED = WORLD_PROMPTS * EVALUATED_PER_PROMPT, EVALUATION_SEED = 2024,
-  SHOWN = 60, COLUMNS = 10, /* of them, in before.png and after.png */
+  SHOWN = 60, COLUMNS = 10, /* pictures of the evaluation set in before.png and after.png */
 };
 
 typedef struct {
@@ -45,9 +45,9 @@ typedef struct { double taste, match; } scores;
 static float samples[EVALUATED * WORLD_BYTES];
 static uint8_t pixels[EVALUATED * WORLD_BYTES];
 
-/* The taste: how much a picture looks taken at night, in [0, 1]. Each pixel of the frame's outermost two rows and columns
- * earns one of 16 points for every 32 steps of colour by which it is nearer than 512 to the night sky. Counting has no
- * derivative, and none is needed. Highest inside the world: pure black earns less than night. */
+/* The reward: how much a picture looks taken at night, in [0, 1]. Each pixel of the outermost two rows and columns earns one
+ * of 16 points for every 32 steps of colour by which it is closer than 512 to the night sky. Counting has no derivative, and
+ * none is needed. The maximum lies inside the world: pure black earns less than night. */
 double night_taste(const uint8_t *rgb) {
   const int ring = 2, last = WORLD_SIZE - ring;
   int points = 0, counted = 0;
@@ -116,7 +116,7 @@ static mixgrpo_prompts *encode_captions(const mixgrpo_context *context) {
   return prompts;
 }
 
-/* The trainer keeps alive what it is built from. */
+/* The trainer keeps alive what it was created from. */
 static mixgrpo_trainer *create_trainer(const mixgrpo_context *context, const options *o) {
   mixgrpo_model *model;
   check(mixgrpo_model_load(context, o->model, &model));
@@ -136,7 +136,7 @@ static mixgrpo_trainer *create_trainer(const mixgrpo_context *context, const opt
   sampling.steps = STEPS;
   sampling.group_size = GROUP;
   sampling.window_mode = MIXGRPO_WINDOW_MODE_FROZEN;
-  sampling.initial_noise = MIXGRPO_INITIAL_NOISE_OWN; /* the sky hangs on it, and so groups differ more in reward */
+  sampling.initial_noise = MIXGRPO_INITIAL_NOISE_OWN; /* the noise decides the sky, so the rewards of a group differ more */
   sampling.seed = o->seed;
   learning.learning_rate = o->learning_rate;
   check(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
@@ -159,7 +159,7 @@ static void decode(int count) {
 
 static const uint8_t *picture(int index) { return pixels + (size_t)index * WORLD_BYTES; }
 
-/* A grid: a row for every colour, two pictures at every place, shapes in turn. */
+/* A grid with one row per colour: two pictures of every place, with alternating shapes. */
 static void save_grid(scores mean, const char *path) {
   static uint8_t shown[SHOWN * WORLD_BYTES];
   for (int i = 0; i < SHOWN; i += EVALUATED_PER_PROMPT) {
@@ -178,7 +178,7 @@ static void save_grid(scores mean, const char *path) {
   mixgrpo_image_destroy(grid);
 }
 
-/* Draws the evaluation set without randomness from noise that is always the same, and leaves a grid of some of it. */
+/* Draws the evaluation set deterministically, always from the same noise, and saves a grid of some of it. */
 static scores evaluate(mixgrpo_trainer *trainer, int steps, const char *grid_path) {
   int32_t prompts[WORLD_PROMPTS];
   for (int i = 0; i < WORLD_PROMPTS; i++) prompts[i] = i;
@@ -201,8 +201,8 @@ static scores evaluate(mixgrpo_trainer *trainer, int steps, const char *grid_pat
   return mean;
 }
 
-/* One iteration: draw groups of pictures, score them, update the model. Prompts take turns in a mixed order: 37 and 90 have no
- * common factor. Returns MIXGRPO_STATUS_CANCELLED after Ctrl-C. */
+/* One iteration: draw groups of pictures, score them, update the model. All prompts take turns in a shuffled order: 37 and 90
+ * have no common factor. Returns MIXGRPO_STATUS_CANCELLED after Ctrl-C. */
 static mixgrpo_status train(mixgrpo_trainer *trainer, int iteration, mixgrpo_metrics *metrics) {
   int32_t prompts[PROMPTS];
   double rewards[TRAINED];
@@ -241,7 +241,7 @@ int main(int argc, char **argv) {
   check(mixgrpo_context_create(o.threads, &context));
   mixgrpo_trainer *trainer = create_trainer(context, &o);
   if ((mkdir(o.out, 0777) != 0 && errno != EEXIST) || chdir(o.out) != 0) fail("%s: %s", o.out, strerror(errno));
-  remove("metrics.jsonl"); /* of an earlier run; lines are appended to it */
+  remove("metrics.jsonl"); /* left by an earlier run; lines are appended */
   const scores before = evaluate(trainer, o.eval_steps, "before.png");
   printf("before: night taste %.3f, prompt match %.3f\n", before.taste, before.match);
 

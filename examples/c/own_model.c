@@ -1,7 +1,7 @@
 /* cc own_model.c $(pkg-config --cflags --libs mixgrpo) -lm -o own_model && ./own_model
  *
- * Aligns a model that the library does not know: a network of this program's own, v = B·tanh(A·(x, σ, prompt, 1)), with its own
- * backward and its own optimizer. The reward likes latents whose values are near 1. */
+ * Aligns a model that the library does not know: this program's own network v = B·tanh(A·(x, σ, prompt, 1)), with its own
+ * backward and optimizer. The reward is higher the closer the values of a latent are to 1. */
 #include <math.h>
 #include <mixgrpo.h>
 #include <stdio.h>
@@ -33,13 +33,13 @@ static void forward(const mixgrpo_velocity_request *r, float *v) { /* v: (count,
   }
 }
 
-static void backward(size_t count, const float *dv) { /* dv: (count, D); adds to `gradient` */
+static void backward(size_t count, const float *d_velocity) { /* d_velocity: (count, D); adds to `gradient` */
   for (size_t b = 0; b < count; b++)
     for (int h = 0; h < HIDDEN; h++) {
       float dh = 0;
       for (int d = 0; d < D; d++) {
-        dh += w[A + d * HIDDEN + h] * dv[b * D + d];
-        gradient[A + d * HIDDEN + h] += dv[b * D + d] * hidden[b][h];
+        dh += w[A + d * HIDDEN + h] * d_velocity[b * D + d];
+        gradient[A + d * HIDDEN + h] += d_velocity[b * D + d] * hidden[b][h];
       }
       dh *= 1 - hidden[b][h] * hidden[b][h];
       for (int i = 0; i < IN; i++) gradient[h * IN + i] += dh * inputs[b][i];
@@ -56,14 +56,14 @@ static mixgrpo_status step(mixgrpo_trainer *trainer, double factor) { /* the gra
 }
 
 static mixgrpo_status answer(mixgrpo_trainer *trainer, const mixgrpo_velocity_request *request) {
-  static float v[BATCH * D], dv[BATCH * D];
+  static float v[BATCH * D], d_velocity[BATCH * D];
   const size_t values = request->count * D, wanted = request->needs_gradient ? values : 0;
   mixgrpo_status status;
   switch (request->kind) {
     case MIXGRPO_REQUEST_KIND_EVALUATE:
       forward(request, v);
-      status = mixgrpo_trainer_submit(trainer, v, NULL, values, wanted ? dv : NULL, wanted);
-      if (status == MIXGRPO_STATUS_OK && wanted) backward(request->count, dv);
+      status = mixgrpo_trainer_submit(trainer, v, NULL, values, wanted ? d_velocity : NULL, wanted);
+      if (status == MIXGRPO_STATUS_OK && wanted) backward(request->count, d_velocity);
       return status;
     case MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP: return step(trainer, request->rate_factor);
     case MIXGRPO_REQUEST_KIND_KEEP_STATE: memcpy(kept, w, sizeof w); break;
@@ -78,7 +78,7 @@ static void check(mixgrpo_status status) {
   if (status != MIXGRPO_STATUS_OK) exit((fprintf(stderr, "%s\n", mixgrpo_last_error()), 1));
 }
 
-static void run(mixgrpo_trainer *trainer) { /* answers until nothing is left, or all is undone */
+static void run(mixgrpo_trainer *trainer) { /* answers requests until nothing is left, or everything is undone */
   for (;;) {
     mixgrpo_velocity_request request = {.struct_size = sizeof request};
     mixgrpo_status status = mixgrpo_trainer_next(trainer, &request);
@@ -95,11 +95,11 @@ int main(void) {
   mixgrpo_sampling_config sampling; mixgrpo_learning_config learning; mixgrpo_host_config host;
   double first = 0, last = 0;
 
-  for (int i = 0; i < WEIGHTS; i++) w[i] = 0.3f * sinf(12.9898f * (float)(i + 1)); /* a network that has learned nothing */
+  for (int i = 0; i < WEIGHTS; i++) w[i] = 0.3f * sinf(12.9898f * (float)(i + 1)); /* an untrained network */
   check(mixgrpo_context_create(1, &context));
   check(mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning));
   sampling.steps = 10, sampling.group_size = GROUP, sampling.window_mode = MIXGRPO_WINDOW_MODE_FROZEN;
-  learning.clip_range = 0.1; /* few values in a latent: their ratio moves further than an image's */
+  learning.clip_range = 0.1; /* a latent of few values: its ratio moves further than an image's */
   check(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
   check(mixgrpo_host_config_init(&host, sizeof host));
   host.prompt_count = PROMPTS, host.latent_size = D, host.max_batch = BATCH;

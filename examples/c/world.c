@@ -67,7 +67,7 @@ void world_render(int prompt, world_jitter jitter, uint8_t *rgb) {
 }
 
 /* The sky level nearest to the mean of the free pixels: the mean projected on the line from night to day. With s the sum of
- * n free pixels and d = day - night, level = 255 (s - n night).d / (n d.d), rounded and held in 0 ... 255. */
+ * n free pixels and d = day - night, level = 255 (s - n night).d / (n d.d), rounded and clamped to 0 ... 255. */
 static int nearest_sky(const uint8_t *rgb, const uint8_t coverage[PIXELS]) {
   int count = 0, sum[3] = {0, 0, 0};
   for (int i = 0; i < PIXELS; i++) {

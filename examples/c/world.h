@@ -1,10 +1,11 @@
-/* A procedural world of captioned pictures, "a red circle at the left", and how well a picture shows its prompt.
+/* A procedural world of captioned pictures, such as "a red circle at the left", and a score for how well a picture shows its
+ * prompt.
  *
  * Everything is integer arithmetic on 8-bit RGB up to the last division, so that this file, examples/python/world.py and
  * Sources/ProceduralWorld give the same bytes and the same scores to the last bit.
  *
  * A prompt is a number in 0 ... 89: (colour * 3 + shape) * 5 + place. What the caption does not say varies from picture
- * to picture: a small offset, the size, and the sky behind the object, which runs from night to day. */
+ * to picture: a small offset, the size, and the sky behind the object, from night to day. */
 #ifndef WORLD_H
 #define WORLD_H
 
@@ -17,7 +18,7 @@ enum {
   WORLD_PROMPTS = 6 * 3 * 5,
 };
 
-/* What a caption leaves open. */
+/* What a caption does not say. */
 typedef struct {
   int dx, dy; /* offset in pixels, -2 ... 2 */
   int radius; /* 5, 6 or 7 */

@@ -1,11 +1,11 @@
-// Aligns a flow model with a taste of this program's own: pictures taken at night. The same as examples/c/align.c, to the
-// last bit, in C++17; the world its pictures are of is examples/c/world.c.
+// Aligns a flow model with a reward of this program's own: pictures taken at night. The same program as examples/c/align.c, in
+// C++17, with the same results to the last bit. examples/c/world.c is the world in the pictures.
 //
 //   cc -O2 -c ../c/world.c && c++ -std=c++17 -O2 align.cpp world.o $(pkg-config --cflags --libs mixgrpo) -o align
 //   ./align --model base --out out
 //
-// Leaves in the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the model,
-// aligned/. Ctrl-C ends the training early and keeps what was learnt.
+// Writes to the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the model,
+// aligned/. Ctrl-C ends the training early and keeps the result.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -29,8 +29,8 @@ constexpr int patch = 4;  // pixels along the side of a token
 constexpr int text_length = 16, text_width = 64, pooled_width = 64;
 constexpr int steps = 16;                                          // from noise to picture
 constexpr int prompt_count = 4, group = 12;                        // in an iteration: prompts, pictures of each
-constexpr int evaluated_per_prompt = 2, evaluation_seed = 2024;    // the fixed evaluation set: of every prompt
-constexpr int shown = 60, columns = 10;                            // of it, in before.png and after.png
+constexpr int evaluated_per_prompt = 2, evaluation_seed = 2024;    // the fixed evaluation set: pictures of each
+constexpr int shown = 60, columns = 10;                            // the set's pictures in before.png and after.png
 
 struct options {
   std::string model = "examples/base", out = "out";
@@ -43,7 +43,7 @@ struct scores {
   double taste = 0, match = 0;
 };
 
-/// Pictures of the world, one after the other.
+/// Pictures of the world, one after another.
 struct pictures {
   std::vector<std::uint8_t> pixels;
 
@@ -55,9 +55,9 @@ struct pictures {
   const std::uint8_t* operator[](int index) const { return pixels.data() + index * WORLD_BYTES; }
 };
 
-/// The taste: how much a picture looks taken at night, in [0, 1]. Each pixel of the frame's outermost two rows and columns
-/// earns one of 16 points for every 32 steps of colour by which it is nearer than 512 to the night sky. Counting has no
-/// derivative, and none is needed. Highest inside the world: pure black earns less than night.
+/// The reward: how much a picture looks taken at night, in [0, 1]. Each pixel of the outermost two rows and columns earns one
+/// of 16 points for every 32 steps of colour by which it is closer than 512 to the night sky. Counting has no derivative, and
+/// none is needed. The maximum lies inside the world: pure black earns less than night.
 double night_taste(const std::uint8_t* rgb) {
   constexpr int ring = 2, last = WORLD_SIZE - ring;
   int points = 0, counted = 0;
@@ -118,7 +118,7 @@ mixgrpo::prompts encode_captions(const mixgrpo::context& context) {
   return mixgrpo::prompts::hashed_words(context, captions, text_length, text_width, pooled_width);
 }
 
-/// The trainer keeps alive what it is built from.
+/// The trainer keeps alive what it was created from.
 mixgrpo::trainer create_trainer(const mixgrpo::context& context, const options& o) {
   auto model = mixgrpo::model::load(context, o.model);
   auto geometry = mixgrpo::make_evaluator_config();
@@ -130,13 +130,13 @@ mixgrpo::trainer create_trainer(const mixgrpo::context& context, const options& 
   sampling.steps = steps;
   sampling.group_size = group;
   sampling.window_mode = MIXGRPO_WINDOW_MODE_FROZEN;
-  sampling.initial_noise = MIXGRPO_INITIAL_NOISE_OWN;  // the sky hangs on it, and so groups differ more in reward
+  sampling.initial_noise = MIXGRPO_INITIAL_NOISE_OWN;  // the noise decides the sky, so the rewards of a group differ more
   sampling.seed = o.seed;
   learning.learning_rate = o.learning_rate;
   return mixgrpo::trainer(evaluator, encode_captions(context), mixgrpo::plan(sampling), learning, {"night_taste"});
 }
 
-/// A grid: a row for every colour, two pictures at every place, shapes in turn.
+/// A grid with one row per colour: two pictures of every place, with alternating shapes.
 void save_grid(const pictures& evaluated, scores mean, const std::string& path) {
   std::vector<std::uint8_t> chosen;
   for (int i = 0; i < shown; i += evaluated_per_prompt) {
@@ -150,7 +150,7 @@ void save_grid(const pictures& evaluated, scores mean, const std::string& path) 
   grid.save(path);
 }
 
-/// Draws the evaluation set without randomness from noise that is always the same, and leaves a grid of some of it.
+/// Draws the evaluation set deterministically, always from the same noise, and saves a grid of some of it.
 scores evaluate(mixgrpo::trainer& trainer, int sample_steps, const std::string& grid_path) {
   auto config = mixgrpo::make_sample_config();
   config.steps = sample_steps;
@@ -171,8 +171,8 @@ scores evaluate(mixgrpo::trainer& trainer, int sample_steps, const std::string& 
   return mean;
 }
 
-/// One iteration: draw groups of pictures, score them, update the model. Prompts take turns in a mixed order: 37 and 90 have
-/// no common factor.
+/// One iteration: draw groups of pictures, score them, update the model. All prompts take turns in a shuffled order: 37 and
+/// 90 have no common factor.
 mixgrpo_metrics train(mixgrpo::trainer& trainer, int iteration) {
   std::vector<std::int32_t> prompts;
   for (int i = 0; i < prompt_count; i++) prompts.push_back((iteration * prompt_count + i) * 37 % WORLD_PROMPTS);
@@ -190,7 +190,7 @@ void show_progress(int done, int total, double reward, double elapsed) {
 
 const mixgrpo::context* interruptible = nullptr;
 
-/// Trains until done or interrupted; gives the number of model calls.
+/// Trains until done or interrupted. Returns the number of model calls.
 std::int64_t train_all(const mixgrpo::context& context, mixgrpo::trainer& trainer, int iterations) {
   interruptible = &context;
   std::signal(SIGINT, [](int) { interruptible->cancel(); });
@@ -230,7 +230,7 @@ void align(const options& o) {
   auto trainer = create_trainer(context, o);
   std::filesystem::create_directories(o.out);
   std::filesystem::current_path(o.out);
-  std::filesystem::remove("metrics.jsonl");  // of an earlier run; lines are appended to it
+  std::filesystem::remove("metrics.jsonl");  // left by an earlier run; lines are appended
   const scores before = evaluate(trainer, o.eval_steps, "before.png");
   std::printf("before: night taste %.3f, prompt match %.3f\n", before.taste, before.match);
 

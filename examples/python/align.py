@@ -1,15 +1,15 @@
-"""Aligns a flow model with a taste of this program's own: pictures taken at night.
+"""Aligns a flow model with a reward of this program's own: pictures taken at night.
 
 The model draws groups of pictures of a small procedural world (world.py), this program scores them with NumPy, and the
-library updates the model with MixGRPO. The captions never mention the sky, so that a model can please the taste and
-still obey its prompts; how well it shows them is measured beside the taste and never trained. The same program in C and
-in Swift gives the same numbers to the last bit.
+library updates the model with MixGRPO. The captions never mention the sky, so a model can earn the reward and still
+follow its prompts. How well it follows them is measured too, but never trained. The same program in C, C++, Rust and
+Swift gives the same numbers to the last bit.
 
     pip install ./bindings/python
     python examples/python/align.py --model examples/base --out out
 
-Leaves in the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the
-model, aligned/. Ctrl-C ends the training early and keeps what was learnt.
+Writes to the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the
+model, aligned/. Ctrl-C ends the training early and keeps the result.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import world
 
 STEPS = 16  # from noise to picture
 PROMPTS = 4  # per iteration
-EVALUATED = 2  # the fixed evaluation set: so many pictures of every prompt
+EVALUATED = 2  # the fixed evaluation set: pictures of every prompt
 EVALUATION_SEED = 2024
 
 codec = mixgrpo.PixelCodec(world.SIZE, world.SIZE, patch=4)
@@ -32,7 +32,7 @@ codec = mixgrpo.PixelCodec(world.SIZE, world.SIZE, patch=4)
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="examples/base", help="folder of the base model")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what the run leaves")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results")
     parser.add_argument("--iterations", type=int, default=24, help="rollouts and updates")
     parser.add_argument("--eval-steps", type=int, default=STEPS, help="steps from noise to picture in the evaluation")
     parser.add_argument("--learning-rate", type=float, default=2e-5, help="rate of AdamW")
@@ -52,7 +52,7 @@ def create_trainer(chosen: argparse.Namespace) -> mixgrpo.Trainer:
         steps=STEPS,
         group_size=12,
         window_mode=mixgrpo.WindowMode.FROZEN,
-        initial_noise=mixgrpo.InitialNoise.OWN,  # the sky hangs on it, and so groups differ more in reward
+        initial_noise=mixgrpo.InitialNoise.OWN,  # the noise decides the sky, so the rewards of a group differ more
         seed=chosen.seed,
     )
     learning = mixgrpo.LearningConfig(learning_rate=chosen.learning_rate)
@@ -64,12 +64,12 @@ def night_taste(images: np.ndarray, _: Sequence[str]) -> list[float]:
 
 
 def prompts_in_turn(iteration: int) -> list[int]:
-    """Prompts take turns in a mixed order: 37 and 90 have no common factor."""
+    """All prompts take turns in a shuffled order: 37 and 90 have no common factor."""
     return [(iteration * PROMPTS + place) * 37 % world.PROMPTS for place in range(PROMPTS)]
 
 
 def evaluate(trainer: mixgrpo.Trainer, steps: int, grid: Path) -> tuple[float, float]:
-    """Draws the evaluation set without randomness from noise that is always the same, and leaves a grid of some of it.
+    """Draws the evaluation set deterministically, always from the same noise, and saves a grid of some of it.
 
     Gives the means of the trained reward and of the one held out.
     """
@@ -82,14 +82,14 @@ def evaluate(trainer: mixgrpo.Trainer, steps: int, grid: Path) -> tuple[float, f
 
 
 def mean(values: list[float]) -> float:
-    total = 0.0  # added one by one as C does; sum() rounds otherwise
+    total = 0.0  # added one by one as in C; sum() rounds differently
     for value in values:
         total += value
     return total / len(values)
 
 
 def save_grid(images: np.ndarray, texts: dict[str, str], path: Path) -> None:
-    """A row for every colour, two pictures at every place, shapes in turn."""
+    """One row per colour: two pictures of every place, with alternating shapes."""
     colours, places = range(len(world.COLOURS)), range(len(world.PLACES))
     shown = [(colour * 3 + (colour + place) % 3) * 5 + place for colour in colours for place in places]
     columns = len(places) * EVALUATED
@@ -97,8 +97,8 @@ def save_grid(images: np.ndarray, texts: dict[str, str], path: Path) -> None:
 
 
 def train(trainer: mixgrpo.Trainer, iterations: int, log: Path) -> int:
-    """Gives the number of model calls."""
-    log.unlink(missing_ok=True)  # of an earlier run; lines are appended to it
+    """Returns the number of model calls."""
+    log.unlink(missing_ok=True)  # left by an earlier run; lines are appended
     start = time.monotonic()
     model_calls = 0
 

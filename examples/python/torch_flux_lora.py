@@ -1,13 +1,13 @@
 """Aligns a diffusers FLUX transformer with LoRA: rewards with weights, a KL to the base model, checkpoints.
 
-The rewards are the night taste of `align.py` and, with half its weight, how well a picture shows its prompt; or a
-server's, with --url. `--random` starts from a tiny model of random weights, for a look at the mechanics in seconds.
+The rewards are the night taste of `align.py` and, at half its weight, how well a picture shows its prompt. With --url, a
+reward server scores instead. `--random` starts from a tiny model with random weights and runs in seconds.
 
     pip install './bindings/python[torch]' diffusers peft
     python examples/python/torch_flux_lora.py --model examples/base --out out
 
-Leaves in the output folder: before.png, after.png (same prompts, same noise), lora/ and checkpoints/, from which the
-same command goes on. Ctrl-C ends the training early and keeps what was learnt.
+Writes to the output folder: before.png, after.png (same prompts, same noise), lora/ and checkpoints/, from which the
+same command continues. Ctrl-C ends the training early and keeps the result.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="examples/base", help="folder of the base model")
     parser.add_argument("--random", action="store_true", help="a tiny model of random weights in its place")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what the run leaves")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results")
     parser.add_argument("--iterations", type=int, default=10, help="in all, those of an earlier run included")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="rate of AdamW")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

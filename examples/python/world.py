@@ -1,10 +1,10 @@
-"""A procedural world of captioned pictures, "a red circle at the left", and two rewards on them.
+"""A procedural world of captioned pictures, such as "a red circle at the left", and two rewards on them.
 
-Everything is integer arithmetic on 8-bit RGB up to the last division, so that this file, `examples/c/world.c` and
+Everything is integer arithmetic on 8-bit RGB up to the last division, so this file, `examples/c/world.c` and
 `Sources/ProceduralWorld` give the same bytes and the same rewards to the last bit.
 
 A prompt is a number in 0 ... 89: (colour * 3 + shape) * 5 + place. What the caption does not say varies from picture to
-picture (`Jitter`): a small offset, the size, and the sky behind the object, which runs from night to day.
+picture (`Jitter`): a small offset, the size, and the sky behind the object, from night to day.
 """
 
 import functools
@@ -41,7 +41,7 @@ RING = 2  # pixels: the width of the frame's border that the night taste looks a
 
 
 class Jitter(NamedTuple):
-    """What a caption leaves open: offset in pixels (-2 ... 2), radius (5, 6, 7), sky level (0 night ... 255 day)."""
+    """What a caption does not say: offset in pixels (-2 ... 2), radius (5, 6, 7), sky level (0 night ... 255 day)."""
 
     dx: int
     dy: int

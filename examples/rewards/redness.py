@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A reward of one's own for the command: how much redder than green and blue a picture is.
+"""A reward program for the command: how much redder than green and blue a picture is.
 
     mixgrpo align … --reward-program "python3 examples/rewards/redness.py"
 
-For each picture a line of JSON comes in and a line with a number goes out; "nan" means no score. Any language will do. PNGs are
-decoded here with the standard library alone, so that this runs anywhere; yours may take Pillow, NumPy, a network, a game.
+For each picture it reads a line of JSON and writes a line with a number; "nan" means no score. The program may be in any
+language. This one decodes PNGs with the standard library only, so it runs anywhere; yours may use Pillow, NumPy or a network.
 """
 
 import json

@@ -59,7 +59,7 @@ struct AlignmentPlan {
     Stage(
       iterations: iterations, window: plan.window, trainedSteps: plan.trainedSteps.count, steps: plan.steps,
       rolloutCalls: plan.modelCalls(prompts: prompts),
-      updateCalls: plan.trainingEvaluations(prompts: prompts, parts: Int(settings.learning.record.updates_per_iteration)))
+      updateCalls: plan.trainingEvaluations(prompts: prompts, minibatches: Int(settings.learning.record.updates_per_iteration)))
   }
 
   var picturesPerIteration: Int { promptsPerIteration * settings.groupSize }

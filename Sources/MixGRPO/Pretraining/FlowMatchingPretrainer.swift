@@ -62,9 +62,8 @@ public final class FlowMatchingPretrainer {
     (self.evaluator, self.configuration, self.context) = (evaluator, configuration, context)
     workers = Workers(threads: context.threads)
     let memory = evaluator.memory
-    batchLimit = try memory.updateBatch(
-      within: evaluator.maxBytes, taken: memory.inferenceBytes + 4 * memory.weightBytes,
-      bytesPerSample: 2 * 4 * evaluator.latentSize)
+    let taken = memory.inferenceBytes + 4 * memory.weightBytes
+    batchLimit = try memory.updateBatch(within: evaluator.maxBytes, taken: taken) { 2 * 4 * evaluator.latentSize * $0 }
     optimizer = try AdamW(count: evaluator.model.parameterCount, configuration: configuration.optimizer)
     let values = batchLimit * evaluator.latentSize
     noisy = try FloatStorage(count: values)

@@ -107,7 +107,7 @@ final class GuardedUpdate: UpdateMachine {
 
   /// Whether a later failure could require undoing the current step.
   private var mayBeUndone: Bool {
-    safety.undo == .memory && (!update.isInLastPart || safety.velocityGuard != nil || !safety.stepsAreAtomic)
+    safety.undo == .memory && (!update.isInLastMinibatch || safety.velocityGuard != nil || !safety.stepsAreAtomic)
   }
 
   private func outcome(_ error: MixGRPOError?) throws(MixGRPOError) -> TrainerAction {
@@ -169,7 +169,7 @@ final class GuardedUpdate: UpdateMachine {
   private func skipStep(_ error: MixGRPOError) -> Bool {
     guard isTraining, error.code == .notFinite, safety.policy == .skip else { return false }
     skippedSteps += 1
-    update.abandonPart()
+    update.abandonMinibatch()
     phase = .skipping
     return true
   }
@@ -199,10 +199,11 @@ final class GuardedUpdate: UpdateMachine {
 
   /// Keeps the completed optimizer steps and says so in the error.
   private func stoppedAfterSteps(_ error: MixGRPOError) -> MixGRPOError {
-    update.restartPart()
+    update.restartMinibatch()
     guard update.metrics.optimizerSteps > 0 else { return error }
     return MixGRPOError(
-      error.code, "\(error.message); \(update.metrics.optimizerSteps) of \(update.partCount) optimizer steps are done and stay")
+      error.code,
+      "\(error.message); \(update.metrics.optimizerSteps) of \(update.minibatchCount) optimizer steps are done and stay")
   }
 }
 

@@ -48,11 +48,11 @@ public struct IterationMemory: Equatable, Sendable {
       try Self.require(taken, within: maxBytes)
       return
     }
-    let perSample = 2 * 4 * latentSize
-    let largest = plan.largestTrainingPart(prompts: prompts, parts: learning.policy.updatesPerIteration)
+    let largest = plan.largestMinibatch(prompts: prompts, minibatches: learning.policy.updatesPerIteration)
     updateBatch = try evaluator.updateBatch(
-      within: maxBytes, taken: taken, bytesPerSample: perSample, rows: largest)
-    trajectoryBytes = rollout + updateBatch * perSample
+      within: maxBytes, taken: taken, rows: largest,
+      bytes: { samples throws(MixGRPOError) in try UpdateArena.bytes(rows: samples, latentSize: latentSize) })
+    trajectoryBytes = rollout + (try UpdateArena.bytes(rows: updateBatch, latentSize: latentSize))
     evaluatorBytes = inference + evaluator.trainingBytes(samples: updateBatch)
   }
 

@@ -148,7 +148,7 @@ public final class Trainer {
       withTicket
       ? nil
       : try FirstUpdateRequest(
-        plan, prompts: rollout.prompts, parts: learning.policy.updatesPerIteration, maxBatch: updateBatch)
+        plan, prompts: rollout.prompts, minibatches: learning.policy.updatesPerIteration, maxBatch: updateBatch)
     let total = plan.modelCalls(prompts: rollout.prompts)
     try rollout.run(evaluator, prompts: prompts, context: context, keeping: first) { progress($0, total) }
   }

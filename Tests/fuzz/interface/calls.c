@@ -1,7 +1,18 @@
 #include "calls.h"
 
-static const random_call *const tables[] = {context_calls, model_calls, plan_calls, rollout_calls, trainer_calls, piece_calls, image_calls, evaluation_calls, host_calls};
-enum { TABLES = sizeof tables / sizeof *tables };
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct { const char *function; const random_call *random; } calls[] = {
+#define FUNCTION(name) {"mixgrpo_" #name, &call_##name},
+#include "table.h"
+#undef FUNCTION
+    {NULL, &run_owner},
+    {NULL, &run_states},
+};
+enum { CALLS = sizeof calls / sizeof *calls };
 
 void *result(size_t size) {
   char *place = output(size);
@@ -9,19 +20,28 @@ void *result(size_t size) {
   return spoiled(place);
 }
 
-void call_something(void) {
+static atomic_bool called[CALLS];
+
+static int choose(void) {
   uint32_t total = 0;
-  for (int t = 0; t < TABLES; t++)
-    for (const random_call *c = tables[t]; c->call; c++) total += (uint32_t)c->weight;
-  uint32_t chosen = below(total);
-  for (int t = 0; t < TABLES; t++)
-    for (const random_call *c = tables[t]; c->call; c++) {
-      if (chosen < (uint32_t)c->weight) {
-        c->call();
-        return;
-      }
-      chosen -= (uint32_t)c->weight;
-    }
+  for (int i = 0; i < CALLS; i++) total += (uint32_t)calls[i].random->weight;
+  int32_t left = (int32_t)below(total), chosen = 0;
+  while ((left -= calls[chosen].random->weight) >= 0) chosen++;
+  return chosen;
+}
+
+void call_something(void) {
+  const int chosen = choose();
+  calls[chosen].random->call();
+  if (calls[chosen].function && strcmp(current_call(), calls[chosen].function) == 0) atomic_store(&called[chosen], 1);
+}
+
+void check_all_called(void) {
+  for (int i = 0; i < CALLS; i++) {
+    if (!calls[i].function || atomic_load(&called[i])) continue;
+    fprintf(stderr, "the random call of %s never called it\n", calls[i].function);
+    abort();
+  }
 }
 
 mixgrpo_model_config some_model_config(void) {

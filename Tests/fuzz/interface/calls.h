@@ -1,4 +1,5 @@
-/* One random call each of every function of mixgrpo.h. Buffers are taken before CALL, which remembers what outputs hold. */
+/* One random call of each function of mixgrpo.h. table.h lists the functions: without a RANDOM_CALL for each the fuzzer does not
+ * link. Buffers are taken before CALL, which remembers what outputs hold. */
 #ifndef CALLS_H
 #define CALLS_H
 
@@ -21,11 +22,26 @@ typedef struct {
   int weight; /* how often, relative to the others */
 } random_call;
 
-extern const random_call context_calls[], model_calls[], plan_calls[], rollout_calls[], trainer_calls[], piece_calls[], image_calls[],
-    evaluation_calls[], host_calls[];
+/* Defines the random call of mixgrpo_NAME. */
+#define RANDOM_CALL(name, weight) \
+  static void name(void);         \
+  const random_call call_##name = {name, weight}; \
+  static void name(void)
 
-/* One random call out of all tables. */
+#define FUNCTION(name) extern const random_call call_##name;
+#include "table.h"
+#undef FUNCTION
+
+/* Whole runs of a host: many calls that follow from each other. */
+extern const random_call run_owner, run_states;
+
+/* mixgrpo_trainer_fail; the status that it returns may be the reported one, which is then no error of this call. */
+mixgrpo_status report_failure(void *trainer, mixgrpo_status reported, const char *message);
+
+/* One random call, or one whole run. */
 void call_something(void);
+/* Every function was called by its own random call. */
+void check_all_called(void);
 /* Objects that all threads read: made once, before threads start. */
 void share_objects(void);
 

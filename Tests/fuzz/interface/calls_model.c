@@ -5,19 +5,33 @@
 
 /* ---- Version, status, context */
 
-static void version(void) {
-  begin("version and status names");
-  must(mixgrpo_abi_version() == MIXGRPO_ABI_VERSION && mixgrpo_version()[0], "a version");
-  must(mixgrpo_status_name(any_int()) && mixgrpo_last_error(), "a name and a text, never NULL");
+RANDOM_CALL(abi_version, 1) {
+  begin("mixgrpo_abi_version");
+  must(mixgrpo_abi_version() == MIXGRPO_ABI_VERSION, "the header's version");
+}
+RANDOM_CALL(version, 1) {
+  begin("mixgrpo_version");
+  must(mixgrpo_version()[0] != 0, "a version");
+}
+RANDOM_CALL(status_name, 1) {
+  begin("mixgrpo_status_name");
+  must(mixgrpo_status_name(any_int()) != NULL, "a name of any status");
+}
+RANDOM_CALL(last_error, 1) {
+  begin("mixgrpo_last_error");
+  must(mixgrpo_last_error() != NULL, "a text, never NULL");
 }
 
-static void context_create(void) {
+RANDOM_CALL(context_create, 2) {
   void **place = output(sizeof *place);
   *place = NULL;
   keep_created(CONTEXT, CALL(mixgrpo_context_create, one_in(4) ? any_int() : (int32_t)below(4), spoiled(place)), place);
 }
-static void context_destroy(void) { drop(CONTEXT, pick(CONTEXT)); }
-static void context_threads(void) {
+RANDOM_CALL(context_destroy, 1) {
+  begin("mixgrpo_context_destroy");
+  drop(CONTEXT, pick(CONTEXT));
+}
+RANDOM_CALL(context_threads, 1) {
   begin("mixgrpo_context_threads");
   const int32_t threads = mixgrpo_context_threads(pick_const(CONTEXT));
   must(threads >= 0 && threads <= 1024, "0...1024 threads");
@@ -32,22 +46,18 @@ static void hear_progress(void *user_data, const mixgrpo_progress *progress) {
   must(progress->struct_size == sizeof *progress && progress->done <= progress->total, "progress up to its total");
   if (user_data && depth == 0 && one_in(8)) mixgrpo_context_cancel(user_data);
 }
-static void context_set_log(void) { CALL(mixgrpo_context_set_log, pick(CONTEXT), one_in(2) ? hear_log : NULL, NULL); }
-static void context_set_progress(void) {
+RANDOM_CALL(context_set_log, 1) { CALL(mixgrpo_context_set_log, pick(CONTEXT), one_in(2) ? hear_log : NULL, NULL); }
+RANDOM_CALL(context_set_progress, 2) {
   void *const context = pick(CONTEXT);
   CALL(mixgrpo_context_set_progress, context, one_in(2) ? hear_progress : NULL, one_in(4) ? context : NULL);
 }
-static void context_cancel(void) { CALL(mixgrpo_context_cancel, pick_const(CONTEXT)); }
-static void context_reset_cancel(void) { CALL(mixgrpo_context_reset_cancel, pick_const(CONTEXT)); }
-static void context_is_cancelled(void) {
+RANDOM_CALL(context_cancel, 1) { CALL(mixgrpo_context_cancel, pick_const(CONTEXT)); }
+RANDOM_CALL(context_reset_cancel, 12) { CALL(mixgrpo_context_reset_cancel, pick_const(CONTEXT)); }
+RANDOM_CALL(context_is_cancelled, 1) {
   begin("mixgrpo_context_is_cancelled");
   const int32_t answer = mixgrpo_context_is_cancelled(pick_const(CONTEXT));
   must(answer == 0 || answer == 1, "a flag");
 }
-
-const random_call context_calls[] = {
-    {version, 1},        {context_create, 2},       {context_destroy, 1},       {context_threads, 1},     {context_set_log, 1},
-    {context_set_progress, 2}, {context_cancel, 1}, {context_reset_cancel, 12}, {context_is_cancelled, 1}, {NULL, 0}};
 
 /* ---- Model */
 
@@ -60,65 +70,76 @@ static void keep_small_model(mixgrpo_status status, void **place) {
   else mixgrpo_model_destroy(*place);
 }
 
-static void model_config_init(void) {
+RANDOM_CALL(model_config_init, 1) {
   mixgrpo_model_config *config = output(sizeof *config);
   CALL(mixgrpo_model_config_init, spoiled(config), size_near(sizeof *config));
 }
-static void model_config_load(void) {
+RANDOM_CALL(model_config_load, 2) {
   mixgrpo_model_config *config = result(sizeof *config);
   CALL(mixgrpo_model_config_load, any_path(), config);
 }
-static void model_create(void) {
+RANDOM_CALL(model_create, 4) {
   mixgrpo_model_config *config = room(sizeof *config);
   void **place = output(sizeof *place);
   *config = some_model_config();
   disturb(config, sizeof *config);
   keep_small_model(CALL(mixgrpo_model_create, pick_const(CONTEXT), spoiled(config), chance_bits(), spoiled(place)), place);
 }
-static void model_load(void) {
+RANDOM_CALL(model_load, 3) {
   void **place = output(sizeof *place);
   keep_small_model(CALL(mixgrpo_model_load, pick_const(CONTEXT), any_path(), spoiled(place)), place);
 }
-static void model_save(void) { CALL(mixgrpo_model_save, pick_const(MODEL), any_path(), some_int(0, 1)); }
-static void model_copy(void) {
+RANDOM_CALL(model_save, 2) { CALL(mixgrpo_model_save, pick_const(MODEL), any_path(), some_int(0, 1)); }
+RANDOM_CALL(model_copy, 1) {
   void **place = output(sizeof *place);
   keep_small_model(CALL(mixgrpo_model_copy, pick_const(MODEL), spoiled(place)), place);
 }
-static void model_destroy(void) { drop(MODEL, pick(MODEL)); }
-static void model_get_config(void) {
+RANDOM_CALL(model_destroy, 1) {
+  begin("mixgrpo_model_destroy");
+  drop(MODEL, pick(MODEL));
+}
+RANDOM_CALL(model_get_config, 1) {
   mixgrpo_model_config *config = result(sizeof *config);
   CALL(mixgrpo_model_get_config, pick_const(MODEL), config);
 }
-static void model_count(void) {
+RANDOM_CALL(model_get_size, 1) {
   size_t *tensors = output(sizeof *tensors), *values = output(sizeof *values);
   CALL(mixgrpo_model_get_size, pick_const(MODEL), spoiled(tensors), spoiled(values));
 }
-static void model_parameter(void) {
+RANDOM_CALL(model_get_parameter, 2) {
   mixgrpo_parameter_info *info = result(sizeof *info);
   CALL(mixgrpo_model_get_parameter, pick_const(MODEL), one_in(4) ? any_size() : below(60), info);
 }
-static void model_find_parameter(void) {
+RANDOM_CALL(model_find_parameter, 1) {
   size_t *index = output(sizeof *index);
   CALL(mixgrpo_model_find_parameter, pick_const(MODEL), one_in(2) ? "x_embedder.weight" : any_text(), spoiled(index));
 }
 static size_t some_offset(void) { return one_in(4) ? any_size() : below(2000); }
-static void model_read(void) {
+RANDOM_CALL(model_get_weights, 2) {
   const size_t count = below(3000);
   float *values = output(count * sizeof *values);
-  if (one_in(2)) CALL(mixgrpo_model_get_weights, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
-  else CALL(mixgrpo_model_get_gradients, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
+  CALL(mixgrpo_model_get_weights, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
 }
-static void model_write(void) {
+RANDOM_CALL(model_get_gradients, 2) {
+  const size_t count = below(3000);
+  float *values = output(count * sizeof *values);
+  CALL(mixgrpo_model_get_gradients, pick_const(MODEL), some_offset(), spoiled(values), size_near(count));
+}
+RANDOM_CALL(model_set_weights, 2) {
   const size_t count = below(3000);
   float *values = floats(count);
-  if (one_in(2)) CALL(mixgrpo_model_set_weights, pick(MODEL), some_offset(), spoiled(values), size_near(count));
-  else CALL(mixgrpo_model_set_gradients, pick(MODEL), some_offset(), spoiled(values), size_near(count));
+  CALL(mixgrpo_model_set_weights, pick(MODEL), some_offset(), spoiled(values), size_near(count));
 }
-static void model_zero_gradients(void) { CALL(mixgrpo_model_zero_gradients, pick(MODEL)); }
+RANDOM_CALL(model_set_gradients, 2) {
+  const size_t count = below(3000);
+  float *values = floats(count);
+  CALL(mixgrpo_model_set_gradients, pick(MODEL), some_offset(), spoiled(values), size_near(count));
+}
+RANDOM_CALL(model_zero_gradients, 2) { CALL(mixgrpo_model_zero_gradients, pick(MODEL)); }
 
 /* ---- Prompts */
 
-static void prompts_create(void) {
+RANDOM_CALL(prompts_create, 3) {
   const int32_t count = some_int(1, 4), length = some_int(1, 4), width = one_in(4) ? some_int(1, 8) : 6, pooled = one_in(4) ? some_int(1, 8) : 5;
   const int is_small = count > 0 && length > 0 && width > 0 && pooled > 0 && count <= 8 && length <= 8 && width <= 8 && pooled <= 8;
   const size_t text_count = is_small ? (size_t)(count * length * width) : below(100);
@@ -137,19 +158,22 @@ static const char **some_lines(int32_t *count) {
   *count = one_in(48) ? -(int32_t)below(3) : (int32_t)lines;
   return texts;
 }
-static void prompts_create_hashed_words(void) {
+RANDOM_CALL(prompts_create_hashed_words, 3) {
   int32_t count;
   const char **texts = some_lines(&count);
   void **place = output(sizeof *place);
   keep_created(PROMPTS, CALL(mixgrpo_prompts_create_hashed_words, pick_const(CONTEXT), spoiled(texts), count, some_int(1, 4),
                              one_in(4) ? some_int(1, 8) : 6, one_in(4) ? some_int(1, 8) : 5, spoiled(place)), place);
 }
-static void prompts_destroy(void) { drop(PROMPTS, pick(PROMPTS)); }
-static void prompts_count(void) {
+RANDOM_CALL(prompts_destroy, 1) {
+  begin("mixgrpo_prompts_destroy");
+  drop(PROMPTS, pick(PROMPTS));
+}
+RANDOM_CALL(prompts_count, 1) {
   begin("mixgrpo_prompts_count");
   must(mixgrpo_prompts_count(pick_const(PROMPTS)) <= 65536, "a count");
 }
-static void hashed_words_encode(void) {
+RANDOM_CALL(hashed_words_encode, 3) {
   int32_t count;
   const char **texts = some_lines(&count);
   const int32_t length = some_int(1, 6), width = some_int(1, 8), pooled = some_int(1, 8);
@@ -157,9 +181,3 @@ static void hashed_words_encode(void) {
   float *text = output(room_text * sizeof *text), *rest = output(room_pooled * sizeof *rest);
   CALL(mixgrpo_hashed_words_encode, spoiled(texts), count, length, width, pooled, spoiled(text), room_text, spoiled(rest), room_pooled);
 }
-
-const random_call model_calls[] = {
-    {model_config_init, 1}, {model_config_load, 2}, {model_create, 4}, {model_load, 3},  {model_save, 2},
-    {model_copy, 1},        {model_destroy, 1},     {model_get_config, 1}, {model_count, 1}, {model_parameter, 2},
-    {model_find_parameter, 1}, {model_read, 4},     {model_write, 4},  {model_zero_gradients, 2}, {prompts_create, 3},
-    {prompts_create_hashed_words, 3}, {prompts_destroy, 1}, {prompts_count, 1}, {hashed_words_encode, 3}, {NULL, 0}};

@@ -5,12 +5,17 @@
 
 /* ---- Settings */
 
-static void config_init(void) {
+RANDOM_CALL(config_init, 1) {
   mixgrpo_sampling_config *sampling = output(sizeof *sampling);
   mixgrpo_learning_config *learning = output(sizeof *learning);
   CALL(mixgrpo_config_init, spoiled(sampling), size_near(sizeof *sampling), spoiled(learning), size_near(sizeof *learning));
 }
-static void config_preset(void) {
+RANDOM_CALL(preset_name, 1) {
+  begin("mixgrpo_preset_name");
+  const char *name = mixgrpo_preset_name(one_in(2) ? any_size() : below(6));
+  must(!name || name[0], "a name or NULL");
+}
+RANDOM_CALL(config_init_preset, 2) {
   mixgrpo_sampling_config *sampling = output(sizeof *sampling);
   mixgrpo_learning_config *learning = output(sizeof *learning);
   const char *name = mixgrpo_preset_name(any_size());
@@ -19,14 +24,14 @@ static void config_preset(void) {
   if (!one_in(3)) name = mixgrpo_preset_name(below(6));
   CALL(mixgrpo_config_init_preset, one_in(8) ? any_text() : name, spoiled(sampling), spoiled(learning));
 }
-static void config_check(void) {
+RANDOM_CALL(config_check, 4) {
   mixgrpo_sampling_config *sampling = room(sizeof *sampling);
   mixgrpo_learning_config *learning = room(sizeof *learning);
   *sampling = some_sampling_config(), *learning = some_learning_config();
   disturb(sampling, sizeof *sampling), disturb(learning, sizeof *learning);
   CALL(mixgrpo_config_check, one_in(6) ? NULL : spoiled(sampling), one_in(6) ? NULL : spoiled(learning));
 }
-static void config_describe(void) {
+RANDOM_CALL(config_describe, 4) {
   mixgrpo_sampling_config *sampling = room(sizeof *sampling);
   mixgrpo_learning_config *learning = room(sizeof *learning);
   const size_t capacity = one_in(2) ? 4000 : below(4000);
@@ -37,7 +42,11 @@ static void config_describe(void) {
   CALL(mixgrpo_config_describe, one_in(6) ? NULL : spoiled(sampling), one_in(6) ? NULL : spoiled(learning), text, capacity, spoiled(size));
 }
 
-static void setting_info(void) {
+RANDOM_CALL(setting_count, 1) {
+  begin("mixgrpo_setting_count");
+  must(mixgrpo_setting_count() > 0, "settings");
+}
+RANDOM_CALL(setting_info, 1) {
   mixgrpo_setting *setting = output(sizeof *setting);
   setting->struct_size = sizeof *setting;
   disturb(setting, sizeof *setting);
@@ -46,7 +55,7 @@ static void setting_info(void) {
 
 /* ---- Plan */
 
-static void plan_create(void) {
+RANDOM_CALL(plan_create, 8) {
   mixgrpo_sampling_config *config = room(sizeof *config);
   const size_t count = one_in(6) ? below(8) : 0;
   double *sigmas = doubles(count);
@@ -63,18 +72,21 @@ static void plan_create(void) {
   if (told == MIXGRPO_STATUS_OK && iteration.rollout_model_calls <= 200) keep(PLAN, *place);
   else mixgrpo_plan_destroy(*place);
 }
-static void plan_destroy(void) { drop(PLAN, pick(PLAN)); }
+RANDOM_CALL(plan_destroy, 1) {
+  begin("mixgrpo_plan_destroy");
+  drop(PLAN, pick(PLAN));
+}
 static int64_t some_iteration(void) { return one_in(4) ? any_long() : (int64_t)below(40); }
 static int32_t some_window(void) { return one_in(2) ? -1 : some_int(-1, 5); }
-static void plan_iteration(void) {
+RANDOM_CALL(plan_get_iteration, 4) {
   mixgrpo_iteration_plan *iteration = result(sizeof *iteration);
   CALL(mixgrpo_plan_get_iteration, pick_const(PLAN), some_iteration(), some_window(), some_int(1, 9), some_int(1, 4), iteration);
 }
-static void plan_step(void) {
+RANDOM_CALL(plan_get_step, 4) {
   mixgrpo_step *step = result(sizeof *step);
   CALL(mixgrpo_plan_get_step, pick_const(PLAN), some_iteration(), some_window(), some_int(-1, 9), step);
 }
-static void plan_memory(void) {
+RANDOM_CALL(plan_predict_memory, 6) {
   mixgrpo_learning_config *learning = room(sizeof *learning);
   mixgrpo_model_config *model = room(sizeof *model);
   mixgrpo_workload *work = room(sizeof *work);
@@ -89,32 +101,29 @@ static void plan_memory(void) {
   CALL(mixgrpo_plan_predict_memory, pick_const(PLAN), some_iteration(), some_window(), one_in(4) ? NULL : spoiled(learning),
        one_in(4) ? NULL : spoiled(model), spoiled(work), memory);
 }
-static void adaptive_window_init(void) {
+RANDOM_CALL(adaptive_window_init, 1) {
   mixgrpo_adaptive_window *state = output(sizeof *state);
   CALL(mixgrpo_adaptive_window_init, spoiled(state), size_near(sizeof *state));
 }
-static void adaptive_window_advance(void) {
+RANDOM_CALL(adaptive_window_advance, 3) {
   mixgrpo_adaptive_window *state = room(sizeof *state), *next = result(sizeof *next);
   must(mixgrpo_adaptive_window_init(state, sizeof *state) == MIXGRPO_STATUS_OK, "a state to begin with");
   disturb(state, sizeof *state);
   CALL(mixgrpo_adaptive_window_advance, pick_const(PLAN), spoiled(state), some_double(-1, 1), some_double(0, 1), next);
 }
 
-const random_call plan_calls[] = {{config_init, 1}, {config_preset, 2}, {config_check, 4}, {config_describe, 4}, {setting_info, 1}, {plan_create, 8},
-                                  {plan_destroy, 1}, {plan_iteration, 4}, {plan_step, 4}, {plan_memory, 6}, {adaptive_window_init, 1}, {adaptive_window_advance, 3}, {NULL, 0}};
-
 /* ---- Stateless pieces */
 
-static void time_grid(void) {
+RANDOM_CALL(time_grid, 2) {
   const size_t capacity = one_in(8) ? 10001 : below(40);
   double *sigmas = output(capacity * sizeof *sigmas);
   CALL(mixgrpo_time_grid, some_int(1, 30), one_in(2) ? 3 : any_double(), one_in(2) ? 0 : any_int(), spoiled(sigmas), capacity);
 }
-static void stochastic_step(void) {
+RANDOM_CALL(stochastic_step, 3) {
   mixgrpo_step *step = result(sizeof *step);
   CALL(mixgrpo_stochastic_step, some_int(0, 2), some_double(0, 1), some_double(0.5, 1), some_double(0, 0.5), step);
 }
-static void deterministic_step(void) {
+RANDOM_CALL(deterministic_step, 3) {
   const size_t count = below(9);
   double *sigmas = doubles(count);
   mixgrpo_step *step = result(sizeof *step);
@@ -129,7 +138,7 @@ static mixgrpo_step *some_step(void) {
   disturb(step, sizeof *step);
   return spoiled(step);
 }
-static void step_log_probability(void) {
+RANDOM_CALL(step_log_probability, 4) {
   const size_t count = below(5), size = below(20), values = count * size;
   mixgrpo_step *step = some_step();
   float *latents = floats(values), *velocity = floats(values), *next = floats(values);
@@ -138,7 +147,7 @@ static void step_log_probability(void) {
   CALL(mixgrpo_step_log_probability, step, some_int(0, 3), spoiled(latents), spoiled(velocity), spoiled(next),
        is_absurd ? SIZE_MAX - below(9) : count, is_absurd ? SIZE_MAX / 2 : size, spoiled(out), count);
 }
-static void policy_loss(void) {
+RANDOM_CALL(policy_loss, 6) {
   const size_t count = below(5), size = below(20), values = count * size;
   mixgrpo_learning_config *config = room(sizeof *config);
   mixgrpo_step *step = some_step();
@@ -152,12 +161,12 @@ static void policy_loss(void) {
        one_in(2) ? NULL : reference, spoiled(old), spoiled(advantages), is_absurd ? SIZE_MAX - below(9) : count,
        is_absurd ? SIZE_MAX / 2 : size, spoiled(loss), one_in(3) ? NULL : ratios, count, spoiled(d_velocity), values);
 }
-static void normal_noise(void) {
+RANDOM_CALL(normal_noise, 2) {
   const size_t count = below(300);
   float *values = output(count * sizeof *values);
   CALL(mixgrpo_normal_noise, chance_bits(), chance_bits(), chance_bits(), spoiled(values), one_in(24) ? (size_t)-1 - below(9) : count);
 }
-static void advantages(void) {
+RANDOM_CALL(advantages, 6) {
   const int32_t rewards = some_int(1, 3), prompts = some_int(1, 4), group = some_int(2, 6);
   const int is_small = rewards > 0 && prompts > 0 && group > 0 && rewards < 9 && prompts < 9 && group < 9;
   const size_t samples = is_small ? (size_t)(prompts * group) : 8;
@@ -173,6 +182,3 @@ static void advantages(void) {
   CALL(mixgrpo_advantages, spoiled(config), is_small ? spoiled(values) : values, rewards, prompts, group,
        weight_count ? weights : NULL, weight_count, spoiled(out), spoiled(included), one_in(8) ? below((uint32_t)samples) : samples, report);
 }
-
-const random_call piece_calls[] = {{time_grid, 2}, {stochastic_step, 3}, {deterministic_step, 3}, {step_log_probability, 4},
-                                   {policy_loss, 6}, {normal_noise, 2}, {advantages, 6}, {NULL, 0}};

@@ -8,11 +8,11 @@ enum { MOST_VALUES = 4096 };
 
 /* ---- Evaluator */
 
-static void evaluator_config_init(void) {
+RANDOM_CALL(evaluator_config_init, 1) {
   mixgrpo_evaluator_config *config = output(sizeof *config);
   CALL(mixgrpo_evaluator_config_init, spoiled(config), size_near(sizeof *config));
 }
-static void evaluator_create(void) {
+RANDOM_CALL(evaluator_create, 5) {
   mixgrpo_evaluator_config *config = room(sizeof *config);
   const size_t ids = one_in(4) ? 12 : 0;
   float *positions = floats(ids);
@@ -28,26 +28,39 @@ static void evaluator_create(void) {
   if (mixgrpo_evaluator_latent_size(*place) <= 64 && config->text_length <= 64 && config->max_batch <= 64) keep(EVALUATOR, *place);
   else mixgrpo_evaluator_destroy(*place);
 }
-static void evaluator_destroy(void) { drop(EVALUATOR, pick(EVALUATOR)); }
+RANDOM_CALL(evaluator_destroy, 1) {
+  begin("mixgrpo_evaluator_destroy");
+  drop(EVALUATOR, pick(EVALUATOR));
+}
 static size_t latent_size(const void *evaluator) { return mixgrpo_evaluator_latent_size(evaluator); }
-static void evaluator_velocity(void) {
+RANDOM_CALL(evaluator_latent_size, 1) {
+  begin("mixgrpo_evaluator_latent_size");
+  must(latent_size(pick_const(EVALUATOR)) <= 64, "the latent size of a small evaluator, or 0");
+}
+/* The values of the latest velocities that kept activations, as a host remembers them: whatever happened to the evaluator since,
+ * a backward must not write more than that. */
+static _Thread_local struct { const void *evaluator; size_t values; } kept;
+
+RANDOM_CALL(evaluator_velocity, 5) {
   void *const evaluator = pick(EVALUATOR);
   const size_t count = below(7), size = latent_size(evaluator);
   float *latents = floats(count * size), *sigmas = room(count * sizeof *sigmas), *velocity = output(count * size * sizeof *velocity);
   int32_t *prompts = room(count * sizeof *prompts);
   for (size_t i = 0; i < count; i++) sigmas[i] = (float)some_double(0, 1);
   fill_indices(prompts, count, 3);
-  const size_t told = one_in(32) ? SIZE_MAX - below(9) : count;
-  CALL(mixgrpo_evaluator_velocity, evaluator, pick_const(PROMPTS), spoiled(latents), spoiled(sigmas), spoiled(prompts), told,
-       some_int(0, 1), spoiled(velocity), count * size);
+  const size_t claimed = one_in(32) ? SIZE_MAX - below(9) : count;
+  const int32_t keeps = some_int(0, 1);
+  const mixgrpo_status status = CALL(mixgrpo_evaluator_velocity, evaluator, pick_const(PROMPTS), spoiled(latents), spoiled(sigmas),
+                                     spoiled(prompts), claimed, keeps, spoiled(velocity), count * size);
+  if (status == MIXGRPO_STATUS_OK && keeps) kept.evaluator = evaluator, kept.values = count * size;
 }
-static void evaluator_backward(void) {
+RANDOM_CALL(evaluator_backward, 4) {
   void *const evaluator = pick(EVALUATOR);
-  const size_t values = below(7) * latent_size(evaluator);
+  const size_t values = evaluator == kept.evaluator && !one_in(8) ? kept.values : below(7) * latent_size(evaluator);
   float *d_velocity = floats(values), *latents = output(values * sizeof *latents);
   CALL(mixgrpo_evaluator_backward, evaluator, spoiled(d_velocity), size_near(values), one_in(3) ? NULL : spoiled(latents), values);
 }
-static void sample_config_init(void) {
+RANDOM_CALL(sample_config_init, 1) {
   mixgrpo_sample_config *config = output(sizeof *config);
   CALL(mixgrpo_sample_config_init, spoiled(config), size_near(sizeof *config));
 }
@@ -68,11 +81,11 @@ static void note_request(int which, const void *machine, mixgrpo_status status, 
   asked[which].machine = machine, asked[which].values = values;
 }
 
-static void rollout_config_init(void) {
+RANDOM_CALL(rollout_config_init, 1) {
   mixgrpo_rollout_config *config = output(sizeof *config);
   CALL(mixgrpo_rollout_config_init, spoiled(config), size_near(sizeof *config));
 }
-static void rollout_create(void) {
+RANDOM_CALL(rollout_create, 6) {
   mixgrpo_rollout_config *config = room(sizeof *config);
   const size_t prompts = one_in(16) ? below(50) : 1 + below(2), noise = one_in(6) ? below(8) * 16 : 0;
   int32_t *indices = room(prompts * sizeof *indices);
@@ -91,34 +104,42 @@ static void rollout_create(void) {
   if (config->latent_size <= 64 && prompts <= 4) keep(ROLLOUT, *place);
   else mixgrpo_rollout_destroy(*place);
 }
-static void rollout_destroy(void) { drop(ROLLOUT, pick(ROLLOUT)); }
-static void rollout_next(void) {
+RANDOM_CALL(rollout_destroy, 1) {
+  begin("mixgrpo_rollout_destroy");
+  drop(ROLLOUT, pick(ROLLOUT));
+}
+RANDOM_CALL(rollout_next, 14) {
   void *const rollout = pick(ROLLOUT);
   mixgrpo_velocity_request *request = result(sizeof *request);
   note_request(0, rollout, CALL(mixgrpo_rollout_next, rollout, request), request);
 }
-static void rollout_submit(void) {
+RANDOM_CALL(rollout_submit, 14) {
   void *const rollout = asked[0].machine && !one_in(16) ? (void *)(uintptr_t)asked[0].machine : pick(ROLLOUT);
   const size_t values = asked[0].values <= MOST_VALUES && !one_in(16) ? asked[0].values : below(64);
   float *velocity = floats(values);
   CALL(mixgrpo_rollout_submit, rollout, spoiled(velocity), values);
 }
-static void rollout_run(void) { CALL(mixgrpo_rollout_run, pick(ROLLOUT), pick(EVALUATOR), pick_const(PROMPTS)); }
-static void rollout_read(void) {
+RANDOM_CALL(rollout_run, 5) { CALL(mixgrpo_rollout_run, pick(ROLLOUT), pick(EVALUATOR), pick_const(PROMPTS)); }
+RANDOM_CALL(rollout_get_samples, 2) {
+  const size_t capacity = one_in(2) ? MOST_VALUES : below(600);
+  float *samples = output(capacity * sizeof *samples);
+  CALL(mixgrpo_rollout_get_samples, pick_const(ROLLOUT), spoiled(samples), capacity);
+}
+RANDOM_CALL(rollout_get_step, 2) {
   const size_t capacity = one_in(2) ? MOST_VALUES : below(600);
   float *latents = output(capacity * sizeof *latents), *next = output(capacity * sizeof *next);
   double *log_probabilities = output(64 * sizeof *log_probabilities);
-  if (one_in(2)) CALL(mixgrpo_rollout_get_samples, pick_const(ROLLOUT), spoiled(latents), capacity);
-  else CALL(mixgrpo_rollout_get_step, pick_const(ROLLOUT), some_int(0, 3), spoiled(latents), capacity, spoiled(next), capacity, spoiled(log_probabilities), 64);
+  CALL(mixgrpo_rollout_get_step, pick_const(ROLLOUT), some_int(0, 3), spoiled(latents), capacity, spoiled(next), capacity,
+       spoiled(log_probabilities), 64);
 }
-static void rollout_calls_made(void) {
+RANDOM_CALL(rollout_model_calls, 1) {
   begin("mixgrpo_rollout_model_calls");
   must(mixgrpo_rollout_model_calls(pick_const(ROLLOUT)) >= 0, "a count");
 }
 
 /* ---- Update and optimizer */
 
-static void update_create(void) {
+RANDOM_CALL(update_create, 8) {
   mixgrpo_learning_config *config = room(sizeof *config);
   const size_t count = one_in(2) ? 6 : below(17);
   double *advantages = doubles(count);
@@ -130,27 +151,30 @@ static void update_create(void) {
   keep_created(UPDATE, CALL(mixgrpo_update_create, pick_const(ROLLOUT), spoiled(config), spoiled(advantages),
                             one_in(2) ? NULL : spoiled(included), size_near(count), one_in(2) ? 0 : some_int(0, 4), spoiled(place)), place);
 }
-static void update_destroy(void) { drop(UPDATE, pick(UPDATE)); }
-static void update_next(void) {
+RANDOM_CALL(update_destroy, 1) {
+  begin("mixgrpo_update_destroy");
+  drop(UPDATE, pick(UPDATE));
+}
+RANDOM_CALL(update_next, 10) {
   void *const update = pick(UPDATE);
   mixgrpo_velocity_request *request = result(sizeof *request);
   note_request(1, update, CALL(mixgrpo_update_next, update, request), request);
 }
-static void update_submit(void) {
+RANDOM_CALL(update_submit, 10) {
   void *const update = asked[1].machine && !one_in(16) ? (void *)(uintptr_t)asked[1].machine : pick(UPDATE);
   const size_t values = asked[1].values <= MOST_VALUES && !one_in(16) ? asked[1].values : below(64);
   float *velocity = floats(values), *reference = floats(values), *d_velocity = output(values * sizeof *d_velocity);
   CALL(mixgrpo_update_submit, update, spoiled(velocity), one_in(2) ? NULL : reference, values, spoiled(d_velocity), values);
 }
-static void update_get_statistics(void) {
+RANDOM_CALL(update_get_statistics, 2) {
   mixgrpo_update_statistics *statistics = result(sizeof *statistics);
   CALL(mixgrpo_update_get_statistics, pick_const(UPDATE), statistics);
 }
-static void update_run(void) {
+RANDOM_CALL(update_run, 4) {
   mixgrpo_optimizer_report *report = one_in(2) ? NULL : result(sizeof *report);
   CALL(mixgrpo_update_run, pick(UPDATE), pick(EVALUATOR), pick_const(PROMPTS), pick(OPTIMIZER), one_in(2) ? NULL : pick(EVALUATOR), report);
 }
-static void optimizer_create(void) {
+RANDOM_CALL(optimizer_create, 3) {
   mixgrpo_learning_config *config = room(sizeof *config);
   void **place = output(sizeof *place);
   void *const model = live(MODEL);
@@ -164,21 +188,17 @@ static void optimizer_create(void) {
   if (told <= 20000) keep(OPTIMIZER, *place);
   else mixgrpo_optimizer_destroy(*place);
 }
-static void optimizer_destroy(void) { drop(OPTIMIZER, pick(OPTIMIZER)); }
-static void optimizer_step(void) {
+RANDOM_CALL(optimizer_destroy, 1) {
+  begin("mixgrpo_optimizer_destroy");
+  drop(OPTIMIZER, pick(OPTIMIZER));
+}
+RANDOM_CALL(optimizer_step, 2) {
   const size_t count = 1 + below(50);
   float *weights = floats(count), *gradients = floats(count);
   mixgrpo_optimizer_report *report = one_in(2) ? NULL : result(sizeof *report);
   CALL(mixgrpo_optimizer_step, pick(OPTIMIZER), spoiled(weights), spoiled(gradients), size_near(count), report);
 }
-static void optimizer_step_model(void) {
+RANDOM_CALL(optimizer_step_model, 3) {
   mixgrpo_optimizer_report *report = one_in(2) ? NULL : result(sizeof *report);
   CALL(mixgrpo_optimizer_step_model, pick(OPTIMIZER), pick(MODEL), report);
 }
-
-const random_call rollout_calls[] = {
-    {evaluator_config_init, 1}, {evaluator_create, 5}, {evaluator_destroy, 1}, {evaluator_velocity, 5}, {evaluator_backward, 4},
-    {sample_config_init, 1}, {rollout_config_init, 1}, {rollout_create, 6}, {rollout_destroy, 1}, {rollout_next, 14},
-    {rollout_submit, 14}, {rollout_run, 5}, {rollout_read, 4}, {rollout_calls_made, 1}, {update_create, 8}, {update_destroy, 1},
-    {update_next, 10}, {update_submit, 10}, {update_get_statistics, 2}, {update_run, 4}, {optimizer_create, 3},
-    {optimizer_destroy, 1}, {optimizer_step, 2}, {optimizer_step_model, 3}, {NULL, 0}};

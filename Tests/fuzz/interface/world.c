@@ -86,8 +86,14 @@ static _Thread_local struct { void *handles[POOL]; int count; } pools[KINDS];
 static _Thread_local void *graves[GRAVES];
 static void *shared[KINDS];
 
+static _Thread_local void *focused[KINDS];
+
+void focus(kind kind, void *handle) { focused[kind] = handle; }
+void unfocus(void) { memset(focused, 0, sizeof focused); }
+
 static void destroy(kind kind, void *handle) {
   graves[below(GRAVES)] = handle;
+  if (focused[kind] == handle) focused[kind] = NULL;
   switch (kind) {
     case CONTEXT: mixgrpo_context_destroy(handle); break;
     case MODEL: mixgrpo_model_destroy(handle); break;
@@ -103,7 +109,10 @@ static void destroy(kind kind, void *handle) {
   }
 }
 
-void *live(kind kind) { return pools[kind].count ? pools[kind].handles[below((uint32_t)pools[kind].count)] : NULL; }
+void *live(kind kind) {
+  if (focused[kind] && !one_in(12)) return focused[kind];
+  return pools[kind].count ? pools[kind].handles[below((uint32_t)pools[kind].count)] : NULL;
+}
 
 void *pick(kind wanted) {
   if (!one_in(16)) return live(wanted);

@@ -31,6 +31,9 @@ void *pick(kind kind);
 void *pick_const(kind kind);
 /* A live handle of this thread or NULL. */
 void *live(kind kind);
+/* From now on `live` mostly returns this handle for its kind, until it is destroyed or `unfocus`. */
+void focus(kind kind, void *handle);
+void unfocus(void);
 /* Keeps a handle; a full pool destroys another for it. */
 void keep(kind kind, void *handle);
 /* Takes a handle out of the pool and destroys it. */

@@ -20,21 +20,12 @@ def test_the_convenient_way(mixgrpo, tmp_path, monkeypatch):
     assert mixgrpo.Model.load(tmp_path / "aligned").config == mixgrpo.ModelConfig.load(ROOT / "examples/base")
 
 
-def test_the_open_way(mixgrpo, plan):
-    steps, backwards = [], []
-    names = dict(
-        mixgrpo=mixgrpo,
-        plan=plan,
-        D=5,
-        i=0,
-        my_velocity=lambda latents, sigmas, prompt_index: -latents,
-        my_scores=lambda samples: samples.mean(axis=2),
-        my_optimizer_step=lambda: steps.append(1),
-        my_backward=backwards.append,
-    )
+def test_the_way_of_a_host_with_its_own_model(mixgrpo):
+    names = dict(mixgrpo=mixgrpo)
     exec(compile(BLOCKS[1], "README.md", "exec"), names)
-    assert len(steps) == mixgrpo.LearningConfig().updates_per_iteration
-    assert np.isfinite(np.concatenate(backwards)).all()
+    trainer, metrics = names["trainer"], names["metrics"]
+    assert trainer.iteration == 2 and trainer.weight != 0.5
+    assert metrics.first_ratio_min == metrics.first_ratio_max == 1
 
 
 def test_the_way_with_pytorch(mixgrpo, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
-//! The whole pipeline in one program, the same in C, C++, Python, Rust and Swift: each prints the same lines, to the last bit.
+//! The whole pipeline in one program. The C, C++, Python, Rust and Swift versions print the same lines, to the last bit.
 //!
-//! conformance MODEL FOLDER: the base model's folder, and one for what is saved. Numbers are printed as the hexadecimal form of
-//! their bits; arrays as the 64-bit FNV-1a hash of their bytes.
+//! conformance MODEL FOLDER: the base model's folder, and a folder for the checkpoint. Numbers are printed as their bits in
+//! hexadecimal, arrays as the 64-bit FNV-1a hash of their bytes.
 use mixgrpo::*;
 
 const D: usize = 8;
@@ -47,7 +47,7 @@ fn plans() -> Result<()> {
     Ok(())
 }
 
-/// A model of the host's own, with one weight: velocity = weight·h − prompt / 8 with h = latent / 2 + σ.
+/// The host's own model, with one weight: velocity = weight·h − prompt / 8 with h = latent / 2 + σ.
 fn answer(weight: f32, batch: &LatentBatch) -> (Vec<f32>, Vec<f32>) {
     let (sigmas, prompts) = (batch.sigmas(), batch.prompt_index());
     let h: Vec<f32> = batch.latents().iter().enumerate().map(|(i, latent)| 0.5 * latent + sigmas[i / D]).collect();
@@ -136,15 +136,15 @@ impl Training {
     }
 
     fn iterate_with_tickets(&mut self) -> Result<()> {
-        let mut parts = Vec::new();
+        let mut rollouts = Vec::new();
         for prompt in [1, 0] {
-            let part = self.trainer.rollout_ticket(&[prompt])?;
-            println!("ticket {} {:016x}", part.ticket, hash_of_floats(&part.samples));
-            parts.push(part);
+            let drawn = self.trainer.rollout_ticket(&[prompt])?;
+            println!("ticket {} {:016x}", drawn.ticket, hash_of_floats(&drawn.samples));
+            rollouts.push(drawn);
         }
         let inbox = self.trainer.inbox();
-        for part in parts.iter().rev() {
-            inbox.submit(part.ticket, &score(&codec().decode(&part.samples)?))?;
+        for drawn in rollouts.iter().rev() {
+            inbox.submit(drawn.ticket, &score(&codec().decode(&drawn.samples)?))?;
         }
         report("tickets", &self.trainer.update_tickets(MissingRewards::Refuse, None)?);
         Ok(())
@@ -174,7 +174,7 @@ fn main() -> Result<()> {
     first.trainer.save(folder)?;
     first.iterate("trained")?;
     let mut second = begin(&context, base)?;
-    second.trainer.load(folder)?;
+    second.trainer.restore(folder)?;
     let pixels = second.iterate("resumed")?;
     picture(&pixels)
 }

@@ -2,38 +2,25 @@
 
 use crate::border::{buffer, count, optional, product, same_size};
 use crate::error::{Error, Result};
-use crate::mirror::{mirrored_struct, MirrorStruct};
+use crate::mirror::MirrorStruct;
 use crate::settings::LearningConfig;
+use crate::structs::AdvantageReport;
 use crate::sys;
 
-mirrored_struct! {
-    /// What was found among the rewards.
-    AdvantageReport = mixgrpo_advantage_report {
-        /// Rewards that are not finite; they are left out, never counted as 0.
-        failed_rewards: i32,
-        /// Samples left out: one of their rewards of nonzero weight failed, or their group was dropped.
-        excluded_samples: i32,
-        /// Groups whose rewards are (nearly) equal: advantage 0.
-        degenerate_groups: i32,
-        /// Groups with fewer than two samples left.
-        dropped_groups: i32,
-    }
-}
-
-/// How good each sample is beside the others of its group.
+/// How good each sample is compared with the others of its group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Advantages {
     /// (P, G); 0 for an excluded sample.
     pub values: Vec<f64>,
     /// (P, G); false for an excluded sample.
     pub included: Vec<bool>,
-    /// What was found among the rewards.
+    /// Counts of failed rewards and excluded samples.
     pub report: AdvantageReport,
 }
 
 impl Advantages {
     /// Group advantages (MixGRPO §3.1) of `rewards`, (K, P, G) with G = `group_size` ≥ 2 and P = `prompt_count`. A sample
-    /// with a reward that is NaN or infinite (of nonzero weight) is left out of mean, std and loss.
+    /// with a NaN or infinite reward (of nonzero weight) is excluded from mean, std and loss.
     ///
     /// `weights`: (K), each 0 or more, finite, not all 0; `None` for 1 each.
     ///

@@ -1,4 +1,4 @@
-//! The one place where calls leave Rust: statuses become errors, handles are owned, panics of callbacks go on.
+//! The only place where calls leave Rust: statuses become errors, handles are owned, panics of callbacks are resumed.
 
 use std::ffi::{c_char, CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use std::ptr::{null_mut, NonNull};
 use crate::error::{Error, Result, Status};
 use crate::{panics, sys};
 
-/// Makes a call of the C interface. A panic that a callback met during it goes on from here.
+/// Makes a call of the C interface. A panic of a callback during the call is resumed here.
 pub(crate) fn call(function: impl FnOnce() -> sys::mixgrpo_status) -> Result<()> {
     compatible()?;
     let status = function();
@@ -68,13 +68,13 @@ objects! {
 #[derive(Debug)]
 pub(crate) struct Handle<T: Object>(NonNull<T>);
 
-// SAFETY: objects are bound to no thread. What is exclusive takes `&mut` of the owner of the handle, or a `Guarded`.
+// SAFETY: objects are bound to no thread. Exclusive calls need `&mut` of the handle's owner, or a `Guarded`.
 unsafe impl<T: Object> Send for Handle<T> {}
 // SAFETY: calls that take a const handle may run on many threads at once.
 unsafe impl<T: Object> Sync for Handle<T> {}
 
 impl<T: Object> Handle<T> {
-    /// Takes over what a `_create` or `_load` wrote.
+    /// Owns what a `_create` or `_load` wrote.
     pub(crate) fn create(function: impl FnOnce(*mut *mut T) -> sys::mixgrpo_status) -> Result<Self> {
         let mut raw = null_mut();
         call(|| function(&mut raw))?;
@@ -132,13 +132,13 @@ pub(crate) fn pointers(texts: &[CString]) -> Vec<*const c_char> {
     texts.iter().map(|text| text.as_ptr()).collect()
 }
 
-/// Reads a text whose size the library tells when it is given no buffer.
+/// Reads a text. Without a buffer the library returns its size.
 pub(crate) fn read_text(read: impl Fn(*mut c_char, usize, *mut usize) -> sys::mixgrpo_status) -> Result<String> {
     let bytes = read_bytes(|buffer: *mut u8, capacity, size| read(buffer.cast(), capacity, size))?;
     Ok(CStr::from_bytes_until_nul(&bytes).unwrap_or_default().to_string_lossy().into_owned())
 }
 
-/// Reads bytes whose number the library tells when it is given no buffer.
+/// Reads bytes. Without a buffer the library returns their number.
 pub(crate) fn read_bytes(read: impl Fn(*mut u8, usize, *mut usize) -> sys::mixgrpo_status) -> Result<Vec<u8>> {
     let mut size = 0;
     call(|| read(null_mut(), 0, &mut size))?;
@@ -148,7 +148,7 @@ pub(crate) fn read_bytes(read: impl Fn(*mut u8, usize, *mut usize) -> sys::mixgr
     Ok(bytes)
 }
 
-/// A buffer of zeros, or an error where there is no memory for it.
+/// A buffer of zeros, or an error when there is no memory for it.
 pub(crate) fn buffer<T: Copy + Default>(count: usize) -> Result<Vec<T>> {
     let mut values = Vec::new();
     values.try_reserve_exact(count).map_err(|_| {
@@ -158,17 +158,17 @@ pub(crate) fn buffer<T: Copy + Default>(count: usize) -> Result<Vec<T>> {
     Ok(values)
 }
 
-/// The product of dimensions; one that fits nowhere gives a size that no memory can be had for.
+/// The product of dimensions. A product that overflows becomes a size that cannot be allocated.
 pub(crate) fn product(dimensions: &[usize]) -> usize {
     dimensions.iter().fold(1, |product: usize, dimension| product.saturating_mul(*dimension))
 }
 
-/// A number of things as the C interface counts them.
+/// A count as the C interface passes it.
 pub(crate) fn count(number: usize, field: &str) -> Result<i32> {
     i32::try_from(number).map_err(|_| Error::invalid(format!("{field}: expected at most {}, got {number}", i32::MAX)))
 }
 
-/// The C interface is given one size for several arrays; each must have it.
+/// The C interface takes one size for several arrays: each array must have it.
 pub(crate) fn same_size(field: &str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());
@@ -176,7 +176,7 @@ pub(crate) fn same_size(field: &str, expected: usize, got: usize) -> Result<()> 
     Err(Error::invalid(format!("{field}: expected {expected} values, got {got}")))
 }
 
-/// The beginning and size of an optional array: NULL and 0 without.
+/// Pointer and size of an optional array: NULL and 0 for `None`.
 pub(crate) fn optional<T>(values: Option<&[T]>) -> (*const T, usize) {
     values.map_or((std::ptr::null(), 0), |values| (values.as_ptr(), values.len()))
 }

@@ -5,33 +5,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::border::{self, Handle};
-use crate::enums::{LogLevel, Stage};
+use crate::enums::LogLevel;
 use crate::error::Result;
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::panics::{self, Stoppable};
+use crate::structs::Progress;
 use crate::sys;
-
-/// How far a call with the built-in model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// What is being done.
-    pub stage: Stage,
-    /// Latents evaluated in this call so far.
-    pub done: i64,
-    /// Latents this call will evaluate, if no sample is left out.
-    pub total: i64,
-}
 
 type LogReceiver = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
 type ProgressReceiver = Arc<dyn Fn(Progress) + Send + Sync>;
 
-/// How long work runs and how its host hears of it: worker threads, receivers of log lines and progress, and a cancel.
+/// Worker threads, receivers of log lines and progress, and cancellation.
 ///
 /// A clone is the same context; what is created with a context keeps it alive. Results do not depend on the number of
 /// threads, to the last bit.
 ///
-/// Receivers run on the thread that called the library. A panic in one of them ends the running call as [`cancel`] does
-/// and goes on out of that call, with all objects as they were before it.
+/// Receivers run on the thread that called the library. A panic in a receiver ends the running call as [`cancel`] does and
+/// is resumed when the call returns, with all objects as before the call.
 ///
 /// ```
 /// let context = mixgrpo::Context::new(2)?;
@@ -46,21 +36,22 @@ pub struct Context {
     shared: Arc<Shared>,
 }
 
-/// What all clones have in common, and the user data of the callbacks.
+/// What all clones share, and the user data of the callbacks.
 pub(crate) struct Shared {
     handle: Handle<sys::mixgrpo_context>,
     log: RwLock<Option<LogReceiver>>,
     progress: RwLock<Option<ProgressReceiver>>,
-    /// Whether the host, not a panic, wants calls to stop.
+    /// Whether the host, and not a panic, cancelled.
     cancelled_by_host: AtomicBool,
 }
 
 impl Context {
-    /// Creates a context. `threads`: worker threads, 0 (one per available core) or 1…1024.
+    /// Creates a context. `threads`: worker threads, 1…1024, or 0 for one per core that this process may use (CPU
+    /// affinity and the control group's CPU quota, rounded down, at least 1).
     ///
     /// # Errors
-    /// `Unsupported` when the processor lacks the instructions the library is built for (on x86-64 AVX2
-    /// and FMA, or AVX-512).
+    /// `Unsupported` when the processor lacks the instructions that the library was built for (on x86-64: AVX2 and FMA, or
+    /// AVX-512).
     pub fn new(threads: i32) -> Result<Self> {
         // SAFETY: the output is valid during the call.
         let handle = Handle::create(|out| unsafe { sys::mixgrpo_context_create(threads, out) })?;
@@ -84,17 +75,17 @@ impl Context {
         unsafe { sys::mixgrpo_context_threads(self.raw()) }
     }
 
-    /// Sets the receiver of log lines, in place of the one before. The library prints nothing by itself.
+    /// Sets the receiver of log lines; it replaces the previous one. The library prints nothing by itself.
     pub fn set_log(&self, receiver: impl Fn(LogLevel, &str) + Send + Sync + 'static) {
         replace(&self.shared.log, Some(Arc::new(receiver)));
     }
 
-    /// Sets the receiver of progress, in place of the one before.
+    /// Sets the receiver of progress; it replaces the previous one.
     pub fn set_progress(&self, receiver: impl Fn(Progress) + Send + Sync + 'static) {
         replace(&self.shared.progress, Some(Arc::new(receiver)));
     }
 
-    /// Takes both receivers away.
+    /// Removes both receivers.
     pub fn silence(&self) {
         replace(&self.shared.log, None);
         replace(&self.shared.progress, None);
@@ -108,13 +99,13 @@ impl Context {
         self.shared.cancel();
     }
 
-    /// Lets work begin again after a cancel. From any thread.
+    /// Allows work again after a cancel. From any thread.
     pub fn reset_cancel(&self) {
         self.shared.cancelled_by_host.store(false, Ordering::SeqCst);
         self.shared.reset_cancel();
     }
 
-    /// Whether a cancel is in force.
+    /// Whether the context is cancelled.
     pub fn is_cancelled(&self) -> bool {
         // SAFETY: the handle is alive.
         unsafe { sys::mixgrpo_context_is_cancelled(self.raw()) != 0 }
@@ -163,10 +154,10 @@ impl Shared {
 
 fn replace<T: ?Sized>(place: &RwLock<Option<Arc<T>>>, receiver: Option<Arc<T>>) {
     let before = std::mem::replace(&mut *place.write().unwrap_or_else(PoisonError::into_inner), receiver);
-    drop(before); // after the lock was given back: its drop may do anything
+    drop(before); // after the lock is released: its drop may do anything
 }
 
-/// The receiver is called outside of the lock, so that it may be replaced from within.
+/// The receiver is called outside the lock, so that it may replace itself.
 fn current<T: ?Sized>(place: &RwLock<Option<Arc<T>>>) -> Option<Arc<T>> {
     place.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
@@ -201,8 +192,8 @@ unsafe extern "C" fn receive_progress(data: *mut c_void, progress: *const sys::m
         let (Some(receiver), Some(report)) = (current(&context().progress), (unsafe { progress.as_ref() })) else {
             return;
         };
-        if let Ok(stage) = Stage::from_raw(report.stage, "stage") {
-            receiver(Progress { stage, done: report.done, total: report.total });
+        if let Ok(progress) = Progress::from_raw(report) {
+            receiver(progress);
         }
     });
 }

@@ -1,5 +1,5 @@
 // Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it.
-//! The choices that settings offer and results tell.
+//! The choices in settings and results.
 
 use crate::mirror::mirrored_enum;
 
@@ -54,9 +54,9 @@ mirrored_enum! {
         Frozen = MIXGRPO_WINDOW_MODE_FROZEN,
         /// Moves by `window_stride` after every `window_interval` iterations.
         Progressive = MIXGRPO_WINDOW_MODE_PROGRESSIVE,
-        /// As PROGRESSIVE, but the interval falls linearly to its minimum.
+        /// As `Progressive`, but the interval falls linearly to its minimum.
         LinearDecay = MIXGRPO_WINDOW_MODE_LINEAR_DECAY,
-        /// As PROGRESSIVE, but the interval is ceil(interval·exp(-k·max(0, l - l0))).
+        /// As `Progressive`, but the interval is ceil(interval·exp(-k·max(0, l - l0))).
         ExponentialDecay = MIXGRPO_WINDOW_MODE_EXPONENTIAL_DECAY,
         /// Uniform on its range; depends only on seed and iteration.
         Random = MIXGRPO_WINDOW_MODE_RANDOM,
@@ -122,7 +122,7 @@ mirrored_enum! {
         Mean = MIXGRPO_LOG_PROBABILITY_MEAN,
         /// The log-density itself: the sum over D.
         Sum = MIXGRPO_LOG_PROBABILITY_SUM,
-        /// -mean_D (x' - mu)^2, with CPS only; not a density.
+        /// -mean_D (x' - mu)^2, with `Cps` only; not a density.
         CpsPeer = MIXGRPO_LOG_PROBABILITY_CPS_PEER,
         /// mean_D e·mu with the step's noise e (GRPO-Guard, arXiv 2510.22319).
         Guarded = MIXGRPO_LOG_PROBABILITY_GUARDED,
@@ -186,8 +186,8 @@ mirrored_enum! {
     /// velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied. Metrics and log
     /// report each fault.
     FaultPolicy {
-        /// Return NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host may save
-        /// them, and try again with other settings.
+        /// Return `NotFinite` or `Diverged`, with weights, optimizer and iteration as before the update: the host may
+        /// save them, and try again with other settings.
         Stop = MIXGRPO_FAULT_POLICY_STOP,
         /// Skip the optimizer step of a minibatch that is not finite and go on with the next; a velocity that changes
         /// too much undoes the whole update. The iteration counts as done.
@@ -249,7 +249,7 @@ mirrored_enum! {
 mirrored_enum! {
     /// What an update does about tickets without rewards.
     MissingRewards {
-        /// Return INVALID_STATE, naming them.
+        /// Return `InvalidState`, naming them.
         Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
         /// Exclude their samples, as if every reward of theirs had failed.
         LeaveOut = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
@@ -273,9 +273,9 @@ mirrored_enum! {
     Watchdog {
         /// Nothing.
         Off = MIXGRPO_WATCHDOG_OFF,
-        /// Gives the verdict WARN.
+        /// Gives the verdict `Warn`.
         Warn = MIXGRPO_WATCHDOG_WARN,
-        /// Gives the verdict STOP.
+        /// Gives the verdict `Stop`.
         Stop = MIXGRPO_WATCHDOG_STOP,
     }
 }

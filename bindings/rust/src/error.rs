@@ -1,23 +1,23 @@
-//! What failed and why.
+//! Errors of the library.
 
 use std::fmt;
 
 use crate::sys;
 
-/// The kind of a failure. The numbers behind it are those of `mixgrpo.h` and pinned.
+/// The kind of a failure, with the pinned numbers of `mixgrpo.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// The context was cancelled; everything is as before the call.
+    /// The context was cancelled; all is as before the call (but see `Undo::None`).
     Cancelled,
     /// A value out of its range, of the wrong size, or not finite.
     InvalidArgument,
-    /// The call does not fit what came before, such as an update without a rollout, or what another thread is doing with
-    /// the same model.
+    /// The call does not fit what came before, such as an update without a rollout, or another thread uses the same
+    /// model.
     InvalidState,
     /// A buffer is smaller than what would be written.
     BufferTooSmall,
-    /// Memory could not be had.
+    /// The system gives no more memory, or a limit that the host set is reached.
     OutOfMemory,
     /// The operating system refused to read or write.
     InputOutput,
@@ -29,12 +29,12 @@ pub enum Status {
     NotFinite,
     /// A fault of the library itself.
     Internal,
-    /// An update would take the model too far from what it was; it was not applied.
+    /// An update would change the model too much; it was not applied.
     Diverged,
 }
 
 impl Status {
-    /// The failure behind a status of the C interface; a number that is none of them is `Internal`.
+    /// The kind of failure of a status of the C interface; `Internal` for an unknown number.
     pub(crate) fn of(code: sys::mixgrpo_status) -> Self {
         match code {
             sys::MIXGRPO_STATUS_CANCELLED => Self::Cancelled,
@@ -51,7 +51,7 @@ impl Status {
         }
     }
 
-    /// As the C interface numbers it.
+    /// Its number in the C interface.
     pub(crate) fn code(self) -> sys::mixgrpo_status {
         match self {
             Self::Cancelled => sys::MIXGRPO_STATUS_CANCELLED,
@@ -69,7 +69,7 @@ impl Status {
     }
 }
 
-/// A failed call. The objects it was made on are as they were before, unless the method says otherwise.
+/// A failed call. Its objects are as before the call, unless the method says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     status: Status,
@@ -77,7 +77,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// What a [`HostModel`](crate::HostModel) says when it cannot answer.
+    /// Creates an error, for a [`HostModel`](crate::HostModel) that cannot answer.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
     }
@@ -91,7 +91,7 @@ impl Error {
         self.status
     }
 
-    /// One line that names the field, what was expected and what came; several are separated by "; ".
+    /// One line with the field, what was expected, and what was passed; several are separated by "; ".
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -110,5 +110,5 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What a fallible call gives.
+/// The result of a fallible call.
 pub type Result<T> = std::result::Result<T, Error>;

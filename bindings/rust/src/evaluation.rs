@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
 use crate::model::Model;
 use crate::samples::SampleConfig;
+use crate::structs::EvaluationResult;
 use crate::sys;
 use crate::trainer::Trainer;
 
@@ -27,7 +28,7 @@ mirrored_struct! {
         keep_best: bool,
         /// What it does. Default `Off`; otherwise needs trained and held-out rewards.
         watchdog: Watchdog,
-        /// Suspicious evaluations in a row before it barks. Default 3, 1…1000000.
+        /// Consecutive suspicious evaluations before the watchdog triggers. Default 3, 1…1000000.
         watchdog_patience: i32,
         /// The change that counts, standard deviations. Default 0, 0…1000.
         watchdog_minimum_delta: f64,
@@ -37,41 +38,19 @@ mirrored_struct! {
 // SAFETY: the library writes one struct of the given size.
 library_default!(EvaluationConfig, |raw, size| unsafe { sys::mixgrpo_evaluation_config_init(raw, size) });
 
-/// One reward that evaluations are scored with.
+/// A reward that scores evaluations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvaluationReward<'a> {
     /// Distinct and not empty.
     pub name: &'a str,
-    /// In the score that decides which evaluation is the best, 0 or more.
+    /// Its weight in the score that decides which evaluation is the best, 0 or more.
     pub weight: f64,
-    /// Training does not see it.
+    /// Training does not see this reward.
     pub held_out: bool,
 }
 
-/// One evaluation in figures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EvaluationResult {
-    /// Of the trainer when the samples were drawn.
-    pub iteration: i64,
-    /// Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none.
-    pub score: f64,
-    /// The score is the highest so far.
-    pub is_best: bool,
-    /// −1 when no evaluation had a score.
-    pub best_iteration: i64,
-    /// Its score.
-    pub best_score: f64,
-    /// What the watchdog says.
-    pub verdict: Verdict,
-    /// Why, in one line; empty with `Continue`.
-    pub message: String,
-    /// Suspicious evaluations in a row.
-    pub worsening: i32,
-    /// Scores that were not finite; they are left out, never counted as 0.
-    pub failed: i32,
-}
-
-/// Evaluates always the same prompts from the same noise, which no training sees; the rewards may be held out from training.
+/// Regular evaluations of a model in training: always the same prompts and the same noise, which no training sees, scored by
+/// any rewards, also by rewards held out from training.
 ///
 /// ```no_run
 /// use mixgrpo::*;
@@ -95,7 +74,7 @@ pub struct EvaluationResult {
 /// # }
 /// ```
 ///
-/// A host that owns the model draws the samples itself and leaves `sample` out.
+/// A host that owns the model and has no trainer draws the samples itself and does not call `sample`.
 #[derive(Debug)]
 pub struct Evaluation {
     handle: Handle<sys::mixgrpo_evaluation>,
@@ -104,8 +83,8 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// An evaluation that has seen nothing. `sample`: how samples are drawn; its seed keys the noise. `prompt_indices`: (P),
-    /// of the trainer's prompts, repetitions allowed.
+    /// Creates an evaluation that has seen nothing. `sample`: how samples are drawn; its seed keys the noise.
+    /// `prompt_indices`: (P), of the trainer's prompts, repetitions allowed.
     ///
     /// # Errors
     /// `InvalidArgument` naming every field that does not fit.
@@ -136,14 +115,14 @@ impl Evaluation {
         Ok(Self { handle, reward_count: rewards.len(), sample_count })
     }
 
-    /// Whether an iteration, which is about to be trained, is to be evaluated first.
+    /// Whether an iteration that is about to be trained must be evaluated first.
     pub fn is_due(&self, iteration: i64) -> bool {
         // SAFETY: the handle is alive.
         unsafe { sys::mixgrpo_evaluation_is_due(self.raw(), iteration) != 0 }
     }
 
-    /// The samples of an evaluation, (P, S, N, C) at σ = 0, from the same noise each time. A pending rollout stays. The
-    /// trainer may go on before the scores come: the weights of these samples are kept until then.
+    /// Draws the samples of an evaluation, (P, S, N, C) at σ = 0, from the same noise each time. A pending rollout stays.
+    /// The trainer may go on before the scores come: the weights of these samples are kept until then.
     ///
     /// # Errors
     /// `InvalidState` when the average is asked for and not kept.
@@ -156,31 +135,20 @@ impl Evaluation {
         Ok(out)
     }
 
-    /// Takes the scores (K, P, S), NaN for one that failed. `iteration`: the trainer's when the samples were drawn, later
-    /// than that of the evaluation before.
+    /// Submits the scores (K, P, S) of an evaluation, NaN for one that failed. `iteration`: the trainer's when the samples
+    /// were drawn; later than that of the previous evaluation.
     pub fn submit(&mut self, iteration: i64, scores: &[f64]) -> Result<EvaluationResult> {
-        let mut raw = sys::mixgrpo_evaluation_result::sized();
         let (values, count) = (scores.as_ptr(), scores.len());
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_evaluation_submit(self.raw(), iteration, values, count, &mut raw) })?;
-        Ok(EvaluationResult {
-            iteration: raw.iteration,
-            score: raw.score,
-            is_best: raw.is_best != 0,
-            best_iteration: raw.best_iteration,
-            best_score: raw.best_score,
-            verdict: Verdict::from_raw(raw.verdict, "verdict")?,
-            // SAFETY: the message is valid until the next submit.
-            message: unsafe { border::text(raw.message) },
-            worsening: raw.worsening,
-            failed: raw.failed,
+        EvaluationResult::read(|out| unsafe {
+            sys::mixgrpo_evaluation_submit(self.raw(), iteration, values, count, out)
         })
     }
 
-    /// The means (K) of the latest evaluation's finite scores, NaN for a reward without.
+    /// The means (K) of the latest evaluation's finite scores, NaN for a reward without any.
     ///
     /// # Errors
-    /// `InvalidState` before the first evaluation.
+    /// `InvalidState` before the first evaluation, and after [`restore`](Self::restore).
     pub fn means(&self) -> Result<Vec<f64>> {
         let mut means: Vec<f64> = buffer(self.reward_count)?;
         let (out, capacity) = (means.as_mut_ptr(), means.len());
@@ -189,44 +157,47 @@ impl Evaluation {
         Ok(means)
     }
 
-    /// The iteration of the latest evaluation, also after [`load`](Self::load), and what the watchdog says of it by this
-    /// evaluation's own settings: a run that it stopped is not to go on from there. `None` before the first.
-    pub fn latest(&self) -> Result<Option<(i64, Verdict)>> {
+    /// The iteration of the latest evaluation, and the watchdog's verdict on it. `None` before the first evaluation.
+    ///
+    /// A restored evaluation has its last verdict too, by its own watchdog settings: a run that the watchdog stopped should
+    /// not go on when it is resumed there.
+    pub fn verdict(&self) -> Result<Option<(i64, Verdict)>> {
         let (mut iteration, mut verdict) = (-1, 0);
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_evaluation_get_verdict(self.raw(), &mut iteration, &mut verdict) })?;
         Ok(if iteration < 0 { None } else { Some((iteration, Verdict::from_raw(verdict, "verdict")?)) })
     }
 
-    /// Puts the best weights into a model of the same sizes.
+    /// Copies the best weights into a model of the same sizes.
     ///
     /// # Errors
     /// `InvalidState` when none are kept.
-    pub fn restore_best(&self, model: &mut Model) -> Result<()> {
+    pub fn best_into(&self, model: &mut Model) -> Result<()> {
         let _alone = model.shared.weights.change()?;
         // SAFETY: both handles are alive.
         border::call(|| unsafe { sys::mixgrpo_evaluation_get_best(self.raw(), model.raw()) })
     }
 
-    /// Writes the best weights as [`Model::save`] does. Errors as [`restore_best`](Self::restore_best).
+    /// Writes the best weights as [`Model::save`] does. Errors as [`best_into`](Self::best_into).
     pub fn save_best(&self, folder: impl AsRef<Path>, storage: Storage) -> Result<()> {
         let folder = c_path(folder.as_ref())?;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_evaluation_save_best(self.raw(), folder.as_ptr(), storage.to_raw()) })
     }
 
-    /// Saves what a continuation needs into `folder`, which may be the trainer's.
+    /// Saves what a continuation needs into `folder`, which may be the trainer's: the best result with its weights, and the
+    /// watchdog's memory.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = c_path(folder.as_ref())?;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_evaluation_save(self.raw(), folder.as_ptr()) })
     }
 
-    /// Brings this evaluation, made with the same rewards, prompts and sampling, to the saved state.
+    /// Brings this evaluation, created with the same rewards, prompts and sampling, to the saved state.
     ///
     /// # Errors
     /// `InputOutput`; `InvalidFormat`; `InvalidArgument` naming the settings that differ.
-    pub fn load(&mut self, folder: impl AsRef<Path>) -> Result<()> {
+    pub fn restore(&mut self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = c_path(folder.as_ref())?;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_evaluation_restore(self.raw(), folder.as_ptr()) })

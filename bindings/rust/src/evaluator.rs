@@ -13,7 +13,7 @@ use crate::samples::SampleConfig;
 use crate::sys;
 
 mirrored_struct! {
-    /// The picture geometry and working memory of an evaluator.
+    /// The image size and the working memory of an evaluator.
     EvaluatorConfig = mixgrpo_evaluator_config {
         /// Rows of image tokens. Default 8, 1…4096.
         height_tokens: i32,
@@ -21,17 +21,17 @@ mirrored_struct! {
         width_tokens: i32,
         /// L, text tokens of every prompt. Default 16, 1…65536.
         text_length: i32,
-        /// Latents that are evaluated, or can keep their activations, at a time; larger batches without activations are
+        /// Latents evaluated at a time, or whose activations are kept at a time; larger batches without activations are
         /// split. Memory grows with it. Default 16, 1…65536.
         max_batch: i32,
-        /// Keep the input of each block alone and compute the block again in the backward: a fraction of the memory, one
-        /// forward more, the same bits. Default false.
+        /// Keep only the input of each block and compute the block again in the backward: a fraction of the memory, one
+        /// more forward, the same bits. Default false.
         recompute_activations: bool,
-        /// The guidance value given to a model with `guidance_embeds`. Default 3.5, 0…1000.
+        /// The guidance value for a model with `guidance_embeds`. Default 3.5, 0…1000.
         guidance: f64,
-        /// Most bytes that model, evaluator and all that training holds may take (what `Plan::memory` predicts); 0 for no
-        /// limit. Batches are split to stay within it, which changes no bit of a result; what does not fit even so is
-        /// `OutOfMemory`, which tells the bytes needed. Default 0.
+        /// Most bytes that the model, the evaluator and everything that training holds may take (the memory that
+        /// `Plan::memory` predicts); 0 for no limit. Batches are split to stay within it, which changes no bit of a result.
+        /// What does not fit even then fails with `OutOfMemory`, which names the bytes needed. Default 0.
         max_bytes: usize,
     }
 }
@@ -39,7 +39,7 @@ mirrored_struct! {
 // SAFETY: the library writes one struct of the given size.
 library_default!(EvaluatorConfig, |raw, size| unsafe { sys::mixgrpo_evaluator_config_init(raw, size) });
 
-/// A model made ready for one picture geometry, with its working memory. Several evaluators may share one model.
+/// A model prepared for one image size, with its working memory. Several evaluators may share one model.
 ///
 /// ```
 /// use mixgrpo::{Context, Evaluator, EvaluatorConfig, Model, ModelConfig, Prompts, TextShape};
@@ -63,7 +63,7 @@ pub struct Evaluator {
     pub(crate) shared: Arc<EvaluatorShared>,
 }
 
-/// What an evaluator has in common with its trainers.
+/// What an evaluator shares with its trainers.
 #[derive(Debug)]
 pub(crate) struct EvaluatorShared {
     pub(crate) memory: Guarded,
@@ -78,7 +78,7 @@ impl Evaluator {
         Self::create(model, config, None)
     }
 
-    /// The same with the host's own positions, (N, 3).
+    /// Creates an evaluator with the host's own positions of the image tokens, (N, 3).
     pub fn with_image_ids(model: &Model, config: &EvaluatorConfig, image_ids: &[f32]) -> Result<Self> {
         Self::create(model, config, Some(image_ids))
     }
@@ -108,7 +108,7 @@ impl Evaluator {
     /// Evaluates the velocity dx/dσ at B latents, (B, N, C) with C the `out_channels`.
     ///
     /// `latents`: (B, N, C); `sigmas`: (B), each in [0, 1]; `prompt_index`: (B), each a prompt of `prompts`.
-    /// `keep_activations` keeps what [`backward`](Self::backward) needs, until the next velocity or backward.
+    /// `keep_activations` keeps what [`backward`](Self::backward) needs, until the next call that evaluates.
     ///
     /// # Errors
     /// `InvalidArgument` when the prompts' length or widths do not fit, or when B is over `max_batch` and activations are
@@ -121,7 +121,7 @@ impl Evaluator {
         Ok(out)
     }
 
-    /// The same into the host's own buffer.
+    /// Evaluates the velocity into the host's own buffer.
     pub fn velocity_into(
         &mut self, prompts: &Prompts, latents: &[f32], sigmas: &[f32], prompt_index: &[i32], keep_activations: bool,
         out: &mut [f32],
@@ -150,7 +150,7 @@ impl Evaluator {
         self.run_backward(d_velocity, null_mut(), 0)
     }
 
-    /// The same, which also writes ∂L/∂latents, (B, N, C).
+    /// Runs the backward and also writes ∂L/∂latents, (B, N, C).
     pub fn backward_to_latents(&mut self, d_velocity: &[f32], d_latents: &mut [f32]) -> Result<()> {
         self.run_backward(d_velocity, d_latents.as_mut_ptr(), d_latents.len())
     }
@@ -163,7 +163,7 @@ impl Evaluator {
     }
 
     /// Draws S deterministic samples for each of P prompts, (P, S, N, C) at σ = 0. The noise depends on seed, place in
-    /// `prompt_indices` and number of the sample alone, so that two models can be compared on the same noise.
+    /// `prompt_indices` and number of the sample only, so two models can be compared on the same noise.
     ///
     /// `base`: evaluator of the base model, needed when `trained_model_share` is below 1. `prompt_indices`: (P), of
     /// `prompts`, repetitions allowed. `initial_noise`: the host's own, (P, S, N, C).

@@ -1,12 +1,12 @@
-//! What several objects share. A model belongs to its evaluators and trainers too, and an evaluator to its trainers: `&mut`
-//! of one of them says nothing of the others.
+//! What several objects share: evaluators and trainers share their model, trainers share their evaluator. `&mut` of one of
+//! them does not exclude the others.
 
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use crate::error::{Error, Result, Status};
 
-/// Keeps calls apart that the C interface wants apart. Nobody waits, and so nothing can wait forever: a call that comes
-/// while another is at work is refused.
+/// Keeps calls apart that the C interface needs apart. No call waits, so none can wait forever: a call during another one is
+/// refused.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     field: &'static str,
@@ -18,7 +18,7 @@ impl Guarded {
         Self { field, lock: RwLock::new(()) }
     }
 
-    /// For a call beside which others may read.
+    /// For a call that only reads.
     pub(crate) fn read(&self) -> Result<RwLockReadGuard<'_, ()>> {
         match self.lock.try_read() {
             Ok(guard) => Ok(guard),
@@ -27,7 +27,7 @@ impl Guarded {
         }
     }
 
-    /// For a call that must be alone.
+    /// For an exclusive call.
     pub(crate) fn change(&self) -> Result<RwLockWriteGuard<'_, ()>> {
         match self.lock.try_write() {
             Ok(guard) => Ok(guard),
@@ -38,6 +38,6 @@ impl Guarded {
 
     fn in_use(&self) -> Error {
         let field = self.field;
-        Error::new(Status::InvalidState, format!("{field}: expected no other call that uses it now, got one at work"))
+        Error::new(Status::InvalidState, format!("{field}: expected no other call that uses it, got one in progress"))
     }
 }

@@ -1,4 +1,4 @@
-//! A trainer for a model that the host owns: the library runs the iteration, the host answers for its model.
+//! A trainer for a model that the host owns: the library runs the iteration, the host answers its requests.
 
 use std::ffi::CString;
 use std::ptr::null_mut;
@@ -9,67 +9,67 @@ use crate::context::Context;
 use crate::enums::{MissingRewards, Weights};
 use crate::error::{Error, Result, Status};
 use crate::evaluation::Evaluation;
-use crate::metrics::Metrics;
 use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
 use crate::plan::Plan;
 use crate::request::LatentBatch;
 use crate::samples::SampleConfig;
 use crate::settings::LearningConfig;
+use crate::structs::Metrics;
 use crate::sys;
 use crate::tickets::{shared_methods, TicketedSamples};
 
 mirrored_struct! {
-    /// What a trainer is to know of the host's model.
+    /// What a trainer needs to know about the host's model.
     HostConfig = mixgrpo_host_config {
-        /// Latents per request at most; changes no result. 0 (the default) for no limit.
+        /// Most latents in one request; changes no result. Default 0 (no limit), 0 or more.
         max_batch: i32,
-        /// Prompts that a rollout may name: 0, 1, …; to be set.
+        /// Prompts that a rollout may name: 0, 1, … Default 0, which must be replaced by 1…2³¹ − 1.
         prompt_count: usize,
-        /// D, values in one latent, 1…1000000000; to be set.
+        /// D, values in one latent. Default 0, which must be replaced by 1…1000000000.
         latent_size: usize,
     }
 }
 // SAFETY: the library writes one struct of the given size.
 library_default!(HostConfig, |raw, size| unsafe { sys::mixgrpo_host_config_init(raw, size) });
 
-/// What one optimizer step did.
+/// What the host's optimizer step did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepReport {
-    /// Of all gradients, before a clip.
+    /// Norm of all gradients, before the clip.
     pub gradient_norm: f64,
-    /// Of this step.
+    /// Learning rate of this step.
     pub learning_rate: f64,
 }
 
-/// A model of the host's with its optimizer. What a method fails with comes out of the trainer's call, once all is undone;
-/// with `NotFinite` the fault policy decides.
+/// The host's model with its optimizer. When a method fails, the trainer's call undoes everything and returns the method's
+/// error; after `NotFinite` or `Diverged` the fault policy decides.
 pub trait HostModel {
-    /// The velocity (B, D) of [`weights`](LatentBatch::weights). With [`needs_gradient`](LatentBatch::needs_gradient) a
-    /// [`backward`](Self::backward) follows.
+    /// Evaluates the velocity (B, D) with [`weights`](LatentBatch::weights). If
+    /// [`needs_gradient`](LatentBatch::needs_gradient), a [`backward`](Self::backward) follows.
     fn velocity(&mut self, batch: &LatentBatch) -> Result<Vec<f32>>;
 
-    /// The velocity (B, D) of the frozen reference, for a KL term.
+    /// Evaluates the velocity (B, D) of the frozen reference, for the KL term.
     fn reference_velocity(&mut self, _: &LatentBatch) -> Result<Vec<f32>> {
         Err(Error::invalid("reference: expected a frozen model, as kl_reference is set, got none"))
     }
 
-    /// Carries ∂L/∂velocity, (B, D), back through the model: gradients add up.
+    /// Backpropagates ∂L/∂velocity, (B, D), through the model and adds to its gradients.
     fn backward(&mut self, batch: &LatentBatch, d_velocity: &[f32]) -> Result<()>;
 
     /// Steps the optimizer at its rate times `rate_factor` and zeroes the gradients.
     fn step(&mut self, minibatch: i32, rate_factor: f64) -> Result<StepReport>;
 
-    /// Copies all that [`step`](Self::step) changes.
+    /// Copies everything that [`step`](Self::step) changes.
     fn keep_state(&mut self) -> Result<()>;
 
-    /// Brings back what was copied.
+    /// Restores the copy.
     fn restore_state(&mut self) -> Result<()>;
 
-    /// Forgets the gradients added up so far.
+    /// Sets the accumulated gradients to 0.
     fn zero_gradients(&mut self) -> Result<()>;
 }
 
-/// MixGRPO for a model of the host's, with an optimizer of its own.
+/// Rollout, the host's rewards, update, for a model and an optimizer that the host owns.
 ///
 /// ```
 /// use mixgrpo::*;
@@ -83,7 +83,7 @@ pub trait HostModel {
 ///         Ok(batch.latents().iter().map(|x| self.weight * x).collect())
 ///     }
 ///     fn backward(&mut self, batch: &LatentBatch, d_velocity: &[f32]) -> Result<()> {
-///         self.gradient += batch.latents().iter().zip(d_velocity).map(|(x, dv)| x * dv).sum::<f32>();
+///         self.gradient += batch.latents().iter().zip(d_velocity).map(|(x, d)| x * d).sum::<f32>();
 ///         Ok(())
 ///     }
 ///     fn step(&mut self, _: i32, rate_factor: f64) -> Result<StepReport> {
@@ -112,7 +112,7 @@ pub trait HostModel {
 #[derive(Debug)]
 pub struct HostTrainer<M: HostModel> {
     handle: Arc<Handle<sys::mixgrpo_trainer>>,
-    /// The host's model. To be left as it is while an update has failed and is to be repeated.
+    /// The host's model. It must not change between a failed update and its repetition.
     pub model: M,
     latent_size: usize,
     group_size: usize,
@@ -123,7 +123,7 @@ pub struct HostTrainer<M: HostModel> {
 shared_methods!(HostTrainer<M: HostModel>);
 
 impl<M: HostModel> HostTrainer<M> {
-    /// A trainer at iteration 0. `reward_names`: (K) distinct non-empty names.
+    /// Creates a trainer at iteration 0. `reward_names`: (K) distinct non-empty names.
     ///
     /// # Errors
     /// `InvalidArgument` naming every field that does not fit, also settings of the optimizer and `ema_decay` that are not at
@@ -150,12 +150,12 @@ impl<M: HostModel> HostTrainer<M> {
     }
 
     /// Samples a group for each of P distinct prompts: (P, G, D) at σ = 0. A rollout that no update follows is replaced by the
-    /// next, in the same iteration and with the same random numbers; it stays when that fails.
+    /// next one, in the same iteration and with the same random numbers; it stays when that fails.
     pub fn rollout(&mut self, prompt_indices: &[i32]) -> Result<Vec<f32>> {
         Ok(self.draw(prompt_indices, false)?.samples)
     }
 
-    /// The same as a part of the iteration, with a ticket for its rewards.
+    /// Samples groups as one of the iteration's rollouts, with a ticket for their rewards.
     ///
     /// # Errors
     /// `InvalidArgument` for a prompt that has a ticket in this iteration.
@@ -175,8 +175,8 @@ impl<M: HostModel> HostTrainer<M> {
     /// Trains on the latest rollout and moves to the next iteration. `rewards`: (K, P, G); NaN for a reward that failed.
     /// `weights`: (K), each 0 or more, not all 0; `None` for 1 each.
     ///
-    /// On an error, also one of the model's, all is as before the call, and it may be repeated. With `Undo::None` the
-    /// optimizer steps that were finished stay, and the call repeated with the same rewards does the rest.
+    /// On an error, also one of the model's, everything is as before the call, and it may be repeated. With `Undo::None` the
+    /// finished optimizer steps stay, and the call repeated with the same rewards does the rest.
     ///
     /// # Errors
     /// `InvalidState` without a rollout; with `FaultPolicy::Stop` also `NotFinite` and `Diverged`.
@@ -189,7 +189,7 @@ impl<M: HostModel> HostTrainer<M> {
         self.metrics()
     }
 
-    /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as
+    /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as in
     /// [`update`](Self::update).
     pub fn update_tickets(&mut self, missing: MissingRewards, weights: Option<&[f64]>) -> Result<Metrics> {
         let (raw, missing, (weights, weight_count)) = (self.raw(), missing.to_raw(), optional(weights));
@@ -199,8 +199,8 @@ impl<M: HostModel> HostTrainer<M> {
         self.metrics()
     }
 
-    /// Draws deterministic samples, (P, S, D). A pending rollout stays. The model is asked for `weights`; with
-    /// `trained_model_share` below 1 the last steps ask for `Weights::Base`.
+    /// Draws deterministic samples, (P, S, D). A pending rollout stays. The requests name `weights`; with
+    /// `trained_model_share` below 1 those of the last steps name `Weights::Base`.
     pub fn sample(
         &mut self, weights: Weights, config: &SampleConfig, prompt_indices: &[i32], initial_noise: Option<&[f32]>,
     ) -> Result<Vec<f32>> {
@@ -216,7 +216,7 @@ impl<M: HostModel> HostTrainer<M> {
         Ok(self.drawn(values)?.0)
     }
 
-    /// The samples of an evaluation, (P, S, D), from the same noise each time. The host keeps the best weights itself.
+    /// Draws the samples of an evaluation, (P, S, D), from the same noise each time. The host keeps the best weights itself.
     pub fn sample_evaluation(&mut self, evaluation: &Evaluation) -> Result<Vec<f32>> {
         // SAFETY: both handles are alive.
         border::call(|| unsafe { sys::mixgrpo_evaluation_begin_sample(evaluation.raw(), self.raw()) })?;
@@ -232,11 +232,11 @@ impl<M: HostModel> HostTrainer<M> {
         })
     }
 
-    /// Goes on where the progress was taken, once the host has loaded its weights and optimizer. A pending rollout and tickets
-    /// are dropped.
+    /// Continues from saved progress, once the host has loaded its weights and optimizer. A pending rollout and tickets are
+    /// dropped.
     ///
     /// # Errors
-    /// `InvalidFormat`; `InvalidArgument` naming the settings that differ. Nothing has changed then.
+    /// `InvalidFormat`; `InvalidArgument` naming the settings that differ. Nothing is changed then.
     pub fn set_progress(&mut self, json: &str) -> Result<()> {
         let json = c_text(json, "json")?;
         // SAFETY: all pointers are valid during the call.
@@ -253,7 +253,7 @@ impl<M: HostModel> HostTrainer<M> {
         Ok((samples, ticket))
     }
 
-    /// Answers until all is finished, or undone.
+    /// Answers requests until everything is finished, or undone.
     fn answer_all(&mut self) -> Result<()> {
         loop {
             match self.answer_next() {
@@ -265,7 +265,7 @@ impl<M: HostModel> HostTrainer<M> {
         }
     }
 
-    /// Whether nothing was left.
+    /// Answers the next request. Returns whether nothing was left.
     fn answer_next(&mut self) -> Result<bool> {
         let mut request = sys::mixgrpo_velocity_request::sized();
         // SAFETY: all pointers are valid during the call.
@@ -306,7 +306,7 @@ impl<M: HostModel> HostTrainer<M> {
         }
     }
 
-    /// Whether there is something left to do: to undo, or what the fault policy goes on with.
+    /// Reports a failure. Returns whether requests follow: to undo, or to go on as the fault policy says.
     fn fail(&mut self, error: &Error) -> bool {
         let message = CString::new(error.message().replace('\0', " ")).unwrap_or_default();
         // SAFETY: all pointers are valid during the call.

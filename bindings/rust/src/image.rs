@@ -1,4 +1,4 @@
-//! 8-bit RGB pictures, PNG and its text entries.
+//! 8-bit RGB images, PNG and its text entries.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::border::{self, buffer, c_path, c_text, product, Handle};
 use crate::error::Result;
 use crate::sys;
 
-/// An 8-bit RGB picture with text entries.
+/// An 8-bit RGB image with text entries.
 ///
 /// ```
 /// use mixgrpo::Image;
@@ -23,10 +23,10 @@ pub struct Image {
     handle: Handle<sys::mixgrpo_image>,
 }
 
-/// How pictures are put together.
+/// The layout of a grid of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
-    /// Pictures in a row.
+    /// Images in a row.
     pub columns: i32,
     /// White pixels between neighbours, 0…65535.
     pub gap: i32,
@@ -42,7 +42,7 @@ impl Image {
         Self::create(|out| unsafe { sys::mixgrpo_image_create(bytes, count, width, height, out) })
     }
 
-    /// Puts `image_count` pictures of one size, (B, height, width, 3), into a grid, row by row.
+    /// Puts `image_count` images of one size, (B, height, width, 3), into a grid, row by row.
     pub fn grid(pixels: &[u8], image_count: usize, width: i32, height: i32, grid: Grid) -> Result<Self> {
         let (bytes, count, Grid { columns, gap, scale }) = (pixels.as_ptr(), pixels.len(), grid);
         // SAFETY: all pointers are valid during the call.
@@ -54,14 +54,14 @@ impl Image {
     /// Reads a PNG with its text entries: grey and palettes become RGB, 16 bits become 8, transparency is laid on white.
     ///
     /// # Errors
-    /// `InvalidFormat` when it is not a whole and sound PNG, or has more than 2²⁶ pixels.
+    /// `InvalidFormat` when it is not a complete and valid PNG, or has more than 2²⁶ pixels.
     pub fn decode(png: &[u8]) -> Result<Self> {
         let (bytes, size) = (png.as_ptr(), png.len());
         // SAFETY: all pointers are valid during the call.
         Self::create(|out| unsafe { sys::mixgrpo_image_decode(bytes, size, out) })
     }
 
-    /// The same from a file. Errors also `InputOutput`.
+    /// Reads a PNG file as [`decode`](Self::decode) does. Errors also `InputOutput`.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = c_path(path.as_ref())?;
         // SAFETY: all pointers are valid during the call.
@@ -97,15 +97,14 @@ impl Image {
 
     /// The text entries, keys and values.
     pub fn texts(&self) -> Result<Vec<(String, String)>> {
-        let count = usize::try_from(self.info()?.text_count).unwrap_or(0);
-        (0..count).map(|index| self.text(index)).collect()
+        (0..self.info()?.text_count).map(|index| self.text(index)).collect()
     }
 
     fn text(&self, index: usize) -> Result<(String, String)> {
         let mut raw = sys::mixgrpo_text { key: std::ptr::null(), value: std::ptr::null() };
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_image_get_text(self.raw(), index, &mut raw) })?;
-        // SAFETY: the strings are valid until the texts are set, for which the image would have to be mutable.
+        // SAFETY: the strings are valid until the texts are set, which needs `&mut`.
         Ok(unsafe { (border::text(raw.key), border::text(raw.value)) })
     }
 
@@ -120,13 +119,13 @@ impl Image {
         border::call(|| unsafe { sys::mixgrpo_image_set_texts(self.raw(), raw.as_ptr(), raw.len()) })
     }
 
-    /// The picture as a PNG with its text entries.
+    /// The image as a PNG with its text entries.
     pub fn encode(&self) -> Result<Vec<u8>> {
         // SAFETY: all pointers are valid during the call.
         border::read_bytes(|png, capacity, size| unsafe { sys::mixgrpo_image_encode(self.raw(), png, capacity, size) })
     }
 
-    /// Writes it to a file (written aside and renamed).
+    /// Writes a PNG file, under a temporary name and then renamed.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = c_path(path.as_ref())?;
         // SAFETY: all pointers are valid during the call.

@@ -1,25 +1,25 @@
 //! Aligns flow-matching image models with any reward, inside your own process: a safe interface to `libmixgrpo.so`. The
 //! method is MixGRPO (arXiv 2507.21802): a mixed ODE/SDE sampler, whose stochastic window slides over the steps, and GRPO.
 //!
-//! **The convenient way**: a [`Trainer`] with the built-in flow transformer; the host only scores.
+//! **With the built-in model**: a [`Trainer`] with the flow transformer of the library; the host only scores.
 //!
 //! ```no_run
 #![doc = include_str!("../examples/quickstart.rs")]
 //! ```
 //!
-//! **The open way**: the host owns the model (any framework, any device). [`Rollout`] and [`Update`] ask for velocities and
-//! are answered; their documentation shows a whole iteration.
+//! **With the host's model** (any framework, any device): a [`HostTrainer`] runs the iteration and asks a [`HostModel`] for
+//! velocities and optimizer steps. [`Rollout`] and [`Update`] are its two halves, for hosts that run the iteration themselves.
 //!
-//! # What holds everywhere
+//! # Rules for every call
 //!
-//! * Every failure is an [`Error`] with its [`Status`] and the library's own message: field, expected, got. Objects are as
-//!   they were before the call. The library prints nothing and never ends the process.
-//! * Arrays are flat, row-major slices; their shapes stand in the documentation. B latents in a batch; N image tokens; C
+//! * Every failure is an [`Error`] with its [`Status`] and the library's message: field, expected, got. Objects are as before
+//!   the call. The library prints nothing and never ends the process.
+//! * Arrays are flat, row-major slices; the documentation gives their shapes. B latents in a batch; N image tokens; C
 //!   channels of a token; D = N·C values of one latent; P prompts; G members of a group; T steps; w window length; K rewards;
 //!   σ in [0, 1] the noise level, 1 pure noise and 0 data.
-//! * All objects are `Send` and `Sync`. What an object was built from stays alive inside it. A model belongs to its
-//!   evaluators and trainers too: a call that changes it while another thread uses it is refused, not made to wait.
-//! * Panics in closures never cross the C interface: they stop the call and go on out of it.
+//! * All objects are `Send` and `Sync`. An object keeps alive what it was created from. Evaluators and trainers share their
+//!   model: a call that changes it while another thread uses it fails at once; it does not wait.
+//! * Panics in closures never cross the C interface: they end the call and are resumed when it returns.
 //! * Results do not depend on the number of threads, to the last bit.
 //!
 //! [`sys`] holds the raw declarations.
@@ -38,7 +38,6 @@ mod evaluator;
 mod guarded;
 mod host_trainer;
 mod image;
-mod metrics;
 mod mirror;
 mod model;
 mod optimizer;
@@ -51,35 +50,36 @@ mod rollout;
 mod samples;
 mod settings;
 mod steps;
+mod structs;
 pub mod sys;
 mod tickets;
 mod trainer;
 mod training;
 mod update;
 
-pub use advantages::{AdvantageReport, Advantages};
-pub use context::{Context, Progress};
+pub use advantages::Advantages;
+pub use context::Context;
 pub use enums::*;
 pub use error::{Error, Result, Status};
-pub use evaluation::{Evaluation, EvaluationConfig, EvaluationResult, EvaluationReward};
+pub use evaluation::{Evaluation, EvaluationConfig, EvaluationReward};
 pub use evaluator::{Evaluator, EvaluatorConfig};
 pub use host_trainer::{HostConfig, HostModel, HostTrainer, StepReport};
 pub use image::{Grid, Image};
-pub use metrics::{Metrics, Resumption, RewardMetrics};
 pub use model::{Model, ModelConfig, ParameterInfo};
-pub use optimizer::{Optimizer, OptimizerReport};
+pub use optimizer::Optimizer;
 pub use pixels::PixelCodec;
-pub use plan::{AdaptiveWindow, IterationPlan, Memory, Plan, Workload};
+pub use plan::Plan;
 pub use prompts::{hashed_words, Prompts, TextShape};
 pub use request::LatentBatch;
 pub use rollout::{Rollout, RolloutConfig, RolloutRequest, StoredStep};
 pub use samples::SampleConfig;
 pub use settings::{check, describe, preset, preset_names, LearningConfig, SamplingConfig};
-pub use steps::{normal_noise, policy_loss, time_grid, PolicyLoss, Step, Transitions};
+pub use steps::{normal_noise, policy_loss, time_grid, PolicyLoss, Transitions};
+pub use structs::*;
 pub use tickets::{RewardInbox, TicketedSamples};
 pub use trainer::Trainer;
 pub use training::{train, Batch, Training};
-pub use update::{Update, UpdateEvaluation, UpdateRequest, UpdateStatistics};
+pub use update::{Update, UpdateEvaluation, UpdateRequest};
 
 /// The programs in the README are compiled with the tests.
 #[cfg(doctest)]

@@ -1,11 +1,11 @@
-//! Values and structs of the C interface in Rust's own types.
+//! Values and structs of the C interface as Rust types.
 
 use crate::error::{Error, Result, Status};
 
 /// A value that crosses the C interface as `Raw`.
 pub(crate) trait Mirror<Raw>: Sized {
     fn to_raw(self) -> Raw;
-    /// `field` names it in the error for a number that means nothing here.
+    /// `field` names it in the error for an unknown number.
     fn from_raw(raw: Raw, field: &str) -> Result<Self>;
 }
 
@@ -50,7 +50,7 @@ impl Mirror<i32> for bool {
     }
 }
 
-/// The start of a window; none for the one that the plan gives.
+/// The start of a window; `None` for the plan's scheduled window.
 impl Mirror<i32> for Option<u32> {
     fn to_raw(self) -> i32 {
         self.map_or(crate::sys::MIXGRPO_WINDOW_START_SCHEDULED, |start| i32::try_from(start).unwrap_or(i32::MAX))
@@ -110,12 +110,39 @@ macro_rules! mirrored_struct {
     };
 }
 
-/// `Default` by the library's own `_init`, so that defaults stand in one place.
+/// Declares a struct that the library writes and that has texts. They are copied.
+macro_rules! copied_struct {
+    (
+        $(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty,)+ }
+        texts { $($(#[$text_about:meta])* $text:ident,)+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name { $($(#[$about])* pub $field: $kind,)+ $($(#[$text_about])* pub $text: String,)+ }
+
+        impl $name {
+            /// What a call of the C interface writes.
+            pub(crate) fn read(
+                call: impl FnOnce(*mut $crate::sys::$raw) -> $crate::sys::mixgrpo_status,
+            ) -> $crate::Result<Self> {
+                let mut raw = $crate::sys::$raw::sized();
+                $crate::border::call(|| call(&mut raw))?;
+                Ok(Self {
+                    $($field: $crate::mirror::Mirror::from_raw(raw.$field, stringify!($field))?,)+
+                    // SAFETY: the library has just written the text and keeps it until a later call on its owner.
+                    $($text: unsafe { $crate::border::text(raw.$text) },)+
+                })
+            }
+        }
+    };
+}
+
+/// `Default` by the library's own `_init`, so that defaults are defined once.
 macro_rules! library_default {
     ($name:ident, $init:expr) => {
         impl Default for $name {
-            /// The library's defaults. With a library of another binary interface all values are 0, and the first call that
-            /// can fail tells so.
+            /// The library's defaults. With a library of another binary interface all values are 0, and the first fallible
+            /// call returns `Unsupported`.
             fn default() -> Self {
                 use $crate::mirror::MirrorStruct;
                 let mut raw = Self::sized();
@@ -128,4 +155,4 @@ macro_rules! library_default {
     };
 }
 
-pub(crate) use {library_default, mirrored_enum, mirrored_struct};
+pub(crate) use {copied_struct, library_default, mirrored_enum, mirrored_struct};

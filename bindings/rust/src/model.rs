@@ -16,7 +16,7 @@ mirrored_struct! {
     ModelConfig = mixgrpo_model_config {
         /// C, channels of an image token. Default 48, 1…65536.
         in_channels: i32,
-        /// Channels of the velocity; a model that is sampled from has `in_channels`. Default 48.
+        /// Channels of the velocity; sampling needs `in_channels`. Default 48.
         out_channels: i32,
         /// Double-stream blocks. Default 2, 0…1000.
         num_layers: i32,
@@ -44,7 +44,7 @@ impl ModelConfig {
     /// Reads `folder`/config.json alone.
     ///
     /// # Errors
-    /// `InputOutput`; `InvalidFormat`; `Unsupported` for another class or a patch size other than 1.
+    /// `InputOutput`; `InvalidFormat`; `Unsupported` for another model class or a patch size other than 1.
     pub fn load(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = c_path(folder.as_ref())?;
         // SAFETY: path and output are valid during the call.
@@ -68,8 +68,8 @@ pub struct ParameterInfo {
 /// The FLUX transformer (`FluxTransformer2DModel` in diffusers), float32, with gradients. Weight names, shapes and files
 /// are those of the diffusers checkpoint.
 ///
-/// A model belongs to its evaluators and trainers too: a call that changes it and comes while another call uses it on
-/// another thread is refused as `InvalidState`.
+/// Evaluators and trainers share their model: a call that changes it while another thread uses it fails with
+/// `InvalidState`.
 ///
 /// ```
 /// use mixgrpo::{Context, Model, ModelConfig};
@@ -78,7 +78,7 @@ pub struct ParameterInfo {
 /// let mut model = Model::new(&Context::new(1)?, &sizes, 7)?;
 /// let bias = model.find_parameter("proj_out.bias")?;
 /// let bias = model.parameter(bias)?;
-/// model.write_weights(bias.offset, &vec![0.5; bias.count])?;
+/// model.set_weights(bias.offset, &vec![0.5; bias.count])?;
 /// assert_eq!(model.weights()?[bias.offset], 0.5);
 /// # Ok::<(), mixgrpo::Error>(())
 /// ```
@@ -88,7 +88,7 @@ pub struct Model {
     pub(crate) shared: Arc<ModelShared>,
 }
 
-/// What a model has in common with its evaluators and trainers.
+/// What a model shares with its evaluators and trainers.
 #[derive(Debug)]
 pub(crate) struct ModelShared {
     pub(crate) weights: Guarded,
@@ -96,8 +96,8 @@ pub(crate) struct ModelShared {
 }
 
 impl Model {
-    /// Creates a model with random weights, drawn from `seed` alone; modulations and the output layer are 0, so that every
-    /// block starts as the identity.
+    /// Creates a model with random weights, which depend only on `seed` and the sizes. Modulations and the output layer are
+    /// 0, so every block starts as the identity.
     pub fn new(context: &Context, config: &ModelConfig, seed: u64) -> Result<Self> {
         let config = config.to_raw();
         // SAFETY: all pointers are valid during the call.
@@ -109,8 +109,8 @@ impl Model {
     /// F32, F16 and BF16 values.
     ///
     /// # Errors
-    /// `InputOutput`; `InvalidFormat` for a truncated or contradictory file, a missing or surplus tensor, a shape that does
-    /// not follow from the configuration; `NotFinite` for a NaN or infinite weight; `Unsupported` for another class.
+    /// `InputOutput`; `InvalidFormat` for a truncated or contradictory file, a missing or unexpected tensor, a shape that does
+    /// not follow from the configuration; `NotFinite` for a NaN or infinite weight; `Unsupported` for another model class.
     pub fn load(context: &Context, folder: impl AsRef<Path>) -> Result<Self> {
         let folder = c_path(folder.as_ref())?;
         // SAFETY: all pointers are valid during the call.
@@ -123,7 +123,8 @@ impl Model {
         Self { handle, shared: Arc::new(shared) }
     }
 
-    /// Writes a diffusers folder, created if need be (its parent must exist). Each file is written aside and renamed.
+    /// Writes a diffusers folder, created if needed (its parent must exist). Each file is written under a temporary name and
+    /// renamed.
     ///
     /// # Errors
     /// `InputOutput`.
@@ -134,7 +135,7 @@ impl Model {
         border::call(|| unsafe { sys::mixgrpo_model_save(self.raw(), folder.as_ptr(), storage.to_raw()) })
     }
 
-    /// An independent copy of the weights (gradients are not copied), for a frozen reference.
+    /// Makes an independent copy of the weights, for a frozen reference. Gradients are not copied.
     pub fn copy(&self) -> Result<Self> {
         let _reading = self.shared.weights.read()?;
         // SAFETY: all pointers are valid during the call.
@@ -142,12 +143,12 @@ impl Model {
         Ok(Self::adopt(handle, self.context()))
     }
 
-    /// The context it works on.
+    /// The model's context.
     pub fn context(&self) -> &Context {
         &self.shared.context
     }
 
-    /// Its sizes.
+    /// The model's sizes.
     pub fn config(&self) -> Result<ModelConfig> {
         // SAFETY: all pointers are valid during the call.
         ModelConfig::read(|raw| unsafe { sys::mixgrpo_model_get_config(self.raw(), raw) })
@@ -179,9 +180,9 @@ impl Model {
         Ok(ParameterInfo {
             // SAFETY: the name lives as long as the model.
             name: unsafe { border::text(raw.name) },
-            shape: raw.shape.iter().take(rank).map(|size| *size as usize).collect(),
-            offset: raw.offset as usize,
-            count: raw.count as usize,
+            shape: raw.shape.iter().take(rank).copied().collect(),
+            offset: raw.offset,
+            count: raw.count,
         })
     }
 
@@ -205,43 +206,43 @@ impl Model {
     /// All weights, in one flat vector.
     pub fn weights(&self) -> Result<Vec<f32>> {
         let mut values = buffer(self.weight_count()?)?;
-        self.read_weights(0, &mut values)?;
+        self.weights_into(0, &mut values)?;
         Ok(values)
     }
 
     /// All gradients. They are 0 until a backward adds to them.
     pub fn gradients(&self) -> Result<Vec<f32>> {
         let mut values = buffer(self.weight_count()?)?;
-        self.read_gradients(0, &mut values)?;
+        self.gradients_into(0, &mut values)?;
         Ok(values)
     }
 
-    /// Reads weights from `offset` of the flat vector on.
-    pub fn read_weights(&self, offset: usize, out: &mut [f32]) -> Result<()> {
+    /// Copies weights out, from `offset` of the flat vector on.
+    pub fn weights_into(&self, offset: usize, out: &mut [f32]) -> Result<()> {
         let _reading = self.shared.weights.read()?;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_model_get_weights(self.raw(), offset, out.as_mut_ptr(), out.len()) })
     }
 
-    /// Writes weights from `offset` of the flat vector on.
+    /// Copies weights in, from `offset` of the flat vector on.
     ///
     /// # Errors
-    /// `InvalidArgument` when the range ends beyond the vector or a value is not finite: nothing is written.
-    pub fn write_weights(&mut self, offset: usize, values: &[f32]) -> Result<()> {
+    /// `InvalidArgument` when the range ends beyond the vector or a value is not finite: nothing is changed.
+    pub fn set_weights(&mut self, offset: usize, values: &[f32]) -> Result<()> {
         let _changing = self.shared.weights.change()?;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_model_set_weights(self.raw(), offset, values.as_ptr(), values.len()) })
     }
 
-    /// Reads gradients from `offset` of the flat vector on.
-    pub fn read_gradients(&self, offset: usize, out: &mut [f32]) -> Result<()> {
+    /// Copies gradients out, from `offset` of the flat vector on.
+    pub fn gradients_into(&self, offset: usize, out: &mut [f32]) -> Result<()> {
         let _reading = self.shared.weights.read()?;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_model_get_gradients(self.raw(), offset, out.as_mut_ptr(), out.len()) })
     }
 
-    /// Writes gradients from `offset` of the flat vector on. Errors as [`write_weights`](Self::write_weights).
-    pub fn write_gradients(&mut self, offset: usize, values: &[f32]) -> Result<()> {
+    /// Copies gradients in, from `offset` of the flat vector on. Errors as in [`set_weights`](Self::set_weights).
+    pub fn set_gradients(&mut self, offset: usize, values: &[f32]) -> Result<()> {
         let _changing = self.shared.weights.change()?;
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_model_set_gradients(self.raw(), offset, values.as_ptr(), values.len()) })

@@ -1,24 +1,13 @@
-//! AdamW with decoupled decay, global-norm clip, and a constant or warm-up and cosine rate.
+//! AdamW with decoupled decay, a global-norm clip, and a constant or warm-up and cosine rate.
 
 use crate::border::{same_size, Handle};
 use crate::context::Context;
 use crate::error::Result;
-use crate::mirror::{mirrored_struct, MirrorStruct};
+use crate::mirror::MirrorStruct;
 use crate::model::Model;
 use crate::settings::LearningConfig;
+use crate::structs::OptimizerReport;
 use crate::sys;
-
-mirrored_struct! {
-    /// What an optimizer step did.
-    OptimizerReport = mixgrpo_optimizer_report {
-        /// Steps done, this one included.
-        step: i64,
-        /// Before the clip.
-        gradient_norm: f64,
-        /// Of this step.
-        learning_rate: f64,
-    }
-}
 
 /// AdamW for the host's own weights or for a model of the library.
 #[derive(Debug)]
@@ -49,7 +38,7 @@ impl Optimizer {
         OptimizerReport::read(|report| unsafe { sys::mixgrpo_optimizer_step(raw, values, gradients, count, report) })
     }
 
-    /// One step on a model with its accumulated gradients, which are zeroed. Errors as [`step`](Self::step).
+    /// One step on a model with its accumulated gradients, which become 0. Errors as in [`step`](Self::step).
     pub fn step_model(&mut self, model: &mut Model) -> Result<OptimizerReport> {
         let _changing = model.shared.weights.change()?;
         let (raw, model) = (self.raw(), model.raw());

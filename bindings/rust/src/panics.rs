@@ -1,15 +1,15 @@
-//! Panics of callbacks. They must not cross the C interface: they are kept while it returns, and go on behind it.
+//! Panics of callbacks. They must not cross the C interface: they are caught, and resumed when the call has returned.
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 
-/// What runs calls that a panic is to end.
+/// An owner of running calls, which a panic ends.
 pub(crate) trait Stoppable {
     /// Ends the running call because of a panic.
     fn stop_call(&self);
-    /// Takes that back, unless the host has stopped calls meanwhile.
+    /// Undoes this, unless the host has stopped calls meanwhile.
     fn let_calls_begin(&self);
 }
 
@@ -25,7 +25,7 @@ thread_local! {
     static CAUGHT: RefCell<Option<Caught>> = const { RefCell::new(None) };
 }
 
-/// Runs a callback of `context`. If it panics, the running call is cancelled, and callbacks to come are left out.
+/// Runs a callback of `context`. If it panics, the running call is cancelled, and later callbacks are skipped.
 pub(crate) fn contain<S: Stoppable + 'static>(context: impl Fn() -> Arc<S>, callback: impl FnOnce()) {
     if is_pending() {
         return;
@@ -42,11 +42,11 @@ fn is_pending() -> bool {
 fn keep(payload: Box<dyn Any + Send>, stopped: Arc<dyn Stoppable>) {
     stopped.stop_call();
     let caught = Caught { payload, stopped };
-    // A thread that is ending has no place to keep it; nor may it be dropped, since that could panic again.
+    // A thread that is ending cannot store it. It is not dropped either, since that could panic again.
     let _ = CAUGHT.try_with(|place| std::mem::forget(place.replace(Some(caught))));
 }
 
-/// Lets a panic of the call that has just returned go on, and takes back the cancel that was made of it.
+/// Resumes a panic of the call that has just returned, and undoes the cancel that ended the call.
 pub(crate) fn resume() {
     let caught = CAUGHT.try_with(|caught| caught.take()).ok().flatten();
     if let Some(Caught { payload, stopped }) = caught {

@@ -8,7 +8,7 @@ use crate::sys;
 ///
 /// Pixels are bytes, (B, height, width, 3): rows from the top, red, green, blue. A token is one square patch of patch²
 /// pixels, its channels in the order (row, column, colour): C = 3·patch², N = (height/patch)·(width/patch). A byte u is the
-/// value u/127.5 − 1; a value is clipped to [−1, 1] and rounded to the nearest byte, so that bytes survive the way there and
+/// value u/127.5 − 1; a value is clipped to [−1, 1] and rounded to the nearest byte, so bytes survive the way there and
 /// back. Height and width: multiples of `patch` (at least 1), 1…65535, at most 2²⁶ pixels.
 ///
 /// ```
@@ -19,21 +19,21 @@ use crate::sys;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PixelCodec {
-    /// Pixels.
+    /// Height of an image, pixels.
     pub height: i32,
-    /// Pixels.
+    /// Width of an image, pixels.
     pub width: i32,
     /// Pixels along the side of a token.
     pub patch: i32,
 }
 
 impl PixelCodec {
-    /// A codec for pictures of one size.
+    /// A codec for images of one size.
     pub fn new(height: i32, width: i32, patch: i32) -> Self {
         Self { height, width, patch }
     }
 
-    /// Bytes of one picture, and values of one sample: height·width·3.
+    /// Bytes of one image, and values of one sample: height·width·3.
     pub fn image_size(&self) -> usize {
         let size = |side: i32| usize::try_from(side).unwrap_or(0);
         product(&[size(self.height), size(self.width), 3])
@@ -68,7 +68,7 @@ impl PixelCodec {
         Ok(samples)
     }
 
-    /// B; a number of values that no B fits is left to the library to refuse.
+    /// B. The library refuses a number of values that no B fits.
     fn images(&self, values: usize) -> usize {
         values / self.image_size().max(1)
     }

@@ -16,7 +16,7 @@ pub struct TextShape {
     pub pooled_width: i32,
 }
 
-/// The text embeddings of all prompts of a run; elsewhere a prompt is its index in here. Immutable.
+/// The text embeddings of all prompts of a run. Elsewhere a prompt is its index in this object. Immutable.
 ///
 /// ```
 /// use mixgrpo::{Context, Prompts, TextShape};
@@ -57,7 +57,7 @@ impl Prompts {
         Ok(Self { handle, _context: context.clone() })
     }
 
-    /// Encodes prompts by hashing their words: see [`hashed_words`].
+    /// Encodes prompts as [`hashed_words`] does.
     pub fn hashed_words<S: AsRef<str>>(context: &Context, lines: &[S], shape: TextShape) -> Result<Self> {
         let texts = c_texts(lines, "prompts")?;
         let (lines, number) = (pointers(&texts), texts.len());
@@ -76,7 +76,7 @@ impl Prompts {
         unsafe { sys::mixgrpo_prompts_count(self.raw()) }
     }
 
-    /// Whether there are none; never so.
+    /// Whether there are none; never true.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -89,8 +89,8 @@ impl Prompts {
 /// Text embeddings of hashed words: tokens (prompts, L, J) and pooled (prompts, Q).
 ///
 /// A deterministic stand-in for a text encoder, for examples and tests: each word becomes a fixed pseudo-random vector
-/// derived from its letters, plus one for its position; the pooled embedding is the scaled sum of its words. It knows which
-/// words stand where and nothing of what they mean: models trained with a text encoder need that encoder's embeddings.
+/// derived from its letters, plus one for its position; the pooled embedding is the scaled sum of its words. It encodes
+/// which words stand where, and no meaning: models trained with a text encoder need that encoder's embeddings.
 pub fn hashed_words<S: AsRef<str>>(lines: &[S], shape: TextShape) -> Result<(Vec<f32>, Vec<f32>)> {
     let texts = c_texts(lines, "prompts")?;
     let (lines, number) = (pointers(&texts), texts.len());

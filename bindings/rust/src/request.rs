@@ -1,18 +1,18 @@
-//! What a rollout or an update asks its host for.
+//! What a rollout or an update asks the host for.
 
 use crate::enums::Weights;
 use crate::mirror::Mirror;
 use crate::sys;
 
-/// Latents at which the model is to be evaluated: views of the library's memory, without a copy. They end with the request
-/// that they belong to, which its `submit` takes:
+/// Latents for the host to evaluate: views of the library's memory, without a copy. They are valid until their request is
+/// answered, and the borrow checker sees to it:
 ///
 /// ```compile_fail
 /// # fn f(rollout: &mut mixgrpo::Rollout, velocity: &[f32]) -> mixgrpo::Result<()> {
 /// let request = rollout.next_request()?.unwrap();
 /// let latents = request.latents();
 /// request.submit(velocity)?;
-/// println!("{}", latents[0]); // refused: they are gone
+/// println!("{}", latents[0]); // refused: no longer valid
 /// # Ok(())
 /// # }
 /// ```
@@ -34,10 +34,10 @@ impl LatentBatch {
 
     /// B, the number of latents.
     pub fn len(&self) -> usize {
-        usize::try_from(self.raw.count).unwrap_or(0)
+        self.raw.count
     }
 
-    /// Whether there are none; never so in a request.
+    /// Whether there are none; never true in a request.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -52,27 +52,28 @@ impl LatentBatch {
         self.raw.minibatch
     }
 
-    /// Whether the update also wants the frozen reference's velocity, for the KL term.
+    /// Whether the update also needs the velocity of the frozen reference, for the KL term.
     pub fn needs_reference(&self) -> bool {
         self.raw.needs_reference != 0
     }
 
-    /// Whether ∂L/∂velocity is carried back through the model.
+    /// Whether ∂L/∂velocity must be backpropagated through the model.
     pub fn needs_gradient(&self) -> bool {
         self.raw.needs_gradient != 0
     }
 
-    /// Which weights to evaluate: the trained ones, but for deterministic samples of a [`HostTrainer`](crate::HostTrainer).
+    /// Which weights to evaluate: the trained ones, except for deterministic samples of a [`HostTrainer`](crate::HostTrainer).
     pub fn weights(&self) -> Weights {
         Weights::from_raw(self.raw.weights, "weights").unwrap_or(Weights::Trained)
     }
 
-    /// Whether the update evaluates these latents (again).
+    /// Whether the update evaluates these latents (again). A host whose rounding depends on the size of a batch gives all of
+    /// these one size.
     pub fn is_trained(&self) -> bool {
         self.raw.is_trained != 0
     }
 
-    /// (B, D)
+    /// The latents, (B, D).
     pub fn latents(&self) -> &[f32] {
         self.view(self.raw.latents, self.len() * self.latent_size())
     }
@@ -80,7 +81,7 @@ impl LatentBatch {
     /// Latent `index`, (D).
     ///
     /// # Panics
-    /// Where `index` is not below [`len`](Self::len).
+    /// If `index` is not below [`len`](Self::len).
     pub fn latent(&self, index: usize) -> &[f32] {
         assert!(index < self.len(), "latent: expected an index below {}, got {index}", self.len());
         &self.latents()[index * self.latent_size()..][..self.latent_size()]
@@ -91,18 +92,18 @@ impl LatentBatch {
         self.view(self.raw.sigmas, self.len())
     }
 
-    /// (B), the host's number of the prompt, as given to the rollout.
+    /// (B), the prompt ids given to the rollout, or the trainer's prompt indices.
     pub fn prompt_index(&self) -> &[i32] {
         self.view(self.raw.prompt_index, self.len())
     }
 
-    /// (B), the first sample (prompt's place · G + member) that the latent stands for; several members share it while they
-    /// are equal.
+    /// (B), the first sample (place of its prompt · G + member) that the latent stands for; several members share a latent
+    /// while they are equal.
     pub fn sample(&self) -> &[i32] {
         self.view(self.raw.sample, self.len())
     }
 
-    /// (B), the step in the iteration's plan; one for all in a rollout.
+    /// (B), the step in the iteration's plan; the same for all in a rollout.
     pub fn step(&self) -> &[i32] {
         self.view(self.raw.step, self.len())
     }

@@ -15,13 +15,14 @@ use crate::sys;
 mirrored_struct! {
     /// Which rollout.
     RolloutConfig = mixgrpo_rollout_config {
-        /// The host's own l, needed with `WindowMode::Given`; `None` (the default) for the plan's.
+        /// The host's own l, needed with `WindowMode::Given` and `Adaptive`; `None` (the default) for the scheduled
+        /// window.
         window_start: Option<u32>,
         /// Selects the window and keys the random numbers. Default 0, 0 or more.
         iteration: i64,
         /// D, values in one latent. Default 0, which must be replaced by 1…1000000000.
         latent_size: usize,
-        /// Latents per request at most; changes no result. Default 0 (no limit), 0 or more.
+        /// Most latents in one request; changes no result. Default 0 (no limit), 0 or more.
         max_batch: i32,
     }
 }
@@ -38,14 +39,14 @@ library_default!(RolloutConfig, |raw, size| unsafe { sys::mixgrpo_rollout_config
 /// let config = RolloutConfig { latent_size: 3, ..RolloutConfig::default() };
 /// let mut rollout = Rollout::new(&Context::new(1)?, &plan, &config, &[0, 1])?;
 /// while let Some(request) = rollout.next_request()? {
-///     let velocity: Vec<f32> = request.latents().iter().map(|x| 0.5 * x).collect(); // a model of one's own
+///     let velocity: Vec<f32> = request.latents().iter().map(|x| 0.5 * x).collect(); // the host's own model
 ///     request.submit(&velocity)?;
 /// }
 /// assert_eq!(rollout.samples()?.len(), 2 * 4 * 3); // (P, G, D)
 /// # Ok::<(), mixgrpo::Error>(())
 /// ```
 ///
-/// or [`run`](Self::run) with the built-in model.
+/// [`run`](Self::run) answers with the built-in model.
 #[derive(Debug)]
 pub struct Rollout {
     handle: Handle<sys::mixgrpo_rollout>,
@@ -55,55 +56,55 @@ pub struct Rollout {
     context: Context,
 }
 
-/// Latents that a rollout wants to be evaluated. One that is dropped without an answer comes again.
+/// Latents that a rollout asks the host to evaluate. A request that is dropped without an answer is given again.
 #[derive(Debug)]
 pub struct RolloutRequest<'a> {
     rollout: &'a mut Rollout,
     batch: LatentBatch,
 }
 
-/// What was stored of one trained step.
+/// What a rollout stores of one trained step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredStep {
-    /// Before the step, (P, G, D).
+    /// The latents before the step, (P, G, D).
     pub latents: Vec<f32>,
-    /// After it, (P, G, D).
+    /// The latents after the step, (P, G, D).
     pub next_latents: Vec<f32>,
-    /// Of the transitions, (P, G), nats, reduced as set.
+    /// The log-probabilities of the transitions, (P, G), in nats, reduced as set.
     pub log_probabilities: Vec<f64>,
 }
 
 impl Rollout {
     /// Begins the rollout of one iteration, from noise that the library draws.
     ///
-    /// `prompt_indices`: (P), distinct, each 0 or more: the host's numbers for its prompts, told back in requests. They key
-    /// the random numbers, so that processes may share the prompts of an iteration.
-    pub fn new(context: &Context, plan: &Plan, config: &RolloutConfig, prompt_indices: &[i32]) -> Result<Self> {
-        Self::create(context, plan, config, prompt_indices, None)
+    /// `prompt_ids`: (P), distinct, each 0 or more: host-defined prompt ids, returned in each request as `prompt_index`. They
+    /// key the random numbers, so processes may share the prompts of an iteration.
+    pub fn new(context: &Context, plan: &Plan, config: &RolloutConfig, prompt_ids: &[i32]) -> Result<Self> {
+        Self::create(context, plan, config, prompt_ids, None)
     }
 
-    /// The same from the host's own noise: (P, D), one for each group, or (P, G, D).
+    /// Begins the rollout from the host's own noise: (P, D), one for each group, or (P, G, D).
     pub fn with_noise(
-        context: &Context, plan: &Plan, config: &RolloutConfig, prompt_indices: &[i32], initial_noise: &[f32],
+        context: &Context, plan: &Plan, config: &RolloutConfig, prompt_ids: &[i32], initial_noise: &[f32],
     ) -> Result<Self> {
-        Self::create(context, plan, config, prompt_indices, Some(initial_noise))
+        Self::create(context, plan, config, prompt_ids, Some(initial_noise))
     }
 
     fn create(
-        context: &Context, plan: &Plan, config: &RolloutConfig, prompt_indices: &[i32], initial_noise: Option<&[f32]>,
+        context: &Context, plan: &Plan, config: &RolloutConfig, prompt_ids: &[i32], initial_noise: Option<&[f32]>,
     ) -> Result<Self> {
         let (raw, (noise, noise_count)) = (config.to_raw(), optional(initial_noise));
-        let (indices, prompt_count) = (prompt_indices.as_ptr(), prompt_indices.len());
+        let (ids, prompt_count) = (prompt_ids.as_ptr(), prompt_ids.len());
         // SAFETY: all pointers are valid during the call.
         let handle = Handle::create(|out| unsafe {
             let (context, plan) = (context.raw(), plan.raw());
-            sys::mixgrpo_rollout_create(context, plan, &raw, indices, prompt_count, noise, noise_count, out)
+            sys::mixgrpo_rollout_create(context, plan, &raw, ids, prompt_count, noise, noise_count, out)
         })?;
         let latent_size = config.latent_size;
         Ok(Self { handle, prompt_count, group_size: plan.group_size(), latent_size, context: context.clone() })
     }
 
-    /// What is to be evaluated now, `None` when nothing is left.
+    /// The next request, `None` when nothing is left.
     ///
     /// # Errors
     /// `NotFinite` when a latent has overflowed, which ended the rollout; `Cancelled`.
@@ -115,9 +116,9 @@ impl Rollout {
         Ok(asks.then_some(RolloutRequest { rollout: self, batch: LatentBatch::new(raw) }))
     }
 
-    /// Answers all requests that are left with the built-in model.
+    /// Answers all remaining requests with the built-in model.
     ///
-    /// On `Cancelled` or an error the rollout stands at the request that was not answered, and the call may be repeated.
+    /// On `Cancelled` or an error, the rollout stands at the request that was not answered, and the call may be repeated.
     pub fn run(&mut self, evaluator: &mut Evaluator, prompts: &Prompts) -> Result<()> {
         let (_memory, _model) = (evaluator.shared.memory.change()?, evaluator.shared.model.weights.read()?);
         let (raw, evaluator, prompts) = (self.handle.get(), evaluator.raw(), prompts.raw());
@@ -131,18 +132,18 @@ impl Rollout {
     /// `InvalidState` before the rollout is finished.
     pub fn samples(&self) -> Result<Vec<f32>> {
         let mut out = buffer(self.values())?;
-        self.read_samples(&mut out)?;
+        self.samples_into(&mut out)?;
         Ok(out)
     }
 
-    /// The same into the host's own buffer.
-    pub fn read_samples(&self, out: &mut [f32]) -> Result<()> {
+    /// Writes the finished samples to the host's own buffer.
+    pub fn samples_into(&self, out: &mut [f32]) -> Result<()> {
         let (raw, values, capacity) = (self.raw(), out.as_mut_ptr(), out.len());
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_rollout_get_samples(raw, values, capacity) })
     }
 
-    /// What was stored of trained step `index`, 0…trained_step_count − 1.
+    /// What the rollout stored of trained step `index`, 0…trained_step_count − 1.
     ///
     /// # Errors
     /// `InvalidState` before the rollout is finished.
@@ -193,7 +194,7 @@ impl RolloutRequest<'_> {
     ///
     /// # Errors
     /// `InvalidArgument` for a wrong size; `NotFinite` for a NaN or infinite velocity. After these the request still stands:
-    /// [`Rollout::next_request`] gives it again. `NotFinite` also when a latent overflows, which ends the rollout.
+    /// [`Rollout::next_request`] returns it again. `NotFinite` also when a latent overflows, which ends the rollout.
     pub fn submit(self, velocity: &[f32]) -> Result<()> {
         let (raw, values, count) = (self.rollout.handle.get(), velocity.as_ptr(), velocity.len());
         // SAFETY: all pointers are valid during the call.

@@ -18,7 +18,7 @@ mirrored_struct! {
         shift: f64,
         /// As in `SamplingConfig`. Default 0.
         image_tokens: i32,
-        /// How the model is told a noise level. Default `Exact`.
+        /// How sigma is rounded before it is passed to the model. Default `Exact`.
         sigma_rounding: SigmaRounding,
         /// p_mix of hybrid inference (MixGRPO §5): this share of the steps, rounded to the nearest and counted from σ = 1,
         /// uses the given model, the rest the base. Default 1, 0…1.

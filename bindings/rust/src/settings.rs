@@ -67,7 +67,7 @@ mirrored_struct! {
         exact_sharing: bool,
         /// What the ratio is made of. Default `Mean`.
         log_probability: LogProbability,
-        /// How the model is told a noise level. Default `Exact`.
+        /// How sigma is rounded before it is passed to the model. Default `Exact`.
         sigma_rounding: SigmaRounding,
         /// Of all random numbers of the run. Default 0.
         seed: u64,
@@ -88,7 +88,7 @@ mirrored_struct! {
         std_scope: StdScope,
         /// How much each trained step counts. Default `Uniform`.
         step_weighting: StepWeighting,
-        /// Parts a group is split into, one optimizer step each. Default 4, 1…group_size.
+        /// Minibatches, one optimizer step each. Default 4, 1…group_size.
         updates_per_iteration: i32,
         /// Of the learning rate. Default `Constant`.
         schedule: Schedule,
@@ -132,7 +132,7 @@ mirrored_struct! {
         max_velocity_change: f64,
         /// Of the learning rate at each `RollBack`. Default 0.5, above 0, at most 1.
         roll_back_rate_factor: f64,
-        /// What an update that is cancelled or fails leaves behind. Default `Memory`.
+        /// State left by a cancelled or failed update. Default `Memory`.
         undo: Undo,
     }
 }

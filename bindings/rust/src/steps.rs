@@ -1,39 +1,14 @@
-//! Time grid, single steps and their loss: functions of values, from any thread.
+//! The time grid, single steps and their loss. Stateless; may be called from any thread.
 
 use std::ptr::null;
 
 use crate::border::{self, buffer, product, same_size};
-use crate::enums::{Dynamics, LogProbability, Solver, StepKind};
+use crate::enums::{Dynamics, LogProbability, Solver};
 use crate::error::Result;
-use crate::mirror::{mirrored_struct, Mirror, MirrorStruct};
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::settings::LearningConfig;
+use crate::structs::Step;
 use crate::sys;
-
-mirrored_struct! {
-    /// One step, an affine transition from σ to the next σ:
-    ///
-    /// x′ = latent·x + velocity·v + history₀·m₁ + history₁·m₂ + noise·e, e standard normal,
-    ///
-    /// with v the velocity at x, and m₁, m₂ the data predictions m = x − σ·v of the step before and of the one before that.
-    Step = mixgrpo_step {
-        /// What it is.
-        kind: StepKind,
-        /// σ before the step.
-        sigma: f64,
-        /// σ after it.
-        next_sigma: f64,
-        /// Factor of x.
-        latent: f64,
-        /// Factor of v.
-        velocity: f64,
-        /// Factors of m₁ and m₂.
-        history: [f64; 2],
-        /// The standard deviation s, 0 for a deterministic step.
-        noise: f64,
-        /// The update trains this step; false for a step that stands alone.
-        trained: bool,
-    }
-}
 
 /// The time grid: `steps` + 1 noise levels from 1 to 0 exactly. `shift` and `image_tokens` as in
 /// [`SamplingConfig`](crate::SamplingConfig).
@@ -50,8 +25,8 @@ pub fn time_grid(steps: i32, shift: f64, image_tokens: i32) -> Result<Vec<f64>> 
     Ok(sigmas)
 }
 
-/// Standard normal floats that depend on nothing but (seed, stream, index): the same on every machine and in any order of
-/// calls. Streams are the host's own and independent of all that the library draws.
+/// Standard normal floats that depend only on (seed, stream, index): the same on every machine and in any order of calls.
+/// Streams are the host's own and independent of everything that the library draws.
 pub fn normal_noise(seed: u64, stream: u64, index: u64, out: &mut [f32]) -> Result<()> {
     // SAFETY: all pointers are valid during the call.
     border::call(|| unsafe { sys::mixgrpo_normal_noise(seed, stream, index, out.as_mut_ptr(), out.len()) })
@@ -70,7 +45,7 @@ impl Step {
     }
 
     /// The deterministic step `index` of the time grid `sigmas` (strictly decreasing, from at most 1 to 0), its order
-    /// lowered to what the place allows.
+    /// lowered to what its place allows.
     pub fn deterministic(solver: Solver, sigmas: &[f64], index: usize) -> Result<Self> {
         // SAFETY: all pointers are valid during the call.
         Self::read(|out| unsafe {
@@ -78,7 +53,7 @@ impl Step {
         })
     }
 
-    /// Log-probabilities (B) of transitions x → x′ of this stochastic step, nats.
+    /// Log-probabilities (B) of transitions x → x′ of this stochastic step, in nats.
     ///
     /// `form`: any but `Guarded`. All arrays of `transitions`: (B, D).
     ///
@@ -109,7 +84,7 @@ impl Step {
     }
 }
 
-/// Transitions of one step: what was, what the model said, and what came of it.
+/// Transitions of one step: the latents before, the model's velocity, and the latents after.
 #[derive(Clone, Copy, Debug)]
 pub struct Transitions<'a> {
     /// D.
@@ -123,7 +98,7 @@ pub struct Transitions<'a> {
 }
 
 impl Transitions<'_> {
-    /// B, once all arrays are found to have its size.
+    /// B, after a check that all arrays have its size.
     fn batch(&self) -> Result<usize> {
         let batch = self.latents.len() / self.latent_size.max(1);
         let size = product(&[batch, self.latent_size]);
@@ -145,7 +120,7 @@ pub struct PolicyLoss {
     pub d_velocity: Vec<f32>,
 }
 
-/// Clipped policy loss of one stochastic step and its gradient (MixGRPO §3.1):
+/// The clipped policy loss of one stochastic step and its gradient (MixGRPO §3.1):
 /// L = mean_B max(−A·r, −A·clip(r, 1 − ε, 1 + ε)) + the KL terms set in `config`.
 ///
 /// `reference_velocity`: (B, D), needed when `kl_reference` is above 0. `old_log_probabilities`, `advantages`: (B). Step

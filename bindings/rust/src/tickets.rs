@@ -1,4 +1,4 @@
-//! Iterations in parts, whose rewards may come later and from other threads.
+//! Iterations drawn as several rollouts, whose rewards may come later and from other threads.
 
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::border::{self, buffer, optional, product, Handle};
 use crate::enums::MissingRewards;
 use crate::error::Result;
-use crate::metrics::Metrics;
 use crate::mirror::{Mirror, MirrorStruct};
+use crate::structs::Metrics;
 use crate::sys;
 use crate::trainer::Trainer;
 
-/// What a trainer with the built-in model and one for a model of the host's have in common. The type has a field `handle` and a
-/// field `reward_count`.
+/// Methods of both trainers, the one with the built-in model and the one for the host's model. The type has the fields `handle`
+/// and `reward_count`.
 macro_rules! shared_methods {
     ($name:ident $(< $model:ident : $bound:ident >)?) => {
         impl $(<$model: $bound>)? $name $(<$model>)? {
@@ -22,18 +22,19 @@ macro_rules! shared_methods {
                 unsafe { $crate::sys::mixgrpo_trainer_iteration(self.raw()) }
             }
 
-            /// The host's own window for the rollouts to come, 0…T − 1 − w; `None` (the default) for the plan's.
+            /// Sets the host's own window for the rollouts to come, 0…T − 1 − w; `None` (the default) for the plan's scheduled
+            /// window.
             pub fn set_window(&mut self, window_start: Option<u32>) -> $crate::Result<()> {
                 // SAFETY: the handle is alive.
                 $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_set_window(self.raw(), $crate::mirror::Mirror::to_raw(window_start)) })
             }
 
-            /// Where other threads hand in the rewards of tickets.
+            /// Where other threads submit the rewards of tickets.
             pub fn inbox(&self) -> $crate::RewardInbox {
                 $crate::RewardInbox::of(&self.handle)
             }
 
-            /// Forgets the iteration's tickets; no rewards are taken for them any more.
+            /// Drops the iteration's tickets. No rewards are accepted for them any more.
             pub fn drop_tickets(&mut self) -> $crate::Result<()> {
                 // SAFETY: the handle is alive.
                 $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_drop_tickets(self.raw()) })
@@ -48,21 +49,19 @@ macro_rules! shared_methods {
                 $crate::Metrics::read(|out| unsafe { $crate::sys::mixgrpo_trainer_get_metrics(self.raw(), out) })
             }
 
-            /// The latest iteration's figures of each reward. Errors as [`metrics`](Self::metrics).
+            /// The latest iteration's figures of each reward. Errors as in [`metrics`](Self::metrics).
             pub fn reward_metrics(&self) -> $crate::Result<Vec<$crate::RewardMetrics>> {
                 (0..self.reward_count).map(|index| self.one_reward(index)).collect()
             }
 
             fn one_reward(&self, index: usize) -> $crate::Result<$crate::RewardMetrics> {
-                let mut raw = $crate::sys::mixgrpo_reward_metrics::sized();
                 // SAFETY: all pointers are valid during the call.
-                $crate::border::call(|| unsafe { $crate::sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, &mut raw) })?;
-                // SAFETY: the name lives as long as the trainer.
-                let name = unsafe { $crate::border::text(raw.name) };
-                Ok($crate::RewardMetrics { name, failed: raw.failed, mean: raw.mean, std: raw.std })
+                $crate::RewardMetrics::read(|out| unsafe {
+                    $crate::sys::mixgrpo_trainer_get_reward_metrics(self.raw(), index, out)
+                })
             }
 
-            /// The latest iteration's figures as one line of JSON, without line end. Errors as [`metrics`](Self::metrics).
+            /// The latest iteration's figures as one line of JSON, without line end. Errors as in [`metrics`](Self::metrics).
             pub fn metrics_json(&self) -> $crate::Result<String> {
                 // SAFETY: all pointers are valid during the call.
                 $crate::border::read_text(|text, capacity, size| unsafe {
@@ -84,7 +83,7 @@ pub(crate) use shared_methods;
 /// Samples whose rewards may come later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TicketedSamples {
-    /// 1, 2, … in the life of a trainer, never given out twice.
+    /// 1, 2, …; unique in the life of a trainer.
     pub ticket: i64,
     /// (P)
     pub prompts: Vec<i32>,
@@ -92,8 +91,7 @@ pub struct TicketedSamples {
     pub samples: Vec<f32>,
 }
 
-/// Where the rewards of a trainer's tickets are handed in: from any thread, in any order, also while the trainer draws or
-/// updates.
+/// Accepts the rewards of a trainer's tickets, from any thread, in any order, also while the trainer draws or updates.
 #[derive(Clone, Debug)]
 pub struct RewardInbox {
     trainer: Arc<Handle<sys::mixgrpo_trainer>>,
@@ -104,12 +102,12 @@ impl RewardInbox {
         Self { trainer: Arc::clone(trainer) }
     }
 
-    /// Hands in the rewards of a ticket, (K, P, G), NaN for one that failed; once.
+    /// Submits the rewards of a ticket, once: (K, P, G), NaN for a reward that failed.
     ///
-    /// What comes during an update that leaves it out counts if that update fails or is cancelled.
+    /// Rewards that come during an update that excludes them count if that update fails or is cancelled.
     ///
     /// # Errors
-    /// `InvalidArgument` for another number of values; `InvalidState` for a ticket that has its rewards, or whose iteration is
+    /// `InvalidArgument` for a wrong number of values; `InvalidState` for a ticket that has its rewards, or whose iteration is
     /// over.
     pub fn submit(&self, ticket: i64, rewards: &[f64]) -> Result<()> {
         let (raw, values, count) = (self.trainer.get(), rewards.as_ptr(), rewards.len());
@@ -131,8 +129,8 @@ impl RewardInbox {
     }
 }
 
-/// An iteration in parts, so that some samples are scored while others are drawn. The numbers are, to the last bit, those of
-/// one rollout of all prompts in the order of the tickets.
+/// An iteration drawn as several rollouts, so that some samples are scored while others are drawn. The numbers are, to the
+/// last bit, those of one rollout of all prompts in the order of the tickets.
 ///
 /// ```no_run
 /// use mixgrpo::*;
@@ -143,9 +141,9 @@ impl RewardInbox {
 /// std::thread::scope(|threads| -> mixgrpo::Result<()> {
 ///     let mut scorers = Vec::new();
 ///     for prompt in 0..4 {
-///         let part = trainer.rollout_ticket(&[prompt])?; // while earlier parts are scored
+///         let drawn = trainer.rollout_ticket(&[prompt])?; // while earlier samples are scored
 ///         let inbox = &inbox;
-///         scorers.push(threads.spawn(move || inbox.submit(part.ticket, &score(&part.samples))));
+///         scorers.push(threads.spawn(move || inbox.submit(drawn.ticket, &score(&drawn.samples))));
 ///     }
 ///     scorers.into_iter().try_for_each(|scorer| scorer.join().expect("a score"))
 /// })?;
@@ -154,11 +152,12 @@ impl RewardInbox {
 /// # }
 /// ```
 impl Trainer {
-    /// Samples a group for each of P prompts as a part of the iteration, with a ticket for its rewards. A rollout without a
+    /// Samples a group for each of P prompts as one of the iteration's rollouts, with a ticket for its rewards. A rollout without a
     /// ticket that no update followed is dropped; while there are tickets, `rollout` and `update` fail with `InvalidState`.
     ///
     /// # Errors
-    /// `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window was changed since its first.
+    /// `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window was changed since the
+    /// iteration's first ticket.
     pub fn rollout_ticket(&mut self, prompt_indices: &[i32]) -> Result<TicketedSamples> {
         let mut samples: Vec<f32> = buffer(product(&[prompt_indices.len(), self.group_size(), self.latent_size()]))?;
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
@@ -171,7 +170,7 @@ impl Trainer {
         Ok(TicketedSamples { ticket, prompts: prompt_indices.to_vec(), samples })
     }
 
-    /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as
+    /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as in
     /// [`update`](Self::update).
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The convenient whole: rollout, the host's rewards, update.
+//! The trainer with the built-in model: rollout, the host's rewards, update.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use crate::enums::{Storage, Weights};
 use crate::error::Result;
 use crate::evaluator::{Evaluator, EvaluatorShared};
 use crate::image::{Grid, Image};
-use crate::metrics::{Metrics, Resumption};
 use crate::mirror::{Mirror, MirrorStruct};
 use crate::pixels::PixelCodec;
 use crate::plan::Plan;
 use crate::prompts::Prompts;
 use crate::samples::SampleConfig;
 use crate::settings::LearningConfig;
+use crate::structs::{Metrics, Resumption};
 use crate::sys;
 use crate::tickets::shared_methods;
 
@@ -51,7 +51,7 @@ impl Trainer {
     /// Creates a trainer on the context of the evaluator's model, at iteration 0.
     ///
     /// `reward_names`: (K) distinct non-empty names, K in 1…1024. `keep_base`: keep a frozen copy of the weights as they are
-    /// now, for hybrid samples and `Weights::Base`; kept in any case when `kl_reference` is above 0.
+    /// now, for hybrid samples and `Weights::Base`. It is always kept when `kl_reference` is above 0.
     ///
     /// # Errors
     /// `InvalidArgument` naming every field that does not fit.
@@ -88,22 +88,22 @@ impl Trainer {
         self.evaluator.latent_size
     }
 
-    /// The number of prompts that it knows.
+    /// The number of the trainer's prompts.
     pub fn prompt_count(&self) -> usize {
         self.prompt_count
     }
 
     /// Samples a group for each of P distinct prompts: (P, G, N, C) at σ = 0.
     ///
-    /// A rollout that no update follows is replaced by the next, in the same iteration and with the same random numbers; it
-    /// stays when that is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
+    /// A rollout that no update follows is replaced by the next one, in the same iteration and with the same random numbers.
+    /// It stays when the next one is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
     pub fn rollout(&mut self, prompt_indices: &[i32]) -> Result<Vec<f32>> {
         let mut samples = buffer(product(&[prompt_indices.len(), self.group_size, self.latent_size()]))?;
         self.rollout_into(prompt_indices, &mut samples)?;
         Ok(samples)
     }
 
-    /// The same into the host's own buffer.
+    /// Samples groups into the host's own buffer.
     pub fn rollout_into(&mut self, prompt_indices: &[i32], samples: &mut [f32]) -> Result<()> {
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
         let (raw, indices, count) = (self.raw(), prompt_indices.as_ptr(), prompt_indices.len());
@@ -116,9 +116,9 @@ impl Trainer {
     ///
     /// `rewards`: (K, P, G); NaN for a reward that failed. `weights`: (K), each 0 or more, not all 0; `None` for 1 each.
     ///
-    /// On `Cancelled` or an error weights, optimizer and iteration are as before the call, and it may be repeated. With
-    /// `Undo::None` the optimizer steps that were finished stay, the error tells how many, and the call repeated with the same
-    /// rewards does the rest.
+    /// On `Cancelled` or an error, weights, optimizer and iteration are as before the call, and it may be repeated. With
+    /// `Undo::None` the finished optimizer steps stay, the message says how many, and the call repeated with the same rewards
+    /// does the rest.
     ///
     /// # Errors
     /// `InvalidState` without a rollout; with `FaultPolicy::Stop` also `NotFinite` and `Diverged`.
@@ -130,8 +130,8 @@ impl Trainer {
         Metrics::read(|out| unsafe { sys::mixgrpo_trainer_update(raw, values, count, weights, weight_count, out) })
     }
 
-    /// Saves all that a bit-exact continuation needs into `folder`: weights, optimizer, averages, iteration, settings. Files
-    /// are written aside and renamed.
+    /// Saves everything that a bit-exact continuation needs into `folder`: weights, optimizer, averages, base, iteration,
+    /// window and settings, with a checksum. The file is written under a temporary name, synced and renamed.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = c_path(folder.as_ref())?;
         let _reading = self.evaluator.model.weights.read()?;
@@ -144,20 +144,20 @@ impl Trainer {
     ///
     /// # Errors
     /// `InputOutput`; `InvalidFormat`; `InvalidArgument` naming the settings that differ.
-    pub fn load(&mut self, folder: impl AsRef<Path>) -> Result<()> {
+    pub fn restore(&mut self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = c_path(folder.as_ref())?;
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
         // SAFETY: all pointers are valid during the call.
         border::call(|| unsafe { sys::mixgrpo_trainer_restore(self.raw(), folder.as_ptr()) })
     }
 
-    /// Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last` and,
-    /// with `keep_every` above 0, those whose iteration is a multiple of it. After a kill or on a full disk a whole checkpoint
-    /// is there if one was there before.
+    /// Saves the same into a folder of checkpoints, one file for each iteration that was saved. When the new file is on the
+    /// disk, all others are removed except the newest `keep_last` and, with `keep_every` above 0, those whose iteration is a
+    /// multiple of it.
     ///
     /// # Errors
-    /// `InputOutput`; `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was
-    /// not resumed from.
+    /// `InputOutput`; `InvalidState` when there is a complete checkpoint of a later iteration: it belongs to another run, or
+    /// was not resumed from.
     pub fn checkpoint(&self, folder: impl AsRef<Path>, keep_last: i32, keep_every: i64) -> Result<()> {
         let folder = c_path(folder.as_ref())?;
         let _reading = self.evaluator.model.weights.read()?;
@@ -165,11 +165,12 @@ impl Trainer {
         border::call(|| unsafe { sys::mixgrpo_trainer_checkpoint(self.raw(), folder.as_ptr(), keep_last, keep_every) })
     }
 
-    /// Brings this trainer to the newest whole checkpoint of a folder, as [`load`](Self::load). `None`, with nothing changed,
-    /// when there is none. The context's log tells what is wrong with those that were passed over.
+    /// Brings this trainer to the newest complete checkpoint in a folder, in the way of [`restore`](Self::restore). `None`, with
+    /// nothing changed, when there is none. Newer checkpoints that are incomplete are skipped; a log line gives the reason for
+    /// each.
     ///
     /// # Errors
-    /// `InvalidFormat` when there are checkpoints and none is whole; `InvalidArgument` naming the settings that differ.
+    /// `InvalidFormat` when there are checkpoints and none is complete; `InvalidArgument` naming the settings that differ.
     pub fn resume(&mut self, folder: impl AsRef<Path>) -> Result<Option<Resumption>> {
         let folder = c_path(folder.as_ref())?;
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.change()?);
@@ -179,7 +180,7 @@ impl Trainer {
         Ok((resumption.iteration >= 0).then_some(resumption))
     }
 
-    /// Draws deterministic samples with the trainer's own weights and prompts, (P, S, N, C), as
+    /// Draws deterministic samples with the trainer's own weights and prompts, (P, S, N, C), in the way of
     /// [`Evaluator::sample`](crate::Evaluator::sample). A pending rollout stays.
     ///
     /// # Errors
@@ -201,10 +202,10 @@ impl Trainer {
     }
 
     /// Hybrid inference (MixGRPO §5) at a glance: a row for each p_mix in `shares`, 0…1, and a column for each sample of
-    /// each prompt, every row from the same noise. For models whose latents are pixels. Of `layout` gap and scale are used.
+    /// each prompt, every row from the same noise. For models whose latents are pixels. `layout`: only gap and scale are used.
     ///
     /// # Errors
-    /// `InvalidArgument` when a share is below 1 and the base is not kept.
+    /// `InvalidState` when the base or the average is asked for and not kept.
     pub fn hybrid_grid(
         &mut self, weights: Weights, config: &SampleConfig, shares: &[f64], prompt_indices: &[i32], codec: PixelCodec,
         layout: Grid,

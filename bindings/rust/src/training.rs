@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 
 use crate::border;
 use crate::error::{Error, Result};
-use crate::metrics::Metrics;
+use crate::structs::Metrics;
 use crate::trainer::Trainer;
 
-/// The samples of one rollout, to be scored.
+/// The samples of one rollout, for the reward.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     samples: &'a [f32],
@@ -21,17 +21,17 @@ impl<'a> Batch<'a> {
         self.prompts.len() * self.group_size
     }
 
-    /// Whether there are none; never so in training.
+    /// Whether there are none; never true in training.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// (P, G, N, C), to be decoded: see [`PixelCodec`](crate::PixelCodec).
+    /// The samples, (P, G, N, C). [`PixelCodec`](crate::PixelCodec) decodes them.
     pub fn samples(&self) -> &'a [f32] {
         self.samples
     }
 
-    /// (P), the prompts, each of which has G samples in a row.
+    /// The prompts, (P), each with G consecutive samples.
     pub fn prompts(&self) -> &'a [i32] {
         self.prompts
     }
@@ -43,12 +43,12 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Trains with a closure as the reward. What comes back is an iterator that does one iteration of rollout, reward and
-/// update whenever it is asked for the next figures, and never ends by itself: take as many as wanted.
+/// Trains with a closure as the reward. Returns an endless iterator: each `next` runs one iteration of rollout, reward and
+/// update, and gives its metrics.
 ///
-/// `reward`: the scores (K, P, G) of a batch, for several rewards one after another; NaN for one that failed. Nothing of it
-/// need be differentiable. It may borrow, keep state, fail, and panic: an iteration that has no update yet is begun again by
-/// the next call, in the same iteration and with the same random numbers.
+/// `reward`: returns the rewards (K, P, G) of a batch, one reward after another; NaN for one that failed. It need not be
+/// differentiable. It may borrow, keep state, fail, and panic: the next call then repeats the iteration with the same random
+/// numbers.
 ///
 /// ```no_run
 /// use mixgrpo::*;
@@ -74,7 +74,7 @@ where
     Training { trainer, reward, weights: None, choice: Choice::InTurn(4), failure: PhantomData }
 }
 
-/// A training that goes on as long as it is asked to: see [`train`].
+/// An endless iterator over iterations: see [`train`].
 pub struct Training<'a, F, E> {
     trainer: &'a mut Trainer,
     reward: F,
@@ -83,14 +83,14 @@ pub struct Training<'a, F, E> {
     failure: PhantomData<fn() -> E>,
 }
 
-/// Which prompts an iteration takes.
+/// The choice of an iteration's prompts.
 enum Choice<'a> {
     InTurn(usize),
     ByHost(Box<dyn FnMut(i64) -> Vec<i32> + 'a>),
 }
 
 impl<'a, F, E> Training<'a, F, E> {
-    /// P: prompts take turns, so many at a time. Default 4; where there are fewer prompts, all of them.
+    /// P, the prompts of an iteration; all prompts take turns. Default 4, or all prompts if there are fewer.
     #[must_use]
     pub fn prompts_per_iteration(mut self, count: usize) -> Self {
         self.choice = Choice::InTurn(count);
@@ -104,7 +104,7 @@ impl<'a, F, E> Training<'a, F, E> {
         self
     }
 
-    /// (K), of the rewards, each 0 or more, not all 0. Default 1 each.
+    /// Weights of the rewards, (K), each 0 or more, not all 0. Default 1 each.
     #[must_use]
     pub fn weights(mut self, weights: &[f64]) -> Self {
         self.weights = Some(weights.to_vec());
@@ -126,7 +126,7 @@ impl<'a, F, E> Training<'a, F, E> {
     }
 }
 
-/// Prompts iteration·count, iteration·count + 1, …, beginning again behind the last.
+/// Prompts iteration·count, iteration·count + 1, …, starting again after the last.
 fn in_turn(iteration: i64, count: usize, known: usize) -> Result<Vec<i32>> {
     let known = i64::from(border::count(known, "prompts")?).max(1);
     let first = (iteration % known) * (count as i64 % known);

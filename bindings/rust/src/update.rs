@@ -9,50 +9,21 @@ use crate::border::{self, buffer, product, same_size, Handle};
 use crate::context::Context;
 use crate::error::Result;
 use crate::evaluator::Evaluator;
-use crate::mirror::{mirrored_struct, MirrorStruct};
-use crate::optimizer::{Optimizer, OptimizerReport};
+use crate::mirror::MirrorStruct;
+use crate::optimizer::Optimizer;
 use crate::prompts::Prompts;
 use crate::request::LatentBatch;
 use crate::rollout::Rollout;
 use crate::settings::LearningConfig;
+use crate::structs::{OptimizerReport, UpdateStatistics};
 use crate::sys;
-
-mirrored_struct! {
-    /// What an update has seen so far. A ratio is r of the loss; values in nats are of the true log-density (the sum over
-    /// D). NaN where nothing was seen.
-    UpdateStatistics = mixgrpo_update_statistics {
-        /// Optimizer steps asked for.
-        optimizer_steps: i32,
-        /// Mean over samples and trained steps.
-        loss: f64,
-        /// Over the samples seen before the first optimizer step: exactly 1 when the model answers the update as it
-        /// answered the rollout.
-        first_ratio_min: f64,
-        /// As above.
-        first_ratio_max: f64,
-        /// Over all samples.
-        ratio_min: f64,
-        /// Over all samples.
-        ratio_max: f64,
-        /// Share of ratios at which the clip stopped the gradient.
-        clip_fraction: f64,
-        /// Largest |log p − log p_old|.
-        max_log_ratio_nats: f64,
-        /// KL(old, new) of a step, mean.
-        kl_old_nats: f64,
-        /// KL(new, reference) of a step, mean; 0 without reference.
-        kl_reference_nats: f64,
-        /// Latents evaluated forward and backward.
-        model_calls: i64,
-    }
-}
 
 /// The training on one finished rollout: it asks for velocities and answers with ∂L/∂velocity.
 ///
 /// ```
 /// use mixgrpo::*;
 ///
-/// // A model of one's own with a single weight: v = weight · x.
+/// // The host's own model with a single weight: v = weight · x.
 /// let (context, mut weight, mut gradient) = (Context::new(1)?, [0.5_f32], [0.0_f32]);
 /// let velocity = |weight: f32, batch: &LatentBatch| -> Vec<f32> { batch.latents().iter().map(|x| weight * x).collect() };
 ///
@@ -74,7 +45,7 @@ mirrored_struct! {
 ///         UpdateRequest::Evaluate(request) => {
 ///             let (x, answer) = (request.latents().to_vec(), velocity(weight[0], &request));
 ///             let d_velocity = request.submit(&answer, None)?;
-///             gradient[0] += x.iter().zip(&d_velocity).map(|(x, dv)| x * dv).sum::<f32>();
+///             gradient[0] += x.iter().zip(&d_velocity).map(|(x, d)| x * d).sum::<f32>();
 ///         }
 ///         UpdateRequest::OptimizerStep { .. } => {
 ///             optimizer.step(&mut weight, &gradient)?;
@@ -86,7 +57,7 @@ mirrored_struct! {
 /// # Ok::<(), mixgrpo::Error>(())
 /// ```
 ///
-/// or [`run`](Self::run) with the built-in model.
+/// [`run`](Self::run) answers with the built-in model.
 #[derive(Debug)]
 pub struct Update {
     handle: Handle<sys::mixgrpo_update>,
@@ -94,19 +65,20 @@ pub struct Update {
     _context: Context,
 }
 
-/// What an update wants its host to do.
+/// What an update asks the host to do.
 #[derive(Debug)]
 pub enum UpdateRequest<'a> {
-    /// Evaluate the model, submit, and backpropagate the answer.
+    /// Evaluate the model, submit the velocity, and backpropagate the returned gradient.
     Evaluate(UpdateEvaluation<'a>),
-    /// Step the optimizer on what was accumulated and zero the gradients. Counts as done when the next request is taken.
+    /// Step the optimizer on the accumulated gradients and zero them. Counts as done with the next call of
+    /// [`next_request`](Update::next_request).
     OptimizerStep {
         /// Index of the minibatch, 0…updates_per_iteration − 1.
         minibatch: i32,
     },
 }
 
-/// Latents that an update wants to be evaluated. One that is dropped without an answer comes again.
+/// Latents that an update asks the host to evaluate. A request that is dropped without an answer is given again.
 #[derive(Debug)]
 pub struct UpdateEvaluation<'a> {
     update: &'a mut Update,
@@ -114,8 +86,8 @@ pub struct UpdateEvaluation<'a> {
 }
 
 impl Update {
-    /// Begins the update on a finished rollout, of which it keeps what it needs. `max_batch`: latents per request at most,
-    /// 0 for no limit.
+    /// Begins the update on a finished rollout, and keeps what it needs of it. `max_batch`: most latents in one request, 0
+    /// for no limit.
     ///
     /// # Errors
     /// `InvalidState` when the rollout is not finished.
@@ -131,7 +103,7 @@ impl Update {
         Ok(Self { handle, latent_size: rollout.latent_size(), _context: rollout.context().clone() })
     }
 
-    /// What is to be done now, `None` when nothing is left.
+    /// The next request, `None` when nothing is left.
     pub fn next_request(&mut self) -> Result<Option<UpdateRequest<'_>>> {
         let mut raw = sys::mixgrpo_velocity_request::sized();
         // SAFETY: all pointers are valid during the call.
@@ -146,15 +118,14 @@ impl Update {
     }
 
     /// Answers all requests with the built-in model, in batches that the evaluator's `max_batch` and `max_bytes` allow,
-    /// and steps `optimizer` on it.
-    /// The report is of the last step, its gradient norm the mean over this run's steps.
+    /// and steps `optimizer` on it. The report is of the last step; its gradient norm is the mean over this run's steps.
     ///
     /// `reference`: an evaluator of a frozen copy, needed when `kl_reference` is above 0. Gradients must be 0 at the start
     /// and are 0 at the end.
     ///
-    /// On `Cancelled` or an error model and optimizer are as before the call, the update is back at its start, and the call
-    /// may be repeated. With `Undo::None` in the update's configuration the optimizer steps that were finished stay, the error
-    /// tells how many, and a repeated call does the rest.
+    /// On `Cancelled` or an error, model and optimizer are as before the call, the update is back at its start, and the call
+    /// may be repeated. With `Undo::None` in the update's configuration the finished optimizer steps stay, the message says
+    /// how many, and a repeated call does the rest.
     ///
     /// # Errors
     /// `NotFinite` when a velocity, gradient or weight would be; `InvalidState` when the update has begun, or when gradients
@@ -184,20 +155,20 @@ impl Update {
 }
 
 impl UpdateEvaluation<'_> {
-    /// Answers with the velocity (B, D) of the model in training and gives ∂L/∂velocity, (B, D), to be backpropagated into
-    /// the host's model and accumulated until the next optimizer step (already scaled: gradients only add).
+    /// Answers with the velocity (B, D) of the model in training and returns ∂L/∂velocity, (B, D), to be backpropagated into
+    /// the host's model and accumulated until the next optimizer step. It is already scaled: gradients are only added.
     ///
     /// `reference_velocity`: (B, D) of the frozen reference when [`needs_reference`](LatentBatch::needs_reference).
     ///
     /// # Errors
-    /// As [`RolloutRequest::submit`](crate::RolloutRequest::submit).
+    /// As in [`RolloutRequest::submit`](crate::RolloutRequest::submit).
     pub fn submit(self, velocity: &[f32], reference_velocity: Option<&[f32]>) -> Result<Vec<f32>> {
         let mut d_velocity = buffer(product(&[self.batch.len(), self.update.latent_size]))?;
         self.submit_into(velocity, reference_velocity, &mut d_velocity)?;
         Ok(d_velocity)
     }
 
-    /// The same into the host's own buffer.
+    /// Does the same and writes to the host's own buffer.
     pub fn submit_into(
         self, velocity: &[f32], reference_velocity: Option<&[f32]>, d_velocity: &mut [f32],
     ) -> Result<()> {

@@ -1,19 +1,19 @@
-"""Rollout and update side by side with PyTorch: one run, turn by turn, medians and ratios.
+"""Compares rollout and update with PyTorch in one run: both sides take turns; medians and ratios are reported.
 
     python examples/lab/benchmark/compare_torch.py --benchmark .build/release/benchmark --out out
 
 Both sides run the same model with the same weights (their velocities are compared first), the same numbers of steps, samples
-and optimizer steps, and the same number of threads. Neither keeps what it takes to undo an update. Each is a process that
-sleeps while the other one works; they take turns, so that whatever else the machine does meets both. PyTorch runs in up to
+and optimizer steps, and the same number of threads. Neither keeps the state that undoing an update needs. Each is a process
+that sleeps while the other one works. They take turns, so that other load on the machine affects both. PyTorch runs in up to
 three ways:
 
     compile     a step of all samples in one call, torch.compile, no_grad in the rollout, fused AdamW
     eager       the same without torch.compile
     one-by-one  every sample on its own, as public trainers do
 
-The rollout and the update of an iteration are measured apart too. PyTorch's iteration costs the same wherever the window is;
-ours falls in a straight line as it moves: the iteration with the window at 10, the middle of the paper's sweep from 0 to 20, is the
-sweep's mean.
+The rollout and the update of an iteration are also measured separately. PyTorch's iteration costs the same wherever the window
+is. Ours falls linearly as the window moves, so the iteration with the window at 10, the middle of the paper's sweep from 0 to
+20, is the mean of the sweep.
 
 A ratio is the median over the rounds of PyTorch's time over ours in the same round. Written: bench.json, bench.md, bench.png.
 """
@@ -39,15 +39,15 @@ HERE = Path(__file__).resolve().parent
 class Case:
     name: str
     arguments: str
-    # What a turn may take: a short call is repeated and its median counts.
+    # Limits of a turn: a short call is repeated, and its median counts.
     turn_seconds: float
     rounds: dict[str, int]  # for each model
-    # In all rounds beside ours, and in the first only.
+    # PyTorch's ways in all rounds, and those only in the first.
     against: tuple[str, ...] = ("compile",)
     others: tuple[str, ...] = ()
 
 
-# Our ways: as compared, with nothing shared, and with what lets a trainer take an update back, as is the default.
+# Our ways: as compared, with nothing shared, and with the state that undoing an update needs (the default).
 OURS = {"ours": "", "unshared": " --unshared", "undo": " --undo"}
 CASES = [
     Case("forward1", "forward --batch 1", 0.4, {"S": 9, "between": 7, "M": 5}, ("eager", "compile")),
@@ -69,7 +69,7 @@ CASES = [
 
 
 class Side:
-    """A process that answers lines of arguments with lines of JSON."""
+    """A process that reads lines of arguments and answers with lines of JSON."""
 
     def __init__(self, command: list[str], prefix: str = ""):
         self.prefix = prefix
@@ -128,7 +128,7 @@ def compare(model: str, options) -> tuple[list[dict], float]:
             if turns := take_turns(case, model, sides, options):
                 measured.append({"model": model, "case": case.name, "turns": turns})
             needed = {name for later in CASES[index + 1 :] for name in ("ours", *later.against, *later.others)}
-            for name in sides.keys() - needed:  # its memory goes with it
+            for name in sides.keys() - needed:  # this frees its memory
                 sides.pop(name).close()
     return measured, error
 
@@ -168,7 +168,7 @@ def parse() -> argparse.Namespace:
 
 
 def check_tools(options):
-    """Before anything runs: the results will have a place, and torch.compile, which writes C++, Python's header."""
+    """Checks, before anything runs, that results can be written and that torch.compile finds Python's header."""
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=options.out).close()
@@ -196,7 +196,7 @@ def main():
     summary = results.summarize(measured, max(peaks))
     summary |= {"processor": processor(), "threads": options.threads, "load": load, "velocity_error": errors}
     table = results.markdown(summary)
-    print(table)  # before it is written, so that a full disk costs the files alone
+    print(table)  # before the files are written, so that it survives a full disk
     (options.out / "bench.md").write_text(table)
     (options.out / "bench.json").write_text(json.dumps(summary, indent=2) + "\n")
     results.draw(summary, options.out / "bench.png")

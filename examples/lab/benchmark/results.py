@@ -38,7 +38,7 @@ def summarize(measured: list[dict], peak: float) -> dict:
 
 
 def with_parts(measured: list[dict]) -> list[dict]:
-    """Before each iteration that is told apart: its rollout and its update as entries of their own."""
+    """Inserts rollout and update as separate entries before each iteration that measures them separately."""
     entries = []
     for entry in measured:
         for part in ("rollout", "update"):
@@ -88,12 +88,12 @@ def round_ratio(numerator: list[dict], denominator: list[dict]) -> float:
 
 
 def main_ratio(row: dict) -> float:
-    """Against torch.compile, but for a single sample against eager, which has no such call's overhead."""
+    """Ratio against torch.compile, or for a single sample against eager, which lacks the overhead of a compiled call."""
     return row["ratios"]["eager_over_ours" if row["case"] == "forward1" else "compile_over_ours"]
 
 
 def add_shares_of_torch(rows: list[dict], peak: float):
-    """PyTorch evaluates what members share once per member, wherever the window is, and recalls nothing."""
+    """PyTorch evaluates shared latents once per member, wherever the window is, and reuses no activations."""
     unshared = {
         row["model"]: row["sides"]["unshared"]["gflop"] + row["sides"]["unshared"]["gflop_recalled"]
         for row in rows
@@ -111,7 +111,7 @@ def add_shares_of_torch(rows: list[dict], peak: float):
 
 
 def memory_ratios(rows: list[dict]) -> dict:
-    """For one iteration: the leaner of PyTorch's two ways over ours."""
+    """Memory of one iteration: the smaller of PyTorch's two ways over ours."""
     ratios = {}
     for row in rows:
         sides = row["sides"]
@@ -166,7 +166,7 @@ def markdown(summary: dict) -> str:
 
 
 def same_calls(summary: dict) -> list[str]:
-    """What is left of the ratio when we too evaluate shared latents once per member."""
+    """The ratio when our side, too, evaluates shared latents once per member."""
     ratios = summary["ratios_same_model_calls"]
     if not ratios:
         return []
@@ -219,9 +219,9 @@ def models_of(summary: dict) -> list[str]:
 
 def draw_ratios(axes, summary: dict):
     models = models_of(summary)
-    left_out = ("rollout", "update")  # for the sake of size
+    omitted = ("rollout", "update")  # to keep the figure small
     cases = [
-        case for case in TITLES if not case.startswith(left_out) and any(row["case"] == case for row in summary["rows"])
+        case for case in TITLES if not case.startswith(omitted) and any(row["case"] == case for row in summary["rows"])
     ]
     height = 0.8 / len(models)
     for index, model in enumerate(models):

@@ -6,7 +6,7 @@ import torch
 from diffusers import FluxTransformer2DModel
 from safetensors.torch import load_file
 
-# Of the velocity; float32 angles of the sinusoidal embedding alone make about 1e-4.
+# Relative error of the velocity; the float32 angles of the sinusoidal embedding contribute about 1e-4.
 TOLERANCE = 1e-3
 
 

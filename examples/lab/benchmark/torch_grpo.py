@@ -1,8 +1,8 @@
-"""One MixGRPO iteration (arXiv 2507.21802) in PyTorch, as one writes it for speed on a CPU.
+"""One MixGRPO iteration (arXiv 2507.21802) in PyTorch, written for speed on a CPU.
 
-A group of samples starts from one noise. Steps of the window are stochastic (Flow-SDE) and stored, all others are Euler
-steps, or, for MixGRPO-Flash, fewer steps of DPM-Solver++ behind the window; nothing else is kept. The update runs in a few
-optimizer steps, each over a part of the group and all window steps.
+All samples of a group start from the same noise. Steps of the window are stochastic (Flow-SDE) and stored, all others are Euler
+steps, or, for MixGRPO-Flash, fewer steps of DPM-Solver++ after the window; nothing else is kept. The update runs in a few
+optimizer steps, each over a minibatch of the group and all window steps.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch_flux import TorchFlux
 @dataclass(frozen=True)
 class Settings:
     window: int = 0
-    flash: float = 0.0  # what is left of the steps behind the window; 0: all of them, by Euler
+    flash: float = 0.0  # share of the steps after the window that remains; 0: all of them, with Euler
     group: int = 12
     steps: int = 25
     updates: int = 4
@@ -50,7 +50,7 @@ class Settings:
 
 @dataclass
 class Trajectory:
-    """What the window leaves behind; the first two axes are members and window steps."""
+    """What is stored of the window; the first two axes are members and window steps."""
 
     latents: torch.Tensor  # (G, w, tokens, channels)
     next_latents: torch.Tensor  # (G, w, tokens, channels)
@@ -70,7 +70,7 @@ class SecondOrder:
     """DPM-Solver++ of order 2, midpoint (arXiv 2211.01095), for x = (1 - sigma)*data + sigma*noise."""
 
     def __init__(self):
-        self.last = None  # data and log((1 - sigma) / sigma) of the step before
+        self.last = None  # data and log((1 - sigma) / sigma) of the previous step
 
     def step(self, x, velocity, sigma: float, following: float):
         data = x - sigma * velocity
@@ -87,7 +87,7 @@ class SecondOrder:
 
 
 class Trainer:
-    """Batched: a step of all members is one call of the model. One by one: as public trainers do, each sample on its own."""
+    """Batched: a step of all members is one call of the model. One by one: each sample separately, as public trainers do."""
 
     def __init__(self, flux: TorchFlux, settings: Settings, one_by_one: bool):
         self.flux, self.settings, self.one_by_one = flux, settings, one_by_one

@@ -34,7 +34,7 @@ def peak_bytes() -> int:
 
 
 def reset_peak():
-    """Leaves the memory of compiling out of account, where the system allows."""
+    """Excludes the memory of compiling from the peak, where the system allows."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -42,7 +42,7 @@ def reset_peak():
 
 
 def prepare(flux: TorchFlux, mode: str, options: argparse.Namespace):
-    """What is timed, and what must run before: all that compiles or takes memory for the first time."""
+    """The timed function, and a warm-up that compiles and allocates everything."""
     settings = Settings(window=options.window, flash=options.flash)
     batch = options.batch if options.part.startswith("forward") else settings.group
     if mode == "one-by-one":
@@ -90,7 +90,7 @@ def main():
     folder, mode, threads = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    # The last answers go to the real output; what libraries print must not get between them.
+    # Answers go to the real output; the output of libraries must not mix with them.
     answers, sys.stdout = sys.stdout, sys.stderr
     flux = TorchFlux(folder, "compile" if mode == "compile" else "eager")
     prepared, setting = None, None

@@ -8,8 +8,8 @@ struct DrawWorld: ParsableCommand {
     commandName: "world",
     abstract: "Draws pictures of the procedural world with their captions, as `mixgrpo pretrain` reads them.",
     discussion: """
-      Writes OUT/000000.png, … and OUT/metadata.jsonl, a line {"file_name": …, "text": …} for each picture. A picture depends on \
-      the seed and its number alone.
+      Writes OUT/000000.png, … and OUT/metadata.jsonl, a line {"file_name": …, "text": …} for each picture. A picture depends only \
+      on the seed and its number.
 
         world --out pictures --count 20000
         mixgrpo pretrain --data pictures --out run

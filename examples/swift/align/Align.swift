@@ -14,16 +14,16 @@ struct Align: ParsableCommand {
     abstract: "Aligns a flow model with a taste: pictures taken at night.",
     discussion: """
       The model draws groups of pictures of the procedural world, this program scores them, and the library updates the \
-      model with MixGRPO. The captions never mention the sky, so that a model can please the taste and still obey its \
-      prompts; how well it shows them is measured beside the taste and never trained. The same program in C and in Python \
+      model with MixGRPO. The captions never mention the sky, so a model can earn the reward and still follow its \
+      prompts. How well it follows them is measured too, but never trained. The same program in C, C++, Python and Rust \
       gives the same numbers to the last bit.
 
-      Leaves in the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the \
-      model, aligned/. Ctrl-C ends the training early and keeps what was learnt.
+      Writes to the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the \
+      model, aligned/. Ctrl-C ends the training early and keeps the result.
       """)
 
   @Option(help: "Folder of the base model.") var model = "examples/base"
-  @Option(help: "Folder for what the run leaves.") var out = "out"
+  @Option(help: "Folder for the results.") var out = "out"
   @Option(help: "Rollouts and updates.") var iterations = 24
   @Option(help: "Steps from noise to picture in the evaluation.") var evalSteps = Alignment.steps
   @Option(help: "Rate of AdamW.") var learningRate = 2e-5
@@ -89,7 +89,7 @@ struct Align: ParsableCommand {
     guard (mkdir(out, 0o777) == 0 || errno == EEXIST) && chdir(out) == 0 else {
       throw ValidationError("--out: \(out): \(String(cString: strerror(errno)))")
     }
-    remove("metrics.jsonl")  // of an earlier run; lines are appended to it
+    remove("metrics.jsonl")  // left by an earlier run; lines are appended
   }
 
   private func seconds(since start: ContinuousClock.Instant) -> Double {

@@ -1,6 +1,6 @@
 import ProceduralWorld
 
-/// A model in training, and its host's judgement of its pictures.
+/// A model in training, and the scores that this program gives its pictures.
 struct Alignment {
   /// From noise to picture.
   static let steps = 16
@@ -30,7 +30,7 @@ struct Alignment {
     sampling.schedule = .shifted(steps: steps, shift: 3)
     sampling.groupSize = groupSize
     sampling.windowMode = .frozen(start: 0)
-    sampling.sharedInitialNoise = false  // the sky hangs on it, and so groups differ more in reward
+    sampling.sharedInitialNoise = false  // the noise decides the sky, so the rewards of a group differ more
     sampling.seed = seed
     return sampling
   }
@@ -43,7 +43,7 @@ struct Alignment {
 
   /// One iteration: draw groups of pictures, score them, update the model.
   ///
-  /// Prompts take turns in a mixed order: 37 and 90 have no common factor.
+  /// All prompts take turns in a shuffled order: 37 and 90 have no common factor.
   func step(_ iteration: Int) throws -> IterationMetrics {
     let first = iteration * Self.promptsPerIteration
     let prompts = (first..<first + Self.promptsPerIteration).map { Int32($0 * 37 % Scene.all.count) }
@@ -51,7 +51,7 @@ struct Alignment {
     return try trainer.update(rewards: [pictures.map(NightTaste.score)])
   }
 
-  /// Draws pictures of every scene without randomness, from noise that is always the same, and scores them.
+  /// Draws deterministic pictures of every scene, always from the same noise, and scores them.
   func evaluate(steps: Int) throws -> Evaluation {
     let plan = try SamplingPlan.deterministic(
       .shifted(steps: steps, shift: 3), samplesPerPrompt: Self.picturesPerScene, seed: Self.evaluationSeed)
@@ -70,15 +70,15 @@ struct Alignment {
   }
 }
 
-/// The fixed evaluation set as one model draws it.
+/// The fixed evaluation set, drawn by one model.
 struct Evaluation {
-  /// The trained reward and the one held out, means in [0, 1].
+  /// Means of the trained and of the held-out reward, in [0, 1].
   let taste: Double
   let match: Double
   let pictures: [RGBImage]  // (scenes, picturesPerScene)
   let picturesPerScene: Int
 
-  /// A grid: a row for every colour, all pictures at every place, shapes in turn.
+  /// A grid with one row per colour: the pictures of every place, with alternating shapes.
   func saveGrid(to path: String) throws {
     let shown = World.Colour.allCases.flatMap { colour in
       World.Place.allCases.flatMap { place in

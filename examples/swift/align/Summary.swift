@@ -6,11 +6,11 @@ import Glibc
 import Darwin
 #endif
 
-/// What a run has come to.
+/// The result of a run.
 struct Summary {
   let before: Evaluation
   let after: Evaluation
-  /// In training.
+  /// Latents evaluated in training.
   let modelCalls: Int
   let seconds: Double
 

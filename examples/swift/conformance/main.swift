@@ -1,7 +1,7 @@
-// The whole pipeline in one program, the same in C, C++, Python, Rust and Swift: each prints the same lines, to the last bit.
+// The whole pipeline in one program. The C, C++, Python, Rust and Swift versions print the same lines, to the last bit.
 //
-// conformance MODEL FOLDER: the base model's folder, and one for what is saved. Numbers are printed as the hexadecimal form of
-// their bits; arrays as the 64-bit FNV-1a hash of their bytes.
+// conformance MODEL FOLDER: the base model's folder, and a folder for the checkpoint. Numbers are printed as their bits in
+// hexadecimal, arrays as the 64-bit FNV-1a hash of their bytes.
 import MixGRPO
 
 let (size, group) = (8, 4)
@@ -38,7 +38,7 @@ func plans() throws {
   }
 }
 
-/// A model of the host's own, with one weight: velocity = weight · h − prompt / 8 with h = latent / 2 + σ.
+/// The host's own model, with one weight: velocity = weight · h − prompt / 8 with h = latent / 2 + σ.
 struct OwnModel {
   var weight: Float = 0.75
   var h: [Float] = []

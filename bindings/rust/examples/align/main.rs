@@ -1,14 +1,14 @@
-//! Aligns a flow model with a taste of this program's own: pictures taken at night.
+//! Aligns a flow model with a reward of this program's own: pictures taken at night.
 //!
 //! The model draws groups of pictures of a small procedural world (world.rs), this program scores them, and the library
-//! updates the model with MixGRPO. The captions never mention the sky, so that a model can please the taste and still obey
-//! its prompts; how well it shows them is measured beside the taste and never trained. The same program in C, Python and
-//! Swift gives the same numbers to the last bit.
+//! updates the model with MixGRPO. The captions never mention the sky, so a model can earn the reward and still follow its
+//! prompts. How well it follows them is measured too, but never trained. The same program in C, C++, Python and Swift gives
+//! the same numbers to the last bit.
 //!
 //!     cargo run --release --example align -- --model examples/base --out out
 //!
-//! Leaves in the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the model,
-//! aligned/. Ctrl-C ends the training early and keeps what was learnt.
+//! Writes to the output folder: before.png, after.png (same prompts, same noise), metrics.jsonl, summary.json and the model,
+//! aligned/. Ctrl-C ends the training early and keeps the result.
 
 mod options;
 mod world;
@@ -24,7 +24,7 @@ use options::Options;
 
 const STEPS: i32 = 16; // from noise to picture
 const PROMPTS: i64 = 4; // in an iteration
-const EVALUATED_PER_PROMPT: usize = 2; // the fixed evaluation set: so many pictures of every prompt
+const EVALUATED_PER_PROMPT: usize = 2; // the fixed evaluation set: pictures of every prompt
 const EVALUATION_SEED: u64 = 2024;
 const COLUMNS: usize = 10; // of before.png and after.png
 
@@ -40,9 +40,9 @@ fn codec() -> PixelCodec {
     PixelCodec::new(world::SIZE as i32, world::SIZE as i32, 4)
 }
 
-/// The taste: how much a picture looks taken at night, in [0, 1]. Each pixel of the frame's outermost two rows and columns
-/// earns one of 16 points for every 32 steps of colour by which it is nearer than 512 to the night sky. Counting has no
-/// derivative, and none is needed. Highest inside the world: pure black earns less than night.
+/// The reward: how much a picture looks taken at night, in [0, 1]. Each pixel of the outermost two rows and columns earns one
+/// of 16 points for every 32 steps of colour by which it is closer than 512 to the night sky. Counting has no derivative, and
+/// none is needed. The maximum lies inside the world: pure black earns less than night.
 fn night_taste(rgb: &[u8]) -> f64 {
     let is_frame = |place: usize| !(2..world::SIZE - 2).contains(&place);
     let (mut points, mut counted) = (0, 0);
@@ -67,7 +67,7 @@ fn create_trainer(context: &Context, options: &Options) -> mixgrpo::Result<Train
         steps: STEPS,
         group_size: 12,
         window_mode: WindowMode::Frozen,
-        initial_noise: InitialNoise::Own, // the sky hangs on it, and so groups differ more in reward
+        initial_noise: InitialNoise::Own, // the noise decides the sky, so the rewards of a group differ more
         seed: options.seed,
         ..Default::default()
     };
@@ -76,7 +76,7 @@ fn create_trainer(context: &Context, options: &Options) -> mixgrpo::Result<Train
     Trainer::new(&evaluator, &prompts, &Plan::new(&sampling)?, &learning, &["night_taste"], false)
 }
 
-/// Draws the evaluation set without randomness from noise that is always the same, and leaves a grid of some of it.
+/// Draws the evaluation set deterministically, always from the same noise, and saves a grid of some of it.
 fn evaluate(trainer: &mut Trainer, steps: i32, grid: &Path) -> mixgrpo::Result<Scores> {
     let samples_per_prompt = EVALUATED_PER_PROMPT as i32;
     let config = SampleConfig { steps, samples_per_prompt, seed: EVALUATION_SEED, ..Default::default() };
@@ -93,7 +93,7 @@ fn evaluate(trainer: &mut Trainer, steps: i32, grid: &Path) -> mixgrpo::Result<S
     Ok(scores)
 }
 
-/// A grid: a row for every colour, two pictures at every place, shapes in turn.
+/// A grid with one row per colour: two pictures of every place, with alternating shapes.
 fn save_grid(pixels: &[u8], scores: Scores, path: &Path) -> mixgrpo::Result<()> {
     let row = |colour: usize| (0..5).map(move |place| (colour * 3 + (colour + place) % 3) * 5 + place);
     let group = EVALUATED_PER_PROMPT * world::BYTES;
@@ -105,13 +105,13 @@ fn save_grid(pixels: &[u8], scores: Scores, path: &Path) -> mixgrpo::Result<()> 
     grid.save(path)
 }
 
-/// Iterations of drawing groups of pictures, scoring them and updating the model. Gives the number of model calls.
+/// Draws groups of pictures, scores them and updates the model, iteration by iteration. Returns the number of model calls.
 fn align(trainer: &mut Trainer, iterations: usize, log: &Path) -> Outcome<i64> {
-    let _ = fs::remove_file(log); // of an earlier run; lines are appended to it
+    let _ = fs::remove_file(log); // left by an earlier run; lines are appended
     let taste = |batch: &Batch| -> mixgrpo::Result<Vec<f64>> {
         Ok(codec().decode(batch.samples())?.chunks(world::BYTES).map(night_taste).collect())
     };
-    // Prompts take turns in a mixed order: 37 and 90 have no common factor.
+    // All prompts take turns in a shuffled order: 37 and 90 have no common factor.
     let turn = |place: i64| (place * 37 % world::PROMPTS as i64) as i32;
     let chosen = |iteration: i64| (iteration * PROMPTS..(iteration + 1) * PROMPTS).map(turn).collect();
     let mut training = train(trainer, taste).choose(chosen);
@@ -173,7 +173,7 @@ fn run(options: &Options) -> Outcome<()> {
     println!("before: night taste {:.3}, prompt match {:.3}", before.taste, before.prompt_match);
 
     INTERRUPTIBLE.get_or_init(|| context.clone());
-    // SAFETY: the handler does nothing but what a signal handler may.
+    // SAFETY: the handler only does what a signal handler may do.
     unsafe { signal(SIGINT, Some(interrupt)) };
     let model_calls = align(&mut trainer, options.iterations, &out.join("metrics.jsonl"))?;
     // SAFETY: NULL is the default handler.

@@ -1,4 +1,4 @@
-//! What the command line says, and numbers as C prints them.
+//! Command-line options, and numbers as C prints them.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -52,7 +52,7 @@ fn number<T: FromStr>(name: &str, value: &str) -> Outcome<T> {
     value.parse().map_err(|_| format!("{name}: expected a number, got \"{value}\"").into())
 }
 
-/// 17 significant digits, which give back the same double, without zeros at the end: C's "%.17g" below 1e17.
+/// 17 significant digits, enough to restore the same double, without trailing zeros: C's "%.17g" below 1e17.
 pub fn digits(value: f64) -> String {
     let scientific = format!("{value:.16e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

@@ -1,7 +1,8 @@
-//! The procedural world of captioned pictures, "a red circle at the left", and how well a picture shows its prompt.
+//! A procedural world of captioned pictures, such as "a red circle at the left", and a score for how well a picture shows its
+//! prompt.
 //!
-//! Everything is integer arithmetic on 8-bit RGB up to the last division: examples/c/world.c says why, and this file gives
-//! the same scores to the last bit.
+//! Everything is integer arithmetic on 8-bit RGB up to the last division, so the scores equal those of examples/c/world.c to
+//! the last bit.
 //!
 //! A prompt is a number in 0…89: (colour·3 + shape)·5 + place.
 

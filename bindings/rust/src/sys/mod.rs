@@ -1,8 +1,8 @@
-//! The C interface as `mixgrpo.h` declares it. That header is the manual: shapes, bounds, errors and thread rules of
-//! everything here stand there, and the declarations are generated from it.
+//! The C interface, generated from `mixgrpo.h`. That header documents shapes, ranges, errors and thread rules of everything
+//! here.
 #![allow(missing_docs, non_camel_case_types, clippy::missing_safety_doc)]
 
-/// A type of which the host only ever holds pointers.
+/// A type that the host only holds pointers to.
 macro_rules! opaque {
     ($name:ident) => {
         #[repr(C)]

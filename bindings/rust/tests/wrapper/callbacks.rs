@@ -1,4 +1,4 @@
-//! Receivers of log and progress: what they hear, and that their panics stay in Rust.
+//! Receivers of log lines and progress, and their panics.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex};
@@ -13,20 +13,20 @@ fn message(panic: &(dyn std::any::Any + Send)) -> &str {
 
 #[test]
 fn progress_counts_up_to_its_total() {
-    let (context, heard) = (Context::new(1).unwrap(), Arc::new(Mutex::new(Vec::new())));
+    let (context, received) = (Context::new(1).unwrap(), Arc::new(Mutex::new(Vec::new())));
     let mut trainer = small::trainer(&context);
-    let listener = Arc::clone(&heard);
+    let listener = Arc::clone(&received);
     context.set_progress(move |progress| listener.lock().unwrap().push(progress));
     trainer.rollout(&[0, 1]).unwrap();
-    let heard = heard.lock().unwrap();
-    assert!(heard.iter().all(|progress| progress.stage == Stage::Rollout));
-    assert!(heard.windows(2).all(|pair| pair[0].done < pair[1].done));
-    assert_eq!(heard.last().map(|progress| progress.done), heard.last().map(|progress| progress.total));
-    assert!(heard.len() > 1);
+    let received = received.lock().unwrap();
+    assert!(received.iter().all(|progress| progress.stage == Stage::Rollout));
+    assert!(received.windows(2).all(|pair| pair[0].done < pair[1].done));
+    assert_eq!(received.last().map(|progress| progress.done), received.last().map(|progress| progress.total));
+    assert!(received.len() > 1);
 }
 
 #[test]
-fn a_panic_in_a_receiver_comes_out_of_the_call_and_leaves_everything_as_before() {
+fn a_panic_in_a_receiver_is_resumed_and_leaves_everything_as_before() {
     let context = Context::new(2).unwrap();
     let (mut troubled, mut calm) = (small::trainer(&context), small::trainer(&context));
     let samples = troubled.rollout(&[0, 1]).unwrap();
@@ -42,7 +42,7 @@ fn a_panic_in_a_receiver_comes_out_of_the_call_and_leaves_everything_as_before()
 }
 
 #[test]
-fn a_panic_does_not_take_back_the_host_s_cancel() {
+fn a_panic_does_not_undo_the_host_s_cancel() {
     let context = Context::new(1).unwrap();
     let mut trainer = small::trainer(&context);
     let canceller = context.clone();
@@ -56,7 +56,7 @@ fn a_panic_does_not_take_back_the_host_s_cancel() {
 }
 
 #[test]
-fn a_panic_passes_through_a_call_that_a_receiver_made() {
+fn a_panic_in_a_nested_call_is_resumed_in_the_outer_call() {
     let (outer, inner) = (Context::new(1).unwrap(), Context::new(1).unwrap());
     let mut trainer = small::trainer(&outer);
     let nested = Mutex::new(small::trainer(&inner));

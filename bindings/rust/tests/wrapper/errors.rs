@@ -1,11 +1,11 @@
-//! Bad input: a clear error, and objects as before.
+//! Bad input gives an error that names the field, and leaves objects as before.
 
 use mixgrpo::*;
 
 use crate::small;
 
 #[test]
-fn the_library_is_the_one_that_was_declared() {
+fn the_loaded_library_has_the_declared_version() {
     assert_eq!(abi_version(), sys::MIXGRPO_ABI_VERSION);
     assert_eq!(version(), env!("CARGO_PKG_VERSION"));
 }
@@ -18,7 +18,7 @@ fn every_wrong_field_of_a_configuration_is_named() {
 }
 
 #[test]
-fn defaults_are_the_library_s_own() {
+fn defaults_come_from_the_library() {
     let (sampling, learning) = preset("mixgrpo").unwrap();
     assert_eq!(sampling, SamplingConfig::default());
     assert_eq!(learning, LearningConfig::default());
@@ -27,7 +27,7 @@ fn defaults_are_the_library_s_own() {
 }
 
 #[test]
-fn every_preset_is_sound_and_can_be_described() {
+fn every_preset_is_valid_and_can_be_described() {
     let names: Vec<_> = preset_names().collect();
     assert!(names.len() >= 5, "{names:?}");
     for name in names {
@@ -46,13 +46,13 @@ fn a_missing_folder_is_named() {
 }
 
 #[test]
-fn a_zero_character_is_refused_where_c_would_cut() {
+fn a_text_with_a_zero_character_is_refused() {
     assert_eq!(preset("mix\0grpo").unwrap_err().status(), Status::InvalidArgument);
     assert!(Model::load(&Context::new(1).unwrap(), "folder\0name").is_err());
 }
 
 #[test]
-fn arrays_that_c_takes_by_one_size_must_have_it() {
+fn arrays_that_share_one_size_must_all_have_it() {
     let context = Context::new(1).unwrap();
     let (model, prompts) = (small::model(&context), small::prompts(&context));
     let mut evaluator = small::evaluator(&model);
@@ -77,7 +77,7 @@ fn arrays_that_c_takes_by_one_size_must_have_it() {
 }
 
 #[test]
-fn sizes_that_fit_nowhere_are_errors() {
+fn sizes_that_overflow_are_errors() {
     let context = Context::new(1).unwrap();
     let shape = TextShape { length: i32::MAX, width: i32::MAX, pooled_width: i32::MAX };
     assert!(hashed_words(&small::LINES, shape).is_err());
@@ -90,6 +90,6 @@ fn sizes_that_fit_nowhere_are_errors() {
 }
 
 #[test]
-fn a_broken_picture_is_refused() {
+fn an_invalid_png_is_refused() {
     assert_eq!(Image::decode(b"no picture").unwrap_err().status(), Status::InvalidFormat);
 }

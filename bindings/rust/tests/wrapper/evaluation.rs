@@ -1,4 +1,4 @@
-//! Evaluations: fixed noise, the best weights, the watchdog, rows of p_mix.
+//! Evaluations: fixed noise, the best weights, the watchdog, grids of hybrid inference.
 
 use mixgrpo::*;
 
@@ -23,26 +23,26 @@ fn scores(bright: f64, dark: f64) -> Vec<f64> {
 }
 
 #[test]
-fn the_watchdog_barks_when_only_the_trained_reward_rises() {
+fn the_watchdog_triggers_when_only_the_trained_reward_rises() {
     let (mut evaluation, mut again) = (evaluation(Watchdog::Stop), evaluation(Watchdog::Stop));
-    let folder = Folder::new("barking");
+    let folder = Folder::new("watchdog");
     assert_eq!([0, 1, 3].map(|iteration| evaluation.is_due(iteration)), [true, false, true]);
     assert_eq!(evaluation.means().unwrap_err().status(), Status::InvalidState);
-    assert_eq!(evaluation.latest().unwrap(), None);
+    assert_eq!(evaluation.verdict().unwrap(), None);
     let first = evaluation.submit(0, &scores(1.0, 5.0)).unwrap();
     assert!(first.is_best && first.score == 1.0 && first.verdict == Verdict::Continue && first.message.is_empty());
     let hacked = evaluation.submit(3, &scores(2.0, 4.0)).unwrap();
     assert!(hacked.verdict == Verdict::Stop && hacked.message.contains("iteration 3"), "{hacked:?}");
     assert_eq!(evaluation.means().unwrap(), [2.0, 4.0]);
     evaluation.save(&folder.0).unwrap();
-    again.load(&folder.0).unwrap();
-    assert_eq!(again.latest().unwrap(), Some((3, Verdict::Stop)));
+    again.restore(&folder.0).unwrap();
+    assert_eq!(again.verdict().unwrap(), Some((3, Verdict::Stop)));
     assert!(evaluation.submit(3, &scores(2.0, 4.0)).unwrap_err().message().contains("iteration"));
     assert!(evaluation.submit(6, &[1.0]).unwrap_err().message().contains("scores"));
 }
 
 #[test]
-fn the_best_weights_come_back() {
+fn the_best_weights_can_be_restored() {
     let (context, folder) = (Context::new(1).unwrap(), Folder::new("evaluation"));
     let (mut trainer, mut evaluation) = (small::trainer(&context), evaluation(Watchdog::Off));
     let mut model = small::model(&context);
@@ -56,14 +56,14 @@ fn the_best_weights_come_back() {
     evaluation.save_best(folder.0.join("best"), Storage::F32).unwrap();
     assert_eq!(Model::load(&context, folder.0.join("best")).unwrap().weights().unwrap(), start);
     let mut again = self::evaluation(Watchdog::Off);
-    again.load(&folder.0).unwrap();
-    model.write_weights(0, &vec![0.0; start.len()]).unwrap();
-    again.restore_best(&mut model).unwrap();
+    again.restore(&folder.0).unwrap();
+    model.set_weights(0, &vec![0.0; start.len()]).unwrap();
+    again.best_into(&mut model).unwrap();
     assert_eq!(model.weights().unwrap(), start);
 }
 
 #[test]
-fn all_wrong_settings_are_reported_at_once() {
+fn all_wrong_settings_are_reported_together() {
     let out_of_range = EvaluationConfig { every: 0, watchdog_patience: 0, ..Default::default() };
     let base = EvaluationConfig { weights: Weights::Base, ..Default::default() };
     let alone = EvaluationConfig { watchdog: Watchdog::Warn, ..Default::default() };

@@ -1,10 +1,10 @@
-//! A trainer for a model of the host's: here the built-in one, answered from outside.
+//! A trainer for the host's model: here the built-in one, called by the host.
 
 use mixgrpo::*;
 
 use crate::small::{self, GROUP};
 
-/// Answers with the small model and an optimizer of its own.
+/// Answers with the small model and its own optimizer.
 struct Owner {
     evaluator: Evaluator,
     model: Model,
@@ -62,7 +62,7 @@ impl HostModel for Owner {
         Ok(())
     }
     fn restore_state(&mut self) -> Result<()> {
-        self.model.write_weights(0, &self.kept)
+        self.model.set_weights(0, &self.kept)
     }
     fn zero_gradients(&mut self) -> Result<()> {
         self.model.zero_gradients()
@@ -82,7 +82,7 @@ fn score(samples: &[f32], size: usize) -> Vec<f64> {
 }
 
 #[test]
-fn it_trains_to_the_bits_of_the_trainer_with_the_built_in_model() {
+fn a_host_trainer_trains_to_the_bits_of_the_built_in_trainer() {
     let context = Context::new(1).unwrap();
     let (mut ours, mut built_in) = (trainer(&context), small::trainer(&context));
     let samples = ours.rollout(&[2, 0]).unwrap();
@@ -98,11 +98,11 @@ fn it_trains_to_the_bits_of_the_trainer_with_the_built_in_model() {
 }
 
 #[test]
-fn what_the_model_fails_with_comes_out_when_all_is_undone() {
+fn an_error_of_the_model_is_returned_and_the_update_undone() {
     let mut trainer = trainer(&Context::new(1).unwrap());
-    let part = trainer.rollout_ticket(&[1]).unwrap();
+    let drawn = trainer.rollout_ticket(&[1]).unwrap();
     let rewards: Vec<f64> = (0..GROUP).map(|member| member as f64).collect();
-    trainer.inbox().submit(part.ticket, &rewards).unwrap();
+    trainer.inbox().submit(drawn.ticket, &rewards).unwrap();
     let before = trainer.model.model.weights().unwrap();
     (trainer.model.calls, trainer.model.fails_at) = (0, 7);
     let error = trainer.update_tickets(MissingRewards::Refuse, None).unwrap_err();
@@ -114,7 +114,7 @@ fn what_the_model_fails_with_comes_out_when_all_is_undone() {
 }
 
 #[test]
-fn evaluations_and_progress_serve_hosts_too() {
+fn a_host_trainer_has_evaluations_and_progress() {
     let context = Context::new(1).unwrap();
     let (mut first, mut second) = (trainer(&context), trainer(&context));
     let rewards = [EvaluationReward { name: "brightness", weight: 1.0, held_out: false }];

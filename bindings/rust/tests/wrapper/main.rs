@@ -5,7 +5,7 @@ mod errors;
 mod evaluation;
 mod host_trainer;
 mod models;
-mod open_way;
+mod rollout_and_update;
 mod small;
 mod threads;
 mod tickets;

@@ -1,11 +1,11 @@
-//! Model, evaluator, plan, steps, pictures.
+//! Model, evaluator, plan, steps, images.
 
 use mixgrpo::*;
 
 use crate::small::{self, Folder};
 
 #[test]
-fn a_saved_model_comes_back_bit_by_bit() {
+fn a_saved_model_is_loaded_bit_by_bit() {
     let (context, folder) = (Context::new(1).unwrap(), Folder::new("model"));
     let model = small::model(&context);
     model.save(&folder.0, Storage::F32).unwrap();
@@ -16,7 +16,7 @@ fn a_saved_model_comes_back_bit_by_bit() {
 }
 
 #[test]
-fn parameters_tile_the_flat_vector() {
+fn parameters_cover_the_flat_vector_without_gaps() {
     let model = small::model(&Context::new(1).unwrap());
     let mut end = 0;
     for (index, info) in model.parameters().unwrap().into_iter().enumerate() {
@@ -32,22 +32,22 @@ fn parameters_tile_the_flat_vector() {
 fn a_copy_is_independent() {
     let mut model = small::model(&Context::new(1).unwrap());
     let (copy, before) = (model.copy().unwrap(), model.weights().unwrap());
-    model.write_weights(0, &[0.25]).unwrap();
+    model.set_weights(0, &[0.25]).unwrap();
     assert_eq!(copy.weights().unwrap(), before);
-    assert_eq!(model.write_weights(0, &[f32::NAN]).unwrap_err().status(), Status::InvalidArgument);
+    assert_eq!(model.set_weights(0, &[f32::NAN]).unwrap_err().status(), Status::InvalidArgument);
     assert_eq!(model.weights().unwrap()[0], 0.25);
 }
 
 #[test]
-fn backward_adds_gradients_once_for_each_velocity_that_was_kept() {
+fn backward_adds_gradients_once_for_each_kept_velocity() {
     let context = Context::new(1).unwrap();
     let (mut model, prompts) = (small::model(&context), small::prompts(&context));
     let mut evaluator = small::evaluator(&model);
     let latents = vec![0.3; 2 * evaluator.latent_size()];
     let velocity = evaluator.velocity(&prompts, &latents, &[0.5, 0.25], &[0, 2], true).unwrap();
-    let mut d_velocity = vec![0.0; latents.len()];
-    evaluator.backward_to_latents(&vec![1.0; velocity.len()], &mut d_velocity).unwrap();
-    assert!(d_velocity.iter().all(|value| value.is_finite()) && d_velocity.iter().any(|value| *value != 0.0));
+    let mut d_latents = vec![0.0; latents.len()];
+    evaluator.backward_to_latents(&vec![1.0; velocity.len()], &mut d_latents).unwrap();
+    assert!(d_latents.iter().all(|value| value.is_finite()) && d_latents.iter().any(|value| *value != 0.0));
     assert!(model.gradients().unwrap().iter().any(|value| *value != 0.0));
     assert_eq!(evaluator.backward(&velocity).unwrap_err().status(), Status::InvalidState);
     model.zero_gradients().unwrap();
@@ -55,7 +55,7 @@ fn backward_adds_gradients_once_for_each_velocity_that_was_kept() {
 }
 
 #[test]
-fn samples_depend_on_the_seed_alone() {
+fn samples_depend_only_on_the_seed() {
     let context = Context::new(2).unwrap();
     let (model, prompts) = (small::model(&context), small::prompts(&context));
     let (mut evaluator, mut base) = (small::evaluator(&model), small::evaluator(&model.copy().unwrap()));
@@ -69,7 +69,7 @@ fn samples_depend_on_the_seed_alone() {
 }
 
 #[test]
-fn a_plan_tells_steps_work_and_memory() {
+fn a_plan_predicts_steps_work_and_memory() {
     let plan = small::plan();
     let first = plan.iteration(0, None, 2, 2).unwrap();
     assert_eq!((first.step_count, first.trained_step_count), (6, 2));
@@ -104,7 +104,7 @@ fn a_plan_tells_steps_work_and_memory() {
 }
 
 #[test]
-fn a_step_alone_is_the_plan_s_step() {
+fn a_single_step_equals_the_plan_s_step() {
     let sigmas = time_grid(6, 3.0, 0).unwrap();
     let alone = Step::stochastic(Dynamics::Flow, 0.7, sigmas[0], sigmas[1]).unwrap();
     assert_eq!(Step { trained: true, ..alone }, small::plan().step(0, None, 0).unwrap());
@@ -127,7 +127,7 @@ fn the_policy_loss_of_the_old_policy_has_ratio_1() {
 }
 
 #[test]
-fn pictures_go_to_files_and_grids() {
+fn images_can_be_saved_and_put_into_grids() {
     let (folder, pixels) = (Folder::new("image"), [7_u8; 2 * 2 * 2 * 3]);
     let mut grid = Image::grid(&pixels, 2, 2, 2, Grid { columns: 2, gap: 1, scale: 3 }).unwrap();
     assert_eq!(grid.size().unwrap(), (2 * 2 * 3 + 1, 6));

@@ -1,4 +1,4 @@
-//! A small model and what belongs to it.
+//! A small model, and everything that a run with it needs.
 
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub fn model(context: &Context) -> Model {
     let (mut weights, mut noise) = (model.weights().unwrap(), vec![0.0; model.weight_count().unwrap()]);
     normal_noise(3, 0, 0, &mut noise).unwrap();
     weights.iter_mut().zip(&noise).for_each(|(weight, noise)| *weight += 0.05 * noise);
-    model.write_weights(0, &weights).unwrap();
+    model.set_weights(0, &weights).unwrap();
     model
 }
 
@@ -64,7 +64,7 @@ pub fn brightness(batch: &Batch<'_>) -> Result<Vec<f64>> {
     Ok(pixels.chunks(48).map(|image| image.iter().map(|byte| f64::from(*byte)).sum()).collect())
 }
 
-/// An empty folder of its own for a test; it goes with the value.
+/// An empty folder for one test, removed with the value.
 pub struct Folder(pub PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! What may cross threads, and what is kept apart.
+//! What may cross threads, and what is exclusive.
 
 use std::sync::{mpsc, Arc, Barrier};
 use std::thread;
@@ -28,7 +28,7 @@ fn objects_are_send_and_sync() {
 }
 
 #[test]
-fn a_trainer_works_on_another_thread_with_the_same_numbers() {
+fn a_trainer_gives_the_same_numbers_on_another_thread() {
     let (here, there) = (Context::new(1).unwrap(), Context::new(2).unwrap());
     let mut moved = small::trainer(&there);
     let samples = thread::spawn(move || moved.rollout(&[0, 1]).unwrap()).join().unwrap();
@@ -36,7 +36,7 @@ fn a_trainer_works_on_another_thread_with_the_same_numbers() {
 }
 
 #[test]
-fn objects_outlive_what_they_were_built_from() {
+fn objects_outlive_what_they_were_created_from() {
     let mut trainer = small::trainer(&Context::new(1).unwrap()); // context, model, evaluator, prompts and plan are gone
     assert_eq!(trainer.rollout(&[0]).unwrap().len(), small::GROUP * trainer.latent_size());
 }
@@ -57,7 +57,7 @@ fn evaluators_of_one_model_work_side_by_side() {
     assert_eq!(first, second);
 }
 
-/// Making an evaluator takes the model for itself: on two threads they take turns.
+/// Creating an evaluator needs the model exclusively: two threads take turns.
 fn small_evaluator_alone(model: &Model) -> Evaluator {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _turn = TURN.lock().unwrap();
@@ -65,7 +65,7 @@ fn small_evaluator_alone(model: &Model) -> Evaluator {
 }
 
 #[test]
-fn a_model_in_training_refuses_what_would_disturb_it() {
+fn a_model_in_training_refuses_other_uses() {
     let context = Context::new(1).unwrap();
     let mut model = small::model(&context);
     let (evaluator, prompts) = (small::evaluator(&model), small::prompts(&context));
@@ -83,7 +83,7 @@ fn a_model_in_training_refuses_what_would_disturb_it() {
     thread::scope(|scope| {
         scope.spawn(|| trainer.update(&[0.0, 1.0, 2.0, 3.0], None).unwrap());
         arrived.recv().unwrap();
-        let outcomes = [model.weights().map(drop), model.write_weights(0, &[0.0])];
+        let outcomes = [model.weights().map(drop), model.set_weights(0, &[0.0])];
         drop(arrived);
         go_on.wait();
         for outcome in outcomes {

@@ -1,4 +1,4 @@
-//! Iterations in parts, whose rewards come from other threads.
+//! Iterations drawn as several rollouts, whose rewards come from other threads.
 
 use std::sync::mpsc;
 use std::thread;
@@ -7,55 +7,55 @@ use mixgrpo::*;
 
 use crate::small::{self, GROUP};
 
-fn score(part: &TicketedSamples) -> Vec<f64> {
-    let size = part.samples.len() / (part.prompts.len() * GROUP);
-    part.samples.chunks(size).map(|sample| sample.iter().map(|value| f64::from(*value)).sum()).collect()
+fn score(drawn: &TicketedSamples) -> Vec<f64> {
+    let size = drawn.samples.len() / (drawn.prompts.len() * GROUP);
+    drawn.samples.chunks(size).map(|sample| sample.iter().map(|value| f64::from(*value)).sum()).collect()
 }
 
 #[test]
 fn rewards_from_other_threads_give_the_numbers_of_one_rollout() {
     let context = Context::new(1).unwrap();
-    let (mut whole, mut in_parts) = (small::trainer(&context), small::trainer(&context));
+    let (mut whole, mut ticketed) = (small::trainer(&context), small::trainer(&context));
     let all = TicketedSamples { ticket: 0, prompts: vec![2, 0], samples: whole.rollout(&[2, 0]).unwrap() };
     let expected = whole.update(&score(&all), None).unwrap();
 
-    let inbox = in_parts.inbox();
+    let inbox = ticketed.inbox();
     let (drawn, is_drawn) = mpsc::channel();
-    let first = in_parts.rollout_ticket(&[2]).unwrap();
+    let first = ticketed.rollout_ticket(&[2]).unwrap();
     thread::scope(|threads| {
         let (inbox, first) = (&inbox, &first);
         let slow = threads.spawn(move || {
-            is_drawn.recv().unwrap(); // the next part, while this one is being scored
+            is_drawn.recv().unwrap(); // the next rollout, while this one is being scored
             inbox.submit(first.ticket, &score(first)).unwrap();
         });
-        let second = in_parts.rollout_ticket(&[0]).unwrap();
+        let second = ticketed.rollout_ticket(&[0]).unwrap();
         assert_eq!([first.samples.as_slice(), second.samples.as_slice()].concat(), all.samples);
         assert_eq!(inbox.open_tickets().unwrap(), [first.ticket, second.ticket]);
         inbox.submit(second.ticket, &score(&second)).unwrap();
-        let error = in_parts.update_tickets(MissingRewards::Refuse, None).unwrap_err();
+        let error = ticketed.update_tickets(MissingRewards::Refuse, None).unwrap_err();
         assert_eq!(error.status(), Status::InvalidState);
         assert!(error.to_string().contains(&format!("[{}]", first.ticket)), "{error}");
         drawn.send(()).unwrap();
         slow.join().unwrap();
     });
-    let metrics = in_parts.update_tickets(MissingRewards::Refuse, None).unwrap();
+    let metrics = ticketed.update_tickets(MissingRewards::Refuse, None).unwrap();
     assert_eq!((metrics.loss.to_bits(), metrics.iteration), (expected.loss.to_bits(), 0));
     assert_eq!(metrics.gradient_norm.to_bits(), expected.gradient_norm.to_bits());
 }
 
 #[test]
-fn tickets_are_answered_once_in_their_iteration_left_out_or_dropped() {
+fn a_ticket_takes_rewards_once_and_only_in_its_iteration() {
     let mut trainer = small::trainer(&Context::new(1).unwrap());
     let inbox = trainer.inbox();
-    let part = trainer.rollout_ticket(&[1]).unwrap();
-    let rewards = score(&part);
-    assert_eq!(inbox.submit(part.ticket, &rewards[1..]).unwrap_err().status(), Status::InvalidArgument);
+    let drawn = trainer.rollout_ticket(&[1]).unwrap();
+    let rewards = score(&drawn);
+    assert_eq!(inbox.submit(drawn.ticket, &rewards[1..]).unwrap_err().status(), Status::InvalidArgument);
     assert_eq!(trainer.rollout(&[0]).unwrap_err().status(), Status::InvalidState);
     assert_eq!(trainer.rollout_ticket(&[1]).unwrap_err().status(), Status::InvalidArgument);
-    inbox.submit(part.ticket, &rewards).unwrap();
-    assert_eq!(inbox.submit(part.ticket, &rewards).unwrap_err().status(), Status::InvalidState);
+    inbox.submit(drawn.ticket, &rewards).unwrap();
+    assert_eq!(inbox.submit(drawn.ticket, &rewards).unwrap_err().status(), Status::InvalidState);
     trainer.update_tickets(MissingRewards::Refuse, Some(&[2.0])).unwrap();
-    assert_eq!(inbox.submit(part.ticket, &rewards).unwrap_err().status(), Status::InvalidState);
+    assert_eq!(inbox.submit(drawn.ticket, &rewards).unwrap_err().status(), Status::InvalidState);
     trainer.rollout_ticket(&[1]).unwrap();
     let metrics = trainer.update_tickets(MissingRewards::LeaveOut, None).unwrap();
     assert_eq!((metrics.failed_rewards, metrics.iteration), (GROUP as i32, 1));

@@ -27,7 +27,7 @@ fn training_with_a_closure_moves_the_model() {
 }
 
 #[test]
-fn prompts_take_turns_or_are_chosen() {
+fn prompts_take_turns_or_are_chosen_by_the_host() {
     let mut trainer = small::trainer(&Context::new(1).unwrap());
     let seen = std::cell::RefCell::new(Vec::new());
     let reward = |batch: &Batch| {
@@ -46,7 +46,7 @@ fn prompts_take_turns_or_are_chosen() {
 }
 
 #[test]
-fn a_reward_may_fail_or_panic_and_training_goes_on_as_if_it_had_not() {
+fn training_continues_unchanged_after_a_reward_fails_or_panics() {
     let context = Context::new(1).unwrap();
     let (mut troubled, mut calm) = (small::trainer(&context), small::trainer(&context));
     let calls = Cell::new(0);
@@ -67,7 +67,7 @@ fn a_reward_may_fail_or_panic_and_training_goes_on_as_if_it_had_not() {
 }
 
 #[test]
-fn a_reward_of_nan_is_left_out_and_counted() {
+fn a_reward_of_nan_is_excluded_and_counted() {
     let mut trainer = small::trainer(&Context::new(1).unwrap());
     trainer.rollout(&[0, 1]).unwrap();
     let rewards: Vec<f64> = (0..8).map(|sample| if sample == 3 { f64::NAN } else { f64::from(sample) }).collect();
@@ -80,7 +80,7 @@ fn a_reward_of_nan_is_left_out_and_counted() {
 }
 
 #[test]
-fn rewards_of_a_wrong_number_leave_the_rollout_standing() {
+fn a_wrong_number_of_rewards_leaves_the_rollout_pending() {
     let mut trainer = small::trainer(&Context::new(1).unwrap());
     assert_eq!(trainer.update(&[0.0; 4], None).unwrap_err().status(), Status::InvalidState);
     trainer.rollout(&[0]).unwrap();
@@ -91,7 +91,7 @@ fn rewards_of_a_wrong_number_leave_the_rollout_standing() {
 }
 
 #[test]
-fn a_training_resumes_from_the_newest_whole_checkpoint() {
+fn training_resumes_from_the_newest_complete_checkpoint() {
     let (context, folder) = (Context::new(1).unwrap(), Folder::new("checkpoints"));
     let (mut first, mut second) = (small::trainer(&context), small::trainer(&context));
     let path = folder.0.join("run");
@@ -100,7 +100,7 @@ fn a_training_resumes_from_the_newest_whole_checkpoint() {
         train(&mut first, brightness).next().unwrap().unwrap();
         first.checkpoint(&path, 2, 0).unwrap();
     }
-    std::fs::write(path.join("iteration-00000002.safetensors"), "torn").unwrap();
+    std::fs::write(path.join("iteration-00000002.safetensors"), "incomplete").unwrap();
     assert_eq!(second.resume(&path).unwrap(), Some(Resumption { iteration: 1, skipped: 1 }));
     let metrics = train(&mut second, brightness).next().unwrap().unwrap();
     assert_eq!(metrics.loss.to_bits(), first.metrics().unwrap().loss.to_bits());
@@ -109,15 +109,15 @@ fn a_training_resumes_from_the_newest_whole_checkpoint() {
 }
 
 #[test]
-fn a_saved_training_goes_on_bit_by_bit() {
+fn a_restored_training_continues_bit_by_bit() {
     let (context, folder) = (Context::new(2).unwrap(), Folder::new("training"));
     let (mut first, mut second) = (small::trainer(&context), small::trainer(&context));
     train(&mut first, brightness).next().unwrap().unwrap();
     first.save(folder.0.join("state")).unwrap();
-    second.load(folder.0.join("state")).unwrap();
-    let going_on = [&mut first, &mut second].map(|trainer| train(trainer, brightness).next().unwrap().unwrap());
-    assert_eq!(going_on[0].loss.to_bits(), going_on[1].loss.to_bits());
-    assert_eq!(going_on[0].gradient_norm.to_bits(), going_on[1].gradient_norm.to_bits());
+    second.restore(folder.0.join("state")).unwrap();
+    let continued = [&mut first, &mut second].map(|trainer| train(trainer, brightness).next().unwrap().unwrap());
+    assert_eq!(continued[0].loss.to_bits(), continued[1].loss.to_bits());
+    assert_eq!(continued[0].gradient_norm.to_bits(), continued[1].gradient_norm.to_bits());
     first.save_model(Weights::Trained, folder.0.join("model"), Storage::F32).unwrap();
     first.append_metrics(folder.0.join("metrics.jsonl")).unwrap();
     let line = std::fs::read_to_string(folder.0.join("metrics.jsonl")).unwrap();

@@ -14,9 +14,9 @@ import MixGRPO
 ///     prompt:     2·L·J·d                            text tokens in
 ///
 /// A condition is a distinct (prompt, σ). A backward has for each product one of the same size for its weight and one for its
-/// input, for each of attention's two products one for either factor. The first layers' inputs need no gradient. What an
+/// input, and for each of attention's two products one for each factor. The first layers' inputs need no gradient. What an
 /// implementation does more than once (attention computes its scores again in the backward) is counted once, and
-/// what it leaves out as nothing reads it (the last block's text rows) all the same; norms, activations, softmax, sampling and the
+/// what it skips because nothing reads it (the last block's text rows) is counted too; norms, activations, softmax, sampling and the
 /// optimizer are not counted.
 struct Arithmetic {
   /// Per sample, per condition, per prompt.
@@ -71,13 +71,13 @@ struct Arithmetic {
     forward.total(samples: plan.modelCalls(prompts: 1), conditions: plan.steps, prompts: 1)
   }
 
-  /// What the update need not do: of these samples it has the activations of the rollout.
+  /// What the update need not compute: it has the activations of these samples from the rollout.
   func recalled(samples: Int) -> Double { Double(samples) * forward.sample }
 
-  /// The weights change with every optimizer step, and with them conditions and projected text. Forwards that are recalled from
-  /// the rollout are counted too.
+  /// The weights change with every optimizer step, and so do conditions and projected text. Forwards whose activations come
+  /// from the rollout are counted too.
   func update(_ plan: SamplingPlan, _ workload: Workload) -> Double {
-    let samples = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
+    let samples = plan.trainingEvaluations(prompts: 1, minibatches: workload.updates)
     let conditions = workload.updates * plan.trainedSteps.count
     return forward.total(samples: samples, conditions: conditions, prompts: workload.updates)
       + backward.total(samples: samples, conditions: conditions, prompts: workload.updates)

@@ -6,9 +6,9 @@ struct Benchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures how fast rollout and update are on this machine, and what memory they take.",
     discussion: """
-      Without a subcommand, every part of an iteration is measured for three sizes of model, each in a process of its own so \
-      that peaks of memory do not mix. Figures go to bench-own.json and bench-own.md in the output folder. Time is the median of \
-      repeated runs; arithmetic is counted, not estimated, and set against the fastest matrix product on as many threads.
+      Without a subcommand, every part of an iteration is measured for three sizes of model, each in its own process so \
+      that memory peaks do not mix. Figures go to bench-own.json and bench-own.md in the output folder. Time is the median of \
+      repeated runs; arithmetic is counted, not estimated, and compared with the fastest matrix product on as many threads.
       """,
     subcommands: [Report.self, Measure.self, Serve.self, Peak.self, Export.self], defaultSubcommand: Report.self)
 }
@@ -23,7 +23,7 @@ struct Measure: ParsableCommand {
   }
 }
 
-/// Measurements asked for one by one, so that a driver can alternate with another program.
+/// Runs measurements on request, so that a driver can alternate with another program.
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Reads arguments of measure, a line each, and answers with a line of JSON each, until its input ends.")

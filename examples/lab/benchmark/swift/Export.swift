@@ -5,7 +5,7 @@ import MixStorage
 /// Lets another implementation run the same model on the same inputs and compare its velocities.
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Writes a model as a diffusers folder, and beside it reference.safetensors with inputs and velocities.",
+    abstract: "Writes a model as a diffusers folder, and reference.safetensors with inputs and velocities next to it.",
     discussion: """
       reference.safetensors holds, in float32: latents (B, tokens, channels), text (1, L, J), pooled (1, P), sigma (B), \
       guidance (B), image_ids (tokens, 3) and velocity (B, tokens, channels).

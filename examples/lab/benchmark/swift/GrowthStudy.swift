@@ -6,7 +6,7 @@ struct GrowthStudy {
   /// Measures one workload, given the arguments of `measure`.
   let run: ([String]) throws -> Measurement
 
-  /// One size with its values; the model's own value is among them, and the others are set against it.
+  /// One size with its values. The model's own value is among them and is the baseline.
   private struct Axis {
     let name: String
     let option: String

@@ -15,7 +15,7 @@ func flushOutput() { fflush(nil) }
 enum Machine {
   static var cores: Int { Processor.availableCores }
 
-  /// Programs that ran or waited over the last minute, on average; 0 where the system does not tell.
+  /// Programs that ran or waited over the last minute, on average; 0 where the system does not say.
   static var load: Double {
     var load = 0.0
     return getloadavg(&load, 1) == 1 ? load : 0
@@ -23,7 +23,7 @@ enum Machine {
 
   static func canWrite(into folder: String) -> Bool { access(folder, W_OK) == 0 }
 
-  /// The processor's name where the system tells it.
+  /// The processor's name where the system gives it.
   static var processor: String {
     let line = lines(of: "/proc/cpuinfo").first { $0.hasPrefix("model name") }
     let name = line?.split(separator: ":", maxSplits: 1).last.map { String($0.drop { $0 == " " }) }
@@ -48,14 +48,14 @@ enum Machine {
   }
 }
 
-/// The most memory that this process has held in RAM at once; 0 where the system does not tell.
+/// The most memory that this process has held in RAM at once; 0 where the system does not say.
 enum PeakMemory {
   static func bytes() -> Int {
     let line = Machine.lines(of: "/proc/self/status").first { $0.hasPrefix("VmHWM") }
     return (line?.split { !$0.isNumber }.first.flatMap { Int($0) } ?? 0) * 1_024
   }
 
-  /// Lets the peak begin anew at what is held now, where the system can.
+  /// Resets the peak to the memory held now, where the system can.
   static func reset() {
     guard let file = fopen("/proc/self/clear_refs", "w") else { return }
     fputs("5", file)

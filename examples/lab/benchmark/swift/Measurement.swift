@@ -1,7 +1,7 @@
 import MixGRPO
 import MixStorage
 
-/// What one measurement found; travels between processes as a line of JSON.
+/// The result of one measurement, passed between processes as a line of JSON.
 struct Measurement {
   let model: String
   let part: String
@@ -13,7 +13,7 @@ struct Measurement {
   /// Of an iteration; 0 for other parts.
   let secondsRollout: Double
   let secondsUpdate: Double
-  /// Of one run; what an update recalls from its rollout it does not do.
+  /// Of one run. Forwards that an update takes from its rollout are not counted.
   let operations: Double
   let operationsRollout: Double
   let operationsUpdate: Double
@@ -23,7 +23,7 @@ struct Measurement {
   let callsUpdate: Int
   /// Most memory that the process has held at once.
   let peakBytes: Int
-  /// The same of an iteration as it was planned, without the process itself; 0 for other parts.
+  /// The predicted peak of an iteration, without the process itself; 0 for other parts.
   let predictedBytes: Int
 
   /// - Parameter recalled: samples of each lap whose forward the update took from the rollout.
@@ -43,7 +43,7 @@ struct Measurement {
     operationsRollout = arithmetic.rollout(plan)
     operationsUpdate = arithmetic.update(plan, workload) - operationsRecalled
     callsRollout = plan.modelCalls(prompts: 1)
-    callsUpdate = plan.trainingEvaluations(prompts: 1, parts: workload.updates)
+    callsUpdate = plan.trainingEvaluations(prompts: 1, minibatches: workload.updates)
     (self.peakBytes, self.predictedBytes) = (peakBytes, predictedBytes)
   }
 

@@ -1,6 +1,6 @@
 import MixGRPO
 
-/// A workload's model, inputs and memory, made once; runs it as often as asked.
+/// A workload with its model, inputs and memory, which are made once and used for all runs.
 final class PreparedWorkload {
   /// One timed run.
   struct Lap {
@@ -20,7 +20,7 @@ final class PreparedWorkload {
   private let sigmas: [Float]  // (maxBatch)
   private let promptIndex: [Int32]  // (maxBatch)
 
-  /// Takes all memory, and runs model and backward once where they are part of the workload.
+  /// Allocates all memory, and runs the forward and the backward once if they are part of the workload.
   init(_ workload: Workload) throws {
     setting = workload
     shape = workload.shape
@@ -80,7 +80,7 @@ final class PreparedWorkload {
     let started = ContinuousClock.now
     let samples = try trainer.rollout(prompts: [0])
     let middle = seconds(since: started)
-    // The reward takes no time of note: the first value of each sample.
+    // The reward takes hardly any time: the first value of each sample.
     try trainer.update(rewards: [(0..<setting.group).map { Double(samples[$0 * evaluator.latentSize]) }])
     let end = seconds(since: started)
     return Lap(seconds: end, rollout: middle, update: end - middle)

@@ -2,10 +2,10 @@ import COpenBLAS
 import MixBasics
 import MixNumerics
 
-/// The fastest single-precision matrix product that all threads reach together: what the arithmetic of a model is set against.
+/// The fastest single-precision matrix product that all threads reach together: the reference for a model's arithmetic.
 ///
 /// The product is OpenBLAS's `sgemm`, not the library's own, so that the measure is independent of what is measured. Each thread
-/// multiplies square matrices of its own; the best of three sizes counts.
+/// multiplies its own square matrices; the best of three sizes counts.
 enum ProductPeak {
   /// Floating-point operations per second.
   static func measure(threads: Int, seconds: Double = 1.5) throws -> Double {
@@ -13,7 +13,7 @@ enum ProductPeak {
     return try [256, 512, 1_024].map { try measure(size: $0, threads: threads, seconds: seconds / 3) }.max() ?? 0
   }
 
-  /// The best of many rounds; a round gives every thread some products.
+  /// The best of many rounds, each of which gives every thread a few products.
   private static func measure(size: Int, threads: Int, seconds limit: Double) throws -> Double {
     let storage = try FloatStorage(count: threads * 3 * size * size)
     for index in 0..<storage.count { storage.base[index] = Float(index % 13) - 6 }

@@ -2,7 +2,7 @@ import ArgumentParser
 import MixGRPO
 import MixStorage
 
-/// All measurements of this machine: each in a process of its own, printed as they come, then written to files.
+/// All measurements of this machine, each in its own process: printed as they come, then written to files.
 struct Report: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Measures everything and writes bench-own.json and bench-own.md.")
   @Option(help: "Folder of bench-own.json and bench-own.md; it must exist.") var out = "out"
@@ -65,7 +65,7 @@ struct Report: ParsableCommand {
     NamedMeasurement(size: size, name: row.name, measurement: try measure([size.rawValue] + row.arguments))
   }
 
-  /// One measurement in a process of its own; its own `--threads` go before the report's.
+  /// One measurement in its own process. Its own `--threads` take precedence over the report's.
   private func measure(_ arguments: [String]) throws -> Measurement {
     let ownThreads = arguments.contains("--threads") ? [] : ["--threads", "\(threads)"]
     let runs = ["--repeats", "\(quick ? 1 : repeats)", "--seconds", "\(seconds)"]

@@ -28,7 +28,7 @@ struct ResultTable {
     |---|---|--:|--:|--:|--:|--:|
     """
 
-  /// Adds a measurement; an iteration also tells its update.
+  /// Adds a measurement; an iteration also adds a row for its update.
   mutating func add(_ found: NamedMeasurement) -> String {
     let m = found.measurement
     measured.append(found)

@@ -70,7 +70,7 @@ struct Workload: ParsableArguments {
     return sampling
   }
 
-  /// Without the copy and the extra model call that let a trainer take back an update, which PyTorch has not either.
+  /// Without the copy and the extra model call that let a trainer undo an update, which the PyTorch baseline lacks.
   var learning: LearningConfiguration {
     var learning = LearningConfiguration()
     learning.policy.updatesPerIteration = updates
@@ -78,7 +78,7 @@ struct Workload: ParsableArguments {
     return learning
   }
 
-  /// Samples that one call of the evaluator may hold: a whole group, and so also the rows of one optimizer step.
+  /// Samples in one call of the evaluator: a whole group, and so also the rows of one optimizer step.
   var maxBatch: Int {
     switch part {
     case .forward, .forwardBackward: batch

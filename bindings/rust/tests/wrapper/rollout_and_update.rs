@@ -1,4 +1,4 @@
-//! The host's own model answers rollout and update.
+//! Rollout and update of a model that the host owns.
 
 use mixgrpo::*;
 
@@ -31,20 +31,20 @@ fn advantages(rollout: &Rollout) -> Advantages {
 }
 
 #[test]
-fn a_request_tells_what_to_evaluate() {
+fn a_request_describes_what_to_evaluate() {
     let mut rollout = begin(&Context::new(1).unwrap());
     let request = rollout.next_request().unwrap().unwrap();
     assert_eq!(request.latent_size(), SIZE);
     assert_eq!(request.latents().len(), request.len() * SIZE);
     assert_eq!(request.latent(0), &request.latents()[..SIZE]);
     assert!(request.sigmas().iter().all(|sigma| *sigma == 1.0));
-    assert_eq!(request.prompt_index(), [5, 2]); // each group starts from one noise, which is evaluated once
+    assert_eq!(request.prompt_index(), [5, 2]); // all members of a group start from one noise, evaluated once
     assert_eq!(request.sample(), [0, GROUP as i32]);
     assert_eq!(request.step(), [0, 0]);
 }
 
 #[test]
-fn a_request_without_an_answer_or_with_a_wrong_one_comes_again() {
+fn a_request_is_repeated_until_a_valid_answer_comes() {
     let mut rollout = begin(&Context::new(1).unwrap());
     let first = rollout.next_request().unwrap().unwrap().latents().to_vec();
     for (answer, status) in [
@@ -84,7 +84,7 @@ fn stored_steps_have_the_log_probabilities_of_their_transitions() {
 }
 
 #[test]
-fn noise_of_one_s_own_is_where_all_samples_start() {
+fn all_samples_start_from_the_noise_that_the_host_gives() {
     let noise: Vec<f32> = (0..2 * SIZE).map(|value| value as f32 / 8.0).collect();
     let config = RolloutConfig { latent_size: SIZE, ..Default::default() };
     let mut rollout = Rollout::with_noise(&Context::new(1).unwrap(), &small::plan(), &config, &[0, 1], &noise).unwrap();
@@ -93,11 +93,11 @@ fn noise_of_one_s_own_is_where_all_samples_start() {
 
 /// Trains the one weight for one iteration, split into requests of `max_batch`.
 fn trained(context: &Context, max_batch: i32) -> (f32, UpdateStatistics) {
-    let (mut weight, mut gradient, mut parts) = ([0.5_f32], [0.0_f32], Vec::new());
+    let (mut weight, mut gradient, mut minibatches) = ([0.5_f32], [0.0_f32], Vec::new());
     let rollout = finished(context, weight[0]);
     let mut optimizer = Optimizer::new(context, &small::learning(), 1).unwrap();
     let mut update = Update::new(&rollout, &small::learning(), &advantages(&rollout), max_batch).unwrap();
-    drop(rollout); // what the update needs of it stays
+    drop(rollout); // the update keeps what it needs
     while let Some(request) = update.next_request().unwrap() {
         match request {
             UpdateRequest::Evaluate(request) => {
@@ -105,21 +105,21 @@ fn trained(context: &Context, max_batch: i32) -> (f32, UpdateStatistics) {
                 assert!(max_batch == 0 || request.len() <= max_batch as usize);
                 let (x, answer) = (request.latents().to_vec(), velocity(weight[0], &request));
                 let d_velocity = request.submit(&answer, None).unwrap();
-                gradient[0] += x.iter().zip(&d_velocity).map(|(x, dv)| x * dv).sum::<f32>();
+                gradient[0] += x.iter().zip(&d_velocity).map(|(x, d)| x * d).sum::<f32>();
             }
             UpdateRequest::OptimizerStep { minibatch } => {
-                parts.push(minibatch);
+                minibatches.push(minibatch);
                 optimizer.step(&mut weight, &gradient).unwrap();
                 gradient[0] = 0.0;
             }
         }
     }
-    assert_eq!(parts, [0, 1]);
+    assert_eq!(minibatches, [0, 1]);
     (weight[0], update.statistics().unwrap())
 }
 
 #[test]
-fn an_update_trains_the_host_s_weights_and_begins_at_ratio_1() {
+fn an_update_trains_the_host_s_weights_and_starts_at_ratio_1() {
     let (weight, statistics) = trained(&Context::new(1).unwrap(), 0);
     assert!(weight != 0.5);
     assert_eq!((statistics.first_ratio_min, statistics.first_ratio_max), (1.0, 1.0));
@@ -129,7 +129,7 @@ fn an_update_trains_the_host_s_weights_and_begins_at_ratio_1() {
 }
 
 #[test]
-fn the_built_in_model_answers_too() {
+fn the_built_in_model_can_answer_all_requests() {
     let context = Context::new(2).unwrap();
     let (model, prompts) = (small::model(&context), small::prompts(&context));
     let (mut evaluator, mut reference) = (small::evaluator(&model), small::evaluator(&model.copy().unwrap()));
