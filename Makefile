@@ -90,7 +90,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 test: lint test-generate test-abi test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
-# The files that come from the header; test-generate tells which of them are not what it declares.
+# The files that come from the header; test-generate names those that differ from what it declares.
 GENERATE := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bindings python3 -m generate
 
 generate:
