@@ -24,6 +24,7 @@ struct EvaluationBatch {
 
 /// The rows of a request whose activations the evaluator keeps.
 public enum KeptActivations {
+  /// No row: the velocity is all that is needed.
   case none
   /// All rows, for `backward`; at most `maxBatch`.
   case all

@@ -31,8 +31,10 @@ def extract(module: str, modules: pathlib.Path, graphs: pathlib.Path) -> None:
 
 
 def c_modules(modules: pathlib.Path) -> list[pathlib.Path]:
-    """The module maps of the C targets: in their folders, or made by SwiftPM."""
-    return [*ROOT.glob("Sources/*/module.modulemap"), *modules.parent.glob("*.build/module.modulemap")]
+    """The module maps of the C targets: in their folders, beside the header, or made by SwiftPM."""
+    folders = [ROOT / "include", *ROOT.glob("Sources/*")]
+    maps = [folder / "module.modulemap" for folder in folders if (folder / "module.modulemap").exists()]
+    return [*maps, *modules.parent.glob("*.build/module.modulemap")]
 
 
 def undocumented(graph: dict) -> list[str]:
