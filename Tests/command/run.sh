@@ -125,7 +125,7 @@ mixgrpo align --resume --out parts --iterations 4 >answer 2>&1
 same_run whole parts "resume"
 printf 'torn' >parts/checkpoints/iteration-00000009.safetensors
 mixgrpo align --resume --out parts --iterations 4 >answer 2>progress
-grep -q "passed over a damaged checkpoint" progress || fail "a torn checkpoint is not told"
+grep -q "passed over a damaged checkpoint" progress || fail "an incomplete checkpoint is not reported"
 same_run whole parts "resume past a torn checkpoint"
 refuse 2 "whole: expected a folder without a run, got one" "${align[@]}" --reward darkness --out whole
 refuse 2 "noise_level: expected" align --resume --out parts --set sampling.noise_level=0.5
@@ -145,7 +145,7 @@ echo "align, resume, event files"
 watched=(--reward darkness --evaluate-every 1 --held-out brightness --held-out-program "mine=python3 $here/scorer.py index")
 mixgrpo "${align[@]}" "${watched[@]}" --iterations 4 --set evaluation.prompts=2 --out watched >answer 2>progress
 [ "$(wc -l <watched/evaluations.jsonl)" -eq 5 ] || fail "evaluations: expected 5"
-grep -q '^evaluation at iteration 4: ' progress || fail "an evaluation is not told"
+grep -q '^evaluation at iteration 4: ' progress || fail "an evaluation is not reported"
 mixgrpo inspect watched/best >/dev/null || fail "no best model"
 mixgrpo "${align[@]}" --reward darkness --iterations 4 --out unwatched >answer 2>&1
 same_run watched unwatched "evaluation changes training"
@@ -158,7 +158,7 @@ cmp watched/best/diffusion_pytorch_model.safetensors watched-parts/best/diffusio
 python3 "$here/read_events.py" watched | grep '^2 evaluation/brightness ' >/dev/null || fail "evaluations are not in the event files"
 printf torn >watched-parts/checkpoints/evaluation.safetensors
 mixgrpo align --resume --out watched-parts --iterations 4 >answer 2>progress
-grep -q 'evaluations begin anew' progress || fail "a damaged evaluation is not told"
+grep -q 'evaluations begin anew' progress || fail "a damaged evaluation is not reported"
 rm -r watched-parts
 mixgrpo "${align[@]}" --reward darkness --held-out brightness --evaluate-every 1 --watchdog stop --set evaluation.watchdog_patience=2 \
   --learning-rate 1e-4 --iterations 50 --set save_every=1 --out hacked >answer 2>progress
@@ -170,7 +170,7 @@ resume_hacked() {
   mixgrpo align --resume --out hacked-again >answer 2>progress
   same_run hacked hacked-again "$1"
   cmp hacked/evaluations.jsonl hacked-again/evaluations.jsonl || fail "evaluations: $1"
-  grep -q '^stopped: by the watchdog' progress || { cat progress >&2; fail "not told: $1"; }
+  grep -q '^stopped: by the watchdog' progress || { cat progress >&2; fail "not reported: $1"; }
 }
 resume_hacked "a run that the watchdog stopped stays stopped"
 python3 "$here/read_events.py" hacked-again | sed -n '/session/,$p' | grep "^$stopped_at evaluation/brightness " >/dev/null ||
@@ -185,14 +185,14 @@ refuse 2 "rewards: expected a name of its own for each" "${align[@]}" --reward d
 
 refuse 1 "velocity" "${align[@]}" --reward darkness --learning-rate 10 --iterations 2 --out ruined
 mixgrpo align --resume --out ruined --set learning.fault_policy=roll_back --iterations 2 >answer 2>progress
-grep -q '^2/2 .*undone' progress || fail "an undone update is not told"
+grep -q '^2/2 .*undone' progress || fail "an undone update is not reported"
 [ "$(grep -c '"rolled_back":true' ruined/metrics.jsonl)" -eq 2 ] || fail "fault_policy=roll_back"
 refuse 2 "fault_policy: expected stop or skip with undo none" "${align[@]}" --reward darkness --out o \
   --set learning.undo=none --set learning.max_velocity_change=0 --set learning.fault_policy=roll_back
 
 few=(align --model "$base" --prompts prompts.txt --group-size 2 --steps 4 --window-length 2 --pictures-every 0 --set learning.updates_per_iteration=1)
 mixgrpo "${few[@]}" --reward darkness --iterations 1 --out few >answer 2>progress
-grep -q 'prompts_per_iteration: 3, as there are no more prompts' progress || fail "fewer prompts than usual are not told"
+grep -q 'prompts_per_iteration: 3, as there are no more prompts' progress || fail "fewer prompts than usual are not reported"
 mixgrpo plan --prompts prompts.txt | grep '^3 prompts and 36 pictures per iteration' >/dev/null || fail "plan does not tell of few prompts"
 mixgrpo plan | grep '^4 prompts and 48 pictures per iteration' >/dev/null || fail "plan without prompts"
 refuse 2 "prompts_per_iteration: expected 1…3" plan --prompts prompts.txt --prompts-per-iteration 4
@@ -243,7 +243,7 @@ scorer index && [ "$(mean)" = "1.5 0" ] || fail "scores do not arrive: $(mean)"
 scorer metadata --prompts prompts.jsonl && [ "$(mean)" = "11.5 0" ] || fail "metadata does not arrive: $(mean)"
 scorer one-nan && [ "$(mean)" = "1.6666666666666667 1" ] || fail "nan: $(mean)"
 scorer one-garbage && [ "$(mean)" = "1.6666666666666667 1" ] || fail "garbage: $(mean)"
-grep -q 'got "pretty good"; 1 of 4 pictures count as not scored' progress || fail "garbage is not told"
+grep -q 'got "pretty good"; 1 of 4 pictures count as not scored' progress || fail "garbage is not reported"
 rm -rf scored
 mixgrpo "${align[@]}" --set 'rewards=[{"name": "mine", "program": ["sh", "-c", "cat > /dev/null; seq 0 3"], "per_batch": true}]' \
   --iterations 2 --out scored >answer 2>&1

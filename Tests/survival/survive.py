@@ -96,7 +96,7 @@ class Survival:
         return [path for path in folder.iterdir() if path.name.startswith(".")] if folder.exists() else []
 
     def check(self, lines):
-        """What a process told agrees with the run that was never stopped."""
+        """What a process reported agrees with the run that was never stopped."""
         if not lines:
             return
         iteration, skipped, digest = int(lines[0][1]), int(lines[0][2]), lines[0][3]
