@@ -126,7 +126,7 @@ same_run whole parts "resume"
 printf 'torn' >parts/checkpoints/iteration-00000009.safetensors
 mixgrpo align --resume --out parts --iterations 4 >answer 2>progress
 grep -q "passed over a damaged checkpoint" progress || fail "an incomplete checkpoint is not reported"
-same_run whole parts "resume past a torn checkpoint"
+same_run whole parts "resume past an incomplete checkpoint"
 refuse 2 "whole: expected a folder without a run, got one" "${align[@]}" --reward darkness --out whole
 refuse 2 "noise_level: expected" align --resume --out parts --set sampling.noise_level=0.5
 refuse 2 "--resume: expected --out beside it" align --resume
