@@ -1,4 +1,4 @@
-/* Counting checks: a test program goes on after a failure and tells all of them. */
+/* Counting checks: a test program continues after a failure and reports all of them. */
 #ifndef CHECK_H
 #define CHECK_H
 

@@ -128,8 +128,8 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   DONE(submit(evaluation, 30, 2.5, 5.5));
   CHECK(result.worsening == 2 && result.verdict == MIXGRPO_VERDICT_STOP && strstr(result.message, "iteration 30"));
   check_verdict(evaluation, 30, MIXGRPO_VERDICT_STOP);
-  DONE(mixgrpo_evaluation_save(evaluation, scratch_path("barking")));
-  DONE(mixgrpo_evaluation_restore(again, scratch_path("barking")));
+  DONE(mixgrpo_evaluation_save(evaluation, scratch_path("triggered")));
+  DONE(mixgrpo_evaluation_restore(again, scratch_path("triggered")));
   check_verdict(again, 30, MIXGRPO_VERDICT_STOP);
   CHECK(result.is_best == 0 && result.best_iteration == 20 && result.best_score == 3 && result.iteration == 30);
   DONE(mixgrpo_evaluation_get_means(evaluation, means, REWARDS));

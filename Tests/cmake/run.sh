@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs, moves the installation elsewhere, builds a CMake project against it as a stranger would, and runs its programs.
+# Installs, moves the installation elsewhere, builds a CMake project against it as a user would, and runs its programs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$(mktemp -d)

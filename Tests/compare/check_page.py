@@ -1,7 +1,7 @@
 """Looks at a report in a real browser: check_page.py PAGE [FOLDER FOR SCREENSHOTS]
 
 At the width of a phone and of a desktop, light and dark: nothing sticks out to the right, every picture is there, every chart
-has its lines, text can be told from its ground, and nothing was loaded from elsewhere.
+has its lines, text has enough contrast, and nothing was loaded from elsewhere.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs into an empty folder, builds the README's C program with pkg-config as a stranger would, and runs it.
+# Installs into an empty folder, builds the README's C program with pkg-config as a user would, and runs it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 prefix=$(mktemp -d)

@@ -2,7 +2,7 @@
 # Random inputs for everything that reads, and random calls of every function of mixgrpo.h.
 # Begins with the files in Tests/fuzz/regressions. A function without a random call does not link; one that its random call never
 # reaches is an error.
-# Usage: Tests/fuzz/run.sh INPUTS [SEED]     INPUTS for each format, and calls; the same seed does the same.
+# Usage: Tests/fuzz/run.sh INPUTS [SEED]     INPUTS for each format, and calls; the same seed begins with the same.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 inputs=$1 seed=${2:-1}

@@ -40,7 +40,7 @@ static void every_large_block_may_be_missing(double expected) {
   fail_memory_from(1);
   CHECK(run_scenario(&judge, 1, folder) == expected);
   fail_memory_from(0);
-  printf("%d times a large block was missing: every call told so and could be repeated\n", refusals);
+  printf("%d times a large block was missing: every call reported it and could be repeated\n", refusals);
   CHECK(refusals > 50);
 }
 

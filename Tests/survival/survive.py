@@ -70,7 +70,7 @@ def reference(worker, preset=PRESETS[0]):
 
 
 def check_metrics(path):
-    """Every line but a torn last one is whole; gives whether there was a torn one."""
+    """Every line is complete, except perhaps the last; returns whether the last is incomplete."""
     lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
     for line in lines[:-1]:
         json.loads(line)
@@ -96,12 +96,12 @@ class Survival:
         return [path for path in folder.iterdir() if path.name.startswith(".")] if folder.exists() else []
 
     def check(self, lines):
-        """What a process told agrees with the run that was never stopped."""
+        """What a process reported agrees with the run that was never stopped."""
         if not lines:
             return
         iteration, skipped, digest = int(lines[0][1]), int(lines[0][2]), lines[0][3]
         if skipped or iteration < self.saved:
-            fail(f"resumed at {iteration} after {skipped} torn ones, though {self.saved} had been saved")
+            fail(f"resumed at {iteration} after {skipped} incomplete checkpoints, though {self.saved} had been saved")
         for place, bits in [(iteration, digest)] + [(int(words[1]), words[2]) for words in lines[1:]]:
             if self.digests[place] != bits:
                 fail(f"iteration {place}: expected the bits of the undisturbed run")
@@ -145,17 +145,17 @@ def survive_kills(worker, digests, kills, chance):
     whole = time.monotonic() - begun
     run.close()
     run.fresh()
-    done = torn = finished = 0
+    done = incomplete = finished = 0
     while done < kills:
         if run.round(chance.choice([1, 2, 3]), chance.uniform(0, whole * 0.8)):
             done += 1
-            torn += bool(run.leftovers())
+            incomplete += bool(run.leftovers())
         else:
             finished += 1
     if run.saved >= 0 or finished:
         run.round(1, None)
     run.close()
-    print(f"{done} kills survived, {torn} of them in the middle of a save; {finished} runs were done in between")
+    print(f"{done} kills survived, {incomplete} of them in the middle of a save; {finished} runs were done in between")
 
 
 def survive_limit(worker, digests):

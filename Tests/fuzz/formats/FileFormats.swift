@@ -39,7 +39,7 @@ extension Reader {
     }
   }
 
-  /// A whole model: its first byte tells which of its two files the rest replaces.
+  /// A whole model: its first byte selects which of its two files the rest replaces.
   func acceptModel(_ input: [UInt8]) throws(MixGRPOError) {
     guard let first = input.first else { return }
     let isConfiguration = first & 1 == 1

@@ -146,8 +146,8 @@ RANDOM_CALL(prompts_create, 3) {
   const size_t pooled_count = is_small ? (size_t)(count * pooled) : below(100);
   float *text = floats(text_count), *rest = floats(pooled_count);
   void **place = output(sizeof *place);
-  const size_t told = size_near(text_count), told_pooled = size_near(pooled_count);
-  keep_created(PROMPTS, CALL(mixgrpo_prompts_create, pick_const(CONTEXT), spoiled(text), told, spoiled(rest), told_pooled, count,
+  const size_t claimed = size_near(text_count), claimed_pooled = size_near(pooled_count);
+  keep_created(PROMPTS, CALL(mixgrpo_prompts_create, pick_const(CONTEXT), spoiled(text), claimed, spoiled(rest), claimed_pooled, count,
                              length, width, pooled, spoiled(place)), place);
 }
 

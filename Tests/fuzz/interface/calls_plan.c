@@ -67,9 +67,9 @@ RANDOM_CALL(plan_create, 8) {
   mixgrpo_iteration_plan iteration = {.struct_size = sizeof iteration};
   if (status != MIXGRPO_STATUS_OK) return;
   /* Long runs are not kept: the calls on them would take their time. */
-  const mixgrpo_status told = mixgrpo_plan_get_iteration(*place, 0, config->window_mode == MIXGRPO_WINDOW_MODE_GIVEN ? 0 : -1, 1, 1, &iteration);
-  must(told == MIXGRPO_STATUS_OK || told == MIXGRPO_STATUS_OUT_OF_MEMORY, "a plan tells of iteration 0");
-  if (told == MIXGRPO_STATUS_OK && iteration.rollout_model_calls <= 200) keep(PLAN, *place);
+  const mixgrpo_status planned = mixgrpo_plan_get_iteration(*place, 0, config->window_mode == MIXGRPO_WINDOW_MODE_GIVEN ? 0 : -1, 1, 1, &iteration);
+  must(planned == MIXGRPO_STATUS_OK || planned == MIXGRPO_STATUS_OUT_OF_MEMORY, "a plan of iteration 0");
+  if (planned == MIXGRPO_STATUS_OK && iteration.rollout_model_calls <= 200) keep(PLAN, *place);
   else mixgrpo_plan_destroy(*place);
 }
 RANDOM_CALL(plan_destroy, 1) {
@@ -171,7 +171,7 @@ RANDOM_CALL(advantages, 6) {
   const int is_small = rewards > 0 && prompts > 0 && group > 0 && rewards < 9 && prompts < 9 && group < 9;
   const size_t samples = is_small ? (size_t)(prompts * group) : 8;
   mixgrpo_learning_config *config = room(sizeof *config);
-  /* Its size is not told but follows from the counts: absurd ones go with NULL. */
+  /* The call takes no size of it: absurd ones go with NULL. */
   double *values = is_small ? doubles(samples * (size_t)rewards) : NULL, *weights = doubles(3), *out = output(samples * sizeof *out);
   uint8_t *included = output(samples);
   mixgrpo_advantage_report *report = one_in(2) ? NULL : result(sizeof *report);

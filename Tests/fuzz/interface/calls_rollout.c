@@ -182,10 +182,10 @@ RANDOM_CALL(optimizer_create, 3) {
   if (model && one_in(2)) must(mixgrpo_model_get_size(model, NULL, &count) == MIXGRPO_STATUS_OK, "a live model has a size");
   *config = some_learning_config();
   disturb(config, sizeof *config);
-  const size_t told = one_in(16) ? any_size() : count;
-  const mixgrpo_status status = CALL(mixgrpo_optimizer_create, pick_const(CONTEXT), spoiled(config), told, spoiled(place));
+  const size_t claimed = one_in(16) ? any_size() : count;
+  const mixgrpo_status status = CALL(mixgrpo_optimizer_create, pick_const(CONTEXT), spoiled(config), claimed, spoiled(place));
   if (status != MIXGRPO_STATUS_OK) return;
-  if (told <= 20000) keep(OPTIMIZER, *place);
+  if (claimed <= 20000) keep(OPTIMIZER, *place);
   else mixgrpo_optimizer_destroy(*place);
 }
 RANDOM_CALL(optimizer_destroy, 1) {

@@ -118,13 +118,13 @@ static void some_samples(int by_trainer) {
   const size_t prompts = below(4), noise = one_in(6) ? below(8) * 16 : 0;
   int32_t *indices = room(prompts * sizeof *indices);
   float *start = floats(noise), *samples = output(MOST_VALUES * sizeof *samples);
-  const size_t capacity = one_in(8) ? below(99) : MOST_VALUES, told = size_near(noise);
+  const size_t capacity = one_in(8) ? below(99) : MOST_VALUES, claimed = size_near(noise);
   fill_indices(indices, prompts, 3);
   if (by_trainer)
-    CALL(mixgrpo_trainer_sample, pick(TRAINER), some_int(0, 2), config, spoiled(indices), prompts, noise ? start : NULL, told, spoiled(samples), capacity);
+    CALL(mixgrpo_trainer_sample, pick(TRAINER), some_int(0, 2), config, spoiled(indices), prompts, noise ? start : NULL, claimed, spoiled(samples), capacity);
   else
     CALL(mixgrpo_evaluator_sample, pick(EVALUATOR), one_in(2) ? NULL : pick(EVALUATOR), pick_const(PROMPTS), config, spoiled(indices),
-         prompts, noise ? start : NULL, told, spoiled(samples), capacity);
+         prompts, noise ? start : NULL, claimed, spoiled(samples), capacity);
 }
 RANDOM_CALL(evaluator_sample, 3) { some_samples(0); }
 RANDOM_CALL(trainer_sample, 3) { some_samples(1); }

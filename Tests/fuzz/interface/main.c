@@ -3,7 +3,8 @@
  *
  *   interface [--calls N] [--seed S] [--threads T] [--memory MIB] [--seconds-per-call S]
  *
- * Each sequence of 2000 calls starts with nothing and ends with all handles destroyed. The same seed makes the same calls. */
+ * Each sequence of 2000 calls starts with nothing and ends with all handles destroyed. The same seed makes the same calls up to
+ * the first cancel from another thread, whose moment varies. */
 #define _GNU_SOURCE
 #include <malloc.h>
 #include <pthread.h>

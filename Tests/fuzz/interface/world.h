@@ -51,7 +51,7 @@ const char *any_path(void);
 
 /* ---- Judging */
 
-/* Begins a call; `name` is told should it not return. */
+/* Begins a call; `name` is reported when the call does not return. */
 void begin(const char *name);
 /* Ends it: the status must be one of the header's, an error must have one line of text, its outputs be untouched. Gives the
  * status back. */

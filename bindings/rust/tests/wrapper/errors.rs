@@ -48,7 +48,10 @@ fn a_missing_folder_is_named() {
 #[test]
 fn a_text_with_a_zero_character_is_refused() {
     assert_eq!(preset("mix\0grpo").unwrap_err().status(), Status::InvalidArgument);
-    assert!(Model::load(&Context::new(1).unwrap(), "folder\0name").is_err());
+    assert_eq!(
+        Model::load(&Context::new(1).unwrap(), "folder\0name").err().map(|error| error.status()),
+        Some(Status::InvalidArgument)
+    );
 }
 
 #[test]
@@ -69,22 +72,34 @@ fn arrays_that_share_one_size_must_all_have_it() {
     let mut optimizer = Optimizer::new(&context, &LearningConfig::default(), 2).unwrap();
     assert_eq!(optimizer.step(&mut [0.0, 0.0], &[0.0]).unwrap_err().status(), Status::InvalidArgument);
     let rewards = [0.0; 7];
-    assert!(Advantages::new(&LearningConfig::default(), &rewards, 2, 4, None).is_err());
+    assert_eq!(
+        Advantages::new(&LearningConfig::default(), &rewards, 2, 4, None).err().map(|error| error.status()),
+        Some(Status::InvalidArgument)
+    );
     let x = [0.0; 4];
     let transitions = Transitions { latent_size: 2, latents: &x, velocity: &x[..2], next_latents: &x };
     let step = Step::stochastic(Dynamics::Flow, 0.7, 0.8, 0.7).unwrap();
-    assert!(step.log_probabilities(LogProbability::Mean, &transitions).is_err());
+    assert_eq!(
+        step.log_probabilities(LogProbability::Mean, &transitions).err().map(|error| error.status()),
+        Some(Status::InvalidArgument)
+    );
 }
 
 #[test]
 fn sizes_that_overflow_are_errors() {
     let context = Context::new(1).unwrap();
     let shape = TextShape { length: i32::MAX, width: i32::MAX, pooled_width: i32::MAX };
-    assert!(hashed_words(&small::LINES, shape).is_err());
-    assert!(time_grid(-1, 3.0, 0).is_err());
-    assert!(PixelCodec::new(-4, 4, 2).decode(&[0.0; 12]).is_err());
+    assert_eq!(hashed_words(&small::LINES, shape).err().map(|error| error.status()), Some(Status::OutOfMemory));
+    assert_eq!(time_grid(-1, 3.0, 0).err().map(|error| error.status()), Some(Status::InvalidArgument));
+    assert_eq!(
+        PixelCodec::new(-4, 4, 2).decode(&[0.0; 12]).err().map(|error| error.status()),
+        Some(Status::InvalidArgument)
+    );
     let config = RolloutConfig { latent_size: usize::MAX, ..Default::default() };
-    assert!(Rollout::new(&context, &small::plan(), &config, &[0]).is_err());
+    assert_eq!(
+        Rollout::new(&context, &small::plan(), &config, &[0]).err().map(|error| error.status()),
+        Some(Status::InvalidArgument)
+    );
     let window = small::plan().iteration(0, Some(u32::MAX), 1, 1).unwrap_err();
     assert_eq!(window.status(), Status::InvalidArgument, "{window}");
 }

@@ -65,7 +65,10 @@ fn samples_depend_only_on_the_seed() {
     assert_eq!(first, evaluator.sample(Some(&mut base), &prompts, &config, &[0, 1], None).unwrap());
     let other = SampleConfig { seed: 1, ..config };
     assert_ne!(first, evaluator.sample(Some(&mut base), &prompts, &other, &[0, 1], None).unwrap());
-    assert!(evaluator.sample(None, &prompts, &config, &[0], None).is_err());
+    assert_eq!(
+        evaluator.sample(None, &prompts, &config, &[0], None).err().map(|error| error.status()),
+        Some(Status::InvalidArgument)
+    );
 }
 
 #[test]

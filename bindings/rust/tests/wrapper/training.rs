@@ -42,7 +42,10 @@ fn prompts_take_turns_or_are_chosen_by_the_host() {
     assert_eq!(chosen.unwrap().unwrap().iteration, 2);
     train(&mut trainer, reward).next().unwrap().unwrap();
     assert_eq!(*seen.borrow(), [vec![0, 1], vec![2, 0], vec![2], vec![0, 1, 2]]);
-    assert!(train(&mut trainer, reward).prompts_per_iteration(0).next().unwrap().is_err());
+    assert_eq!(
+        train(&mut trainer, reward).prompts_per_iteration(0).next().unwrap().err().map(|error| error.status()),
+        Some(Status::InvalidArgument)
+    );
 }
 
 #[test]
