@@ -31,7 +31,7 @@ def plans():
     for name in mixgrpo.preset_names():
         plan = mixgrpo.Plan(mixgrpo.preset(name)[0])
         for iteration in (0, 40):
-            work, coefficients = plan.iteration(iteration, prompt_count=2, parts=1), b""
+            work, coefficients = plan.iteration(iteration, prompt_count=2, minibatches=1), b""
             for step in plan.steps(iteration):
                 values = (step.sigma, step.next_sigma, step.latent, step.velocity, *step.history, step.noise)
                 coefficients += struct.pack("<7d", *values)
