@@ -52,7 +52,7 @@ extension Trainer {
   /// Brings this trainer to the newest checkpoint of a folder that is whole; see `load(folder:)`.
   /// - Returns: nil, with nothing changed, when there is no checkpoint.
   /// - Throws: `invalidArgument` naming the settings that differ from the newest whole one's; `invalidFormat` when there are
-  ///   checkpoints and none is whole; `inputOutput` when the folder cannot be read.
+  ///   checkpoints and none is whole; `inputOutput` when the folder, or a checkpoint that may be whole, cannot be read.
   public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? { try folder.resume(self) }
 }
 
@@ -103,7 +103,7 @@ extension CheckpointFolder {
       do {
         try run.readCheckpoint(from: file)
         return Resumption(iteration: run.checkpointNumber, path: file, skipped: skipped)
-      } catch  where error.code == .invalidFormat || error.code == .inputOutput {
+      } catch  where error.code == .invalidFormat {
         skipped.append(error.message)
       }
     }

@@ -19,8 +19,9 @@ package struct NumberedFiles: Sendable {
   }
 
   /// The numbers there are, ascending; none when the folder is missing. Other files are passed over.
+  /// - Throws: `inputOutput` when the folder is there and cannot be read, or when that cannot be found out.
   package func numbers() throws(MixGRPOError) -> [Int] {
-    guard FileAccess.exists(folder) else { return [] }
+    guard try FileAccess.isPresent(folder) else { return [] }
     return try FileAccess.names(in: folder).compactMap(number).sorted()
   }
 

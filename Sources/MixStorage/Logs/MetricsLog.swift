@@ -74,14 +74,15 @@ public final class MetricsLog: Sendable {
   /// Without a lock another process is writing: its line is not torn but on its way.
   private func repairLastLine() throws(MixGRPOError) {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else { return }
+    defer { flock(descriptor, LOCK_UN) }
     let lastLine = endsInsideLine ? tail : nil
-    if let lastLine, isTorn(lastLine) { ftruncate(descriptor, lseek(descriptor, 0, SEEK_END) - off_t(lastLine.count)) }
-    flock(descriptor, LOCK_UN)
+    if let lastLine, try isTorn(lastLine) { ftruncate(descriptor, lseek(descriptor, 0, SEEK_END) - off_t(lastLine.count)) }
     if endsInsideLine { try write([UInt8(ascii: "\n")]) }
   }
 
-  private func isTorn(_ line: [UInt8]) -> Bool {
-    line.first == UInt8(ascii: "{") && (try? JSONParser.parse(line, source: "metrics line")) == nil
+  private func isTorn(_ line: [UInt8]) throws(MixGRPOError) -> Bool {
+    guard line.first == UInt8(ascii: "{") else { return false }
+    return try JSONParser.parseIfJSON(line) == nil
   }
 
   /// What stands after the last line end; nil beyond any line that a log may hold.
