@@ -59,7 +59,7 @@ func example(_ name: String, _ dependencies: [Target.Dependency] = [], path: Str
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
   .testTarget(
-    name: "\(name)Tests", dependencies: [.target(name: name), "MixGRPOSystemLibraries"] + dependencies,
+    name: "\(name)Tests", dependencies: [.target(name: name), "TestSupport", "MixGRPOSystemLibraries"] + dependencies,
     resources: resources)
 }
 
@@ -127,6 +127,8 @@ let package = Package(
       path: "Tests/fuzz/formats",
       swiftSettings: Context.environment["MIXGRPO_LIBFUZZER"] == nil ? [] : [.define("LIBFUZZER")]),
 
+    // What the tests below share.
+    .target(name: "TestSupport", dependencies: ["MixBasics"], path: "Tests/TestSupport"),
     tests("MixBasics"),
     tests("MixNumerics", ["MixBasics", "COpenBLAS"]),
     tests("MixFlowModel", ["MixStorage", "MixGRPO"], resources: [.copy("Fixtures")]),

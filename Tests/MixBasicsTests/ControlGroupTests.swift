@@ -19,7 +19,7 @@ struct ControlGroupTests {
   }
 
   @Test(arguments: ["", "\n", "0:\n", "nonsense"])
-  func linesOfAnotherShapeArePassedOver(_ list: String) {
+  func linesOfAnotherShapeAreSkipped(_ list: String) {
     let groups = ControlGroups(list: list)
     #expect(groups.unified.isEmpty && groups.legacy("cpu").isEmpty)
   }

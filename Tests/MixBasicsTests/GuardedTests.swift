@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import MixBasics
@@ -16,14 +17,15 @@ struct GuardedTests {
     #expect(counter.withLock { $0 } == 8_000)
   }
 
-  @Test func isFreeAgainAfterABodyThatThrows() {
+  @Test func theLockIsReleasedWhenTheBodyThrows() throws {
     let value = Guarded([1])
-    #expect(throws: MixGRPOError.self) {
+    let code = try errorCode {
       try value.withLock { (list) throws(MixGRPOError) in
         list.append(2)
         throw MixGRPOError(.invalidState, "stop")
       }
     }
+    #expect(code == .invalidState)
     #expect(value.withLock { $0 } == [1, 2])
   }
 }

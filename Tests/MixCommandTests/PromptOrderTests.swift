@@ -1,4 +1,5 @@
 import MixGRPO
+import TestSupport
 import Testing
 
 @testable import MixCommand
@@ -15,9 +16,9 @@ import Testing
     #expect(try PromptOrder(count: count, perIteration: perIteration, seed: 3).rows(iteration: 9) == order.rows(iteration: 9))
   }
 
-  @Test func morePromptsThanThereAreAreRefused() {
-    #expect(throws: MixGRPOError.self) { try PromptOrder(count: 3, perIteration: 4, seed: 0) }
-    #expect(throws: MixGRPOError.self) { try PromptOrder(count: 3, perIteration: 0, seed: 0) }
+  @Test func morePromptsThanThereAreAreRefused() throws {
+    #expect(try errorCode { try PromptOrder(count: 3, perIteration: 4, seed: 0) } == .invalidArgument)
+    #expect(try errorCode { try PromptOrder(count: 3, perIteration: 0, seed: 0) } == .invalidArgument)
   }
 
   @Test func numbersAreShownForPeople() {

@@ -1,5 +1,6 @@
 import MixGRPO
 import MixSettings
+import TestSupport
 import Testing
 
 @testable import MixCommand
@@ -67,7 +68,7 @@ import Testing
     #expect(changed == SamplingSettings(preset.sampling))
   }
 
-  @Test func problemsOfAllSettingsAreTold() throws {
+  @Test func problemsOfAllSettingsAreReported() throws {
     let object = try #require(
       JSONParser.parse(
         "{\"iteration\": 3, \"sampling\": {\"seed\": -1, \"solver\": \"eular\"}, \"learning\": 4}", source: "test"
@@ -86,8 +87,8 @@ import Testing
     try SettingsSource.apply(assignment: "learning.learning_rate=0.5", to: &settings)
     #expect(settings.sampling.record.window_mode == 4)
     #expect(settings.learning.record.learning_rate == 0.5)
-    #expect(throws: MixGRPOError.self) { try SettingsSource.apply(assignment: "sampling=3", to: &settings) }
-    #expect(throws: MixGRPOError.self) { try SettingsSource.apply(assignment: "=3", to: &settings) }
+    #expect(try errorCode { try SettingsSource.apply(assignment: "sampling=3", to: &settings) } == .invalidArgument)
+    #expect(try errorCode { try SettingsSource.apply(assignment: "=3", to: &settings) } == .invalidArgument)
   }
 
   @Test(arguments: [("sampling", "mixgrpo_sampling_config"), ("learning", "mixgrpo_learning_config")])
@@ -114,8 +115,8 @@ import Testing
   @Test func wordsAreSplitAsAShellSplitsThem() throws {
     #expect(try CommandWords.split("python3  'a b.py' \"c \\\" d\" e\\ f ''") == ["python3", "a b.py", "c \" d", "e f", ""])
     #expect(try CommandWords.split("  ").isEmpty)
-    #expect(throws: MixGRPOError.self) { try CommandWords.split("'a") }
-    #expect(throws: MixGRPOError.self) { try CommandWords.split("a\\") }
+    #expect(try errorCode { try CommandWords.split("'a") } == .invalidArgument)
+    #expect(try errorCode { try CommandWords.split("a\\") } == .invalidArgument)
   }
 
   @Test func rewardsAreReadFromFlags() throws {
@@ -124,7 +125,7 @@ import Testing
     #expect(reward.weight == 0.5)
     #expect(reward.program == ["score", "--fast=1"])
     #expect(try RewardSetting(program: "score a=b", number: 1).name == "program_2")
-    #expect(throws: MixGRPOError.self) { try RewardSetting(builtIn: "brightness:-1") }
-    #expect(throws: MixGRPOError.self) { try RewardSetting(builtIn: "bright") }
+    #expect(try errorCode { try RewardSetting(builtIn: "brightness:-1") } == .invalidArgument)
+    #expect(try errorCode { try RewardSetting(builtIn: "bright") } == .invalidArgument)
   }
 }

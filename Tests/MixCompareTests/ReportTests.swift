@@ -42,7 +42,7 @@ struct ReportTests {
     #expect(abs(error - 0.001 / 3.0.squareRoot()) <= 1e-12)
   }
 
-  @Test func findingsTellForAndAgainst() throws {
+  @Test func findingsNameEvidenceForAndAgainst() throws {
     let findings = Findings(comparison: try Self.comparison()).all
     #expect(findings[0].text.contains("MixGRPO takes 0.78"))
     #expect(findings[0].verdict == .differs)
@@ -62,7 +62,7 @@ struct ReportTests {
     #expect(median([3, 1, 2]) == 2 && median([4, 1, 2, 3]) == 2.5)
   }
 
-  @Test func thePageEscapesWhatItIsTold() throws {
+  @Test func thePageEscapesAllTexts() throws {
     let page = ReportPage(comparison: try Self.comparison(), pictures: []).html
     #expect(page.contains("<title>a &lt; b</title>"))
     #expect(page.contains("&lt;a &amp; b&gt;"))

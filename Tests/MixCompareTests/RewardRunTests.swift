@@ -30,7 +30,7 @@ private final class TinyCampaign {
 }
 
 struct RewardRunTests {
-  @Test func aRunThatWasEndedGoesOnToTheSameResult() throws {
+  @Test func aResumedRunReachesTheSameResult() throws {
     let campaign = try TinyCampaign()
     let whole = try campaign.run("whole").run(RunContext(threads: 1)) { _ in }
     let ended = try campaign.run("ended")
@@ -48,7 +48,7 @@ struct RewardRunTests {
     #expect(left.count == 2 && left[0].hasSuffix(".json") && left[1].hasSuffix(".png"))
   }
 
-  @Test func whatIsDoneIsNotDoneAgain() throws {
+  @Test func finishedRunsAreNotRepeated() throws {
     let campaign = try TinyCampaign()
     let run = try campaign.run("once")
     let result = try run.run(RunContext(threads: 2)) { _ in }

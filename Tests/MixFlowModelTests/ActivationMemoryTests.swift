@@ -1,5 +1,6 @@
 import MixFlowModel
 import MixGRPO
+import TestSupport
 import Testing
 
 /// What is in flight together, and what is kept and what is computed again, changes memory and time but no bit.
@@ -83,16 +84,16 @@ import Testing
     let needed = try #require(error?.message.split(separator: " ").compactMap { Int($0) }.first)
     let smallest = try Self.evaluator(model, maxBytes: needed)
     #expect(smallest.maxBatch == smallest.memory.updateBatch)
-    #expect(throws: MixGRPOError.self) { try Self.evaluator(model, maxBytes: needed - 1) }
+    #expect(try errorCode { try Self.evaluator(model, maxBytes: needed - 1) } == .outOfMemory)
     let noRoom = #expect(throws: MixGRPOError.self) { _ = try Self.gradients(smallest, count: 1, perCall: 1) }
     #expect(noRoom?.message.contains("to save activations of 1 samples") == true)
-    #expect(throws: MixGRPOError.self) { try Self.evaluator(model, maxBytes: -1) }
+    #expect(try errorCode { try Self.evaluator(model, maxBytes: -1) } == .invalidArgument)
   }
 
   @Test func moreThreadsThanCoresGiveTheSameBits() throws {
     let model = try Self.model((1, 1))
     let few = try Self.gradients(Self.evaluator(model, threads: 1), count: 3, perCall: 3)
     #expect(try Self.gradients(Self.evaluator(model, threads: 40), count: 3, perCall: 3) == few)
-    #expect(throws: MixGRPOError.self) { try Self.evaluator(model, threads: 0) }
+    #expect(try errorCode { try Self.evaluator(model, threads: 0) } == .invalidArgument)
   }
 }

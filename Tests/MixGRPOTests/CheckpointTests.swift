@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MixGRPO
@@ -88,7 +89,7 @@ final class CheckpointPlace {
     #expect(try place.names() == [0, 3, 4, 5].map { "iteration-0000000\($0).safetensors" })
   }
 
-  @Test func theNewestWholeOneIsFoundAndWhatIsTornIsTold() throws {
+  @Test func resumeTakesTheNewestCompleteCheckpointAndReportsIncompleteOnes() throws {
     let place = try CheckpointPlace()
     let run = try TinyRun()
     for _ in 0..<4 {
@@ -101,12 +102,12 @@ final class CheckpointPlace {
     let resumption = try #require(try resumed.trainer.resume(from: place.checkpoints()))
     #expect(resumption.iteration == 1 && resumption.path == place.file(1))
     #expect(resumption.skipped.map { $0.hasPrefix(place.file(3)) || $0.hasPrefix(place.file(2)) } == [true, true])
-    // The torn ones were overtaken: the next save removes them, and is not mistaken for an earlier run's.
+    // The next save removes the incomplete ones and does not mistake them for checkpoints of an earlier run.
     try resumed.trainer.save(in: place.checkpoints(keepLast: 1))
     #expect(try place.names() == ["iteration-00000001.safetensors"])
   }
 
-  @Test func aFolderOfTornOnesIsAnErrorAndAnEmptyOneIsNone() throws {
+  @Test func aFolderOfIncompleteCheckpointsIsAnErrorAndAnEmptyFolderHasNone() throws {
     let place = try CheckpointPlace()
     let run = try TinyRun()
     #expect(try run.trainer.resume(from: place.checkpoints()) == nil)
@@ -117,6 +118,32 @@ final class CheckpointPlace {
     let error = #expect(throws: MixGRPOError.self) { try run.trainer.resume(from: place.checkpoints()) }
     #expect(error?.code == .invalidFormat && error?.message.contains(place.file(0)) == true)
     #expect(run.weights == before)
+  }
+
+  @Test func aCheckpointThatCannotBeReadIsNotSkipped() throws {
+    let place = try CheckpointPlace()
+    let run = try TinyRun()
+    for _ in 0..<2 {
+      try run.trainer.save(in: place.checkpoints(keepLast: 4))
+      try run.iterate()
+    }
+    try FileManager.default.removeItem(atPath: place.file(1))
+    try FileManager.default.createSymbolicLink(atPath: place.file(1), withDestinationPath: place.file(1))
+    let (resumed, fresh) = (try TinyRun(), try TinyRun())
+    #expect(try errorCode { try resumed.trainer.resume(from: place.checkpoints()) } == .inputOutput)
+    #expect(resumed.trainer.iteration == 0 && resumed.weights == fresh.weights)
+  }
+
+  @Test func onlyAMissingFolderMeansThatThereIsNoCheckpoint() throws {
+    let place = try CheckpointPlace()
+    let (loop, file) = (place.path + "/loop", place.path + "/file")
+    try FileManager.default.createSymbolicLink(atPath: loop, withDestinationPath: loop)
+    try Data().write(to: URL(fileURLWithPath: file))
+    let run = try TinyRun()
+    for path in [loop, file, file + "/below", loop + "/below"] {
+      #expect(try errorCode { try run.trainer.resume(from: CheckpointFolder(path: path)) } == .inputOutput, "\(path)")
+    }
+    #expect(try run.trainer.resume(from: CheckpointFolder(path: place.path + "/none")) == nil)
   }
 
   @Test func anotherRunsLaterCheckpointsAreNotRemoved() throws {
@@ -171,8 +198,11 @@ final class CheckpointPlace {
   @Test func theVersionIsTheHeaders() throws {
     let path = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../include/mixgrpo.h").standardized.path
     let header = try String(contentsOfFile: path, encoding: .utf8)
-    let numbers = zip(["MAJOR", "MINOR", "PATCH"], libraryVersion.split(separator: "."))
-    for (part, number) in numbers { #expect(header.contains("#define MIXGRPO_VERSION_\(part) \(number)\n")) }
+    let numbers = libraryVersion.split(separator: ".")
+    try #require(numbers.count == 3)
+    for (part, number) in zip(["MAJOR", "MINOR", "PATCH"], numbers) {
+      #expect(header.contains("#define MIXGRPO_VERSION_\(part) \(number)\n"))
+    }
   }
 
   @Test func savingAndLoadingAreNotStoppedByACancel() throws {

@@ -1,4 +1,5 @@
 import MixGRPO
+import TestSupport
 import Testing
 
 struct HashedWordEncoderTests {
@@ -55,7 +56,7 @@ struct HashedWordEncoderTests {
     let embeddings = try encoder.embeddings(of: ["red", "blue circle"])
     #expect(embeddings.count == 2 && embeddings.textLength == 4)
     #expect(embeddings.textWidth == 8 && embeddings.pooledWidth == 6)
-    #expect(throws: MixGRPOError.self) { try encoder.embeddings(of: []) }
+    #expect(try errorCode { try encoder.embeddings(of: []) } == .invalidArgument)
   }
 
   private func checksum(_ values: [Float]) -> String {

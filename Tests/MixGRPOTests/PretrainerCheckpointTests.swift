@@ -54,7 +54,7 @@ import Testing
     #expect(try place.names() == ["iteration-00000003.safetensors", "iteration-00000004.safetensors"])
   }
 
-  @Test func aFlippedBitIsFoundAndPassedOver() throws {
+  @Test func aCheckpointWithAFlippedBitIsSkipped() throws {
     let place = try CheckpointPlace()
     let folder = try place.checkpoints()
     _ = try train(try pretrainer(), to: 3, in: folder)

@@ -37,7 +37,7 @@ import Testing
     #expect(known.weights == again.weights)
   }
 
-  @Test func soItDoesWithoutSharingWithOneThreadAndWithRecomputation() throws {
+  @Test func updateMatchesUnsharedSingleThreadedRecomputedRun() throws {
     let apart = TinyRun.configuration { $0.exactSharing = false }
     let known = try run(isDisturbed: false, threads: 1, recomputes: true, sampling: apart, maxBatch: 18)
     #expect(known.recalled == [18, 18, 18])

@@ -62,7 +62,7 @@ import Testing
     #expect(resumed.weights == run.weights)
   }
 
-  @Test func aSkippedStepIsLeftOutAndTold() throws {
+  @Test func skippedStepsAreCountedAndTheRunContinues() throws {
     let run = try explosive(.skip)
     let metrics = try run.iterate()
     #expect(metrics.skippedSteps > 0 && metrics.skippedSteps < 6 && !metrics.isRolledBack)

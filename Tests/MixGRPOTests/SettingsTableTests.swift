@@ -53,7 +53,7 @@ import Testing
     #expect(PretrainingConfiguration().json["shift"] == 3.0)
   }
 
-  @Test func everySamplingRowSurvivesAllWays() throws {
+  @Test func everySamplingRowSurvivesEveryConversion() throws {
     let sampling: [JSONObject] = [
       [:], ["window_mode": "frozen"], ["window_mode": "linear_decay"], ["window_mode": "exponential_decay"],
       ["window_mode": "adaptive"], ["window_mode": "all", "trained_fraction": 0.5], ["flash_ratio": 0.4],

@@ -1,5 +1,6 @@
 import Foundation
 import MixGRPO
+import TestSupport
 import Testing
 
 /// Iterations in parts, with rewards that come later.
@@ -101,18 +102,18 @@ import Testing
     #expect(next.ticket.number > part.ticket.number)
     run.trainer.dropTickets()
     refused(.invalidState, next.ticket, rewards)
-    #expect(throws: MixGRPOError.self) { try run.trainer.updateFromTickets() }
+    #expect(try errorCode { try run.trainer.updateFromTickets() } == .invalidState)
     try run.iterate()
   }
 
   @Test func oneIterationDoesNotMixBothWays() throws {
     let run = try TinyRun()
     let part = try run.trainer.ticketedRollout(prompts: [0])
-    #expect(throws: MixGRPOError.self) { try run.trainer.rollout(prompts: [1]) }
-    #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: brightness(run, part)) }
-    #expect(throws: MixGRPOError.self) { try run.trainer.ticketedRollout(prompts: [0]) }
+    #expect(try errorCode { try run.trainer.rollout(prompts: [1]) } == .invalidState)
+    #expect(try errorCode { try run.trainer.update(rewards: brightness(run, part)) } == .invalidState)
+    #expect(try errorCode { try run.trainer.ticketedRollout(prompts: [0]) } == .invalidArgument)
     run.trainer.window = SDEWindow(start: 3, length: 3)
-    #expect(throws: MixGRPOError.self) { try run.trainer.ticketedRollout(prompts: [1]) }
+    #expect(try errorCode { try run.trainer.ticketedRollout(prompts: [1]) } == .invalidState)
     run.trainer.window = nil
     #expect(run.trainer.inbox.openTickets == [part.ticket])
   }
@@ -122,7 +123,7 @@ import Testing
     let before = run.weights
     for part in try parts(of: run) { try run.trainer.inbox.submit(brightness(run, part), for: part.ticket) }
     run.context.cancel()
-    #expect(throws: MixGRPOError.self) { try run.trainer.updateFromTickets() }
+    #expect(try errorCode { try run.trainer.updateFromTickets() } == .cancelled)
     run.context.resetCancel()
     #expect(run.weights == before)
     try run.trainer.updateFromTickets()

@@ -1,5 +1,6 @@
 import Foundation
 import MixGRPO
+import TestSupport
 import Testing
 
 /// A run small enough to repeat often: 9 tokens of 4 channels, 8 steps, groups of 6.
@@ -125,7 +126,7 @@ struct TinyRun {
     }
   }
 
-  @Test func failedRewardsAreLeftOutAndReported() throws {
+  @Test func failedRewardsAreExcludedAndReported() throws {
     let run = try TinyRun()
     var rewards = run.brightness(try run.trainer.rollout(prompts: [0, 1]))
     rewards[3] = .nan
@@ -220,7 +221,7 @@ struct TinyRun {
     #expect(try (0..<6).map { _ in try patient.iterate().window.lowerBound } == [0, 0, 0, 0, 0, 1])
   }
 
-  @Test func anIterationThatTaughtNothingOrElsewhereLeavesTheAdaptiveWindow() throws {
+  @Test func iterationsWithoutAUsableSignalLeaveTheAdaptiveWindow() throws {
     let run = try TinyRun(sampling: adaptive(1000))
     _ = try run.trainer.rollout(prompts: [0, 1])
     try run.trainer.update(rewards: [(0..<12).map { $0 < 6 ? 1 : 2 }])  // groups without differences
@@ -236,11 +237,11 @@ struct TinyRun {
 
   @Test func badCallsNameWhatIsWrong() throws {
     let run = try TinyRun()
-    #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [[1]]) }
-    #expect(throws: MixGRPOError.self) { try run.trainer.rollout(prompts: [3]) }
+    #expect(try errorCode { try run.trainer.update(rewards: [[1]]) } == .invalidArgument)
+    #expect(try errorCode { try run.trainer.rollout(prompts: [3]) } == .invalidArgument)
     _ = try run.trainer.rollout(prompts: [0])
     let error = #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [[1, 2]]) }
     #expect(error?.message == "rewards: expected 6 values for each reward, got [2]")
-    #expect(throws: MixGRPOError.self) { try TinyRun(rewards: ["a", "a"]) }
+    #expect(try errorCode { try TinyRun(rewards: ["a", "a"]) } == .invalidArgument)
   }
 }

@@ -13,7 +13,6 @@ import Testing
 
   private func expect(_ found: [Double], _ expected: [Double], tolerance: Double = 1e-6) {
     #expect(found.count == expected.count)
-    #expect(found.count == expected.count)
     for (a, b) in zip(found, expected) { #expect(abs(a - b) <= tolerance, "\(found) is not \(expected)") }
   }
 
@@ -71,7 +70,7 @@ import Testing
   // MARK: Failures and ties
 
   @Test(arguments: [Double.nan, .infinity, -.infinity])
-  func aFailedRewardIsLeftOutOfEverything(failed: Double) throws {
+  func aSampleWithAFailedRewardIsExcludedFromEverything(failed: Double) throws {
     let found = try advantages([[1, failed, 2, 3], [5, 1000, 7, 6]], 4)
     // (1, 2, 3) → (−1, 0, 1); (5, 7, 6) → (−1, 1, 0); the sample with the failure counts in neither.
     expect(found.values, [-1, 0, 0.5, 0.5])

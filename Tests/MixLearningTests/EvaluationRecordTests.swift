@@ -1,5 +1,6 @@
 import MixBasics
 import MixLearning
+import TestSupport
 import Testing
 
 @Suite struct EvaluationRecordTests {
@@ -24,7 +25,7 @@ import Testing
     }
   }
 
-  @Test func theWatchdogBarksWhenTheTrainedRewardRisesAndTheHeldOutOneFalls() throws {
+  @Test func theWatchdogTriggersWhenTheTrainedRewardRisesAndTheHeldOutOneFalls() throws {
     let evaluations = [[0.0, 5], [1, 6], [2, 5.9], [3, 5.8], [4, 5.7]]
     let results = try run(try record(), evaluations)
     #expect(results.map(\.worsening) == [0, 0, 1, 2, 3])
@@ -43,7 +44,7 @@ import Testing
     [[0.0, 5], [1, 4], [2, 5.1], [3, 4]],  // it recovers between
     [[0.0, 5], [1, 4], [.nan, 3], [3, .nan]],  // too little is known
   ])
-  func theWatchdogIsQuietOtherwise(evaluations: [[Double]]) throws {
+  func theWatchdogDoesNotTriggerOtherwise(evaluations: [[Double]]) throws {
     #expect(try run(try record(), evaluations).allSatisfy { $0.verdict == .goOn })
   }
 
@@ -97,7 +98,7 @@ import Testing
     }
     let record = try record()
     let (state, _) = try record.advance(EvaluationRecord.State(rewards: 2), iteration: 3, scores: scores([1, 1]))
-    #expect(throws: MixGRPOError.self) { try record.advance(state, iteration: 3, scores: scores([1, 1])) }
-    #expect(throws: MixGRPOError.self) { try record.advance(state, iteration: 4, scores: scores([1])) }
+    #expect(try errorCode { try record.advance(state, iteration: 3, scores: scores([1, 1])) } == .invalidArgument)
+    #expect(try errorCode { try record.advance(state, iteration: 4, scores: scores([1])) } == .invalidArgument)
   }
 }

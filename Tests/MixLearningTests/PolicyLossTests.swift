@@ -92,7 +92,7 @@ import Testing
   }
 
   @Test(arguments: LogProbabilityForm.allCases, [1.7, -0.6, 0])
-  func theCotangentIsTheLossesGradient(form: LogProbabilityForm, advantage: Double) throws {
+  func dVelocityIsTheGradientOfTheLoss(form: LogProbabilityForm, advantage: Double) throws {
     let bench = try Bench(form, size: size)
     // The sum form's ratio moves fast: stay close.
     let reach: Float = form == .sum ? 0.02 : 0.2

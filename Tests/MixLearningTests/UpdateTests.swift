@@ -17,7 +17,7 @@ import Testing
     #expect(trace.minibatches == [0, 1, 2, 3] && trace.metrics.optimizerSteps == 4)
   }
 
-  @Test func theCotangentsCarryTheGradientOfTheMeanLoss() throws {
+  @Test func dVelocityCarriesTheGradientOfTheMeanLoss() throws {
     var configuration = PolicyConfiguration()
     configuration.updatesPerIteration = 1
     configuration.clipRange = 0.5
@@ -48,6 +48,7 @@ import Testing
     #expect(b.metrics.evaluations == unshared.trainingEvaluations(prompts: 2, minibatches: minibatches))
     #expect(a.metrics.evaluations < b.metrics.evaluations || minibatches == 6)
     #expect(a.metrics.loss == b.metrics.loss && a.metrics.ratioMin == b.metrics.ratioMin)
+    #expect(a.gradients.count == b.gradients.count)
     for (x, y) in zip(a.gradients, b.gradients) { #expect(abs(x - y) <= 1e-5 * abs(y) + 1e-9) }
   }
 
@@ -60,7 +61,7 @@ import Testing
     #expect(try run(makeUpdate(trajectory, configuration, maxBatch: limit, threads: threads), step: 0.01) == expected)
   }
 
-  @Test func aPartHasTheSameMembersOfEveryGroup() throws {
+  @Test func aMinibatchHasTheSameMembersOfEveryGroup() throws {
     // G = 6 in four minibatches: members 0 | 1, 2 | 3 | 4, 5
     let update = try makeUpdate(try trajectory(try plan(start: 2)))
     var members: [[Int32]] = [[], [], [], []]
@@ -80,7 +81,7 @@ import Testing
     #expect(members == [[0, 6], [1, 2, 7, 8], [3, 9], [4, 5, 10, 11]])
   }
 
-  @Test func samplesLeftOutCostNothingAndDoNotCount() throws {
+  @Test func excludedSamplesCostNothingAndDoNotCount() throws {
     var configuration = PolicyConfiguration()
     configuration.updatesPerIteration = 3
     let trajectory = try trajectory(try plan())
@@ -107,6 +108,7 @@ import Testing
     #expect(abs(found.metrics.loss - plain.metrics.loss) <= 1e-12)  // ratios are 1, so the weights average out
     // Rows of the last step come last: 12 samples of 29 values.
     let count = 12 * 29
+    #expect(found.dVelocity.count == plain.dVelocity.count && plain.dVelocity.count >= count)
     for (a, b) in zip(found.dVelocity.suffix(count), plain.dVelocity.suffix(count)) {
       #expect(abs(Double(a) - Double(b) * scales[2] / mean) <= 1e-6 * abs(Double(b)) + 1e-12)
     }

@@ -83,7 +83,7 @@ import Testing
     #expect(try expected.indices.map { try schedule.forecast(iteration: $0).start } == expected)
   }
 
-  @Test func aStateThatNoRunCanBeInIsAnError() throws {
+  @Test func anInvalidStateIsAnError() throws {
     let schedule = try schedule(AdaptiveInterval())
     for (field, change) in [
       ("window_start", { $0.start = 5 }), ("window_start", { $0.start = -1 }), ("iterations", { $0.iterations = -1 }),
@@ -99,7 +99,7 @@ import Testing
     #expect(error?.message.contains("window_mode") == true)
   }
 
-  @Test func unfitSettingsAreToldAtOnce() throws {
+  @Test func allInvalidSettingsAreReportedTogether() throws {
     let interval = AdaptiveInterval(minimum: 9, maximum: 8, trend: 1, minimumGain: .nan)
     let error = failure { _ = try schedule(interval, stride: 0) }
     for field in ["window_minimum_interval", "window_trend", "window_minimum_gain", "window_stride"] {

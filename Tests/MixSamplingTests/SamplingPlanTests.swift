@@ -26,7 +26,7 @@ import Testing
     #expect(try plan(window) { $0.sharedInitialNoise = false }.modelCalls(prompts: 1) == 300)
   }
 
-  @Test func trainingSharesTheFirstWindowStepWithinAPart() throws {
+  @Test func trainingSharesTheFirstWindowStepWithinAMinibatch() throws {
     #expect(try plan(0).trainingEvaluations(prompts: 2, minibatches: 4) == 2 * (3 * 12 + 4))
     #expect(try plan(0) { $0.exactSharing = false }.trainingEvaluations(prompts: 2, minibatches: 4) == 2 * 48)
   }

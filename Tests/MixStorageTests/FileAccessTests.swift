@@ -118,7 +118,7 @@ func truncateFile(_ path: String, to size: Int) -> Bool { truncate(path, off_t(s
     #expect(try text(of: path) == "{\"iteration\":1,\"reward\":0.5}\n{\"iteration\": 2}\n")
   }
 
-  /// A torn object goes; what is whole and what is no line of a log stays.
+  /// An incomplete object is removed; complete lines and lines of other programs stay.
   @Test(arguments: [
     ("{}\n{\"iter", "{}\n"), ("{\"iter", ""), ("{\"iteration\":1}", "{\"iteration\":1}\n"), ("notes", "notes\n"),
     ("{}\n", "{}\n"), ("", ""),

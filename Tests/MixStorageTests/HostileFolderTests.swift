@@ -4,7 +4,7 @@ import Testing
 @testable import MixBasics
 @testable import MixStorage
 
-/// A folder from a stranger: what it holds may cost neither time nor memory nor anything outside of it.
+/// An untrusted folder: its content may cost neither time nor memory, nor reach anything outside of it.
 @Suite struct HostileFolderTests {
   private let folder = TemporaryFolder()
 
@@ -78,18 +78,18 @@ import Testing
 }
 
 @Suite struct MemoryTests {
-  @Test func whatNoMachineHasIsRefused() {
+  @Test func moreMemoryThanAnyMachineHasIsRefused() {
     for bytes in [-1, Int.max, 1 << 50] {
       #expect(libraryError { try Memory.require(bytes: bytes) }?.code == .outOfMemory)
     }
     #expect(libraryError { try Memory.require(Int.max, of: 4) }?.code == .outOfMemory)
   }
 
-  @Test func whatIsThereIsNotRefused() throws {
+  @Test func availableMemoryIsNotRefused() throws {
     for bytes in [0, 1, 1 << 16, 1 << 27] { try Memory.require(bytes: bytes) }
   }
 
-  @Test func theMachineTellsWhatItHas() throws {
+  @Test func theMachineReportsItsMemory() throws {
     let available = try #require(MachineMemory.available)
     let installed = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
     #expect(available > 1 << 27 && available <= 16 * installed)

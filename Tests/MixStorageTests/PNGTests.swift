@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test(arguments: [(1, 1), (1, 300), (300, 1), (33, 17), (256, 256)])
-  func pixelsSurviveTheWayThereAndBack(width: Int, height: Int) throws {
+  func pixelsSurviveARoundTrip(width: Int, height: Int) throws {
     let image = try noise(width: width, height: height)
     #expect(try PNG.decode(try PNG.encode(image)) == image)
     try PNG.write(image, to: folder.file("a.png"))
@@ -52,7 +52,7 @@ import Testing
     #expect(texts == wanted)
   }
 
-  @Test func textsSurviveTheWayThereAndBack() throws {
+  @Test func textsSurviveARoundTrip() throws {
     let texts = [
       try PNGText(keyword: "prompt", text: "a red circle\nat the left"), try PNGText(keyword: "Größe", text: "é"),
       try PNGText(keyword: "wish", text: "赤い丸 🔴\t"), try PNGText(keyword: "empty", text: ""),

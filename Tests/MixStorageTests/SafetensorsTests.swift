@@ -25,7 +25,7 @@ import Testing
     #expect(try read(file, "half", [2, 2, 2]) == wantedHalf)
   }
 
-  @Test func anUnreadableTypeAWrongShapeAndAMissingTensorAreTold() throws {
+  @Test func anUnreadableTypeAWrongShapeAndAMissingTensorAreReported() throws {
     let file = try SafetensorsFile(path: fixture("mixed.safetensors"))
     let type = libraryError { _ = try read(file, "counts", [3]) }
     #expect(type?.code == .unsupported && type?.message.hasSuffix("counts: expected F32, F16 or BF16, got I64") == true)
@@ -96,7 +96,7 @@ import Testing
   }
 
   @Test(arguments: [0, 1, 17, 100_000_001, 1 << 40, UInt64.max, 1 << 63])
-  func aLyingHeaderLengthIsRefused(length: UInt64) throws {
+  func aWrongHeaderLengthIsRefused(length: UInt64) throws {
     #expect(try error(header: "{}", data: 8, length: length)?.code == .invalidFormat)
   }
 
@@ -126,7 +126,7 @@ import Testing
     (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#, 12),
     (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#, 8),
   ])
-  func aLyingHeaderIsRefused(header: String, data: Int) throws {
+  func aWrongHeaderIsRefused(header: String, data: Int) throws {
     #expect(try error(header: header, data: data)?.code == .invalidFormat)
   }
 

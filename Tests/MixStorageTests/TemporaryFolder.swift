@@ -1,5 +1,6 @@
 import Glibc
 import MixBasics
+import Testing
 
 @testable import MixStorage
 
@@ -56,7 +57,7 @@ func text(of path: String) throws -> String { String(decoding: try content(of: p
 
 /// The library's error that `body` throws, nil when it throws none or another.
 func libraryError(_ body: () throws -> Void) -> MixGRPOError? {
-  do { try body() } catch let error as MixGRPOError { return error } catch {}
+  do { try body() } catch let error as MixGRPOError { return error } catch { Issue.record(error) }
   return nil
 }
 

@@ -46,7 +46,7 @@ import Testing
     #expect(try WeightFolder(path: folder.path).tensors.map(\.name) == ["w"])
   }
 
-  @Test func holdsModelTellsAFolderFromAnother() throws {
+  @Test func holdsModelIsTrueOnlyForAFolderWithAModel() throws {
     #expect(WeightFolder.holdsModel(fixture("sharded")))
     #expect(!WeightFolder.holdsModel(folder.path))
   }

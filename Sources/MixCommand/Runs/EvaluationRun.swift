@@ -27,7 +27,7 @@ final class EvaluationRun {
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.rewards), configuration: configuration)
-    if resumed, folder.hasEvaluation {
+    if resumed, try folder.hasEvaluation {
       do throws(MixGRPOError) { try evaluation.load(folder: folder.checkpoints) } catch  where error.code == .invalidFormat {
         warn("evaluations restart because the saved ones are damaged: \(error.message)")
       }

@@ -22,15 +22,21 @@ enum Inspection {
     guard FileAccess.isFolder(folder) else { return nil }
     let numbered = NumberedFiles(folder: folder, prefix: "iteration-", suffix: ".safetensors")
     if let newest = try numbered.numbers().last { return numbered.path(newest) }
-    return ["trainer.safetensors", "pretrainer.safetensors"].map { FileAccess.join(folder, $0) }.first { FileAccess.exists($0) }
+    for name in ["trainer.safetensors", "pretrainer.safetensors"] {
+      let path = FileAccess.join(folder, name)
+      if try FileAccess.isPresent(path) { return path }
+    }
+    return nil
   }
 
   /// The iterations of an alignment, or the steps of pretraining.
-  private static func iteration(of file: SafetensorsFile) -> JSONValue {
-    func section(_ name: String) -> JSONObject? {
-      file.metadata[name].flatMap { (try? JSONParser.parse($0, source: file.path))?.object }
+  private static func iteration(of file: SafetensorsFile) throws(MixGRPOError) -> JSONValue {
+    func section(_ name: String) throws(MixGRPOError) -> JSONObject? {
+      guard let text = file.metadata[name] else { return nil }
+      return try JSONParser.parse(text, source: "\(file.path): \(name)").object
     }
-    return section("progress")?["iteration"] ?? section("optimizer")?["steps"] ?? .null
+    if let iteration = try section("progress")?["iteration"] { return iteration }
+    return try section("optimizer")?["steps"] ?? .null
   }
 
   // MARK: - Kinds
@@ -39,12 +45,19 @@ enum Inspection {
     let folder = try WeightFolder(path: path)
     var report: JSONObject = ["kind": "model", "path": .string(path)]
     add(folder.tensors, to: &report)
-    if let configuration = try? FlowTransformerConfiguration(json: folder.configuration, source: path) {
-      report["width"] = .integer(Int64(configuration.width))
-    }
+    if let width = try width(folder) { report["width"] = .integer(Int64(width)) }
     report["configuration"] = .object(folder.configuration)
     report["tensors"] = .array(folder.tensors.map(row))
     return report
+  }
+
+  /// Values for each token between blocks; nil for a model of another kind.
+  private static func width(_ folder: WeightFolder) throws(MixGRPOError) -> Int? {
+    do {
+      return try FlowTransformerConfiguration(json: folder.configuration, source: folder.path).width
+    } catch  where error.code == .invalidFormat || error.code == .invalidArgument || error.code == .unsupported {
+      return nil
+    }
   }
 
   private static func run(_ run: RunFolder) throws(MixGRPOError) -> JSONObject {
@@ -52,7 +65,7 @@ enum Inspection {
     if let checkpoint = try checkpointFile(in: run.checkpoints) {
       let file = try SafetensorsFile(path: checkpoint)
       report["checkpoint"] = .string(checkpoint)
-      report["iteration"] = iteration(of: file)
+      report["iteration"] = try iteration(of: file)
     }
     if WeightFolder.holdsModel(run.model) { report["model"] = .string(run.model) }
     let settings = try JSONParser.parse(try FileAccess.read(run.settings, limit: 16 << 20), source: run.settings)
@@ -65,10 +78,10 @@ enum Inspection {
     let format = file.metadata["format"] ?? ""
     let kind = format.hasPrefix("mixgrpo-trainer") || format.hasPrefix("mixgrpo-pretrainer") ? "checkpoint" : "safetensors"
     var report: JSONObject = ["kind": .string(kind), "path": .string(path)]
-    if kind == "checkpoint" { report["iteration"] = iteration(of: file) }
+    if kind == "checkpoint" { report["iteration"] = try iteration(of: file) }
     add(file.tensors, to: &report)
     var metadata = JSONObject()
-    for (name, text) in file.metadata.sorted(by: { $0.key < $1.key }) { metadata[name] = value(text) }
+    for (name, text) in file.metadata.sorted(by: { $0.key < $1.key }) { metadata[name] = try value(text) }
     report["metadata"] = .object(metadata)
     report["tensors"] = .array(file.tensors.map(row))
     return report
@@ -105,8 +118,8 @@ enum Inspection {
   }
 
   /// Metadata values are strings; those that contain JSON objects are shown as objects.
-  private static func value(_ text: String) -> JSONValue {
-    guard text.hasPrefix("{"), let parsed = try? JSONParser.parse(text, source: "metadata") else { return .string(text) }
+  private static func value(_ text: String) throws(MixGRPOError) -> JSONValue {
+    guard text.hasPrefix("{"), let parsed = try JSONParser.parseIfJSON(text) else { return .string(text) }
     return parsed
   }
 }

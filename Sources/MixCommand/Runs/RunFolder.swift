@@ -23,20 +23,27 @@ struct RunFolder {
   func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
 
   /// True when the folder has files of an earlier run that a new one would overwrite.
-  var isTaken: Bool { [settings, checkpoints, metrics].contains { FileAccess.exists($0) } }
+  var isTaken: Bool {
+    get throws(MixGRPOError) {
+      for path in [settings, checkpoints, metrics] where try FileAccess.isPresent(path) { return true }
+      return false
+    }
+  }
 
-  var hasCheckpoint: Bool { FileAccess.exists(checkpoints) }
+  var hasCheckpoint: Bool { get throws(MixGRPOError) { try FileAccess.isPresent(checkpoints) } }
   /// Whether `Evaluation.save` has written a file beside the checkpoints.
-  var hasEvaluation: Bool { FileAccess.exists(FileAccess.join(checkpoints, "evaluation.safetensors")) }
+  var hasEvaluation: Bool {
+    get throws(MixGRPOError) { try FileAccess.isPresent(FileAccess.join(checkpoints, "evaluation.safetensors")) }
+  }
 
   /// Creates or checks the folder.
   /// - Throws: `invalidState` when a new run would overwrite an earlier one, or when there is no run to resume; `inputOutput`.
   func prepare(resuming: Bool) throws(MixGRPOError) {
     if resuming {
-      guard hasCheckpoint else {
+      guard try hasCheckpoint else {
         throw MixGRPOError(.invalidState, "\(path): expected a run with a checkpoint to resume, got none")
       }
-    } else if isTaken {
+    } else if try isTaken {
       throw MixGRPOError(
         .invalidState,
         "\(path): expected a folder without a run, got one; use --resume to continue it, or another --out for a new run")
@@ -46,9 +53,9 @@ struct RunFolder {
 
   /// Removes the lines of iterations that a resumed run repeats, and an incomplete last line.
   func cut(_ file: String, before iteration: Int) throws(MixGRPOError) {
-    guard FileAccess.exists(file) else { return }
+    guard try FileAccess.isPresent(file) else { return }
     let bytes = try FileAccess.read(file, limit: Self.maxBytes)
-    let lines = Self.lines(bytes, of: file).filter { $0.iteration < iteration }
+    let lines = try Self.lines(bytes, of: file).filter { $0.iteration < iteration }
     let kept = lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
     if kept != bytes { try AtomicFile.write(kept, to: file) }
   }
@@ -58,17 +65,23 @@ struct RunFolder {
 
   /// The complete lines of a file; empty when it is missing.
   func lines(_ file: String) throws(MixGRPOError) -> [Line] {
-    FileAccess.exists(file) ? Self.lines(try FileAccess.read(file, limit: Self.maxBytes), of: file) : []
+    guard try FileAccess.isPresent(file) else { return [] }
+    return try Self.lines(FileAccess.read(file, limit: Self.maxBytes), of: file)
   }
 
   private static let maxBytes = 1 << 31
 
-  private static func lines(_ bytes: [UInt8], of file: String) -> [Line] {
-    bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      guard let object = (try? JSONParser.parse(Array(line), source: file))?.object,
-        let iteration = object["iteration"]?.integer
-      else { return nil }
-      return (iteration, object, line)
+  /// - Throws: `invalidFormat` naming the line that is none of a log's. Only the last one may be incomplete, without its line end.
+  private static func lines(_ bytes: [UInt8], of file: String) throws(MixGRPOError) -> [Line] {
+    let end = bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex
+    var lines: [Line] = []
+    for (index, line) in bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+    where !line.isEmpty {
+      let place = "\(file), line \(index + 1)"
+      guard let object = try JSONParser.parse(Array(line), source: place).object, let iteration = object["iteration"]?.integer
+      else { throw .init(.invalidFormat, "\(place): expected an object with an integer \"iteration\", got another value") }
+      lines.append((iteration, object, line))
     }
+    return lines
   }
 }

@@ -20,13 +20,13 @@ struct SettingsSource {
   }
 
   /// Applies one `sampling.steps=12`; the value is parsed as JSON, otherwise taken as a string.
-  /// - Throws: `invalidArgument`.
+  /// - Throws: `invalidArgument`; `outOfMemory`.
   static func apply(assignment: String, to settings: inout some SettingsTable) throws(MixGRPOError) {
     guard let sign = assignment.firstIndex(of: "="), sign != assignment.startIndex else {
       throw .invalid("--set", expected: "name=value", got: "\"\(assignment)\"")
     }
     let text = String(assignment[assignment.index(after: sign)...])
-    let value = (try? JSONParser.parse(text, source: "--set")) ?? .string(text)
+    let value = try JSONParser.parseIfJSON(text) ?? .string(text)
     let names = assignment[..<sign].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     let nested = names.reversed().reduce(value) { value, name in .object([name: value]) }
     let problems = settings.apply(nested.object ?? JSONObject()).map { "--set \($0.path): \($0.message)" }

@@ -52,7 +52,7 @@ extension Trainer {
   /// Restores the newest complete checkpoint of a folder; see `load(folder:)`.
   /// - Returns: nil, without changes, when there is no checkpoint.
   /// - Throws: `invalidArgument` naming the settings that differ from the newest complete checkpoint; `invalidFormat` when no
-  ///   checkpoint is complete; `inputOutput` when the folder cannot be read.
+  ///   checkpoint is complete; `inputOutput` when the folder, or a checkpoint that may be complete, cannot be read.
   public func resume(from folder: CheckpointFolder) throws(MixGRPOError) -> Resumption? { try folder.resume(self) }
 }
 
@@ -103,7 +103,7 @@ extension CheckpointFolder {
       do {
         try run.readCheckpoint(from: file)
         return Resumption(iteration: run.checkpointNumber, path: file, skipped: skipped)
-      } catch  where error.code == .invalidFormat || error.code == .inputOutput {
+      } catch  where error.code == .invalidFormat {
         skipped.append(error.message)
       }
     }

@@ -38,6 +38,16 @@ package enum FileAccess {
     !path.utf8.contains(0) && access(path, F_OK) == 0
   }
 
+  /// Whether something is at a path. Use it where a wrong no would lose data.
+  /// - Throws: `inputOutput` when the system cannot say, for example without permission to search a folder above.
+  package static func isPresent(_ path: String) throws(MixGRPOError) -> Bool {
+    try checkPath(path)
+    if access(path, F_OK) == 0 { return true }
+    let code = errno
+    if code == ENOENT { return false }
+    throw failure(path, expected: "a file, a folder or nothing", code: code)
+  }
+
   /// Opens with close-on-exec, and retries after an interruption.
   static func open(_ path: String, flags: Int32, mode: mode_t = 0o666, wanted: String) throws(MixGRPOError) -> Int32 {
     try checkPath(path)

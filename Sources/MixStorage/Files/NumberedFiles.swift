@@ -19,8 +19,9 @@ package struct NumberedFiles: Sendable {
   }
 
   /// The existing numbers, ascending; empty when the folder is missing. Other files are ignored.
+  /// - Throws: `inputOutput` when the folder exists and cannot be read, or when the system cannot say whether it exists.
   package func numbers() throws(MixGRPOError) -> [Int] {
-    guard FileAccess.exists(folder) else { return [] }
+    guard try FileAccess.isPresent(folder) else { return [] }
     return try FileAccess.names(in: folder).compactMap(number).sorted()
   }
 

@@ -33,6 +33,18 @@ package struct JSONParser {
     try parse(Array(text.utf8), source: source)
   }
 
+  /// The value of a text that may be something else than JSON: nil where it is.
+  /// - Throws: `outOfMemory`.
+  package static func parseIfJSON(_ bytes: [UInt8]) throws(MixGRPOError) -> JSONValue? {
+    do {
+      return try parse(bytes, source: "text")
+    } catch  where error.code == .invalidFormat {
+      return nil
+    }
+  }
+
+  package static func parseIfJSON(_ text: String) throws(MixGRPOError) -> JSONValue? { try parseIfJSON(Array(text.utf8)) }
+
   private init(bytes: [UInt8], source: String) {
     self.bytes = bytes
     self.source = source

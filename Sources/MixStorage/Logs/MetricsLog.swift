@@ -73,14 +73,15 @@ public final class MetricsLog: Sendable {
   /// Does nothing without the exclusive lock: another process is still writing the last line.
   private func repairLastLine() throws(MixGRPOError) {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else { return }
+    defer { flock(descriptor, LOCK_UN) }
     let lastLine = endsInsideLine ? tail : nil
-    if let lastLine, isTorn(lastLine) { ftruncate(descriptor, lseek(descriptor, 0, SEEK_END) - off_t(lastLine.count)) }
-    flock(descriptor, LOCK_UN)
+    if let lastLine, try isTorn(lastLine) { ftruncate(descriptor, lseek(descriptor, 0, SEEK_END) - off_t(lastLine.count)) }
     if endsInsideLine { try write([UInt8(ascii: "\n")]) }
   }
 
-  private func isTorn(_ line: [UInt8]) -> Bool {
-    line.first == UInt8(ascii: "{") && (try? JSONParser.parse(line, source: "metrics line")) == nil
+  private func isTorn(_ line: [UInt8]) throws(MixGRPOError) -> Bool {
+    guard line.first == UInt8(ascii: "{") else { return false }
+    return try JSONParser.parseIfJSON(line) == nil
   }
 
   /// The bytes after the last line break; nil when there are more than a line may have.

@@ -177,11 +177,12 @@ static void trainer_update_again(void) {
 
 /* Kept activations, and what else happens to them before the backward that a host may still call. */
 static void velocity_then_backward(void) {
-  static const random_call *const between[] = {&call_update_run, &call_rollout_run, &call_evaluator_sample, &call_trainer_rollout,
-                                               &call_trainer_update, &call_model_set_weights};
+  static const random_call *const between[] = {&call_update_run, &call_update_run, &call_update_run, &call_rollout_run,
+                                               &call_evaluator_sample, &call_trainer_rollout, &call_trainer_update, &call_model_set_weights};
+  if (one_in(2)) make_update(&made);
   call_evaluator_velocity.call();
-  if (one_in(3)) scale_weights();
-  if (!one_in(4)) between[below(6)]->call();
+  if (one_in(2)) scale_weights();
+  if (!one_in(4)) between[below(8)]->call();
   call_evaluator_backward.call();
 }
 
