@@ -23,6 +23,7 @@ from ._library import library_path, library_version
 from ._version import __version__
 from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
+from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, Progress, default_context
 from .enums import (
     AdvantageMode,
@@ -64,14 +65,14 @@ from .errors import (
     OutOfMemory,
     Unsupported,
 )
-from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
+from .evaluation import Evaluation, EvaluationResult
 from .evaluator import Evaluator
 from .group_advantages import Advantages, advantages
 from .host_trainer import HostTrainer
 from .http_reward import HTTPReward
 from .image import Image
 from .metrics import Metrics, Resumption, RewardMetrics
-from .model import Model, ModelConfig
+from .model import Model
 from .optimizer import Optimizer, OptimizerReport
 from .parameters import Parameter, Tensors
 from .pixels import PixelCodec
@@ -79,8 +80,7 @@ from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan,
 from .prompts import Prompts, hashed_words
 from .request import VelocityRequest
 from .rollout import Rollout, StoredStep
-from .samples import SampleConfig
-from .settings import LearningConfig, SamplingConfig, check, describe, preset, preset_names
+from .settings import check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
 from .training import Decoder, Reward, Trainable, score, train

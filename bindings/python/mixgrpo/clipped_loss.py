@@ -10,8 +10,8 @@ from . import _abi
 from ._arrays import DoubleArray, FloatArray, doubles, output, pointer, rows, shaped
 from ._library import call
 from ._structs import to_struct
+from .configurations import LearningConfig
 from .enums import LogProbability
-from .settings import LearningConfig
 from .steps import Step, batch
 
 

@@ -12,39 +12,13 @@ from . import _abi
 from ._arrays import DoubleArray, FloatArray, doubles, integers, output, pointer, shaped, texts
 from ._handle import Object
 from ._library import call, create, library
-from ._structs import from_struct, initialised, to_struct
-from .enums import Storage, Verdict, Watchdog, Weights
+from ._structs import from_struct, to_struct
+from .configurations import EvaluationConfig, SampleConfig
+from .enums import Storage, Verdict
 from .errors import InvalidArgument
 from .host_trainer import HostTrainer
 from .model import Model
-from .samples import SampleConfig
 from .trainer import Trainer
-
-_defaults = initialised(_abi.EvaluationConfig, "mixgrpo_evaluation_config_init")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationConfig:
-    """When a model is evaluated, and what is kept of it.
-
-    A reward's level is its mean, counted from its first evaluation in standard deviations of its scores then; the
-    levels of the trained and of the held-out rewards are averaged. The watchdog remembers the evaluation with the
-    highest held-out level. An evaluation is suspicious when the held-out level is more than `watchdog_minimum_delta`
-    below that, and the trained level more than `watchdog_minimum_delta` above where it was then.
-    """
-
-    every: int = _defaults.every
-    """k: iterations 0, k, 2k, … are due, 1…1000000."""
-    weights: Weights = Weights(_defaults.weights)
-    """Which are evaluated: TRAINED or AVERAGE."""
-    keep_best: bool = bool(_defaults.keep_best)
-    """Keep a copy of the best weights in memory."""
-    watchdog: Watchdog = Watchdog(_defaults.watchdog)
-    """What it does; otherwise than OFF it needs trained and held-out rewards."""
-    watchdog_patience: int = _defaults.watchdog_patience
-    """Suspicious evaluations in a row before it barks, 1…1000000."""
-    watchdog_minimum_delta: float = _defaults.watchdog_minimum_delta
-    """The change that counts, standard deviations, 0…1000."""
 
 
 @dataclass(frozen=True)

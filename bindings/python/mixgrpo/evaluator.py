@@ -9,12 +9,10 @@ from . import _abi
 from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
 from ._handle import Object
 from ._library import call, create
-from ._structs import initialised, to_struct
+from ._structs import to_struct
+from .configurations import SampleConfig
 from .model import Model
 from .prompts import Prompts
-from .samples import SampleConfig
-
-_defaults = initialised(_abi.EvaluatorConfig, "mixgrpo_evaluator_config_init")
 
 
 class Evaluator(Object):
@@ -40,13 +38,13 @@ class Evaluator(Object):
         self,
         model: Model,
         *,
-        height_tokens: int = _defaults.height_tokens,
-        width_tokens: int = _defaults.width_tokens,
-        text_length: int = _defaults.text_length,
-        max_batch: int = _defaults.max_batch,
+        height_tokens: int = 8,
+        width_tokens: int = 8,
+        text_length: int = 16,
+        max_batch: int = 16,
         recompute_activations: bool = False,
-        guidance: float = _defaults.guidance,
-        max_bytes: int = _defaults.max_bytes,
+        guidance: float = 3.5,
+        max_bytes: int = 0,
         image_ids: ArrayLike | None = None,
     ) -> None:
         config = to_struct(

@@ -10,8 +10,8 @@ from . import _abi
 from ._arrays import DoubleArray, doubles, pointer, shaped, size
 from ._library import call
 from ._structs import to_struct
+from .configurations import LearningConfig
 from .errors import InvalidArgument
-from .settings import LearningConfig
 
 
 @dataclass(frozen=True)

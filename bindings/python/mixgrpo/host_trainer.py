@@ -15,6 +15,7 @@ from ._arrays import FloatArray, integers, optional_floats, output, pointer, siz
 from ._library import call, create, library, read_text
 from ._structs import to_struct
 from .any_trainer import AnyTrainer, TicketedSamples
+from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .context import Context, default_context
 from .enums import MissingRewards, RequestKind, Status, Weights
 from .errors import InvalidArgument, InvalidFormat, MixGRPOError
@@ -22,8 +23,6 @@ from .metrics import Metrics
 from .plan import Plan
 from .request import VelocityRequest, answer_to, next_request
 from .reward_names import scores_in_order, weights_in_order
-from .samples import SampleConfig
-from .settings import LearningConfig, SamplingConfig
 
 
 class HostTrainer(AnyTrainer):

@@ -11,8 +11,7 @@ from ._arrays import doubles, pointer, size
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, optional_struct, to_struct
-from .model import ModelConfig
-from .settings import LearningConfig, SamplingConfig
+from .configurations import LearningConfig, ModelConfig, SamplingConfig
 from .steps import Step
 
 SCHEDULED_WINDOW = _abi.WINDOW_START_SCHEDULED

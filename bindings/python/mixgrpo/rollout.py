@@ -11,15 +11,13 @@ from . import _abi
 from ._arrays import DoubleArray, FloatArray, floats, integers, output, pointer, size
 from ._handle import Object
 from ._library import create, library
-from ._structs import initialised, to_struct
+from ._structs import to_struct
 from .context import Context, default_context
 from .errors import InvalidArgument, InvalidState
 from .evaluator import Evaluator
-from .plan import Plan
+from .plan import SCHEDULED_WINDOW, Plan
 from .prompts import Prompts
 from .request import VelocityRequest, answer_to, next_request
-
-_defaults = initialised(_abi.RolloutConfig, "mixgrpo_rollout_config_init")
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,9 @@ class Rollout(Object):
         prompt_indices: ArrayLike,
         *,
         latent_size: int,
-        iteration: int = _defaults.iteration,
-        window_start: int = _defaults.window_start,
-        max_batch: int = _defaults.max_batch,
+        iteration: int = 0,
+        window_start: int = SCHEDULED_WINDOW,
+        max_batch: int = 0,
         initial_noise: ArrayLike | None = None,
         context: Context | None = None,
     ) -> None:

@@ -13,6 +13,7 @@ from ._library import call, create
 from ._structs import from_struct, to_struct
 from ._types import Handle
 from .any_trainer import AnyTrainer, TicketedSamples
+from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .enums import MissingRewards, Storage, Weights
 from .evaluator import Evaluator
 from .image import Image
@@ -21,8 +22,6 @@ from .pixels import PixelCodec
 from .plan import Plan
 from .prompts import Prompts
 from .reward_names import scores_in_order, weights_in_order
-from .samples import SampleConfig
-from .settings import LearningConfig, SamplingConfig
 
 
 class Trainer(AnyTrainer):

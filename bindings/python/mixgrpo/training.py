@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
+from .configurations import SampleConfig
 from .enums import Watchdog
 from .errors import InvalidArgument
 from .evaluation import EvaluationResult
 from .host_trainer import HostTrainer
 from .metrics import Metrics
-from .samples import SampleConfig
 from .scoring import Score, ScoringThreads
 from .trainer import Trainer
 from .training_checkpoints import CheckpointSettings

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ._arrays import DoubleArray, FloatArray
+from .configurations import SampleConfig
 from .enums import Verdict, Watchdog, Weights
 from .errors import InputOutputError, InvalidArgument, InvalidFormat
 from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
 from .host_trainer import HostTrainer
-from .samples import SampleConfig
 from .trainer import Trainer
 
 

@@ -12,6 +12,7 @@ from ._arrays import FloatArray, doubles, optional_floats, output, pointer, shap
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
+from .configurations import LearningConfig
 from .errors import InvalidState
 from .evaluator import Evaluator
 from .group_advantages import Advantages
@@ -19,7 +20,6 @@ from .optimizer import Optimizer, OptimizerReport
 from .prompts import Prompts
 from .request import VelocityRequest, answer_to, next_request
 from .rollout import Rollout
-from .settings import LearningConfig
 
 
 @dataclass(frozen=True)

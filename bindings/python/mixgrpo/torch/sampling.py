@@ -3,10 +3,10 @@
 from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, integers
+from ..configurations import SampleConfig
 from ..enums import Weights
 from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
-from ..samples import SampleConfig
 from .policy import TorchPolicy
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..configurations import LearningConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
 from ..errors import InvalidArgument, InvalidFormat, NotFinite
@@ -15,7 +16,6 @@ from ..host_trainer import HostTrainer
 from ..metrics import Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
-from ..settings import LearningConfig, SamplingConfig
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
 from .policy import TorchPolicy
 from .snapshot import Snapshot, trained_weights
