@@ -12,7 +12,7 @@ extension mixgrpo_learning_config: SettingsRecord {
       "samples whose standard deviation divides the advantages"),
     .number(
       "trim_fraction", \.trim_fraction, .from(0, below: 0.5), default: 0,
-      "share of a group that is cut off each end for mean and standard deviation"),
+      "share of a group that is cut off at each end for mean and standard deviation"),
     .number(
       "advantage_clip", \.advantage_clip, .closed(0, 1e6), default: 5, "advantages are clipped to ± this; 0 for no limit"),
     .number(
@@ -68,7 +68,7 @@ extension mixgrpo_learning_config: SettingsRecord {
       "what a trainer does when an update is not finite or changes the model too much"
     ).withoutEffect,
     .number(
-      "max_velocity_change", \.max_velocity_change, .closed(0, 1e6), default: 1, unit: "of the velocity",
+      "max_velocity_change", \.max_velocity_change, .closed(0, 1e6), default: 1, unit: "times the velocity",
       "largest change that one iteration may cause in the velocity of its first trained latent, by root mean square; 0 for no limit"
     ).withoutEffect,
     .number(
