@@ -1,6 +1,6 @@
 """Align flow-matching image models with any reward, inside this process (MixGRPO, arXiv 2507.21802).
 
-The convenient way, with the built-in flow transformer; the host only scores:
+With the built-in flow transformer the host only scores:
 
     import mixgrpo
 
@@ -12,10 +12,10 @@ The convenient way, with the built-in flow transformer; the host only scores:
     mixgrpo.train(trainer, lambda images, prompts: images.mean(axis=(1, 2, 3)), decode=codec.decode, iterations=20)
     model.save("aligned")
 
-The open way, for a model of any framework on any device: `Rollout` and `Update` ask for velocities and are answered.
+For a model in any framework on any device, `Rollout` and `Update` request velocities, and the host answers.
 
-Objects are not to be used by two threads at once; different objects may be. Arrays go in as they are when they are
-C-contiguous and of the right type, and are converted otherwise; `out=` takes an array to write to. All errors are
+One object must not be used by two threads at once; different objects may. Arrays are used in place when they are
+C-contiguous and of the right type, and converted otherwise; `out=` takes an array to write to. All errors are
 `MixGRPOError`s.
 """
 

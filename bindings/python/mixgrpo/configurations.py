@@ -131,7 +131,7 @@ class LearningConfig(Configuration):
     step_weighting: StepWeighting = StepWeighting.UNIFORM
     """Weight of each trained step in the loss."""
     trim_fraction: float = 0.0
-    """Share of a group that is cut off each end for mean and standard deviation. Range: at least 0, below 0.5."""
+    """Share of a group that is cut off at each end for mean and standard deviation. Range: at least 0, below 0.5."""
     degenerate_tolerance: float = 1e-6
     """A group whose standard deviation is at most this share of its largest absolute reward is degenerate: advantage 0.
     Range: 0…1."""
@@ -177,7 +177,7 @@ class LearningConfig(Configuration):
     step."""
     max_velocity_change: float = 1.0
     """Largest change that one iteration may cause in the velocity of its first trained latent, by root mean square; 0
-    for no limit. Range: 0…1000000 of the velocity."""
+    for no limit. Range: 0…1000000 times the velocity."""
     roll_back_rate_factor: float = 0.5
     """`fault_policy` `roll_back` multiplies the learning rate by this. Range: above 0, at most 1."""
 

@@ -90,7 +90,7 @@ def test_unknown_settings_are_refused(mixgrpo):
         mixgrpo.SamplingConfig(window_len=3)
 
 
-def test_settings_survive_the_way_through_c(mixgrpo):
+def test_settings_round_trip_through_c(mixgrpo):
     from mixgrpo import _abi
     from mixgrpo._structs import from_struct, to_struct
 
@@ -132,7 +132,7 @@ def test_check_names_every_wrong_field(mixgrpo):
         mixgrpo.check(mixgrpo.SamplingConfig(group_size=2), mixgrpo.LearningConfig(updates_per_iteration=3))
 
 
-def test_describe_tells_what_will_run(mixgrpo):
+def test_describe_lists_what_will_run(mixgrpo):
     text = mixgrpo.describe(mixgrpo.SamplingConfig(steps=17), mixgrpo.LearningConfig())
     lines = dict(line.split(" = ", 1) for line in text.strip().splitlines())
     assert lines["steps"] == "17"
@@ -168,7 +168,7 @@ def test_impossible_combinations_name_their_field(mixgrpo, field, sampling, lear
         mixgrpo.check(mixgrpo.SamplingConfig(**sampling), mixgrpo.LearningConfig(**learning))
 
 
-def test_impossible_settings_are_told_all_at_once(mixgrpo):
+def test_impossible_settings_are_reported_all_at_once(mixgrpo):
     sampling = mixgrpo.SamplingConfig(
         window_mode=mixgrpo.WindowMode.ALL, flash_ratio=2.0, noise_level=11.0, group_size=1, trained_fraction=0.0
     )

@@ -130,7 +130,7 @@ mirrored_configuration! {
         std_scope: StdScope = StdScope::Group,
         /// Weight of each trained step in the loss. Default `Uniform`.
         step_weighting: StepWeighting = StepWeighting::Uniform,
-        /// Share of a group that is cut off each end for mean and standard deviation. Default 0, range at least 0,
+        /// Share of a group that is cut off at each end for mean and standard deviation. Default 0, range at least 0,
         /// below 0.5.
         trim_fraction: f64 = 0.0,
         /// A group whose standard deviation is at most this share of its largest absolute reward is degenerate:
@@ -177,7 +177,7 @@ mirrored_configuration! {
         /// step. Default `Memory`.
         undo: Undo = Undo::Memory,
         /// Largest change that one iteration may cause in the velocity of its first trained latent, by root mean
-        /// square; 0 for no limit. Default 1, range 0…1000000 of the velocity.
+        /// square; 0 for no limit. Default 1, range 0…1000000 times the velocity.
         max_velocity_change: f64 = 1.0,
         /// `fault_policy` `roll_back` multiplies the learning rate by this. Default 0.5, range above 0, at most 1.
         roll_back_rate_factor: f64 = 0.5,
