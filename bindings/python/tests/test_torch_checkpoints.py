@@ -159,7 +159,9 @@ def test_damage_anywhere_in_a_checkpoint_is_found(mixgrpo, make, tmp_path):
     trainer.checkpoint(tmp_path)  # a torn one of a later iteration is in nobody's way
     assert not newest.exists()
     older.write_bytes(b"torn")
-    with pytest.raises(mixgrpo.InvalidFormat, match=r"expected a complete checkpoint, got none: iteration-00000002\.pt"):
+    with pytest.raises(
+        mixgrpo.InvalidFormat, match=r"expected a complete checkpoint, got none: iteration-00000002\.pt"
+    ):
         make().resume(tmp_path)
 
 
