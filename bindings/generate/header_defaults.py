@@ -9,7 +9,7 @@ VALUE = r"-?\d+(?:\.\d+)?(?:e-?\d+|\^\d+)?"
 LOWER = [(rf"({VALUE})\.\.\.", False), (rf"\babove ({VALUE})", True), (rf"\bat least ({VALUE})", False),
          (rf"({VALUE}) <= ", False), (rf"({VALUE}) or more", False)]  # fmt: skip
 UPPER = [(rf"\.\.\.({VALUE})(?! -|\w)", False), (rf"\bat most ({VALUE})", False), (rf"\bbelow ({VALUE})", True),
-         (rf" < ({VALUE})", True)]  # fmt: skip
+         (rf" < ({VALUE})", True), (rf"[a-z]\w* <= ({VALUE})", False)]  # fmt: skip
 
 
 def problems(configurations: tuple[Configuration, ...]) -> Iterator[str]:

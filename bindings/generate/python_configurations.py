@@ -29,7 +29,8 @@ def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
 
 def class_of(configuration: Configuration, header: Header) -> str:
     struct = configuration.struct
-    lines = ["@dataclass(frozen=True, kw_only=True)", f"class {camel(struct.name)}({CLASSES.get(struct.name, 'Configuration')}):"]
+    base = CLASSES.get(struct.name, "Configuration")
+    lines = ["@dataclass(frozen=True, kw_only=True)", f"class {camel(struct.name)}({base}):"]
     lines += [*docstring(required(struct.comment, struct.name), header), ""]
     for setting in configuration.settings:
         kind, default = declared(setting)
