@@ -8,7 +8,7 @@
 #   make clean            remove everything that was built
 # Change it
 #   make format           format the sources in Swift, Python and Rust
-#   make generate         write what the bindings declare, from include/mixgrpo.h
+#   make generate         write what the bindings declare, from include/mixgrpo.h and the table of settings
 #   make lint             check formats, imports and the linters of all languages
 #   make abi-baseline     record the binary interface of include/mixgrpo.h that later headers must keep
 #   make test             run all tests; CONTRIBUTING.md lists the parts
@@ -90,13 +90,14 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 test: lint test-generate test-abi test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
-# Files generated from the header; test-generate lists those that are out of date.
+# Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
+# header that state another default or range than the table.
 GENERATE := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bindings python3 -m generate
 
-generate:
+generate: library
 	$(GENERATE)
 
-test-generate:
+test-generate: library
 	$(GENERATE) --check
 
 test-abi:

@@ -376,6 +376,7 @@ size_t mixgrpo_prompts_count(const mixgrpo_prompts *prompts);
  * model. */
 typedef struct mixgrpo_evaluator mixgrpo_evaluator;
 
+/* The image size and the working memory of an evaluator. */
 typedef struct mixgrpo_evaluator_config {
   uint32_t struct_size;
   int32_t height_tokens;  /* rows of image tokens. Default 8, 1...4096 */
@@ -515,7 +516,7 @@ typedef struct mixgrpo_sampling_config {
   mixgrpo_solver solver;                  /* of the steps outside the window. Default EULER */
   double noise_level;                     /* eta; for CPS the angle is eta*pi/2. Default 0.7, above 0, at most 10 (CPS: 1) */
   double flash_ratio;                     /* r~ of MixGRPO-Flash: the R steps after the window become max(1, floor(r~*R)).
-                                             Default 0 (all R steps), else above 0, at most 1. Not with ALL */
+                                             Default 0 (all R steps), 0...1. Not with ALL */
   mixgrpo_solver flash_solver;            /* of these steps when flash_ratio > 0. Default DPM_2_MIDPOINT */
   /* The window. */
   mixgrpo_window_mode window_mode;        /* Default PROGRESSIVE */

@@ -7,6 +7,7 @@ from .model import Enum, Header, Struct
 
 WIDTH = 120
 NOTICE = "Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it."
+SETTINGS_NOTICE = "Generated from the library's table of settings; write it anew with `make generate` instead of editing it."
 
 
 def camel(name: str) -> str:
@@ -20,7 +21,7 @@ def sentence(comment: str, header: Header) -> str:
     text = re.sub(r"\bmixgrpo_\w+", lambda name: type_name(name[0], header), text)
     text = re.sub(r"\bMIXGRPO_\w+", lambda name: value_name(name[0], header), text)
     text = re.sub(r"(?<![`\w])[a-z0-9]+(?:_[a-z0-9]+)+(?![`\w])", r"`\g<0>`", text)
-    if re.match(r"(?![b-z]\b)[a-z]+\b(?![_(*^])", text):  # a single letter is a symbol
+    if re.match(r"(?!(?:[b-z]|eta|tau)\b)[a-z]+\b(?![_(*^])", text):  # a symbol stays as it is
         text = text[0].upper() + text[1:]
     return text if text.endswith((".", "?")) else f"{text}."
 

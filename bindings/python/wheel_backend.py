@@ -1,7 +1,7 @@
 """Builds the wheel with nothing but Python itself, so that `pip install ./bindings/python` needs no network.
 
 The library carries its own libpng, so that the wheel needs nothing of the machine that it is installed on.
-`make wheel` has auditwheel tell the oldest Linux that it runs on.
+`make wheel` uses auditwheel to find the oldest Linux that it runs on.
 
 The wheel contains the shared library when there is one: the file named by `MIXGRPO_LIBRARY`, or the one that
 `swift build -c release` left in the source checkout. Without it the wheel fits every machine, and the package looks for

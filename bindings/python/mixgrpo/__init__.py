@@ -1,6 +1,6 @@
 """Align flow-matching image models with any reward, inside this process (MixGRPO, arXiv 2507.21802).
 
-The convenient way, with the built-in flow transformer; the host only scores:
+With the built-in flow transformer the host only scores:
 
     import mixgrpo
 
@@ -12,10 +12,10 @@ The convenient way, with the built-in flow transformer; the host only scores:
     mixgrpo.train(trainer, lambda images, prompts: images.mean(axis=(1, 2, 3)), decode=codec.decode, iterations=20)
     model.save("aligned")
 
-The open way, for a model of any framework on any device: `Rollout` and `Update` ask for velocities and are answered.
+For a model in any framework on any device, `Rollout` and `Update` request velocities, and the host answers.
 
-Objects are not to be used by two threads at once; different objects may be. Arrays go in as they are when they are
-C-contiguous and of the right type, and are converted otherwise; `out=` takes an array to write to. All errors are
+One object must not be used by two threads at once; different objects may. Arrays are used in place when they are
+C-contiguous and of the right type, and converted otherwise; `out=` takes an array to write to. All errors are
 `MixGRPOError`s.
 """
 
@@ -23,6 +23,7 @@ from ._library import library_path, library_version
 from ._version import __version__
 from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
+from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, Progress, default_context
 from .enums import (
     AdvantageMode,
@@ -64,14 +65,14 @@ from .errors import (
     OutOfMemory,
     Unsupported,
 )
-from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
+from .evaluation import Evaluation, EvaluationResult
 from .evaluator import Evaluator
 from .group_advantages import Advantages, advantages
 from .host_trainer import HostTrainer
 from .http_reward import HTTPReward
 from .image import Image
 from .metrics import Metrics, Resumption, RewardMetrics
-from .model import Model, ModelConfig
+from .model import Model
 from .optimizer import Optimizer, OptimizerReport
 from .parameters import Parameter, Tensors
 from .pixels import PixelCodec
@@ -79,8 +80,7 @@ from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan,
 from .prompts import Prompts, hashed_words
 from .request import VelocityRequest
 from .rollout import Rollout, StoredStep
-from .samples import SampleConfig
-from .settings import LearningConfig, SamplingConfig, check, describe, preset, preset_names
+from .settings import check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
 from .training import Decoder, Reward, Trainable, score, train

@@ -6,19 +6,11 @@ from dataclasses import fields
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
 
-from ._library import call
 from ._types import Struct, integer_in_range, real
 from .errors import InvalidArgument
 
 _Struct = TypeVar("_Struct", bound=Struct)
 _Data = TypeVar("_Data")
-
-
-def initialised(kind: type[_Struct], function: str) -> _Struct:
-    """A configuration as the library's `_init` call fills it."""
-    struct = kind()
-    call(function, ctypes.byref(struct), ctypes.sizeof(struct))
-    return struct
 
 
 def to_struct(kind: type[_Struct], data: Any) -> _Struct:

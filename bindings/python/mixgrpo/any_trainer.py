@@ -1,4 +1,4 @@
-"""What a trainer with the built-in model and one for a model of the host's have in common."""
+"""What trainers with the built-in model and with a model of the host have in common."""
 
 import ctypes
 import os
@@ -22,14 +22,14 @@ class TicketedSamples:
     """Samples whose rewards may come later."""
 
     ticket: int
-    """1, 2, … in the life of a trainer, never given out twice."""
+    """1, 2, … over the life of a trainer; never given out twice."""
     prompt_indices: tuple[int, ...]
     samples: FloatArray
     """(P, G, N, C)"""
 
 
 class AnyTrainer(Object):
-    """One iteration after the other: windows, tickets, figures."""
+    """Windows, tickets and figures of a trainer's iterations."""
 
     _destroy = "mixgrpo_trainer_destroy"
     reward_names: tuple[str, ...]
@@ -39,14 +39,14 @@ class AnyTrainer(Object):
         """The iteration that the next rollout belongs to."""
         return int(library.mixgrpo_trainer_iteration(self.handle))
 
-    def submit_rewards(self, part: TicketedSamples, rewards: ArrayLike | Mapping[str, ArrayLike]) -> None:
-        """Hands in the rewards of a part, in the shapes that `update` takes, once. From any thread, also while another
+    def submit_rewards(self, ticketed: TicketedSamples, rewards: ArrayLike | Mapping[str, ArrayLike]) -> None:
+        """Submits the rewards of a ticket, once, in the shapes that `update` takes. From any thread, also while another
         call on this trainer runs.
 
-        Raises `InvalidState` when the part has its rewards, or its iteration is over.
+        Raises `InvalidState` when the ticket already has its rewards, or its iteration is over.
         """
-        scores = scores_in_order(rewards, self.reward_names, part.samples.shape[:2])
-        call("mixgrpo_trainer_submit_rewards", self.handle, part.ticket, pointer(scores), scores.size)
+        scores = scores_in_order(rewards, self.reward_names, ticketed.samples.shape[:2])
+        call("mixgrpo_trainer_submit_rewards", self.handle, ticketed.ticket, pointer(scores), scores.size)
 
     @property
     def open_tickets(self) -> tuple[int, ...]:
@@ -58,11 +58,11 @@ class AnyTrainer(Object):
         return tuple(tickets[: count.value])
 
     def drop_tickets(self) -> None:
-        """Forgets the iteration's parts; no rewards are taken for them any more."""
+        """Drops the iteration's tickets; rewards for them are refused from then on."""
         call("mixgrpo_trainer_drop_tickets", self.handle)
 
     def set_window(self, window_start: int = SCHEDULED_WINDOW) -> None:
-        """The host's own window for the rollouts to come, 0…T - 1 - w; by default the plan's."""
+        """Sets l for the following rollouts, 0…T - 1 - w; by default the window that the plan schedules."""
         call("mixgrpo_trainer_set_window", self.handle, window_start)
 
     def metrics(self) -> Metrics:

@@ -10,14 +10,14 @@ from . import _abi
 from ._arrays import DoubleArray, FloatArray, doubles, output, pointer, rows, shaped
 from ._library import call
 from ._structs import to_struct
+from .configurations import LearningConfig
 from .enums import LogProbability
-from .settings import LearningConfig
 from .steps import Step, batch
 
 
 @dataclass(frozen=True)
 class PolicyLoss:
-    """What the loss is made of, for B latents."""
+    """The policy loss of B latents."""
 
     loss: float
     ratios: DoubleArray
@@ -43,7 +43,7 @@ def policy_loss(
     2507.21802). Step weights are not applied: a single step has weight 1.
 
     `latents`, `velocity`, `next_latents`: (B, …), D values in each row. `old_log_probabilities`, `advantages`: (B).
-    `reference_velocity`: like `velocity`, needed when `config.kl_reference` is above 0. `out`: where the d_velocity go.
+    `reference_velocity`: like `velocity`, needed when `config.kl_reference` is above 0. `out`: receives `d_velocity`.
     `form`: any but GUARDED.
     """
     before = batch(latents, "latents")

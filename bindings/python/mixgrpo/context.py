@@ -1,4 +1,4 @@
-"""How long work runs and how its host hears of it: threads, log, progress, cancel, Ctrl-C."""
+"""Threads, log, progress, cancel and Ctrl-C."""
 
 import functools
 import signal
@@ -24,7 +24,7 @@ class Progress:
     done: int
     """Latents evaluated in this call so far."""
     total: int
-    """Latents this call will evaluate, if no sample is left out."""
+    """Latents this call will evaluate, if no sample is excluded."""
 
 
 LogReceiver: TypeAlias = Callable[[LogLevel, str], None]
@@ -36,8 +36,8 @@ class Context(Object):
 
     `threads`: worker threads, 0 for one per core, or 1…1024. Results do not depend on it, to the last bit.
     `log`, `progress`: called on the thread that called the library; None (the default) for silence. They may be
-    replaced at any time, and may call `cancel`. An exception in one of them stops the call as `cancel` does and comes
-    out of that call.
+    replaced at any time, and may call `cancel`. An exception in one of them stops the call as `cancel` does and is
+    raised by that call.
 
     Ctrl-C in a rollout, an update or sampling stops it within one request to the model and raises `KeyboardInterrupt`,
     with all objects as they were before the call.
@@ -79,8 +79,7 @@ class Context(Object):
 
     def cancel(self) -> None:
         """Stops rollouts, updates and sampling of this context: they raise `Cancelled`. Calls that begin later stop
-        too, until
-        `reset_cancel`. From any thread."""
+        too, until `reset_cancel`. From any thread."""
         call("mixgrpo_context_cancel", self.handle)
 
     def reset_cancel(self) -> None:

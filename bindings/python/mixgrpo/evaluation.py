@@ -12,39 +12,13 @@ from . import _abi
 from ._arrays import DoubleArray, FloatArray, doubles, integers, output, pointer, shaped, texts
 from ._handle import Object
 from ._library import call, create, library
-from ._structs import from_struct, initialised, to_struct
-from .enums import Storage, Verdict, Watchdog, Weights
+from ._structs import from_struct, to_struct
+from .configurations import EvaluationConfig, SampleConfig
+from .enums import Storage, Verdict
 from .errors import InvalidArgument
 from .host_trainer import HostTrainer
 from .model import Model
-from .samples import SampleConfig
 from .trainer import Trainer
-
-_defaults = initialised(_abi.EvaluationConfig, "mixgrpo_evaluation_config_init")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationConfig:
-    """When a model is evaluated, and what is kept of it.
-
-    A reward's level is its mean, counted from its first evaluation in standard deviations of its scores then; the
-    levels of the trained and of the held-out rewards are averaged. The watchdog remembers the evaluation with the
-    highest held-out level. An evaluation is suspicious when the held-out level is more than `watchdog_minimum_delta`
-    below that, and the trained level more than `watchdog_minimum_delta` above where it was then.
-    """
-
-    every: int = _defaults.every
-    """k: iterations 0, k, 2k, … are due, 1…1000000."""
-    weights: Weights = Weights(_defaults.weights)
-    """Which are evaluated: TRAINED or AVERAGE."""
-    keep_best: bool = bool(_defaults.keep_best)
-    """Keep a copy of the best weights in memory."""
-    watchdog: Watchdog = Watchdog(_defaults.watchdog)
-    """What it does; otherwise than OFF it needs trained and held-out rewards."""
-    watchdog_patience: int = _defaults.watchdog_patience
-    """Suspicious evaluations in a row before it barks, 1…1000000."""
-    watchdog_minimum_delta: float = _defaults.watchdog_minimum_delta
-    """The change that counts, standard deviations, 0…1000."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +38,13 @@ class EvaluationResult:
     message: str
     """Why, in one line; "" with CONTINUE."""
     worsening: int
-    """Suspicious evaluations in a row."""
+    """Consecutive suspicious evaluations."""
     failed: int
-    """Scores that were not finite; they are left out, never counted as 0."""
+    """Scores that were not finite; they are excluded, never counted as 0."""
 
 
 class Evaluation(Object):
-    """Evaluates always the same prompts from the same noise, which no training sees:
+    """Evaluates the same prompts from the same noise each time, which training never sees:
 
         if evaluation.is_due(trainer.iteration):
             samples = evaluation.sample(trainer)               # (P, S, N, C)
@@ -78,10 +52,10 @@ class Evaluation(Object):
             if result.verdict is mixgrpo.Verdict.STOP:
                 break
 
-    `prompt_indices`: (P), of the trainer's
-    prompts. `rewards`: the names of the K rewards, or their weights by name in the score that decides which evaluation
-    is the best; 1 each by default. `held_out`: the names of those that training does not see. `sampling`: how samples
-    are drawn; its seed keys the noise. Raises `InvalidArgument` naming every field that does not fit.
+    `prompt_indices`: (P), rows of the trainer's prompts. `rewards`: the names of the K rewards, or their weights by
+    name in the score that decides which evaluation is the best; 1 each by default. `held_out`: the names of those that
+    training does not see. `sampling`: how samples are drawn; its seed keys the noise. Raises `InvalidArgument` naming
+    every field that does not fit.
     """
 
     _destroy = "mixgrpo_evaluation_destroy"
@@ -139,7 +113,7 @@ class Evaluation(Object):
         return out
 
     def submit(self, iteration: int, scores: ArrayLike | Mapping[str, ArrayLike]) -> EvaluationResult:
-        """Takes the scores: (K, P, S), or (P, S) by name; NaN for one that failed.
+        """Submits the scores, (K, P, S), or (P, S) by name; NaN for one that failed.
 
         `iteration`: the trainer's when the samples were drawn, later than that of the evaluation before.
         """
@@ -170,8 +144,8 @@ class Evaluation(Object):
 
     @property
     def verdict(self) -> Verdict:
-        """What the watchdog says of the latest evaluation, also after `load`, by the settings given here: a run that it
-        stopped is not to go on from there. `CONTINUE` before the first."""
+        """The watchdog's verdict on the latest evaluation, also after `load`, by the settings of this object: a stopped
+        run must not continue from there. `CONTINUE` before the first."""
         verdict = ctypes.c_int32()
         call("mixgrpo_evaluation_get_verdict", self.handle, None, ctypes.byref(verdict))
         return Verdict(verdict.value)
@@ -189,7 +163,7 @@ class Evaluation(Object):
         call("mixgrpo_evaluation_save", self.handle, os.fspath(folder))
 
     def load(self, folder: str | os.PathLike[str]) -> None:
-        """Brings this evaluation, made with the same rewards, prompts and sampling, to the saved state.
+        """Restores the saved state into this evaluation, which must have the same rewards, prompts and sampling.
 
         Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
         """

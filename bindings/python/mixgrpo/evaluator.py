@@ -9,29 +9,27 @@ from . import _abi
 from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
 from ._handle import Object
 from ._library import call, create
-from ._structs import initialised, to_struct
+from ._structs import to_struct
+from .configurations import SampleConfig
 from .model import Model
 from .prompts import Prompts
-from .samples import SampleConfig
-
-_defaults = initialised(_abi.EvaluatorConfig, "mixgrpo_evaluator_config_init")
 
 
 class Evaluator(Object):
-    """A model made ready for one picture geometry, with its working memory.
+    """A model prepared for one image size, with its working memory.
 
     It does not own the weights: several evaluators may share one model. Shapes: B latents; N = height * width image
     tokens; C channels of a token.
 
     `height_tokens`, `width_tokens`: rows and columns of image tokens, 1…4096, N at most 65536.
     `text_length`: L, text tokens of every prompt, 1…65536.
-    `max_batch`: latents that are evaluated, or can keep their activations, at a time, 1…65536; memory grows with it.
-    `recompute_activations`: keep the input of each block alone and compute the block again in the backward: a fraction
-    of the memory, one forward more, the same bits. `guidance`: the value given to a model with `guidance_embeds`,
-    0…1000. `max_bytes`: most bytes that model, evaluator and all that training holds may take (what `Plan.memory`
-    predicts), 0 for no limit. Batches are split to stay within it, which changes no bit of a result; what does not fit
-    even so raises `OutOfMemory`, which tells the bytes needed. `image_ids`: positions (N, 3) of the image tokens; None
-    for the usual (0, row, column).
+    `max_batch`: latents that are evaluated, or whose activations are kept, at a time, 1…65536; memory grows with it.
+    `recompute_activations`: keep only the input of each block and compute the block again in the backward: a fraction
+    of the memory, one more forward, the same bits. `guidance`: the value for a model with `guidance_embeds`, 0…1000.
+    `max_bytes`: most bytes that the model, the evaluator and everything that training holds may take (what
+    `Plan.memory` predicts), 0 for no limit. Batches are split to stay within it, which changes no bit of a result. What
+    does not fit even then raises `OutOfMemory`; the message names the bytes needed. `image_ids`: positions (N, 3) of
+    the image tokens; None for the usual (0, row, column).
     """
 
     _destroy = "mixgrpo_evaluator_destroy"
@@ -40,13 +38,13 @@ class Evaluator(Object):
         self,
         model: Model,
         *,
-        height_tokens: int = _defaults.height_tokens,
-        width_tokens: int = _defaults.width_tokens,
-        text_length: int = _defaults.text_length,
-        max_batch: int = _defaults.max_batch,
+        height_tokens: int = 8,
+        width_tokens: int = 8,
+        text_length: int = 16,
+        max_batch: int = 16,
         recompute_activations: bool = False,
-        guidance: float = _defaults.guidance,
-        max_bytes: int = _defaults.max_bytes,
+        guidance: float = 3.5,
+        max_bytes: int = 0,
         image_ids: ArrayLike | None = None,
     ) -> None:
         config = to_struct(
@@ -88,7 +86,7 @@ class Evaluator(Object):
     ) -> FloatArray:
         """The velocity dx/dsigma, (B, N, out_channels).
 
-        `latents`: (B, N, C), or (B, D). `sigmas`: (B), each in [0, 1]. `prompt_index`: (B), each a prompt of `prompts`.
+        `latents`: (B, N, C), or (B, D). `sigmas`: (B), each in [0, 1]. `prompt_index`: (B), each a row of `prompts`.
         `keep_activations`: keep what `backward` needs, until the next `velocity` or `backward`; B at most `max_batch`.
 
         Raises `InvalidArgument` when the prompts do not fit the model; `NotFinite` when a velocity would not be finite.
@@ -117,8 +115,9 @@ class Evaluator(Object):
     ) -> FloatArray | None:
         """Adds dL/dweights of the latest `velocity` to the model's gradients.
 
-        `d_velocity`: dL/dvelocity, (B, N, out_channels). Gives dL/dlatents, (B, N, C), when `latents` or `out`
-        asks for it. Raises `InvalidState` when the latest velocity kept no activations; they are used up.
+        `d_velocity`: dL/dvelocity, (B, N, out_channels). Returns dL/dlatents, (B, N, C), when `latents` is true or
+        `out` is given. Raises `InvalidState` when the latest `velocity` kept no activations. The activations are used
+        up.
         """
         d_velocity = floats(d_velocity, "d_velocity")
         if latents or out is not None:

@@ -10,22 +10,22 @@ from . import _abi
 from ._arrays import DoubleArray, doubles, pointer, shaped, size
 from ._library import call
 from ._structs import to_struct
+from .configurations import LearningConfig
 from .errors import InvalidArgument
-from .settings import LearningConfig
 
 
 @dataclass(frozen=True)
 class Advantages:
-    """Advantages of P groups of G samples, and what was found among the rewards."""
+    """Advantages of P groups of G samples, with counts of failed rewards and excluded samples."""
 
     values: DoubleArray
     """(P, G); 0 for an excluded sample."""
     included: NDArray[np.uint8]
     """(P, G); 0 for an excluded sample, otherwise 1."""
     failed_rewards: int
-    """Rewards that are not finite; they are left out, never counted as 0."""
+    """Rewards that are not finite; they are excluded, never counted as 0."""
     excluded_samples: int
-    """Samples left out: one of their rewards of nonzero weight failed, or their group was dropped."""
+    """Samples with a failed reward of nonzero weight, or in a dropped group."""
     degenerate_groups: int
     """Groups whose rewards are (nearly) equal: advantage 0."""
     dropped_groups: int
@@ -37,7 +37,7 @@ def advantages(
 ) -> Advantages:
     """Group advantages (Mix §3.1, arXiv 2507.21802) from rewards (K, P, G), or (P, G) for one reward.
 
-    A sample with a reward that is NaN or infinite (of nonzero weight) is left out of mean, std and loss. K in 1…1024, G
+    A sample with a NaN or infinite reward of nonzero weight is excluded from mean, std and loss. K in 1…1024, G
     at least 2. `weights`: (K), each 0 or more, not all 0; None for 1 each.
     """
     scores = doubles(rewards, "rewards")

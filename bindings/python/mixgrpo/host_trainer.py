@@ -1,4 +1,4 @@
-"""A trainer for a model that the host owns: the library runs the iteration, the host answers for its model."""
+"""A trainer for a model that the host owns: the library runs the iteration, the host evaluates its model."""
 
 import ctypes
 import json
@@ -15,6 +15,7 @@ from ._arrays import FloatArray, integers, optional_floats, output, pointer, siz
 from ._library import call, create, library, read_text
 from ._structs import to_struct
 from .any_trainer import AnyTrainer, TicketedSamples
+from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .context import Context, default_context
 from .enums import MissingRewards, RequestKind, Status, Weights
 from .errors import InvalidArgument, InvalidFormat, MixGRPOError
@@ -22,29 +23,27 @@ from .metrics import Metrics
 from .plan import Plan
 from .request import VelocityRequest, answer_to, next_request
 from .reward_names import scores_in_order, weights_in_order
-from .samples import SampleConfig
-from .settings import LearningConfig, SamplingConfig
 
 
 class HostTrainer(AnyTrainer):
-    """MixGRPO for a model in any framework, with an optimizer of its own. A subclass answers for the model:
+    """MixGRPO for a model in any framework, with its own optimizer. A subclass evaluates and trains the model:
 
         class MyTrainer(mixgrpo.HostTrainer):
             def evaluate(self, request): …          # velocity of request.latents, self.submit(velocity)
-            def differentiate(self, request): …     # the same, then carry what submit returns back through the model
+            def differentiate(self, request): …     # the same, then backpropagate what submit returns
             def step(self, request): …              # step the optimizer, zero the gradients, return norm and rate
             def keep_state(self): …                 # copy weights and optimizer
-            def restore_state(self): …              # bring the copy back
+            def restore_state(self): …              # restore the copy
             def zero_gradients(self): …
 
         samples = trainer.rollout([0, 1])           # (P, G, *latent_shape)
         metrics = trainer.update(my_score(samples)) # (K, P, G)
 
-    `lines`: the prompts' words, one for each prompt index. `latent_shape`: of one latent. `batch_size`: most latents in
-    one request, 0 for no limit. `rewards`: the K names of the rewards.
+    `lines`: the prompts as text, one for each prompt index. `latent_shape`: of one latent. `batch_size`: most latents
+    in one request, 0 for no limit. `rewards`: the K names of the rewards.
 
-    Of `learning`, the fields of AdamW and of averaged weights must stay at their defaults, because nothing here would
-    obey them; `max_gradient_norm` is for `step` to obey. Raises `InvalidArgument` naming what does not fit.
+    The fields of `learning` for AdamW and averaged weights must keep their defaults, because the host owns the
+    optimizer; `step` applies `max_gradient_norm`. Raises `InvalidArgument` naming what does not fit.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class HostTrainer(AnyTrainer):
         self.learning = learning or LearningConfig()
         self.context = context or default_context()
         self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
-        self._asked = 0  # latents of the current request
+        self._requested = 0  # latents of the current request
         self._gives_gradient = False
         host = dict(max_batch=batch_size, prompt_count=len(self.lines), latent_size=prod(self.latent_shape))
         self._adopt(
@@ -80,7 +79,7 @@ class HostTrainer(AnyTrainer):
             )
         )
 
-    # What the host answers
+    # What a subclass implements
 
     @abstractmethod
     def evaluate(self, request: VelocityRequest) -> None:
@@ -88,8 +87,8 @@ class HostTrainer(AnyTrainer):
 
     @abstractmethod
     def differentiate(self, request: VelocityRequest) -> None:
-        """Evaluates the trained model (and the reference when the request needs it), calls `submit`, and carries what
-        that returns back through the model: gradients add up."""
+        """Evaluates the trained model (and the reference when the request needs it), calls `submit`, and
+        backpropagates what that returns: gradients add up."""
 
     @abstractmethod
     def step(self, request: VelocityRequest) -> tuple[float, float]:
@@ -98,23 +97,24 @@ class HostTrainer(AnyTrainer):
 
     @abstractmethod
     def keep_state(self) -> None:
-        """Copies all that `step` changes."""
+        """Copies everything that `step` changes."""
 
     @abstractmethod
     def restore_state(self) -> None:
-        """Brings back what was copied."""
+        """Restores the copy."""
 
     @abstractmethod
     def zero_gradients(self) -> None:
-        """Forgets the gradients added up so far."""
+        """Discards the gradients added up so far."""
 
     def submit(self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None) -> FloatArray | None:
         """Answers the current request with the velocity, (B, D), or its rows split up. Returns dL/dvelocity, of the
         same shape, when the request needs a gradient.
 
-        Raises `NotFinite` for a NaN or infinite value, `Diverged` when an update went too far; the request then stands.
+        Raises `NotFinite` for a NaN or infinite value, `Diverged` when an update changed the model too much. The
+        request then still stands.
         """
-        answer = answer_to(self._asked, velocity, prod(self.latent_shape), "velocity")
+        answer = answer_to(self._requested, velocity, prod(self.latent_shape), "velocity")
         reference = optional_floats(reference_velocity, answer.shape, "reference_velocity")
         d_velocity: FloatArray | None = None
         if self._gives_gradient:
@@ -135,8 +135,8 @@ class HostTrainer(AnyTrainer):
     def rollout(self, prompt_indices: ArrayLike) -> FloatArray:
         """Samples a group for each of P distinct prompts: (P, G, *latent_shape) at sigma = 0.
 
-        A rollout that no update follows is replaced by the next, in the same iteration and with the same random
-        numbers; it stays when that fails. A rollout that failed may just be called again.
+        A rollout without an update is replaced by the next one, in the same iteration and with the same random numbers.
+        It stays when the next one fails. A failed rollout may be repeated.
         """
         index = self._draw(prompt_indices, with_ticket=False)
         samples, _ = self._drawn(len(index), self.plan.config.group_size)
@@ -158,8 +158,8 @@ class HostTrainer(AnyTrainer):
         by name, each 0 or more, not all 0; 1 each by default.
 
         On Ctrl-C or an error, also one that the model raises, everything is as before, and the call may be repeated.
-        With `Undo.NONE` the optimizer steps that were finished stay, and the call repeated with the same rewards does
-        the rest. Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
+        With `Undo.NONE` the finished optimizer steps stay, and repeating the call with the same rewards does the rest.
+        Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
@@ -169,7 +169,7 @@ class HostTrainer(AnyTrainer):
     def update_tickets(
         self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
     ) -> Metrics:
-        """Trains on the iteration's parts and moves to the next iteration; as `Trainer.update_tickets`."""
+        """Trains on the samples of all tickets and moves to the next iteration, as `Trainer.update_tickets`."""
         shares = weights_in_order(weights, self.reward_names)
         call("mixgrpo_trainer_begin_update_tickets", self.handle, missing, pointer(shares), size(shares))
         return self._updated()
@@ -184,9 +184,9 @@ class HostTrainer(AnyTrainer):
     ) -> FloatArray:
         """Deterministic samples of the model, (P, S, *latent_shape). A pending rollout stays.
 
-        The noise depends on seed, place in `prompt_indices` and number of the sample alone, so that two models can be
-        compared on the same. `initial_noise`: the host's own, (P, S, *latent_shape). `weights`: asked for in the requests; with
-        `config.trained_model_share` below 1 the last steps ask for `BASE` (hybrid inference, Mix §5).
+        The noise depends only on seed, place in `prompt_indices` and number of the sample, so two models can be
+        compared on the same noise. `initial_noise`: the host's noise, (P, S, *latent_shape). `weights`: those that the
+        requests name; with `config.trained_model_share` below 1 the last steps name `BASE` (hybrid inference, Mix §5).
         """
         config = config or SampleConfig()
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
@@ -214,16 +214,17 @@ class HostTrainer(AnyTrainer):
     # Progress
 
     def state_dict(self) -> dict[str, Any]:
-        """What the run must remember beside the host's weights and optimizer: iteration, window, settings, seed. Plain
-        numbers and texts, for any file. A pending rollout is not in it."""
+        """The state of the run beside the host's weights and optimizer: iteration, window, settings, seed. Plain
+        numbers and texts, for any file. A pending rollout is not included."""
         state: dict[str, Any] = json.loads(read_text("mixgrpo_trainer_get_progress", self.handle))
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on where `state_dict` was taken, from the next rollout on exactly, once the host has loaded its own
-        weights and optimizer. A pending rollout is dropped.
+        """Continues exactly where `state_dict` was taken, once the host has loaded its weights and optimizer. A pending
+        rollout is dropped.
 
-        Raises `InvalidFormat`; `InvalidArgument` naming the settings that differ. Nothing is changed then.
+        Raises `InvalidFormat`; `InvalidArgument` naming the settings that differ. Nothing is changed
+        then.
         """
         try:
             text = json.dumps(state)
@@ -250,7 +251,7 @@ class HostTrainer(AnyTrainer):
         return self.metrics()
 
     def _answer_all(self) -> None:
-        """Answers until all is finished, or undone; raises what went wrong."""
+        """Answers until everything is finished or undone; raises what went wrong."""
         failure: BaseException | None = None
         while True:
             try:
@@ -267,7 +268,7 @@ class HostTrainer(AnyTrainer):
                     raise failure from None
 
     def _answer(self, request: VelocityRequest) -> None:
-        self._asked, self._gives_gradient = len(request), request.needs_gradient
+        self._requested, self._gives_gradient = len(request), request.needs_gradient
         if request.kind is RequestKind.EVALUATE:
             (self.differentiate if request.needs_gradient else self.evaluate)(request)
         elif request.kind is RequestKind.OPTIMIZER_STEP:
@@ -281,7 +282,8 @@ class HostTrainer(AnyTrainer):
             self.zero_gradients()
 
     def _fail(self, error: BaseException) -> bool:
-        """Tells the library; whether it goes on, to undo what was done or with what the fault policy lets it do."""
+        """Reports a failure to the library. Returns whether requests follow: to undo the update, or to continue as the
+        fault policy says."""
         status, message = _status_of(error)
         return bool(library.mixgrpo_trainer_fail(self.handle, status, message) == Status.OK)
 

@@ -40,9 +40,9 @@ class HTTPReward:
     makes no sense, or status 408, 425, 429, 500, 502, 503, 504. `backoff`: seconds before the first of them; each
     further one waits twice as long.
 
-    A picture without a number, and every picture of a batch that failed for good, gets NaN, which the library leaves
-    out; `failures` tells why. When no picture got a number the call raises `InputOutputError` with the reason, and the
-    rollout can be scored again.
+    A picture without a number, and every picture of a batch that failed for good, gets NaN: the library excludes the
+    sample. `failures` has the reasons. When no picture got a number the call raises `InputOutputError` with the reason,
+    and the rollout can be scored again.
     """
 
     def __init__(

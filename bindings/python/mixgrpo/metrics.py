@@ -1,4 +1,4 @@
-"""What a trainer tells in figures: an iteration, its rewards, a resumption."""
+"""Figures of a trainer: an iteration, its rewards, a resumption."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ class Metrics:
     """One iteration. Rewards are the weighted mean over K; NaN where there is nothing to report."""
 
     iteration: int
-    """0-based, of the iteration these figures are of."""
+    """The iteration of these figures, from 0."""
     window_start: int
     window_length: int
     failed_rewards: int
@@ -33,13 +33,13 @@ class Metrics:
     kl_old_nats: float
     kl_reference_nats: float
     gradient_norm: float
-    """Mean over the parts, before the clip."""
+    """Mean over the minibatches, before the clip."""
     learning_rate: float
     """Of the last optimizer step."""
     seconds_rollout: float
     seconds_update: float
     skipped_steps: int = 0
-    """Optimizer steps that `FaultPolicy.SKIP` left out."""
+    """Optimizer steps that `FaultPolicy.SKIP` skipped."""
     rolled_back: bool = False
     """Whether the update was undone by `FaultPolicy.SKIP` or `ROLL_BACK`."""
     velocity_change: float = math.nan
@@ -52,10 +52,10 @@ class RewardMetrics:
 
     name: str
     mean: float
-    """Of the finite ones; NaN when there was none."""
+    """Mean of the finite rewards; NaN when there was none."""
     std: float
     failed: int
-    """How many were not finite."""
+    """Rewards that were not finite."""
 
 
 @dataclass(frozen=True)
@@ -65,4 +65,4 @@ class Resumption:
     iteration: int
     """The iteration that comes next."""
     skipped: int
-    """Newer checkpoints that were torn and passed over."""
+    """Newer checkpoints skipped because they are incomplete."""

@@ -3,51 +3,15 @@
 import ctypes
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from . import _abi
 from ._handle import Object
 from ._library import call, create
-from ._structs import from_struct, initialised, to_struct
+from ._structs import from_struct, to_struct
+from .configurations import ModelConfig
 from .context import Context, default_context
 from .enums import Storage
 from .parameters import Parameter, Tensors, parameters_of
-
-_defaults = initialised(_abi.ModelConfig, "mixgrpo_model_config_init")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """The sizes of a model; the names are those of diffusers' `config.json`."""
-
-    in_channels: int = _defaults.in_channels
-    """C, channels of an image token, 1…65536."""
-    out_channels: int = _defaults.out_channels
-    """Channels of the velocity; a model that is sampled from has `in_channels`."""
-    num_layers: int = _defaults.num_layers
-    """Double-stream blocks, 0…1000."""
-    num_single_layers: int = _defaults.num_single_layers
-    """Single-stream blocks, 0…1000."""
-    attention_head_dim: int = _defaults.attention_head_dim
-    """The sum of `axes_dims_rope`, 2…4096."""
-    num_attention_heads: int = _defaults.num_attention_heads
-    """Heads, 1…1024; heads * head dim is at most 65536."""
-    joint_attention_dim: int = _defaults.joint_attention_dim
-    """J, width of a text token, 1…65536."""
-    pooled_projection_dim: int = _defaults.pooled_projection_dim
-    """Q, width of the pooled text, 1…65536."""
-    guidance_embeds: bool = bool(_defaults.guidance_embeds)
-    """Whether the model takes a guidance value."""
-    axes_dims_rope: tuple[int, int, int] = tuple(_defaults.axes_dims_rope)
-    """Rotary dimensions of the three position axes, each even."""
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> "ModelConfig":
-        """Reads `folder`/config.json alone. Raises `InputOutputError`, `InvalidFormat`; `Unsupported` for another
-        class."""
-        struct = _abi.ModelConfig()
-        call("mixgrpo_model_config_load", os.fspath(folder), ctypes.byref(struct))
-        return from_struct(cls, struct)
 
 
 class Model(Object):

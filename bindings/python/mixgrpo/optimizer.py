@@ -11,9 +11,9 @@ from ._arrays import FloatArray, floats, output, pointer, shaped
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
+from .configurations import LearningConfig
 from .context import Context, default_context
 from .model import Model
-from .settings import LearningConfig
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ from ._arrays import doubles, pointer, size
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, optional_struct, to_struct
-from .model import ModelConfig
-from .settings import LearningConfig, SamplingConfig
+from .configurations import LearningConfig, ModelConfig, SamplingConfig
 from .steps import Step
 
 SCHEDULED_WINDOW = _abi.WINDOW_START_SCHEDULED
-"""In place of a window's start: the window that the plan gives the iteration."""
+"""Pass as window_start to use the window that the plan schedules."""
 
 
 @dataclass(frozen=True)
@@ -28,43 +27,43 @@ class IterationPlan:
     window_length: int
     """w; T - 1 with ALL."""
     step_count: int
-    """Steps in all, after Flash has shortened the tail."""
+    """All steps, after Flash has shortened the tail."""
     trained_step_count: int
     """Stochastic steps that the update trains."""
     model_calls_per_image: int
-    """What papers count: without sharing, one for each step."""
+    """As papers count: without sharing, one for each step."""
     rollout_model_calls: int
     """Latents that the rollout evaluates, with sharing as set."""
     update_model_calls: int
-    """Latents that the update evaluates forward and backward, if no sample is left out."""
+    """Latents that the update evaluates forward and backward, if no sample is excluded."""
 
 
 @dataclass(frozen=True)
 class AdaptiveWindow:
-    """Where a window of `WindowMode.ADAPTIVE` stands, at the start of a run by default. With a trainer it is part of
-    the trainer; a host that runs rollouts itself keeps it, and moves it with `Plan.advance`.
+    """The state of a window with `WindowMode.ADAPTIVE`; the default is that at the start of a run. A trainer keeps it
+    itself. A host that creates rollouts itself keeps the state, and updates it with `Plan.advance`.
 
-    A line is fitted by least squares to the rewards of the iterations at this place, one of age a weighing (1 - 1/k)^a,
-    k = `window_trend`. The window moves when its slope is below `window_minimum_gain` standard deviations of the
-    reward, after at least max(`window_minimum_interval`, k) and at most `window_interval` iterations.
+    A line is fitted by least squares to the rewards of the iterations at this place; one of age a has the weight (1 -
+    1/k)^a, k = `window_trend`. The window moves when its slope is below `window_minimum_gain` standard deviations of
+    the reward, after at least max(`window_minimum_interval`, k) and at most `window_interval` iterations.
     """
 
     window_start: int = 0
     """l"""
     iterations: int = 0
-    """At this place, those without a reward not counted."""
+    """Iterations at this place, without those that had no reward."""
     first_reward: float = 0.0
-    """At this place; r in the sums is the difference from it."""
+    """First reward at this place; r in the sums is the difference from it."""
     sums: tuple[float, ...] = (0.0,) * 6
-    """Of w, w*a, w*a^2, w*r, w*a*r, w*s."""
+    """Sums of w, w*a, w*a^2, w*r, w*a*r, w*s."""
     gain: float = math.nan
-    """Of the reward per iteration; NaN before two iterations."""
+    """Gain of the reward per iteration; NaN before two iterations."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """The size of a run, for predictions. What has a default counts for the built-in model alone, but for
-    `max_batch`."""
+    """The size of a run, for predictions. Fields with a default, except `max_batch`, matter only for the built-in
+    model."""
 
     prompt_count: int
     """P per iteration, 1…1000000."""
@@ -75,22 +74,23 @@ class Workload:
     text_length: int = 1
     """L, 1…65536."""
     max_batch: int = 0
-    """Of the evaluator, 1…65536; of the host's own model: of `Update`, 0 for no limit."""
+    """`max_batch` of the evaluator, 1…65536; for a model of the host, that of `Update`, 0 for no limit."""
     threads: int = 1
-    """Of the context, 1…1024."""
+    """Threads of the context, 1…1024."""
     keep_reference: bool = False
     """Whether a frozen reference model is kept beside the trained one."""
     recompute_activations: bool = False
-    """Of the evaluator."""
+    """As in the evaluator."""
     max_bytes: int = 0
-    """Of the evaluator; 0 for no limit."""
+    """As in the evaluator; 0 for no limit."""
 
 
 @dataclass(frozen=True)
 class Memory:
     """Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model.
 
-    The process itself comes on top: its code and tables, 10 to 20 MB before the first model, and the host's own.
+    Not included: the process itself with its code and tables, 10 to 20 MB before the first model, and the host's
+    memory.
     """
 
     update_batch: int
@@ -102,15 +102,15 @@ class Memory:
     activation_bytes: int
     """Working memory of the evaluators."""
     peak_bytes: int
-    """The sum."""
+    """The sum of the three."""
 
 
 class Plan(Object):
-    """Settings of sampling and a time grid, checked and immutable: all that it tells is a function of the settings.
+    """Checked, immutable settings of sampling, with their time grid. Every query depends only on the settings.
 
-    `sigmas`: an own time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0, in place of steps,
-    shift and image_tokens. Raises `InvalidArgument` naming every field that is out of bounds or does not go with
-    another.
+    `sigmas`: the host's time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0, in place of
+    `steps`, `shift` and `image_tokens`. Raises `InvalidArgument` naming every field that is out of range or conflicts
+    with another.
     """
 
     _destroy = "mixgrpo_plan_destroy"
@@ -126,7 +126,7 @@ class Plan(Object):
     ) -> IterationPlan:
         """The window and the work of one iteration, 0 or more.
 
-        `window_start`: the host's own l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…1000000.
+        `window_start`: l in 0…T - 1 - w, needed with `WindowMode.GIVEN`. `prompt_count`: P, 1…1000000.
         `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a
         forecast: the window of a run in which every place is held for `window_interval` iterations.
         """
@@ -148,10 +148,10 @@ class Plan(Object):
         return [self._step(iteration, window_start, index) for index in range(count)]
 
     def advance(self, state: AdaptiveWindow, reward_mean: float, reward_std: float) -> AdaptiveWindow:
-        """The adaptive window after an iteration at `state.window_start`. An iteration that says nothing (a mean or
-        standard deviation that is not finite, or no deviation) leaves it as it is.
+        """The adaptive window after an iteration at `state.window_start`. Iterations without a usable signal
+        (a mean or standard deviation that is not finite, or a deviation of 0) leave the state unchanged.
 
-        Raises `InvalidArgument` for a plan of another window mode, or a state that no run can be in.
+        Raises `InvalidArgument` for a plan of another window mode, or an invalid state.
         """
         struct = _abi.AdaptiveWindow()
         before = {**asdict(state), "gain": 0.0}

@@ -13,15 +13,15 @@ from .errors import InvalidArgument
 
 
 class Prompts(Object):
-    """The text embeddings of all prompts of a run; elsewhere a prompt is its index in here. Immutable.
+    """The text embeddings of all prompts of a run; elsewhere a prompt is given by its row. Immutable.
 
-    `text`: (prompts, L, J), `pooled`: (prompts, Q), copied in. `lines`: the prompts' own words, handed to rewards by
-    `train`.
+    `text`: (prompts, L, J), `pooled`: (prompts, Q), copied in. `lines`: the prompts as text, which `train` passes to
+    rewards.
     """
 
     _destroy = "mixgrpo_prompts_destroy"
     lines: tuple[str, ...] | None
-    """The prompts in words, where they are known."""
+    """The prompts as text, if known."""
 
     def __init__(
         self, text: ArrayLike, pooled: ArrayLike, *, lines: Sequence[str] | None = None, context: Context | None = None

@@ -1,4 +1,4 @@
-"""What a rollout, an update or a trainer asks its host for."""
+"""Requests of a rollout, an update or a trainer."""
 
 import ctypes
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from .enums import RequestKind, Weights
 
 @dataclass(frozen=True)
 class VelocityRequest:
-    """Latents at which the model is to be evaluated, or the word that the optimizer is to step.
+    """Latents at which the host evaluates its model, or another step of the iteration, such as an optimizer step.
 
-    The arrays are read-only views of the library's memory: they hold until the answer was submitted, those of an update
-    until the next request is taken, so that a backward may read them. Copy what must last longer.
+    The arrays are read-only views of the library's memory. They are valid until the answer is submitted; those of an
+    update until the next request is taken, so a backward may read them. Copy what must last longer.
     """
 
     kind: RequestKind
@@ -30,16 +30,16 @@ class VelocityRequest:
     sigmas: FloatArray
     """(B), the noise level of each latent."""
     prompt_index: IntegerArray
-    """(B), as given to the rollout."""
+    """(B), prompt ids as given to the rollout."""
     sample: IntegerArray
-    """(B), the first sample (prompt's place * G + member) that the latent stands for; several members share it while
-    they are equal."""
+    """(B), the first sample (prompt's place * G + member) of the latent; members share a latent while they are
+    equal."""
     step: IntegerArray
     """(B), the step in the iteration's plan; one for all in a rollout."""
     needs_gradient: bool
-    """Update: the submit gives dL/dvelocity, to be carried back through the model."""
+    """Update: the submit returns dL/dvelocity, to be backpropagated through the model."""
     weights: Weights
-    """Which are to be evaluated: TRAINED, but for a trainer's deterministic samples."""
+    """Weights to evaluate: TRAINED, except for a trainer's deterministic samples."""
     is_trained: bool
     """Whether the update evaluates these latents (again)."""
     rate_factor: float
@@ -78,6 +78,6 @@ def next_request(function: str, owner: Any, call: Any) -> VelocityRequest | None
     )
 
 
-def answer_to(asked: int, velocity: ArrayLike, latent_size: int, name: str) -> FloatArray:
-    """The rows that answer a request for `asked` latents. Without one the library is left to say so."""
-    return rows(velocity, asked, latent_size, name) if asked else floats(velocity, name)
+def answer_to(requested: int, velocity: ArrayLike, latent_size: int, name: str) -> FloatArray:
+    """The rows that answer a request for `requested` latents. Without a request the library raises the error."""
+    return rows(velocity, requested, latent_size, name) if requested else floats(velocity, name)

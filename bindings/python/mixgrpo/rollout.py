@@ -1,4 +1,4 @@
-"""Sample groups of images: the sampling of one iteration as a state machine that asks for velocities."""
+"""Sampling of one iteration as a state machine that asks for velocities."""
 
 import ctypes
 from collections.abc import Iterator
@@ -11,15 +11,13 @@ from . import _abi
 from ._arrays import DoubleArray, FloatArray, floats, integers, output, pointer, size
 from ._handle import Object
 from ._library import create, library
-from ._structs import initialised, to_struct
+from ._structs import to_struct
 from .context import Context, default_context
 from .errors import InvalidArgument, InvalidState
 from .evaluator import Evaluator
-from .plan import Plan
+from .plan import SCHEDULED_WINDOW, Plan
 from .prompts import Prompts
 from .request import VelocityRequest, answer_to, next_request
-
-_defaults = initialised(_abi.RolloutConfig, "mixgrpo_rollout_config_init")
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class StoredStep:
     next_latents: FloatArray
     """After it, (P, G, D)."""
     log_probabilities: DoubleArray
-    """Of the transitions, (P, G), nats, reduced as set."""
+    """Of the transitions, (P, G), in nats, reduced as `log_probability` says."""
 
 
 class Rollout(Object):
@@ -43,12 +41,12 @@ class Rollout(Object):
 
     or `rollout.run(evaluator, prompts)` with the built-in model.
 
-    `prompt_indices`: (P), distinct, each 0 or more: the host's numbers for its prompts, told back in requests. They key
-    the random numbers, so that processes may share the prompts of an iteration.
+    `prompt_ids`: (P), distinct, each 0 or more: host-defined prompt ids, returned in each request as `prompt_index`.
+    They key the random numbers, so processes may share the prompts of an iteration.
     `latent_size`: D, values in one latent. `iteration`: selects the window and keys the random numbers.
-    `window_start`: the host's own window, needed with `WindowMode.GIVEN`; by default the plan's.
-    `max_batch`: latents per request at most, 0 for no limit; changes no result.
-    `initial_noise`: the host's own, (P, D), one for each group, or (P, G, D).
+    `window_start`: l, needed with `WindowMode.GIVEN`; by default the window that the plan schedules.
+    `max_batch`: most latents in one request, 0 for no limit; changes no result.
+    `initial_noise`: the host's noise, (P, D), one for each group, or (P, G, D); drawn by the library by default.
     """
 
     _destroy = "mixgrpo_rollout_destroy"
@@ -56,17 +54,17 @@ class Rollout(Object):
     def __init__(
         self,
         plan: Plan,
-        prompt_indices: ArrayLike,
+        prompt_ids: ArrayLike,
         *,
         latent_size: int,
-        iteration: int = _defaults.iteration,
-        window_start: int = _defaults.window_start,
-        max_batch: int = _defaults.max_batch,
+        iteration: int = 0,
+        window_start: int = SCHEDULED_WINDOW,
+        max_batch: int = 0,
         initial_noise: ArrayLike | None = None,
         context: Context | None = None,
     ) -> None:
         which = dict(window_start=window_start, iteration=iteration, latent_size=latent_size, max_batch=max_batch)
-        indices = integers(prompt_indices, "prompt_indices").reshape(-1)
+        indices = integers(prompt_ids, "prompt_ids").reshape(-1)
         groups = (len(indices), plan.config.group_size)
         noise = None if initial_noise is None else _group_noise(initial_noise, groups, latent_size)
         self.context = context or default_context()
@@ -75,7 +73,7 @@ class Rollout(Object):
         self.window_start = window_start
         self.latent_size = latent_size
         self.prompt_count = len(indices)
-        self._asked = 0  # latents of the current request
+        self._requested = 0  # latents of the current request
         self._submits = 0
         self._adopt(
             create(
@@ -91,7 +89,8 @@ class Rollout(Object):
         )
 
     def __iter__(self) -> Iterator[VelocityRequest]:
-        """Requests, each of which must be submitted before the next. A loop that was left goes on in a new one."""
+        """Requests, each of which must be submitted before the next. A new loop continues where the last one
+        stopped."""
         while (request := self.request()) is not None:
             submits = self._submits
             yield request
@@ -99,10 +98,10 @@ class Rollout(Object):
                 raise InvalidState("submit: expected an answer to the request before the next, got none")
 
     def request(self) -> VelocityRequest | None:
-        """What is to be evaluated now, None when nothing is left. Repeating it before the submit gives the same
+        """The latents to evaluate now, None when nothing is left. A second call before the submit gives the same
         request."""
         request = next_request("mixgrpo_rollout_next", self, self.context.run)
-        self._asked = 0 if request is None else len(request)
+        self._requested = 0 if request is None else len(request)
         return request
 
     def submit(self, velocity: ArrayLike) -> None:
@@ -112,13 +111,13 @@ class Rollout(Object):
         still stands.
         `NotFinite` also when a latent overflows, which ends the rollout.
         """
-        answer = answer_to(self._asked, velocity, self.latent_size, "velocity")
+        answer = answer_to(self._requested, velocity, self.latent_size, "velocity")
         self.context.run("mixgrpo_rollout_submit", self.handle, pointer(answer), answer.size)
-        self._asked = 0
+        self._requested = 0
         self._submits += 1
 
     def run(self, evaluator: Evaluator, prompts: Prompts) -> None:
-        """Answers all requests that are left with the built-in model.
+        """Answers all remaining requests with the built-in model.
 
         On `Cancelled` or an error the rollout stands at the request that was not answered, and the call may be
         repeated.
@@ -132,7 +131,8 @@ class Rollout(Object):
         return out
 
     def stored_step(self, index: int) -> StoredStep:
-        """What was stored of trained step `index`, 0…trained_step_count - 1. Raises `InvalidState` before the end."""
+        """What was stored of trained step `index`, 0…trained_step_count - 1. Raises `InvalidState` before the rollout
+        is finished."""
         before, after = np.empty(self._shape, np.float32), np.empty(self._shape, np.float32)
         log_probabilities = np.empty(self._shape[:2], np.float64)
         self.context.run(

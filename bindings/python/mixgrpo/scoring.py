@@ -1,4 +1,4 @@
-"""Iterations whose rewards are computed in threads, while the next prompt's images are drawn."""
+"""Iterations that compute rewards in threads while the next prompt's images are drawn."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,15 +27,15 @@ class ScoringThreads:
     def iterate(self, chosen: Sequence[int], weights: Mapping[str, float] | None = None) -> Metrics:
         """One iteration, prompt by prompt.
 
-        What a score raises comes out of this call as soon as it is seen, when the scores that have begun are done. The
-        trainer is then before the update, without tickets.
+        An exception of a score function is raised here as soon as it is seen, after the running scores have finished.
+        The trainer is then before the update, without tickets.
         """
         with ThreadPoolExecutor(self._workers, thread_name_prefix="mixgrpo-score") as pool:
             try:
                 tasks = []
                 for index in chosen:
-                    part = self._trainer.rollout_ticket([index])
-                    tasks.append(pool.submit(self._score_part, part))
+                    ticketed = self._trainer.rollout_ticket([index])
+                    tasks.append(pool.submit(self._score_one, ticketed))
                     for task in tasks:
                         if task.done():
                             task.result()
@@ -47,5 +47,5 @@ class ScoringThreads:
                 self._trainer.drop_tickets()
                 raise
 
-    def _score_part(self, part: TicketedSamples) -> None:
-        self._trainer.submit_rewards(part, self._score(part.prompt_indices, part.samples))
+    def _score_one(self, ticketed: TicketedSamples) -> None:
+        self._trainer.submit_rewards(ticketed, self._score(ticketed.prompt_indices, ticketed.samples))

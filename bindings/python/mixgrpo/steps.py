@@ -12,9 +12,6 @@ from ._library import call
 from ._structs import from_struct, to_struct
 from .enums import Dynamics, LogProbability, Solver, StepKind
 from .errors import InvalidArgument
-from .settings import SamplingConfig
-
-_defaults = SamplingConfig()
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Step:
     """Whether the update trains this step; False for a step that stands alone."""
 
 
-def time_grid(steps: int, *, shift: float = _defaults.shift, image_tokens: int = _defaults.image_tokens) -> DoubleArray:
+def time_grid(steps: int, *, shift: float = 3.0, image_tokens: int = 0) -> DoubleArray:
     """The `steps` + 1 noise levels from 1 to 0 exactly. Bounds as in `SamplingConfig`, steps from 1."""
     sigmas = output(None, (steps + 1,), np.float64, "steps")
     call("mixgrpo_time_grid", steps, shift, image_tokens, pointer(sigmas), sigmas.size)

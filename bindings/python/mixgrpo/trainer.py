@@ -1,4 +1,4 @@
-"""The convenient whole: rollout, the host's rewards, update."""
+"""Trainer for the built-in model: rollout, the host's rewards, update."""
 
 import ctypes
 import os
@@ -13,6 +13,7 @@ from ._library import call, create
 from ._structs import from_struct, to_struct
 from ._types import Handle
 from .any_trainer import AnyTrainer, TicketedSamples
+from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .enums import MissingRewards, Storage, Weights
 from .evaluator import Evaluator
 from .image import Image
@@ -21,8 +22,6 @@ from .pixels import PixelCodec
 from .plan import Plan
 from .prompts import Prompts
 from .reward_names import scores_in_order, weights_in_order
-from .samples import SampleConfig
-from .settings import LearningConfig, SamplingConfig
 
 
 class Trainer(AnyTrainer):
@@ -31,9 +30,8 @@ class Trainer(AnyTrainer):
         samples = trainer.rollout([0, 1, 2, 3])                # (P, G, N, C)
         metrics = trainer.update(my_score(samples))            # (K, P, G)
 
-    `rewards`: the K names of the rewards. `keep_base`: keep a frozen copy of the weights as they are now, for hybrid
-    samples and
-    `Weights.BASE`; kept in any case when `learning.kl_reference` is above 0.
+    `rewards`: the K names of the rewards. `keep_base`: keep a frozen copy of the current weights, for hybrid samples
+    and `Weights.BASE`; always kept when `learning.kl_reference` is above 0.
 
     Raises `InvalidArgument` naming every field that does not fit.
     """
@@ -71,14 +69,14 @@ class Trainer(AnyTrainer):
 
     @property
     def lines(self) -> Sequence[str] | None:
-        """The prompts' words, None when there are embeddings alone."""
+        """The prompts as text, None when only embeddings are known."""
         return self.prompts.lines
 
     def rollout(self, prompt_indices: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
         """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0.
 
-        A rollout that no update follows is replaced by the next, in the same iteration and with the same random
-        numbers; it stays when that is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
+        A rollout without an update is replaced by the next one, in the same iteration and with the same random numbers.
+        It stays when the next one is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         out = output(out, (len(index), self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
@@ -87,8 +85,8 @@ class Trainer(AnyTrainer):
         return out
 
     def rollout_ticket(self, prompt_indices: ArrayLike) -> TicketedSamples:
-        """Samples a group for each of P prompts as a part of the iteration, with a ticket for its rewards, so that some
-        samples are scored while others are drawn:
+        """Samples a group for each of P prompts of the iteration and gives out a ticket for their rewards, so that some
+        samples can be scored while others are drawn:
 
             first = trainer.rollout_ticket([0])
             pool.submit(lambda: trainer.submit_rewards(first, my_score(first.samples)))
@@ -96,10 +94,10 @@ class Trainer(AnyTrainer):
             …
             metrics = trainer.update_tickets()
 
-        The numbers are, to the last bit, those of one `rollout` of all prompts in the order of the tickets.
+        The samples are, to the last bit, those of one `rollout` of all prompts in the order of the tickets.
 
-        Raises `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window was changed since
-        its first ticket.
+        Raises `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window has changed
+        since the first ticket.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         samples = output(None, (len(index), self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
@@ -118,9 +116,9 @@ class Trainer(AnyTrainer):
     def update_tickets(
         self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
     ) -> Metrics:
-        """Trains on the iteration's parts and moves to the next iteration.
+        """Trains on the samples of all tickets and moves to the next iteration.
 
-        Otherwise as `update`. Raises `InvalidState` without a part, or naming the tickets without rewards.
+        Otherwise as `update`. Raises `InvalidState` without a ticket, or naming the tickets without rewards.
         """
         shares = weights_in_order(weights, self.reward_names)
         struct = _abi.Metrics()
@@ -138,8 +136,8 @@ class Trainer(AnyTrainer):
         by name, each 0 or more, not all 0; 1 each by default.
 
         On `Cancelled`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
-        With `Undo.NONE` the optimizer steps that were finished stay, the error tells how many, and the call repeated
-        with the same rewards does the rest. Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also
+        With `Undo.NONE` the finished optimizer steps stay and the message says how many; repeating the call with the
+        same rewards does the rest. Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also
         `NotFinite` and `Diverged`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
@@ -157,33 +155,33 @@ class Trainer(AnyTrainer):
         return from_struct(Metrics, struct)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Saves all that a bit-exact continuation needs: weights, optimizer, averages, iteration, settings."""
+        """Saves everything that a bit-exact continuation needs: weights, optimizer, averages, iteration, settings."""
         call("mixgrpo_trainer_save", self.handle, os.fspath(folder))
 
     def load(self, folder: str | os.PathLike[str]) -> None:
-        """Brings this trainer, made with the same model sizes and settings, to the saved state. A pending rollout and
-        tickets are dropped.
+        """Restores the saved state into this trainer, which must have the same model sizes and settings. A pending
+        rollout and tickets are dropped.
 
         Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
         """
         call("mixgrpo_trainer_restore", self.handle, os.fspath(folder))
 
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
-        """Saves the same into a folder of checkpoints, one file per iteration saved; of these stay the newest
-        `keep_last` and, with `keep_every` above 0, those whose iteration is a multiple of it.
+        """Saves the same into a folder of checkpoints, one file per saved iteration. The newest `keep_last` are kept
+        and, with `keep_every` above 0, those whose iteration is a multiple of it.
 
-        After a kill or on a full disk a whole checkpoint is there if one was there before. Raises `InputOutputError`;
-        `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was not
-        resumed from.
+        After a kill or on a full disk the folder still holds a complete checkpoint if it held one before. Raises
+        `InputOutputError`; `InvalidState` when there is a complete checkpoint of a later iteration: it belongs to
+        another run, or was not resumed from.
         """
         call("mixgrpo_trainer_checkpoint", self.handle, os.fspath(folder), keep_last, keep_every)
 
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
-        """Brings this trainer to the newest whole checkpoint of a folder, as `load`. None, with nothing changed, when
-        there is none. The context's log tells what is wrong with those that were passed over.
+        """Restores the newest complete checkpoint of a folder, as `load` does. None, with nothing changed, when there
+        is none. A log line of the context gives the reason for each checkpoint that is skipped.
 
-        Raises `InvalidFormat` when there are checkpoints and none is whole; `InvalidArgument` naming the settings that
-        differ.
+        Raises `InvalidFormat` when there are checkpoints and none is complete; `InvalidArgument` naming the settings
+        that differ.
         """
         struct = _abi.Resumption()
         call("mixgrpo_trainer_resume", self.handle, os.fspath(folder), ctypes.byref(struct))
@@ -204,7 +202,7 @@ class Trainer(AnyTrainer):
         initial_noise: ArrayLike | None = None,
         out: FloatArray | None = None,
     ) -> FloatArray:
-        """Deterministic samples with the trainer's own weights, (P, S, N, C), as `Evaluator.sample`. A pending rollout
+        """Deterministic samples with the trainer's weights, (P, S, N, C), as `Evaluator.sample`. A pending rollout
         stays.
 
         Raises `InvalidState` when the base or the average is asked for and not kept.

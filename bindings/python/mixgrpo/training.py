@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
+from .configurations import SampleConfig
 from .enums import Watchdog
 from .errors import InvalidArgument
 from .evaluation import EvaluationResult
 from .host_trainer import HostTrainer
 from .metrics import Metrics
-from .samples import SampleConfig
 from .scoring import Score, ScoringThreads
 from .trainer import Trainer
 from .training_checkpoints import CheckpointSettings
@@ -73,32 +73,32 @@ def train(
 ) -> list[Metrics]:
     """Runs iterations: draw groups of images, score them, update the model.
 
-    `rewards`: a function for each of the trainer's reward names, or the function when there is one. What a reward
-    raises comes out of this call; the trainer is then before the update, and training may go on.
+    `rewards`: a function for each of the trainer's reward names, or the function when there is one. An
+    exception of a reward is raised by this call; the trainer is then before the update, and training may continue.
     `choose`: iteration → prompt indices; by default prompts take turns, `prompts_per_iteration` (4, or all of fewer) at
     a time.
     `weights`: of the rewards, by name; 1 each by default.
     `on_iteration`: called after each update, for logs, files, or to stop by raising.
     `progress`: show a bar, when tqdm is installed.
-    `score_workers`: score in so many threads while the next prompt's images are drawn; the rewards then see one
-    prompt's images at a time, on any of these threads. For rewards that wait, such as for another machine. The numbers
-    are the same if a reward does not look at other prompts' images.
+    `score_workers`: number of threads that score while the next prompt's images are drawn. Each call of a reward then
+    gets the images of one prompt, on any of these threads. For rewards that wait, such as for another machine. Results
+    are the same if a reward does not depend on other prompts' images.
 
     Evaluation: every `evaluate_every` iterations (0: never), before the first of them and after the last, the model
-    draws the same samples from the same noise, of `evaluation_prompts` (all by default) as `evaluation_sampling` says.
-    They are scored with the trained rewards and with the held-out `evaluation_rewards`, by name.
+    draws the same samples from the same noise, for `evaluation_prompts` (all by default), as `evaluation_sampling`
+    says. They are scored with the trained rewards and with the held-out `evaluation_rewards`, by name.
     `keep_best`: a folder for the best model, that of the highest mean of the held-out rewards, or of the trained ones
-    when none is held out; averaged weights where the trainer keeps them. A model that the host owns is saved by a
-    function of the host's, which is called when the model at hand is the best so far.
+    when none is held out; averaged weights where the trainer keeps them. For a model that the host owns,
+    pass a function that saves it; it is called when the current model is the best so far.
     `watchdog`: when the trained rewards rise while the held-out ones fall for three evaluations, WARN gives a
-    `HackedRewardWarning`, STOP ends the training, also that of a run which is resumed where it was stopped.
+    `HackedRewardWarning`, STOP ends the training, also of a run that is resumed where it was stopped.
     `on_evaluation`: called after each evaluation with its figures and the means of all rewards by name.
 
-    Checkpoints: `checkpoints` is the folder of the run. Every `checkpoint_every` iterations, and at the end, all that a
-    bit-exact continuation needs is saved there, evaluations included; the newest `keep_checkpoints` stay, and a kill or
-    a full disk leaves a whole one if there was one. A trainer that has not trained yet first goes to the newest whole
-    checkpoint (unless `resume` is False), and its iterations count: the same program started again ends where it would
-    have ended without the stop.
+    Checkpoints: `checkpoints` is the folder of the run. Every `checkpoint_every` iterations, and at the end, everything
+    that a bit-exact continuation needs is saved there, including evaluations. The newest `keep_checkpoints` are kept; a
+    kill or a full disk leaves a complete one if there was one. A trainer that has not trained yet first restores the
+    newest complete checkpoint (unless `resume` is False), and its iterations count: a program that is started again
+    ends where it would have ended without the stop.
 
     Returns the figures of the iterations that ran. Raises `InvalidArgument` for settings that do not fit, also those
     that differ from a checkpoint's; `InvalidState` when the folder holds a later checkpoint than the trainer's

@@ -1,4 +1,4 @@
-"""Checkpoints inside `train`: a run that was stopped goes on where it was."""
+"""Checkpoints inside `train`: a stopped run continues where it was."""
 
 import os
 from collections.abc import Iterator
@@ -20,15 +20,15 @@ class Checkpointable(Protocol):
         """The iteration that the next rollout belongs to."""
 
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int) -> None:
-        """Saves into a folder of checkpoints, of which the newest stay."""
+        """Saves into a folder of checkpoints and keeps the newest."""
 
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
-        """Goes to the newest whole checkpoint; None when there is none."""
+        """Restores the newest complete checkpoint; None when there is none."""
 
 
 @dataclass(frozen=True)
 class CheckpointSettings:
-    """How `train` saves; its documentation tells what the fields do."""
+    """How `train` saves; see its documentation."""
 
     folder: str | os.PathLike[str] | None = None
     every: int = 1
@@ -36,7 +36,7 @@ class CheckpointSettings:
     resume: bool = True
 
     def checkpoints(self, trainer: object, evaluations: Evaluations | None) -> "Checkpoints | None":
-        """None when there are to be none. Raises `InvalidArgument` when other settings say otherwise."""
+        """None without a folder. Raises `InvalidArgument` for settings that need one."""
         if self.folder is None:
             if self != CheckpointSettings():
                 raise InvalidArgument(
@@ -62,7 +62,7 @@ class Checkpoints:
         self._saved = -1
 
     def iterations_done(self) -> int:
-        """Resumes a trainer that has not trained; how many iterations that has brought back."""
+        """Resumes a trainer that has not trained yet. Returns the number of iterations restored."""
         if not self._settings.resume or self._trainer.iteration > 0:
             self._refuse_another_run()
             return 0
@@ -75,12 +75,12 @@ class Checkpoints:
         return found.iteration
 
     def save(self, *, always: bool = False) -> None:
-        """Saves when it is due, or always; nothing that stands there already."""
+        """Saves when a checkpoint is due, or always; never the same iteration twice."""
         iteration = self._trainer.iteration
         if not (always or iteration % self._settings.every == 0):
             return
-        # The evaluations first: of these a resumed run may know more than the checkpoint, but not less. What was there
-        # goes last, as it is still needed when the checkpoint fails.
+        # The evaluations first: they may be ahead of the checkpoint, but not behind it. The old ones are removed last,
+        # because they are needed if the checkpoint fails.
         if self._evaluations is not None:
             self._evaluations.save(self._folder)
         if iteration != self._saved:
@@ -89,8 +89,8 @@ class Checkpoints:
             self._evaluations.remove_outdated(self._folder)
 
     def _refuse_another_run(self) -> None:
-        """Where there are later checkpoints, the trainer saves at once: it refuses when one of them is whole, and then
-        nothing of the run that they belong to has been written over."""
+        """If there are later checkpoints, saves at once: the trainer refuses that when one of them is complete, before
+        anything of the run that they belong to is overwritten."""
         if any(number > self._trainer.iteration for number in _numbers(self._folder)):
             self._save_trainer()
 
@@ -100,7 +100,7 @@ class Checkpoints:
 
 
 def _numbers(folder: Path) -> Iterator[int]:
-    """The iterations of a folder's checkpoints, whole or torn."""
+    """The iterations of a folder's checkpoints, complete or not."""
     for path in folder.glob("iteration-*"):
         if (number := path.stem.removeprefix("iteration-")).isdecimal():
             yield int(number)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ._arrays import DoubleArray, FloatArray
+from .configurations import SampleConfig
 from .enums import Verdict, Watchdog, Weights
 from .errors import InputOutputError, InvalidArgument, InvalidFormat
 from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
 from .host_trainer import HostTrainer
-from .samples import SampleConfig
 from .trainer import Trainer
 
 
@@ -22,12 +22,12 @@ class HackedRewardWarning(RuntimeWarning):
 
 
 Score: TypeAlias = Callable[[FloatArray, Sequence[int]], Mapping[str, DoubleArray]]
-"""Scores samples (P, S, N, C) of these prompts: (P, S) by name."""
+"""Scores samples (P, S, N, C) of these prompts; returns (P, S) by name."""
 
 Receiver: TypeAlias = Callable[[EvaluationResult, Mapping[str, float]], object]
 
 Keeper: TypeAlias = str | os.PathLike[str] | Callable[[], object]
-"""Where the best model goes: a folder, or a function that saves the model as it is when it is called."""
+"""Where the best model is saved: a folder, or a function that saves the current model."""
 
 
 @runtime_checkable
@@ -50,7 +50,7 @@ class Evaluable(Protocol):
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How `train` evaluates; its documentation tells what the fields do."""
+    """How `train` evaluates; see its documentation."""
 
     every: int
     prompts: Sequence[int] | None
@@ -59,21 +59,21 @@ class EvaluationSettings:
     watchdog: Watchdog
 
     def evaluations(
-        self, trainer: object, held_out: Sequence[str], score: Score, tell: Receiver | None
+        self, trainer: object, held_out: Sequence[str], score: Score, receiver: Receiver | None
     ) -> "Evaluations | None":
-        """None when there are to be none. Raises `InvalidArgument` when other settings say otherwise."""
+        """None when `every` is 0. Raises `InvalidArgument` for settings that need evaluations."""
         if self.every != 0:
             if not isinstance(trainer, Evaluable):
                 raise InvalidArgument(
                     f"evaluate_every: expected 0, as {type(trainer).__name__} has no sample(), got {self.every}"
                 )
-            return Evaluations(trainer, self, held_out, score, tell)
+            return Evaluations(trainer, self, held_out, score, receiver)
         wanted = {
             "evaluation_rewards": bool(held_out),
             "evaluation_prompts": self.prompts is not None,
             "keep_best": self.keep_best is not None,
             "watchdog": self.watchdog is not Watchdog.OFF,
-            "on_evaluation": tell is not None,
+            "on_evaluation": receiver is not None,
         }
         if names := [name for name, is_set in wanted.items() if is_set]:
             raise InvalidArgument(f"evaluate_every: expected a number above 0, as {', '.join(names)} is set, got 0")
@@ -89,11 +89,11 @@ class Evaluations:
         settings: EvaluationSettings,
         held_out: Sequence[str],
         score: Score,
-        tell: Receiver | None,
+        receiver: Receiver | None,
     ) -> None:
         if taken := set(held_out) & set(trainer.reward_names):
             raise InvalidArgument(f"evaluation_rewards: expected other names than the trained, got {sorted(taken)}")
-        self._trainer, self._settings, self._score, self._tell = trainer, settings, score, tell
+        self._trainer, self._settings, self._score, self._receiver = trainer, settings, score, receiver
         if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
             raise InvalidArgument(
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
@@ -113,7 +113,7 @@ class Evaluations:
         )
 
     def go_on(self, *, always: bool = False) -> bool:
-        """Evaluates when it is due, or always but not twice; whether training is to go on."""
+        """Evaluates when an evaluation is due, or always, but never twice. Returns whether training continues."""
         iteration = self._trainer.iteration
         latest = self._evaluation.latest_iteration
         if iteration <= latest or not (always or self._evaluation.is_due(iteration)):
@@ -121,21 +121,21 @@ class Evaluations:
         result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
         if result.is_best:
             self._keep()
-        if self._tell is not None:
-            self._tell(result, self._evaluation.means())
+        if self._receiver is not None:
+            self._receiver(result, self._evaluation.means())
         if result.verdict is Verdict.WARN:
             warnings.warn(result.message, HackedRewardWarning, stacklevel=3)
         return result.verdict is not Verdict.STOP
 
     def save(self, folder: Path) -> None:
-        """Saves what a continuation needs, under the number of the latest evaluation, beside what was there."""
+        """Saves what a continuation needs, under the number of the latest evaluation. Earlier saves stay."""
         latest = self._evaluation.latest_iteration
         if latest != self._saved:
             self._evaluation.save(_path(folder, latest))
             self._saved = latest
 
     def remove_outdated(self, folder: Path) -> None:
-        """Removes what was there before the latest `save`, once the trainer's checkpoint stands that goes with that."""
+        """Removes the saves before the latest one, once the trainer's checkpoint that goes with it is written."""
         if self._saved < 0:
             return
         for other in _saved(folder):
@@ -143,16 +143,16 @@ class Evaluations:
                 shutil.rmtree(other, ignore_errors=True)
 
     def load(self, folder: Path) -> None:
-        """Brings these evaluations to the newest sound state in a folder, if there is one.
+        """Restores the newest intact state in a folder, if there is one.
 
-        It may be ahead of the trainer's checkpoint: what it has seen then comes again and is not evaluated twice. The
-        watchdog's word to stop holds when the trainer is where it was said. A damaged state gives a `RuntimeWarning`.
+        It may be ahead of the trainer's checkpoint; those iterations are then not evaluated twice. A verdict to stop
+        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning`.
         """
         for path in reversed(_saved(folder)):
             try:
                 self._evaluation.load(path)
             except (InvalidFormat, InputOutputError) as error:
-                warnings.warn(f"passed over a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
+                warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
                 continue
             self._saved = self._evaluation.latest_iteration
             return

@@ -12,6 +12,7 @@ from ._arrays import FloatArray, doubles, optional_floats, output, pointer, shap
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
+from .configurations import LearningConfig
 from .errors import InvalidState
 from .evaluator import Evaluator
 from .group_advantages import Advantages
@@ -19,21 +20,20 @@ from .optimizer import Optimizer, OptimizerReport
 from .prompts import Prompts
 from .request import VelocityRequest, answer_to, next_request
 from .rollout import Rollout
-from .settings import LearningConfig
 
 
 @dataclass(frozen=True)
 class UpdateStatistics:
-    """What an update has seen so far. A ratio is r of the loss; values in nats are of the true log-density (the sum
-    over D). NaN where nothing was seen."""
+    """Figures of an update so far. A ratio is r of the loss; values in nats are of the true log-density (the sum over
+    D). NaN where nothing was seen."""
 
     optimizer_steps: int
-    """Optimizer steps asked for."""
+    """Optimizer steps requested."""
     loss: float
     """Mean over samples and trained steps."""
     first_ratio_min: float
-    """Over the samples seen before the first optimizer step: exactly 1 when the model answers the update as it answered
-    the rollout."""
+    """Over the samples seen before the first optimizer step: exactly 1 when the model gives the update the same
+    velocities as the rollout."""
     first_ratio_max: float
     ratio_min: float
     ratio_max: float
@@ -62,7 +62,7 @@ class Update(Object):
     or `update.run(evaluator, prompts, optimizer)` with the built-in model.
 
     `advantages`: of the rollout's P groups of G samples, as `advantages` gives them, or plain values (P, G) with all
-    included. `max_batch`: latents per request at most, 0 for no limit.
+    included. `max_batch`: most latents in one request, 0 for no limit.
 
     Raises `InvalidState` when the rollout is not finished.
     """
@@ -86,7 +86,7 @@ class Update(Object):
         self.config = config or LearningConfig()
         self.context = rollout.context
         self.latent_size = rollout.latent_size
-        self._asked = 0  # latents of the current request
+        self._requested = 0  # latents of the current request
         self._submits = 0
         struct = to_struct(_abi.LearningConfig, self.config)
         self._adopt(
@@ -102,8 +102,8 @@ class Update(Object):
         )
 
     def __iter__(self) -> Iterator[VelocityRequest]:
-        """Requests: evaluations, each of which must be submitted before the next, and optimizer steps, which count as
-        done when the next request is taken. A loop that was left goes on in a new one."""
+        """Requests: evaluations, each of which must be submitted before the next, and optimizer steps, which count
+        as done when the next request is taken. A new loop continues where the last one stopped."""
         while (request := self.request()) is not None:
             submits = self._submits
             yield request
@@ -111,22 +111,21 @@ class Update(Object):
                 raise InvalidState("submit: expected an answer to the request before the next, got none")
 
     def request(self) -> VelocityRequest | None:
-        """What is to be done now, None when nothing is left. Before the submit of an evaluation it gives the same
-        request."""
+        """The next thing to do, None when nothing is left. A second call before the submit gives the same request."""
         request = next_request("mixgrpo_update_next", self, self.context.run)
-        self._asked = 0 if request is None else len(request)
+        self._requested = 0 if request is None else len(request)
         return request
 
     def submit(
         self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None, out: FloatArray | None = None
     ) -> FloatArray:
-        """Answers an evaluation and gives dL/dvelocity, in the shape of `velocity`, to be backpropagated into the
+        """Answers an evaluation and returns dL/dvelocity, in the shape of `velocity`, to be backpropagated through the
         host's model and accumulated until the next optimizer step (already scaled: gradients only add).
 
         `velocity`: (B, D), or its rows split up, of the model in training; `reference_velocity`: of the frozen
         reference when the request needs it. Raises as `Rollout.submit`.
         """
-        answer = answer_to(self._asked, velocity, self.latent_size, "velocity")
+        answer = answer_to(self._requested, velocity, self.latent_size, "velocity")
         reference = optional_floats(reference_velocity, answer.shape, "reference_velocity")
         d_velocity: FloatArray = output(out, answer.shape, np.float32, apart_from=(answer, reference))
         self.context.run(
@@ -138,21 +137,20 @@ class Update(Object):
             pointer(d_velocity),
             d_velocity.size,
         )
-        self._asked = 0
+        self._requested = 0
         self._submits += 1
         return d_velocity
 
     def run(
         self, evaluator: Evaluator, prompts: Prompts, optimizer: Optimizer, *, reference: Evaluator | None = None
     ) -> OptimizerReport:
-        """Answers all requests with the built-in model, in batches that the evaluator allows, and steps `optimizer` on
-        it.
+        """Answers all requests with the built-in model, in batches that the evaluator allows, and steps `optimizer`.
 
         `reference`: an evaluator of a frozen copy, needed when `config.kl_reference` is above 0. Gradients must be 0 at
         the start and are 0 at the end. The report is of the last step, its gradient norm the mean over this run's
-        steps. On `Cancelled` or an error model and optimizer are as before, the update is back at its start, and the
-        call may be repeated. With `Undo.NONE` in the update's configuration the optimizer steps that were finished
-        stay, the error tells how many, and a repeated call does the rest.
+        steps. On `Cancelled` or an error the model and the optimizer are as before, the update is back at its start,
+        and the call may be repeated. With `Undo.NONE` in the update's configuration the finished optimizer steps stay,
+        the message says how many, and a repeated call does the rest.
         """
         report = _abi.OptimizerReport()
         self.context.run(
@@ -167,7 +165,7 @@ class Update(Object):
         return from_struct(OptimizerReport, report)
 
     def statistics(self) -> UpdateStatistics:
-        """What was seen so far."""
+        """The figures so far."""
         struct = _abi.UpdateStatistics()
         call("mixgrpo_update_get_statistics", self.handle, ctypes.byref(struct))
         return from_struct(UpdateStatistics, struct)

@@ -34,7 +34,7 @@ def test_evaluations_are_due_every_k_iterations(mixgrpo):
     assert [checked.is_due(iteration) for iteration in (-3, 0, 1, 2, 3)] == [False, True, False, False, True]
 
 
-def test_the_watchdog_barks_when_only_the_trained_reward_rises(mixgrpo, tmp_path):
+def test_the_watchdog_triggers_when_only_the_trained_reward_rises(mixgrpo, tmp_path):
     checked = evaluation(mixgrpo, held_out=["dark"], watchdog=mixgrpo.Watchdog.STOP, watchdog_patience=2)
     with pytest.raises(mixgrpo.InvalidState):
         checked.means()

@@ -112,7 +112,7 @@ def test_what_does_not_pass_is_not_tried_again(mixgrpo, server):
     assert len(server.requests) == 1
 
 
-def test_a_failed_picture_is_left_out_and_no_zero(mixgrpo, server):
+def test_a_failed_picture_is_excluded_and_not_zero(mixgrpo, server):
     server.answers = [says('[1, null, "3", true, NaN]')]
     scores = reward(mixgrpo, server)(IMAGES, PROMPTS)
     assert scores[0] == 1 and np.isnan(scores[1:]).all()

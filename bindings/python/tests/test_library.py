@@ -81,7 +81,7 @@ def test_release_is_that_of_the_header_and_the_library(mixgrpo):
     assert mixgrpo.library_version() == release
 
 
-def test_info_tells_what_is_in_use(mixgrpo):
+def test_info_shows_what_is_in_use(mixgrpo):
     command = [sys.executable, "-m", "mixgrpo", "info"]
     result = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(PACKAGE)}, capture_output=True, text=True)
     assert result.returncode == 0 and result.stderr == ""

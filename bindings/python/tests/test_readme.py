@@ -9,7 +9,7 @@ from tree import ROOT
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "bindings/python/README.md").read_text(), flags=re.S)
 
 
-def test_the_convenient_way(mixgrpo, tmp_path, monkeypatch):
+def test_the_example_with_the_built_in_model_runs(mixgrpo, tmp_path, monkeypatch):
     if not (ROOT / "examples/base").exists():
         pytest.fail("the README's program loads examples/base, which is missing", pytrace=False)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
@@ -20,7 +20,7 @@ def test_the_convenient_way(mixgrpo, tmp_path, monkeypatch):
     assert mixgrpo.Model.load(tmp_path / "aligned").config == mixgrpo.ModelConfig.load(ROOT / "examples/base")
 
 
-def test_the_way_of_a_host_with_its_own_model(mixgrpo):
+def test_the_example_with_a_model_of_the_host_runs(mixgrpo):
     names = dict(mixgrpo=mixgrpo)
     exec(compile(BLOCKS[1], "README.md", "exec"), names)
     trainer, metrics = names["trainer"], names["metrics"]
@@ -28,7 +28,7 @@ def test_the_way_of_a_host_with_its_own_model(mixgrpo):
     assert metrics.first_ratio_min == metrics.first_ratio_max == 1
 
 
-def test_the_way_with_pytorch(mixgrpo, tmp_path, monkeypatch):
+def test_the_example_with_pytorch_runs(mixgrpo, tmp_path, monkeypatch):
     import torch_fixtures as fixtures  # skips without PyTorch
 
     monkeypatch.chdir(tmp_path)

@@ -33,7 +33,7 @@ def test_a_rollout_is_the_plan_s_steps(mixgrpo, plan):
     assert np.abs(samples - x[:, None]).max() <= 1e-5
 
 
-def test_requests_tell_what_to_evaluate(mixgrpo, plan):
+def test_requests_state_what_to_evaluate(mixgrpo, plan):
     rollout = mixgrpo.Rollout(plan, [5, 9], latent_size=D)
     kinds = []
     for request in rollout:
@@ -61,7 +61,7 @@ def test_views_are_read_only_and_keep_the_rollout_alive(mixgrpo, plan):
     assert not finalizer.alive
 
 
-def test_a_loop_goes_on_where_it_was_left(mixgrpo, plan):
+def test_a_new_loop_continues_where_the_last_one_stopped(mixgrpo, plan):
     whole = answer(mixgrpo.Rollout(plan, [0], latent_size=D)).samples()
     rollout = mixgrpo.Rollout(plan, [0], latent_size=D)
     with pytest.raises(LookupError):
@@ -145,7 +145,7 @@ def test_the_built_in_model_gives_the_same_as_by_hand(mixgrpo, plan, evaluator, 
     assert np.array_equal(ran.samples(), by_hand.samples())
 
 
-def test_a_cancelled_run_goes_on_later(mixgrpo, plan, evaluator, prompts, context):
+def test_a_cancelled_run_can_be_repeated(mixgrpo, plan, evaluator, prompts, context):
     whole = mixgrpo.Rollout(plan, [0], latent_size=48, context=context)
     whole.run(evaluator, prompts)
     rollout = mixgrpo.Rollout(plan, [0], latent_size=48, context=context)

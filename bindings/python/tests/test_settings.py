@@ -1,45 +1,88 @@
-"""Settings: defaults asked of the library, as the header states them; presets; checks."""
+"""Settings: defaults as the library has them, choices by name, presets, checks."""
 
+import ctypes
 import dataclasses
+import inspect
+import pydoc
 import re
 from enum import IntEnum
 
 import numpy as np
 import pytest
-from generate.model import Struct
-from tree import HEADER
-
-CONFIGURATIONS = {
-    "ModelConfig": "mixgrpo_model_config",
-    "SamplingConfig": "mixgrpo_sampling_config",
-    "LearningConfig": "mixgrpo_learning_config",
-    "SampleConfig": "mixgrpo_sample_config",
-    "EvaluationConfig": "mixgrpo_evaluation_config",
-}
 
 
-def written_like(value, text):
-    """What stands at the beginning of a comment, read as the kind of thing that `value` is."""
+def default_text(value):
+    """A default as `mixgrpo_setting_info` writes it."""
     if isinstance(value, IntEnum):
-        return type(value)[re.match(r"\w+", text)[0]]
+        return value.name.lower()
     if isinstance(value, tuple):
-        return tuple(int(number) for number in re.findall(r"\d+", text)[: len(value)])
-    return float(re.match(r"[-\de.]*[\d]", text)[0])
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else f"{float(value):g}"
 
 
-def stated_defaults(struct):
-    """What the comments of a struct of the header say after "Default ", by field."""
-    fields = next(item.fields for item in HEADER.of(Struct) if item.name == struct)
-    stated = {field.name: field.comment.partition("Default ")[2] for field in fields}
-    return {name: text for name, text in stated.items() if text}
+@pytest.fixture
+def table(mixgrpo):
+    """The defaults of the loaded library, by configuration and key."""
+    from mixgrpo import _abi
+    from mixgrpo._library import call, library
+
+    defaults = {}
+    for index in range(library.mixgrpo_setting_count()):
+        setting = _abi.Setting()
+        call("mixgrpo_setting_info", index, ctypes.byref(setting))
+        text = setting.default_text.decode()
+        is_number = re.fullmatch(r"-?[\d.]+(e-?\d+)?", text)
+        defaults.setdefault(setting.config.decode(), {})[setting.key.decode()] = (
+            f"{float(text):g}" if is_number else text
+        )
+    return defaults
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_defaults_are_those_the_header_states(mixgrpo, name):
-    defaults = {field.name: field.default for field in dataclasses.fields(getattr(mixgrpo, name))}
-    written = stated_defaults(CONFIGURATIONS[name])
-    assert set(written) == set(defaults)
-    assert defaults == {key: written_like(value, written[key]) for key, value in defaults.items()}
+@pytest.mark.parametrize(
+    "name", ["ModelConfig", "SamplingConfig", "LearningConfig", "SampleConfig", "EvaluationConfig"]
+)
+def test_configurations_have_the_settings_and_defaults_of_the_library(mixgrpo, table, name):
+    struct = "mixgrpo_" + re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower()
+    fields = dataclasses.fields(getattr(mixgrpo, name))
+    assert {field.name: default_text(field.default) for field in fields} == table[struct]
+
+
+@pytest.mark.parametrize(("name", "struct"), [("Evaluator", "evaluator"), ("Rollout", "rollout")])
+def test_keyword_arguments_have_the_defaults_of_the_library(mixgrpo, table, name, struct):
+    parameters = inspect.signature(getattr(mixgrpo, name)).parameters
+    defaults = table[f"mixgrpo_{struct}_config"]
+    assert set(defaults) <= set(parameters)
+    stated = {
+        key: parameters[key].default for key in defaults if parameters[key].default is not inspect.Parameter.empty
+    }
+    assert {key: default_text(value) for key, value in stated.items()} == {key: defaults[key] for key in stated}
+
+
+def test_time_grid_has_the_defaults_of_sampling(mixgrpo):
+    parameters = inspect.signature(mixgrpo.time_grid).parameters
+    sampling = mixgrpo.SamplingConfig()
+    assert parameters["shift"].default == sampling.shift
+    assert parameters["image_tokens"].default == sampling.image_tokens
+
+
+def test_defaults_are_visible_in_help(mixgrpo):
+    text = pydoc.render_doc(mixgrpo.SamplingConfig, renderer=pydoc.plaintext)
+    assert "steps: int = 25" in text and "noise_level: float = 0.7" in text
+
+
+def test_choices_are_taken_by_name_and_number(mixgrpo):
+    config = mixgrpo.SamplingConfig(dynamics="dance", solver=3)
+    assert config.dynamics is mixgrpo.Dynamics.DANCE and config.solver is mixgrpo.Solver.DPM_2_HEUN
+    assert config == mixgrpo.SamplingConfig(dynamics=mixgrpo.Dynamics.DANCE, solver=mixgrpo.Solver.DPM_2_HEUN)
+    assert dataclasses.replace(config, dynamics="cps").dynamics is mixgrpo.Dynamics.CPS
+
+
+@pytest.mark.parametrize("value", ["danse", "DANCE", "", 3, -1, 1.5, None])
+def test_unknown_choices_are_refused_with_the_known_ones(mixgrpo, value):
+    with pytest.raises(mixgrpo.InvalidArgument, match="dynamics: expected one of flow, dance, cps"):
+        mixgrpo.SamplingConfig(dynamics=value)
+    with pytest.raises(mixgrpo.InvalidArgument, match="such as 'dance'"):
+        mixgrpo.SamplingConfig(dynamics="danse")
 
 
 def test_unknown_settings_are_refused(mixgrpo):
@@ -47,7 +90,7 @@ def test_unknown_settings_are_refused(mixgrpo):
         mixgrpo.SamplingConfig(window_len=3)
 
 
-def test_settings_survive_the_way_through_c(mixgrpo):
+def test_settings_round_trip_through_c(mixgrpo):
     from mixgrpo import _abi
     from mixgrpo._structs import from_struct, to_struct
 
@@ -89,7 +132,7 @@ def test_check_names_every_wrong_field(mixgrpo):
         mixgrpo.check(mixgrpo.SamplingConfig(group_size=2), mixgrpo.LearningConfig(updates_per_iteration=3))
 
 
-def test_describe_tells_what_will_run(mixgrpo):
+def test_describe_lists_what_will_run(mixgrpo):
     text = mixgrpo.describe(mixgrpo.SamplingConfig(steps=17), mixgrpo.LearningConfig())
     lines = dict(line.split(" = ", 1) for line in text.strip().splitlines())
     assert lines["steps"] == "17"
@@ -125,7 +168,7 @@ def test_impossible_combinations_name_their_field(mixgrpo, field, sampling, lear
         mixgrpo.check(mixgrpo.SamplingConfig(**sampling), mixgrpo.LearningConfig(**learning))
 
 
-def test_impossible_settings_are_told_all_at_once(mixgrpo):
+def test_impossible_settings_are_reported_all_at_once(mixgrpo):
     sampling = mixgrpo.SamplingConfig(
         window_mode=mixgrpo.WindowMode.ALL, flash_ratio=2.0, noise_level=11.0, group_size=1, trained_fraction=0.0
     )

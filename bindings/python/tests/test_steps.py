@@ -136,7 +136,7 @@ def test_advantages_are_the_group_s_standard_scores(mixgrpo):
     assert np.allclose(mixgrpo.advantages(rewards, config=sums).values, expected, rtol=1e-6)
 
 
-def test_failed_rewards_are_left_out_and_counted(mixgrpo):
+def test_samples_with_failed_rewards_are_excluded_and_counted(mixgrpo):
     result = mixgrpo.advantages([[1.0, 2.0, np.nan, 3.0], [5.0, 5.0, 5.0, 5.0]])
     assert result.included.tolist() == [[1, 1, 0, 1], [1, 1, 1, 1]]
     assert np.allclose(result.values, [[-1, 0, 0, 1], [0, 0, 0, 0]])

@@ -128,7 +128,7 @@ def test_a_state_that_could_not_be_read_again_is_refused_when_it_is_saved(mixgrp
 
 
 @pytest.mark.parametrize("stop", [0, 3])
-def test_a_stopped_run_goes_on_to_the_same_bits(mixgrpo, make, tmp_path, stop):
+def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop):
     whole, expected, seen = make(), [], []
     options = dict(evaluate_every=2, evaluation_rewards={"dark": dark})
     train(mixgrpo, whole, on_evaluation=lambda result, means: expected.append((result, means)), **options)
@@ -159,7 +159,9 @@ def test_damage_anywhere_in_a_checkpoint_is_found(mixgrpo, make, tmp_path):
     trainer.checkpoint(tmp_path)  # a torn one of a later iteration is in nobody's way
     assert not newest.exists()
     older.write_bytes(b"torn")
-    with pytest.raises(mixgrpo.InvalidFormat, match=r"expected a whole checkpoint, got none: iteration-00000002\.pt"):
+    with pytest.raises(
+        mixgrpo.InvalidFormat, match=r"expected a complete checkpoint, got none: iteration-00000002\.pt"
+    ):
         make().resume(tmp_path)
 
 

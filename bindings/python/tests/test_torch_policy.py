@@ -310,12 +310,12 @@ def test_samples_are_those_of_the_library_s_own_sampler(mixgrpo, model, evaluato
 
 
 def test_hybrid_samples_end_with_the_reference(mixgrpo):
-    told = []
+    called = []
     policy = mixtorch.TorchPolicy(
-        lambda x, s, p: (told.append("trained"), x)[1], SHAPE, reference=lambda x, s, p: (told.append("base"), x)[1]
+        lambda x, s, p: (called.append("trained"), x)[1], SHAPE, reference=lambda x, s, p: (called.append("base"), x)[1]
     )
     mixtorch.sample(policy, [0], mixgrpo.SampleConfig(steps=5, trained_model_share=0.6))
-    assert told == ["trained"] * 3 + ["base"] * 2
+    assert called == ["trained"] * 3 + ["base"] * 2
 
 
 def test_noise_of_samples_depends_on_seed_place_and_number_alone(mixgrpo):

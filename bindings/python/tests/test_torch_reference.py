@@ -19,7 +19,7 @@ RATE = 1e-3
 
 
 def score(samples):
-    """(P, G) of samples (P, G, …): any function that tells members apart."""
+    """(P, G) of samples (P, G, …): any function that differs between members."""
     flat = samples.reshape(*samples.shape[:2], -1)
     return (flat[..., 0] - 0.3 * flat[..., 1] ** 2 + 0.1 * flat.sum(-1)) / (1 + abs(flat[..., 2]))
 

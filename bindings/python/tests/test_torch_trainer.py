@@ -34,7 +34,7 @@ def iterate(trainer, count):
     return [trainer.update(score(trainer.rollout([0, 1]))) for _ in range(count)]
 
 
-def test_training_raises_the_reward(mixgrpo, run):
+def test_training_increases_the_reward(mixgrpo, run):
     trainer = run(learning=mixgrpo.LearningConfig(clip_range=0.05))
     history = iterate(trainer, 15)
     assert history[-1].reward_mean > history[0].reward_mean + 0.1
@@ -186,7 +186,7 @@ def test_without_undo_finished_steps_stay_and_the_update_goes_on(mixgrpo, run):
     assert torch.equal(weights_of(trainer.module), weights_of(expected.module)) and trainer.iteration == 1
 
 
-def test_a_skipped_minibatch_and_a_roll_back_are_told_and_the_rate_shrinks(mixgrpo, run):
+def test_skipped_minibatches_and_roll_backs_are_reported_and_the_rate_shrinks(mixgrpo, run):
     def trainer(policy):
         learning = mixgrpo.LearningConfig(fault_policy=policy)
         return run(velocity=lambda module: Failing(module, float("nan"), at=2), learning=learning)
@@ -242,7 +242,7 @@ def test_a_failed_rollout_is_drawn_again_the_same(run):
     assert np.array_equal(trainer.rollout([0, 1]), run().rollout([0, 1]))
 
 
-def test_a_run_goes_on_exactly_where_it_was_saved(run, tmp_path):
+def test_a_run_continues_exactly_where_it_was_saved(run, tmp_path):
     whole = run()
     iterate(whole, 5)
     first = run()

@@ -53,7 +53,7 @@ def test_rewards_have_names_and_weights(mixgrpo, make_trainer, score):
     assert by_name["bright"].name == "bright" and by_name["bright"].failed == 0
 
 
-def test_failed_rewards_are_left_out_and_told(make_trainer, score):
+def test_samples_with_failed_rewards_are_excluded_and_counted(make_trainer, score):
     trainer = make_trainer()
     rewards = score(trainer.rollout([0, 1]))
     rewards[1, 2] = np.nan
@@ -88,7 +88,7 @@ def test_what_a_trainer_is_made_of_is_checked(mixgrpo, evaluator, prompts, sampl
         mixgrpo.Trainer(evaluator, other, sampling).rollout([0])
 
 
-def test_train_raises_its_reward(mixgrpo, make_trainer, codec):
+def test_train_increases_its_reward(mixgrpo, make_trainer, codec):
     trainer = make_trainer(updates_per_iteration=1, learning_rate=3e-3)
     history = mixgrpo.train(
         trainer, brightness, decode=codec.decode, iterations=12, prompts_per_iteration=3, progress=False
@@ -215,7 +215,7 @@ def test_a_saved_run_continues_bit_for_bit(mixgrpo, make_trainer, codec, tmp_pat
         again.load(tmp_path / "nowhere")
 
 
-def test_a_run_resumes_from_the_newest_whole_checkpoint(mixgrpo, context, make_trainer, score, tmp_path):
+def test_a_run_resumes_from_the_newest_complete_checkpoint(mixgrpo, context, make_trainer, score, tmp_path):
     trainer, warnings = make_trainer(), []
     folder = tmp_path / "checkpoints"
     assert trainer.resume(folder) is None

@@ -43,7 +43,7 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(start, tmp_path):
+def test_a_stopped_run_continues_to_the_same_bits(start, tmp_path):
     _, expected = start()
     for stop in (1, 3):
         with pytest.raises(Stopped):
@@ -76,7 +76,7 @@ def test_the_newest_stay(start, tmp_path):
     assert files(tmp_path) == ["iteration-00000004.safetensors", "iteration-00000005.safetensors"]
 
 
-def test_a_torn_checkpoint_is_passed_over(start, tmp_path):
+def test_an_incomplete_checkpoint_is_skipped(start, tmp_path):
     _, expected = start()
     start(4, checkpoints=tmp_path)
     newest = tmp_path / "iteration-00000004.safetensors"
@@ -141,9 +141,9 @@ def test_a_damaged_evaluation_is_told(start, tmp_path):
     options = dict(checkpoints=tmp_path, evaluate_every=1)
     start(2, **options)
     (tmp_path / "evaluation-00000002" / "evaluation.safetensors").write_bytes(b"torn")
-    with pytest.warns(RuntimeWarning, match=r"damaged evaluation: .*evaluation-00000002: .*expected") as told:
+    with pytest.warns(RuntimeWarning, match=r"damaged evaluation: .*evaluation-00000002: .*expected") as warned:
         assert start(3, **options)[0] == [2]
-    assert told[0].filename == __file__.replace(".pyc", ".py")
+    assert warned[0].filename == __file__.replace(".pyc", ".py")
 
 
 def contents(folder):

@@ -57,7 +57,7 @@ def test_an_update_asks_for_evaluations_and_optimizer_steps(mixgrpo, finished):
     assert not np.array_equal(model.weights, before)
 
 
-def test_cotangents_are_the_gradient_of_the_policy_loss(mixgrpo, plan, finished):
+def test_submit_returns_the_gradient_of_the_policy_loss(mixgrpo, plan, finished):
     """One part, all members: the sum over requests is the mean over samples and trained steps."""
     model, rollout, advantages = finished
     learning = mixgrpo.LearningConfig(updates_per_iteration=1)

@@ -87,7 +87,7 @@ def test_captions_are_distinct():
     assert len({world.caption(prompt) for prompt in range(world.PROMPTS)}) == 90
 
 
-def test_prompt_match_tells_the_prompt_whatever_the_sky():
+def test_prompt_match_recognises_the_prompt_under_any_sky():
     """A clean render matches its own prompt and hardly one that differs in a single word."""
     random = np.random.default_rng(1)
     wrong = {"colour": [], "shape": [], "place": []}

@@ -1,9 +1,9 @@
 //! Group advantages from rewards.
 
 use crate::border::{buffer, count, optional, product, same_size};
+use crate::configurations::LearningConfig;
 use crate::error::{Error, Result};
 use crate::mirror::MirrorStruct;
-use crate::settings::LearningConfig;
 use crate::structs::AdvantageReport;
 use crate::sys;
 

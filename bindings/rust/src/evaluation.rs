@@ -3,40 +3,14 @@
 use std::path::Path;
 
 use crate::border::{self, buffer, c_path, c_text, pointers, product, Handle};
-use crate::enums::{Storage, Verdict, Watchdog, Weights};
+use crate::configurations::{EvaluationConfig, SampleConfig};
+use crate::enums::{Storage, Verdict};
 use crate::error::Result;
-use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::model::Model;
-use crate::samples::SampleConfig;
 use crate::structs::EvaluationResult;
 use crate::sys;
 use crate::trainer::Trainer;
-
-mirrored_struct! {
-    /// When a model is evaluated, and what is kept of it.
-    ///
-    /// A reward's level is its mean, counted from its first evaluation in standard deviations of its scores then; the levels
-    /// of the trained and of the held-out rewards are averaged. The watchdog remembers the evaluation with the highest
-    /// held-out level. An evaluation is suspicious when the held-out level is more than `watchdog_minimum_delta` below that,
-    /// and the trained level more than `watchdog_minimum_delta` above where it was then.
-    EvaluationConfig = mixgrpo_evaluation_config {
-        /// k: iterations 0, k, 2k, … are due. Default 10, 1…1000000.
-        every: i32,
-        /// Which are evaluated: `Trained` (default) or `Average`.
-        weights: Weights,
-        /// Keep a copy of the best weights in memory. Default true.
-        keep_best: bool,
-        /// What it does. Default `Off`; otherwise needs trained and held-out rewards.
-        watchdog: Watchdog,
-        /// Consecutive suspicious evaluations before the watchdog triggers. Default 3, 1…1000000.
-        watchdog_patience: i32,
-        /// The change that counts, standard deviations. Default 0, 0…1000.
-        watchdog_minimum_delta: f64,
-    }
-}
-
-// SAFETY: the library writes one struct of the given size.
-library_default!(EvaluationConfig, |raw, size| unsafe { sys::mixgrpo_evaluation_config_init(raw, size) });
 
 /// A reward that scores evaluations.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,40 +4,13 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use crate::border::{self, buffer, optional, product, same_size, Handle};
+use crate::configurations::{EvaluatorConfig, SampleConfig};
 use crate::error::Result;
 use crate::guarded::Guarded;
-use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::model::{Model, ModelShared};
 use crate::prompts::Prompts;
-use crate::samples::SampleConfig;
 use crate::sys;
-
-mirrored_struct! {
-    /// The image size and the working memory of an evaluator.
-    EvaluatorConfig = mixgrpo_evaluator_config {
-        /// Rows of image tokens. Default 8, 1…4096.
-        height_tokens: i32,
-        /// Columns of image tokens; N = height · width, at most 65536. Default 8.
-        width_tokens: i32,
-        /// L, text tokens of every prompt. Default 16, 1…65536.
-        text_length: i32,
-        /// Latents evaluated at a time, or whose activations are kept at a time; larger batches without activations are
-        /// split. Memory grows with it. Default 16, 1…65536.
-        max_batch: i32,
-        /// Keep only the input of each block and compute the block again in the backward: a fraction of the memory, one
-        /// more forward, the same bits. Default false.
-        recompute_activations: bool,
-        /// The guidance value for a model with `guidance_embeds`. Default 3.5, 0…1000.
-        guidance: f64,
-        /// Most bytes that the model, the evaluator and everything that training holds may take (the memory that
-        /// `Plan::memory` predicts); 0 for no limit. Batches are split to stay within it, which changes no bit of a result.
-        /// What does not fit even then fails with `OutOfMemory`, which names the bytes needed. Default 0.
-        max_bytes: usize,
-    }
-}
-
-// SAFETY: the library writes one struct of the given size.
-library_default!(EvaluatorConfig, |raw, size| unsafe { sys::mixgrpo_evaluator_config_init(raw, size) });
 
 /// A model prepared for one image size, with its working memory. Several evaluators may share one model.
 ///

@@ -30,6 +30,7 @@ compile_error!("libmixgrpo is built for Linux");
 
 mod advantages;
 mod border;
+mod configurations;
 mod context;
 mod enums;
 mod error;
@@ -58,22 +59,24 @@ mod training;
 mod update;
 
 pub use advantages::Advantages;
+pub use configurations::{
+    EvaluationConfig, EvaluatorConfig, LearningConfig, ModelConfig, RolloutConfig, SampleConfig, SamplingConfig,
+};
 pub use context::Context;
 pub use enums::*;
 pub use error::{Error, Result, Status};
-pub use evaluation::{Evaluation, EvaluationConfig, EvaluationReward};
-pub use evaluator::{Evaluator, EvaluatorConfig};
+pub use evaluation::{Evaluation, EvaluationReward};
+pub use evaluator::Evaluator;
 pub use host_trainer::{HostConfig, HostModel, HostTrainer, StepReport};
 pub use image::{Grid, Image};
-pub use model::{Model, ModelConfig, ParameterInfo};
+pub use model::{Model, ParameterInfo};
 pub use optimizer::Optimizer;
 pub use pixels::PixelCodec;
 pub use plan::Plan;
 pub use prompts::{hashed_words, Prompts, TextShape};
 pub use request::LatentBatch;
-pub use rollout::{Rollout, RolloutConfig, RolloutRequest, StoredStep};
-pub use samples::SampleConfig;
-pub use settings::{check, describe, preset, preset_names, LearningConfig, SamplingConfig};
+pub use rollout::{Rollout, RolloutRequest, StoredStep};
+pub use settings::{check, describe, preset, preset_names};
 pub use steps::{normal_noise, policy_loss, time_grid, PolicyLoss, Transitions};
 pub use structs::*;
 pub use tickets::{RewardInbox, TicketedSamples};

@@ -137,22 +137,18 @@ macro_rules! copied_struct {
     };
 }
 
-/// `Default` by the library's own `_init`, so that defaults are defined once.
-macro_rules! library_default {
-    ($name:ident, $init:expr) => {
+/// Declares a configuration: a struct of the C interface with the library's defaults.
+macro_rules! mirrored_configuration {
+    ($(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty = $default:expr,)+ }) => {
+        $crate::mirror::mirrored_struct! { $(#[$meta])* $name = $raw { $($(#[$about])* $field: $kind,)+ } }
+
         impl Default for $name {
-            /// The library's defaults. With a library of another binary interface all values are 0, and the first fallible
-            /// call returns `Unsupported`.
+            /// The library's defaults.
             fn default() -> Self {
-                use $crate::mirror::MirrorStruct;
-                let mut raw = Self::sized();
-                let size = std::mem::size_of_val(&raw);
-                #[allow(clippy::redundant_closure_call)]
-                let _ = $crate::border::call(|| $init(&mut raw, size));
-                Self::from_raw(&raw).expect("0 and the defaults of this binary interface are known here")
+                Self { $($field: $default,)+ }
             }
         }
     };
 }
 
-pub(crate) use {copied_struct, library_default, mirrored_enum, mirrored_struct};
+pub(crate) use {copied_struct, mirrored_configuration, mirrored_enum, mirrored_struct};

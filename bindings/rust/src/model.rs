@@ -4,41 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::border::{self, buffer, c_path, c_text, Handle};
+use crate::configurations::ModelConfig;
 use crate::context::Context;
 use crate::enums::Storage;
 use crate::error::Result;
 use crate::guarded::Guarded;
-use crate::mirror::{library_default, mirrored_struct, Mirror, MirrorStruct};
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::sys;
-
-mirrored_struct! {
-    /// The sizes of a model; the names are those of diffusers' config.json.
-    ModelConfig = mixgrpo_model_config {
-        /// C, channels of an image token. Default 48, 1…65536.
-        in_channels: i32,
-        /// Channels of the velocity; sampling needs `in_channels`. Default 48.
-        out_channels: i32,
-        /// Double-stream blocks. Default 2, 0…1000.
-        num_layers: i32,
-        /// Single-stream blocks. Default 4, 0…1000.
-        num_single_layers: i32,
-        /// The sum of `axes_dims_rope`. Default 32, 2…4096.
-        attention_head_dim: i32,
-        /// heads · head dim is at most 65536. Default 4, 1…1024.
-        num_attention_heads: i32,
-        /// J, width of a text token. Default 64, 1…65536.
-        joint_attention_dim: i32,
-        /// Q, width of the pooled text. Default 64, 1…65536.
-        pooled_projection_dim: i32,
-        /// The model takes a guidance value. Default false.
-        guidance_embeds: bool,
-        /// Rotary dimensions of the three position axes, each even. Default 4, 14, 14.
-        axes_dims_rope: [i32; 3],
-    }
-}
-
-// SAFETY: the library writes one struct of the given size.
-library_default!(ModelConfig, |raw, size| unsafe { sys::mixgrpo_model_config_init(raw, size) });
 
 impl ModelConfig {
     /// Reads `folder`/config.json alone.

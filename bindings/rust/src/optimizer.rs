@@ -1,11 +1,11 @@
 //! AdamW with decoupled decay, a global-norm clip, and a constant or warm-up and cosine rate.
 
 use crate::border::{same_size, Handle};
+use crate::configurations::LearningConfig;
 use crate::context::Context;
 use crate::error::Result;
 use crate::mirror::MirrorStruct;
 use crate::model::Model;
-use crate::settings::LearningConfig;
 use crate::structs::OptimizerReport;
 use crate::sys;
 

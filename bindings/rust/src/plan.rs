@@ -3,15 +3,18 @@
 use std::ptr::null;
 
 use crate::border::{optional, Handle};
+use crate::configurations::{LearningConfig, ModelConfig, SamplingConfig};
 use crate::error::Result;
-use crate::mirror::{library_default, Mirror, MirrorStruct};
-use crate::model::ModelConfig;
-use crate::settings::{LearningConfig, SamplingConfig};
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::structs::{AdaptiveWindow, IterationPlan, Memory, Step, Workload};
 use crate::sys;
 
-// SAFETY: the library writes one struct of the given size.
-library_default!(AdaptiveWindow, |raw, size| unsafe { sys::mixgrpo_adaptive_window_init(raw, size) });
+impl Default for AdaptiveWindow {
+    /// The state at the start of a run.
+    fn default() -> Self {
+        Self { window_start: 0, iterations: 0, first_reward: 0.0, sums: [0.0; 6], gain: f64::NAN }
+    }
+}
 
 /// Checked, immutable settings of sampling, with their time grid. Pure: every query depends only on the settings.
 ///

@@ -3,32 +3,15 @@
 use std::ops::Deref;
 
 use crate::border::{self, buffer, optional, product, Handle};
+use crate::configurations::RolloutConfig;
 use crate::context::Context;
 use crate::error::Result;
 use crate::evaluator::Evaluator;
-use crate::mirror::{library_default, mirrored_struct, MirrorStruct};
+use crate::mirror::MirrorStruct;
 use crate::plan::Plan;
 use crate::prompts::Prompts;
 use crate::request::LatentBatch;
 use crate::sys;
-
-mirrored_struct! {
-    /// Which rollout.
-    RolloutConfig = mixgrpo_rollout_config {
-        /// The host's own l, needed with `WindowMode::Given` and `Adaptive`; `None` (the default) for the scheduled
-        /// window.
-        window_start: Option<u32>,
-        /// Selects the window and keys the random numbers. Default 0, 0 or more.
-        iteration: i64,
-        /// D, values in one latent. Default 0, which must be replaced by 1…1000000000.
-        latent_size: usize,
-        /// Most latents in one request; changes no result. Default 0 (no limit), 0 or more.
-        max_batch: i32,
-    }
-}
-
-// SAFETY: the library writes one struct of the given size.
-library_default!(RolloutConfig, |raw, size| unsafe { sys::mixgrpo_rollout_config_init(raw, size) });
 
 /// The sampling of one iteration, all P prompts and G members in flight together. Any model may answer:
 ///

@@ -3,10 +3,10 @@
 use std::ptr::null;
 
 use crate::border::{self, buffer, product, same_size};
+use crate::configurations::LearningConfig;
 use crate::enums::{Dynamics, LogProbability, Solver};
 use crate::error::Result;
 use crate::mirror::{Mirror, MirrorStruct};
-use crate::settings::LearningConfig;
 use crate::structs::Step;
 use crate::sys;
 

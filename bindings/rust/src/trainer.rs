@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::border::{self, buffer, c_path, c_texts, optional, pointers, product, Handle};
+use crate::configurations::LearningConfig;
+use crate::configurations::SampleConfig;
 use crate::enums::{Storage, Weights};
 use crate::error::Result;
 use crate::evaluator::{Evaluator, EvaluatorShared};
@@ -12,8 +14,6 @@ use crate::mirror::{Mirror, MirrorStruct};
 use crate::pixels::PixelCodec;
 use crate::plan::Plan;
 use crate::prompts::Prompts;
-use crate::samples::SampleConfig;
-use crate::settings::LearningConfig;
 use crate::structs::{Metrics, Resumption};
 use crate::sys;
 use crate::tickets::shared_methods;

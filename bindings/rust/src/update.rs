@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::advantages::Advantages;
 use crate::border::{self, buffer, product, same_size, Handle};
+use crate::configurations::LearningConfig;
 use crate::context::Context;
 use crate::error::Result;
 use crate::evaluator::Evaluator;
@@ -14,7 +15,6 @@ use crate::optimizer::Optimizer;
 use crate::prompts::Prompts;
 use crate::request::LatentBatch;
 use crate::rollout::Rollout;
-use crate::settings::LearningConfig;
 use crate::structs::{OptimizerReport, UpdateStatistics};
 use crate::sys;
 

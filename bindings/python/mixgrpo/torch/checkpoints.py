@@ -17,10 +17,10 @@ _NAME = re.compile(r"iteration-(\d{8,})\.pt")
 
 
 def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: int, keep_every: int) -> None:
-    """Saves under the iteration's number, then removes what is no longer kept: all but the newest `keep_last` and those
-    whose iteration is a multiple of `keep_every`. At any moment the folder holds a whole checkpoint if it held one.
+    """Saves under the iteration's number, then removes all but the newest `keep_last` and those whose iteration is
+    a multiple of `keep_every`. At any moment the folder holds a complete checkpoint if it held one.
 
-    Raises `InvalidState` when there is a whole checkpoint of a later iteration; `InputOutputError`.
+    Raises `InvalidState` when there is a complete checkpoint of a later iteration; `InputOutputError`.
     """
     if not 1 <= keep_last <= 1_000_000 or keep_every < 0:
         raise InvalidArgument(
@@ -29,8 +29,8 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
     try:
         folder.mkdir(parents=True, exist_ok=True)
         others = {number: path for number, path in _numbered(folder) if number != iteration}
-        torn = [number for number in others if number > iteration]
-        for later in torn:
+        incomplete = [number for number in others if number > iteration]
+        for later in incomplete:
             if _fault(others[later]) is None:
                 raise InvalidState(
                     f"{folder}: expected no checkpoint after iteration {iteration}, got one of iteration {later}: "
@@ -39,7 +39,7 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
         _replace(folder / f"iteration-{iteration:08d}.pt", content)
         earlier = sorted(number for number in others if number < iteration)
         outdated = [*earlier, iteration][:-keep_last]
-        for gone in torn + [number for number in outdated if keep_every == 0 or number % keep_every != 0]:
+        for gone in incomplete + [number for number in outdated if keep_every == 0 or number % keep_every != 0]:
             others[gone].unlink(missing_ok=True)
     except OSError as error:
         raise InputOutputError(f"{folder}: expected to save a checkpoint, got {error}") from error
@@ -47,13 +47,13 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
 
 def require_readable(name: str, state: Any) -> None:
     """Raises `InvalidArgument` unless `_read` will take what is saved of this state. Plain tensors, which it takes and
-    which are large, are left out."""
+    which are large, are not checked."""
     file = io.BytesIO()
     try:
         torch.save(_without_tensors(state), file)
         file.seek(0)
         torch.load(file, weights_only=True)
-    except Exception as error:  # whatever an object of the host's own does when it is pickled
+    except Exception as error:  # whatever an object of the host raises when it is pickled
         reason = str(error).partition("\n")[0]
         raise InvalidArgument(f"{name}: expected a state of tensors, numbers and texts, got {reason}") from error
 
@@ -67,9 +67,10 @@ def _without_tensors(state: Any) -> Any:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
-    """What the newest whole checkpoint holds, on the CPU, and how many newer ones are torn; None when there is none.
+    """The content of the newest complete checkpoint, on the CPU, and how many newer ones are incomplete; None when
+    there is none.
 
-    Raises `InvalidFormat` when there are checkpoints and none is whole; `InputOutputError`.
+    Raises `InvalidFormat` when there are checkpoints and none is complete; `InputOutputError`.
     """
     faults: list[str] = []
     try:
@@ -80,7 +81,7 @@ def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
     except OSError as error:
         raise InputOutputError(f"{folder}: expected to read checkpoints, got {error}") from error
     if faults:
-        raise InvalidFormat(f"{folder}: expected a whole checkpoint, got none: {'; '.join(faults)}")
+        raise InvalidFormat(f"{folder}: expected a complete checkpoint, got none: {'; '.join(faults)}")
     return None
 
 
@@ -92,13 +93,13 @@ def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _fault(path: Path) -> str | None:
-    """What is wrong with a file; None for one that is whole: its directory is there, and every checksum is right."""
+    """What is wrong with a file; None for a complete one: its directory is there, and every checksum is right."""
     try:
         with zipfile.ZipFile(path) as file:
             damaged = file.testzip()
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         return f"expected a file of torch.save, got {error}"
-    return None if damaged is None else f"expected whole content, got damage in {damaged}"
+    return None if damaged is None else f"expected correct checksums, got a wrong one for {damaged}"
 
 
 def _read(path: Path) -> Any:

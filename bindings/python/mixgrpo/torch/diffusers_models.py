@@ -15,7 +15,7 @@ class FluxVelocity:
         policy = TorchPolicy(velocity, velocity.latent_shape)
 
     `module`: the transformer, also one that peft wraps. `prompts`: the embeddings of all prompts, by prompt index.
-    `guidance`: what a guidance-distilled model is told, by default 3.5; models without that input are not told.
+    `guidance`: the guidance value for a guidance-distilled model, by default 3.5; ignored by other models.
     `true_cfg_scale`: guidance by a second call, away from `negative`; 1 (default) for none.
     """
 

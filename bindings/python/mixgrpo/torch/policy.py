@@ -21,7 +21,7 @@ indices (B) int64, all on the policy's device. It must not change its arguments 
 
 
 class TorchPolicy:
-    """A model in PyTorch, on any device and of any type, around which the library draws and learns:
+    """A model in PyTorch, on any device and of any type, that the library samples and trains:
 
         policy = TorchPolicy(velocity, (64, 12))
         rollout = mixgrpo.Rollout(plan, [0, 1], latent_size=policy.latent_size, max_batch=policy.batch_size)
@@ -84,7 +84,7 @@ class TorchPolicy:
         return prod(self.latent_shape)
 
     def run(self, rollout: Rollout) -> None:
-        """Answers all requests of a rollout that are left.
+        """Answers all remaining requests of a rollout.
 
         After an error the rollout stands at the request that was not answered, and the call may be repeated. Raises
         `InvalidArgument` for an answer that is no tensor of the right shape and type, `NotFinite` for NaN in it,
@@ -94,7 +94,8 @@ class TorchPolicy:
             self.answer(rollout, request)
 
     def answer(self, asker: Rollout | HostTrainer, request: VelocityRequest, *, reference: bool = False) -> None:
-        """Answers one evaluation without gradient, by the frozen reference when that is asked for. Raises as `run`."""
+        """Answers one evaluation without gradient, with the frozen reference if `reference` is true. Raises as
+        `run`."""
         function = self._reference() if reference else self.velocity
         with answering(), torch.no_grad():
             asker.submit(array_of(self._evaluate(function, request, self.batch_size if request.is_trained else 0)))
@@ -102,11 +103,11 @@ class TorchPolicy:
     def backward(
         self, update: Update | HostTrainer, request: VelocityRequest, *, scaler: "torch.amp.GradScaler | None" = None
     ) -> None:
-        """Answers one evaluation of an update and carries dL/dvelocity back through the model, into the gradients of
-        its parameters, where it adds to what is there.
+        """Answers one evaluation of an update and backpropagates dL/dvelocity through the model; gradients of the
+        parameters add up.
 
         `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgument` also when
-        the velocity hangs on no parameter. Then nothing was submitted, and the request may be answered again.
+        the velocity depends on no parameter. Then nothing was submitted, and the request may be answered again.
         """
         with answering():
             self._backward(update, request, scaler)
@@ -181,8 +182,8 @@ class TorchPolicy:
 
 
 def _first_parameter(velocity: Velocity) -> torch.Tensor:
-    """What tells device and type of a model: a module's first floating-point parameter, or that of the module that a
-    function object calls its `module`."""
+    """The tensor that gives device and type of a model: a module's first floating-point parameter, or that of the
+    module that a function object calls its `module`."""
     module = velocity if isinstance(velocity, torch.nn.Module) else getattr(velocity, "module", None)
     parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
     return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))

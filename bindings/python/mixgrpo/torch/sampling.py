@@ -3,10 +3,10 @@
 from numpy.typing import ArrayLike
 
 from .._arrays import FloatArray, integers
+from ..configurations import SampleConfig
 from ..enums import Weights
 from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
-from ..samples import SampleConfig
 from .policy import TorchPolicy
 
 
@@ -19,10 +19,9 @@ def sample(
 ) -> FloatArray:
     """Samples at sigma = 0, (P, S, *latent_shape), that nothing random but the initial noise goes into.
 
-    The noise depends on seed, place in `prompt_indices` and number of the sample alone, so that two models can be
-    compared on the same noise. `initial_noise`: the host's own, (P, S, *latent_shape). With
-    `config.trained_model_share` below 1 the last steps use the policy's reference (hybrid inference, Mix §5, arXiv
-    2507.21802).
+    The noise depends only on seed, place in `prompt_indices` and number of the sample, so two models can be compared on
+    the same noise. `initial_noise`: the host's noise, (P, S, *latent_shape). With `config.trained_model_share` below 1
+    the last steps use the policy's reference (hybrid inference, Mix §5, arXiv 2507.21802).
     """
     index = integers(prompt_indices, "prompt_indices").reshape(-1)
     lines = [""] * (int(index.max(initial=0)) + 1)

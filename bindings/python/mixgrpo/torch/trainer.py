@@ -1,4 +1,4 @@
-"""The convenient whole for a PyTorch model: rollout, the host's rewards, update with the host's optimizer."""
+"""Trainer for a PyTorch model: rollout, the host's rewards, update with the host's optimizer."""
 
 import os
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..configurations import LearningConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
 from ..errors import InvalidArgument, InvalidFormat, NotFinite
@@ -15,7 +16,6 @@ from ..host_trainer import HostTrainer
 from ..metrics import Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
-from ..settings import LearningConfig, SamplingConfig
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
 from .policy import TorchPolicy
 from .snapshot import Snapshot, trained_weights
@@ -24,7 +24,7 @@ _FORMAT = 2
 
 
 class TorchTrainer(HostTrainer):
-    """Aligns a PyTorch model with rewards; the optimizer is the host's own:
+    """Aligns a PyTorch model with rewards, with the host's optimizer:
 
         trainer = TorchTrainer(policy, torch.optim.AdamW(lora_weights, lr=1e-4), lines, rewards=["taste"])
         samples = trainer.rollout([0, 1])                      # (P, G, *latent_shape)
@@ -33,15 +33,15 @@ class TorchTrainer(HostTrainer):
     `mixgrpo.train` runs it in a loop.
 
     `optimizer`: any of `torch.optim` or alike; it decides what is trained (all weights, LoRA, …) and at what rate.
-    Its gradients are zeroed before and after an update. Of `learning`, the fields of AdamW and of averaged weights must
-    stay at their defaults, because nothing here would obey them; `max_gradient_norm` holds.
-    `lines`: the prompts' words, one for each prompt index that the policy knows.
+    Its gradients are zeroed before and after an update. The fields of `learning` for AdamW and averaged weights
+    must keep their defaults, because the host owns the optimizer; `max_gradient_norm` is applied.
+    `lines`: the prompts as text, one for each prompt index that the policy knows.
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
 
     An update is all or nothing: before its first optimizer step weights, optimizer, scheduler and scaler are copied,
-    and come back when it fails or is interrupted. With `Undo.NONE` in `learning`, which saves that memory, a failed
-    update leaves the optimizer steps that it has done.
+    and restored when it fails or is interrupted. With `Undo.NONE` in `learning`, which needs no copy, a failed update
+    keeps the finished optimizer steps.
 
     Raises `InvalidArgument` naming what does not fit.
     """
@@ -71,14 +71,14 @@ class TorchTrainer(HostTrainer):
             lines, policy.latent_shape, plan, learning, rewards=rewards, batch_size=policy.batch_size, context=context
         )
 
-    # What the library asks
+    # Answers to requests
 
     def evaluate(self, request: VelocityRequest) -> None:
         """The velocity without gradient; `BASE` is the policy's reference."""
         self.policy.answer(self, request, reference=request.weights is Weights.BASE)
 
     def differentiate(self, request: VelocityRequest) -> None:
-        """The velocity, and its gradient carried back."""
+        """The velocity; dL/dvelocity is backpropagated."""
         self.policy.backward(self, request, scaler=self.scaler)
 
     def step(self, request: VelocityRequest) -> tuple[float, float]:
@@ -108,7 +108,7 @@ class TorchTrainer(HostTrainer):
         self._kept = Snapshot(self.optimizer, self.scheduler, self.scaler)
 
     def restore_state(self) -> None:
-        """Brings them back."""
+        """Restores them."""
         if self._kept is not None:
             self._kept.restore()
 
@@ -137,15 +137,15 @@ class TorchTrainer(HostTrainer):
     # Checkpoints
 
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
-        """Saves all that a bit-exact continuation needs (what the optimizer trains, its state, scheduler, scaler and
-        `state_dict`) into a folder of checkpoints, one file per iteration saved; of these stay the newest `keep_last`
-        and, with `keep_every` above 0, those whose iteration is a multiple of it. Frozen weights and buffers are the
-        host's to save.
+        """Saves everything that a bit-exact continuation needs (what the optimizer trains, its state, scheduler, scaler
+        and `state_dict`) into a folder of checkpoints, one file per saved iteration. The newest `keep_last` are kept
+        and, with `keep_every` above 0, those whose iteration is a multiple of it. The host saves frozen weights and
+        buffers itself.
 
-        After a kill or on a full disk a whole checkpoint is there if one was there before. Raises `InputOutputError`;
-        `InvalidArgument` when a state holds objects that could not be read again (`torch.load(weights_only=True)`);
-        `InvalidState` when there is a whole checkpoint of a later iteration: it belongs to another run, or was not
-        resumed from.
+        After a kill or on a full disk the folder still holds a complete checkpoint if it held one before. Raises
+        `InputOutputError`; `InvalidArgument` when a state holds objects that could not be read again
+        (`torch.load(weights_only=True)`); `InvalidState` when there is a complete checkpoint of a later iteration: it
+        belongs to another run, or was not resumed from.
         """
         states = [holder.state_dict() for holder in self._holders()]
         for holder, state in zip(self._holders(), states, strict=True):
@@ -159,10 +159,10 @@ class TorchTrainer(HostTrainer):
         write_checkpoint(Path(folder), self.iteration, content, keep_last=keep_last, keep_every=keep_every)
 
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
-        """Brings this trainer, its weights and its optimizer to the newest whole checkpoint of a folder. None, with
-        nothing changed, when there is none.
+        """Restores the trainer, its weights and its optimizer from the newest complete checkpoint of a folder. None,
+        with nothing changed, when there is none.
 
-        Raises `InvalidFormat` when there are checkpoints and none is whole; `InvalidArgument` naming the settings or
+        Raises `InvalidFormat` when there are checkpoints and none is complete; `InvalidArgument` naming the settings or
         weights that differ. Everything is then as before.
         """
         found = newest_checkpoint(Path(folder))

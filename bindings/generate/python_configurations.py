@@ -1,0 +1,58 @@
+"""Writes `mixgrpo/configurations.py`: the configurations with their defaults."""
+
+from .model import Header
+from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, number
+from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
+
+BEGINNING = f'''# {SETTINGS_NOTICE}
+"""The configurations. A choice may also be given by its name in lower case, such as `dynamics="dance"`.
+
+Bounds that depend on other settings are checked when a plan, an update or a trainer is made, or by `check`; all problems
+are reported at once.
+"""
+
+from dataclasses import dataclass
+
+from ._configuration import Configuration, ModelFolder
+'''
+CLASSES = {"mixgrpo_model_config": "ModelFolder"}
+KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config"}  # arguments of `Evaluator` and `Rollout`
+
+
+def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
+    written = [configuration for configuration in configurations if configuration.struct.name not in KEYWORDS]
+    enums = {camel(setting.field.type.base) for item in written for setting in item.settings if setting.kind == CHOICE}
+    imports = "".join(f"    {name},\n" for name in sorted(enums))
+    classes = "".join(f"\n\n{class_of(configuration, header)}" for configuration in written)
+    return f"{BEGINNING}from .enums import (\n{imports})\n{classes}"
+
+
+def class_of(configuration: Configuration, header: Header) -> str:
+    struct = configuration.struct
+    base = CLASSES.get(struct.name, "Configuration")
+    lines = ["@dataclass(frozen=True, kw_only=True)", f"class {camel(struct.name)}({base}):"]
+    lines += [*docstring(required(struct.comment, struct.name), header), ""]
+    for setting in configuration.settings:
+        kind, default = declared(setting)
+        lines.append(f"    {setting.field.name}: {kind} = {default}")
+        values = f" Range: {setting.range}." if setting.range else ""
+        lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
+    return "\n".join(lines) + "\n"
+
+
+def declared(setting: Setting) -> tuple[str, str]:
+    """The type and the default."""
+    if setting.kind == CHOICE:
+        enum = camel(setting.field.type.base)
+        return enum, f"{enum}.{setting.default.upper()}"
+    if setting.kind == FLAG:
+        return "bool", setting.default.capitalize()
+    if setting.kind == NUMBER:
+        return "float", number(float(setting.default))
+    if setting.field.length:
+        return f"tuple[{', '.join(['int'] * setting.field.length)}]", f"({setting.default})"
+    return "int", setting.default
+
+
+def docstring(text: str, header: Header) -> list[str]:
+    return wrapped(f'"""{sentence(text, header)}"""', "    ", "    ")
