@@ -14,7 +14,7 @@ public enum MissingRewards: Int32, Equatable, Sendable, CaseIterable {
   /// It throws, naming them.
   case refuse = 0
   /// It leaves their samples out, as if every reward of theirs had failed.
-  case leaveOut = 1
+  case exclude = 1
 }
 
 /// Where rewards of ticketed rollouts arrive: from any thread, in any order, also while a rollout or an update runs.
@@ -92,7 +92,7 @@ extension RewardInbox {
   /// The rewards of all tickets side by side, NaN where they are missing and may be: (K, all samples).
   func collect(_ missing: MissingRewards) throws(MixGRPOError) -> [[Double]] {
     try content.withLock { content throws(MixGRPOError) in
-      guard missing == .leaveOut || content.open.isEmpty else {
+      guard missing == .exclude || content.open.isEmpty else {
         throw MixGRPOError(.invalidState, "update: expected rewards for every ticket, got none for \(content.open)")
       }
       return (0..<rewardCount).map { reward in

@@ -57,7 +57,7 @@ fn tickets_are_answered_once_in_their_iteration_left_out_or_dropped() {
     trainer.update_tickets(MissingRewards::Refuse, Some(&[2.0])).unwrap();
     assert_eq!(inbox.submit(part.ticket, &rewards).unwrap_err().status(), Status::InvalidState);
     trainer.rollout_ticket(&[1]).unwrap();
-    let metrics = trainer.update_tickets(MissingRewards::LeaveOut, None).unwrap();
+    let metrics = trainer.update_tickets(MissingRewards::Exclude, None).unwrap();
     assert_eq!((metrics.failed_rewards, metrics.iteration), (GROUP as i32, 1));
     trainer.rollout_ticket(&[1]).unwrap();
     trainer.drop_tickets().unwrap();
