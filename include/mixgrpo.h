@@ -101,8 +101,9 @@
  *             After a call returns, the library keeps no pointer of the caller, except the user_data of callbacks. Input and
  *             output buffers of one call must not overlap. A function with an `out_size` accepts NULL with capacity 0: it then
  *             only writes the size. Sizes of strings include the terminating zero.
- * Integers.   Counts of things in memory are size_t. Settings are int32_t. An index has the type of what it indexes. Prompt ids
- *             and indices are int32_t, iterations are int64_t.
+ * Integers.   Counts of things in memory are size_t. Settings, and counts within one iteration, are int32_t. Counts over a run
+ *             (iterations, tickets, optimizer steps, model calls) are int64_t. Seeds are uint64_t. An index has the type of what
+ *             it indexes. Prompt ids and prompt indices are int32_t.
  * Structs.    Every struct begins with struct_size. A configuration is filled by its _init function, which takes sizeof(the
  *             struct). For a result, set struct_size = sizeof(the struct) before the call. After release 0.1.0 structs grow only
  *             at their end, and a host compiled earlier keeps working: missing settings have their defaults, and no byte beyond
@@ -201,7 +202,7 @@ enum {
   MIXGRPO_LOG_LEVEL_WARNING = 1 /* something may be wrong */
 };
 
-/* `message` is valid during the call. */
+/* Receives one log line. `message` is valid during the call. */
 typedef void (*mixgrpo_log_callback)(void *user_data, mixgrpo_log_level level, const char *message);
 
 /* What a call with the built-in model is doing. */
@@ -220,7 +221,7 @@ typedef struct mixgrpo_progress {
   int64_t total; /* latents this call will evaluate, if no sample is excluded */
 } mixgrpo_progress;
 
-/* `progress` is valid during the call. */
+/* Receives the progress of a call. `progress` is valid during the call. */
 typedef void (*mixgrpo_progress_callback)(void *user_data, const mixgrpo_progress *progress);
 
 /* Creates a context. `threads`: worker threads, 1...1024, or 0 for one per core that this process may use (CPU affinity and the
@@ -243,11 +244,13 @@ mixgrpo_status mixgrpo_context_set_progress(
 
 /* Stops rollouts, updates and sampling of this context within one model call. They return MIXGRPO_STATUS_CANCELLED, with their
  * objects as before the call (but see MIXGRPO_UNDO_NONE). Calls that begin later stop too, until mixgrpo_context_reset_cancel.
- * Both may be called from any thread at any time, mixgrpo_context_cancel also from a signal handler. */
+ * Any thread at any time, also a signal handler. */
 mixgrpo_status mixgrpo_context_cancel(const mixgrpo_context *context);
+
+/* Ends a cancel: calls that begin later run again. Any thread at any time. */
 mixgrpo_status mixgrpo_context_reset_cancel(const mixgrpo_context *context);
 
-/* 1 while cancelled, otherwise (and for NULL) 0. Any thread. */
+/* 1 while the context is cancelled; otherwise, and for NULL, 0. Any thread. */
 int32_t mixgrpo_context_is_cancelled(const mixgrpo_context *context);
 
 /* ================================================================================================================== */
@@ -332,10 +335,10 @@ mixgrpo_status mixgrpo_model_get_parameter(
 /* The index of the weight tensor with this checkpoint name. Errors: INVALID_ARGUMENT when there is none. */
 mixgrpo_status mixgrpo_model_find_parameter(const mixgrpo_model *model, const char *name, size_t *out_index);
 
-/* Copy `count` values of the flat vector of all weights (or of their gradients), from `offset` on, out or in. The range of one
- * tensor is in its mixgrpo_parameter_info; all weights are (0, values). Gradients are 0 until a backward adds to them.
- * Errors: INVALID_ARGUMENT when the range ends beyond the vector, or when a value passed in is not finite (nothing is changed).
- * */
+/* Copy `count` values of the flat vector of all weights, or of all their gradients, from `offset` on: _get_ to the host, _set_
+ * to the model. The range of one tensor is in its mixgrpo_parameter_info; offset 0 and all values are the whole vector.
+ * Gradients are 0 until a backward adds to them.
+ * Errors: INVALID_ARGUMENT when the range ends beyond the vector, or a value to set is not finite. */
 mixgrpo_status mixgrpo_model_get_weights(
     const mixgrpo_model *model, size_t offset, float *out_values, size_t count);
 mixgrpo_status mixgrpo_model_set_weights(
@@ -352,7 +355,7 @@ mixgrpo_status mixgrpo_model_zero_gradients(mixgrpo_model *model);
 /* Prompts: text embeddings for the built-in model                                                stable, since 0.1.0 */
 /* ================================================================================================================== */
 
-/* The text embeddings of all prompts of a run. Elsewhere a prompt is its index in this object. Immutable. */
+/* The text embeddings of all prompts of a run. Other calls name a prompt by its index in this object. Immutable. */
 typedef struct mixgrpo_prompts mixgrpo_prompts;
 
 /* Copies embeddings in, from whatever text encoder the model was trained with.
@@ -408,11 +411,11 @@ void mixgrpo_evaluator_destroy(mixgrpo_evaluator *evaluator);
 size_t mixgrpo_evaluator_latent_size(const mixgrpo_evaluator *evaluator);
 
 /* Evaluates the velocity dx/dsigma at `count` latents (B = count).
- *   latents       (B, N, C)
- *   sigmas        (B), each in [0, 1]
- *   prompt_index  (B), each a row of `prompts`
- *   out_velocity  (B, N, C), C the out_channels
- * keep_activations 1 keeps what mixgrpo_evaluator_backward needs, until the next call that evaluates with this evaluator.
+ *   latents           (B, N, C)
+ *   sigmas            (B), each in [0, 1]
+ *   prompt_index      (B), each a row of `prompts`
+ *   keep_activations  flag: keep what mixgrpo_evaluator_backward needs, until the next call that evaluates with this evaluator
+ *   out_velocity      (B, N, C), C the out_channels
  * Errors: INVALID_ARGUMENT when the prompts' length or widths do not fit the evaluator, or when B is over max_batch and
  * activations are to be kept; NOT_FINITE when a velocity would not be finite. */
 mixgrpo_status mixgrpo_evaluator_velocity(
@@ -576,7 +579,8 @@ enum {
 };
 
 /* What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a velocity
- * that changes by more than max_velocity_change. Nothing unsound is ever applied. Metrics and log report each fault. */
+ * that changes by more than max_velocity_change. A value that is not finite is never applied.
+ * Metrics and log report each fault. */
 typedef int32_t mixgrpo_fault_policy;
 enum {
   MIXGRPO_FAULT_POLICY_STOP = 0,     /* return NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the
@@ -644,7 +648,7 @@ enum {
   MIXGRPO_SETTING_KIND_INTEGER = 0, /* a whole number */
   MIXGRPO_SETTING_KIND_NUMBER = 1,  /* a double */
   MIXGRPO_SETTING_KIND_FLAG = 2,    /* 0 or 1 */
-  MIXGRPO_SETTING_KIND_CHOICE = 3   /* a number that stands for a name */
+  MIXGRPO_SETTING_KIND_CHOICE = 3   /* an enum, one of `cases` */
 };
 
 /* One setting: a field of one of the configurations. All texts are static and never NULL. */
@@ -662,16 +666,16 @@ typedef struct mixgrpo_setting {
   int32_t minimum_open;     /* flag: minimum itself is not allowed */
   int32_t maximum_open;     /* flag: maximum itself is not allowed */
   int32_t changes_results;  /* flag: a resumed run must have the same value */
-  uint32_t offset;          /* of the field in the struct, bytes */
-  uint32_t count;           /* values in the field: 1, or the length of an array */
-  uint32_t reserved;        /* 0 */
+  int32_t reserved;         /* 0 */
+  size_t offset;            /* of the field in the struct, bytes */
+  size_t count;             /* values in the field: 1, or the length of an array */
 } mixgrpo_setting;
 
 /* The number of settings of all configurations. Any thread. */
 size_t mixgrpo_setting_count(void);
 
-/* Setting `index`, 0...mixgrpo_setting_count() - 1. Those of one configuration stand together. `out_setting`: struct_size set. Any
- * thread. */
+/* Setting `index`, 0...mixgrpo_setting_count() - 1. Settings of one configuration have successive indices. `out_setting`:
+ * struct_size set. Any thread. */
 mixgrpo_status mixgrpo_setting_info(size_t index, mixgrpo_setting *out_setting);
 
 /* Writes the defaults given above into both configurations. Either may be NULL with size 0. The sizes are
@@ -709,7 +713,7 @@ mixgrpo_status mixgrpo_config_describe(
 /* Plan: grid, window and steps of every iteration, before anything runs                          stable, since 0.1.0 */
 /* ================================================================================================================== */
 
-/* Checked, immutable settings of sampling, with their time grid. Pure: every query depends only on the settings. */
+/* Checked, immutable settings of sampling, with their time grid. Every query depends only on the settings. */
 typedef struct mixgrpo_plan mixgrpo_plan;
 
 /* The window and the work of one iteration. */
@@ -719,12 +723,13 @@ typedef struct mixgrpo_iteration_plan {
   int32_t window_length;         /* w; T - 1 with ALL */
   int32_t step_count;            /* all steps, after Flash has shortened the tail */
   int32_t trained_step_count;    /* stochastic steps that the update trains */
-  int32_t model_calls_per_image; /* as papers count: without sharing, one for each step */
+  int32_t model_calls_per_image; /* one for each step: without sharing, the way that papers count */
   int64_t rollout_model_calls;   /* latents that the rollout evaluates, with sharing as set */
   int64_t update_model_calls;    /* latents that the update evaluates forward and backward, if no sample is excluded */
 } mixgrpo_iteration_plan;
 
-/* What a step is, after its order was lowered to what its place allows. The first five are those of mixgrpo_solver. */
+/* The kind of a step. Its order may be lower than the solver's, where the steps before it do not allow more. The first five kinds
+ * have the values of mixgrpo_solver. */
 typedef int32_t mixgrpo_step_kind;
 enum {
   MIXGRPO_STEP_KIND_EULER = 0,          /* deterministic, first order */
@@ -781,7 +786,7 @@ typedef struct mixgrpo_memory {
   size_t peak_bytes;        /* the sum */
 } mixgrpo_memory;
 
-/* Checks a configuration and makes a plan of it. `sigmas`: the host's own time grid of T + 1 values, strictly decreasing, the
+/* Checks a configuration and creates its plan. `sigmas`: the host's own time grid of T + 1 values, strictly decreasing, the
  * first at most 1, the last 0, in place of steps, shift and image_tokens; or NULL with count 0.
  * Errors: INVALID_ARGUMENT naming every field that is out of range or does not go with another. */
 mixgrpo_status mixgrpo_plan_create(
@@ -800,13 +805,16 @@ mixgrpo_status mixgrpo_plan_get_iteration(
     const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t prompt_count, int32_t minibatches,
     mixgrpo_iteration_plan *out_iteration);
 
-/* Step `index`, 0...step_count - 1, of an iteration. `out_step`: struct_size set. */
+/* One step of an iteration.
+ *   iteration     0 or more
+ *   window_start  MIXGRPO_WINDOW_START_SCHEDULED, or the host's own l in 0...T - 1 - w (needed with GIVEN)
+ *   index         0...step_count - 1
+ * `out_step`: struct_size set. */
 mixgrpo_status mixgrpo_plan_get_step(
     const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, int32_t index, mixgrpo_step *out_step);
 
-/* The state of a window of MIXGRPO_WINDOW_MODE_ADAPTIVE. A pure state machine: a state and an iteration's reward give the next
- * state. A trainer keeps it itself. A host that creates rollouts itself keeps the state and passes its window_start to
- * mixgrpo_rollout_create.
+/* The state of a window of MIXGRPO_WINDOW_MODE_ADAPTIVE: a state and an iteration's reward give the next state. A trainer keeps
+ * the state itself. A host without a trainer keeps it and passes its window_start to mixgrpo_rollout_create.
  *
  * A line is fitted by least squares to the rewards r of the iterations at this place; one of age a has the weight
  * w = (1 - 1/k)^a, k = window_trend:
@@ -832,9 +840,12 @@ mixgrpo_status mixgrpo_adaptive_window_advance(
     const mixgrpo_plan *plan, const mixgrpo_adaptive_window *state, double reward_mean, double reward_std,
     mixgrpo_adaptive_window *out_state);
 
-/* Predicted peak memory of `iteration`. `learning` NULL: only the rollout. `model` NULL: the host owns the model.
- * `window_start`: as in mixgrpo_plan_get_iteration. `out_memory`: struct_size set.
- * Errors: OUT_OF_MEMORY when it is over max_bytes; the message names the bytes needed. */
+/* Predicts the peak memory of one iteration.
+ *   iteration     0 or more
+ *   window_start  MIXGRPO_WINDOW_START_SCHEDULED, or the host's own l in 0...T - 1 - w (needed with GIVEN)
+ *   learning      NULL: only the rollout
+ *   model         NULL: the host owns the model
+ * `out_memory`: struct_size set. Errors: OUT_OF_MEMORY when the peak is over max_bytes; the message names the bytes needed. */
 mixgrpo_status mixgrpo_plan_predict_memory(
     const mixgrpo_plan *plan, int64_t iteration, int32_t window_start, const mixgrpo_learning_config *learning,
     const mixgrpo_model_config *model, const mixgrpo_workload *workload, mixgrpo_memory *out_memory);
@@ -846,6 +857,14 @@ mixgrpo_status mixgrpo_plan_predict_memory(
 /* The sampling of one iteration as a state machine that asks for velocities. Any model may answer. */
 typedef struct mixgrpo_rollout mixgrpo_rollout;
 
+/* Which weights of a trainer. */
+typedef int32_t mixgrpo_weights;
+enum {
+  MIXGRPO_WEIGHTS_TRAINED = 0, /* the model in training */
+  MIXGRPO_WEIGHTS_BASE = 1,    /* as they were at creation; needs keep_base */
+  MIXGRPO_WEIGHTS_AVERAGE = 2  /* the exponential moving average; needs ema_decay > 0 */
+};
+
 /* What a rollout, an update or a host's trainer asks the host to do. */
 typedef int32_t mixgrpo_request_kind;
 enum {
@@ -854,9 +873,10 @@ enum {
   MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP = 2, /* not in a rollout: step the optimizer on the accumulated gradients and zero them,
                                               then call mixgrpo_update_next or mixgrpo_trainer_submit_step; count is 0 */
   MIXGRPO_REQUEST_KIND_KEEP_STATE = 3,     /* trainer only: copy all that an optimizer step changes (weights, optimizer,
-                                              schedule, averages); done when next is called again; count is 0 */
-  MIXGRPO_REQUEST_KIND_RESTORE_STATE = 4,  /* trainer only: bring back what was copied; as above */
-  MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = 5  /* trainer only: zero the accumulated gradients; as above */
+                                              schedule, averages), then call mixgrpo_trainer_next; count is 0 */
+  MIXGRPO_REQUEST_KIND_RESTORE_STATE = 4,  /* trainer only: bring that copy back, then call mixgrpo_trainer_next; count is 0 */
+  MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = 5  /* trainer only: zero the accumulated gradients, then call mixgrpo_trainer_next;
+                                              count is 0 */
 };
 
 /* What a rollout, an update or a host's trainer asks for. The arrays belong to the library. They are valid until the next
@@ -869,22 +889,22 @@ typedef struct mixgrpo_velocity_request {
   int32_t needs_reference;     /* flag, update only: also evaluate the frozen reference, for the KL term */
   int32_t needs_gradient;      /* flag, update only: submit writes dL/dvelocity, to be backpropagated */
   int32_t is_trained;          /* flag: the update evaluates these latents (again). A host whose rounding depends on the size of
-                                  a batch gives all of these one size */
-  int32_t weights;             /* mixgrpo_weights to evaluate: TRAINED, except for a trainer's deterministic samples */
+                                  a batch evaluates all of them in batches of one size */
+  mixgrpo_weights weights;     /* to evaluate: TRAINED, except for a trainer's deterministic samples */
   int32_t reserved;            /* 0 */
   size_t count;                /* B, the latents to evaluate */
   size_t latent_size;          /* D, values in one latent */
   const float *latents;        /* (B, D) */
   const float *sigmas;         /* (B), the noise level of each latent */
-  const int32_t *prompt_index; /* (B), the prompt ids given to mixgrpo_rollout_create */
-  const int32_t *sample;       /* (B), the first sample (place of its prompt * G + member) that the latent stands for; several
-                                  members share a latent while they are equal */
+  const int32_t *prompt_index; /* (B), prompt ids as given to mixgrpo_rollout_create, or a trainer's prompt indices */
+  const int32_t *sample;       /* (B), the first sample (place of its prompt * G + member) with this latent; members share a latent
+                                  while they are equal */
   const int32_t *step;         /* (B), the step in the iteration's plan; the same for all in a rollout */
   double rate_factor;          /* OPTIMIZER_STEP of a trainer: multiply the learning rate of this step by it; below 1 after
                                   roll-backs. Otherwise 1 */
 } mixgrpo_velocity_request;
 
-/* Which rollout. */
+/* The iteration and sizes of a rollout. */
 typedef struct mixgrpo_rollout_config {
   uint32_t struct_size;
   int32_t window_start;  /* l, or MIXGRPO_WINDOW_START_SCHEDULED (default); needed with GIVEN and ADAPTIVE */
@@ -929,7 +949,8 @@ mixgrpo_status mixgrpo_rollout_run(
 mixgrpo_status mixgrpo_rollout_get_samples(const mixgrpo_rollout *rollout, float *out_samples, size_t capacity);
 
 /* What was stored of trained step `index`, 0...trained_step_count - 1: the latents before and after, (P, G, D) each, and the
- * log-probabilities of the transitions, (P, G), in nats (reduced as set). Any output may be NULL with capacity 0.
+ * log-probabilities of the transitions, (P, G), in the form of the setting log_probability. Any output may be NULL with capacity
+ * 0.
  * Errors: INVALID_STATE before FINISHED. */
 mixgrpo_status mixgrpo_rollout_get_step(
     const mixgrpo_rollout *rollout, int32_t index, float *out_latents, size_t latents_capacity, float *out_next_latents,
@@ -969,7 +990,7 @@ mixgrpo_status mixgrpo_advantages(
 /* The training on one rollout as a state machine: it asks for velocities and answers with dL/dvelocity. */
 typedef struct mixgrpo_update mixgrpo_update;
 
-/* What an update has seen so far. A ratio is r of the loss. Values in nats are of the true log-density (the sum over D). NaN
+/* Figures of an update so far. A ratio is r of the loss. Values in nats are of the true log-density (the sum over D). NaN
  * where nothing was seen. */
 typedef struct mixgrpo_update_statistics {
   uint32_t struct_size;
@@ -1010,7 +1031,7 @@ mixgrpo_status mixgrpo_update_submit(
     mixgrpo_update *update, const float *velocity, const float *reference_velocity, size_t count, float *out_d_velocity,
     size_t d_velocity_capacity);
 
-/* What was seen so far. `out_statistics`: struct_size set. */
+/* The figures of the update so far. `out_statistics`: struct_size set. */
 mixgrpo_status mixgrpo_update_get_statistics(
     const mixgrpo_update *update, mixgrpo_update_statistics *out_statistics);
 
@@ -1037,14 +1058,13 @@ mixgrpo_status mixgrpo_optimizer_create(
 void mixgrpo_optimizer_destroy(mixgrpo_optimizer *optimizer);
 
 /* One step on the host's own weights, in place. `count`: the parameter count. `out_report`: struct_size set; may be NULL.
- * Errors: NOT_FINITE when a gradient is not finite or a weight would not be: weights and optimizer stay as they were. */
+ * Errors: NOT_FINITE when a gradient is not finite or a weight would not be: weights and optimizer stay unchanged. */
 mixgrpo_status mixgrpo_optimizer_step(
     mixgrpo_optimizer *optimizer, float *weights, const float *gradients, size_t count,
     mixgrpo_optimizer_report *out_report);
 
 /* One step on a model with its accumulated gradients, which become 0. `out_report`: struct_size set; may be NULL.
- * Errors: NOT_FINITE when a gradient is not finite or a weight would not be: weights, gradients and optimizer stay as they were.
- * */
+ * Errors: NOT_FINITE when a gradient is not finite or a weight would not be: weights, gradients and optimizer stay unchanged. */
 mixgrpo_status mixgrpo_optimizer_step_model(
     mixgrpo_optimizer *optimizer, mixgrpo_model *model, mixgrpo_optimizer_report *out_report);
 
@@ -1111,9 +1131,8 @@ typedef struct mixgrpo_reward_metrics {
 
 /* Creates a trainer on the context of the evaluator's model, at iteration 0.
  *   reward_names  (K) distinct non-empty UTF-8 names, K in 1...1024
- * keep_base     flag: keep a frozen copy of the weights as they are now, for hybrid samples of MIXGRPO_WEIGHTS_BASE. It is
- * always
- *                 kept when kl_reference > 0
+ *   keep_base     flag: keep a frozen copy of the weights as they are now, for samples of MIXGRPO_WEIGHTS_BASE and hybrid
+ *                 samples. With kl_reference > 0 the copy is always kept
  * Errors: INVALID_ARGUMENT naming every field that does not fit, also updates_per_iteration over group_size; OUT_OF_MEMORY when
  * an iteration with one prompt is over the evaluator's max_bytes, also with recomputed activations; the message names the bytes
  * needed. */
@@ -1162,8 +1181,9 @@ mixgrpo_status mixgrpo_trainer_get_reward_metrics(
 mixgrpo_status mixgrpo_trainer_get_metrics_json(
     const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
 
-/* Appends that line, with a line end, to a file. Lines are whole or absent: an incomplete last line, left by a kill, is removed
- * before the next one is written. Errors: INVALID_STATE before the first update; INPUT_OUTPUT. */
+/* Appends the latest iteration's figures to a file, as one line of JSON with a line end. Lines are whole or absent: an incomplete
+ * last line, left by a kill, is removed before the next one is written. Errors: INVALID_STATE before the first update;
+ * INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, const char *path);
 
 /* ================================================================================================================== */
@@ -1186,12 +1206,12 @@ mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, co
 /* What an update does about tickets without rewards. */
 typedef int32_t mixgrpo_missing_rewards;
 enum {
-  MIXGRPO_MISSING_REWARDS_REFUSE = 0,   /* return INVALID_STATE, naming them */
-  MIXGRPO_MISSING_REWARDS_LEAVE_OUT = 1 /* exclude their samples, as if every reward of theirs had failed */
+  MIXGRPO_MISSING_REWARDS_REFUSE = 0, /* return INVALID_STATE, naming the tickets */
+  MIXGRPO_MISSING_REWARDS_EXCLUDE = 1 /* exclude their samples, like samples whose rewards all failed */
 };
 
-/* Samples a group for each of P prompts (distinct, of the trainer's, without a ticket in this iteration) as one of the
- * iteration's rollouts. `out_samples`: (P, G, N, C) at sigma = 0. A rollout without a ticket that no update followed is dropped.
+/* Samples a group for each of P prompts (distinct, of the trainer's, without a ticket in this iteration) and gives a ticket for
+ * their rewards. `out_samples`: (P, G, N, C) at sigma = 0. A rollout without a ticket that no update followed is dropped.
  * While there are tickets, mixgrpo_trainer_rollout and mixgrpo_trainer_update are INVALID_STATE.
  * Errors: NOT_FINITE; OUT_OF_MEMORY also when the iteration's prompts together are over the evaluator's max_bytes;
  * INVALID_ARGUMENT also when the window was changed since the iteration's first ticket; INVALID_STATE after an update that was
@@ -1241,7 +1261,7 @@ mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *
  * Errors: INPUT_OUTPUT; INVALID_FORMAT, also when the checksum differs; INVALID_ARGUMENT naming the settings that differ. */
 mixgrpo_status mixgrpo_trainer_restore(mixgrpo_trainer *trainer, const char *folder);
 
-/* Saves the same into a folder of checkpoints, one file for each iteration that was saved:
+/* Saves what mixgrpo_trainer_save saves, but into a folder with one file for each saved iteration:
  * `folder`/iteration-00000042.safetensors is the state before iteration 42. When the new file is on the disk, all others are
  * removed except the newest `keep_last` (1...1000000) and, with keep_every > 0, those whose iteration is a multiple of it.
  * Errors: INPUT_OUTPUT; INVALID_STATE when there is a complete checkpoint of a later iteration: it belongs to another run, or
@@ -1256,8 +1276,9 @@ typedef struct mixgrpo_resumption {
   int64_t iteration; /* the one that comes next; -1 when there is no checkpoint, or no folder: nothing was changed */
 } mixgrpo_resumption;
 
-/* Brings a trainer to the newest complete checkpoint in `folder`, in the way of mixgrpo_trainer_restore. `out_resumption`:
- * struct_size set; may be NULL.
+/* Brings a trainer, created with the same model sizes and settings, to the newest complete checkpoint that
+ * mixgrpo_trainer_checkpoint wrote into `folder`. What may differ, and what is dropped: see mixgrpo_trainer_restore.
+ * `out_resumption`: struct_size set; may be NULL.
  * Errors: INVALID_FORMAT when there are checkpoints and none is complete; INVALID_ARGUMENT naming the settings that differ from
  * the newest complete one's; INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_trainer_resume(
@@ -1266,14 +1287,6 @@ mixgrpo_status mixgrpo_trainer_resume(
 /* ================================================================================================================== */
 /* Deterministic samples: evaluation and inference                                                stable, since 0.1.0 */
 /* ================================================================================================================== */
-
-/* Which weights of a trainer. */
-typedef int32_t mixgrpo_weights;
-enum {
-  MIXGRPO_WEIGHTS_TRAINED = 0, /* the model in training */
-  MIXGRPO_WEIGHTS_BASE = 1,   /* as they were at creation; needs keep_base */
-  MIXGRPO_WEIGHTS_AVERAGE = 2 /* the exponential moving average; needs ema_decay > 0 */
-};
 
 /* How deterministic samples are drawn. */
 typedef struct mixgrpo_sample_config {
@@ -1306,13 +1319,18 @@ mixgrpo_status mixgrpo_evaluator_sample(
     const mixgrpo_sample_config *config, const int32_t *prompt_indices, size_t prompt_count, const float *initial_noise,
     size_t noise_count, float *out_samples, size_t capacity);
 
-/* Draws samples in the same way with the trainer's own weights and prompts. A pending rollout stays.
- * Errors: NOT_FINITE; INVALID_STATE when the base or the average is asked for and not kept. */
+/* Draws S samples for each of P prompts with the trainer's own weights and prompts. The noise depends only on seed, place in
+ * prompt_indices and number of the sample. A pending rollout stays.
+ *   prompt_indices  (P), of the trainer's prompts, repetitions allowed
+ *   initial_noise   NULL with count 0, or the host's own (P, S, N, C)
+ *   out_samples     (P, S, N, C) at sigma = 0
+ * Errors: NOT_FINITE when a velocity or sample would not be finite; INVALID_STATE when the base or the average is asked for and
+ * not kept. */
 mixgrpo_status mixgrpo_trainer_sample(
     mixgrpo_trainer *trainer, mixgrpo_weights weights, const mixgrpo_sample_config *config, const int32_t *prompt_indices,
     size_t prompt_count, const float *initial_noise, size_t noise_count, float *out_samples, size_t capacity);
 
-/* Writes one of the trainer's sets of weights as a diffusers folder, in the way of mixgrpo_model_save.
+/* Writes one of the trainer's sets of weights as a diffusers folder, like mixgrpo_model_save.
  * Errors: INPUT_OUTPUT; INVALID_STATE when the base or the average is asked for and not kept. */
 mixgrpo_status mixgrpo_trainer_save_model(
     const mixgrpo_trainer *trainer, mixgrpo_weights weights, const char *folder, mixgrpo_storage storage);
@@ -1335,87 +1353,103 @@ mixgrpo_status mixgrpo_trainer_save_model(
  * and mixgrpo_evaluation_sample need the built-in model: they are INVALID_STATE for such a trainer. The functions of this section
  * are INVALID_STATE for a trainer with the built-in model. All others serve both. */
 
-/* What the trainer is to know of the host's model. */
+/* What a trainer must know about the host's model. */
 typedef struct mixgrpo_host_config {
   uint32_t struct_size;
-  int32_t max_batch;     /* latents per request at most; changes no result. Default 0 (no limit), 0 or more */
-  size_t prompt_count;   /* prompts that a rollout may name: 0, 1, ... Default 0, which must be replaced by 1...2^31 - 1 */
+  int32_t max_batch;     /* most latents in one request; changes no result. Default 0 (no limit), 0 or more */
+  size_t prompt_count;   /* prompt indices are 0...prompt_count - 1. Default 0, which must be replaced by 1...2^31 - 1 */
   size_t latent_size;    /* D, values in one latent. Default 0, which must be replaced by 1...1000000000 */
 } mixgrpo_host_config;
 
-/* Fills the defaults given above. `struct_size`: sizeof(mixgrpo_host_config). */
+/* Writes the defaults given above. `struct_size`: sizeof(mixgrpo_host_config). */
 mixgrpo_status mixgrpo_host_config_init(mixgrpo_host_config *out_config, size_t struct_size);
 
-/* Creates a trainer for a model of the host's, at iteration 0. `reward_names`: as in mixgrpo_trainer_create. Keeps the context
- * alive.
+/* Creates a trainer for a model of the host's, at iteration 0. `reward_names`: (K) distinct non-empty UTF-8 names, K in 1...1024.
  * Errors: INVALID_ARGUMENT naming every field that does not fit, also settings of the optimizer (schedule to weight_decay) and
- * ema_decay that are not at their defaults: the host's own optimizer would not obey them. */
+ * ema_decay that are not at their defaults, because the host's own optimizer does not know them. */
 mixgrpo_status mixgrpo_trainer_create_for_host(
     const mixgrpo_context *context, const mixgrpo_plan *plan, const mixgrpo_learning_config *learning,
     const mixgrpo_host_config *host, const char *const *reward_names, size_t reward_count, mixgrpo_trainer **out_trainer);
 
-/* Begins to sample a group for each of P prompts (distinct). `with_ticket`: flag: as a part of the iteration, as
- * mixgrpo_trainer_rollout_ticket does. What else was being drawn is given up; a finished rollout stays until this one is.
- * Errors: INVALID_STATE while an update is not finished, and as mixgrpo_trainer_rollout or _rollout_ticket. */
+/* Begins to sample a group for each of P prompts (distinct, 0...prompt_count - 1). A rollout or samples that are not finished are
+ * dropped; a finished rollout stays until this one is finished.
+ *   with_ticket  flag: the rollout gets a ticket for its rewards, see Tickets above; mixgrpo_trainer_get_samples gives the ticket
+ * Errors: INVALID_STATE while an update is not finished. Without a ticket: INVALID_STATE while the iteration has tickets. With a
+ * ticket: INVALID_ARGUMENT for a prompt that has one in this iteration, or when the window was changed since the iteration's first
+ * ticket; INVALID_STATE after an update that was stopped with MIXGRPO_UNDO_NONE, until it is finished or the tickets are
+ * dropped. */
 mixgrpo_status mixgrpo_trainer_begin_rollout(
     mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, int32_t with_ticket);
 
-/* Begins to draw deterministic samples, as mixgrpo_trainer_sample does. `weights` comes back in the requests; the last steps
- * with trained_model_share < 1 ask for BASE. A finished rollout stays. Errors: INVALID_STATE while an update is not finished. */
+/* Begins to draw S deterministic samples for each of P prompts. The noise depends only on seed, place in prompt_indices and number
+ * of the sample. A finished rollout stays.
+ *   weights         come back in the requests; the last steps with trained_model_share < 1 ask for BASE
+ *   prompt_indices  (P), each 0...prompt_count - 1, repetitions allowed
+ *   initial_noise   NULL with count 0, or the host's own (P, S, D)
+ * Errors: INVALID_STATE while an update is not finished. */
 mixgrpo_status mixgrpo_trainer_begin_sample(
     mixgrpo_trainer *trainer, mixgrpo_weights weights, const mixgrpo_sample_config *config, const int32_t *prompt_indices,
     size_t prompt_count, const float *initial_noise, size_t noise_count);
 
-/* Begins to train on the latest rollout, or on the iteration's tickets; when all is finished the trainer is at the next
- * iteration. Arguments: as in mixgrpo_trainer_update and _update_tickets. The host's gradients must be zero.
- * Errors: INVALID_STATE while another update is not finished, and as those calls. */
+/* Begins to train on the latest rollout. When all is finished, the trainer is at the next iteration. The host's gradients must be
+ * zero.
+ *   rewards  (K, P, G), `count` = K*P*G; NaN for a reward that failed
+ *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
+ * Errors: INVALID_STATE without a rollout, while the iteration has tickets, or while another update is not finished. */
 mixgrpo_status mixgrpo_trainer_begin_update(
     mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count);
+
+/* Begins to train on the iteration's tickets. When all is finished, the trainer is at the next iteration and the tickets are
+ * closed. The host's gradients must be zero.
+ *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
+ * Errors: INVALID_STATE without a ticket, naming tickets without rewards, or while another update is not finished. */
 mixgrpo_status mixgrpo_trainer_begin_update_tickets(
     mixgrpo_trainer *trainer, mixgrpo_missing_rewards missing, const double *weights, size_t weight_count);
 
-/* Tells what is to be done next; FINISHED when nothing is left. Before the answer it gives the same request again.
- * `out_request`: struct_size set.
- * Errors: MIXGRPO_STATUS_CANCELLED while something is under way, which goes on after a reset or ends with mixgrpo_trainer_fail;
- * after mixgrpo_trainer_fail the error that ended it. NOT_FINITE when a latent of a rollout has overflowed. */
+/* The next request; FINISHED when nothing is left. A second call before the answer gives the same request. `out_request`:
+ * struct_size set.
+ * Errors: after a cancel CANCELLED, until mixgrpo_context_reset_cancel continues the work or mixgrpo_trainer_fail ends it; after
+ * mixgrpo_trainer_fail its status, once all is undone; NOT_FINITE when a latent of a rollout has overflowed. */
 mixgrpo_status mixgrpo_trainer_next(mixgrpo_trainer *trainer, mixgrpo_velocity_request *out_request);
 
 /* Answers an EVALUATE.
  *   velocity            (B, D), `count` = B*D values
  *   reference_velocity  (B, D) of the frozen reference when needs_reference, else NULL
  *   out_d_velocity      (B, D), dL/dvelocity, when needs_gradient; else NULL with capacity 0
- * Errors: as mixgrpo_update_submit; DIVERGED when the update has changed the velocity by more than max_velocity_change. The
- * request then still stands, for another answer or for mixgrpo_trainer_fail. */
+ * Errors: INVALID_STATE without such a request; INVALID_ARGUMENT for a wrong count; NOT_FINITE for a NaN or infinite velocity or
+ * loss; DIVERGED when the update has changed the velocity by more than max_velocity_change. The request then still stands: answer
+ * it again or call mixgrpo_trainer_fail. */
 mixgrpo_status mixgrpo_trainer_submit(
     mixgrpo_trainer *trainer, const float *velocity, const float *reference_velocity, size_t count, float *out_d_velocity,
     size_t d_velocity_capacity);
 
-/* Answers an OPTIMIZER_STEP: the norm of all gradients before the clip, and the rate of the step; both go into the figures.
- * Errors: INVALID_STATE without such a request. */
+/* Answers an OPTIMIZER_STEP with figures for the metrics: the norm of all gradients before the clip, and the learning rate of the
+ * step. Errors: INVALID_STATE without such a request. */
 mixgrpo_status mixgrpo_trainer_submit_step(mixgrpo_trainer *trainer, double gradient_norm, double learning_rate);
 
-/* Tells that what was asked could not be done, or that mixgrpo_trainer_next or _submit gave `status`. A rollout or samples are
- * given up. An update goes by fault_policy when `status` is NOT_FINITE or DIVERGED, and is otherwise undone as a whole (with
- * MIXGRPO_UNDO_NONE it stops where it is); a call of begin_update may then repeat it.
- *   status   what went wrong, not OK; CANCELLED for a stop at the user's wish
- *   message  UTF-8 for mixgrpo_last_error; or NULL, for the text that is there
- * OK when mixgrpo_trainer_next is to go on: with RESTORE_STATE and the like, then with the next minibatch, FINISHED, or the
- * error. `status` itself when nothing was under way: it is the end; the text of mixgrpo_last_error stays. */
+/* Reports that a request could not be answered, or that mixgrpo_trainer_next or _submit returned `status`. A rollout or samples
+ * are dropped. An update follows fault_policy when `status` is NOT_FINITE or DIVERGED. Otherwise it is undone as a whole (with
+ * MIXGRPO_UNDO_NONE it stops where it is), and mixgrpo_trainer_begin_update or _begin_update_tickets may repeat it.
+ *   status   not OK; CANCELLED when the user stopped the work
+ *   message  UTF-8 for mixgrpo_last_error, or NULL to keep its present text
+ * Returns OK when the host continues with mixgrpo_trainer_next, which asks for RESTORE_STATE and the like, then gives the next
+ * minibatch, FINISHED, or the error. Returns `status` when no work was begun; mixgrpo_last_error keeps its text. */
 mixgrpo_status mixgrpo_trainer_fail(mixgrpo_trainer *trainer, mixgrpo_status status, const char *message);
 
-/* What was drawn last, (P, G, D) of a rollout or (P, S, D) of deterministic samples. `out_ticket`: the ticket that was asked
- * for, otherwise 0; may be NULL. Errors: INVALID_STATE when nothing is there, as after an update. */
+/* The latest samples at sigma = 0: (P, G, D) of a rollout or (P, S, D) of deterministic samples. `out_ticket`: the rollout's
+ * ticket, otherwise 0; may be NULL. Errors: INVALID_STATE when there are none, for example after an update. */
 mixgrpo_status mixgrpo_trainer_get_samples(
     const mixgrpo_trainer *trainer, float *out_samples, size_t capacity, int64_t *out_ticket);
 
-/* What the host puts into its own checkpoint beside weights and optimizer: iteration, window, roll-backs and the settings, one
- * line of JSON. Samples that wait for an update are not in it: the iteration begins again, with the same numbers.
+/* What the host saves in its own checkpoint beside weights and optimizer: iteration, window, roll-backs and the settings, as one
+ * line of JSON. Samples that wait for an update are not saved: the iteration begins again, with the same numbers.
  * Errors: INVALID_STATE while an update is not finished. */
 mixgrpo_status mixgrpo_trainer_get_progress(
     const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
 
-/* Goes on where the progress was taken, from the next rollout on exactly, once the host has loaded its weights and optimizer. A
- * finished rollout, tickets and the latest figures are dropped. All is checked before anything changes.
+/* Brings a trainer, created with the same settings, to the state that mixgrpo_trainer_get_progress gave. The host loads its weights
+ * and optimizer itself. A finished rollout, tickets and the latest figures are dropped. State is replaced only after all has been
+ * validated.
  * Errors: INVALID_FORMAT; INVALID_ARGUMENT naming the settings that differ; INVALID_STATE while an update is not finished. */
 mixgrpo_status mixgrpo_trainer_set_progress(mixgrpo_trainer *trainer, const char *json);
 
@@ -1433,7 +1467,7 @@ mixgrpo_status mixgrpo_trainer_set_progress(mixgrpo_trainer *trainer, const char
  *       if (result.verdict == MIXGRPO_VERDICT_STOP) break;
  *     }
  *
- * A host that owns the model and has no trainer draws the samples itself and leaves mixgrpo_evaluation_sample out. */
+ * A host that owns the model and has no trainer draws the samples itself, without mixgrpo_evaluation_sample. */
 typedef struct mixgrpo_evaluation mixgrpo_evaluation;
 
 /* What the watchdog does when the trained rewards rise while the held-out ones fall. */
@@ -1484,7 +1518,7 @@ typedef struct mixgrpo_evaluation_result {
 /* Writes the defaults given above. `struct_size`: sizeof(mixgrpo_evaluation_config). */
 mixgrpo_status mixgrpo_evaluation_config_init(mixgrpo_evaluation_config *out_config, size_t struct_size);
 
-/* Creates an evaluation that has seen nothing.
+/* Creates an evaluation without results.
  *   sample          how samples are drawn; its seed keys the noise
  *   prompt_indices  (P), of the trainer's prompts, repetitions allowed
  *   reward_names    (K) distinct non-empty UTF-8 names, K in 1...1024
@@ -1506,8 +1540,9 @@ int32_t mixgrpo_evaluation_is_due(const mixgrpo_evaluation *evaluation, int64_t 
 mixgrpo_status mixgrpo_evaluation_sample(
     mixgrpo_evaluation *evaluation, mixgrpo_trainer *trainer, float *out_samples, size_t capacity);
 
-/* Begins to draw the samples of an evaluation with a trainer for a model that the host owns, as mixgrpo_trainer_begin_sample. The
- * host answers mixgrpo_trainer_next, then calls mixgrpo_trainer_get_samples. */
+/* Begins to draw the samples of an evaluation with a trainer for a model that the host owns. The host answers
+ * mixgrpo_trainer_next until FINISHED, then mixgrpo_trainer_get_samples gives the samples, (P, S, D). Experimental.
+ * Errors: INVALID_STATE while an update is not finished. */
 mixgrpo_status mixgrpo_evaluation_begin_sample(const mixgrpo_evaluation *evaluation, mixgrpo_trainer *trainer);
 
 /* Submits the scores of an evaluation.
@@ -1522,8 +1557,8 @@ mixgrpo_status mixgrpo_evaluation_submit(
  * evaluation, and after mixgrpo_evaluation_restore. */
 mixgrpo_status mixgrpo_evaluation_get_means(const mixgrpo_evaluation *evaluation, double *out_means, size_t capacity);
 
-/* The watchdog's last verdict. A restored evaluation has its last verdict too, by its own watchdog settings: a run that the
- * watchdog stopped should not go on when it is resumed there. Either output may be NULL.
+/* The watchdog's last verdict. mixgrpo_evaluation_restore brings it back, judged by the present watchdog settings, so that a run
+ * that the watchdog stopped is not resumed by mistake. Either output may be NULL.
  *   out_iteration  of the latest evaluation; -1 before the first
  *   out_verdict    CONTINUE before the first */
 mixgrpo_status mixgrpo_evaluation_get_verdict(
@@ -1532,13 +1567,13 @@ mixgrpo_status mixgrpo_evaluation_get_verdict(
 /* Copies the best weights into a model of the same sizes. Errors: INVALID_STATE when none are kept. */
 mixgrpo_status mixgrpo_evaluation_get_best(const mixgrpo_evaluation *evaluation, mixgrpo_model *model);
 
-/* Writes the best weights as a diffusers folder, in the way of mixgrpo_model_save. Errors: INVALID_STATE when none are kept;
+/* Writes the best weights as a diffusers folder, like mixgrpo_model_save. Errors: INVALID_STATE when none are kept;
  * INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_evaluation_save_best(
     const mixgrpo_evaluation *evaluation, const char *folder, mixgrpo_storage storage);
 
-/* Saves what a continuation needs into `folder`, which may be the trainer's: the best result with its weights, and the watchdog's
- * memory. The file is written under a temporary name and renamed. Errors: INPUT_OUTPUT. */
+/* Saves what a continuation needs into `folder`/evaluation.safetensors: the best result with its weights, and the watchdog's
+ * memory. The folder may be the trainer's. The file is written under a temporary name and renamed. Errors: INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_evaluation_save(const mixgrpo_evaluation *evaluation, const char *folder);
 
 /* Brings an evaluation, created with the same rewards, prompts and sampling, to the saved state.
@@ -1549,7 +1584,10 @@ mixgrpo_status mixgrpo_evaluation_restore(mixgrpo_evaluation *evaluation, const 
 /* Stateless pieces. All may be called from any thread.                                     experimental, since 0.1.0 */
 /* ================================================================================================================== */
 
-/* The time grid: steps + 1 noise levels from 1 to 0 exactly. Ranges as in mixgrpo_sampling_config, but steps from 1. */
+/* The time grid: steps + 1 noise levels from 1 to 0 exactly.
+ *   steps         1...10000
+ *   shift         above 0, at most 1000
+ *   image_tokens  0...1000000; above 0: use the shift that belongs to this number of tokens in place of `shift` */
 mixgrpo_status mixgrpo_time_grid(
     int32_t steps, double shift, int32_t image_tokens, double *out_sigmas, size_t capacity);
 
@@ -1609,7 +1647,7 @@ mixgrpo_status mixgrpo_hashed_words_encode(
     const char *const *prompts, size_t prompt_count, int32_t text_length, int32_t text_width, int32_t pooled_width,
     float *out_text, size_t text_capacity, float *out_pooled, size_t pooled_capacity);
 
-/* Makes a prompts object of the embeddings that mixgrpo_hashed_words_encode gives. */
+/* Creates a prompts object from the embeddings of mixgrpo_hashed_words_encode, which gives the ranges. */
 mixgrpo_status mixgrpo_prompts_create_hashed_words(
     const mixgrpo_context *context, const char *const *prompts, size_t prompt_count, int32_t text_length,
     int32_t text_width, int32_t pooled_width, mixgrpo_prompts **out_prompts);
@@ -1623,12 +1661,12 @@ mixgrpo_status mixgrpo_prompts_create_hashed_words(
  * u/127.5 - 1 in [-1, 1]. A value is clipped to [-1, 1] and rounded to the nearest byte, so bytes survive the way there and
  * back. Height and width are multiples of `patch` (at least 1), 1...65535, and have at most 2^26 pixels. */
 
-/* Makes pixels of latents. `latent_count`: image_count*3*height*width. Errors: NOT_FINITE for a NaN or infinite latent. */
+/* Converts latents to pixels. `latent_count`: image_count*3*height*width. Errors: NOT_FINITE for a NaN or infinite latent. */
 mixgrpo_status mixgrpo_pixels_decode(
     const float *latents, size_t latent_count, size_t image_count, int32_t height, int32_t width, int32_t patch,
     uint8_t *out_pixels, size_t capacity);
 
-/* Makes latents of pixels. `pixel_count`: image_count*3*height*width. */
+/* Converts pixels to latents. `pixel_count`: image_count*3*height*width. */
 mixgrpo_status mixgrpo_pixels_encode(
     const uint8_t *pixels, size_t pixel_count, size_t image_count, int32_t height, int32_t width, int32_t patch,
     float *out_latents, size_t capacity);
@@ -1636,6 +1674,7 @@ mixgrpo_status mixgrpo_pixels_encode(
 /* An 8-bit RGB image with text entries. */
 typedef struct mixgrpo_image mixgrpo_image;
 
+/* The sizes of an image. */
 typedef struct mixgrpo_image_info {
   uint32_t struct_size;
   int32_t width;      /* pixels */
@@ -1644,8 +1683,8 @@ typedef struct mixgrpo_image_info {
   size_t text_count;  /* text entries */
 } mixgrpo_image_info;
 
-/* One text entry, UTF-8. The key: 1...79 printable Latin-1 characters, without outer or double spaces. The value: at most 4 MiB.
- * */
+/* One text entry, UTF-8. The key: 1...79 printable Latin-1 characters, without outer or double spaces. The value: at most 4
+ * MiB. */
 typedef struct mixgrpo_text {
   const char *key;
   const char *value;

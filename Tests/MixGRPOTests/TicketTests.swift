@@ -76,7 +76,7 @@ import Testing
     let (run, other) = (try TinyRun(), try TinyRun())
     let parts = try parts(of: run)
     try run.trainer.inbox.submit(brightness(run, parts[1]), for: parts[1].ticket)
-    let metrics = try run.trainer.updateFromTickets(missing: .leaveOut)
+    let metrics = try run.trainer.updateFromTickets(missing: .exclude)
     let rewards = other.brightness(try other.trainer.rollout(prompts: [0, 1]))
     try other.trainer.update(rewards: [(0..<6).map { _ in Double.nan } + rewards[6...]])
     #expect(metrics.failedRewards == 6 && run.weights == other.weights)

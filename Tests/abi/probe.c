@@ -135,6 +135,12 @@ enum probe_mixgrpo_step_kind {
   probe_MIXGRPO_STEP_KIND_CPS = MIXGRPO_STEP_KIND_CPS,
 } probe_mixgrpo_step_kind;
 
+enum probe_mixgrpo_weights {
+  probe_MIXGRPO_WEIGHTS_TRAINED = MIXGRPO_WEIGHTS_TRAINED,
+  probe_MIXGRPO_WEIGHTS_BASE = MIXGRPO_WEIGHTS_BASE,
+  probe_MIXGRPO_WEIGHTS_AVERAGE = MIXGRPO_WEIGHTS_AVERAGE,
+} probe_mixgrpo_weights;
+
 enum probe_mixgrpo_request_kind {
   probe_MIXGRPO_REQUEST_KIND_FINISHED = MIXGRPO_REQUEST_KIND_FINISHED,
   probe_MIXGRPO_REQUEST_KIND_EVALUATE = MIXGRPO_REQUEST_KIND_EVALUATE,
@@ -146,14 +152,8 @@ enum probe_mixgrpo_request_kind {
 
 enum probe_mixgrpo_missing_rewards {
   probe_MIXGRPO_MISSING_REWARDS_REFUSE = MIXGRPO_MISSING_REWARDS_REFUSE,
-  probe_MIXGRPO_MISSING_REWARDS_LEAVE_OUT = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
+  probe_MIXGRPO_MISSING_REWARDS_EXCLUDE = MIXGRPO_MISSING_REWARDS_EXCLUDE,
 } probe_mixgrpo_missing_rewards;
-
-enum probe_mixgrpo_weights {
-  probe_MIXGRPO_WEIGHTS_TRAINED = MIXGRPO_WEIGHTS_TRAINED,
-  probe_MIXGRPO_WEIGHTS_BASE = MIXGRPO_WEIGHTS_BASE,
-  probe_MIXGRPO_WEIGHTS_AVERAGE = MIXGRPO_WEIGHTS_AVERAGE,
-} probe_mixgrpo_weights;
 
 enum probe_mixgrpo_watchdog {
   probe_MIXGRPO_WATCHDOG_OFF = MIXGRPO_WATCHDOG_OFF,

@@ -100,7 +100,7 @@ static void missing_rewards_are_refused_or_left_out(const fixture *f) {
     DONE(mixgrpo_trainer_rollout_ticket(trainer, &chosen_prompts[i], 1, parts[i], PART_VALUES, &ticket));
   scoring last = {trainer, ticket, parts[BATCH - 1], 0};
   score_and_submit(&last);
-  DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_LEAVE_OUT, NULL, 0, &metrics));
+  DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_EXCLUDE, NULL, 0, &metrics));
   CHECK(metrics.failed_rewards == PART_REWARDS && metrics.gradient_norm > 0 && mixgrpo_trainer_iteration(trainer) == 1);
   score(parts[0], GROUP, rewards);
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "ticket", mixgrpo_trainer_submit_rewards(trainer, 1, rewards, PART_REWARDS));

@@ -175,7 +175,7 @@ void tickets_give_the_numbers_of_one_rollout() {
   CHECK(trainer.update_tickets({1, 2}).loss == metrics.loss && in_parts.model.weights() == whole.model.weights());
 
   trainer.rollout_ticket({1});
-  CHECK(trainer.update_tickets({}, MIXGRPO_MISSING_REWARDS_LEAVE_OUT).failed_rewards == 2 * group);
+  CHECK(trainer.update_tickets({}, MIXGRPO_MISSING_REWARDS_EXCLUDE).failed_rewards == 2 * group);
   trainer.rollout_ticket({1});
   trainer.drop_tickets();
   CHECK(trainer.open_tickets().empty());

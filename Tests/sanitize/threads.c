@@ -295,7 +295,7 @@ static void rewards_may_come_from_other_threads(void) {
       CHECK(pthread_create(&threads[i], NULL, score_part, &parts[i]) == 0);
     }
     for (int i = 0; waits && i < PROMPTS; i++) pthread_join(threads[i], NULL);
-    const mixgrpo_missing_rewards missing = waits ? MIXGRPO_MISSING_REWARDS_REFUSE : MIXGRPO_MISSING_REWARDS_LEAVE_OUT;
+    const mixgrpo_missing_rewards missing = waits ? MIXGRPO_MISSING_REWARDS_REFUSE : MIXGRPO_MISSING_REWARDS_EXCLUDE;
     DONE(mixgrpo_trainer_update_tickets(trainer, missing, NULL, 0, NULL));
     for (int i = 0; !waits && i < PROMPTS; i++) pthread_join(threads[i], NULL);
   }

@@ -14,7 +14,7 @@ public enum MissingRewards: Int32, Equatable, Sendable, CaseIterable {
   /// The update throws and names them.
   case refuse = 0
   /// Their samples are excluded, as if all their rewards had failed.
-  case leaveOut = 1
+  case exclude = 1
 }
 
 /// Receives the rewards of ticketed rollouts: from any thread, in any order, also during a rollout or an update.
@@ -92,7 +92,7 @@ extension RewardInbox {
   /// The rewards of all tickets, (K, all samples); NaN for missing rewards, if they are allowed.
   func collect(_ missing: MissingRewards) throws(MixGRPOError) -> [[Double]] {
     try content.withLock { content throws(MixGRPOError) in
-      guard missing == .leaveOut || content.open.isEmpty else {
+      guard missing == .exclude || content.open.isEmpty else {
         throw MixGRPOError(.invalidState, "update: expected rewards for every ticket, got none for \(content.open)")
       }
       return (0..<rewardCount).map { reward in

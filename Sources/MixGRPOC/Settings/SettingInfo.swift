@@ -44,8 +44,8 @@ private struct SettingTexts: Sendable {
       (setting.minimum_open, setting.maximum_open) = (range.isMinimumOpen ? 1 : 0, range.isMaximumOpen ? 1 : 0)
     }
     setting.changes_results = entry.changesResults ? 1 : 0
-    (setting.offset, setting.count) = (UInt32(clamping: entry.offset), 1)
-    if case .integers(let count, _) = entry.kind { setting.count = UInt32(clamping: count) }
+    (setting.offset, setting.count) = (entry.offset, 1)
+    if case .integers(let count, _) = entry.kind { setting.count = count }
     return setting
   }
 }

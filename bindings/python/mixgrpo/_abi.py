@@ -147,9 +147,9 @@ class Setting(Struct):
         ("minimum_open", ctypes.c_int32),
         ("maximum_open", ctypes.c_int32),
         ("changes_results", ctypes.c_int32),
-        ("offset", ctypes.c_uint32),
-        ("count", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("reserved", ctypes.c_int32),
+        ("offset", ctypes.c_size_t),
+        ("count", ctypes.c_size_t),
     ]
 
 
@@ -385,7 +385,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     EvaluatorConfig: 40,
     SamplingConfig: 144,
     LearningConfig: 168,
-    Setting: 96,
+    Setting: 104,
     IterationPlan: 40,
     Step: 72,
     Workload: 48,

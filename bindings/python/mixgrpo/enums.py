@@ -198,8 +198,8 @@ class Schedule(IntEnum):
 
 class FaultPolicy(IntEnum):
     """What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a
-    velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied. Metrics and log report
-    each fault."""
+    velocity that changes by more than `max_velocity_change`. A value that is not finite is never applied. Metrics and
+    log report each fault."""
 
     STOP = 0
     """Return NOT_FINITE or DIVERGED, with weights, optimizer and iteration as before the update: the host may save
@@ -233,11 +233,12 @@ class SettingKind(IntEnum):
     FLAG = 2
     """0 or 1."""
     CHOICE = 3
-    """A number that stands for a name."""
+    """An enum, one of `cases`."""
 
 
 class StepKind(IntEnum):
-    """What a step is, after its order was lowered to what its place allows. The first five are those of `Solver`."""
+    """The kind of a step. Its order may be lower than the solver's, where the steps before it do not allow more. The
+    first five kinds have the values of `Solver`."""
 
     EULER = 0
     """Deterministic, first order."""
@@ -257,6 +258,17 @@ class StepKind(IntEnum):
     """Stochastic, coefficient-preserving."""
 
 
+class Weights(IntEnum):
+    """Which weights of a trainer."""
+
+    TRAINED = 0
+    """The model in training."""
+    BASE = 1
+    """As they were at creation; needs `keep_base`."""
+    AVERAGE = 2
+    """The exponential moving average; needs `ema_decay` > 0."""
+
+
 class RequestKind(IntEnum):
     """What a rollout, an update or a host's trainer asks the host to do."""
 
@@ -268,32 +280,21 @@ class RequestKind(IntEnum):
     """Not in a rollout: step the optimizer on the accumulated gradients and zero them, then call `mixgrpo_update_next`
     or `mixgrpo_trainer_submit_step`; count is 0."""
     KEEP_STATE = 3
-    """Trainer only: copy all that an optimizer step changes (weights, optimizer, schedule, averages); done when next is
-    called again; count is 0."""
+    """Trainer only: copy all that an optimizer step changes (weights, optimizer, schedule, averages), then call
+    `mixgrpo_trainer_next`; count is 0."""
     RESTORE_STATE = 4
-    """Trainer only: bring back what was copied; as above."""
+    """Trainer only: bring that copy back, then call `mixgrpo_trainer_next`; count is 0."""
     ZERO_GRADIENTS = 5
-    """Trainer only: zero the accumulated gradients; as above."""
+    """Trainer only: zero the accumulated gradients, then call `mixgrpo_trainer_next`; count is 0."""
 
 
 class MissingRewards(IntEnum):
     """What an update does about tickets without rewards."""
 
     REFUSE = 0
-    """Return INVALID_STATE, naming them."""
-    LEAVE_OUT = 1
-    """Exclude their samples, as if every reward of theirs had failed."""
-
-
-class Weights(IntEnum):
-    """Which weights of a trainer."""
-
-    TRAINED = 0
-    """The model in training."""
-    BASE = 1
-    """As they were at creation; needs `keep_base`."""
-    AVERAGE = 2
-    """The exponential moving average; needs `ema_decay` > 0."""
+    """Return INVALID_STATE, naming the tickets."""
+    EXCLUDE = 1
+    """Exclude their samples, like samples whose rewards all failed."""
 
 
 class Watchdog(IntEnum):

@@ -60,7 +60,7 @@ def test_tickets_are_answered_once_and_in_their_iteration(mixgrpo, make_trainer,
     with pytest.raises(mixgrpo.InvalidState):
         trainer.submit_rewards(late, rewards)
     trainer.rollout_ticket([0])
-    metrics = trainer.update_tickets(missing=mixgrpo.MissingRewards.LEAVE_OUT)
+    metrics = trainer.update_tickets(missing=mixgrpo.MissingRewards.EXCLUDE)
     assert metrics.failed_rewards == 4 and metrics.iteration == 1
 
 

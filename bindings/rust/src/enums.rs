@@ -183,8 +183,8 @@ mirrored_enum! {
 
 mirrored_enum! {
     /// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a
-    /// velocity that changes by more than `max_velocity_change`. Nothing unsound is ever applied. Metrics and log
-    /// report each fault.
+    /// velocity that changes by more than `max_velocity_change`. A value that is not finite is never applied. Metrics
+    /// and log report each fault.
     FaultPolicy {
         /// Return `NotFinite` or `Diverged`, with weights, optimizer and iteration as before the update: the host may
         /// save them, and try again with other settings.
@@ -219,13 +219,14 @@ mirrored_enum! {
         Number = MIXGRPO_SETTING_KIND_NUMBER,
         /// 0 or 1.
         Flag = MIXGRPO_SETTING_KIND_FLAG,
-        /// A number that stands for a name.
+        /// An enum, one of `cases`.
         Choice = MIXGRPO_SETTING_KIND_CHOICE,
     }
 }
 
 mirrored_enum! {
-    /// What a step is, after its order was lowered to what its place allows. The first five are those of `Solver`.
+    /// The kind of a step. Its order may be lower than the solver's, where the steps before it do not allow more. The
+    /// first five kinds have the values of `Solver`.
     StepKind {
         /// Deterministic, first order.
         Euler = MIXGRPO_STEP_KIND_EULER,
@@ -247,16 +248,6 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
-    /// What an update does about tickets without rewards.
-    MissingRewards {
-        /// Return `InvalidState`, naming them.
-        Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
-        /// Exclude their samples, as if every reward of theirs had failed.
-        LeaveOut = MIXGRPO_MISSING_REWARDS_LEAVE_OUT,
-    }
-}
-
-mirrored_enum! {
     /// Which weights of a trainer.
     Weights {
         /// The model in training.
@@ -265,6 +256,16 @@ mirrored_enum! {
         Base = MIXGRPO_WEIGHTS_BASE,
         /// The exponential moving average; needs `ema_decay` > 0.
         Average = MIXGRPO_WEIGHTS_AVERAGE,
+    }
+}
+
+mirrored_enum! {
+    /// What an update does about tickets without rewards.
+    MissingRewards {
+        /// Return INVALID_STATE, naming the tickets.
+        Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
+        /// Exclude their samples, like samples whose rewards all failed.
+        Exclude = MIXGRPO_MISSING_REWARDS_EXCLUDE,
     }
 }
 

@@ -375,11 +375,11 @@ pub struct mixgrpo_setting {
     pub minimum_open: i32,
     pub maximum_open: i32,
     pub changes_results: i32,
-    pub offset: u32,
-    pub count: u32,
-    pub reserved: u32,
+    pub reserved: i32,
+    pub offset: usize,
+    pub count: usize,
 }
-layout!(sized mixgrpo_setting: 96);
+layout!(sized mixgrpo_setting: 104);
 
 extern "C" {
     pub fn mixgrpo_setting_count() -> usize;
@@ -514,6 +514,11 @@ extern "C" {
 
 opaque!(mixgrpo_rollout);
 
+pub type mixgrpo_weights = i32;
+pub const MIXGRPO_WEIGHTS_TRAINED: mixgrpo_weights = 0;
+pub const MIXGRPO_WEIGHTS_BASE: mixgrpo_weights = 1;
+pub const MIXGRPO_WEIGHTS_AVERAGE: mixgrpo_weights = 2;
+
 pub type mixgrpo_request_kind = i32;
 pub const MIXGRPO_REQUEST_KIND_FINISHED: mixgrpo_request_kind = 0;
 pub const MIXGRPO_REQUEST_KIND_EVALUATE: mixgrpo_request_kind = 1;
@@ -531,7 +536,7 @@ pub struct mixgrpo_velocity_request {
     pub needs_reference: i32,
     pub needs_gradient: i32,
     pub is_trained: i32,
-    pub weights: i32,
+    pub weights: mixgrpo_weights,
     pub reserved: i32,
     pub count: usize,
     pub latent_size: usize,
@@ -759,7 +764,7 @@ extern "C" {
 
 pub type mixgrpo_missing_rewards = i32;
 pub const MIXGRPO_MISSING_REWARDS_REFUSE: mixgrpo_missing_rewards = 0;
-pub const MIXGRPO_MISSING_REWARDS_LEAVE_OUT: mixgrpo_missing_rewards = 1;
+pub const MIXGRPO_MISSING_REWARDS_EXCLUDE: mixgrpo_missing_rewards = 1;
 
 extern "C" {
     pub fn mixgrpo_trainer_rollout_ticket(
@@ -802,11 +807,6 @@ extern "C" {
 }
 
 // Deterministic samples: evaluation and inference                                                stable, since 0.1.0
-
-pub type mixgrpo_weights = i32;
-pub const MIXGRPO_WEIGHTS_TRAINED: mixgrpo_weights = 0;
-pub const MIXGRPO_WEIGHTS_BASE: mixgrpo_weights = 1;
-pub const MIXGRPO_WEIGHTS_AVERAGE: mixgrpo_weights = 2;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

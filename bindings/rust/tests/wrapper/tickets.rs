@@ -57,7 +57,7 @@ fn a_ticket_takes_rewards_once_and_only_in_its_iteration() {
     trainer.update_tickets(MissingRewards::Refuse, Some(&[2.0])).unwrap();
     assert_eq!(inbox.submit(drawn.ticket, &rewards).unwrap_err().status(), Status::InvalidState);
     trainer.rollout_ticket(&[1]).unwrap();
-    let metrics = trainer.update_tickets(MissingRewards::LeaveOut, None).unwrap();
+    let metrics = trainer.update_tickets(MissingRewards::Exclude, None).unwrap();
     assert_eq!((metrics.failed_rewards, metrics.iteration), (GROUP as i32, 1));
     trainer.rollout_ticket(&[1]).unwrap();
     trainer.drop_tickets().unwrap();
