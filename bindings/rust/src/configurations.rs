@@ -185,7 +185,7 @@ mirrored_configuration! {
 }
 
 mirrored_configuration! {
-    /// Which rollout.
+    /// The iteration and sizes of a rollout.
     RolloutConfig = mixgrpo_rollout_config {
         /// l, first step of the window; `None` for the window that the plan schedules. Default `None`.
         window_start: Option<u32> = None,

@@ -262,7 +262,7 @@ mirrored_enum! {
 mirrored_enum! {
     /// What an update does about tickets without rewards.
     MissingRewards {
-        /// Return INVALID_STATE, naming the tickets.
+        /// Return `InvalidState`, naming the tickets.
         Refuse = MIXGRPO_MISSING_REWARDS_REFUSE,
         /// Exclude their samples, like samples whose rewards all failed.
         Exclude = MIXGRPO_MISSING_REWARDS_EXCLUDE,

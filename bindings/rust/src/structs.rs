@@ -27,7 +27,7 @@ mirrored_struct! {
         step_count: i32,
         /// Stochastic steps that the update trains.
         trained_step_count: i32,
-        /// As papers count: without sharing, one for each step.
+        /// One for each step: without sharing, the way that papers count.
         model_calls_per_image: i32,
         /// Latents that the rollout evaluates, with sharing as set.
         rollout_model_calls: i64,
@@ -104,13 +104,13 @@ mirrored_struct! {
 }
 
 mirrored_struct! {
-    /// The state of a window of `WindowMode::Adaptive`. A pure state machine: a state and an iteration's reward give
-    /// the next state. A trainer keeps it itself. A host that creates rollouts itself keeps the state and passes its
-    /// `window_start` to `Rollout::new`. A line is fitted by least squares to the rewards r of the iterations at this
-    /// place; one of age a has the weight w = (1 - 1/k)^a, k = `window_trend`: gain = (sum(w a) sum(w r) - sum(w) sum(w
-    /// a r)) / (sum(w) sum(w a^2) - sum(w a)^2) per iteration. The window moves by `window_stride` when gain <
-    /// `window_minimum_gain` · sum(w s)/sum(w), with s the standard deviation of the reward, but not before
-    /// max(`window_minimum_interval`, k) iterations, and at the latest after `window_interval`.
+    /// The state of a window of `WindowMode::Adaptive`: a state and an iteration's reward give the next state. A
+    /// trainer keeps the state itself. A host without a trainer keeps it and passes its `window_start` to
+    /// `Rollout::new`. A line is fitted by least squares to the rewards r of the iterations at this place; one of age a
+    /// has the weight w = (1 - 1/k)^a, k = `window_trend`: gain = (sum(w a) sum(w r) - sum(w) sum(w a r)) / (sum(w)
+    /// sum(w a^2) - sum(w a)^2) per iteration. The window moves by `window_stride` when gain < `window_minimum_gain` ·
+    /// sum(w s)/sum(w), with s the standard deviation of the reward, but not before max(`window_minimum_interval`, k)
+    /// iterations, and at the latest after `window_interval`.
     AdaptiveWindow = mixgrpo_adaptive_window {
         /// l, 0...T - 1 - w.
         window_start: i32,
@@ -140,8 +140,8 @@ mirrored_struct! {
 }
 
 mirrored_struct! {
-    /// What an update has seen so far. A ratio is r of the loss. Values in nats are of the true log-density (the sum
-    /// over D). NaN where nothing was seen.
+    /// Figures of an update so far. A ratio is r of the loss. Values in nats are of the true log-density (the sum over
+    /// D). NaN where nothing was seen.
     UpdateStatistics = mixgrpo_update_statistics {
         /// Optimizer steps asked for.
         optimizer_steps: i32,
