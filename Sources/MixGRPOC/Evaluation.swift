@@ -24,7 +24,7 @@ final class EvaluationObject: HandleObject, @unchecked Sendable {
   }
 }
 
-/// The rewards as three arrays of the host's tell them.
+/// The rewards, from three arrays of the host.
 private func evaluationRewards(
   _ names: [String], _ weights: UnsafePointer<Double>?, _ heldOut: UnsafePointer<UInt8>?
 ) throws(MixGRPOError) -> [EvaluationReward] {
