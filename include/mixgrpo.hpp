@@ -1,8 +1,8 @@
-// mixgrpo.hpp: the C++17 face of mixgrpo.h. Header-only; link with libmixgrpo.
+// mixgrpo.hpp: mixgrpo.h for C++17. Header-only; link with libmixgrpo.
 //
-// Every function of mixgrpo.h is here under its own name, as a class for every kind of handle and free functions for the
-// rest. Shapes, bounds, defaults and errors are told there, beside the C function, and not repeated here; the symbols of
-// shapes (B, N, C, D, P, G, T, K) are the same.
+// Every function of mixgrpo.h is here under its own name: a class for each kind of handle, and free functions for the rest.
+// mixgrpo.h documents shapes, ranges, defaults and errors; they are not repeated here. The symbols of shapes (B, N, C, D, P,
+// G, T, K) are the same.
 //
 //     mixgrpo::context context;                                               // one thread per core
 //     auto model = mixgrpo::model::load(context, "base");
@@ -16,7 +16,7 @@
 //     }
 //     model.save("aligned", MIXGRPO_STORAGE_BF16);
 //
-// A model of the host's own answers requests instead:
+// A model that the host owns answers requests:
 //
 //     mixgrpo::rollout rollout(context, plan, config, {0, 1});
 //     while (auto request = rollout.next()) rollout.submit(my_velocity(request));
@@ -35,8 +35,8 @@
 //             throw invalid_argument.
 // Callbacks.  An exception that leaves a log or progress receiver never passes through the library: it stops the call within
 //             one model call, as context::cancel would, and is thrown from there. See context::on_progress.
-// Results.    Functions return std::vector; those on the hot path have a twin, named ..._into, that fills memory of the
-//             host's. Arguments are views, for which vectors, arrays, std::span and braced lists are taken.
+// Results.    Functions return std::vector; those on the hot path have a variant ..._into that fills the host's memory.
+//             Arguments are views, made from vectors, arrays, std::span and braced lists.
 // Threads.    As in mixgrpo.h: const member functions may run on many threads at once.
 #ifndef MIXGRPO_HPP
 #define MIXGRPO_HPP
@@ -62,7 +62,7 @@ namespace mixgrpo {
 
 // ------------------------------------------------------------------------------------------------------------- errors
 
-/// What went wrong: a status of mixgrpo.h, and in what() the field, what was expected and what came.
+/// An error: a status of mixgrpo.h, and in what() the field, what was expected and what was passed.
 class error : public std::runtime_error {
  public:
   error(mixgrpo_status status, const std::string& message) : std::runtime_error(message), status_(status) {}
@@ -83,8 +83,8 @@ class cancelled : public error {
 
 // -------------------------------------------------------------------------------------------------------------- views
 
-/// A pointer and a number of values that belong to somebody else, as C++20's std::span. Made of whatever has data() and
-/// size(), of C arrays, and (a view of const values, as an argument) of a braced list.
+/// A pointer and a number of values that something else owns, like C++20's std::span. Made from anything with data() and
+/// size(), from C arrays, and (a view of const values, as an argument) from a braced list.
 template <class T>
 class view {
   template <class Container>
@@ -137,11 +137,11 @@ class context_state : public std::enable_shared_from_this<context_state> {
  public:
   explicit context_state(mixgrpo_context* context) noexcept : handle(context) {}
 
-  /// Hands what left a receiver on to the call that is being made, and stops it.
+  /// Stores what a receiver threw for the call in progress, and stops that call.
   template <class Receive>
   void guard(Receive receive) noexcept;
 
-  /// Takes back the stop of `guard`, but not a cancel by the host, even one that comes in this moment.
+  /// Takes back the stop of `guard`, but not a cancel by the host, even one at the same moment.
   void resume() noexcept {
     mixgrpo_context_reset_cancel(handle.get());
     if (cancelled_by_host) mixgrpo_context_cancel(handle.get());
@@ -175,7 +175,7 @@ inline thrown_by_receiver& pending() noexcept {
 
 template <class Receive>
 void context_state::guard(Receive receive) noexcept {
-  if (pending().exception) return;  // the call is on its way out
+  if (pending().exception) return;  // the call is ending
   try {
     receive();
   } catch (...) {
@@ -184,7 +184,7 @@ void context_state::guard(Receive receive) noexcept {
   }
 }
 
-/// The funnel of all calls: what a receiver threw comes first, then the status.
+/// Every call goes through here: throws what a receiver threw, else an error for the status.
 inline void check(mixgrpo_status status) {
   if (pending().exception) {
     const thrown_by_receiver thrown = std::exchange(pending(), {});
@@ -204,7 +204,7 @@ inline void check_size(const char* field, std::size_t expected, std::size_t size
   if (size != expected) refuse(field, std::to_string(expected) + " values", std::to_string(size));
 }
 
-/// As above, for an array that may be left out.
+/// For an optional array whose length the C function derives from another argument and cannot check.
 inline void check_optional_size(const char* field, std::size_t expected, std::size_t size) {
   if (size != 0) check_size(field, expected, size);
 }
@@ -223,13 +223,13 @@ std::size_t product(Factors... factors) noexcept {
   return result;
 }
 
-/// A pointer as C wants it: NULL for an array that is left out.
+/// A pointer for C: NULL for an empty array.
 template <class T>
 T* pointer(view<T> values) noexcept {
   return values.empty() ? nullptr : values.data();
 }
 
-/// A string as C wants it; one with a zero inside would be cut off there.
+/// A string for C. One with a zero inside is refused: C would read only the part before it.
 inline const char* text(const char* field, const std::string& value) {
   if (value.find('\0') != std::string::npos) refuse(field, "text without a zero character", "one that has it");
   return value.c_str();
@@ -250,7 +250,7 @@ Result sized() noexcept {
   return result;
 }
 
-/// The text of a function that tells its size, terminating zero included, when it is given no buffer.
+/// The text of a function that gives its size, with the terminating zero, when called without a buffer.
 template <class Write>
 std::string read_text(Write write) {
   std::size_t size = 0;
@@ -261,7 +261,7 @@ std::string read_text(Write write) {
   return text;
 }
 
-/// For objects that are built from another: the context that it was created with.
+/// The context that an object was created with, for objects built from it.
 struct access {
   template <class Object>
   static const std::shared_ptr<context_state>& state(const Object& object) noexcept {
@@ -278,7 +278,7 @@ class object {
   explicit operator bool() const noexcept { return handle_ != nullptr; }
 
  protected:
-  /// `create`: puts a handle where it is told, and gives a status.
+  /// `create`: writes a handle to its argument and returns a status.
   template <class Create>
   object(std::shared_ptr<context_state> context, Create create) : handle_(nullptr, destroyer{std::move(context)}) {
     C* created = nullptr;
@@ -292,7 +292,7 @@ class object {
   const std::shared_ptr<context_state>& state() const noexcept { return handle_.get_deleter().context; }
 
   struct destroyer {
-    std::shared_ptr<context_state> context;  // given up after the handle
+    std::shared_ptr<context_state> context;  // released after the handle
     void operator()(C* handle) const noexcept { destroy(handle); }
   };
   std::unique_ptr<C, destroyer> handle_;
@@ -302,7 +302,7 @@ class object {
 
 // ------------------------------------------------------------------------------------------------------------ context
 
-/// How long work runs and how its host hears of it.
+/// Threads, log, progress and cancel.
 class context {
  public:
   /// `threads`: 0 for one per available core. Throws unsupported also when the loaded library has another binary interface.
@@ -331,8 +331,8 @@ class context {
 
   std::int32_t threads() const noexcept { return mixgrpo_context_threads(get()); }
 
-  /// Sets the receiver of log lines; an empty function (the default) for silence. As on_progress, but for one thing: a line
-  /// may come when a call has done its work, and what is thrown then changes nothing about that.
+  /// Sets the receiver of log lines; an empty function (the default) for silence. Exceptions: see on_progress. A line
+  /// may come when a call has done its work; an exception then does not undo that work.
   void on_log(std::function<void(mixgrpo_log_level, const char* message)> receiver) {
     detail::check(
         mixgrpo_context_set_log(get(), receiver ? detail::context_state::forward_log : nullptr, state_.get()));
@@ -390,13 +390,13 @@ inline mixgrpo_model_config load_model_config(const std::string& folder) {
 /// The built-in flow transformer.
 class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
  public:
-  /// Random weights, drawn from `seed` alone.
+  /// Random weights, which depend only on `seed` and the sizes.
   model(const context& context, const mixgrpo_model_config& config, std::uint64_t seed)
       : model(detail::access::state(context), [&](mixgrpo_model** out) {
           return mixgrpo_model_create(context.get(), &config, seed, out);
         }) {}
 
-  /// A diffusers folder.
+  /// Loads a diffusers folder.
   static model load(const context& context, const std::string& folder) {
     const char* path = detail::text("folder", folder);
     return model(detail::access::state(context), [&](mixgrpo_model** out) {
@@ -510,7 +510,7 @@ class prompts : public detail::object<mixgrpo_prompts, mixgrpo_prompts_destroy> 
   prompts(std::shared_ptr<detail::context_state> state, Create create) : object(std::move(state), create) {}
 };
 
-/// Text embeddings in memory of the host's.
+/// Text embeddings in the host's memory.
 struct embeddings {
   std::vector<float> text;    // (prompts, L, J)
   std::vector<float> pooled;  // (prompts, Q)
@@ -542,7 +542,7 @@ inline mixgrpo_sample_config make_sample_config() {
   return config;
 }
 
-/// A model made ready for one picture geometry, with its working memory.
+/// A model prepared for one image size, with its working memory.
 class evaluator : public detail::object<mixgrpo_evaluator, mixgrpo_evaluator_destroy> {
  public:
   /// `image_ids`: positions (N, 3) of the image tokens, or empty for the usual (0, row, column).
@@ -581,7 +581,7 @@ class evaluator : public detail::object<mixgrpo_evaluator, mixgrpo_evaluator_des
     detail::check(
         mixgrpo_evaluator_backward(get(), d_velocity.data(), d_velocity.size(), nullptr, 0));
   }
-  /// The same, and writes dL/dlatents (B, N, C).
+  /// Adds dL/dweights to the model's gradients and writes dL/dlatents (B, N, C).
   void backward_into(view<float> out_d_latents, view<const float> d_velocity) {
     detail::check(mixgrpo_evaluator_backward(
         get(), d_velocity.data(), d_velocity.size(), out_d_latents.data(),
@@ -656,7 +656,7 @@ inline std::vector<mixgrpo_setting> all_settings() {
   return all;
 }
 
-/// What the settings will really do, in lines of "field = value".
+/// What the settings will do, in lines of "field = value".
 inline std::string describe(const settings& settings) {
   return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
     return mixgrpo_config_describe(&settings.sampling, &settings.learning, out, capacity, size);
@@ -677,7 +677,7 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
             }),
         group_size_(config.group_size) {}
 
-  /// G, images per prompt.
+  /// G, samples per prompt.
   std::int32_t group_size() const noexcept { return group_size_; }
 
   /// The window and the work of one iteration. `minibatches`: updates_per_iteration of the learning configuration.
@@ -696,7 +696,7 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
     return result;
   }
 
-  /// Where an adaptive window stands after an iteration; `state` is that of make_adaptive_window at the start.
+  /// The state of an adaptive window after an iteration. Begin with the state of make_adaptive_window.
   mixgrpo_adaptive_window advance(
       const mixgrpo_adaptive_window& state, double reward_mean, double reward_std) const {
     auto result = detail::sized<mixgrpo_adaptive_window>();
@@ -704,7 +704,7 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
     return result;
   }
 
-  /// `workload`: of make_workload. `learning` NULL: the rollout alone. `model` NULL: the host owns the model.
+  /// `workload`: from make_workload. `learning` NULL: only the rollout. `model` NULL: the host owns the model.
   mixgrpo_memory memory(
       std::int64_t iteration, const mixgrpo_workload& workload, const mixgrpo_learning_config* learning = nullptr,
       const mixgrpo_model_config* model = nullptr, std::int32_t window_start = MIXGRPO_WINDOW_START_SCHEDULED) const {
@@ -729,8 +729,8 @@ inline mixgrpo_workload make_workload() noexcept { return detail::sized<mixgrpo_
 
 // ------------------------------------------------------------------------------------------------------------ rollout
 
-/// What a rollout, an update or a host_trainer asks for. The views are valid until the next non-const call on the object that gave them
-/// (with submit: until it returns; an update's until its next `next`). True until there is nothing left to do.
+/// What a rollout, an update or a host_trainer asks for; false when nothing is left. The views are valid until the next
+/// non-const call on the object that gave them (for submit: until it returns; those of an update until its following `next`).
 struct request {
   mixgrpo_request_kind kind = MIXGRPO_REQUEST_KIND_FINISHED;
   std::int32_t minibatch = 0;    // update: index of the minibatch
@@ -739,7 +739,7 @@ struct request {
   view<const float> latents;     // (B, D)
   view<const float> sigmas;      // (B)
   view<const std::int32_t> prompt_index;  // (B), as given to the rollout
-  view<const std::int32_t> sample;        // (B), the first sample that the latent stands for
+  view<const std::int32_t> sample;        // (B), the first sample with this latent
   view<const std::int32_t> step;          // (B), the step in the iteration's plan
   bool needs_gradient = false;            // update: submit gives dL/dvelocity
   mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED;  // to evaluate
@@ -761,7 +761,7 @@ struct request {
 
   /// B, the latents to evaluate.
   std::size_t count() const noexcept { return sigmas.size(); }
-  /// Update only: step the optimizer on what was accumulated, zero the gradients, then call next again.
+  /// Update only: step the optimizer on the accumulated gradients, zero them, then call next again.
   bool is_optimizer_step() const noexcept { return kind == MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP; }
   explicit operator bool() const noexcept { return kind != MIXGRPO_REQUEST_KIND_FINISHED; }
 };
@@ -799,7 +799,7 @@ class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> 
   /// P*G.
   std::size_t sample_count() const noexcept { return sample_count_; }
 
-  /// What is to be evaluated. Repeating it before the submit gives the same request.
+  /// The next request. A second call before the submit gives the same request.
   request next() {
     auto result = detail::sized<mixgrpo_velocity_request>();
     detail::check(mixgrpo_rollout_next(get(), &result));
@@ -812,7 +812,7 @@ class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> 
     detail::check(mixgrpo_rollout_submit(get(), velocity.data(), velocity.size()));
   }
 
-  /// Answers all requests that are left with the built-in model.
+  /// Answers all remaining requests with the built-in model.
   void run(evaluator& evaluator, const prompts& prompts) {
     detail::check(mixgrpo_rollout_run(get(), evaluator.get(), prompts.get()));
   }
@@ -848,7 +848,7 @@ class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> 
 
 struct group_advantages {
   std::vector<double> values;           // (P, G)
-  std::vector<std::uint8_t> included;   // (P, G), 0 for a sample that is left out
+  std::vector<std::uint8_t> included;   // (P, G), 0 for an excluded sample
   mixgrpo_advantage_report report;
 };
 
@@ -898,8 +898,8 @@ class optimizer : public detail::object<mixgrpo_optimizer, mixgrpo_optimizer_des
 /// The training on one rollout as a state machine: it asks for velocities and answers with dL/dvelocity.
 class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
  public:
-  /// `advantages`, `included`: (P, G), of a finished rollout; `included` may be empty for all. `max_batch`: latents per
-  /// request at most, 0 for no limit.
+  /// `advantages`, `included`: (P, G), of a finished rollout; `included` may be empty for all. `max_batch`: most
+  /// latents in one request, 0 for no limit.
   update(
       const rollout& rollout, const mixgrpo_learning_config& config, view<const double> advantages,
       view<const std::uint8_t> included = {}, std::int32_t max_batch = 0)
@@ -909,15 +909,15 @@ class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
               rollout.get(), &config, advantages.data(), detail::pointer(included), advantages.size(), max_batch, out);
         }) {}
 
-  /// What is to be done next. Repeating it before the submit gives the same request; an optimizer step is taken as done by
-  /// the following call.
+  /// The next request. A second call before the submit gives the same request; an optimizer step counts as done with the
+  /// next call.
   request next() {
     auto result = detail::sized<mixgrpo_velocity_request>();
     detail::check(mixgrpo_update_next(get(), &result));
     return request(result);
   }
 
-  /// Answers with velocities (B, D), and with those of the frozen reference when they are needed. Gives dL/dvelocity (B, D),
+  /// Answers with velocities (B, D), and with those of the frozen reference if needed. Gives dL/dvelocity (B, D),
   /// to be backpropagated into the host's model and accumulated until the next optimizer step.
   std::vector<float> submit(view<const float> velocity, view<const float> reference_velocity = {}) {
     std::vector<float> d_velocity(velocity.size());
@@ -942,7 +942,7 @@ class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
     return report;
   }
 
-  /// What was seen so far.
+  /// The figures of the update so far.
   mixgrpo_update_statistics statistics() const {
     auto result = detail::sized<mixgrpo_update_statistics>();
     detail::check(mixgrpo_update_get_statistics(get(), &result));
@@ -958,7 +958,7 @@ struct ticketed_samples {
   std::vector<float> samples;
 };
 
-/// What a trainer with the built-in model and one for a model of the host's have in common.
+/// What trainer and host_trainer have in common.
 class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destroy> {
  public:
   /// The iteration that the next rollout belongs to.
@@ -967,7 +967,7 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
   /// The host's own window for the rollouts to come; MIXGRPO_WINDOW_START_SCHEDULED (the default) for the plan's.
   void set_window(std::int32_t window_start) { detail::check(mixgrpo_trainer_set_window(get(), window_start)); }
 
-  /// Hands in the rewards of a ticket, (K, P, G), once. Any thread, also while another call on this trainer runs.
+  /// Submits the rewards of a ticket, (K, P, G), once. Any thread, also while another call on this trainer runs.
   void submit_rewards(std::int64_t ticket, view<const double> rewards) const {
     detail::check(mixgrpo_trainer_submit_rewards(get(), ticket, rewards.data(), rewards.size()));
   }
@@ -980,7 +980,7 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
     tickets.resize(size);  // some may have been answered in between
     return tickets;
   }
-  /// Forgets the iteration's tickets.
+  /// Drops the iteration's tickets.
   void drop_tickets() { detail::check(mixgrpo_trainer_drop_tickets(get())); }
 
   /// The latest iteration's figures.
@@ -989,19 +989,19 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
     detail::check(mixgrpo_trainer_get_metrics(get(), &metrics));
     return metrics;
   }
-  /// Those of one reward; the name lives as long as the trainer.
+  /// The latest iteration's figures of one reward; the name lives as long as the trainer.
   mixgrpo_reward_metrics reward_metrics(std::size_t index) const {
     auto metrics = detail::sized<mixgrpo_reward_metrics>();
     detail::check(mixgrpo_trainer_get_reward_metrics(get(), index, &metrics));
     return metrics;
   }
-  /// The figures as one line of JSON, without line end.
+  /// The latest iteration's figures as one line of JSON, without line end.
   std::string metrics_json() const {
     return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
       return mixgrpo_trainer_get_metrics_json(get(), out, capacity, size);
     });
   }
-  /// Appends that line, with a line end, to a file.
+  /// Appends the latest iteration's figures to a file, as one line of JSON with a line end.
   void append_metrics(const std::string& path) const {
     detail::check(mixgrpo_trainer_append_metrics(get(), detail::text("path", path)));
   }
@@ -1050,34 +1050,34 @@ class trainer : public any_trainer {
     return metrics;
   }
 
-  /// The same as a part of the iteration, with a ticket for its rewards: another thread may hand them in while this one draws
-  /// the next part.
+  /// Samples a group for each of P prompts, with a ticket for their rewards: another thread may submit them while this one
+  /// samples the next prompts.
   ticketed_samples rollout_ticket(view<const std::int32_t> prompt_indices) {
     ticketed_samples result{0, std::vector<float>(detail::product(prompt_indices.size(), group_size_, latent_size_))};
     detail::check(mixgrpo_trainer_rollout_ticket(
         get(), prompt_indices.data(), prompt_indices.size(), result.samples.data(), result.samples.size(), &result.ticket));
     return result;
   }
-  /// Trains on the iteration's tickets; those without rewards are refused or left out.
+  /// Trains on the iteration's tickets; those without rewards are refused or excluded.
   mixgrpo_metrics update_tickets(
       view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REWARDS_REFUSE) {
     auto metrics = detail::sized<mixgrpo_metrics>();
     detail::check(mixgrpo_trainer_update_tickets(get(), missing, detail::pointer(weights), weights.size(), &metrics));
     return metrics;
   }
-  /// Saves, and goes on from, all that a bit-exact continuation needs.
+  /// Saves and restores all that a bit-exact continuation needs.
   void save(const std::string& folder) const {
     detail::check(mixgrpo_trainer_save(get(), detail::text("folder", folder)));
   }
   void load(const std::string& folder) { detail::check(mixgrpo_trainer_restore(get(), detail::text("folder", folder))); }
 
-  /// The same in a folder of checkpoints, of which the newest `keep_last` stay, and with keep_every > 0 those whose iteration is a
-  /// multiple of it. Throws invalid_state when there is a whole checkpoint of a later iteration.
+  /// Saves into a folder of checkpoints. The newest `keep_last` stay, and with keep_every > 0 those whose iteration is a multiple
+  /// of it. Throws invalid_state when there is a complete checkpoint of a later iteration.
   void checkpoint(const std::string& folder, std::int32_t keep_last = 3, std::int64_t keep_every = 0) const {
     detail::check(mixgrpo_trainer_checkpoint(get(), detail::text("folder", folder), keep_last, keep_every));
   }
 
-  /// Brings the trainer to the newest whole checkpoint of a folder; iteration -1 when there is none and nothing was changed.
+  /// Brings the trainer to the newest complete checkpoint of a folder; iteration -1 when there is none and nothing was changed.
   mixgrpo_resumption resume(const std::string& folder) {
     auto resumption = detail::sized<mixgrpo_resumption>();
     detail::check(mixgrpo_trainer_resume(get(), detail::text("folder", folder), &resumption));
@@ -1100,7 +1100,7 @@ class trainer : public any_trainer {
         initial_noise.size(), out.data(), out.size()));
   }
 
-  /// Writes one of the trainer's sets of weights as model::save does.
+  /// Writes one of the trainer's sets of weights as a diffusers folder.
   void save_model(
       const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32,
       mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED) const {
@@ -1112,7 +1112,7 @@ class trainer : public any_trainer {
   std::size_t latent_size_;
 };
 
-/// MixGRPO for a model of the host's, with an optimizer of its own: the library runs the iteration, the host answers.
+/// A trainer for a model and an optimizer that the host owns: the library runs the iteration, the host answers requests.
 ///
 ///     trainer.begin_rollout({0, 1});
 ///     trainer.run(answer);                       // void(const mixgrpo::request&): evaluates, submits, steps, keeps, …
@@ -1120,7 +1120,7 @@ class trainer : public any_trainer {
 ///     trainer.run(answer);
 class host_trainer : public any_trainer {
  public:
-  /// `host`: of make_host_config. `reward_names`: (K).
+  /// `host`: from make_host_config. `reward_names`: (K).
   host_trainer(
       const context& context, const plan& plan, const mixgrpo_learning_config& learning, const mixgrpo_host_config& host,
       view<const std::string> reward_names)
@@ -1134,7 +1134,7 @@ class host_trainer : public any_trainer {
         group_size_(plan.group_size()),
         latent_size_(host.latent_size) {}
 
-  /// Begins to sample a group for each of P prompts, with a ticket as a part of the iteration; then `run`.
+  /// Begins to sample a group for each of P prompts, with a ticket if wanted; then `run`.
   void begin_rollout(view<const std::int32_t> prompt_indices, bool with_ticket = false) {
     detail::check(mixgrpo_trainer_begin_rollout(get(), prompt_indices.data(), prompt_indices.size(), with_ticket));
     drawn_ = detail::product(prompt_indices.size(), group_size_, latent_size_);
@@ -1154,19 +1154,19 @@ class host_trainer : public any_trainer {
     detail::check(mixgrpo_trainer_begin_update(
         get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size()));
   }
-  /// The same on the iteration's tickets.
+  /// Begins to train on the iteration's tickets; then `run`, after which the trainer is at the next iteration.
   void begin_update_tickets(
       view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REWARDS_REFUSE) {
     detail::check(mixgrpo_trainer_begin_update_tickets(get(), missing, detail::pointer(weights), weights.size()));
   }
 
-  /// What is to be done next; false when nothing is left.
+  /// The next request; false when nothing is left.
   request next() {
     auto result = detail::sized<mixgrpo_velocity_request>();
     detail::check(mixgrpo_trainer_next(get(), &result));
     return request(result);
   }
-  /// Answers a request with velocities (B, D), and with those of the frozen reference when they are needed. Gives dL/dvelocity
+  /// Answers a request with velocities (B, D), and with those of the frozen reference if needed. Gives dL/dvelocity
   /// (B, D) when the request needs a gradient, otherwise nothing.
   std::vector<float> submit(
       const request& asked, view<const float> velocity, view<const float> reference_velocity = {}) {
@@ -1181,13 +1181,13 @@ class host_trainer : public any_trainer {
   void submit_step(double gradient_norm, double learning_rate) {
     detail::check(mixgrpo_trainer_submit_step(get(), gradient_norm, learning_rate));
   }
-  /// Tells that what was asked could not be done. True when `next` goes on, to undo or as the fault policy says; false when
-  /// nothing was under way.
+  /// Reports that a request could not be answered. True when the host continues with `next`, which undoes the work or follows
+  /// the fault policy; false when no work was begun.
   bool fail(mixgrpo_status status, const std::string& message) {
     return mixgrpo_trainer_fail(get(), status, message.c_str()) == MIXGRPO_STATUS_OK;
   }
-  /// Answers with `answer`, a void(const request&) that may throw, until nothing is left. Throws what ended the work, once all
-  /// is undone.
+  /// Answers with `answer`, a void(const request&) that may throw, until nothing is left. Throws the error that ended the
+  /// work, once all is undone.
   template <typename Answer>
   void run(Answer&& answer) {
     std::exception_ptr foreign;  // what `answer` threw that is no error of the library
@@ -1213,22 +1213,22 @@ class host_trainer : public any_trainer {
     }
   }
 
-  /// What was drawn last: (P, G, D) of a rollout, (P, S, D) of deterministic samples.
+  /// The latest samples: (P, G, D) of a rollout, (P, S, D) of deterministic samples.
   std::vector<float> samples() const { return ticketed().samples; }
-  /// The same with its ticket, 0 for none.
+  /// The latest samples with their ticket, 0 for none.
   ticketed_samples ticketed() const {
     ticketed_samples result{0, std::vector<float>(drawn_)};
     detail::check(mixgrpo_trainer_get_samples(get(), result.samples.data(), result.samples.size(), &result.ticket));
     return result;
   }
 
-  /// What the host puts into its own checkpoint beside weights and optimizer: one line of JSON.
+  /// What the host saves in its own checkpoint beside weights and optimizer: one line of JSON.
   std::string progress() const {
     return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
       return mixgrpo_trainer_get_progress(get(), out, capacity, size);
     });
   }
-  /// Goes on where the progress was taken. Nothing has changed when it throws.
+  /// Continues where the progress was taken. Nothing is changed when it throws.
   void set_progress(const std::string& json) { detail::check(mixgrpo_trainer_set_progress(get(), detail::text("json", json))); }
 
  private:
@@ -1238,7 +1238,7 @@ class host_trainer : public any_trainer {
   std::size_t drawn_ = 0;
 };
 
-/// What a host_trainer is to know of the model: prompt_count and latent_size are to be filled in.
+/// What a host_trainer must know about the model: fill in prompt_count and latent_size.
 inline mixgrpo_host_config make_host_config() {
   mixgrpo_host_config config;
   detail::check(mixgrpo_host_config_init(&config, sizeof config));
@@ -1261,7 +1261,7 @@ inline mixgrpo_evaluation_config make_evaluation_config() {
   return config;
 }
 
-/// Regular evaluations of a model in training; keeps the best weights and watches over reward hacking.
+/// Regular evaluations of a model in training; keeps the best weights and watches for reward hacking.
 class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_destroy> {
  public:
   evaluation(
@@ -1285,52 +1285,52 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
         reward_count_(rewards.size()),
         sample_count_(detail::product(prompt_indices.size(), sample.samples_per_prompt)) {}
 
-  /// Whether an iteration, which is about to be trained, is to be evaluated first.
+  /// Whether an iteration that is about to be trained must be evaluated first.
   bool is_due(std::int64_t iteration) const noexcept { return mixgrpo_evaluation_is_due(get(), iteration) != 0; }
 
-  /// (P, S, N, C), from the same noise each time.
+  /// Draws the samples (P, S, N, C), from the same noise each time.
   std::vector<float> sample(trainer& trainer) {
     std::vector<float> samples(detail::product(sample_count_, trainer.latent_size()));
     detail::check(mixgrpo_evaluation_sample(get(), trainer.get(), samples.data(), samples.size()));
     return samples;
   }
 
-  /// The same with a model of the host's: begins to draw them; then host_trainer::run and samples.
+  /// Begins to draw the samples with a model that the host owns; then host_trainer::run and samples.
   void begin_sample(host_trainer& trainer) const {
     detail::check(mixgrpo_evaluation_begin_sample(get(), trainer.get()));
     trainer.drawn_ = detail::product(sample_count_, trainer.latent_size_);
   }
 
-  /// Takes the scores (K, P, S). The message is valid until the next submit.
+  /// Submits the scores (K, P, S). The message is valid until the next submit.
   mixgrpo_evaluation_result submit(std::int64_t iteration, view<const double> scores) {
     auto result = detail::sized<mixgrpo_evaluation_result>();
     detail::check(mixgrpo_evaluation_submit(get(), iteration, scores.data(), scores.size(), &result));
     return result;
   }
 
-  /// (K), of the latest evaluation.
+  /// The mean of each reward (K) in the latest evaluation.
   std::vector<double> means() const {
     std::vector<double> means(reward_count_);
     detail::check(mixgrpo_evaluation_get_means(get(), means.data(), means.size()));
     return means;
   }
 
-  /// The trainer's at the latest evaluation, also after load; -1 before the first.
+  /// The trainer's iteration at the latest evaluation, also after restore; -1 before the first.
   std::int64_t latest_iteration() const {
     std::int64_t iteration = -1;
     detail::check(mixgrpo_evaluation_get_verdict(get(), &iteration, nullptr));
     return iteration;
   }
 
-  /// What the watchdog says of it, also after load, by this evaluation's own settings: a run that it stopped is not to go on from
-  /// there. CONTINUE before the first.
+  /// The watchdog's last verdict. After restore it is judged by the present watchdog settings, so that a stopped run is not resumed
+  /// by mistake. CONTINUE before the first evaluation.
   mixgrpo_verdict verdict() const {
     mixgrpo_verdict verdict = MIXGRPO_VERDICT_CONTINUE;
     detail::check(mixgrpo_evaluation_get_verdict(get(), nullptr, &verdict));
     return verdict;
   }
 
-  /// The best weights, into a model of the same sizes or a folder.
+  /// Copies the best weights into a model of the same sizes, or saves them in a folder.
   void restore_best(model& model) const { detail::check(mixgrpo_evaluation_get_best(get(), model.get())); }
   void save_best(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
     detail::check(mixgrpo_evaluation_save_best(get(), detail::text("folder", folder), storage));
@@ -1412,7 +1412,7 @@ inline policy_loss_result policy_loss(
   return result;
 }
 
-/// Standard normal values that depend on nothing but (seed, stream, index).
+/// Standard normal values that depend only on (seed, stream, index).
 inline std::vector<float> normal_noise(
     std::uint64_t seed, std::uint64_t stream, std::uint64_t index, std::size_t count) {
   std::vector<float> values(count);
@@ -1439,13 +1439,13 @@ inline std::vector<float> pixels_encode(
   return latents;
 }
 
-/// One text entry of a picture, UTF-8.
+/// One text entry of an image, UTF-8.
 struct image_text {
   std::string key;
   std::string value;
 };
 
-/// An 8-bit RGB picture with text entries.
+/// An 8-bit RGB image with text entries.
 class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
  public:
   /// Copies pixels (height, width, 3).
@@ -1454,7 +1454,7 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
           return mixgrpo_image_create(pixels.data(), pixels.size(), width, height, out);
         }) {}
 
-  /// A grid of `image_count` pictures of one size, (B, height, width, 3), with `gap` white pixels between neighbours.
+  /// A grid of `image_count` images of one size, (B, height, width, 3), with `gap` white pixels between neighbours.
   static image grid(
       view<const std::uint8_t> pixels, std::size_t image_count, std::int32_t width, std::int32_t height,
       std::int32_t columns, std::int32_t gap = 0, std::int32_t scale = 1) {
@@ -1476,7 +1476,7 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
     });
   }
 
-  /// A PNG in memory, or in a file.
+  /// Reads a PNG from memory, or from a file.
   static image decode(view<const std::uint8_t> png) {
     return image([&](mixgrpo_image** out) { return mixgrpo_image_decode(png.data(), png.size(), out); });
   }
@@ -1513,7 +1513,7 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
     detail::check(mixgrpo_image_set_texts(get(), entries.data(), entries.size()));
   }
 
-  /// Writes a PNG with its text entries, to memory or to a file.
+  /// Writes a PNG with its text entries, to memory, or to a file.
   std::vector<std::uint8_t> encode() const {
     std::size_t size = 0;
     detail::check(mixgrpo_image_encode(get(), nullptr, 0, &size));

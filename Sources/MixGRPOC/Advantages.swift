@@ -31,7 +31,7 @@ public func mixgrpo_advantages(
   }
 }
 
-/// (K) weights; none stands for 1 each.
+/// The weights (K); empty for 1 each.
 func rewardWeights(
   _ weights: UnsafePointer<Double>?, count: Int, rewards: Int
 ) throws(MixGRPOError) -> [Double] {
@@ -39,10 +39,10 @@ func rewardWeights(
   return Array(weights)
 }
 
-/// What advantages of `count` rewards take on their way: a few arrays of this size, and the groups' indices.
+/// Requires the working memory for advantages of `count` rewards: a few arrays of this size, and the groups' indices.
 func requireRoom(forRewards count: Int) throws(MixGRPOError) { try Memory.require(count, of: 128) }
 
-/// (K, samples) as one column per reward.
+/// Splits rewards (K, samples) into one array for each reward.
 func rewardColumns(_ values: UnsafeBufferPointer<Double>, rewards: Int) -> [[Double]] {
   let samples = values.count / max(rewards, 1)
   return (0..<rewards).map { Array(values[$0 * samples..<($0 + 1) * samples]) }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The contexts that can be cancelled, in a form that a signal handler may read: without a lock and without an allocation.
 ///
-/// Cells form a list that only grows; the cell of a destroyed context serves the next one. A cell keeps its latest run
-/// context, so that a cancel that comes during a destroy still finds memory that is alive.
+/// Cells form a list that only grows; the cell of a destroyed context is used again. A cell keeps its latest run context
+/// alive, so that a cancel during a destroy never reads freed memory.
 final class CancelTable: @unchecked Sendable {
   static let live = CancelTable()
 
@@ -18,7 +18,7 @@ final class CancelTable: @unchecked Sendable {
   }
 
   private let first = Atomic<Unmanaged<Cell>?>(nil)
-  /// Held by those who add and remove, never by a cancel.
+  /// Taken to add and remove contexts, never by a cancel.
   private let changes = Guarded(())
 
   func add(_ handle: OpaquePointer, _ run: RunContext) {

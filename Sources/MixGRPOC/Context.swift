@@ -8,7 +8,7 @@ final class ContextObject: HandleObject, @unchecked Sendable {
   let run: RunContext
   private let callbacks = Guarded(Callbacks())
 
-  /// Function pointers of the host with its own data, handed back untouched.
+  /// The host's function pointers, with the user data that is passed back to them.
   private struct Callbacks: @unchecked Sendable {
     var log: mixgrpo_log_callback?
     var logData: UnsafeMutableRawPointer?
@@ -28,7 +28,7 @@ final class ContextObject: HandleObject, @unchecked Sendable {
     callbacks.withLock { ($0.progress, $0.progressData) = (callback, data) }
   }
 
-  /// The callback runs outside of the lock, so that it may call the library.
+  /// The callback runs outside the lock, so that it may call the library.
   func log(_ level: Int, _ message: String) {
     let callbacks = callbacks.withLock { $0 }
     message.withCString { callbacks.log?(callbacks.logData, mixgrpo_log_level(level), $0) }

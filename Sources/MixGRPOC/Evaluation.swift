@@ -24,7 +24,7 @@ final class EvaluationObject: HandleObject, @unchecked Sendable {
   }
 }
 
-/// The rewards as three arrays of the host's tell them.
+/// The rewards, from three arrays of the host.
 private func evaluationRewards(
   _ names: [String], _ weights: UnsafePointer<Double>?, _ heldOut: UnsafePointer<UInt8>?
 ) throws(MixGRPOError) -> [EvaluationReward] {
@@ -93,7 +93,7 @@ public func mixgrpo_evaluation_sample(
   withStatus {
     let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let (trainer, evaluator) = try object.withEvaluator(for: "sample")
+    let trainer = try object.trainer(for: "sample")
     let values = try checkedProduct(evaluation.sampleCount, trainer.evaluator.latentSize, field: "samples")
     let target = try output(out_samples, capacity: capacity, needed: values, "out_samples")
     let samples = try evaluation.sample(trainer) {

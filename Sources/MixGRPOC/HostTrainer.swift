@@ -32,7 +32,7 @@ public func mixgrpo_trainer_create_for_host(
 }
 
 extension HostModel {
-  /// - Throws: `invalidArgument` naming every size that is no number here.
+  /// - Throws: `invalidArgument` naming every size that is out of range.
   fileprivate init(_ config: mixgrpo_host_config) throws(MixGRPOError) {
     var check = Validation()
     check.include { () throws(MixGRPOError) in try requireRange(config.prompt_count, 1...Int(Int32.max), "prompt_count") }

@@ -22,7 +22,7 @@ final class ModelObject: HandleObject, @unchecked Sendable {
 // MARK: - Configuration
 
 extension FlowTransformerConfiguration {
-  /// From `config.json` of a model folder; its weights are not looked at.
+  /// Reads `config.json` of a model folder, not its weights.
   init(folder path: String) throws(MixGRPOError) {
     let source = FileAccess.join(path, WeightFolder.configurationName)
     let document = try JSONParser.parse(try FileAccess.read(source, limit: 1 << 24), source: source)

@@ -128,7 +128,7 @@ extension FlowTransformer {
       expected: "a range within the \(total) values of the model", got: "\(offset), \(count)")
   }
 
-  /// Finite values for a range of the flat vector.
+  /// The values for a range of the flat vector, all finite.
   fileprivate func source(
     _ offset: Int, _ values: UnsafePointer<Float>?, _ count: Int
   ) throws(MixGRPOError) -> UnsafeBufferPointer<Float> {
@@ -140,7 +140,7 @@ extension FlowTransformer {
 }
 
 extension FloatStorage {
-  /// - Precondition: the range lies within the storage.
+  /// - Precondition: the range is within the storage.
   fileprivate func replace(from offset: Int, by values: UnsafeBufferPointer<Float>) {
     if let source = values.baseAddress { (base + offset).update(from: source, count: values.count) }
   }

@@ -28,7 +28,7 @@ public func mixgrpo_pixels_encode(
   }
 }
 
-/// The codec for one picture, and the values of all.
+/// The codec for one image, and the number of values of all images.
 private func pictures(
   _ count: Int, _ height: Int32, _ width: Int32, _ patch: Int32
 ) throws(MixGRPOError) -> (codec: PixelCodec, values: Int) {

@@ -13,7 +13,7 @@ final class PlanObject: HandleObject, @unchecked Sendable {
     try SamplingPlan(configuration, iteration: Int(iteration), window: configuration.window(windowStart))
   }
 
-  /// As above; with adaptive windows the forecast in place of the scheduled one.
+  /// The plan of an iteration; with an adaptive window, its forecast.
   func forecast(iteration: Int64, windowStart: Int32) throws(MixGRPOError) -> SamplingPlan {
     guard case .adaptive = configuration.windowMode, Int(windowStart) == MIXGRPO_WINDOW_START_SCHEDULED else {
       return try plan(iteration: iteration, windowStart: windowStart)

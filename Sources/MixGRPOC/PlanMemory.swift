@@ -53,7 +53,8 @@ extension mixgrpo_workload {
     try check.throwIfAny()
   }
 
-  /// Of a model that the host owns: latents and stored steps; an update adds the latents and ∂L/∂velocity of its largest request.
+  /// Bytes when the host owns the model: latents and stored steps; an update adds the latents and ∂L/∂velocity of its largest
+  /// request.
   fileprivate func trajectoryBytes(
     _ plan: SamplingPlan, _ learning: LearningConfiguration?
   ) throws(MixGRPOError) -> Int {

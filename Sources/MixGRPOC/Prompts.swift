@@ -91,7 +91,7 @@ private func encode(
   }
 }
 
-/// The dimensions of a set of prompts, within bounds.
+/// Checks the dimensions of a set of prompts.
 private struct PromptSizes {
   let prompts: Int
   let textLength: Int

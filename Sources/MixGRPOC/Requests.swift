@@ -4,7 +4,7 @@ import MixGRPO
 import MixLearning
 import MixSampling
 
-// What state machines ask, as the header's request.
+// Requests of rollouts, updates and trainers, as the header's struct.
 
 extension mixgrpo_velocity_request {
   static var finished: mixgrpo_velocity_request { mixgrpo_velocity_request(MIXGRPO_REQUEST_KIND_FINISHED) }

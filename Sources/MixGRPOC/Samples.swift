@@ -21,12 +21,12 @@ extension mixgrpo_sample_config {
   }
 }
 
-/// What all ways of sampling are given, checked.
+/// The checked arguments that all functions for deterministic samples share.
 struct SampleRequest {
   let plan: SamplingPlan
   let chosen: [Int32]
   let noise: UnsafeBufferPointer<Float>?
-  /// P·S·D
+  /// The number of values, P·S·D.
   private let values: Int
 
   init(
@@ -40,7 +40,7 @@ struct SampleRequest {
     self.noise = try optionalInput(noise, count: noiseCount, expected: values, "initial_noise")
   }
 
-  /// Room for exactly the samples.
+  /// The output buffer, cut to the size of the samples.
   func target(
     _ samples: UnsafeMutablePointer<Float>?, _ capacity: Int
   ) throws(MixGRPOError) -> UnsafeMutableBufferPointer<Float> {
@@ -48,7 +48,7 @@ struct SampleRequest {
   }
 }
 
-/// Rows of hybrid inference as the host sets them.
+/// A grid of hybrid inference from the host's arguments.
 extension HybridGrid {
   init(_ config: mixgrpo_sample_config, shares: [Double], gap: Int32, scale: Int32) throws(MixGRPOError) {
     self.init(shares: shares)
@@ -98,7 +98,7 @@ public func mixgrpo_trainer_sample(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let (trainer, evaluator) = try object.withEvaluator(for: "sample")
+    let trainer = try object.trainer(for: "sample")
     let weights: TrainerWeights = try choice(weights, "weights")
     let request = try SampleRequest(
       config, prompt_indices, prompt_count, initial_noise, noise_count, latentSize: trainer.evaluator.latentSize)
@@ -132,7 +132,7 @@ public func mixgrpo_trainer_hybrid_grid(
   withStatus {
     try handOut(out_image, "out_image") {
       let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-      let (trainer, evaluator) = try object.withEvaluator(for: "hybrid_grid")
+      let trainer = try object.trainer(for: "hybrid_grid")
       let weights: TrainerWeights = try choice(weights, "weights")
       try requireRange(share_count, 1...1_024, "share_count")
       let grid = try HybridGrid(

@@ -56,7 +56,7 @@ public func mixgrpo_policy_loss(
   }
 }
 
-/// A stochastic step that the host describes by its numbers.
+/// A stochastic step from the host's struct.
 private struct StandaloneStep {
   let transition: Transition
   let form: LogProbabilityForm
@@ -74,7 +74,7 @@ private struct StandaloneStep {
   }
 }
 
-/// x, v and x' of a batch, (B, D) each, finite.
+/// The x, v and x' of a batch, (B, D) each, finite.
 private struct StandaloneRows {
   let latents: UnsafePointer<Float>
   let velocity: UnsafePointer<Float>

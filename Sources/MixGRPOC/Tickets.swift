@@ -9,7 +9,7 @@ public func mixgrpo_trainer_rollout_ticket(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let (trainer, evaluator) = try object.withEvaluator(for: "rollout")
+    let trainer = try object.trainer(for: "rollout")
     let ticketPlace = try place(out_ticket, "out_ticket")
     let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
     let (ticket, rollout) = try trainer.openTicket(prompts: chosen) {
@@ -54,7 +54,7 @@ public func mixgrpo_trainer_update_tickets(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let (trainer, evaluator) = try object.withEvaluator(for: "update")
+    let trainer = try object.trainer(for: "update")
     let result = try HostStruct.optional(out_metrics, "out_metrics")
     let missing: MissingRewards = try choice(missing, "missing")
     let weights = try rewardWeights(weights, count: weight_count, rewards: trainer.rewardNames.count)

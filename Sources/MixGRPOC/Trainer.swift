@@ -8,7 +8,7 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
   override class var kind: String { "trainer" }
   /// The iteration itself.
   let machine: ModelFreeTrainer
-  /// What answers it with the built-in model; nil when the host does.
+  /// The trainer with the built-in model; nil when the host owns the model.
   private let builtIn: (trainer: Trainer, evaluator: EvaluatorObject)?
   let context: ContextObject
   let names: [CText]
@@ -29,10 +29,11 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
     return names
   }
 
-  /// - Throws: `invalidState` when the model is the host's.
+  /// - Throws: `invalidState` when the host owns the model.
   func trainer(for call: String) throws(MixGRPOError) -> Trainer { try withEvaluator(for: call).trainer }
 
-  /// As above, with the evaluator that a call is about to use.
+  /// The trainer with the built-in model and its evaluator.
+  /// - Throws: `invalidState` when the host owns the model.
   func withEvaluator(for call: String) throws(MixGRPOError) -> (trainer: Trainer, evaluator: EvaluatorObject) {
     guard let builtIn else {
       throw MixGRPOError(
@@ -57,7 +58,7 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
     return metrics
   }
 
-  /// The chosen prompts, and room for exactly their samples.
+  /// The chosen prompts, and the output buffer for their samples.
   func rolloutArguments(
     _ prompts: UnsafePointer<Int32>?, _ count: Int, _ samples: UnsafeMutablePointer<Float>?, _ capacity: Int
   ) throws(MixGRPOError) -> (prompts: [Int32], samples: UnsafeMutableBufferPointer<Float>) {
@@ -67,7 +68,7 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
     return (chosen, try output(samples, capacity: capacity, needed: values, "out_samples"))
   }
 
-  /// The rewards (K, P·G) of the rollout that waits, and the weights, nil for those of the configuration.
+  /// The rewards (K, P·G) of the pending rollout, and the weights; nil: those of the configuration.
   func updateArguments(
     _ rewards: UnsafePointer<Double>?, _ count: Int, _ weights: UnsafePointer<Double>?, _ weightCount: Int
   ) throws(MixGRPOError) -> (rewards: [[Double]], weights: [Double]?) {
@@ -126,7 +127,7 @@ public func mixgrpo_trainer_rollout(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let (trainer, evaluator) = try object.withEvaluator(for: "rollout")
+    let trainer = try object.trainer(for: "rollout")
     let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
     let samples = try trainer.rollout(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
@@ -153,7 +154,7 @@ public func mixgrpo_trainer_update(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let (trainer, evaluator) = try object.withEvaluator(for: "update")
+    let trainer = try object.trainer(for: "update")
     let result = try HostStruct.optional(out_metrics, "out_metrics")
     let (rewards, weights) = try object.updateArguments(rewards, count, weights, weight_count)
     let metrics = try trainer.update(rewards: rewards, weights: weights) {

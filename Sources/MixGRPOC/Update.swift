@@ -41,7 +41,7 @@ public func mixgrpo_update_create(
   }
 }
 
-/// NULL stands for all.
+/// NULL: all are included.
 private func includedSamples(_ included: UnsafePointer<UInt8>?, count: Int) throws(MixGRPOError) -> [Bool] {
   guard let included else { return Array(repeating: true, count: count) }
   let flags = try input(included, count: count, "included")

@@ -4,7 +4,7 @@ import MixBasics
 @_cdecl("mixgrpo_abi_version") @implementation
 public func mixgrpo_abi_version() -> UInt32 { UInt32(MIXGRPO_ABI_VERSION) }
 
-/// The release in the header and in the library are the same text by construction.
+/// The release, made from the header's macros.
 private let version: CText? = try? CText(
   "\(MIXGRPO_VERSION_MAJOR).\(MIXGRPO_VERSION_MINOR).\(MIXGRPO_VERSION_PATCH)")
 

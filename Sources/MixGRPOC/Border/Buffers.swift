@@ -1,10 +1,10 @@
 import MixBasics
 import MixNumerics
 
-// Checks of what a host passes. Sizes come as size_t and so may be negative here when they are absurd.
+// Checks of a host's arguments. A `size_t` is an `Int` here: an absurdly large one is negative.
 
-/// A product of sizes that the host gave.
-/// - Throws: `invalidArgument` when it is no size in memory.
+/// The product of sizes from the host.
+/// - Throws: `invalidArgument` when it is larger than any memory.
 func checkedProduct(_ sizes: Int..., field: String) throws(MixGRPOError) -> Int {
   var total = 1
   for size in sizes {
@@ -15,8 +15,8 @@ func checkedProduct(_ sizes: Int..., field: String) throws(MixGRPOError) -> Int 
   return total
 }
 
-/// A product of two sizes that the host gave, without an allocation.
-/// - Throws: `invalidArgument` when it is no size in memory.
+/// The product of two sizes from the host, without an allocation.
+/// - Throws: `invalidArgument` when it is larger than any memory.
 @discardableResult
 func checkedProduct(_ count: Int, _ size: Int, _ field: @autoclosure () -> String) throws(MixGRPOError) -> Int {
   let (product, overflow) = count.multipliedReportingOverflow(by: size)
@@ -25,7 +25,7 @@ func checkedProduct(_ count: Int, _ size: Int, _ field: @autoclosure () -> Strin
   return product
 }
 
-/// A place for one value.
+/// The address for one output value.
 func place<Value>(
   _ pointer: UnsafeMutablePointer<Value>?, _ argument: String
 ) throws(MixGRPOError) -> UnsafeMutablePointer<Value> {
@@ -86,7 +86,7 @@ func output<Value>(
   return UnsafeMutableBufferPointer(start: pointer, count: needed)
 }
 
-/// As above; nil for NULL with capacity 0.
+/// Room for `needed` values; nil for NULL with capacity 0.
 func optionalOutput<Value>(
   _ pointer: UnsafeMutablePointer<Value>?, capacity: Int, needed: Int, _ argument: String
 ) throws(MixGRPOError) -> UnsafeMutableBufferPointer<Value>? {
@@ -120,14 +120,14 @@ func requireRange<Value: Comparable>(_ value: Value, _ range: ClosedRange<Value>
   try require(range.contains(value), field, expected: "\(range.lowerBound)…\(range.upperBound)", got: value)
 }
 
-/// Of a `size_t`, which is an `Int` here: what the host passed is told without a sign.
+/// Checks a `size_t`, which is an `Int` here; the error shows it without a sign.
 func requireRange(_ count: Int, _ range: ClosedRange<Int>, _ field: String) throws(MixGRPOError) {
   try require(
     range.contains(count), field, expected: "\(range.lowerBound)…\(range.upperBound)", got: UInt(bitPattern: count))
 }
 
 extension UnsafeMutableBufferPointer {
-  /// Copies as many values as fit; the border has checked that they do.
+  /// Copies as many values as fit; the caller has checked that all do.
   func fill(from source: UnsafePointer<Element>) { baseAddress?.update(from: source, count: count) }
 }
 

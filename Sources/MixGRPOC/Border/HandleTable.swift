@@ -1,13 +1,13 @@
 import MixBasics
 
-/// What a handle of the C interface stands for. Exclusive use per handle is the host's duty, as the header says.
+/// The object behind a handle of the C interface. The host must not use one handle on two threads at once (see the header).
 class HandleObject: @unchecked Sendable {
   /// The noun of the C name, such as "model".
   class var kind: String { "object" }
 }
 
-/// All live handles. A handle is a number dressed as a pointer: it is looked up, never followed, and never given out twice, so
-/// that a destroyed, foreign or made-up handle is an error and not a crash.
+/// All live handles. A handle is an opaque id cast to a pointer: it is looked up in a table, never dereferenced, and never used
+/// again, so that a destroyed, foreign or made-up handle is an error and not a crash.
 final class HandleTable: Sendable {
   static let live = HandleTable()
 
@@ -33,10 +33,10 @@ final class HandleTable: Sendable {
     content.withLock { $0.objects[UInt(bitPattern: handle)] }
   }
 
-  /// Ends the life of a handle if it is live and of the kind; the object itself lives on while others use it.
+  /// Destroys a handle if it is live and of this kind. The object itself lives while others use it.
   func remove<Object: HandleObject>(_ handle: OpaquePointer?, _: Object.Type) {
     guard let handle else { return }
-    // The object dies outside of the lock.
+    // The object is released outside the lock.
     let removed: HandleObject? = content.withLock { content in
       guard content.objects[UInt(bitPattern: handle)] is Object else { return nil }
       return content.objects.removeValue(forKey: UInt(bitPattern: handle))
@@ -65,14 +65,15 @@ func resolve<Object: HandleObject>(
   return wanted
 }
 
-/// As `resolve`, nil for NULL.
+/// The object behind a handle argument; nil for NULL.
+/// - Throws: `invalidArgument` naming the argument when it is not live, or of another kind.
 func resolveOptional<Object: HandleObject>(
   _ handle: OpaquePointer?, _ argument: String, as type: Object.Type = Object.self
 ) throws(MixGRPOError) -> Object? {
   handle == nil ? nil : try resolve(handle, argument, as: type)
 }
 
-/// Makes an object and hands it out; the place for it is checked first.
+/// Creates an object and writes its handle to `out`, which is checked first.
 func handOut<Object: HandleObject>(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ argument: String, _ make: () throws -> Object
 ) throws {

@@ -2,7 +2,7 @@ import CMixGRPO
 import Glibc
 import MixBasics
 
-/// The one way out of every fallible export: runs `body` in the default arithmetic, whatever the host's is, and turns its error
+/// Every fallible export runs through here: it runs `body` with default arithmetic, whatever the host has set, and turns an error
 /// into a status and this thread's last error.
 func withStatus(_ body: () throws -> Void) -> mixgrpo_status {
   do {
@@ -28,7 +28,7 @@ enum LastError {
   static func set(_ message: String) {
     guard let key else { return }
     let previous = pthread_getspecific(key)
-    // Without memory for the text the thread keeps none, which reads as "".
+    // Without memory for the text, the thread's last error is "".
     guard pthread_setspecific(key, strdup(message)) == 0 else { return }
     free(previous)
   }

@@ -36,7 +36,7 @@ func texts(
   return result
 }
 
-/// Copies values to a host that may first ask for their number: NULL with capacity 0 writes the number alone.
+/// Copies values to the host, and their number to `size`; NULL with capacity 0 writes only the number.
 func deliver<Value: BitwiseCopyable>(
   _ values: [Value], to pointer: UnsafeMutablePointer<Value>?, capacity: Int, size: UnsafeMutablePointer<Int>?,
   _ argument: String
@@ -49,7 +49,7 @@ func deliver<Value: BitwiseCopyable>(
   sizePlace?.pointee = values.count
 }
 
-/// The same for text, with its terminating zero.
+/// Copies text with its terminating zero to the host, and its size to `size`; NULL with capacity 0 writes only the size.
 func deliver(
   _ text: String, to pointer: UnsafeMutablePointer<CChar>?, capacity: Int, size: UnsafeMutablePointer<Int>?,
   _ argument: String

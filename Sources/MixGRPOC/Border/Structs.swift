@@ -44,7 +44,8 @@ func read<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>?, _ argument: St
   try HostStruct(UnsafeMutablePointer(mutating: pointer), argument, expected: "a struct").current
 }
 
-/// As above, nil for NULL.
+/// A configuration that the host passes; nil for NULL.
+/// - Throws: `invalidArgument` for another struct_size.
 func readOptional<Struct: SizedStruct>(
   _ pointer: UnsafePointer<Struct>?, _ argument: String
 ) throws(MixGRPOError) -> Struct? {
@@ -55,7 +56,7 @@ func readOptional<Struct: SizedStruct>(
 struct HostStruct<Struct: SizedStruct> {
   private let place: UnsafeMutablePointer<Struct>
 
-  /// Its size was set by the host.
+  /// A struct whose struct_size the host has set.
   init(
     _ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, expected: String = "a place for the result"
   ) throws(MixGRPOError) {
@@ -63,13 +64,13 @@ struct HostStruct<Struct: SizedStruct> {
     try Self.requireSize(Int(place.pointee.struct_size), "\(argument).struct_size")
   }
 
-  /// Its size is passed beside the pointer, because the struct holds none yet.
+  /// A struct whose size is an argument, because its struct_size is not set yet.
   init(_ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String) throws(MixGRPOError) {
     place = try Self.aligned(pointer, argument, "a place for the result")
     try Self.requireSize(size, "struct_size")
   }
 
-  /// Nil for NULL.
+  /// A struct whose struct_size the host has set; nil for NULL.
   static func optional(_ pointer: UnsafeMutablePointer<Struct>?, _ argument: String) throws(MixGRPOError) -> Self? {
     pointer == nil ? nil : try Self(pointer, argument)
   }
@@ -97,7 +98,7 @@ struct HostStruct<Struct: SizedStruct> {
   }
 }
 
-/// Where an `_init` call puts defaults.
+/// Writes the defaults of an `_init` function.
 func writeDefaults<Struct: SizedStruct>(
   _ defaults: Struct, to pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String
 ) throws(MixGRPOError) {
@@ -115,7 +116,8 @@ func requireReserved(_ value: Int32, _ field: String = "reserved") throws(MixGRP
   try require(value == 0, field, expected: "0", got: value)
 }
 
-/// An enum of the Swift library with pinned raw values from a field.
+/// The case of a Swift enum with pinned raw values.
+/// - Throws: `invalidArgument` for another value.
 func choice<Choice: RawRepresentable & CaseIterable>(
   _ value: Int32, _ field: String, as _: Choice.Type = Choice.self
 ) throws(MixGRPOError) -> Choice where Choice.RawValue == Int32 {

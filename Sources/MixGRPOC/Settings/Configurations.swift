@@ -61,7 +61,7 @@ public func mixgrpo_config_describe(
   }
 }
 
-/// Both configurations, each if given, and how they go together.
+/// Both configurations, each optional.
 struct Settings {
   let sampling: SamplingConfiguration?
   let learning: LearningConfiguration?

@@ -6,7 +6,7 @@ import MixSampling
 import MixSettings
 
 extension Settings {
-  /// Lines of "key = value (unit)": the rows that make a difference beside the others, and what follows from them.
+  /// Lines of "key = value (unit)" for the settings in force, and for what follows from them.
   func description() throws(MixGRPOError) -> String {
     var lines: [String] = []
     if let sampling {
@@ -24,7 +24,7 @@ extension Settings {
     }
   }
 
-  /// With windows that the host gives, the first one stands for all.
+  /// With windows from the host, the first window is described.
   private static func work(_ sampling: SamplingConfiguration) throws(MixGRPOError) -> [String] {
     let plan = try SamplingPlan(sampling, iteration: 0, window: sampling.windowSchedule().forecast(iteration: 0))
     let shared = Double(plan.modelCalls(prompts: 1)) / Double(plan.groupSize)

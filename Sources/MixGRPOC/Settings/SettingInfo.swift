@@ -16,7 +16,7 @@ public func mixgrpo_setting_info(_ index: Int, _ out_setting: UnsafeMutablePoint
   }
 }
 
-/// A row with its texts as C strings that live as long as the process.
+/// A setting with its texts as C strings that live as long as the process.
 private struct SettingTexts: Sendable {
   let entry: SettingEntry
   let config, key, cases, standard, unit, sentence: CText
