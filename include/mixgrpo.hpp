@@ -448,26 +448,26 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
   /// All weights, or all gradients, as one vector in the order of `parameter`.
   std::vector<float> weights() const {
     std::vector<float> values(value_count());
-    read_weights(0, values);
+    get_weights(0, values);
     return values;
   }
   std::vector<float> gradients() const {
     std::vector<float> values(value_count());
-    read_gradients(0, values);
+    get_gradients(0, values);
     return values;
   }
 
   /// A range of that vector, from `offset` on.
-  void read_weights(std::size_t offset, view<float> out) const {
+  void get_weights(std::size_t offset, view<float> out) const {
     detail::check(mixgrpo_model_get_weights(get(), offset, out.data(), out.size()));
   }
-  void write_weights(std::size_t offset, view<const float> values) {
+  void set_weights(std::size_t offset, view<const float> values) {
     detail::check(mixgrpo_model_set_weights(get(), offset, values.data(), values.size()));
   }
-  void read_gradients(std::size_t offset, view<float> out) const {
+  void get_gradients(std::size_t offset, view<float> out) const {
     detail::check(mixgrpo_model_get_gradients(get(), offset, out.data(), out.size()));
   }
-  void write_gradients(std::size_t offset, view<const float> values) {
+  void set_gradients(std::size_t offset, view<const float> values) {
     detail::check(mixgrpo_model_set_gradients(get(), offset, values.data(), values.size()));
   }
   void zero_gradients() { detail::check(mixgrpo_model_zero_gradients(get())); }
@@ -1069,7 +1069,7 @@ class trainer : public any_trainer {
   void save(const std::string& folder) const {
     detail::check(mixgrpo_trainer_save(get(), detail::text("folder", folder)));
   }
-  void load(const std::string& folder) { detail::check(mixgrpo_trainer_restore(get(), detail::text("folder", folder))); }
+  void restore(const std::string& folder) { detail::check(mixgrpo_trainer_restore(get(), detail::text("folder", folder))); }
 
   /// Saves into a folder of checkpoints. The newest `keep_last` stay, and with keep_every > 0 those whose iteration is a multiple
   /// of it. Throws invalid_state when there is a complete checkpoint of a later iteration.
@@ -1331,7 +1331,7 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
   }
 
   /// Copies the best weights into a model of the same sizes, or saves them in a folder.
-  void restore_best(model& model) const { detail::check(mixgrpo_evaluation_get_best(get(), model.get())); }
+  void get_best(model& model) const { detail::check(mixgrpo_evaluation_get_best(get(), model.get())); }
   void save_best(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
     detail::check(mixgrpo_evaluation_save_best(get(), detail::text("folder", folder), storage));
   }
@@ -1339,7 +1339,7 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
   void save(const std::string& folder) const {
     detail::check(mixgrpo_evaluation_save(get(), detail::text("folder", folder)));
   }
-  void load(const std::string& folder) {
+  void restore(const std::string& folder) {
     detail::check(mixgrpo_evaluation_restore(get(), detail::text("folder", folder)));
   }
 

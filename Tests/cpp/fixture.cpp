@@ -9,7 +9,7 @@ mixgrpo::model random_model(const mixgrpo::context& context) {
   mixgrpo::model model(context, small_model_config(), 1);
   auto weights = mixgrpo::normal_noise(7, 1, 2, model.value_count());
   for (float& weight : weights) weight *= 0.2f;
-  model.write_weights(0, weights);  // the output layer of a new model is 0
+  model.set_weights(0, weights);  // the output layer of a new model is 0
   return model;
 }
 

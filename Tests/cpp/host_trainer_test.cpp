@@ -26,7 +26,7 @@ struct owner {
         return trainer.submit_step(report.gradient_norm, report.learning_rate * request.rate_factor);
       }
       case MIXGRPO_REQUEST_KIND_KEEP_STATE: kept = f.model.weights(); return;
-      case MIXGRPO_REQUEST_KIND_RESTORE_STATE: return f.model.write_weights(0, kept);
+      case MIXGRPO_REQUEST_KIND_RESTORE_STATE: return f.model.set_weights(0, kept);
       case MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: return f.model.zero_gradients();
       default: CHECK(false);
     }

@@ -174,7 +174,7 @@ int main(int argc, char** argv) try {
   first.trainer.save(argv[2]);
   first.iterate("trained");
   training second(context, argv[1]);
-  second.trainer.load(argv[2]);
+  second.trainer.restore(argv[2]);
   second.iterate("resumed");
   picture();
 } catch (const std::exception& failure) {

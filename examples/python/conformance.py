@@ -141,7 +141,7 @@ def main():
     first.save(folder)
     iterate(first, "trained")
     second = begin(context, base)
-    second.load(folder)
+    second.restore(folder)
     images = iterate(second, "resumed")
     grid = mixgrpo.Image.grid(images, columns=GROUP, gap=2, scale=1)
     grid.set_texts({"prompt": LINES[0]})

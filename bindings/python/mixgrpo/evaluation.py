@@ -150,7 +150,7 @@ class Evaluation(Object):
         call("mixgrpo_evaluation_get_verdict", self.handle, None, ctypes.byref(verdict))
         return Verdict(verdict.value)
 
-    def restore_best(self, model: Model) -> None:
+    def get_best(self, model: Model) -> None:
         """Puts the best weights into a model of the same sizes. Raises `InvalidState` when none are kept."""
         call("mixgrpo_evaluation_get_best", self.handle, model.handle)
 
@@ -162,7 +162,7 @@ class Evaluation(Object):
         """Saves what a continuation needs into a folder, which may be the trainer's."""
         call("mixgrpo_evaluation_save", self.handle, os.fspath(folder))
 
-    def load(self, folder: str | os.PathLike[str]) -> None:
+    def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this evaluation, which must have the same rewards, prompts and sampling.
 
         Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.

@@ -158,7 +158,7 @@ class Trainer(AnyTrainer):
         """Saves everything that a bit-exact continuation needs: weights, optimizer, averages, iteration, settings."""
         call("mixgrpo_trainer_save", self.handle, os.fspath(folder))
 
-    def load(self, folder: str | os.PathLike[str]) -> None:
+    def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this trainer, which must have the same model sizes and settings. A pending
         rollout and tickets are dropped.
 

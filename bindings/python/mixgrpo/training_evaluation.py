@@ -150,7 +150,7 @@ class Evaluations:
         """
         for path in reversed(_saved(folder)):
             try:
-                self._evaluation.load(path)
+                self._evaluation.restore(path)
             except (InvalidFormat, InputOutputError) as error:
                 warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
                 continue

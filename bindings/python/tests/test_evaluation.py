@@ -48,7 +48,7 @@ def test_the_watchdog_triggers_when_only_the_trained_reward_rises(mixgrpo, tmp_p
     checked.save(tmp_path)
     again = evaluation(mixgrpo, held_out=["dark"], watchdog=mixgrpo.Watchdog.STOP, watchdog_patience=2)
     assert (again.latest_iteration, again.verdict) == (-1, mixgrpo.Verdict.CONTINUE)
-    again.load(tmp_path)
+    again.restore(tmp_path)
     assert (again.latest_iteration, again.verdict) == (2, mixgrpo.Verdict.STOP)
     assert (last.is_best, last.best_iteration, last.best_score) == (False, 1, 2.0)
     assert checked.submit(3, scores(2.5, np.nan)).failed == 4
@@ -59,7 +59,7 @@ def test_the_watchdog_triggers_when_only_the_trained_reward_rises(mixgrpo, tmp_p
 def test_the_best_weights_come_back(mixgrpo, make_trainer, model, tmp_path):
     trainer, checked = make_trainer(), evaluation(mixgrpo)
     with pytest.raises(mixgrpo.InvalidState):
-        checked.restore_best(model)
+        checked.get_best(model)
     samples, start = checked.sample(trainer), model.weights.read()
     trainer.update(trainer.rollout([0, 1]).mean(axis=(2, 3)))
     checked.submit(0, scores(1.0, 1.0))  # late
@@ -69,12 +69,12 @@ def test_the_best_weights_come_back(mixgrpo, make_trainer, model, tmp_path):
     checked.save_best(tmp_path / "best")
     assert np.array_equal(mixgrpo.Model.load(tmp_path / "best").weights.read(), start)
     again = evaluation(mixgrpo)
-    again.load(tmp_path)
-    again.restore_best(model)
+    again.restore(tmp_path)
+    again.get_best(model)
     assert np.array_equal(model.weights.read(), start)
     assert np.array_equal(again.sample(trainer), samples)
     with pytest.raises(mixgrpo.InvalidArgument, match="rewards"):
-        evaluation(mixgrpo, held_out=["dark"]).load(tmp_path)
+        evaluation(mixgrpo, held_out=["dark"]).restore(tmp_path)
 
 
 def test_all_wrong_settings_are_reported_at_once(mixgrpo):

@@ -205,14 +205,14 @@ def test_a_saved_run_continues_bit_for_bit(mixgrpo, make_trainer, codec, tmp_pat
 
     trainer.evaluator.model.weights.write(start)
     again = make_trainer(ema_decay=0.9)
-    again.load(tmp_path / "half")
+    again.restore(tmp_path / "half")
     assert again.iteration == 2
     mixgrpo.train(again, brightness, iterations=2, **options)
     assert np.array_equal(again.evaluator.model.weights.read(), whole)
     with pytest.raises(mixgrpo.InvalidArgument, match="learning_rate: expected"):
-        make_trainer(ema_decay=0.9, learning_rate=0.5).load(tmp_path / "half")
+        make_trainer(ema_decay=0.9, learning_rate=0.5).restore(tmp_path / "half")
     with pytest.raises(mixgrpo.InputOutputError):
-        again.load(tmp_path / "nowhere")
+        again.restore(tmp_path / "nowhere")
 
 
 def test_a_run_resumes_from_the_newest_complete_checkpoint(mixgrpo, context, make_trainer, score, tmp_path):
