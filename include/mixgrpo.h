@@ -1357,7 +1357,7 @@ mixgrpo_status mixgrpo_trainer_save_model(
 typedef struct mixgrpo_host_config {
   uint32_t struct_size;
   int32_t max_batch;     /* most latents in one request; changes no result. Default 0 (no limit), 0 or more */
-  size_t prompt_count;   /* prompt indices are 0...prompt_count - 1. Default 0, which must be replaced by 1...2^31 - 1 */
+  size_t prompt_count;   /* prompt indices are 0...prompt_count - 1. Default 0, which must be replaced by 1...2147483647 */
   size_t latent_size;    /* D, values in one latent. Default 0, which must be replaced by 1...1000000000 */
 } mixgrpo_host_config;
 

@@ -2,12 +2,13 @@ import CMixGRPO
 import MixBasics
 import MixGRPO
 import MixLearning
+import MixSettings
 
 @_cdecl("mixgrpo_host_config_init") @implementation
 public func mixgrpo_host_config_init(
   _ out_config: UnsafeMutablePointer<mixgrpo_host_config>?, _ struct_size: Int
 ) -> mixgrpo_status {
-  withStatus { try writeDefaults(mixgrpo_host_config(), to: out_config, size: struct_size, "out_config") }
+  withStatus { try writeDefaults(.standard, to: out_config, size: struct_size, "out_config") }
 }
 
 @_cdecl("mixgrpo_trainer_create_for_host") @implementation
@@ -34,6 +35,7 @@ public func mixgrpo_trainer_create_for_host(
 extension HostModel {
   /// - Throws: `invalidArgument` naming every size that is out of range.
   fileprivate init(_ config: mixgrpo_host_config) throws(MixGRPOError) {
+    try config.check()
     var check = Validation()
     check.include { () throws(MixGRPOError) in try requireRange(config.prompt_count, 1...Int(Int32.max), "prompt_count") }
     check.include { () throws(MixGRPOError) in try requireRange(config.latent_size, 1...1_000_000_000, "latent_size") }

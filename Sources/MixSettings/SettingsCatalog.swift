@@ -23,6 +23,7 @@ package enum SettingsCatalog {
     + entries("mixgrpo_sampling_config", mixgrpo_sampling_config.self)
     + entries("mixgrpo_learning_config", mixgrpo_learning_config.self)
     + entries("mixgrpo_rollout_config", mixgrpo_rollout_config.self)
+    + entries("mixgrpo_host_config", mixgrpo_host_config.self)
     + entries("mixgrpo_sample_config", mixgrpo_sample_config.self)
     + entries("mixgrpo_evaluation_config", mixgrpo_evaluation_config.self)
 

@@ -48,7 +48,7 @@ struct ReportTests {
     #expect(findings[0].verdict == .differs)
     #expect(findings[3...].allSatisfy { $0.verdict == .agrees })
     #expect(
-      findings[3].text == "MixGRPO has the trained rewards at which DanceGRPO (14) ends after 30 of 30 iterations, "
+      findings[3].text == "MixGRPO reaches the final trained rewards of DanceGRPO (14) after 30 of 30 iterations, "
         + "with read back 0.532 against 0.512, clean sky 0.532 against 0.512")
     let untimed = Findings(comparison: try Self.comparison(isTimed: false)).all
     #expect(untimed[..<3].allSatisfy { $0.verdict == .unknown })

@@ -78,7 +78,7 @@ import Testing
     #expect(try weights(evaluation.bestModel()) == weights(run.trainer.model(.average)))
     #expect(try weights(evaluation.bestModel()) != run.weights)
     let plain = try TinyRun()
-    #expect(try errorCode { try evaluation.sample(plain.trainer) } == .invalidArgument)
+    #expect(try errorCode { try evaluation.sample(plain.trainer) } == .invalidState)
   }
 
   @Test func aLoadedEvaluationGoesOnAsIfItHadNotStopped() throws {

@@ -113,7 +113,7 @@ import Testing
     #expect(try errorCode { try run.trainer.update(rewards: brightness(run, part)) } == .invalidState)
     #expect(try errorCode { try run.trainer.ticketedRollout(prompts: [0]) } == .invalidArgument)
     run.trainer.window = SDEWindow(start: 3, length: 3)
-    #expect(try errorCode { try run.trainer.ticketedRollout(prompts: [1]) } == .invalidState)
+    #expect(try errorCode { try run.trainer.ticketedRollout(prompts: [1]) } == .invalidArgument)
     run.trainer.window = nil
     #expect(run.trainer.inbox.openTickets == [part.ticket])
   }

@@ -237,7 +237,7 @@ struct TinyRun {
 
   @Test func badCallsNameWhatIsWrong() throws {
     let run = try TinyRun()
-    #expect(try errorCode { try run.trainer.update(rewards: [[1]]) } == .invalidArgument)
+    #expect(try errorCode { try run.trainer.update(rewards: [[1]]) } == .invalidState)
     #expect(try errorCode { try run.trainer.rollout(prompts: [3]) } == .invalidArgument)
     _ = try run.trainer.rollout(prompts: [0])
     let error = #expect(throws: MixGRPOError.self) { try run.trainer.update(rewards: [[1, 2]]) }

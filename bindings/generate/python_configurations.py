@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from ._configuration import Configuration, ModelFolder
 '''
 CLASSES = {"mixgrpo_model_config": "ModelFolder"}
-KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config"}  # arguments of `Evaluator` and `Rollout`
+# Arguments of `Evaluator`, `Rollout` and `HostTrainer`.
+KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
 
 
 def file(header: Header, configurations: tuple[Configuration, ...]) -> str:

@@ -16,6 +16,21 @@ extension mixgrpo_rollout_config: SettingsRecord {
   ]
 }
 
+extension mixgrpo_host_config: SettingsRecord {
+  package static let settings: [Setting<mixgrpo_host_config>] = [
+    .integer(
+      "max_batch", \.max_batch, 0...Int64(Int32.max), default: 0, unit: "latents",
+      "most latents in one request; 0 for no limit; changes no result"
+    ).withoutEffect,
+    .integer(
+      "prompt_count", \.prompt_count, 0...Int64(Int32.max), default: 0, unit: "prompts",
+      "prompts that a rollout may name: 0...prompt_count - 1; the default must be replaced"),
+    .integer(
+      "latent_size", \.latent_size, 0...1_000_000_000, default: 0, unit: "values",
+      "D, values in one latent; the default must be replaced"),
+  ]
+}
+
 extension mixgrpo_sample_config: SettingsRecord {
   package static let settings: [Setting<mixgrpo_sample_config>] = [
     .integer(

@@ -224,6 +224,19 @@ mirrored_configuration! {
 }
 
 mirrored_configuration! {
+    /// What a trainer must know about the host's model.
+    HostConfig = mixgrpo_host_config {
+        /// Most latents in one request; 0 for no limit; changes no result. Default 0, range 0 or more latents.
+        max_batch: i32 = 0,
+        /// Prompts that a rollout may name: 0...`prompt_count` - 1; the default must be replaced. Default 0, range 0 or
+        /// more prompts.
+        prompt_count: usize = 0,
+        /// D, values in one latent; the default must be replaced. Default 0, range 0…1000000000 values.
+        latent_size: usize = 0,
+    }
+}
+
+mirrored_configuration! {
     /// When a model is evaluated, and what is kept of it. The level of a reward is its mean, counted from its first
     /// evaluation in standard deviations of its scores then. The levels of the trained rewards are averaged, and so are
     /// those of the held-out ones. The watchdog remembers the evaluation with the highest held-out level. An evaluation

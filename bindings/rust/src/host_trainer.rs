@@ -5,30 +5,18 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use crate::border::{self, buffer, c_text, c_texts, optional, pointers, product, same_size, Handle};
-use crate::configurations::LearningConfig;
-use crate::configurations::SampleConfig;
+use crate::configurations::{HostConfig, LearningConfig, SampleConfig};
 use crate::context::Context;
 use crate::enums::{MissingRewards, Weights};
 use crate::error::{Error, Result, Status};
 use crate::evaluation::Evaluation;
-use crate::mirror::{mirrored_configuration, Mirror, MirrorStruct};
+use crate::mirror::{Mirror, MirrorStruct};
 use crate::plan::Plan;
 use crate::request::LatentBatch;
 use crate::structs::Metrics;
 use crate::sys;
 use crate::tickets::{shared_methods, TicketedSamples};
 
-mirrored_configuration! {
-    /// What a trainer needs to know about the host's model.
-    HostConfig = mixgrpo_host_config {
-        /// Most latents in one request; changes no result. Default 0 (no limit), 0 or more.
-        max_batch: i32 = 0,
-        /// Prompts that a rollout may name: 0, 1, … Default 0, which must be replaced by 1…2³¹ − 1.
-        prompt_count: usize = 0,
-        /// D, values in one latent. Default 0, which must be replaced by 1…1000000000.
-        latent_size: usize = 0,
-    }
-}
 /// What the host's optimizer step did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepReport {

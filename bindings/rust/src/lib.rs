@@ -60,14 +60,15 @@ mod update;
 
 pub use advantages::Advantages;
 pub use configurations::{
-    EvaluationConfig, EvaluatorConfig, LearningConfig, ModelConfig, RolloutConfig, SampleConfig, SamplingConfig,
+    EvaluationConfig, EvaluatorConfig, HostConfig, LearningConfig, ModelConfig, RolloutConfig, SampleConfig,
+    SamplingConfig,
 };
 pub use context::Context;
 pub use enums::*;
 pub use error::{Error, Result, Status};
 pub use evaluation::{Evaluation, EvaluationReward};
 pub use evaluator::Evaluator;
-pub use host_trainer::{HostConfig, HostModel, HostTrainer, StepReport};
+pub use host_trainer::{HostModel, HostTrainer, StepReport};
 pub use image::{Grid, Image};
 pub use model::{Model, ParameterInfo};
 pub use optimizer::Optimizer;
