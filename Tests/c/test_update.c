@@ -172,7 +172,7 @@ static void without_undo_a_stopped_update_keeps_its_steps_and_goes_on(const fixt
   CHECK(first_weight(f) != before && report.step == 0);
   DONE(mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, &report));
   CHECK(report.step == 2);
-  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "started", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
   mixgrpo_optimizer_destroy(optimizer);
@@ -197,7 +197,7 @@ static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
   CHECK(first_weight(f) != before);
   DONE(mixgrpo_update_get_statistics(update, &seen));
   CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_max != 1);
-  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "begun", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "started", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
   mixgrpo_optimizer_destroy(optimizer);
