@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ._arrays import DoubleArray, FloatArray
-from .configurations import SampleConfig
+from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, Weights
 from .errors import InputOutputError, InvalidArgument, InvalidFormat
-from .evaluation import Evaluation, EvaluationConfig, EvaluationResult
+from .evaluation import Evaluation, EvaluationResult
 from .host_trainer import HostTrainer
 from .trainer import Trainer
 
