@@ -181,7 +181,7 @@ mixgrpo align --resume --out hacked-again --watchdog warn --iterations $((stoppe
 [ "$(wc -l <hacked-again/metrics.jsonl)" -eq $((stopped_at + 1)) ] || fail "a watchdog that only warns does not let go on"
 refuse 2 "evaluation.every: expected a number above 0 (--evaluate-every), because rewards are held out" "${align[@]}" --reward darkness --held-out contrast --out o
 refuse 2 "held_out: expected a reward that is held out" "${align[@]}" --reward darkness --evaluate-every 2 --watchdog warn --out o
-refuse 2 "rewards: expected a name of its own for each" "${align[@]}" --reward darkness --evaluate-every 2 --held-out darkness --out o
+refuse 2 "rewards: expected a different name for each" "${align[@]}" --reward darkness --evaluate-every 2 --held-out darkness --out o
 
 refuse 1 "velocity" "${align[@]}" --reward darkness --learning-rate 10 --iterations 2 --out ruined
 mixgrpo align --resume --out ruined --set learning.fault_policy=roll_back --iterations 2 >answer 2>progress
