@@ -26,7 +26,7 @@ cp "$out/table.csv" "$out/before.csv"
 
 rm "$(ls "$out"/runs/mixgrpo-seed2-*.json)"
 run >"$out/second.txt"
-grep -q '^5 of 6 runs are done already$' "$out/second.txt" || fail "runs that were done were not skipped"
+grep -q '^5 of 6 runs are already done$' "$out/second.txt" || fail "runs that were done were not skipped"
 grep -c '2/2:' "$out/second.txt" | grep -qx 1 || fail "expected one run again, got: $(cat "$out/second.txt")"
 columns() { cut -d, -f1-3,5,7- "$1"; } # those without times
 cmp <(columns "$out/before.csv") <(columns "$out/table.csv") || fail "the run made again differs"
