@@ -32,10 +32,10 @@ columns() { cut -d, -f1-3,5,7- "$1"; } # those without times
 cmp <(columns "$out/before.csv") <(columns "$out/table.csv") || fail "the run made again differs"
 
 run >"$out/third.txt"
-grep -q '^6 of 6 runs are done already$' "$out/third.txt" || fail "a run was made again"
+grep -q '^6 of 6 runs are already done$' "$out/third.txt" || fail "a run was made again"
 grep -q '^timing: ' "$out/third.txt" && fail "times were measured again"
 run --only-rewards --group-size 5 --methods mixgrpo >"$out/other.txt" # other settings beside the first ones
-grep -q 'runs are done already' "$out/other.txt" && fail "runs of other settings were taken for these"
+grep -q 'runs are already done' "$out/other.txt" && fail "runs of other settings were taken for these"
 grep -q 'Times were not measured' "$out/report.html" || fail "times of other settings were taken for these"
 run >/dev/null
 
