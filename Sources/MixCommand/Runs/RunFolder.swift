@@ -71,7 +71,7 @@ struct RunFolder {
 
   private static let maxBytes = 1 << 31
 
-  /// - Throws: `invalidFormat` naming the line that is none of a log's. Only the last one may be incomplete, without its line end.
+  /// - Throws: `invalidFormat` naming the line that is not a JSON object of a log. Only the last line may be incomplete (no line end).
   private static func lines(_ bytes: [UInt8], of file: String) throws(MixGRPOError) -> [Line] {
     let end = bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex
     var lines: [Line] = []
