@@ -78,11 +78,12 @@ let package = Package(
     .systemLibrary(name: "CMixGRPO", path: "include"),
     .systemLibrary(name: "CProcessor"),
     .target(name: "CStandardError"),
+    .target(name: "CProcess"),
     .target(name: "MixGRPOSystemLibraries", linkerSettings: [.linkedLibrary("png16")]),
 
     // Each target may import only targets above it.
-    .target(name: "MixBasics", dependencies: ["CProcessor"], swiftSettings: processorSettings),
-    .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcessor"], swiftSettings: kernelSettings),
+    .target(name: "MixBasics", dependencies: ["CProcess", "CProcessor"], swiftSettings: processorSettings),
+    .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcess", "CProcessor"], swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixBasics", "MixNumerics"]),
     .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
     .target(name: "MixSettings", dependencies: ["MixBasics", "MixStorage", "CMixGRPO"]),
@@ -97,7 +98,7 @@ let package = Package(
       name: "MixGRPOC",
       dependencies: [
         "MixBasics", "MixNumerics", "MixFlowModel", "MixSampling", "MixLearning", "MixStorage", "MixSettings", "MixGRPO",
-        "CMixGRPO",
+        "CMixGRPO", "CProcess",
       ] + (libPNGIsStatic ? ["CStandardError"] : []),
       exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),

@@ -132,25 +132,45 @@ struct SavedActivations {
 
 /// One thread's memory for one sample in the forward; the backward keeps the gradients of a block in it.
 struct ForwardScratch {
-  let stream: Matrix  // (tokens, d): the residual stream when nothing is saved
-  let normalized: Matrix  // (tokens, d)
-  let joint: Matrix  // (tokens, 3d)
-  let attended: Matrix  // (tokens, d)
-  let wide: Matrix  // (tokens, 7d): raw projections when nothing is saved
-  let activated: Matrix  // (tokens, 4d)
-  let branch: Matrix  // (tokens, d)
-  let feedForward: Matrix  // (tokens, d)
+  private let tokens: Int
+  private let width: Int  // d
+  private let feedForwardWidth: Int  // 4d
+  private let places: Places
+
+  /// The first float of each matrix. Matrices are made when they are asked for, because this struct is copied to every layer.
+  private struct Places {
+    let stream, normalized, joint, attended, wide, activated, branch, feedForward: UnsafeMutablePointer<Float>
+  }
 
   init(_ shape: EvaluationShape, _ arena: inout Arena) {
-    let (tokens, d) = (shape.tokens, shape.width)
-    stream = arena.matrix(tokens, d)
-    normalized = arena.matrix(tokens, d)
-    joint = arena.matrix(tokens, 3 * d)
-    attended = arena.matrix(tokens, d)
-    wide = arena.matrix(tokens, 3 * d + shape.feedForward)
-    activated = arena.matrix(tokens, shape.feedForward)
-    branch = arena.matrix(tokens, d)
-    feedForward = arena.matrix(tokens, d)
+    (tokens, width, feedForwardWidth) = (shape.tokens, shape.width, shape.feedForward)
+    places = Places(
+      stream: arena.floats(tokens, width), normalized: arena.floats(tokens, width), joint: arena.floats(tokens, 3 * width),
+      attended: arena.floats(tokens, width), wide: arena.floats(tokens, 3 * width + feedForwardWidth),
+      activated: arena.floats(tokens, feedForwardWidth), branch: arena.floats(tokens, width),
+      feedForward: arena.floats(tokens, width))
+  }
+
+  /// (tokens, d): the residual stream when nothing is saved
+  var stream: Matrix { matrix(places.stream, width) }
+  /// (tokens, d)
+  var normalized: Matrix { matrix(places.normalized, width) }
+  /// (tokens, 3d)
+  var joint: Matrix { matrix(places.joint, 3 * width) }
+  /// (tokens, d)
+  var attended: Matrix { matrix(places.attended, width) }
+  /// (tokens, 7d): raw projections when nothing is saved
+  var wide: Matrix { matrix(places.wide, 3 * width + feedForwardWidth) }
+  /// (tokens, 4d)
+  var activated: Matrix { matrix(places.activated, feedForwardWidth) }
+  /// (tokens, d)
+  var branch: Matrix { matrix(places.branch, width) }
+  /// (tokens, d)
+  var feedForward: Matrix { matrix(places.feedForward, width) }
+
+  @inline(__always)
+  private func matrix(_ base: UnsafeMutablePointer<Float>, _ columns: Int) -> Matrix {
+    Matrix(base, rows: tokens, columns: columns)
   }
 
   /// The activations of a double block when nothing is saved.

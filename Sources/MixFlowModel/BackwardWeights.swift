@@ -56,6 +56,7 @@ struct StreamWeights {
 
 extension SingleStreamBlock {
   /// Fills `packed` for `backward`.
+  @inline(never)
   func pack(_ weights: ParameterView, into packed: SingleWeights, team: Team) {
     let out = weights.weight(layout.out)
     team.pack(weights.weight(layout.qkvFeedForward), into: packed.qkvFeedForward)
@@ -66,6 +67,7 @@ extension SingleStreamBlock {
 
 extension DoubleStreamBlock {
   /// Fills `packed` for `backward`.
+  @inline(never)
   func pack(_ weights: ParameterView, into packed: (text: StreamWeights, image: StreamWeights), team: Team) {
     pack(weights, layout.text, into: packed.text, team)
     pack(weights, layout.image, into: packed.image, team)

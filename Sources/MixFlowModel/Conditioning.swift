@@ -30,6 +30,7 @@ final class Conditioning {
   func modulation(_ sample: Int) -> UnsafeMutablePointer<Float> { rows.table.row(rowOfSample[sample]) }
 
   /// Computes the rows of a batch of at most `capacity` samples.
+  @inline(never)
   func prepare(_ batch: EvaluationBatch, weights: ParameterView, team: Team) {
     assignRows(batch)
     for row in keys.indices { embed(row, batch.prompts, weights) }
@@ -95,28 +96,32 @@ final class Conditioning {
   /// - Parameters:
   ///   - dModulation: (samples, modulationWidth), the gradient of each sample's row.
   ///   - scratch: for at least as many samples.
+  @inline(never)
   func backward(
-    _ dModulation: Matrix, scratch: ConditioningScratch, weights: ParameterView, gradients: ParameterView, team: Team
+    _ dModulation: Matrix, scratch: ConditioningScratch, workerScratch: WorkerScratch, weights: ParameterView,
+    gradients: ParameterView, team: Team
   ) {
     let samples = dModulation.rows
     let (dEmbedding, dHidden) = (scratch.dEmbedding.rows(0..<samples), scratch.dHidden.rows(0..<samples))
     let own = SampleRows(of: rowOfSample, count: samples, gathered: scratch.gathered)
     let x = own.gather(rows.activated)
     let panels = Panels(columns: shape.modulationWidth, most: shape.modulationWidth, least: 128)
-    team.forEach(panels.count) { panel, _ in
+    team.forEach(panels.count) { panel, worker in
       let columns = panels[panel]
       let dy = dModulation.columns(columns)
-      MatrixProduct.transposedTimes(dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true)
+      MatrixProduct.transposedTimes(
+        dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true, panel: workerScratch[worker])
       Reduction.addColumnSums(dy, to: gradients.bias(layout.modulation) + columns.lowerBound)
     }
-    team.projectBackward(dModulation, weights.weight(layout.modulation), into: dEmbedding)
+    team.projectBackward(dModulation, weights.weight(layout.modulation), into: dEmbedding, workerScratch)
     for sample in 0..<samples {
       let dy = dEmbedding.row(sample)
       Activation.siluBackward(rows.embedding.row(rowOfSample[sample]), dy: dy, into: dy, count: shape.width)
     }
-    rows.time.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
-    rows.guidance?.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
-    rows.pooled.backward(dEmbedding, own, weights, gradients, dHidden: dHidden)
+    let panel = workerScratch[0]
+    rows.time.backward(dEmbedding, own, weights, gradients, dHidden: dHidden, panel: panel)
+    rows.guidance?.backward(dEmbedding, own, weights, gradients, dHidden: dHidden, panel: panel)
+    rows.pooled.backward(dEmbedding, own, weights, gradients, dHidden: dHidden, panel: panel)
   }
 }
 

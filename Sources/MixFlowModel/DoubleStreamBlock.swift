@@ -4,8 +4,6 @@ import MixNumerics
 ///
 ///   n = modulate(LN(x)); x += gate ∘ (W_o·attention(n) + b); m = modulate(LN(x)); x += gate_mlp ∘ (W_2·GELU(W_1·m) + b)
 struct DoubleStreamBlock {
-  private typealias Streams = (text: StreamPass, image: StreamPass)
-
   let shape: EvaluationShape
   let layout: DoubleBlockLayout
   let attention: Attention
@@ -15,31 +13,34 @@ struct DoubleStreamBlock {
   private var imageRows: Range<Int> { shape.textTokens..<shape.tokens }
 
   /// Computes `y` (tokens, d) of each stream from `saved.text.x` and `saved.image.x`, and fills the other places of `saved`.
+  @inline(never)
   func forward(_ saved: DoubleActivations, into y: (text: Matrix, image: Matrix), _ pass: SamplePass) {
     let streams = streams(saved, pass)
-    forEachRow(streams, pass.team) { stream, rows in stream.normalize(rows) }
-    project(streams, pass) { ($0.normalized, $0.layout.qkv, $0.saved.raw) }
-    forEachRow(streams, pass.team) { stream, rows in stream.rotate(rows) }
+    streams.forEachRow { stream, rows in stream.normalize(rows) }
+    streams.project { ($0.normalized, $0.layout.qkv, $0.saved.raw) }
+    streams.forEachRow { stream, rows in stream.rotate(rows) }
     pass.team.forEach(attention.forwardTasks) { task, worker in
       attention.forward(task, qkv: pass.scratch.joint, into: pass.scratch.attended, scratch: pass.workerScratch[worker])
     }
     keepAttended(saved, pass)
-    project(streams, pass) { ($0.saved.attended, $0.layout.attentionOut, $0.saved.branch) }
-    forEachRow(streams, pass.team) { stream, rows in stream.addAttention(rows) }
-    project(streams, pass) { ($0.normalized, $0.layout.feedForwardIn, $0.saved.hidden) }
-    forEachRow(streams, pass.team) { stream, rows in stream.activate(rows) }
-    project(streams, pass) { ($0.activated, $0.layout.feedForwardOut, $0.saved.feedForward) }
-    forEachRow(streams, pass.team) { stream, rows in
+    streams.project { ($0.saved.attended, $0.layout.attentionOut, $0.saved.branch) }
+    streams.forEachRow { stream, rows in stream.addAttention(rows) }
+    streams.project { ($0.normalized, $0.layout.feedForwardIn, $0.saved.hidden) }
+    streams.forEachRow { stream, rows in stream.activate(rows) }
+    streams.project { ($0.activated, $0.layout.feedForwardOut, $0.saved.feedForward) }
+    streams.forEachRow { stream, rows in
       stream.addFeedForward(rows, into: stream.isText ? y.text : y.image)
     }
   }
 
   /// Turns `gradients.dx` from the gradient of the streams' outputs into that of their inputs, for one sample.
+  @inline(never)
   func backward(
     _ saved: DoubleActivations, _ gradients: SampleGradients, _ packed: (text: StreamWeights, image: StreamWeights),
     _ factors: (text: StreamFactors, image: StreamFactors), _ pass: SamplePass
   ) {
-    let (text, image) = streams(saved, pass)
+    let streams = streams(saved, pass)
+    let (text, image) = (streams.text, streams.image)
     let (dText, dImage) = (text.gradients(of: gradients), image.gradients(of: gradients))
     text.backwardToAttention(dText, packed.text, factors.text)
     image.backwardToAttention(dImage, packed.image, factors.image)
@@ -54,6 +55,7 @@ struct DoubleStreamBlock {
   }
 
   /// Adds the block's weight gradients to `jobs`, after the backward of all samples.
+  @inline(never)
   func weightGradients(_ factors: (text: StreamFactors, image: StreamFactors), into jobs: inout [WeightGradient]) {
     append(layout.image, factors.image, to: &jobs)
     append(layout.text, factors.text, to: &jobs)
@@ -67,35 +69,13 @@ struct DoubleStreamBlock {
   }
 }
 
-// MARK: - Both streams in one stage
-
 extension DoubleStreamBlock {
+  @inline(never)
   private func streams(_ saved: DoubleActivations, _ pass: SamplePass) -> Streams {
-    (
-      StreamPass(layout: layout.text, queryKey: queryKey, saved: saved.text, isText: true, rows: textRows, pass: pass),
-      StreamPass(layout: layout.image, queryKey: queryKey, saved: saved.image, isText: false, rows: imageRows, pass: pass)
-    )
-  }
-
-  /// One stage over the rows of both streams, counted in each from 0.
-  @inline(__always)
-  private func forEachRow(_ streams: Streams, _ team: Team, _ body: (StreamPass, _ rows: Range<Int>) -> Void) {
-    team.forEachRows(shape.tokens) { rows in
-      let text = rows.clamped(to: textRows)
-      if !text.isEmpty { body(streams.text, text) }
-      let image = rows.clamped(to: imageRows)
-      if !image.isEmpty { body(streams.image, image.lowerBound - shape.textTokens..<image.upperBound - shape.textTokens) }
-    }
-  }
-
-  /// One stage that computes y = x·Wᵀ in both streams.
-  @inline(__always)
-  private func project(
-    _ streams: Streams, _ pass: SamplePass, _ operands: (StreamPass) -> (x: Matrix, layer: LinearLayer, y: Matrix)
-  ) {
-    let (text, image) = (operands(streams.text), operands(streams.image))
-    pass.team.project(
-      (text.x, image.x), (pass.weights.packed(text.layer), pass.weights.packed(image.layer)), into: (text.y, image.y))
+    Streams(
+      text: StreamPass(layout: layout.text, queryKey: queryKey, saved: saved.text, isText: true, rows: textRows, pass: pass),
+      image: StreamPass(
+        layout: layout.image, queryKey: queryKey, saved: saved.image, isText: false, rows: imageRows, pass: pass))
   }
 
   /// Attention writes one joint matrix; saved activations are kept stream by stream.
@@ -104,5 +84,33 @@ extension DoubleStreamBlock {
     if saved.text.attended.base == attended.base { return }
     Reduction.copy(attended.rows(textRows), into: saved.text.attended)
     Reduction.copy(attended.rows(imageRows), into: saved.image.attended)
+  }
+}
+
+// MARK: - Both streams in one stage
+
+/// Both streams of one sample. The stages are not inlined: each would take its own copies of both streams on the stack.
+private struct Streams {
+  let text: StreamPass
+  let image: StreamPass
+
+  /// One stage over the rows of both streams, counted in each from 0.
+  @inline(never)
+  func forEachRow(_ body: (StreamPass, _ rows: Range<Int>) -> Void) {
+    text.pass.team.forEachRows(text.rows.count + image.rows.count) { rows in
+      let text = rows.clamped(to: self.text.rows)
+      if !text.isEmpty { body(self.text, text) }
+      let image = rows.clamped(to: self.image.rows)
+      let first = self.image.rows.lowerBound
+      if !image.isEmpty { body(self.image, image.lowerBound - first..<image.upperBound - first) }
+    }
+  }
+
+  /// One stage that computes y = x·Wᵀ in both streams.
+  @inline(never)
+  func project(_ operands: (StreamPass) -> (x: Matrix, layer: LinearLayer, y: Matrix)) {
+    let (text, image, weights) = (operands(text), operands(image), self.text.pass.weights)
+    self.text.pass.team.project(
+      (text.x, image.x), (weights.packed(text.layer), weights.packed(image.layer)), into: (text.y, image.y))
   }
 }

@@ -92,11 +92,11 @@ extension Team {
 
   /// dx = dy·W, panel by panel of W's columns.
   @inline(__always)
-  func projectBackward(_ dy: Matrix, _ weight: Matrix, into dx: Matrix) {
+  func projectBackward(_ dy: Matrix, _ weight: Matrix, into dx: Matrix, _ scratch: WorkerScratch) {
     let panels = panels(weight.columns)
-    forEach(panels.count) { panel, _ in
+    forEach(panels.count) { panel, worker in
       let columns = panels[panel]
-      MatrixProduct.times(dy, weight.columns(columns), into: dx.columns(columns))
+      MatrixProduct.times(dy, weight.columns(columns), into: dx.columns(columns), panel: scratch[worker])
     }
   }
 }

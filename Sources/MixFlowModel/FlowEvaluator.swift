@@ -187,10 +187,7 @@ public final class FlowEvaluator {
       conditioning.prepare(batch, weights: weights, team: team)
       projectTexts(batch)
       forEachSample(newRows, team) { row, pass in
-        let place = keep.place(of: row).flatMap { place in activations.map { SavedPlace(activations: $0, sample: place) } }
-        forward(
-          row, UnsafeMutablePointer(mutating: batch.latents) + row * latentSize, saving: place,
-          into: velocity + row * velocitySize, pass)
+        forward(row, of: batch, saving: place(of: row, keep, activations), into: velocity + row * velocitySize, pass)
       }
     }
     remember(batch, keep, velocity)
@@ -242,28 +239,45 @@ public final class FlowEvaluator {
   }
 
   /// - Parameter worker: selects the memory; 0 for a team that shares the sample.
+  @inline(never)
   private func pass(_ sample: Int, _ team: Team, _ worker: Int) -> SamplePass {
     SamplePass(
       team: team, weights: weights, modulation: conditioning.modulation(sample), scratch: arena.forward[worker],
-      workerScratch: arena.workers.from(worker))
+      workerScratch: workerScratch.from(worker))
   }
 
+  private func place(of row: Int, _ keep: KeptActivations, _ activations: SavedActivations?) -> SavedPlace? {
+    keep.place(of: row).flatMap { place in activations.map { SavedPlace(activations: $0, sample: place) } }
+  }
+
+  @inline(never)
   private func forward(
-    _ sample: Int, _ latents: UnsafeMutablePointer<Float>, saving: SavedPlace?, into velocity: UnsafeMutablePointer<Float>,
-    _ pass: SamplePass
+    _ sample: Int, of batch: EvaluationBatch, saving: SavedPlace?, into velocity: UnsafeMutablePointer<Float>, _ pass: SamplePass
   ) {
+    let latents = UnsafeMutablePointer(mutating: batch.latents) + sample * latentSize
     let stream = ResidualStream(shape: shape, saving: saving, scratch: pass.scratch)
     inputLayer.forward(latents, projectedText: projectedText(promptRow[sample]), into: stream.input, pass)
     for index in 0..<shape.doubleBlocks {
-      doubleBlock(index).forward(stream.double(index), into: stream.output(ofDouble: index), pass)
+      forwardDouble(index, stream, pass)
     }
     for index in 0..<shape.singleBlocks {
-      singleBlock(index).forward(stream.single(index), into: stream.output(ofSingle: index), pass)
+      forwardSingle(index, stream, pass)
     }
     outputLayer.forward(stream.final, into: velocity, pass)
   }
 
+  @inline(never)
+  private func forwardDouble(_ index: Int, _ stream: ResidualStream, _ pass: SamplePass) {
+    doubleBlock(index).forward(stream.double(index), into: stream.output(ofDouble: index), pass)
+  }
+
+  @inline(never)
+  private func forwardSingle(_ index: Int, _ stream: ResidualStream, _ pass: SamplePass) {
+    singleBlock(index).forward(stream.single(index), into: stream.output(ofSingle: index), pass)
+  }
+
   /// Text through the input layer, once per distinct prompt of the batch.
+  @inline(never)
   private func projectTexts(_ batch: EvaluationBatch) {
     for sample in 0..<batch.count {
       let prompt = batch.promptIndex[sample]
@@ -284,18 +298,23 @@ public final class FlowEvaluator {
     arena.texts.rows(row * textLength..<(row + 1) * textLength)
   }
 
+  /// Of the threads of a call that all share one task; a sample's own begins at its worker's.
+  var workerScratch: WorkerScratch { arena.workers }
+
   // MARK: - Layers
 
   var weights: ParameterView {
     ParameterView(base: UnsafeMutablePointer(mutating: model.weights), packedBase: packed.base)
   }
 
+  @inline(never)
   func doubleBlock(_ index: Int) -> DoubleStreamBlock {
     DoubleStreamBlock(
       shape: shape, layout: model.layout.doubleBlocks[index], attention: attention,
       queryKey: QueryKeyNormalization(heads: shape.heads, rotary: arena.rotary))
   }
 
+  @inline(never)
   func singleBlock(_ index: Int) -> SingleStreamBlock {
     let isLast = index == shape.singleBlocks - 1
     return SingleStreamBlock(

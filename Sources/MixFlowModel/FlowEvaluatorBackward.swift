@@ -25,7 +25,8 @@ extension FlowEvaluator {
       for index in (0..<shape.doubleBlocks).reversed() { backward.doubleBlock(index) }
       backward.inputLayer(dLatents)
       conditioning.backward(
-        backward.dModulation, scratch: training.arena.conditioning, weights: weights, gradients: gradients, team: team)
+        backward.dModulation, scratch: training.arena.conditioning, workerScratch: workerScratch, weights: weights,
+        gradients: gradients, team: team)
     }
     saved = nil
   }
@@ -53,6 +54,7 @@ private struct BackwardPass {
       dNorms: arena.dNorms.row(sample))
   }
 
+  @inline(never)
   func outputLayer(_ dVelocity: UnsafeMutablePointer<Float>) {
     let layer = evaluator.outputLayer
     evaluator.forEachSample(samples, team) { sample, pass in
@@ -67,6 +69,7 @@ private struct BackwardPass {
     runJobs()
   }
 
+  @inline(never)
   func singleBlock(_ index: Int) {
     let block = evaluator.singleBlock(index)
     block.pack(weights, into: arena.weights.single, team: team)
@@ -82,6 +85,7 @@ private struct BackwardPass {
     runJobs()
   }
 
+  @inline(never)
   func doubleBlock(_ index: Int) {
     let block = evaluator.doubleBlock(index)
     block.pack(weights, into: arena.weights.double, team: team)
@@ -99,6 +103,7 @@ private struct BackwardPass {
     runJobs()
   }
 
+  @inline(never)
   func inputLayer(_ dLatents: UnsafeMutablePointer<Float>?) {
     let layer = evaluator.inputLayer
     evaluator.forEachSample(samples, team) { sample, pass in
@@ -113,6 +118,7 @@ private struct BackwardPass {
     runJobs()
   }
 
+  @inline(never)
   private func forEachSample(_ body: (_ sample: Int, SamplePass) -> Void) {
     evaluator.forEachSample(samples, team) { sample, pass in
       arena.dNorms.row(sample).update(repeating: 0, count: arena.dNorms.columns)

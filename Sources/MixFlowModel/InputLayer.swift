@@ -36,6 +36,6 @@ struct InputLayer {
     factors.text.dy.pack(dx.text, rows: 0..<shape.textTokens)
     factors.text.x.pack(text, rows: 0..<shape.textTokens)
     guard let dLatents else { return }
-    pass.team.projectBackward(dx.image, pass.weights.weight(image), into: self.latents(dLatents))
+    pass.team.projectBackward(dx.image, pass.weights.weight(image), into: self.latents(dLatents), pass.workerScratch)
   }
 }

@@ -30,7 +30,7 @@ struct OutputLayer {
   ) {
     let (dVelocity, dNormalized) = (velocity(dVelocity), pass.scratch.normalized.rows(0..<shape.imageTokens))
     factors.dy.pack(dVelocity, rows: 0..<shape.imageTokens)
-    pass.team.projectBackward(dVelocity, pass.weights.weight(layer), into: dNormalized)
+    pass.team.projectBackward(dVelocity, pass.weights.weight(layer), into: dNormalized, pass.workerScratch)
     Reduction.clear(gradients.dx)
     LayerNormalization.modulateBackward(
       shape.streams(of: x).image, shift: pass.modulation + shift, scale: pass.modulation + scale, dy: dNormalized,

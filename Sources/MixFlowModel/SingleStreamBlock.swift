@@ -22,6 +22,7 @@ struct SingleStreamBlock {
   private var hiddenColumns: Range<Int> { 3 * shape.width..<3 * shape.width + shape.feedForward }
 
   /// Computes the output rows of `y` (tokens, d) from `saved.x`, and fills all that `backward` reads of `saved`.
+  @inline(never)
   func forward(_ saved: SingleActivations, into y: Matrix, _ pass: SamplePass) {
     let (team, scratch, d) = (pass.team, pass.scratch, shape.width)
     let modulation = pass.modulation + layout.modulation
@@ -72,6 +73,7 @@ struct SingleStreamBlock {
   }
 
   /// Turns `gradients.dx` from the gradient of the block's output into that of its input, for one sample.
+  @inline(never)
   func backward(
     _ saved: SingleActivations, _ gradients: SampleGradients, _ packed: SingleWeights, _ factors: SingleFactors,
     _ pass: SamplePass
@@ -146,6 +148,7 @@ struct SingleStreamBlock {
   }
 
   /// Adds the block's weight gradients to `jobs`, after the backward of all samples.
+  @inline(never)
   func weightGradients(_ factors: SingleFactors, into jobs: inout [WeightGradient]) {
     jobs.append(WeightGradient(layer: layout.qkvFeedForward, dy: factors.raw, x: factors.normalized))
     jobs.append(

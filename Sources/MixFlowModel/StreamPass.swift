@@ -70,6 +70,7 @@ extension StreamPass {
   }
 
   /// From the block's output to attention's output; leaves the joint q, k, v in `scratch.joint`.
+  @inline(never)
   func backwardToAttention(_ gradients: SampleGradients, _ packed: StreamWeights, _ factors: StreamFactors) {
     feedForwardBackward(gradients, packed, factors)
     let (team, dBranch) = (pass.team, pass.scratch.branch.rows(rows))
@@ -105,6 +106,7 @@ extension StreamPass {
   }
 
   /// From the gradient of the joint q, k, v to the block's input.
+  @inline(never)
   func backwardFromAttention(
     _ dJoint: Matrix, _ gradients: SampleGradients, _ packed: StreamWeights, _ factors: StreamFactors
   ) {

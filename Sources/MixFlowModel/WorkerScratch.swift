@@ -1,6 +1,6 @@
 import MixNumerics
 
-/// Scratch memory for attention's probabilities, one piece for each worker of a team.
+/// Scratch memory for attention and for the panels of products, one piece for each worker of a team.
 struct WorkerScratch {
   let base: UnsafeMutablePointer<Float>
   let stride: Int

@@ -54,15 +54,16 @@ public func mixgrpo_context_create(
     try requireRange(threads, 0...1024, "threads")
     let run = try RunContext(threads: Int(threads))
     let handle = try HandleTable.live.add(ContextObject(run))
-    CancelTable.live.add(handle, run)
+    CancelTable.add(handle, run)
     target.pointee = handle
   }
 }
 
 @_cdecl("mixgrpo_context_destroy") @implementation
 public func mixgrpo_context_destroy(_ context: OpaquePointer?) {
-  CancelTable.live.remove(context)
-  HandleTable.live.remove(context, ContextObject.self)
+  let table = HandleTable.live
+  CancelTable.remove(context)
+  table.remove(context, ContextObject.self)
 }
 
 @_cdecl("mixgrpo_context_threads") @implementation
@@ -87,8 +88,13 @@ public func mixgrpo_context_set_progress(
 
 @_cdecl("mixgrpo_context_cancel") @implementation
 public func mixgrpo_context_cancel(_ context: OpaquePointer?) -> mixgrpo_status {
-  if let context, CancelTable.live.cancel(context) { return 0 }
-  return withStatus { try resolve(context, "context", as: ContextObject.self).run.cancel() }
+  if let context, CancelTable.cancel(context) { return 0 }
+  if context == nil {
+    LastError.set(constant: "context: expected a context handle, got NULL")
+  } else {
+    LastError.set(constant: "context: expected a live context handle, got one that is not")
+  }
+  return MixGRPOError.Code.invalidArgument.rawValue
 }
 
 @_cdecl("mixgrpo_context_reset_cancel") @implementation

@@ -19,8 +19,8 @@ package struct Attention {
   }
 
   package var tiles: Int { (tokens - firstQuery + tileRows - 1) / tileRows }
-  /// Floats of scratch per thread: one tile of probabilities in the forward, two in the backward.
-  package var scratchCount: Int { 2 * tileRows * tokens }
+  /// Floats of scratch per thread: a product's panel, then one tile of probabilities in the forward, two in the backward.
+  package var scratchCount: Int { MatrixProduct.panelCount + 2 * tileRows * tokens }
   /// Independent pieces of the forward.
   package var forwardTasks: Int { heads * tiles }
 
@@ -29,13 +29,14 @@ package struct Attention {
 
   /// Task `task` of the forward: one tile of query rows of one head.
   /// - Parameters:
-  ///   - qkv: (tokens, 3·width); output: (tokens, ≥ width).
+  ///   - qkv: (tokens, 3·width); output: (tokens, ≥ width); scratch: (scratchCount).
   package func forward(_ task: Int, qkv: Matrix, into output: Matrix, scratch: UnsafeMutablePointer<Float>) {
     let head = task / tiles
     let rows = tile(task % tiles)
-    let probabilities = Matrix(scratch, rows: rows.count, columns: tokens)
-    attend(head, rows, qkv, probabilities)
-    MatrixProduct.times(probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)))
+    let (panel, probabilities) = (scratch, scores(0, rows, in: scratch))
+    attend(head, rows, qkv, probabilities, panel)
+    MatrixProduct.times(
+      probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)), panel: panel)
   }
 
   /// Backward of one head from the saved q, k, v. Overwrites this head's columns of dQKV, except dq of rows before `firstQuery`.
@@ -44,25 +45,29 @@ package struct Attention {
   package func backward(
     head: Int, qkv: Matrix, dOutput: Matrix, into dQKV: Matrix, scratch: UnsafeMutablePointer<Float>
   ) {
+    let panel = scratch
     for index in 0..<tiles {
       let rows = tile(index)
       let accumulate = index > 0
-      let probabilities = Matrix(scratch, rows: rows.count, columns: tokens)
-      let scores = Matrix(scratch + tileRows * tokens, rows: rows.count, columns: tokens)
+      let (probabilities, scores) = (scores(0, rows, in: scratch), scores(1, rows, in: scratch))
       let dO = dOutput.rows(rows).columns(channels(head))
-      attend(head, rows, qkv, probabilities)
-      MatrixProduct.transposedTimes(probabilities, dO, into: part(2, head, of: dQKV), accumulate: accumulate)
-      MatrixProduct.timesTransposed(dO, part(2, head, of: qkv), into: scores)
-      softmaxBackward(probabilities, scores, scale: scale)
-      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dQKV).rows(rows))
+      attend(head, rows, qkv, probabilities, panel)
       MatrixProduct.transposedTimes(
-        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dQKV), accumulate: accumulate)
+        probabilities, dO, into: part(2, head, of: dQKV), accumulate: accumulate, panel: panel)
+      MatrixProduct.timesTransposed(dO, part(2, head, of: qkv), into: scores, panel: panel)
+      softmaxBackward(probabilities, scores, scale: scale)
+      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dQKV).rows(rows), panel: panel)
+      MatrixProduct.transposedTimes(
+        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dQKV), accumulate: accumulate, panel: panel)
     }
   }
 
   @inline(__always)
-  private func attend(_ head: Int, _ rows: Range<Int>, _ qkv: Matrix, _ probabilities: Matrix) {
-    MatrixProduct.timesTransposed(part(0, head, of: qkv).rows(rows), part(1, head, of: qkv), into: probabilities)
+  private func attend(
+    _ head: Int, _ rows: Range<Int>, _ qkv: Matrix, _ probabilities: Matrix, _ panel: UnsafeMutablePointer<Float>
+  ) {
+    MatrixProduct.timesTransposed(
+      part(0, head, of: qkv).rows(rows), part(1, head, of: qkv), into: probabilities, panel: panel)
     softmax(probabilities, scale: scale)
   }
 
@@ -70,6 +75,12 @@ package struct Attention {
     let first = firstQuery + index * tileRows
     return first..<min(tokens, first + tileRows)
   }
+
+  /// Room for one tile of scores or probabilities, behind the panel.
+  private func scores(_ index: Int, _ rows: Range<Int>, in scratch: UnsafeMutablePointer<Float>) -> Matrix {
+    Matrix(scratch + MatrixProduct.panelCount + index * tileRows * tokens, rows: rows.count, columns: tokens)
+  }
+
   private func channels(_ head: Int) -> Range<Int> { head * headDim..<(head + 1) * headDim }
 
   /// The columns of q (0), k (1) or v (2) of one head.

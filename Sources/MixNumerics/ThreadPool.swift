@@ -1,3 +1,4 @@
+internal import CProcess
 import MixBasics
 
 #if canImport(Glibc)
@@ -8,10 +9,10 @@ import Darwin
 
 /// Threads that sleep until a team invites them.
 ///
-/// Threads are created when first needed and kept. No team waits for them: if threads cannot be created, or do not exist after a
-/// fork, the leader of a team does all the work. Opening a team allocates memory only when more teams are open than ever before.
-final class ThreadPool: @unchecked Sendable {
-  static let shared = ThreadPool()
+/// Threads are created when first needed and kept; in the child of a fork there are none at first. No team waits for them: if
+/// threads cannot be created, the leader of a team does all the work. Opening a team allocates memory only when more teams are open than ever before.
+package final class ThreadPool: @unchecked Sendable {
+  package static let shared = ThreadPool()
 
   private struct Invitation {
     let team: Team
@@ -22,25 +23,27 @@ final class ThreadPool: @unchecked Sendable {
   private static let mostThreads = 1_023
   /// Enough for the kernels; the usual 8 MiB per thread would use up a limit on address space.
   private static let stackBytes = 2 << 20
-  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let mutex = mixgrpo_thread_pool_mutex().unsafelyUnwrapped
   private let work: UnsafeMutablePointer<pthread_cond_t>
   private var invitations: [Invitation] = []
   private var spareTeams: [Team] = []
   private var threads = 0
   /// Helpers that the open teams asked for; the pool never has more threads than the maximum of this number.
   private var wanted = 0
+  /// Of the process whose threads these are.
+  private var forks = mixgrpo_fork_count()
 
   private init() {
-    mutex = .allocate(capacity: 1)
     work = .allocate(capacity: 1)
+    pthread_cond_init(work, nil)
     invitations.reserveCapacity(64)
     spareTeams.reserveCapacity(64)
-    reset()
-    pthread_atfork(nil, nil) { ThreadPool.shared.reset() }
   }
 
-  private func reset() {
-    pthread_mutex_init(mutex, nil)
+  /// In the child of a fork: begins again without threads. Needs the lock.
+  private func forgetThreadsOfParent() {
+    guard forks != mixgrpo_fork_count() else { return }
+    forks = mixgrpo_fork_count()
     pthread_cond_init(work, nil)
     invitations.removeAll(keepingCapacity: true)
     (threads, wanted) = (0, 0)
@@ -50,6 +53,7 @@ final class ThreadPool: @unchecked Sendable {
   func open() -> Team {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
+    forgetThreadsOfParent()
     return spareTeams.popLast() ?? Team()
   }
 

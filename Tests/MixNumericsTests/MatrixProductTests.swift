@@ -17,7 +17,17 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
   ].map { ProductShape(m: $0.0, n: $0.1, k: $0.2) }
 }
 
-@Suite struct MatrixProductTests {
+@Suite final class MatrixProductTests {
+  /// NaN, because a product must not read what it has not written.
+  private let panel: UnsafeMutablePointer<Float>
+
+  init() {
+    panel = .allocate(capacity: MatrixProduct.panelCount)
+    panel.initialize(repeating: .nan, count: MatrixProduct.panelCount)
+  }
+
+  deinit { panel.deallocate() }
+
   private typealias Product = (_ a: Matrix, _ b: Matrix, _ c: Matrix) -> Void
 
   /// A matrix with pseudo-random values, and gaps of NaN between its rows that no product may touch.
@@ -65,14 +75,14 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
     let (m, n, k) = (shape.m, shape.n, shape.k)
     for (beta, accumulate) in [(Float(0), false), (1, true)] {
       check(shape, a: (m, k), b: (k, n), transA: false, transB: false, beta: beta) {
-        MatrixProduct.times($0, $1, into: $2, accumulate: accumulate)
+        MatrixProduct.times($0, $1, into: $2, accumulate: accumulate, panel: panel)
       }
       check(shape, a: (k, m), b: (k, n), transA: true, transB: false, beta: beta) {
-        MatrixProduct.transposedTimes($0, $1, into: $2, accumulate: accumulate)
+        MatrixProduct.transposedTimes($0, $1, into: $2, accumulate: accumulate, panel: panel)
       }
     }
     check(shape, a: (m, k), b: (n, k), transA: false, transB: true, beta: 0) {
-      MatrixProduct.timesTransposed($0, $1, into: $2)
+      MatrixProduct.timesTransposed($0, $1, into: $2, panel: panel)
     }
   }
 
@@ -87,7 +97,7 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
     }
     let packed = PackedMatrix(storage, depth: shape.k, columns: shape.n)
     packed.packTranspose(of: b)
-    MatrixProduct.timesTransposed(a, b, into: c)
+    MatrixProduct.timesTransposed(a, b, into: c, panel: panel)
     MatrixProduct.times(a, packed, into: packedC)
     #expect(Self.values(c) == Self.values(packedC))
 
@@ -115,9 +125,9 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
     let (a, b) = (Self.matrix(rows, k, seed: 7), Self.matrix(k, n, seed: 8))
     let (all, one) = (Self.matrix(rows, n, seed: 9), Self.matrix(1, n, seed: 9))
     defer { for matrix in [a, b, all, one] { matrix.base.deallocate() } }
-    MatrixProduct.times(a, b, into: all)
+    MatrixProduct.times(a, b, into: all, panel: panel)
     for row in 0..<rows {
-      MatrixProduct.times(a.rows(row..<row + 1), b, into: one)
+      MatrixProduct.times(a.rows(row..<row + 1), b, into: one, panel: panel)
       #expect(Self.values(one) == Self.values(all.rows(row..<row + 1)), "row \(row)")
     }
   }
@@ -134,7 +144,7 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
         GradientProduct.add(packedA, packedB, to: c)
       }
     }
-    MatrixProduct.transposedTimes(a, b, into: expected, accumulate: true)
+    MatrixProduct.transposedTimes(a, b, into: expected, accumulate: true, panel: panel)
     #expect(Self.values(c) == Self.values(expected))
   }
 

@@ -1,4 +1,6 @@
 import MixBasics
+import MixNumerics
+import Synchronization
 
 /// The object behind a handle of the C interface. The host must not use one handle on two threads at once (see the header).
 class HandleObject: @unchecked Sendable {
@@ -9,7 +11,21 @@ class HandleObject: @unchecked Sendable {
 /// All live handles. A handle is an opaque id cast to a pointer: it is looked up in a table, never dereferenced, and never used
 /// again, so that a destroyed, foreign or made-up handle is an error and not a crash.
 final class HandleTable: Sendable {
-  static let live = HandleTable()
+  /// The table. The first caller makes it, and what else every process needs once, while no thread forks: a child could not
+  /// finish what another thread had begun.
+  static var live: HandleTable {
+    if !isMade.load(ordering: .acquiring) {
+      ForkGate.withoutFork {
+        _ = (table, ThreadPool.shared)
+        CancelTable.prepare()
+      }
+      isMade.store(true, ordering: .releasing)
+    }
+    return table
+  }
+
+  private static let isMade = Atomic<Bool>(false)
+  private static let table = HandleTable()
 
   private struct Content {
     var lastNumber: UInt = 0

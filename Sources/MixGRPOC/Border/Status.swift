@@ -1,4 +1,5 @@
 import CMixGRPO
+import CProcess
 import Glibc
 import MixBasics
 
@@ -20,24 +21,14 @@ func withStatus(_ body: () throws -> Void) -> mixgrpo_status {
 
 /// The message of the latest failed call of each thread, as a C string that the thread owns.
 enum LastError {
-  private static let key: pthread_key_t? = {
-    var key = pthread_key_t()
-    return pthread_key_create(&key) { free($0) } == 0 ? key : nil
-  }()
+  /// Without memory for the text, the thread's last error is "".
+  static func set(_ message: String) { mixgrpo_error_set(strdup(message)) }
 
-  static func set(_ message: String) {
-    guard let key else { return }
-    let previous = pthread_getspecific(key)
-    // Without memory for the text, the thread's last error is "".
-    guard pthread_setspecific(key, strdup(message)) == 0 else { return }
-    free(previous)
-  }
+  /// A signal handler may call this.
+  static func set(constant message: StaticString) { mixgrpo_error_set_constant(StaticText.pointer(message)) }
 
   /// Valid until the next `set` on this thread.
-  static var text: UnsafePointer<CChar> {
-    guard let key, let text = pthread_getspecific(key) else { return StaticText.pointer("") }
-    return UnsafePointer(text.assumingMemoryBound(to: CChar.self))
-  }
+  static var text: UnsafePointer<CChar> { mixgrpo_error_text() }
 }
 
 /// C strings that live as long as the process.

@@ -36,7 +36,9 @@ extension mixgrpo_learning_config: SettingsRecord {
   ]
 
   /// AdamW and its learning rate.
-  package static let optimizerSettings: [Setting<mixgrpo_learning_config>] = [
+  package static let optimizerSettings = rateSettings + momentSettings
+
+  private static let rateSettings: [Setting<mixgrpo_learning_config>] = [
     .number("learning_rate", \.learning_rate, .closed(0, 1_000), default: 1e-5, "learning rate of AdamW, per optimizer step"),
     .choice("schedule", \.schedule, Choices.schedule, default: "constant", "schedule of the learning rate"),
     .integer(
@@ -48,6 +50,9 @@ extension mixgrpo_learning_config: SettingsRecord {
     .number(
       "min_rate_fraction", \.min_rate_fraction, .closed(0, 1), default: 0, "schedule cosine ends at this share of learning_rate"
     ),
+  ]
+
+  private static let momentSettings: [Setting<mixgrpo_learning_config>] = [
     .number("beta1", \.beta1, .from(0, below: 1), default: 0.9, "decay of AdamW's first moment"),
     .number("beta2", \.beta2, .from(0, below: 1), default: 0.999, "decay of AdamW's second moment"),
     .number("epsilon", \.epsilon, .above(0, upTo: 1), default: 1e-8, "added to the root of AdamW's second moment"),

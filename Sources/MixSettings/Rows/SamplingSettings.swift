@@ -1,7 +1,9 @@
 import CMixGRPO
 
 extension mixgrpo_sampling_config: SettingsRecord {
-  package static let settings: [Setting<mixgrpo_sampling_config>] = [
+  package static let settings = gridSettings + windowSettings + windowMotionSettings + solverSettings + groupSettings
+
+  private static let gridSettings: [Setting<mixgrpo_sampling_config>] = [
     .integer(
       "steps", \.steps, 2...10_000, default: 25, "T, steps of the time grid from noise (sigma = 1) to image (sigma = 0)"),
     .number(
@@ -14,6 +16,9 @@ extension mixgrpo_sampling_config: SettingsRecord {
     .number(
       "noise_level", \.noise_level, .above(0, upTo: 10), default: 0.7,
       "eta, amount of noise in a stochastic step; with dynamics cps the angle is eta*pi/2 and eta at most 1"),
+  ]
+
+  private static let windowSettings: [Setting<mixgrpo_sampling_config>] = [
     .choice(
       "window_mode", \.window_mode, Choices.windowMode, default: "progressive",
       "how the window of stochastic, trained steps moves over the iterations"),
@@ -32,6 +37,9 @@ extension mixgrpo_sampling_config: SettingsRecord {
     .integer(
       "window_minimum_interval", \.window_minimum_interval, 1...1_000_000, default: 1, unit: "iterations",
       "the last interval of linear_decay, the shortest of adaptive; at most window_interval"),
+  ]
+
+  private static let windowMotionSettings: [Setting<mixgrpo_sampling_config>] = [
     .choice(
       "window_at_end", \.window_at_end, Choices.windowEnd, default: "roll_back",
       "what a moving window does after its last position"),
@@ -53,6 +61,9 @@ extension mixgrpo_sampling_config: SettingsRecord {
     .choice(
       "trained_subset", \.trained_subset, Choices.trainedSubset, default: "first",
       "with window_mode all, which of the stochastic steps are trained"),
+  ]
+
+  private static let solverSettings: [Setting<mixgrpo_sampling_config>] = [
     .choice("solver", \.solver, Choices.solver, default: "euler", "solver of the steps outside the window"),
     .number(
       "flash_ratio", \.flash_ratio, .closed(0, 1), default: 0,
@@ -61,6 +72,9 @@ extension mixgrpo_sampling_config: SettingsRecord {
     .choice(
       "flash_solver", \.flash_solver, Choices.solver, default: "dpm_2_midpoint", "solver of the steps that flash_ratio shortens"
     ),
+  ]
+
+  private static let groupSettings: [Setting<mixgrpo_sampling_config>] = [
     .integer(
       "group_size", \.group_size, 2...4_096, default: 12, unit: "samples per prompt",
       "G, samples of one prompt that are compared with each other"),
