@@ -117,7 +117,12 @@
  *             are calls that change a model (all evaluators, optimizers and trainers of that model count as that model).
  *             Different handles are independent. There is no process-wide state that a host can see. Results do not depend on the
  *             number of threads, to the last bit.
- * Stack.      A call needs 256 KiB of stack.
+ * Stack.      A call needs 64 KiB of stack; worker threads have their own. No function of the library takes more than a page at once,
+ *             so a stack that is too small ends in its guard page and overwrites nothing.
+ * Fork.       A thread may fork while other threads are inside calls. The child may destroy every handle, create and use new
+ *             objects, and go on using objects that no other thread was using at the moment of the fork. The worker threads do not
+ *             exist in the child; its calls make new ones. An object that another thread was using can only be destroyed. Do not
+ *             call fork in a signal handler.
  * Arithmetic. A call computes with rounding to nearest, with subnormal numbers and without floating-point traps, whatever the calling
  *             thread has set. It restores the thread's settings before it returns. Callbacks run with the library's settings.
  * Silence.    The library prints nothing and never ends the process.
@@ -244,7 +249,8 @@ mixgrpo_status mixgrpo_context_set_progress(
 
 /* Stops rollouts, updates and sampling of this context within one model call. They return MIXGRPO_STATUS_CANCELLED, with their
  * objects as before the call (but see MIXGRPO_UNDO_NONE). Calls that begin later stop too, until mixgrpo_context_reset_cancel.
- * Any thread at any time, also a signal handler. */
+ * Any thread at any time, also a signal handler, whatever it interrupts and whether the handle is live, destroyed or made up: it
+ * takes no lock and allocates no memory. */
 mixgrpo_status mixgrpo_context_cancel(const mixgrpo_context *context);
 
 /* Ends a cancel: calls that begin later run again. Any thread at any time. */

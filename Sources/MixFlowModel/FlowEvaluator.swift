@@ -252,7 +252,8 @@ public final class FlowEvaluator {
 
   @inline(never)
   private func forward(
-    _ sample: Int, of batch: EvaluationBatch, saving: SavedPlace?, into velocity: UnsafeMutablePointer<Float>, _ pass: SamplePass
+    _ sample: Int, of batch: EvaluationBatch, saving: SavedPlace?, into velocity: UnsafeMutablePointer<Float>,
+    _ pass: SamplePass
   ) {
     let latents = UnsafeMutablePointer(mutating: batch.latents) + sample * latentSize
     let stream = ResidualStream(shape: shape, saving: saving, scratch: pass.scratch)

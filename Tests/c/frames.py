@@ -2,8 +2,8 @@
 """frames.py LIBRARY: fails when a function of the library takes more than a page of stack at once.
 
 The library runs on threads of the host, whose stacks end in a guard page. A function that takes at most a page cannot pass it
-without touching it, so a stack that is too small ends in a fault and never in silently overwritten memory. Reads the machine code
-with objdump; the Swift runtime, libpng and zlib, which the library contains, are listed but not refused.
+without touching it, so a stack that is too small ends in a fault and never in silently overwritten memory. Reads the machine
+code with objdump; the Swift runtime, libpng and zlib, which the library contains, are listed but not refused.
 """
 
 import collections
@@ -28,7 +28,10 @@ SIZE_OF_A_TYPE = re.compile(r"\bmovq?\s+0x40\(%r\w+\),%r\w+$|\bmov\s+0x40\(%r\w+
 def functions(library):
     """(name, instructions) of every function."""
     listing = subprocess.Popen(
-        ["objdump", "-d", "--no-show-raw-insn", "--section=.text", library], stdout=subprocess.PIPE, text=True, errors="replace"
+        ["objdump", "-d", "--no-show-raw-insn", "--section=.text", library],
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
     )
     name, instructions = None, []
     for line in listing.stdout:
@@ -74,7 +77,10 @@ def has_unknown_size(instructions):
 
 def demangled(name):
     try:
-        return subprocess.run(["swift", "demangle", "-compact", name], capture_output=True, text=True).stdout.strip() or name
+        return (
+            subprocess.run(["swift", "demangle", "-compact", name], capture_output=True, text=True).stdout.strip()
+            or name
+        )
     except OSError:
         return name
 
@@ -100,7 +106,9 @@ def main(library):
     for name in unknown:
         print(f"error: stack of a size that the code does not show: {demangled(name)}", file=sys.stderr)
     greatest, other = max(own, key=own.get), others.most_common(1)[0]
-    print(f"{count} functions take at most {own[greatest]} bytes of stack; in the runtime at most {other[1]}, {other[0][:60]}")
+    print(
+        f"{count} functions take at most {own[greatest]} bytes of stack; in the runtime at most {other[1]}, {other[0][:60]}"
+    )
     sys.exit(own[greatest] > PAGE or bool(unknown))
 
 

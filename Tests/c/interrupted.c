@@ -137,6 +137,7 @@ static void a_child_of_fork_can_use_the_library(int forks) {
   CHECK(pthread_create(&threads[HAMMERS], NULL, train, &busy) == 0);
   int good = 0;
   for (int i = 0; i < forks; i++) {
+    fflush(NULL);
     const pid_t child = fork();
     if (child == 0) use_in_child(&busy, idle, expected);
     int status = -1;

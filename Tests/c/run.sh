@@ -37,6 +37,13 @@ cc -std=c11 -O1 -g "${strict[@]}" -o "$out/allocations" \
   Tests/c/allocations.c Tests/c/check.c Tests/c/fixture.c "${link[@]}" -lm -lpthread
 TMPDIR="$out" "$out/allocations"
 
+python3 Tests/c/frames.py "$folder/libmixgrpo.so"
+for program in stack interrupted; do
+  cc -std=c11 -O1 -g "${strict[@]}" -o "$out/$program" \
+    Tests/c/$program.c Tests/c/check.c Tests/c/fixture.c "${link[@]}" -lm -lpthread
+  TMPDIR="$out" "$out/$program"
+done
+
 cc -std=c99 -O1 -g "${strict[@]}" -o "$out/memory" Tests/c/memory.c Tests/c/check.c "${link[@]}"
 "$out/memory"
 

@@ -25,7 +25,7 @@
 #define FRAMES 1
 #endif
 
-enum { MEMBERS = 4, VALUES = MEMBERS * 64 * 48, STACK = FRAMES * (256 << 10) };
+enum { MEMBERS = 4, VALUES = MEMBERS * 64 * 48, STACK = FRAMES * (64 << 10) };
 
 /* An iteration of the shipped model: what it draws and what it learns. */
 typedef struct {
