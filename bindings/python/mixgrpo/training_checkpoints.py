@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from .errors import InvalidArgument
+from .folder_lock import FolderLock
 from .metrics import Resumption
 from .training_evaluation import Evaluations
 
@@ -60,6 +61,10 @@ class Checkpoints:
     ) -> None:
         self._folder, self._trainer, self._evaluations, self._settings = folder, trainer, evaluations, settings
         self._saved = -1
+
+    def lock(self) -> FolderLock:
+        """Excludes other runs from the folder. Raises `InvalidState` naming who uses it; `InputOutputError`."""
+        return FolderLock(self._folder)
 
     def iterations_done(self) -> int:
         """Resumes a trainer that has not trained yet. Returns the number of iterations restored."""

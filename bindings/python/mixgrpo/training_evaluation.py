@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from ._arrays import DoubleArray, FloatArray
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, Weights
-from .errors import InputOutputError, InvalidArgument, InvalidFormat
+from .errors import InvalidArgument, InvalidFormat
 from .evaluation import Evaluation, EvaluationResult
 from .host_trainer import HostTrainer
 from .trainer import Trainer
@@ -146,16 +146,35 @@ class Evaluations:
         """Restores the newest intact state in a folder, if there is one.
 
         It may be ahead of the trainer's checkpoint; those iterations are then not evaluated twice. A verdict to stop
-        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning`.
+        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning`; when none is
+        intact, the best model so far is kept under another name. Raises `InputOutputError` when a state cannot be read,
+        because it may be intact.
         """
+        damaged = []
         for path in reversed(_saved(folder)):
+            if not any(path.iterdir()):  # the save was stopped before its file was there
+                continue
             try:
                 self._evaluation.restore(path)
-            except (InvalidFormat, InputOutputError) as error:
+            except InvalidFormat as error:
                 warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
+                damaged.append(path)
                 continue
             self._saved = self._evaluation.latest_iteration
             return
+        if damaged:
+            self._set_best_aside()
+
+    def _set_best_aside(self) -> None:
+        """Keeps the best model of evaluations whose state is lost."""
+        keep_best = self._settings.keep_best
+        if keep_best is None or callable(keep_best) or not os.path.lexists(keep_best):
+            return
+        best, number = Path(keep_best), self._trainer.iteration
+        names = (best.with_name(f"{best.name}-until-{number:06d}{end}") for end in ("", *(f"-{n}" for n in range(2, 1000))))
+        kept = next(name for name in names if not os.path.lexists(name))
+        best.rename(kept)
+        warnings.warn(f"evaluations restart; kept the best model so far: {kept}", RuntimeWarning, stacklevel=5)
 
     def _samples(self) -> FloatArray:
         if isinstance(self._trainer, Trainer | HostTrainer):
