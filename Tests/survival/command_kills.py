@@ -81,11 +81,15 @@ def survive(command, name, arguments, every):
         stopped = command.run([*arguments, "--out", killed.name], KILL_AT=str(place))
         assert stopped.returncode == -signal.SIGKILL, f"{name}, change {place}: {stopped.stderr}"
         has_settings = (killed / "settings.json").exists()
-        command.check([*arguments[:1], "--resume"] * has_settings + arguments * (not has_settings) + ["--out", killed.name])
+        command.check(
+            [*arguments[:1], "--resume"] * has_settings + arguments * (not has_settings) + ["--out", killed.name]
+        )
         found = contents(killed)
         found.pop("checkpoints/run.lock", None)
         names = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
-        assert not names, f"{name}, killed at change {place} of {changes}: expected the files of a whole run, differ: {names}"
+        assert not names, (
+            f"{name}, killed at change {place} of {changes}: expected the files of a whole run, differ: {names}"
+        )
         tried += 1
     print(f"{name}: killed at {tried} of {changes} changes of files; every run went on to the files of a whole one")
 
@@ -100,10 +104,25 @@ def main():
         command = Command(str(options.command.resolve()), str(options.library.resolve()), Path(folder))
         (command.folder / "prompts.txt").write_text("a red circle\na blue square\n")
         command.check(
-            ["sample", "a red circle", "--model", str(BASE), "--height", "8", "--width", "8", "--steps", "1", "--samples", "2"]
+            [
+                "sample",
+                "a red circle",
+                "--model",
+                str(BASE),
+                "--height",
+                "8",
+                "--width",
+                "8",
+                "--steps",
+                "1",
+                "--samples",
+                "2",
+            ]
             + ["--each", "data"]
         )
-        lines = [json.dumps({"file_name": path.name, "text": "a red circle"}) for path in (command.folder / "data").iterdir()]
+        lines = [
+            json.dumps({"file_name": path.name, "text": "a red circle"}) for path in (command.folder / "data").iterdir()
+        ]
         (command.folder / "data" / "metadata.jsonl").write_text("\n".join(sorted(lines)) + "\n")
         survive(command, "align", ALIGN, options.every)
         survive(command, "pretrain", PRETRAIN, options.every)

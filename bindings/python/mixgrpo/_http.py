@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -55,7 +55,7 @@ class _HTTPHandler(urllib.request.HTTPHandler):
         self._clock = clock
 
     def http_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(functools.partial(_Connection, clock=self._clock), request)  # type: ignore[arg-type]
+        return self.do_open(functools.partial(_Connection, clock=self._clock), request)
 
 
 class _HTTPSHandler(urllib.request.HTTPSHandler):
@@ -64,36 +64,43 @@ class _HTTPSHandler(urllib.request.HTTPSHandler):
         self._clock = clock
 
     def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(functools.partial(_SecureConnection, clock=self._clock), request)  # type: ignore[arg-type]
+        return self.do_open(functools.partial(_SecureConnection, clock=self._clock), request)
 
 
-class _Timed:
-    """A connection whose every step gets the time that is left."""
+def _time(connection: Any, clock: _Clock) -> None:
+    """Gives every step of a connection the time that is left."""
+    connection._create_connection = functools.partial(_connect, clock)
+    connection.response_class = functools.partial(_Response, clock)
 
+
+class _Connection(http.client.HTTPConnection):
     def __init__(self, *arguments: Any, clock: _Clock, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._clock = clock
-        self._create_connection = functools.partial(_connect, clock)
-        self.response_class: Callable[..., http.client.HTTPResponse] = functools.partial(_Response, clock)
+        _time(self, clock)
 
     def send(self, data: Any) -> None:
-        if (connected := getattr(self, "sock", None)) is not None:
-            connected.settimeout(self._clock.left())
-        super().send(data)  # type: ignore[misc]
+        if self.sock is not None:
+            self.sock.settimeout(self._clock.left())
+        super().send(data)
 
 
-class _Connection(_Timed, http.client.HTTPConnection):
-    pass
+class _SecureConnection(http.client.HTTPSConnection):
+    def __init__(self, *arguments: Any, clock: _Clock, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._clock = clock
+        _time(self, clock)
 
-
-class _SecureConnection(_Timed, http.client.HTTPSConnection):
-    pass
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(self._clock.left())
+        super().send(data)
 
 
 class _Response(http.client.HTTPResponse):
     def __init__(self, clock: _Clock, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_TimedReader(self.fp, sock, clock))  # type: ignore[assignment]
+        self.fp = io.BufferedReader(_TimedReader(self.fp, sock, clock))
 
 
 class _TimedReader(io.RawIOBase):

@@ -96,6 +96,8 @@ def _read_holder(descriptor: int) -> str:
     """The file may be empty while its holder is writing it."""
     try:
         holder = json.loads(os.pread(descriptor, 1024, 0))
-        return f"process {int(holder['pid'])} on {str(holder['host'])!a} since {str(holder['since'])!a}".replace("'", "")
+        return f"process {int(holder['pid'])} on {str(holder['host'])!a} since {str(holder['since'])!a}".replace(
+            "'", ""
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -42,7 +42,9 @@ class MetricsFile:
             raise InputOutputError(f"{self._path}: expected a readable file, got {error}") from error
         lines = content.split(b"\n")[:-1]
         kept = b"".join(
-            line + b"\n" for number, line in enumerate(lines, 1) if self._iteration(line, number) < self._trainer.iteration
+            line + b"\n"
+            for number, line in enumerate(lines, 1)
+            if self._iteration(line, number) < self._trainer.iteration
         )
         if kept != content:
             self._replace(kept)

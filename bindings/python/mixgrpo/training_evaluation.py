@@ -146,8 +146,8 @@ class Evaluations:
         """Restores the newest intact state in a folder, if there is one.
 
         It may be ahead of the trainer's checkpoint; those iterations are then not evaluated twice. A verdict to stop
-        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning`; when none is
-        intact, the best model so far is kept under another name. Raises `InputOutputError` when a state cannot be read,
+        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning` and is kept under
+        another name; when none is intact, the best model so far is kept under another name. Raises `InputOutputError` when a state cannot be read,
         because it may be intact.
         """
         damaged = []
@@ -158,7 +158,7 @@ class Evaluations:
                 self._evaluation.restore(path)
             except InvalidFormat as error:
                 warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
-                damaged.append(path)
+                damaged.append(_set_aside(path, "damaged"))
                 continue
             self._saved = self._evaluation.latest_iteration
             return
@@ -170,10 +170,7 @@ class Evaluations:
         keep_best = self._settings.keep_best
         if keep_best is None or callable(keep_best) or not os.path.lexists(keep_best):
             return
-        best, number = Path(keep_best), self._trainer.iteration
-        names = (best.with_name(f"{best.name}-until-{number:06d}{end}") for end in ("", *(f"-{n}" for n in range(2, 1000))))
-        kept = next(name for name in names if not os.path.lexists(name))
-        best.rename(kept)
+        kept = _set_aside(Path(keep_best), f"until-{self._trainer.iteration:06d}")
         warnings.warn(f"evaluations restart; kept the best model so far: {kept}", RuntimeWarning, stacklevel=5)
 
     def _samples(self) -> FloatArray:
@@ -189,6 +186,14 @@ class Evaluations:
 
 
 _PREFIX = "evaluation-"
+
+
+def _set_aside(path: Path, why: str) -> Path:
+    """Renames a file or folder to a name that is free, so that nothing overwrites it."""
+    ends = ("", *(f"-{number}" for number in range(2, 1000)))
+    name = next(name for end in ends if not os.path.lexists(name := path.with_name(f"{path.name}-{why}{end}")))
+    path.rename(name)
+    return name
 
 
 def _saved(folder: Path) -> list[Path]:
