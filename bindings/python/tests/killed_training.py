@@ -5,8 +5,9 @@ import signal
 import sys
 from pathlib import Path
 
-import mixgrpo
 import numpy as np
+
+import mixgrpo
 from mixgrpo import training
 from mixgrpo.training_checkpoints import Checkpoints
 from mixgrpo.training_evaluation import Evaluations
