@@ -168,7 +168,7 @@ test-rust: library
 
 # Kills training at random moments and fills its disk; more kills: make test-survival KILLS=5000
 KILLS ?= 40
-test-survival: library
+test-survival: library command
 	Tests/survival/run.sh --kills $(KILLS)
 
 test-command: command

@@ -31,7 +31,7 @@ package struct MixgrpoCommand: ParsableCommand {
       without running; `mixgrpo settings align` explains them.
 
       Exit codes: 0 done · 1 the run failed · 2 invalid settings or files · 64 invalid command line · 130 \
-      stopped by Ctrl-C or SIGTERM, progress saved (a second Ctrl-C stops at once). Errors are one line on standard error: \
+      stopped by Ctrl-C, SIGTERM, SIGHUP or a closed pipe, progress saved (a second Ctrl-C stops at once). Errors are one line on standard error: \
       field, expected, got.
       """,
     version: "mixgrpo \(libraryVersion)",
@@ -67,7 +67,7 @@ package struct MixgrpoCommand: ParsableCommand {
 
   private static func fail(_ message: String, code: Int32) -> Never {
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    fputs("error: \(line)\n", stderr)
+    StandardError.write("error: \(line)\n")
     finish(code)
   }
 

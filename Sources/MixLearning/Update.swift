@@ -144,8 +144,12 @@ extension Update {
     return UnsafePointer(batch.arena.dVelocity)
   }
 
-  /// Ends the current minibatch early: neither its remaining requests nor its optimizer step follow.
-  package func abandonMinibatch() { begin(minibatch: minibatch + 1) }
+  /// Ends the current minibatch early: neither its remaining requests nor its optimizer step follow. The metrics are those of
+  /// the minibatches before it, so that they do not depend on the size of requests.
+  package func abandonMinibatch() {
+    metrics = metricsBeforeMinibatch
+    begin(minibatch: minibatch + 1)
+  }
 
   /// A request for the update's first row, to evaluate it again after the update; not to be submitted. Nil without a row.
   package func firstRow() -> VelocityRequest? {

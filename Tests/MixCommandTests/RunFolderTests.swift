@@ -44,7 +44,7 @@ struct RunFolderTests {
   @Test func aMissingFileHasNoLines() throws {
     let place = try RunPlace()
     #expect(try place.folder.lines(place.folder.metrics).isEmpty)
-    #expect(try !place.folder.isTaken && !place.folder.hasCheckpoint && !place.folder.hasEvaluation)
+    #expect(try !place.folder.isTaken && !place.folder.hasEvaluation)
   }
 
   @Test func aFileThatCannotBeLookedAtIsAnInputOutputError() throws {
@@ -54,7 +54,6 @@ struct RunFolderTests {
     #expect(try errorCode { try place.folder.lines(metrics) } == .inputOutput)
     #expect(try errorCode { try place.folder.cut(metrics, before: 0) } == .inputOutput)
     #expect(try errorCode { try place.folder.isTaken } == .inputOutput)
-    #expect(try errorCode { try place.folder.hasCheckpoint } == .inputOutput)
     #expect(try errorCode { try place.folder.hasEvaluation } == .inputOutput)
     #expect(try errorCode { try place.folder.prepare(resuming: true) } == .inputOutput)
   }

@@ -10,14 +10,18 @@ import Testing
     var gradient: Float = 0
     var calls = 0
     var failsAt = 0
+    /// The row, counted over all requests with gradients, whose velocity is NaN; -1 for none.
+    var poisonedRow = -1
+    private var differentiatedRows = 0
 
-    init(_ learning: LearningConfiguration = LearningConfiguration()) throws {
+    init(_ learning: LearningConfiguration = LearningConfiguration(), maxBatch: Int = 0) throws {
       var sampling = SamplingConfiguration()
       (sampling.schedule, sampling.groupSize, sampling.seed) = (.shifted(steps: 6, shift: 3), 8, 3)
       var learning = learning
       learning.policy.clipRange = 0.1
       trainer = try ModelFreeTrainer(
-        model: HostModel(prompts: 2, latentSize: 4), sampling: sampling, learning: learning, rewardNames: ["small"],
+        model: HostModel(prompts: 2, latentSize: 4, maxBatch: maxBatch), sampling: sampling, learning: learning,
+        rewardNames: ["small"],
         context: RunContext(threads: 1))
     }
 
@@ -40,7 +44,9 @@ import Testing
       switch action {
       case .evaluate(let request, _), .measure(let request): _ = try submit(request)
       case .differentiate(let request):
-        let dVelocity = try #require(try submit(request))
+        let poisoned = poisonedRow - differentiatedRows
+        differentiatedRows += request.count
+        let dVelocity = try #require(try submit(request, poisonedRow: poisoned))
         for i in 0..<request.velocityCount { gradient += request.latents[i] * dVelocity[i] }
       case .optimizerStep(_, let rateFactor):
         weight -= 0.05 * Float(rateFactor) * max(-1, min(1, gradient))
@@ -53,8 +59,9 @@ import Testing
       }
     }
 
-    private func submit(_ request: VelocityRequest) throws -> UnsafePointer<Float>? {
-      let velocity = (0..<request.velocityCount).map { weight * request.latents[$0] }
+    private func submit(_ request: VelocityRequest, poisonedRow: Int = -1) throws -> UnsafePointer<Float>? {
+      var velocity = (0..<request.velocityCount).map { weight * request.latents[$0] }
+      if (0..<request.count).contains(poisonedRow) { velocity[poisonedRow * 4] = .nan }
       return try trainer.submit(velocity: velocity, count: velocity.count)
     }
 
@@ -96,6 +103,75 @@ import Testing
       if owner.calls < failing { return }
     }
     Issue.record("an update of fewer actions expected")
+  }
+
+  @Test(arguments: [FaultPolicy.skip, .rollBack]) func figuresAfterAFaultDoNotDependOnMaxBatch(policy: FaultPolicy) throws {
+    func figures(maxBatch: Int) throws -> (IterationMetrics, Float) {
+      var learning = LearningConfiguration()
+      learning.safety.faultPolicy = policy
+      let owner = try Owner(learning, maxBatch: maxBatch)
+      let rewards = try owner.rewards()
+      owner.poisonedRow = 22
+      try owner.update(rewards)
+      return (try #require(owner.trainer.metrics), owner.weight)
+    }
+    let (expected, weight) = try figures(maxBatch: 64)
+    #expect(expected.skippedSteps == (policy == .skip ? 1 : 0) && expected.isRolledBack == (policy == .rollBack))
+    for maxBatch in [1, 3, 7] {
+      let (metrics, otherWeight) = try figures(maxBatch: maxBatch)
+      #expect(metrics.policy == expected.policy, "max_batch \(maxBatch)")
+      #expect(metrics.gradientNorm == expected.gradientNorm && otherWeight == weight)
+      #expect(metrics.modelCallsUpdate == expected.modelCallsUpdate && metrics.skippedSteps == expected.skippedSteps)
+    }
+  }
+
+  private func keepingSteps() -> LearningConfiguration {
+    var learning = LearningConfiguration()
+    (learning.undo, learning.safety.maxVelocityChange) = (.none, 0)
+    return learning
+  }
+
+  @Test func figuresOfAnUpdateThatStoppedBetweenStepsCoverAllItsRuns() throws {
+    let whole = try Owner(keepingSteps())
+    try whole.update(whole.rewards())
+    let owner = try Owner(keepingSteps())
+    let rewards = try owner.rewards()
+    (owner.calls, owner.failsAt) = (0, 4)
+    #expect(throws: MixGRPOError.self) { try owner.update(rewards) }
+    #expect(owner.weight != 0.5)
+    owner.failsAt = 0
+    try owner.update(rewards)
+    let (metrics, expected) = (try #require(owner.trainer.metrics), try #require(whole.trainer.metrics))
+    #expect(metrics.gradientNorm == expected.gradientNorm && metrics.policy == expected.policy)
+    #expect(owner.weight == whole.weight)
+  }
+
+  @Test func anUpdateThatExcludesATicketAndStopsIsFinishedAlsoAfterItsLateReward() throws {
+    func start(failsAt: Int) throws -> (Owner, late: RolloutTicket) {
+      let owner = try Owner(keepingSteps())
+      var tickets: [RolloutTicket] = []
+      for prompt: Int32 in [0, 1] {
+        try owner.trainer.beginRollout(prompts: [prompt], withTicket: true)
+        try owner.run()
+        tickets.append(try #require(try owner.trainer.samples().ticket))
+      }
+      try owner.trainer.inbox.submit([(0..<8).map(Double.init)], for: tickets[0])
+      (owner.calls, owner.failsAt) = (0, failsAt)
+      try owner.trainer.beginUpdateFromTickets(missing: .exclude)
+      return (owner, tickets[1])
+    }
+    let (whole, _) = try start(failsAt: 0)
+    try whole.run()
+    let (owner, late) = try start(failsAt: 4)
+    #expect(throws: MixGRPOError.self) { try owner.run() }
+    #expect(owner.weight != 0.5)
+    owner.failsAt = 0
+    try owner.trainer.inbox.submit([(0..<8).map { Double(-$0) }], for: late)
+    try owner.trainer.beginUpdateFromTickets(missing: .exclude)
+    try owner.run()
+    #expect(owner.weight == whole.weight && owner.trainer.iteration == 1)
+    #expect(owner.trainer.metrics?.policy == whole.trainer.metrics?.policy)
+    #expect(owner.trainer.metrics?.failedRewards == whole.trainer.metrics?.failedRewards)
   }
 
   @Test func progressCarriesIterationWindowAndRate() throws {

@@ -156,10 +156,34 @@ done
 cmp watched/evaluations.jsonl watched-parts/evaluations.jsonl || fail "evaluations do not go on"
 cmp watched/best/diffusion_pytorch_model.safetensors watched-parts/best/diffusion_pytorch_model.safetensors || fail "the best model"
 python3 "$here/read_events.py" watched | grep '^2 evaluation/brightness ' >/dev/null || fail "evaluations are not in the event files"
-printf torn >watched-parts/checkpoints/evaluation.safetensors
-mixgrpo align --resume --out watched-parts --iterations 4 >answer 2>progress
-grep -q 'evaluations restart' progress || fail "a damaged evaluation is not reported"
-rm -r watched-parts
+mixgrpo "${align[@]}" "${watched[@]}" --set evaluation.prompts=2 --iterations 3 --set save_every=1 --out damaged >answer 2>&1
+cp -r damaged/best best-before
+cp damaged/evaluations.jsonl evaluations-before
+flip() { # a file: one bit in its middle
+  python3 - "$1" <<'PYTHON'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[len(data) // 2] ^= 1
+open(sys.argv[1], "wb").write(data)
+PYTHON
+}
+flip damaged/checkpoints/evaluation.safetensors
+cp damaged/checkpoints/evaluation.safetensors flipped
+mixgrpo align --resume --out damaged --iterations 4 >answer 2>progress
+grep -q 'evaluations restart because the saved ones are damaged: .*; kept: damaged/best-until-000003, ' progress ||
+  { cat progress >&2; fail "a damaged evaluation is not reported"; }
+head -n 3 evaluations-before | cmp - <(head -n 3 damaged/evaluations.jsonl) || fail "a damaged evaluation erases what was reported"
+diff -r best-before damaged/best-until-000003 || fail "a damaged evaluation erases the best model"
+cmp flipped damaged/checkpoints/evaluation.safetensors-until-000003 || fail "a damaged evaluation is overwritten"
+rm damaged/checkpoints/evaluation.safetensors
+mixgrpo align --resume --out damaged --iterations 5 >answer 2>progress
+grep -q 'evaluations restart because there are no saved ones; kept: damaged/best-until-000004' progress || fail "a missing evaluation is not reported"
+[ "$(wc -l <damaged/evaluations.jsonl)" -eq 6 ] || fail "a missing evaluation erases what was reported"
+rm damaged/checkpoints/iteration-*
+cp damaged/metrics.jsonl metrics-before
+refuse 2 "damaged/checkpoints: expected a checkpoint such as iteration-00000001.safetensors to resume, got none, though" align --resume --out damaged
+cmp metrics-before damaged/metrics.jsonl || fail "missing checkpoints erase the metrics"
+rm -r watched-parts damaged
 mixgrpo "${align[@]}" --reward darkness --held-out brightness --evaluate-every 1 --watchdog stop --set evaluation.watchdog_patience=2 \
   --learning-rate 1e-4 --iterations 50 --set save_every=1 --out hacked >answer 2>progress
 grep -q '^stopped: iteration .* held-out rewards fell' progress || { cat progress >&2; fail "the watchdog does not stop"; }
@@ -214,18 +238,67 @@ same_run unstopped stopped "Ctrl-C and resume"
 "$command" "${align[@]}" --reward-program "python3 $here/scorer.py stubborn waiting" --out twice >answer 2>&1 &
 process=$!
 wait_for test -s waiting
-# Held while they are sent, so that the second is there before the first is answered however busy the machine is.
+# Held while the first is sent, so that it is there before the second however busy the machine is.
 kill -STOP "$process"
-kill -TERM "$process"
 kill -INT "$process"
 kill -CONT "$process"
+sleep 0.8
+kill -TERM "$process" 2>/dev/null || true
 code=0
 wait "$process" || code=$?
 [ "$code" -eq 130 ] || fail "two signals: expected exit code 130, got $code"
 # The end takes its time here: the program is gone long before its 4 000 files are, which the run must not take for a failure.
-[ ! -e twice/checkpoints ] || fail "the second Ctrl-C did not stop at once"
+[ -z "$(find twice/checkpoints -name 'iteration-*')" ] || fail "the second Ctrl-C did not stop at once"
 [ -z "$(ls "$TMPDIR")" ] || fail "temporary files were left: $(ls "$TMPDIR")"
-echo "Ctrl-C"
+
+stopped_by() { # what stops it, message: a run that is stopped has saved, and goes on to the bits of one that is not
+  local process=$!
+  wait_for has_lines "$1/metrics.jsonl" 2
+  "${@:3}" "$process"
+  local code=0
+  wait "$process" || code=$?
+  [ "$code" -eq 130 ] || { cat progress >&2; fail "$2: expected exit code 130, got $code"; }
+  local iteration=$(wc -l <"$1/metrics.jsonl")
+  [ -e "$1/model/config.json" ] && [ -e "$1/checkpoints/iteration-$(printf %08d "$iteration").safetensors" ] || fail "$2 does not save"
+  [ ! -e "$1/checkpoints/run.lock" ] || fail "$2 leaves the lock"
+}
+together() { kill -STOP "$1"; kill -INT "$1"; kill -CONT "$1"; kill -INT "$1"; }
+endless=("${align[@]}" --reward darkness --iterations 100000)
+"$command" "${endless[@]}" --out hung-up >answer 2>progress &
+stopped_by hung-up "SIGHUP" kill -HUP
+"$command" "${endless[@]}" --out terminated >answer 2>progress &
+stopped_by terminated "SIGTERM" kill -TERM
+"$command" "${endless[@]}" --out together >answer 2>progress &
+stopped_by together "two SIGINT at once, as from timeout," together
+(trap '' HUP; exec "$command" "${align[@]}" --reward darkness --iterations 3 --out nohup) >answer 2>progress &
+process=$!
+wait_for has_lines nohup/metrics.jsonl 1
+kill -HUP "$process"
+wait "$process" || fail "SIGHUP ends a run under nohup"
+code=0
+{ "$command" "${endless[@]}" --out piped 2>&1 >answer || echo $? >code; } | head -n 2 >progress
+[ "$(cat code)" -eq 130 ] && [ -e piped/model/config.json ] || fail "a closed pipe ends a run without a model"
+iteration=$(wc -l <piped/metrics.jsonl)
+[ -e "piped/checkpoints/iteration-$(printf %08d "$iteration").safetensors" ] || fail "a closed pipe does not save"
+echo "Ctrl-C, SIGHUP, SIGTERM, closed pipes"
+
+# ------------------------------------------------------------------------------------------------ locks, before a checkpoint
+
+"$command" "${endless[@]}" --set save_every=1000 --out locked >answer 2>progress &
+process=$!
+wait_for has_lines locked/metrics.jsonl 2
+refuse 2 "locked/checkpoints: expected a folder that no other run is using, got one in use by process $process on $(hostname) since 20" \
+  align --resume --out locked
+refuse 2 "in use by process $process" "${align[@]}" --reward darkness --out locked
+kill -KILL "$process"
+wait "$process" || true
+[ -e locked/checkpoints/run.lock ] || fail "a kill leaves no lock file"
+refuse 2 "locked: expected a folder without a run, got one; use --resume" "${align[@]}" --reward darkness --out locked
+mixgrpo align --resume --out locked --iterations 2 >answer 2>progress
+grep -q '^no checkpoint yet: the run starts from the beginning' progress || fail "a run without a checkpoint does not say that it starts again"
+mixgrpo "${align[@]}" --reward darkness --iterations 2 --out unlocked >answer 2>&1
+same_run unlocked locked "a run killed before its first checkpoint"
+echo "locks, before a checkpoint"
 
 # --------------------------------------------------------------------------------------------------------- reward programs
 
@@ -333,12 +406,7 @@ refuse 2 "model.head_dim: expected" pretrain --data each --out o --head-dim 1
 iteration-00000400.safetensors" ] || fail "checkpoints of pretrain: $(ls learnt/checkpoints)"
 mixgrpo inspect learnt --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["iteration"] == 400'
 newest=stopped-pretrain/checkpoints/iteration-00000400.safetensors
-python3 - "$newest" <<'PYTHON'
-import sys
-data = bytearray(open(sys.argv[1], "rb").read())
-data[len(data) // 2] ^= 1
-open(sys.argv[1], "wb").write(data)
-PYTHON
+flip "$newest"
 mixgrpo pretrain --resume --out stopped-pretrain >answer 2>progress
 grep -q "skipped a damaged checkpoint: $newest" progress || { cat progress >&2; fail "a flipped bit in a checkpoint of pretrain"; }
 same_run learnt stopped-pretrain "pretrain past a damaged checkpoint"
@@ -347,7 +415,7 @@ cp -r learnt/settings.json learnt/metrics.jsonl learnt/model unnumbered/
 mkdir unnumbered/checkpoints
 cp learnt/checkpoints/iteration-00000400.safetensors unnumbered/checkpoints/pretrainer.safetensors
 sum unnumbered/*.* unnumbered/model/* >before
-refuse 2 "unnumbered/checkpoints: expected a checkpoint such as iteration-00000200.safetensors to resume, got none" \
+refuse 2 "unnumbered/checkpoints: expected a checkpoint such as iteration-00000200.safetensors to resume, got none, though" \
   pretrain --resume --out unnumbered
 sum unnumbered/*.* unnumbered/model/* | cmp before - || fail "a refused resume of pretrain changes the run"
 (ulimit -v 3000000; refuse 1 "batch: expected as many pictures of 32×32 pixels as memory holds" pretrain --data each "${tiny[@]}" --out o --batch 1000000)

@@ -12,6 +12,7 @@ final class AlignRun {
   private let journal: RunJournal
   private let progress: ProgressDisplay
   private let checkpoints: CheckpointFolder
+  private let lock: FolderLock
   private var lastPictures = -1
 
   /// - Throws: for invalid settings or files, before an earlier run is modified.
@@ -27,11 +28,14 @@ final class AlignRun {
       learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
       rewardNames: settings.rewards.map(\.name), context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
-    try folder.prepare(resuming: resuming)
+    lock = try folder.prepare(resuming: resuming)
     let resumption = resuming ? try trainer.resume(from: checkpoints) : nil
+    let isRestarted = resuming && resumption == nil
+    if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
     let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
     self.progress = progress
     for skipped in resumption?.skipped ?? [] { progress.announce("skipped a damaged checkpoint: \(skipped)") }
+    if isRestarted { progress.announce("no checkpoint yet: the run starts from the beginning") }
     if settings.promptsPerIteration == 0, order.perIteration < AlignSettings.usualPrompts {
       progress.announce("prompts_per_iteration: using all \(order.perIteration) prompts")
     }
@@ -41,7 +45,8 @@ final class AlignRun {
     self.rewards = rewards.dropLast(heldOut.count)
     evaluations =
       settings.evaluation.isOn
-      ? try EvaluationRun(settings, folder, model, rewards: rewards, resumed: resumption != nil, warn: progress.announce) : nil
+      ? try EvaluationRun(
+        settings, folder, model, rewards: rewards, resumedAt: resumption?.iteration, warn: progress.announce) : nil
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
   }
@@ -90,6 +95,7 @@ final class AlignRun {
     try trained.save(folder: folder.model, precision: settings.precision.stored)
   }
 
+  /// The checkpoint comes last: a run that resumes from it has everything before it on disk.
   private func step() throws(MixGRPOError) {
     let iteration = trainer.iteration
     let chosen = order.rows(iteration: iteration)
@@ -99,8 +105,8 @@ final class AlignRun {
     let metrics = try trainer.update(rewards: scores) { report($0, of: $1, from: 0.5, "learning") }
     try journal.append(metrics)
     progress.show(trainer.iteration, summary(metrics))
-    if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint() }
     if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
+    if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint() }
   }
 
   private func score(_ pictures: [RGBImage], _ chosen: [Int32], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
@@ -144,12 +150,8 @@ final class AlignRun {
     try journal.append(grid, iteration: trainer.iteration)
   }
 
-  /// TensorBoard discards the earlier events of the iteration at which this run resumes, so its pictures are written again.
   private func showEarlierPictures() throws(MixGRPOError) {
-    let path = folder.pictures(iteration: trainer.iteration)
-    guard FileAccess.exists(path) else { return }
-    lastPictures = trainer.iteration
-    try journal.append(try PNG.read(path: path), iteration: trainer.iteration)
+    if try journal.appendEarlierPictures(folder, iteration: trainer.iteration) { lastPictures = trainer.iteration }
   }
 
   private func decode(_ samples: [Float], count: Int) throws(MixGRPOError) -> [RGBImage] {

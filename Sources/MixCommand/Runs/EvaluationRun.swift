@@ -11,11 +11,12 @@ final class EvaluationRun {
 
   /// - Parameters:
   ///   - rewards: the training rewards, then the held-out ones.
-  ///   - resumed: whether the trainer resumes from a checkpoint; then the evaluations resume too, if they were saved with it.
+  ///   - resumedAt: the iteration of the checkpoint from which the trainer resumes; then the evaluations resume too, if they were
+  ///     saved with it. Otherwise they restart; what is reported about earlier iterations is kept.
   ///   - warn: receives warnings.
   /// - Throws: `invalidArgument` also for settings that differ from those of the resumed run.
   init(
-    _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, rewards: [any PictureReward], resumed: Bool,
+    _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, rewards: [any PictureReward], resumedAt: Int?,
     warn: (String) -> Void
   ) throws(MixGRPOError) {
     (self.settings, self.folder, self.model, self.rewards) = (settings, folder, model, rewards)
@@ -27,13 +28,28 @@ final class EvaluationRun {
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.rewards), configuration: configuration)
-    if resumed, try folder.hasEvaluation {
-      do throws(MixGRPOError) { try evaluation.load(folder: folder.checkpoints) } catch  where error.code == .invalidFormat {
-        warn("evaluations restart because the saved ones are damaged: \(error.message)")
+    if let resumedAt { try Self.resume(evaluation, folder, at: resumedAt, warn: warn) }
+    try folder.cut(folder.evaluations, before: max(evaluation.latestIteration + 1, resumedAt ?? 0))
+    log = try MetricsLog(path: folder.evaluations)
+  }
+
+  /// Without a readable state the evaluations restart, and what they would overwrite is kept under another name.
+  private static func resume(
+    _ evaluation: Evaluation, _ folder: RunFolder, at iteration: Int, warn: (String) -> Void
+  ) throws(MixGRPOError) {
+    var problem = "there are no saved ones"
+    if try folder.hasEvaluation {
+      do throws(MixGRPOError) {
+        return try evaluation.load(folder: folder.checkpoints)
+      } catch  where error.code == .invalidFormat {
+        problem = "the saved ones are damaged: \(error.message)"
       }
     }
-    try folder.cut(folder.evaluations, before: evaluation.latestIteration + 1)
-    log = try MetricsLog(path: folder.evaluations)
+    let kept = try folder.setEvaluationsAside(iteration: iteration)
+    let earlier = try folder.lines(folder.evaluations)
+    guard !kept.isEmpty || !earlier.isEmpty else { return }
+    warn(
+      "evaluations restart because \(problem)" + (kept.isEmpty ? "" : "; kept: \(kept.joined(separator: ", "))"))
   }
 
   /// Saves the evaluations. Call before the trainer's checkpoint is saved: saved evaluations may be ahead of it, but not

@@ -9,6 +9,7 @@ final class PretrainRun {
   private let prompts: PromptEmbeddings
   private let pretrainer: FlowMatchingPretrainer
   private let checkpoints: CheckpointFolder
+  private let lock: FolderLock
   private let context: RunContext
   private let journal: RunJournal
   private let progress: ProgressDisplay
@@ -32,27 +33,20 @@ final class PretrainRun {
       textLength: encoder.textLength, maxBatch: min(settings.batch, settings.maxBatch), threads: context.threads)
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
-    try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try Self.resume(pretrainer, checkpoints) : nil
+    lock = try folder.prepare(resuming: resuming)
+    let resumption = resuming ? try pretrainer.resume(from: checkpoints) : nil
+    let isRestarted = resuming && resumption == nil
+    if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
     progress = ProgressDisplay(
       total: settings.steps, begun: pretrainer.optimizer.stepCount, lineEvery: settings.steps / 20)
     for skipped in resumption?.skipped ?? [] { progress.announce("skipped a damaged checkpoint: \(skipped)") }
+    if isRestarted { progress.announce("no checkpoint yet: the run starts from the beginning") }
     progress.announce(
       "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
         + "\(codec.tokenCount) tokens of \(codec.channels) channels")
-  }
-
-  private static func resume(
-    _ pretrainer: FlowMatchingPretrainer, _ folder: CheckpointFolder
-  ) throws(MixGRPOError) -> Resumption {
-    guard let found = try pretrainer.resume(from: folder) else {
-      throw MixGRPOError(
-        .invalidState, "\(folder.path): expected a checkpoint such as iteration-00000200.safetensors to resume, got none")
-    }
-    return found
   }
 
   /// All pictures of a step are in memory as latents, even when fewer are trained at a time.
@@ -72,6 +66,7 @@ final class PretrainRun {
   /// - Throws: `cancelled`, or the error of the run, after the checkpoint is written.
   func run() throws(MixGRPOError) {
     do throws(MixGRPOError) {
+      if done > 0, try journal.appendEarlierPictures(folder, iteration: done) { lastPictures = done }
       var recentLoss = 0.0
       var seen = 0
       while done < settings.steps {
@@ -92,6 +87,7 @@ final class PretrainRun {
     try save()
   }
 
+  /// The checkpoint comes last: a run that resumes from it has everything before it on disk.
   private func step() throws(MixGRPOError) -> Double {
     let step = done
     let drawn = (0..<settings.batch).map { pictures.draw(step &* settings.batch &+ $0) }
@@ -103,8 +99,8 @@ final class PretrainRun {
     let loss = try pretrainer.step(
       latents: latents, prompts: prompts, promptIndex: drawn.map { Int32(truncatingIfNeeded: $0.caption) }, iteration: step)
     try journal.append(step: step, loss: loss, learningRate: rate)
-    if done % settings.saveEvery == 0 { try pretrainer.save(in: checkpoints) }
     if settings.picturesEvery > 0, done % settings.picturesEvery == 0 { try drawPictures() }
+    if done % settings.saveEvery == 0 { try pretrainer.save(in: checkpoints) }
     return loss
   }
 

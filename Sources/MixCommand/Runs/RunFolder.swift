@@ -25,30 +25,66 @@ struct RunFolder {
   /// True when the folder has files of an earlier run that a new one would overwrite.
   var isTaken: Bool {
     get throws(MixGRPOError) {
-      for path in [settings, checkpoints, metrics] where try FileAccess.isPresent(path) { return true }
-      return false
+      for path in [settings, metrics] where try FileAccess.isPresent(path) { return true }
+      return try hasSavedState
     }
   }
 
-  var hasCheckpoint: Bool { get throws(MixGRPOError) { try FileAccess.isPresent(checkpoints) } }
+  /// Whether the folder of checkpoints has any file besides the lock of this process.
+  private var hasSavedState: Bool {
+    get throws(MixGRPOError) {
+      guard try FileAccess.isPresent(checkpoints) else { return false }
+      return try FileAccess.names(in: checkpoints).contains { $0 != FolderLock.fileName }
+    }
+  }
+
   /// Whether `Evaluation.save` has written a file beside the checkpoints.
   var hasEvaluation: Bool {
     get throws(MixGRPOError) { try FileAccess.isPresent(FileAccess.join(checkpoints, "evaluation.safetensors")) }
   }
 
-  /// Creates or checks the folder.
-  /// - Throws: `invalidState` when a new run would overwrite an earlier one, or when there is no run to resume; `inputOutput`.
-  func prepare(resuming: Bool) throws(MixGRPOError) {
-    if resuming {
-      guard try hasCheckpoint else {
-        throw MixGRPOError(.invalidState, "\(path): expected a run with a checkpoint to resume, got none")
-      }
-    } else if try isTaken {
+  /// Creates or checks the folder, and locks it.
+  /// - Returns: the lock, to be kept as long as the run uses the folder.
+  /// - Throws: `invalidState` when another process runs there or a new run would overwrite an earlier one; `inputOutput`.
+  func prepare(resuming: Bool) throws(MixGRPOError) -> FolderLock {
+    let lock = try FolderLock(folder: checkpoints)
+    if !resuming, try isTaken {
       throw MixGRPOError(
         .invalidState,
         "\(path): expected a folder without a run, got one; use --resume to continue it, or another --out for a new run")
     }
     try FileAccess.createFolder(FileAccess.join(path, "pictures"))
+    return lock
+  }
+
+  /// Checks that a run without a checkpoint may start from the beginning, which repeats all that its files report: it was stopped
+  /// before its first checkpoint.
+  /// - Parameter saveEvery: iterations until the first checkpoint.
+  /// - Throws: `invalidState` when the metrics reach beyond it, because the checkpoints must then have been removed.
+  func requireBeforeFirstCheckpoint(saveEvery: Int) throws(MixGRPOError) {
+    let done = (try lines(metrics).map(\.iteration).max() ?? -1) + 1
+    guard done <= saveEvery else {
+      throw MixGRPOError(
+        .invalidState,
+        "\(checkpoints): expected a checkpoint such as iteration-\(padded(saveEvery, 8)).safetensors to resume, got none, though "
+          + "\(metrics) has \(done) iterations; put the checkpoints back, or choose another --out for a new run")
+    }
+  }
+
+  /// Keeps what restarted evaluations would overwrite: the best model so far, and the damaged state if there is one.
+  /// - Returns: the new names.
+  func setEvaluationsAside(iteration: Int) throws(MixGRPOError) -> [String] {
+    var kept: [String] = []
+    for place in [best, FileAccess.join(checkpoints, "evaluation.safetensors")] where try FileAccess.isPresent(place) {
+      var (name, attempt) = ("\(place)-until-\(padded(iteration, 6))", 1)
+      while try FileAccess.isPresent(name) {
+        attempt += 1
+        name = "\(place)-until-\(padded(iteration, 6))-\(attempt)"
+      }
+      try FileAccess.rename(place, to: name)
+      kept.append(name)
+    }
+    return kept
   }
 
   /// Removes the lines of iterations that a resumed run repeats, and an incomplete last line.

@@ -21,6 +21,15 @@ struct RunJournal {
     try events?.append(picture, tag: "pictures", step: iteration)
   }
 
+  /// TensorBoard discards the earlier events of the iteration at which a run resumes, so its pictures are written again.
+  /// - Returns: whether there are pictures of the iteration.
+  func appendEarlierPictures(_ folder: RunFolder, iteration: Int) throws(MixGRPOError) -> Bool {
+    let path = folder.pictures(iteration: iteration)
+    guard try FileAccess.isPresent(path) else { return false }
+    try append(try PNG.read(path: path), iteration: iteration)
+    return true
+  }
+
   /// - Parameters:
   ///   - iteration: iteration of the evaluation.
   ///   - means: mean of each reward, by name.

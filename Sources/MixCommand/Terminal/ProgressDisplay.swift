@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-@preconcurrency import Glibc
-#else
-import Darwin
-#endif
-
 /// Shows the progress of a run on standard error: a bar on a terminal, otherwise plain lines.
 final class ProgressDisplay {
   private let total: Int
@@ -12,7 +6,7 @@ final class ProgressDisplay {
   /// Steps between plain lines.
   private let lineEvery: Int
   private let start = ContinuousClock.now
-  private let isTerminal = isatty(STDERR_FILENO) != 0
+  private let isTerminal = StandardError.isTerminal
   private var isBarOpen = false
 
   init(total: Int, begun: Int = 0, lineEvery: Int = 1) {
@@ -56,10 +50,7 @@ final class ProgressDisplay {
     return "\(duration(elapsed / doneHere * (Double(total) - done))) left"
   }
 
-  private func write(_ text: String) {
-    fputs(text, stderr)
-    fflush(stderr)
-  }
+  private func write(_ text: String) { StandardError.write(text) }
 }
 
 /// 1:05, or 2:03:04 from an hour on.
@@ -82,5 +73,5 @@ func fixed(_ value: Double, _ digits: Int) -> String {
 
 extension ProgressDisplay {
   /// Prints a whole line from another thread.
-  static func note(_ line: String) { fputs("\n\(line)\n", stderr) }
+  static func note(_ line: String) { StandardError.write("\n\(line)\n") }
 }

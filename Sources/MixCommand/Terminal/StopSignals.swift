@@ -1,5 +1,6 @@
 import Dispatch
 import MixGRPO
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -7,35 +8,59 @@ import Glibc
 import Darwin
 #endif
 
-/// Ctrl-C and SIGTERM: the first stops the run after saving, the second ends the process at once.
+/// Ctrl-C, SIGTERM, SIGHUP and a closed pipe: the first stops the run after saving; a later Ctrl-C or SIGTERM ends the process at
+/// once.
 enum StopSignals {
   /// Exit code of a process stopped by a signal.
   static let exitCode: Int32 = 130
+  /// Signals this soon after the first are the same stop: `timeout` signals the process and its group.
+  static let sameStop = Duration.milliseconds(500)
+
+  private struct Watched {
+    let context: RunContext
+    var stoppedAt: ContinuousClock.Instant?
+
+    /// - Returns: whether this is the first stop.
+    mutating func stop() -> Bool {
+      guard stoppedAt == nil else { return false }
+      stoppedAt = .now
+      context.cancel()
+      return true
+    }
+  }
+  private static let watched = Mutex<Watched?>(nil)
 
   /// Call before other threads are created: they inherit the blocked signals, so that only this watcher receives them.
   static func watch(_ context: RunContext, onFirst: @escaping @Sendable () -> Void) {
+    watched.withLock { $0 = Watched(context: context) }
+    signal(SIGPIPE, SIG_IGN)
     var signals = sigset_t()
     sigemptyset(&signals)
-    sigaddset(&signals, SIGINT)
-    sigaddset(&signals, SIGTERM)
+    for number in [SIGINT, SIGTERM] + (isHangUpIgnored ? [] : [SIGHUP]) { sigaddset(&signals, number) }
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     DispatchQueue(label: "stop signals").async { [signals] in
       var awaited = signals
       while true {
         var received: Int32 = 0
         guard sigwait(&awaited, &received) == 0 else { continue }
-        if context.isCancelled || isAnotherPending { LastSteps.end(exitCode) }
-        context.cancel()
-        onFirst()
+        if watched.withLock({ $0?.stop() ?? false }) { onFirst() } else if isAnother(received) { LastSteps.end(exitCode) }
       }
     }
   }
 
-  /// Whether a second signal arrived before the first was handled; then the process ends without saving.
-  private static var isAnotherPending: Bool {
-    var pending = sigset_t()
-    sigemptyset(&pending)
-    sigpending(&pending)
-    return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1
+  /// Call when nobody reads the output any more.
+  static func outputIsClosed() { watched.withLock { _ = $0?.stop() } }
+
+  /// `nohup` starts a program with SIGHUP ignored.
+  private static var isHangUpIgnored: Bool {
+    var action = sigaction()
+    return sigaction(SIGHUP, nil, &action) == 0
+      && unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
+  }
+
+  /// A terminal that closes may send SIGHUP more than once.
+  private static func isAnother(_ signal: Int32) -> Bool {
+    guard signal != SIGHUP, let first = watched.withLock({ $0?.stoppedAt }) else { return false }
+    return .now - first > sameStop
   }
 }

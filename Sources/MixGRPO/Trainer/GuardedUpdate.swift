@@ -15,6 +15,16 @@ struct UpdateSafety {
   var stepsAreAtomic = true
 }
 
+/// What the optimizer steps of an update report, over all its runs.
+struct StepTally {
+  var steps = 0
+  var skippedSteps = 0
+  /// The sum of the gradient norms.
+  var norms = 0.0
+  /// Learning rate of the last step.
+  var learningRate = 0.0
+}
+
 /// An update that either succeeds, is rolled back as a whole, or stops between two optimizer steps. A state machine without a
 /// model.
 final class GuardedUpdate: UpdateMachine {
@@ -37,14 +47,12 @@ final class GuardedUpdate: UpdateMachine {
   private var phase = Phase.running
   private var cleanup: [TrainerAction] = []  // in reverse
   private var isStateKept = false
-  private var steps = 0
-  private var skippedSteps = 0
   private var isUndone = false
-  private var norms = 0.0
-  private var learningRate = 0.0
+  private(set) var tally: StepTally
 
-  init(_ update: Update, _ safety: UpdateSafety) {
-    (self.update, self.safety) = (update, safety)
+  /// - Parameter tally: of the earlier runs of an update that stopped between two optimizer steps.
+  init(_ update: Update, _ safety: UpdateSafety, continuing tally: StepTally = StepTally()) {
+    (self.update, self.safety, self.tally) = (update, safety, tally)
     safety.velocityGuard?.begin()
   }
 
@@ -52,8 +60,9 @@ final class GuardedUpdate: UpdateMachine {
   /// - Parameter optimizerSteps: steps since the optimizer was created.
   func report(optimizerSteps: Int) -> UpdateReport {
     UpdateReport(
-      optimizerSteps: optimizerSteps, gradientNorm: norms / Double(steps), learningRate: learningRate,
-      skippedSteps: skippedSteps, isRolledBack: isUndone, velocityChange: safety.velocityGuard?.change ?? .nan)
+      optimizerSteps: optimizerSteps, gradientNorm: tally.norms / Double(tally.steps),
+      learningRate: tally.learningRate, skippedSteps: tally.skippedSteps, isRolledBack: isUndone,
+      velocityChange: safety.velocityGuard?.change ?? .nan)
   }
 
   // MARK: - Actions
@@ -92,7 +101,7 @@ final class GuardedUpdate: UpdateMachine {
       phase = .stepping(minibatch: minibatch)
       return step(minibatch)
     case .finished:
-      guard safety.velocityGuard != nil, steps > 0, let request = update.firstRow() else {
+      guard safety.velocityGuard != nil, tally.steps > 0, let request = update.firstRow() else {
         phase = .over(nil)
         return .finished
       }
@@ -125,7 +134,7 @@ final class GuardedUpdate: UpdateMachine {
   ) throws(MixGRPOError) -> UnsafePointer<Float>? {
     switch phase {
     case .running:
-      let isFirst = update.metrics.evaluations == 0 && skippedSteps == 0 && count >= update.latentSize
+      let isFirst = update.metrics.evaluations == 0 && tally.skippedSteps == 0 && count >= update.latentSize
       if isFirst { safety.velocityGuard?.keep(velocity) }
       return try update.submit(velocity: velocity, reference: reference, count: count)
     case .measuring(let request):
@@ -141,9 +150,9 @@ final class GuardedUpdate: UpdateMachine {
     guard case .stepping = phase else {
       throw MixGRPOError(.invalidState, "submit_step: expected an optimizer step from next() first, got none")
     }
-    steps += 1
-    norms += gradientNorm
-    self.learningRate = learningRate
+    tally.steps += 1
+    tally.norms += gradientNorm
+    tally.learningRate = learningRate
     phase = .running
   }
 
@@ -168,7 +177,7 @@ final class GuardedUpdate: UpdateMachine {
 
   private func skipStep(_ error: MixGRPOError) -> Bool {
     guard isTraining, error.code == .notFinite, safety.policy == .skip else { return false }
-    skippedSteps += 1
+    tally.skippedSteps += 1
     update.abandonMinibatch()
     phase = .skipping
     return true
@@ -194,6 +203,7 @@ final class GuardedUpdate: UpdateMachine {
       return
     }
     isUndone = true
+    update.abandonMinibatch()
     phase = .ending(nil)
   }
 

@@ -16,14 +16,29 @@ struct TicketedRollout {
   let seconds: Double
 }
 
+/// An update that stopped between two optimizer steps, which are kept (`Undo.none`).
+struct StoppedUpdate {
+  let update: Update
+  let rewards: [[Double]]
+  let advantages: Advantages
+  let tally: StepTally
+  let seconds: Double
+}
+
 /// An iteration whose update is in progress.
 struct IterationInProgress {
   let guarded: GuardedUpdate
   let sampled: SampledGroups
+  /// (K, prompts · group size), as given.
+  let rewards: [[Double]]
   let advantages: Advantages
   /// (K), the weight of each reward; nil for those of the configuration.
   let weights: [Double]?
   let started: DispatchTime
+  /// Wall time of the earlier runs of an update that stopped between two optimizer steps.
+  let secondsBefore: Double
+
+  var secondsUpdate: Double { secondsBefore + seconds(since: started) }
 
   /// The metrics of the finished iteration.
   func metrics(iteration: Int, rewardNames: [String], learning: LearningConfiguration) -> IterationMetrics {
@@ -39,7 +54,7 @@ struct IterationInProgress {
       rewardMean: mean(weights, \.mean), rewardStandardDeviation: mean(weights, \.standardDeviation),
       degenerateGroups: advantages.degenerateGroups.count, policy: policy, gradientNorm: report.gradientNorm,
       learningRate: report.learningRate, modelCallsRollout: sampled.modelCalls,
-      modelCallsUpdate: policy.evaluations, secondsRollout: sampled.seconds, secondsUpdate: seconds(since: started),
+      modelCallsUpdate: policy.evaluations, secondsRollout: sampled.seconds, secondsUpdate: secondsUpdate,
       skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange)
   }
 

@@ -57,7 +57,7 @@ public final class ModelFreeTrainer {
   /// Maximum number of rows in one request of the update.
   private(set) var updateBatch = 0
   /// An update that stopped between two optimizer steps, which are kept (`Undo.none`).
-  var stopped: (update: Update, advantages: Advantages)?
+  var stopped: StoppedUpdate?
   /// The rollouts of the iteration that have a ticket, in order.
   private(set) var ticketed: [TicketedRollout] = []
   /// The latest samples, with their ticket if they have one.

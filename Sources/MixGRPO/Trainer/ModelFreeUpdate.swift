@@ -14,7 +14,8 @@ extension ModelFreeTrainer {
     try begin(updateOn: pendingGroups(), rewards, weights)
   }
 
-  /// Starts training on the iteration's tickets. The end of the update closes them.
+  /// Starts training on the iteration's tickets. The end of the update closes them. An update that stopped between two optimizer
+  /// steps (`Undo.none`) continues with the rewards it started with, also when others have been submitted since.
   /// - Parameters:
   ///   - missing: how tickets without rewards are treated.
   ///   - weights: (K), the weight of each reward; nil for those of the configuration.
@@ -25,12 +26,12 @@ extension ModelFreeTrainer {
     guard !ticketed.isEmpty else {
       throw MixGRPOError(.invalidState, "update: expected a rollout with a ticket first, got none")
     }
-    let rewards = try inbox.collect(missing)
+    let collected = try inbox.collect(missing)
     let parts = ticketed.map(\.trajectory)
     let sampled = SampledGroups(
       trajectory: parts.count == 1 ? parts[0] : try Trajectory(joining: parts),
       modelCalls: ticketed.reduce(0) { $0 + $1.modelCalls }, seconds: ticketed.reduce(0) { $0 + $1.seconds })
-    try begin(updateOn: sampled, rewards, weights)
+    try begin(updateOn: sampled, stopped?.rewards ?? collected, weights)
   }
 
   /// P·G, the number of samples that wait for rewards.
@@ -57,7 +58,8 @@ extension ModelFreeTrainer {
       stepsAreAtomic: stepsAreAtomic)
     stage = .updating(
       IterationInProgress(
-        guarded: GuardedUpdate(update, safety), sampled: sampled, advantages: advantages, weights: weights, started: started))
+        guarded: GuardedUpdate(update, safety, continuing: stopped?.tally ?? StepTally()), sampled: sampled, rewards: rewards,
+        advantages: advantages, weights: weights, started: started, secondsBefore: stopped?.seconds ?? 0))
   }
 
   private func advantages(
@@ -98,7 +100,10 @@ extension ModelFreeTrainer {
 
   /// With `Undo.none` the completed steps are kept, and the update continues from there when it is started again.
   func endFailed(_ work: IterationInProgress) {
-    if work.guarded.update.metrics.optimizerSteps > 0 { stopped = (work.guarded.update, work.advantages) }
+    guard work.guarded.update.metrics.optimizerSteps > 0 else { return }
+    stopped = StoppedUpdate(
+      update: work.guarded.update, rewards: work.rewards, advantages: work.advantages, tally: work.guarded.tally,
+      seconds: work.secondsUpdate)
   }
 
   /// Abandons an update before its first action.

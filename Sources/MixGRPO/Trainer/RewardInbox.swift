@@ -37,7 +37,8 @@ public final class RewardInbox: Sendable {
 
   /// Submits the rewards of a ticket, once.
   ///
-  /// Rewards submitted during an update that excludes them are used if that update fails or is cancelled and is repeated.
+  /// Rewards submitted during an update that excludes them are used if that update fails or is cancelled and is repeated from its
+  /// start. An update that stopped between two optimizer steps (`Undo.none`) continues without them.
   /// - Parameters:
   ///   - rewards: (K, prompts · group size of the ticket), NaN for a reward that failed.
   ///   - ticket: the ticket of the samples.

@@ -101,6 +101,15 @@ package enum FileAccess {
     return names.sorted()
   }
 
+  /// Gives a file or folder another name beside it, which must be free.
+  package static func rename(_ path: String, to name: String) throws(MixGRPOError) {
+    try checkPath(path)
+    try checkPath(name)
+    if Glibc.rename(path, name) == 0 { return }
+    let code = errno
+    throw failure(path, expected: "a place to rename it to \(printable(name))", code: code)
+  }
+
   /// Removes a file; does nothing when it is missing.
   package static func removeFile(_ path: String) throws(MixGRPOError) {
     try checkPath(path)

@@ -4,15 +4,16 @@ import base64
 import http.client
 import json
 import math
+import re
 import time
 import urllib.error
-import urllib.request
+import urllib.parse
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from . import _http
 from ._arrays import ByteArray, DoubleArray
 from .errors import InputOutputError, InvalidArgument
 from .image import Image
@@ -33,9 +34,12 @@ class HTTPReward:
     with "multipart" (form-data) it has the files "images" and the fields "prompts", in order. The answer is JSON: a
     list of numbers, one for each picture, or {"rewards": [numbers]}; null for a picture that could not be scored.
 
-    `url`: http or https. `headers`: sent along, such as Authorization.
+    `url`: http or https. A user and password in it are sent as basic authorization, and appear in no message.
+    `headers`: sent along, such as Authorization. A redirect is not followed, because the new place would get the images
+    and the headers; the error names it.
     `batch_size`: pictures in one POST, 1 or more.
-    `timeout`: seconds for one try, from its beginning to the last byte of the answer, above 0.
+    `timeout`: seconds for one try, from its beginning to the last byte of the answer, above 0; however the
+    server sends, a try never takes longer.
     `retries`: further tries, 0 or more, after a failure that may pass: no connection, no answer in time, an answer that
     makes no sense, or status 408, 425, 429, 500, 502, 503, 504. `backoff`: seconds before the first of them; each
     further one waits twice as long.
@@ -56,7 +60,9 @@ class HTTPReward:
         retries: int = 3,
         backoff: float = 0.5,
     ) -> None:
-        _check(url.startswith(("http://", "https://")), "url", "http:// or https://", url)
+        url, authorization = _without_password(url)
+        headers = authorization | dict(headers or {})
+        _check_headers(headers)
         _check(format in FORMATS, "format", " or ".join(FORMATS), format)
         _check(batch_size >= 1, "batch_size", "1 or more", batch_size)
         _check(0 < timeout < math.inf, "timeout", "seconds above 0", timeout)
@@ -64,7 +70,7 @@ class HTTPReward:
         _check(0 <= backoff < math.inf, "backoff", "seconds of 0 or more", backoff)
         self.url = url
         self.format = format
-        self.headers = dict(headers or {})
+        self.headers = headers
         self.batch_size = batch_size
         self.timeout = timeout
         self.retries = retries
@@ -76,6 +82,9 @@ class HTTPReward:
         """Scores B images, uint8 (B, height, width, 3), of B prompts: (B), NaN where there is no number."""
         if len(images) != len(prompts):
             raise InvalidArgument(f"prompts: expected {len(images)}, one for each picture, got {len(prompts)}")
+        for index, prompt in enumerate(prompts):
+            if any("\ud800" <= character <= "\udfff" for character in prompt):
+                raise InvalidArgument(f"prompts[{index}]: expected text, got a lone surrogate in {prompt[:80]!a}")
         self.failures = []
         starts = range(0, len(images), self.batch_size)
         scores = [self._batch(images[at : at + self.batch_size], prompts[at : at + self.batch_size]) for at in starts]
@@ -90,7 +99,7 @@ class HTTPReward:
             try:
                 return _scores(self._post(body, kind), len(images))
             except urllib.error.HTTPError as error:
-                problem, lasting = f"status {error.code} {error.reason}", error.code not in _WORTH_ANOTHER_TRY
+                problem, lasting = _refusal(error), error.code not in _WORTH_ANOTHER_TRY
                 error.close()
             except (OSError, http.client.HTTPException, ValueError) as error:
                 problem, lasting = str(error) or type(error).__name__, False
@@ -102,10 +111,7 @@ class HTTPReward:
 
     def _post(self, body: bytes, kind: str) -> bytes:
         headers = {"Accept": "application/json", **self.headers, "Content-Type": kind}
-        request = urllib.request.Request(self.url, body, headers, method="POST")
-        deadline = time.monotonic() + self.timeout
-        with urllib.request.urlopen(request, timeout=self.timeout) as response:
-            return _read(response, deadline)
+        return _http.post(self.url, body, headers, timeout=self.timeout, largest=LARGEST_ANSWER)
 
 
 def _check(holds: bool, field: str, expected: str, got: object) -> None:
@@ -113,18 +119,39 @@ def _check(holds: bool, field: str, expected: str, got: object) -> None:
         raise InvalidArgument(f"{field}: expected {expected}, got {got!r}")
 
 
-def _read(response: Any, deadline: float) -> bytes:
-    """The whole answer. A server that sends a byte now and then never runs into a socket's own timeout: the clock
-    does."""
-    pieces, length = [], 0
-    while piece := response.read1(65536):
-        pieces.append(piece)
-        length += len(piece)
-        if length > LARGEST_ANSWER:
-            raise ValueError(f"answer: expected at most {LARGEST_ANSWER} bytes, got more")
-        if time.monotonic() > deadline:
-            raise TimeoutError("timed out in the middle of the answer")
-    return b"".join(pieces)
+def _without_password(url: str) -> tuple[str, dict[str, str]]:
+    """A URL without its user and password, and the header that sends them. Messages never contain the password."""
+    shown = re.sub(r"//[^/?#]*@", "//", url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    whole = whole and all("!" <= character <= "~" for character in url)
+    _check(whole, "url", "http:// or https:// and a host, in printable ASCII", shown)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    named = urllib.parse.unquote_to_bytes(user if ":" in user else f"{user}:")
+    bare = urllib.parse.urlunsplit(parts._replace(netloc=host))
+    return bare, {"Authorization": f"Basic {base64.b64encode(named).decode()}"}
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Without their values in the message, which may be secrets."""
+    for name, value in headers.items():
+        _check(re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) is not None, "headers", "names of headers", name)
+        if not re.fullmatch(r"[\t -~\xa0-\xff]*", value):
+            raise InvalidArgument(f"headers[{name!r}]: expected printable Latin-1 in one line, got other characters")
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    """What a status other than 2xx says. A redirect is not followed."""
+    problem = f"status {error.code} {str(error.reason)[:80]!a}"
+    if not 300 <= error.code < 400:
+        return problem
+    place = re.sub(r"//[^/?#]*@", "//", error.headers.get("Location") or "nowhere")
+    return f"{problem}, a redirect to {place[:200]!a}, which is not followed; pass that URL if it is the right one"
 
 
 def _scores(answer: bytes, count: int) -> DoubleArray:

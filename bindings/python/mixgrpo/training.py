@@ -1,5 +1,6 @@
 """The training loop for hosts whose rewards are Python functions."""
 
+import contextlib
 import importlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +16,7 @@ from .errors import InvalidArgument
 from .evaluation import EvaluationResult
 from .host_trainer import HostTrainer
 from .metrics import Metrics
+from .metrics_file import MetricsFile
 from .scoring import Score, ScoringThreads
 from .trainer import Trainer
 from .training_checkpoints import CheckpointSettings
@@ -57,6 +59,7 @@ def train(
     choose: Callable[[int], Sequence[int]] | None = None,
     weights: Mapping[str, float] | None = None,
     on_iteration: Callable[[Metrics], object] | None = None,
+    metrics: str | os.PathLike[str] | None = None,
     evaluate_every: int = 0,
     evaluation_rewards: Mapping[str, Reward] | None = None,
     evaluation_prompts: Sequence[int] | None = None,
@@ -78,7 +81,11 @@ def train(
     `choose`: iteration → prompt indices; by default prompts take turns, `prompts_per_iteration` (4, or all of fewer) at
     a time.
     `weights`: of the rewards, by name; 1 each by default.
-    `on_iteration`: called after each update, for logs, files, or to stop by raising.
+    `on_iteration`: called after each update, for logs, files, or to stop by raising. It is called before the checkpoint
+    of the iteration is saved, so that no figures are lost; after a kill in between, the resumed run repeats the iteration
+    and reports the same figures again.
+    `metrics`: a file to which the figures of each iteration are appended as one line of JSON. A resumed run removes the
+    lines of iterations that it repeats, so that each iteration has one line.
     `progress`: show a bar, when tqdm is installed.
     `score_workers`: number of threads that score while the next prompt's images are drawn. Each call of a reward then
     gets the images of one prompt, on any of these threads. For rewards that wait, such as for another machine. Results
@@ -98,11 +105,12 @@ def train(
     that a bit-exact continuation needs is saved there, including evaluations. The newest `keep_checkpoints` are kept; a
     kill or a full disk leaves a complete one if there was one. A trainer that has not trained yet first restores the
     newest complete checkpoint (unless `resume` is False), and its iterations count: a program that is started again
-    ends where it would have ended without the stop.
+    ends where it would have ended without the stop. While it runs, the folder is locked; also the command `mixgrpo` does
+    not run in it.
 
     Returns the figures of the iterations that ran. Raises `InvalidArgument` for settings that do not fit, also those
     that differ from a checkpoint's; `InvalidState` when the folder holds a later checkpoint than the trainer's
-    iteration; `InputOutputError` when nothing can be saved.
+    iteration, or is in use by another run; `InputOutputError` when nothing can be saved.
     """
     functions = _by_name(trainer, rewards)
     lines = _lines(trainer)
@@ -124,26 +132,36 @@ def train(
     )
     folder = CheckpointSettings(checkpoints, checkpoint_every, keep_checkpoints, resume)
     saved = folder.checkpoints(trainer, evaluations)
-    done = saved.iterations_done() if saved else 0
-    for _ in (bar := _bar(range(done, iterations), progress)):
-        if evaluations and not evaluations.go_on():
-            break
-        chosen = pick(trainer.iteration)
-        if scorers is None:
-            metrics = trainer.update(score_all(chosen, trainer.rollout(chosen)), weights=weights)
-        else:
-            metrics = scorers.iterate(chosen, weights)
-        history.append(metrics)
+    log = MetricsFile(metrics, trainer) if metrics is not None else None
+    with saved.lock() if saved else contextlib.nullcontext():
+        done = saved.iterations_done() if saved else 0
+        if log:
+            log.resume()
+        for _ in (bar := _bar(range(done, iterations), progress)):
+            if evaluations and not evaluations.go_on():
+                break
+            chosen = pick(trainer.iteration)
+            if scorers is None:
+                figures = trainer.update(score_all(chosen, trainer.rollout(chosen)), weights=weights)
+            else:
+                figures = scorers.iterate(chosen, weights)
+            history.append(figures)
+            if hasattr(bar, "set_postfix"):
+                bar.set_postfix(reward=f"{figures.reward_mean:.3f}")
+            # The checkpoint comes last: a run that resumes from it has reported everything before it. What the host
+            # raises loses no finished iteration.
+            try:
+                if log:
+                    log.append()
+                if on_iteration is not None:
+                    on_iteration(figures)
+            finally:
+                if saved:
+                    saved.save()
+        if evaluations:
+            evaluations.go_on(always=True)
         if saved:
-            saved.save()
-        if on_iteration is not None:
-            on_iteration(metrics)
-        if hasattr(bar, "set_postfix"):
-            bar.set_postfix(reward=f"{metrics.reward_mean:.3f}")
-    if evaluations:
-        evaluations.go_on(always=True)
-    if saved:
-        saved.save(always=True)
+            saved.save(always=True)
     return history
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ._folders import paths_in
 from .errors import InvalidArgument
+from .folder_lock import FolderLock
 from .metrics import Resumption
 from .training_evaluation import Evaluations
 
@@ -61,6 +63,10 @@ class Checkpoints:
         self._folder, self._trainer, self._evaluations, self._settings = folder, trainer, evaluations, settings
         self._saved = -1
 
+    def lock(self) -> FolderLock:
+        """Excludes other runs from the folder. Raises `InvalidState` naming who uses it; `InputOutputError`."""
+        return FolderLock(self._folder)
+
     def iterations_done(self) -> int:
         """Resumes a trainer that has not trained yet. Returns the number of iterations restored."""
         if not self._settings.resume or self._trainer.iteration > 0:
@@ -101,6 +107,6 @@ class Checkpoints:
 
 def _numbers(folder: Path) -> Iterator[int]:
     """The iterations of a folder's checkpoints, complete or not."""
-    for path in folder.glob("iteration-*"):
-        if (number := path.stem.removeprefix("iteration-")).isdecimal():
+    for path in paths_in(folder):
+        if path.name.startswith("iteration-") and (number := path.stem.removeprefix("iteration-")).isdecimal():
             yield int(number)

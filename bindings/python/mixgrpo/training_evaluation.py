@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ._arrays import DoubleArray, FloatArray
+from ._folders import paths_in
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, Weights
-from .errors import InputOutputError, InvalidArgument, InvalidFormat
+from .errors import InvalidArgument, InvalidFormat
 from .evaluation import Evaluation, EvaluationResult
 from .host_trainer import HostTrainer
 from .trainer import Trainer
@@ -146,16 +147,32 @@ class Evaluations:
         """Restores the newest intact state in a folder, if there is one.
 
         It may be ahead of the trainer's checkpoint; those iterations are then not evaluated twice. A verdict to stop
-        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning`.
+        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning` and is kept
+        under another name, and so is the best model so far when no state is intact. Raises `InputOutputError` when a
+        state cannot be read, because it may be intact.
         """
+        damaged = []
         for path in reversed(_saved(folder)):
+            if not any(path.iterdir()):  # the save was stopped before its file was there
+                continue
             try:
                 self._evaluation.restore(path)
-            except (InvalidFormat, InputOutputError) as error:
+            except InvalidFormat as error:
                 warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
+                damaged.append(_set_aside(path, "damaged"))
                 continue
             self._saved = self._evaluation.latest_iteration
             return
+        if damaged:
+            self._set_best_aside()
+
+    def _set_best_aside(self) -> None:
+        """Keeps the best model of evaluations whose state is lost."""
+        keep_best = self._settings.keep_best
+        if keep_best is None or callable(keep_best) or not os.path.lexists(keep_best):
+            return
+        kept = _set_aside(Path(keep_best), f"until-{self._trainer.iteration:06d}")
+        warnings.warn(f"evaluations restart; kept the best model so far: {kept}", RuntimeWarning, stacklevel=5)
 
     def _samples(self) -> FloatArray:
         if isinstance(self._trainer, Trainer | HostTrainer):
@@ -172,9 +189,21 @@ class Evaluations:
 _PREFIX = "evaluation-"
 
 
+def _set_aside(path: Path, why: str) -> Path:
+    """Renames a file or folder to a name that is free, so that nothing overwrites it."""
+    ends = ("", *(f"-{number}" for number in range(2, 1000)))
+    name = next(name for end in ends if not os.path.lexists(name := path.with_name(f"{path.name}-{why}{end}")))
+    path.rename(name)
+    return name
+
+
 def _saved(folder: Path) -> list[Path]:
     """The folders of saved evaluations, the oldest first."""
-    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdecimal())
+    return sorted(
+        path
+        for path in paths_in(folder)
+        if path.name.startswith(_PREFIX) and path.name.removeprefix(_PREFIX).isdecimal()
+    )
 
 
 def _path(folder: Path, iteration: int) -> Path:

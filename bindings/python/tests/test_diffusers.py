@@ -6,8 +6,9 @@ import pathlib
 import subprocess
 import sys
 
-import mixgrpo
 import pytest
+
+import mixgrpo
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "Tests" / "MixFlowModelTests" / "Fixtures"
 CASES = sorted(

@@ -160,7 +160,7 @@ def test_a_slow_server_is_given_up(mixgrpo, server):
 
     server.answers = [silent, dripping]
     try:
-        with pytest.raises(mixgrpo.InputOutputError, match="timed out in the middle"):
+        with pytest.raises(mixgrpo.InputOutputError, match="timed out: no whole answer within 0.3 seconds"):
             reward(mixgrpo, server, timeout=0.3)(IMAGES, PROMPTS)
     finally:
         gone.set()
@@ -190,6 +190,106 @@ def test_a_server_that_is_down_is_named_and_the_run_goes_on(mixgrpo, make_traine
     up = reward(mixgrpo, server)
     (metrics,) = mixgrpo.train(trainer, up, decode=codec.decode, iterations=1, prompts_per_iteration=2)
     assert metrics.failed_rewards == 0 and trainer.iteration == 1
+
+
+def raw(*pieces, pause=0.05):
+    """Sends pieces as they are, the last one again and again until the client goes away."""
+
+    def answer(handler, pictures):
+        handler.close_connection = True
+        for piece in pieces:
+            handler.wfile.write(piece)
+        for _ in range(200):
+            time.sleep(pause)
+            handler.wfile.write(pieces[-1])
+
+    return answer
+
+
+SLOW = {
+    "status line": [b"H"],
+    "headers": [b"HTTP/1.1 200 OK\r\n", b"X"],
+    "interim answers": [b"HTTP/1.1 100 Continue\r\n\r\n"],
+    "size of a chunk": [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"],
+    "extension of a chunk": [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"],
+    "trailer": [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"x"],
+    "body": [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "],
+}
+
+
+@pytest.mark.parametrize("pieces", SLOW.values(), ids=SLOW)
+def test_a_try_ends_at_its_deadline_whatever_trickles(mixgrpo, server, pieces):
+    server.answers = [raw(*pieces)]
+    begun = time.monotonic()
+    with pytest.raises(mixgrpo.InputOutputError, match="timed out: no whole answer within 0.4 seconds"):
+        reward(mixgrpo, server, timeout=0.4, retries=0)(IMAGES, PROMPTS)
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("scheme", ["http", "ftp", "file"])
+def test_a_redirect_is_an_error_that_names_the_new_place(mixgrpo, server, status, scheme):
+    place = f"{scheme}://user:secret@{server.server_address[0]}:{server.server_port}/other"
+
+    def redirect(handler, pictures):
+        handler.send_response(status)
+        handler.send_header("Location", place)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    server.answers = [redirect, brightness]
+    score = reward(mixgrpo, server, headers={"Authorization": "Bearer x"})
+    with pytest.raises(
+        mixgrpo.InputOutputError, match=f"status {status} .* a redirect to .*/other.*, which is not"
+    ) as error:
+        score(IMAGES, PROMPTS)
+    assert len(server.requests) == 1 and "secret" not in str(error.value)
+
+
+def test_a_password_of_the_url_is_sent_and_never_shown(mixgrpo, server):
+    url = server.url.replace("//", "//me%40home:secret@")
+    score = mixgrpo.HTTPReward(url, retries=0)
+    assert np.array_equal(score(IMAGES, PROMPTS), BRIGHTNESS)
+    sent = server.requests[0][2]["Authorization"]
+    assert sent == "Basic " + base64.b64encode(b"me@home:secret").decode() and score.url == server.url
+    server.answers = [says("no", 401)]
+    with pytest.raises(mixgrpo.InputOutputError) as error:
+        score(IMAGES, PROMPTS)
+    assert "secret" not in str(error.value) and "secret" not in str(score.failures)
+    for wrong in (
+        "htps://me:secret@host",
+        "http://me:secret@host:port",
+        "http://me:secret@[host",
+        "http://me:secret@hö",
+    ):
+        with pytest.raises(mixgrpo.InvalidArgument, match="url: expected") as error:
+            mixgrpo.HTTPReward(wrong)
+        assert "secret" not in str(error.value)
+
+
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(mixgrpo):
+    for value in ("Bearer secret\r\nX: y", "secret\n", "secret €"):
+        with pytest.raises(mixgrpo.InvalidArgument, match="headers\\['Authorization'\\]") as error:
+            mixgrpo.HTTPReward("http://localhost", headers={"Authorization": value})
+        assert "secret" not in str(error.value)
+    with pytest.raises(mixgrpo.InvalidArgument, match="headers: expected names"):
+        mixgrpo.HTTPReward("http://localhost", headers={"a b": "c"})
+
+
+@pytest.mark.parametrize("format", ["json", "multipart"])
+def test_half_a_surrogate_pair_in_a_prompt_is_named(mixgrpo, server, format):
+    with pytest.raises(
+        mixgrpo.InvalidArgument, match=r"prompts\[1\]: expected text, got a lone surrogate in 'a \\ud800'"
+    ):
+        reward(mixgrpo, server, format=format)(IMAGES[:2], ["fine", "a \ud800"])
+    assert server.requests == []
+
+
+def test_control_characters_of_a_server_are_escaped(mixgrpo, server):
+    server.answers = [raw(b"HTTP/1.1 400 \x1b[2J\x9b1m\r\nContent-Length: 0\r\n\r\n")]
+    with pytest.raises(mixgrpo.InputOutputError, match="status 400") as error:
+        reward(mixgrpo, server, retries=0)(IMAGES, PROMPTS)
+    assert str(error.value).isprintable()
 
 
 def test_settings_are_checked(mixgrpo):

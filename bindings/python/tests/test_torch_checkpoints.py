@@ -2,10 +2,11 @@
 
 import resource
 
-import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
+
+import mixgrpo.torch as mixtorch
 
 
 class Stopped(Exception):
@@ -195,6 +196,13 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
             make().resume(tmp_path)
     with pytest.raises(mixgrpo.InvalidArgument, match="keep_last"):
         make().checkpoint(tmp_path / "new", keep_last=0)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_an_error(mixgrpo, make, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(mixgrpo.InputOutputError, match="loop"):
+        make().resume(loop)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(mixgrpo, make, tmp_path):

@@ -146,6 +146,39 @@ def test_a_damaged_evaluation_is_told(start, tmp_path):
     assert warned[0].filename == __file__.replace(".pyc", ".py")
 
 
+def test_damaged_evaluations_and_their_best_model_are_kept(start, tmp_path):
+    options = dict(checkpoints=tmp_path, evaluate_every=1, keep_best=tmp_path / "best")
+    start(2, **options)
+    state = tmp_path / "evaluation-00000002" / "evaluation.safetensors"
+    data = bytearray(state.read_bytes())
+    data[len(data) // 2] ^= 1
+    state.write_bytes(data)
+    best = contents(tmp_path / "best")
+    with pytest.warns(RuntimeWarning, match="kept the best model so far: .*best-until-000002"):
+        start(3, **options)
+    assert (tmp_path / "evaluation-00000002-damaged" / state.name).read_bytes() == data
+    kept = contents(tmp_path / "best-until-000002")
+    assert {path.name: data for path, data in kept.items()} == {path.name: data for path, data in best.items()}
+
+
+def test_an_evaluation_that_cannot_be_read_is_an_error_and_stays(mixgrpo, start, tmp_path):
+    options = dict(checkpoints=tmp_path, evaluate_every=1)
+    start(2, **options)
+    state = tmp_path / "evaluation-00000002" / "evaluation.safetensors"
+    state.rename(tmp_path / "moved")
+    state.symlink_to(state)
+    with pytest.raises(mixgrpo.InputOutputError, match="symbolic links"):
+        start(3, **options)
+    assert state.is_symlink() and (tmp_path / "iteration-00000002.safetensors").exists()
+
+
+def test_a_folder_that_cannot_be_looked_at_is_an_error(mixgrpo, start, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(mixgrpo.InputOutputError, match="loop"):
+        start(1, checkpoints=loop)
+
+
 def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

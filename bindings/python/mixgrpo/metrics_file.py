@@ -1,0 +1,77 @@
+"""The file to which `train` appends the figures of each iteration."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from .errors import InputOutputError, InvalidArgument, InvalidFormat
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """What `train` needs of a trainer to write its figures to a file."""
+
+    @property
+    def iteration(self) -> int:
+        """The iteration that the next rollout belongs to."""
+
+    def append_metrics(self, path: str | os.PathLike[str], /) -> None:
+        """Appends the latest iteration's figures as a line of JSON."""
+
+
+class MetricsFile:
+    """Lines of JSON, one for each iteration."""
+
+    def __init__(self, path: str | os.PathLike[str], trainer: object) -> None:
+        if not isinstance(trainer, Reporting):
+            raise InvalidArgument(f"metrics: expected None, as {type(trainer).__name__} has no append_metrics()")
+        self._path, self._trainer = Path(path), trainer
+
+    def resume(self) -> None:
+        """Removes the lines of iterations that follow, and an incomplete last line.
+
+        Raises `InvalidFormat` naming a line that is not one of figures; `InputOutputError`. The file is then unchanged.
+        """
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise InputOutputError(f"{self._path}: expected a readable file, got {error}") from error
+        lines = content.split(b"\n")[:-1]
+        kept = b"".join(
+            line + b"\n"
+            for number, line in enumerate(lines, 1)
+            if self._iteration(line, number) < self._trainer.iteration
+        )
+        if kept != content:
+            self._replace(kept)
+
+    def append(self) -> None:
+        """Appends the latest iteration's figures."""
+        self._trainer.append_metrics(self._path)
+
+    def _iteration(self, line: bytes, number: int) -> int:
+        try:
+            return int(json.loads(line)["iteration"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise InvalidFormat(
+                f'{self._path}, line {number}: expected an object with an integer "iteration", got {line[:80]!r}'
+            ) from None
+
+    def _replace(self, content: bytes) -> None:
+        try:
+            with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".mixgrpo-", delete=False) as file:
+                try:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    os.chmod(file.name, self._path.stat().st_mode & 0o777)
+                    os.replace(file.name, self._path)
+                except BaseException:
+                    os.unlink(file.name)
+                    raise
+        except OSError as error:
+            raise InputOutputError(f"{self._path}: expected a file that can be replaced, got {error}") from error
