@@ -147,7 +147,7 @@ final class AlignRun {
   /// TensorBoard discards the earlier events of the iteration at which this run resumes, so its pictures are written again.
   private func showEarlierPictures() throws(MixGRPOError) {
     let path = folder.pictures(iteration: trainer.iteration)
-    guard FileAccess.exists(path) else { return }
+    guard try FileAccess.isPresent(path) else { return }
     lastPictures = trainer.iteration
     try journal.append(try PNG.read(path: path), iteration: trainer.iteration)
   }

@@ -1,3 +1,5 @@
+import MixGRPO
+
 #if canImport(Glibc)
 @preconcurrency import Glibc
 #else
@@ -23,6 +25,7 @@ final class ProgressDisplay {
   ///   - done: completed steps.
   ///   - share: completed share of the current step, 0…1; shown only by the bar.
   func show(_ done: Int, share: Double = 0, _ text: String) {
+    let text = Printable.text(text)
     if isTerminal {
       write("\r\(bar(Double(done) + share)) \(done)/\(total)  \(text)  \(remaining(Double(done) + share))\u{1B}[K")
       isBarOpen = true
@@ -33,7 +36,7 @@ final class ProgressDisplay {
 
   /// Prints a separate line above the bar.
   func announce(_ line: String) {
-    write((isBarOpen ? "\r\u{1B}[K" : "") + line + "\n")
+    write((isBarOpen ? "\r\u{1B}[K" : "") + Printable.lines(line) + "\n")
     isBarOpen = false
   }
 
@@ -82,5 +85,5 @@ func fixed(_ value: Double, _ digits: Int) -> String {
 
 extension ProgressDisplay {
   /// Prints a whole line from another thread.
-  static func note(_ line: String) { fputs("\n\(line)\n", stderr) }
+  static func note(_ line: String) { fputs("\n\(Printable.lines(line))\n", stderr) }
 }
