@@ -22,7 +22,9 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     let report = try Inspection.report(of: path)
     if json { return show(try JSONValue.object(report).text(.indented)) }
-    for member in report.members where !(brief && member.name == "tensors") { try showMember(member.name, member.value, indent: 0) }
+    for member in report.members where !(brief && member.name == "tensors") {
+      try showMember(member.name, member.value, indent: 0)
+    }
   }
 
   private func showMember(_ name: String, _ value: JSONValue, indent: Int) throws(MixGRPOError) {

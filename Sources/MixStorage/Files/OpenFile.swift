@@ -141,7 +141,8 @@ final class OpenFile: Sendable {
       if ContinuousClock.now >= deadline {
         throw MixGRPOError(
           .inputOutput,
-          "\(printable(path)): expected the file's lock within \(seconds) seconds, got none: another process or thread holds it")
+          "\(printable(path)): expected the file's lock within \(seconds) seconds, got none: another process or thread holds it"
+        )
       }
       usleep(1_000)
     }
