@@ -320,7 +320,8 @@ mixgrpo_status mixgrpo_model_create(
 mixgrpo_status mixgrpo_model_load(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model);
 
 /* Writes a diffusers folder, created if needed (its parent must exist). Each file is written under a temporary name and renamed:
- * after a crash either the old file or the new one is there. Errors: INPUT_OUTPUT. */
+ * after a crash either the old file or the new one is there. Errors: INPUT_OUTPUT; NOT_FINITE naming the tensor when a weight is
+ * not finite, or too large for BF16 when saved as such. */
 mixgrpo_status mixgrpo_model_save(const mixgrpo_model *model, const char *folder, mixgrpo_storage storage);
 
 /* Makes an independent copy of the weights, for a frozen reference. Gradients are not copied. */
@@ -1189,7 +1190,7 @@ mixgrpo_status mixgrpo_trainer_get_metrics_json(
 
 /* Appends the latest iteration's figures to a file, as one line of JSON with a line end. Lines are whole or absent: an incomplete
  * last line, left by a kill, is removed before the next one is written. Errors: INVALID_STATE before the first update;
- * INPUT_OUTPUT. */
+ * INPUT_OUTPUT, also when another process holds the file's lock for 10 seconds. */
 mixgrpo_status mixgrpo_trainer_append_metrics(const mixgrpo_trainer *trainer, const char *path);
 
 /* ================================================================================================================== */
@@ -1707,7 +1708,7 @@ mixgrpo_status mixgrpo_image_create_grid(
     int32_t scale, mixgrpo_image **out_image);
 
 /* Reads a PNG, with its text entries, from memory or from a file. Grey and palettes become RGB, 16 bits become 8, transparency
- * is laid on white.
+ * is laid on white in sRGB values, as browsers do. Only the chunks that decide the pixels, and uncompressed texts, are read.
  * Errors: INVALID_FORMAT when it is not a complete and valid PNG, or has more than 2^26 pixels; INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_image_decode(const uint8_t *png, size_t size, mixgrpo_image **out_image);
 mixgrpo_status mixgrpo_image_load(const char *path, mixgrpo_image **out_image);

@@ -28,11 +28,12 @@ public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible 
 
   /// The kind of error.
   public let code: Code
-  /// One line without control characters, of bounded length.
+  /// One line of bounded length, without characters that a terminal would obey.
   public let message: String
   public var description: String { message }
 
-  /// Creates an error with one line; control characters become spaces, and longer messages are truncated.
+  /// Creates an error with one line. Control characters and others that a terminal would obey become escapes such as `\u{1b}`, and
+  /// longer messages are truncated.
   public init(_ code: Code, _ message: String) {
     self.code = code
     self.message = Self.oneLine(message)
@@ -43,11 +44,13 @@ public struct MixGRPOError: Error, Equatable, Sendable, CustomStringConvertible 
 
   /// Text from files may contain line breaks, terminal escape sequences, or no end.
   private static func oneLine(_ text: String) -> String {
-    let isShort = text.utf8.count <= longest
-    if isShort && !text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { return text }
-    let line = String(
-      String.UnicodeScalarView(text.unicodeScalars.prefix(longest / 4).map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
-    return isShort && line.unicodeScalars.count == text.unicodeScalars.count ? line : line + "…"
+    if text.utf8.count > longest { return bounded(Printable.text(text, limit: longest / 4)) }
+    return bounded(Printable.text(text))
+  }
+
+  /// Escapes take more bytes than what they stand for.
+  private static func bounded(_ text: String) -> String {
+    text.utf8.count <= longest ? text : String(text.unicodeScalars.prefix(longest / 4)) + "…"
   }
 
   /// `field: expected …, got …`

@@ -67,7 +67,7 @@ package struct MixgrpoCommand: ParsableCommand {
 
   private static func fail(_ message: String, code: Int32) -> Never {
     let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-    StandardError.write("error: \(line)\n")
+    StandardError.write("error: \(Printable.text(line))\n")
     finish(code)
   }
 
@@ -79,5 +79,6 @@ package struct MixgrpoCommand: ParsableCommand {
 
 /// Prints to standard output. A closed pipe, as with `| head`, is not an error.
 func show(_ text: String) {
+  let text = Printable.lines(text)
   fputs(text.hasSuffix("\n") ? text : text + "\n", stdout)
 }

@@ -50,7 +50,8 @@ struct Campaign: Sendable {
     let cost = try arm.cost(stage.size)
     var results: [RunResult] = []
     for seed in seeds { if let result = try run(arm, seed).finished() { results.append(result) } }
-    let pictures = seeds.first.map { run(arm, $0).picturePath }.flatMap { FileAccess.exists($0) ? $0 : nil }
+    var pictures = seeds.first.map { run(arm, $0).picturePath }
+    if let path = pictures, try !FileAccess.isPresent(path) { pictures = nil }
     return Comparison.Row(
       arm: arm, calls: cost.calls, callsShared: cost.callsShared, trainedSteps: cost.trainedSteps, results: results,
       timing: timing?.entry(arm.name), pictures: pictures)

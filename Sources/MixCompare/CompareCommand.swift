@@ -72,7 +72,7 @@ public struct CompareCommand: ParsableCommand {
 
   private func timing(_ campaign: Campaign, _ context: RunContext) throws -> Timing? {
     let path = FileAccess.join(campaign.out, "timing.json")
-    let known = FileAccess.exists(path) ? try Timing(path: path).still(valid: campaign.arms, campaign.stage.size) : nil
+    let known = try FileAccess.isPresent(path) ? try Timing(path: path).still(valid: campaign.arms, campaign.stage.size) : nil
     let isComplete = campaign.arms.allSatisfy { known?.entry($0.name) != nil }
     if onlyRewards || (isComplete && !onlyTiming) { return known }
     let timing = try Timing.measure(

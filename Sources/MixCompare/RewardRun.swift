@@ -40,7 +40,7 @@ struct RewardRun: Sendable {
 
   /// The result, if the run has finished.
   func finished() throws(MixGRPOError) -> RunResult? {
-    FileAccess.exists(resultPath) ? try RunResult(path: resultPath) : nil
+    try FileAccess.isPresent(resultPath) ? try RunResult(path: resultPath) : nil
   }
 
   /// Runs to the end, resuming from the latest checkpoint.
@@ -78,7 +78,7 @@ struct RewardRun: Sendable {
 
   /// Restores the trainer to the latest evaluation; nil when there is none, or when it was saved incompletely.
   private func resume(_ trainer: Trainer) throws(MixGRPOError) -> RunResult? {
-    guard FileAccess.exists(progressPath) else { return nil }
+    guard try FileAccess.isPresent(progressPath) else { return nil }
     let result = try RunResult(path: progressPath)
     try trainer.load(folder: checkpoint)
     return trainer.iteration == result.last?.iteration ? result : nil

@@ -68,7 +68,7 @@ public func mixgrpo_context_destroy(_ context: OpaquePointer?) {
 
 @_cdecl("mixgrpo_context_threads") @implementation
 public func mixgrpo_context_threads(_ context: OpaquePointer?) -> Int32 {
-  let object = try? resolve(context, "context", as: ContextObject.self)
+  let object = live(context, as: ContextObject.self)
   return Int32(object?.run.threads ?? 0)
 }
 
@@ -104,6 +104,6 @@ public func mixgrpo_context_reset_cancel(_ context: OpaquePointer?) -> mixgrpo_s
 
 @_cdecl("mixgrpo_context_is_cancelled") @implementation
 public func mixgrpo_context_is_cancelled(_ context: OpaquePointer?) -> Int32 {
-  let object = try? resolve(context, "context", as: ContextObject.self)
+  let object = live(context, as: ContextObject.self)
   return object?.run.isCancelled == true ? 1 : 0
 }

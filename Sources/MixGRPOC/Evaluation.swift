@@ -82,7 +82,7 @@ public func mixgrpo_evaluation_destroy(_ evaluation: OpaquePointer?) {
 
 @_cdecl("mixgrpo_evaluation_is_due") @implementation
 public func mixgrpo_evaluation_is_due(_ evaluation: OpaquePointer?, _ iteration: Int64) -> Int32 {
-  let object = try? resolve(evaluation, "evaluation", as: EvaluationObject.self)
+  let object = live(evaluation, as: EvaluationObject.self)
   return object?.evaluation.isDue(Int(iteration)) == true ? 1 : 0
 }
 

@@ -69,7 +69,7 @@ public func mixgrpo_evaluator_destroy(_ evaluator: OpaquePointer?) {
 
 @_cdecl("mixgrpo_evaluator_latent_size") @implementation
 public func mixgrpo_evaluator_latent_size(_ evaluator: OpaquePointer?) -> Int {
-  (try? resolve(evaluator, "evaluator", as: EvaluatorObject.self))?.evaluator.latentSize ?? 0
+  live(evaluator, as: EvaluatorObject.self)?.evaluator.latentSize ?? 0
 }
 
 @_cdecl("mixgrpo_evaluator_velocity") @implementation

@@ -55,7 +55,7 @@ public func mixgrpo_prompts_destroy(_ prompts: OpaquePointer?) {
 
 @_cdecl("mixgrpo_prompts_count") @implementation
 public func mixgrpo_prompts_count(_ prompts: OpaquePointer?) -> Int {
-  let object = try? resolve(prompts, "prompts", as: PromptsObject.self)
+  let object = live(prompts, as: PromptsObject.self)
   return object?.embeddings.count ?? 0
 }
 

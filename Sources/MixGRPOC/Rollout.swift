@@ -134,5 +134,5 @@ public func mixgrpo_rollout_get_step(
 
 @_cdecl("mixgrpo_rollout_model_calls") @implementation
 public func mixgrpo_rollout_model_calls(_ rollout: OpaquePointer?) -> Int64 {
-  Int64((try? resolve(rollout, "rollout", as: RolloutObject.self))?.rollout.modelCalls ?? 0)
+  Int64(live(rollout, as: RolloutObject.self)?.rollout.modelCalls ?? 0)
 }

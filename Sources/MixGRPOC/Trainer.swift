@@ -117,7 +117,7 @@ public func mixgrpo_trainer_destroy(_ trainer: OpaquePointer?) {
 
 @_cdecl("mixgrpo_trainer_iteration") @implementation
 public func mixgrpo_trainer_iteration(_ trainer: OpaquePointer?) -> Int64 {
-  Int64((try? resolve(trainer, "trainer", as: TrainerObject.self))?.machine.iteration ?? -1)
+  Int64(live(trainer, as: TrainerObject.self)?.machine.iteration ?? -1)
 }
 
 @_cdecl("mixgrpo_trainer_rollout") @implementation

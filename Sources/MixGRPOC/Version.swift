@@ -5,8 +5,13 @@ import MixBasics
 public func mixgrpo_abi_version() -> UInt32 { UInt32(MIXGRPO_ABI_VERSION) }
 
 /// The release, made from the header's macros.
-private let version: CText? = try? CText(
-  "\(MIXGRPO_VERSION_MAJOR).\(MIXGRPO_VERSION_MINOR).\(MIXGRPO_VERSION_PATCH)")
+private let version: CText? = {
+  do {
+    return try CText("\(MIXGRPO_VERSION_MAJOR).\(MIXGRPO_VERSION_MINOR).\(MIXGRPO_VERSION_PATCH)")
+  } catch {
+    return nil
+  }
+}()
 
 @_cdecl("mixgrpo_version") @implementation
 public func mixgrpo_version() -> UnsafePointer<CChar>? {

@@ -50,10 +50,16 @@ struct AdvantageEstimate {
         || spread.isDegenerate(tolerance: configuration.degenerateTolerance)
       guard !degenerate[index] else { continue }
       for (sample, reward) in zip(group, members) {
-        values[sample] = (reward - statistics.mean) / (spread.standardDeviation + epsilon)
+        values[sample] = deviation(reward, statistics.mean, spread.standardDeviation)
       }
     }
     return (values, degenerate)
+  }
+
+  /// (R − mean) / (std + 1e−8); halved first where the difference of two finite values would be infinite.
+  private static func deviation(_ reward: Double, _ mean: Double, _ standardDeviation: Double) -> Double {
+    let value = (reward - mean) / (standardDeviation + epsilon)
+    return value.isFinite ? value : (reward / 2 - mean / 2) / (standardDeviation / 2)
   }
 
   /// Mean 0 and standard deviation 1 over all included samples, but 0 in degenerate groups.

@@ -63,6 +63,22 @@ public struct EvaluationRecord: Equatable, Sendable {
     /// The watchdog's state.
     public var watchdog = Watchdog.State()
 
+    /// The rule that this state breaks, as "field: rule"; nil for a state that `advance` can leave behind.
+    package var problem: String? {
+      let rules = [
+        ("best_iteration: -1…latest_iteration", (-1...max(-1, latestIteration)).contains(bestIteration)),
+        ("best_score: a finite value, or NaN before the first score", bestIteration < 0 ? bestScore.isNaN : bestScore.isFinite),
+        ("peak_iteration: -1…latest_iteration", (-1...max(-1, latestIteration)).contains(watchdog.peakIteration)),
+        ("worsening: 0…latest_iteration", (0...max(0, latestIteration)).contains(watchdog.worsening)),
+        ("held_out_peak, trained_at_peak: finite values", watchdog.heldOutPeak.isFinite && watchdog.trainedAtPeak.isFinite),
+        (
+          "origins, scales: a finite value and one above 0, or both NaN",
+          zip(origins, scales).allSatisfy { $0.isFinite ? $1.isFinite && $1 > 0 : $0.isNaN && $1.isNaN }
+        ),
+      ]
+      return rules.first { !$0.1 }?.0
+    }
+
     /// Before the first evaluation; K rewards.
     public init(rewards: Int) {
       origins = [Double](repeating: .nan, count: rewards)

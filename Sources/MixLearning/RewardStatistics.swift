@@ -10,12 +10,21 @@ struct RewardStatistics: Equatable {
   init(_ values: [Double], trim: Double = 0) {
     let dropped = min(Int(trim * Double(values.count) + 1e-9), max(0, (values.count - 2) / 2))
     let kept = dropped == 0 ? values[...] : values.sorted()[dropped..<values.count - dropped]
-    let count = Double(kept.count)
-    let mean = kept.reduce(0, +) / count
-    let squares = kept.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    self.mean = mean
-    standardDeviation = count < 2 ? .nan : (squares / (count - 1)).squareRoot()
     largestMagnitude = values.reduce(0) { max($0, abs($1)) }
+    let moments = Self.moments(kept)
+    let isOverflow = largestMagnitude.isFinite && !(moments.squares.isFinite && moments.mean.isFinite) && !kept.isEmpty
+    let (mean, squares) = isOverflow ? Self.moments(kept.map { $0 * Self.shrink }[...]) : moments
+    let unit = isOverflow ? 1 / Self.shrink : 1
+    self.mean = mean * unit
+    standardDeviation = kept.count < 2 ? .nan : (squares / Double(kept.count - 1)).squareRoot() * unit
+  }
+
+  /// A power of two, so that values which are shrunk before their squares overflow keep all their bits.
+  private static let shrink = 0x1p-600
+
+  private static func moments(_ values: ArraySlice<Double>) -> (mean: Double, squares: Double) {
+    let mean = values.reduce(0, +) / Double(values.count)
+    return (mean, values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) })
   }
 
   /// Whether the spread is so small that rounding could have caused it, or too large to compute with.

@@ -157,6 +157,61 @@ final class CheckpointPlace {
     #expect(try place.names() == ["iteration-00000001.safetensors"])
   }
 
+  /// The file is sound in itself, with a checksum; one number in it is none that a run can have.
+  @Test(arguments: [
+    ("optimizer", "rate_factor", JSONValue.number(-1)), ("optimizer", "rate_factor", .number(0)),
+    ("optimizer", "rate_factor", .number(1.5)), ("optimizer", "steps", .integer(-1)), ("optimizer", "steps", .integer(.max)),
+    ("progress", "iteration", .integer(.max)), ("progress", "window_start", .integer(99)),
+  ])
+  func aNumberThatNoRunCanHaveIsInvalidFormat(section: String, field: String, value: JSONValue) throws {
+    let place = try CheckpointPlace()
+    let run = try run(.mixGRPO)
+    let sections = run.trainer.checkpointSections.map { saved in
+      var state = saved.state
+      if saved.name == section { state[field] = value }
+      return CheckpointSection(name: saved.name, state: state, tensors: saved.tensors, prepare: saved.prepare)
+    }
+    let file = CheckpointFile(format: "mixgrpo-trainer-3", settings: CheckpointSettings(run.trainer), sections: sections)
+    try file.write(to: "\(place.path)/trainer.safetensors")
+    do {
+      try run.trainer.load(folder: place.path)
+      Issue.record("loaded")
+    } catch {
+      #expect((error as? MixGRPOError)?.code == .invalidFormat && "\(error)".contains(field))
+    }
+  }
+
+  @Test func weightsBeyondBFloat16AreRefusedBeforeAnythingIsWritten() throws {
+    let place = try CheckpointPlace()
+    let model = try run(.mixGRPO).trainer.model(.trained)
+    let path = "\(place.path)/model"
+    model.writableWeights()[3] = 3.4e38
+    do {
+      try model.save(folder: path, precision: .bfloat16)
+      Issue.record("saved")
+    } catch {
+      #expect((error as? MixGRPOError)?.code == .notFinite && "\(error)".hasPrefix(model.parameters[0].name))
+    }
+    #expect(try place.names().isEmpty)
+    try model.save(folder: path, precision: .float32)
+    #expect(throws: MixGRPOError.self) { try model.save(folder: "\(place.path)/none/model") }
+  }
+
+  @Test func sizesInAFileThatNoModelHasAreInvalidFormat() throws {
+    var json = try run(.mixGRPO).trainer.model(.trained).configuration.json
+    for (key, value) in [("axes_dims_rope", [2, 2, 2, 2] as JSONValue), ("num_layers", 5_000)] {
+      let kept = json[key]
+      json[key] = value
+      do {
+        _ = try FlowTransformerConfiguration(json: json, source: "config.json")
+        Issue.record("accepted")
+      } catch {
+        #expect((error as? MixGRPOError)?.code == .invalidFormat && "\(error)".contains(key))
+      }
+      json[key] = kept
+    }
+  }
+
   @Test func aHostsWindowIsPartOfTheState() throws {
     let place = try CheckpointPlace()
     let whole = try TinyRun()

@@ -107,6 +107,15 @@ import Testing
     #expect(found.degenerateGroups.isEmpty && abs(found.values[2] - 1) <= 2e-3)
   }
 
+  @Test(arguments: [0x1p520, 0x1p-10, 0x1p1000])
+  func advantagesDoNotDependOnAPowerOfTwoThatScalesTheRewards(scale: Double) throws {
+    let rewards = [3.0, 1, 2, -5, 0.5, 0.25, 7, 7.5]
+    let wanted = try advantages([rewards.map { $0 * 0x1p20 }], 4)
+    let found = try advantages([rewards.map { $0 * scale }], 4)
+    #expect(found.degenerateGroups.isEmpty)
+    #expect(zip(found.values, wanted.values).allSatisfy { abs($0 - $1) <= 1e-4 })
+  }
+
   @Test(arguments: AdvantageAggregation.allCases)
   func hugeRewardsNeverGiveNaN(aggregation: AdvantageAggregation) throws {
     let huge = Double.greatestFiniteMagnitude

@@ -34,11 +34,36 @@ func truncateFile(_ path: String, to size: Int) -> Bool { truncate(path, off_t(s
     try folder.write("kept", to: ".mixgrpo.tmp")
     try folder.write("left", to: ".mixgrpo-0.tmp")
     try AtomicFile.write(to: folder.file("a")) { (file) throws(MixGRPOError) in
-      try AtomicFile.removeLeftovers(in: folder.path)
+      try AtomicFile.write([2], to: folder.file("b"))
       try file.write([1])
     }
-    #expect(folder.names == [".mixgrpo.tmp", "a"])
-    #expect(libraryError { try AtomicFile.removeLeftovers(in: folder.file("none")) }?.code == .inputOutput)
+    #expect(folder.names == [".mixgrpo.tmp", "a", "b"])
+  }
+
+  @Test func whatCannotBeLookedAtIsAnErrorAndNotAbsent() throws {
+    try folder.write("x", to: "file")
+    #expect(symlink("loop", folder.file("loop")) == 0)
+    let paths = ["file/a", "loop", "loop/a", String(repeating: "n", count: 300)].map(folder.file)
+    for path in paths {
+      #expect(libraryError { _ = try FileAccess.isPresent(path) }?.code == .inputOutput)
+      #expect(libraryError { _ = try FileAccess.isFolder(path) }?.code == .inputOutput)
+      #expect(libraryError { _ = try WeightFolder.holdsModel(path) }?.code == .inputOutput)
+      let files = NumberedFiles(folder: path, prefix: "n-", suffix: ".x")
+      #expect(libraryError { _ = try files.numbers() }?.code == .inputOutput)
+    }
+    #expect(try !FileAccess.isPresent(folder.file("none/a")))
+  }
+
+  @Test func anotherHoldersLockEndsTheWaitWithAnErrorThatSaysSo() throws {
+    let path = try folder.write("{}\n", to: "log")
+    let other = try OpenFile(path, flags: O_RDWR, wanted: "a file")
+    #expect(try other.tryLock(.exclusive))
+    let file = try OpenFile(path, flags: O_RDWR, wanted: "a file")
+    #expect(try !file.tryLock(.shared))
+    let error = libraryError { try file.lock(.shared, seconds: 0.02) }
+    #expect(error?.code == .inputOutput && error?.message.contains("another process or thread holds it") == true)
+    other.unlock()
+    try file.lock(.shared, seconds: 0.02)
   }
 
   @Test func numberedFilesAreFoundByTheirNumbers() throws {

@@ -35,6 +35,21 @@ import Testing
     #expect(try PNG.read(path: fixture("alpha.png")).pixels == pixels)
   }
 
+  /// IHDR, and one stored row of red with alpha 0, 64, 128, 255, as an uncompressed zlib stream.
+  @Test func translucentPixelsAreBlendedInSRGBValues() throws {
+    let row: [UInt8] = [0, 255, 0, 0, 0, 255, 0, 0, 64, 255, 0, 0, 128, 255, 0, 0, 255]
+    let (low, high) = row.reduce((UInt32(1), UInt32(0))) { sums, byte in
+      let low = (sums.0 + UInt32(byte)) % 65521
+      return (low, (sums.1 + low) % 65521)
+    }
+    let adler = [high >> 8, high, low >> 8, low].map { UInt8(truncatingIfNeeded: $0) }
+    let stored: [UInt8] = [0x78, 0x01, 1, 17, 0, 238, 255] + row + adler
+    let header: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 1, 8, 6, 0, 0, 0]
+    let file =
+      PNGChunks.signature + PNGChunks.chunk("IHDR", header) + PNGChunks.chunk("IDAT", stored) + PNGChunks.chunk("IEND", [])
+    #expect(try PNG.decode(file).pixels == [255, 255, 255, 255, 191, 191, 255, 127, 127, 255, 0, 0])
+  }
+
   @Test(arguments: [(1, 1), (1, 300), (300, 1), (33, 17), (256, 256)])
   func pixelsSurviveARoundTrip(width: Int, height: Int) throws {
     let image = try noise(width: width, height: height)
@@ -61,6 +76,23 @@ import Testing
     let file = try PNG.encode(try reference(), text: texts)
     #expect(try PNG.text(in: file) == texts)
     #expect(try PNG.decode(file) == reference())
+  }
+
+  /// Compressed texts and profiles would expand in the decoder; a chunk of garbage would be an error or a warning.
+  @Test func onlyTheChunksOfThePixelsReachTheDecoder() throws {
+    let file = try PNG.encode(try reference(), text: [try PNGText(keyword: "prompt", text: "a red circle")])
+    var stuffed = file
+    for type in ["zTXt", "iCCP", "eXIf", "sPLT", "hIST", "abcd"] as [StaticString] {
+      stuffed.insert(contentsOf: PNGChunks.chunk(type, [UInt8](repeating: 7, count: 99)), at: PNGChunks.headerBytes)
+    }
+    let needed = try stuffed.withUnsafeBytes { try PNGChunks.neededForPixels(in: $0) }
+    for type in ["zTXt", "iCCP", "eXIf", "sPLT", "hIST", "abcd", "tEXt"] {
+      #expect(!needed.indices.contains { needed[$0...].starts(with: Array(type.utf8)) })
+    }
+    #expect(try PNG.decode(stuffed) == reference())
+    #expect(try PNG.text(in: stuffed).count == 1)
+    let unknown = Array(file[..<33]) + PNGChunks.chunk("ABCD", []) + file[33...]
+    #expect(libraryError { _ = try PNG.decode(unknown) }?.code == .invalidFormat)
   }
 
   @Test func aTextChunkIsExactlyTheseBytes() throws {

@@ -23,6 +23,12 @@ import Testing
     #expect(Array(record[8..<12]) == littleEndian(UInt32(0x224B_7FA3)))
   }
 
+  @Test func aLaterLogSortsLaterThoughTheClockWasSetBack() throws {
+    try folder.write("", to: "events.out.tfevents.4000000000.host.1.0")
+    let log = try TensorBoardLog(folder: folder.path)
+    #expect(log.path.hasSuffix("/" + (folder.names.last ?? "")))
+  }
+
   @Test func scalarsAndPicturesComeBack() throws {
     let image = try RGBImage(width: 3, height: 2, pixels: (0..<18).map { UInt8($0) })
     let log = try TensorBoardLog(folder: folder.file("run"), continuedFrom: 300)

@@ -47,8 +47,8 @@ import Testing
   }
 
   @Test func holdsModelIsTrueOnlyForAFolderWithAModel() throws {
-    #expect(WeightFolder.holdsModel(fixture("sharded")))
-    #expect(!WeightFolder.holdsModel(folder.path))
+    #expect(try WeightFolder.holdsModel(fixture("sharded")))
+    #expect(try !WeightFolder.holdsModel(folder.path))
   }
 
   @Test(arguments: ["../a.safetensors", "/etc/passwd", "sub/a.safetensors", "..", ".", "", "a\\u0000b"])

@@ -26,6 +26,7 @@ rust() { # subcommand, arguments...
 
 check "swift format" swift format lint --strict --parallel --recursive Package.swift Sources Tests examples
 check "declared imports" python3 Tests/lint/imports.py
+check "checked calls" python3 Tests/lint/checked_calls.py
 check "ruff check" "$ruff" check --quiet "${python[@]}"
 check "ruff format" "$ruff" format --quiet --check "${python[@]}"
 check "rustfmt" rust fmt --check

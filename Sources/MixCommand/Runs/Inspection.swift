@@ -4,14 +4,16 @@ import MixGRPO
 enum Inspection {
   /// - Throws: `inputOutput`, `invalidFormat`; `invalidArgument` for an unknown kind of file.
   static func report(of path: String) throws(MixGRPOError) -> JSONObject {
-    if WeightFolder.holdsModel(path) { return try model(path) }
+    if try WeightFolder.holdsModel(path) { return try model(path) }
     let run = RunFolder(path: path)
-    if FileAccess.exists(run.settings) { return try self.run(run) }
+    let isFolder = try FileAccess.isFolder(path)
+    if isFolder, try FileAccess.isPresent(run.settings) { return try self.run(run) }
     if let checkpoint = try checkpointFile(in: path) { return try safetensors(checkpoint) }
     if path.hasSuffix(".png") { return try picture(path) }
     if path.hasSuffix(".safetensors") { return try safetensors(path) }
-    if FileAccess.exists(FileAccess.join(path, WeightFolder.configurationName)) { return try model(path) }
-    guard FileAccess.exists(path) else {
+    let configuration = FileAccess.join(path, WeightFolder.configurationName)
+    if isFolder, try FileAccess.isPresent(configuration) { return try model(path) }
+    guard try FileAccess.isPresent(path) else {
       throw MixGRPOError(.inputOutput, "\(path): expected a file or a folder, got none")
     }
     throw .invalid(path, expected: "a model, a checkpoint, a run, a .safetensors or a .png", got: "something else")
@@ -19,7 +21,7 @@ enum Inspection {
 
   /// The newest numbered checkpoint, or the only one.
   private static func checkpointFile(in folder: String) throws(MixGRPOError) -> String? {
-    guard FileAccess.isFolder(folder) else { return nil }
+    guard try FileAccess.isFolder(folder) else { return nil }
     let numbered = NumberedFiles(folder: folder, prefix: "iteration-", suffix: ".safetensors")
     if let newest = try numbered.numbers().last { return numbered.path(newest) }
     for name in ["trainer.safetensors", "pretrainer.safetensors"] {
@@ -67,7 +69,7 @@ enum Inspection {
       report["checkpoint"] = .string(checkpoint)
       report["iteration"] = try iteration(of: file)
     }
-    if WeightFolder.holdsModel(run.model) { report["model"] = .string(run.model) }
+    if try WeightFolder.holdsModel(run.model) { report["model"] = .string(run.model) }
     let settings = try JSONParser.parse(try FileAccess.read(run.settings, limit: 16 << 20), source: run.settings)
     report["settings"] = settings
     return report

@@ -22,26 +22,33 @@ struct InspectCommand: ParsableCommand {
   func run() throws {
     let report = try Inspection.report(of: path)
     if json { return show(try JSONValue.object(report).text(.indented)) }
-    for member in report.members where !(brief && member.name == "tensors") { showMember(member.name, member.value, indent: 0) }
+    for member in report.members where !(brief && member.name == "tensors") {
+      try showMember(member.name, member.value, indent: 0)
+    }
   }
 
-  private func showMember(_ name: String, _ value: JSONValue, indent: Int) {
+  private func showMember(_ name: String, _ value: JSONValue, indent: Int) throws(MixGRPOError) {
     let margin = String(repeating: "  ", count: indent)
     switch value {
     case .object(let object):
-      show("\(margin)\(name):")
-      for member in object.members { showMember(member.name, member.value, indent: indent + 1) }
+      show("\(margin)\(Printable.text(name)):")
+      for member in object.members { try showMember(member.name, member.value, indent: indent + 1) }
     case .array(let elements) where elements.contains { $0.object != nil }:
-      show("\(margin)\(name):")
-      for element in elements { show("\(margin)  \(row(element))") }
-    case .string(let text): show("\(margin)\(column(name, 24))\(text)")
-    default: show("\(margin)\(column(name, 24))\((try? value.text()) ?? "")")
+      show("\(margin)\(Printable.text(name)):")
+      for element in elements { show("\(margin)  \(try row(element))") }
+    case .string(let text): show("\(margin)\(column(Printable.text(name), 24))\(Printable.text(text))")
+    default: show("\(margin)\(column(name, 24))\(try value.text())")
     }
   }
 
   /// The members of an object in a list, as columns.
-  private func row(_ element: JSONValue) -> String {
-    guard let object = element.object else { return (try? element.text()) ?? "" }
-    return object.members.map { column($0.value.string ?? (try? $0.value.text()) ?? "", $0.name == "name" ? 56 : 14) }.joined()
+  private func row(_ element: JSONValue) throws(MixGRPOError) -> String {
+    guard let object = element.object else { return try element.text() }
+    var row = ""
+    for member in object.members {
+      let text = if let string = member.value.string { Printable.text(string) } else { try member.value.text() }
+      row += column(text, member.name == "name" ? 56 : 14)
+    }
+    return row
   }
 }

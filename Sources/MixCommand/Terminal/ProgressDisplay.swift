@@ -1,3 +1,5 @@
+import MixGRPO
+
 /// Shows the progress of a run on standard error: a bar on a terminal, otherwise plain lines.
 final class ProgressDisplay {
   private let total: Int
@@ -17,6 +19,7 @@ final class ProgressDisplay {
   ///   - done: completed steps.
   ///   - share: completed share of the current step, 0…1; shown only by the bar.
   func show(_ done: Int, share: Double = 0, _ text: String) {
+    let text = Printable.text(text)
     if isTerminal {
       write("\r\(bar(Double(done) + share)) \(done)/\(total)  \(text)  \(remaining(Double(done) + share))\u{1B}[K")
       isBarOpen = true
@@ -27,7 +30,7 @@ final class ProgressDisplay {
 
   /// Prints a separate line above the bar.
   func announce(_ line: String) {
-    write((isBarOpen ? "\r\u{1B}[K" : "") + line + "\n")
+    write((isBarOpen ? "\r\u{1B}[K" : "") + Printable.lines(line) + "\n")
     isBarOpen = false
   }
 
@@ -73,5 +76,5 @@ func fixed(_ value: Double, _ digits: Int) -> String {
 
 extension ProgressDisplay {
   /// Prints a whole line from another thread.
-  static func note(_ line: String) { StandardError.write("\n\(line)\n") }
+  static func note(_ line: String) { StandardError.write("\n\(Printable.lines(line))\n") }
 }

@@ -11,7 +11,6 @@ struct CheckpointFile {
 
   /// - Throws: `inputOutput`.
   func write(to path: String) throws(MixGRPOError) {
-    try AtomicFile.removeLeftovers(in: FileAccess.folder(of: path))
     var metadata = [("format", format), ("library_version", libraryVersion)]
     metadata.append(("settings", try JSONValue.object(settings.json).text()))
     for section in sections { metadata.append((section.name, try JSONValue.object(section.state).text())) }

@@ -74,6 +74,13 @@ package struct SavedSection {
     return value
   }
 
+  /// The learning rate factor left by roll-backs, which only make it smaller.
+  package func rateFactor() throws(MixGRPOError) -> Double {
+    let factor = try double("rate_factor")
+    guard factor > 0, factor <= 1 else { throw failure("rate_factor", expected: "a value in (0, 1]") }
+    return factor
+  }
+
   package func holds(tensor: String) -> Bool { file?.tensor(named: "\(name).\(tensor)") != nil }
 
   /// The values of a tensor, (count), all finite.

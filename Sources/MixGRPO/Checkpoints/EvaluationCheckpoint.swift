@@ -91,12 +91,15 @@ extension Evaluation {
     state.watchdog.worsening = try integer("worsening", file)
     state.watchdog.heldOutPeak = try values("held_out_peak", 1, file)[0]
     state.watchdog.trainedAtPeak = try values("trained_at_peak", 1, file)[0]
+    if let problem = state.problem {
+      throw MixGRPOError(.invalidFormat, "\(printable(file.path)): expected \(problem), got other values")
+    }
     return state
   }
 
   private func integer(_ name: String, _ file: SafetensorsFile) throws(MixGRPOError) -> Int {
-    guard let value = file.metadata[name].flatMap({ Int($0) }), value >= -1 else {
-      throw fault(name, file, expected: "a whole number")
+    guard let value = file.metadata[name].flatMap({ Int($0) }), (-1...maximumCount).contains(value) else {
+      throw fault(name, file, expected: "-1…\(maximumCount)")
     }
     return value
   }

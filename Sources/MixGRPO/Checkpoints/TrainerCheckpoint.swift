@@ -71,7 +71,7 @@ extension CheckpointSection {
     let moments = [TensorPlace("first_moment", optimizer.firstMoment), TensorPlace("second_moment", optimizer.secondMoment)]
     let state: JSONObject = ["steps": .integer(Int64(optimizer.stepCount)), "rate_factor": .number(rateFactor)]
     return .tensors("optimizer", moments, state: state) { (saved) throws(MixGRPOError) in
-      let (steps, factor) = (try saved.count("steps"), try saved.double("rate_factor"))
+      let (steps, factor) = (try saved.count("steps"), try saved.rateFactor())
       return {
         optimizer.stepCount = steps
         takeRateFactor(factor)

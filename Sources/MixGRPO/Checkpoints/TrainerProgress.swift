@@ -45,8 +45,7 @@ extension ModelFreeTrainer {
 
   private var rateSection: CheckpointSection {
     CheckpointSection(name: "optimizer", state: ["rate_factor": .number(rateFactor)]) { (saved) throws(MixGRPOError) in
-      let factor = try saved.double("rate_factor")
-      guard factor > 0, factor <= 1 else { throw saved.failure("rate_factor", expected: "a value in (0, 1]") }
+      let factor = try saved.rateFactor()
       return { self.rateFactor = factor }
     }
   }
@@ -64,7 +63,11 @@ extension ModelFreeTrainer {
       let start = saved.state["window_start"] == nil ? nil : try saved.count("window_start")
       let schedule = try self.sampling.windowSchedule()
       let window = start.map { SDEWindow(start: $0, length: schedule.length) }
-      if let window { try schedule.check(window) }
+      if let window {
+        do throws(MixGRPOError) { try schedule.check(window) } catch {
+          throw saved.failure("window_start", expected: "a window of these settings: \(error.message)")
+        }
+      }
       return {
         self.iteration = iteration
         self.window = window

@@ -16,8 +16,7 @@ extension FlowTransformer {
   /// index.
   ///
   /// F32, F16 and BF16 weights are read. The folder must have exactly the model's weights, with their shapes.
-  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `invalidArgument` for sizes out of bounds, `notFinite`,
-  ///   `outOfMemory`.
+  /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `notFinite`, `outOfMemory`.
   public convenience init(folder path: String) throws(MixGRPOError) {
     let folder = try WeightFolder(path: path)
     let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: path)
@@ -48,21 +47,32 @@ extension FlowTransformer {
     do { try check.throwIfAny() } catch { throw MixGRPOError(.invalidFormat, shortened(error.message)) }
   }
 
-  /// Saves a diffusers folder, which is created when it is missing. Each file is written atomically.
-  /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite; then nothing is written.
+  /// Saves a diffusers folder, which is created when it is missing; its parent must exist. Each file is written atomically.
+  /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite, or beyond the largest BF16 value when saved as such; then
+  ///   nothing is written.
   public func save(folder path: String, precision: StoredPrecision = .float32) throws(MixGRPOError) {
-    for entry in parameters {
-      guard Reduction.allFinite(weights + entry.offset, count: entry.count) else {
-        throw MixGRPOError(.notFinite, "\(entry.name): expected finite weights to save, got NaN or infinity")
-      }
-    }
     let entries = parameters.map { entry in
       WeightEntry(
         name: entry.name, shape: entry.shape,
         values: UnsafeBufferPointer(start: weights + entry.offset, count: entry.count))
     }
+    for entry in entries { try Self.checkSavable(entry, precision) }
     try WeightFolder.write(
       entries, configuration: configuration.json, precision: precision == .float32 ? .float32 : .bfloat16, to: path)
+  }
+}
+
+extension FlowTransformer {
+  /// The largest finite BF16 value is 0x7F7F; larger weights would be rounded to infinity, which loading refuses.
+  private static func checkSavable(_ entry: WeightEntry, _ precision: StoredPrecision) throws(MixGRPOError) {
+    guard let base = entry.values.baseAddress else { return }
+    guard Reduction.allFinite(base, count: entry.values.count) else {
+      throw MixGRPOError(.notFinite, "\(entry.name): expected finite weights to save, got NaN or infinity")
+    }
+    guard precision == .bfloat16, let large = entry.values.first(where: { !BFloat16.widen(BFloat16.narrow($0)).isFinite })
+    else { return }
+    throw MixGRPOError(
+      .notFinite, "\(entry.name): expected weights up to \(BFloat16.widen(0x7F7F)) to save as BF16, got \(large); save as F32")
   }
 }
 
@@ -108,7 +118,7 @@ extension FlowTransformerConfiguration {
       jointAttentionDim: try integer("joint_attention_dim", default: 4_096),
       pooledProjectionDim: try integer("pooled_projection_dim", default: 768),
       guidanceEmbeds: json["guidance_embeds"]?.bool ?? false, axesDimsRope: axes ?? [16, 56, 56])
-    try validate()
+    do throws(MixGRPOError) { try validate() } catch { throw MixGRPOError(.invalidFormat, "\(source): \(error.message)") }
   }
 
   package var json: JSONObject {

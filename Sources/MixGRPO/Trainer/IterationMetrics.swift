@@ -63,7 +63,9 @@ public struct IterationMetrics: Equatable, Sendable {
   }
 
   /// One line of JSON; values that are not finite become null.
-  public var json: String {
+  public var json: String { get throws(MixGRPOError) { try JSONValue.object(object).text(.compact) } }
+
+  private var object: JSONObject {
     let object: JSONObject = [
       "iteration": .integer(Int64(iteration)),
       "window_start": .integer(Int64(window.lowerBound)),
@@ -92,7 +94,7 @@ public struct IterationMetrics: Equatable, Sendable {
       "rolled_back": .bool(isRolledBack),
       "velocity_change": .measurement(velocityChange),
     ]
-    return (try? JSONValue.object(object).text(.compact)) ?? "{}"
+    return object
   }
 
   private var rewardsJSON: JSONObject {

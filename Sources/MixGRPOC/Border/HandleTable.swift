@@ -81,6 +81,11 @@ func resolve<Object: HandleObject>(
   return wanted
 }
 
+/// The object behind a handle; nil when it is NULL, not live, or of another kind. For getters, which report no errors.
+func live<Object: HandleObject>(_ handle: OpaquePointer?, as _: Object.Type) -> Object? {
+  handle.flatMap(HandleTable.live.object) as? Object
+}
+
 /// The object behind a handle argument; nil for NULL.
 /// - Throws: `invalidArgument` naming the argument when it is not live, or of another kind.
 func resolveOptional<Object: HandleObject>(

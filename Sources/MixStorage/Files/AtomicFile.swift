@@ -11,6 +11,7 @@ package enum AtomicFile {
     to path: String, _ body: (WritableFile) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) {
     try checkTarget(path)
+    removeLeftovers(in: FileAccess.folder(of: path))
     let (file, temporary) = try makeTemporary(beside: path)
     do throws(MixGRPOError) {
       try body(file)
@@ -29,10 +30,8 @@ package enum AtomicFile {
 
   /// A rename would replace a device or a pipe by a file, and would fail only at the end on a folder.
   private static func checkTarget(_ path: String) throws(MixGRPOError) {
-    try FileAccess.checkPath(path)
-    var status = stat()
-    guard stat(path, &status) == 0 else { return }
-    guard status.st_mode & S_IFMT == S_IFREG, !path.hasSuffix("/") else {
+    guard let kind = try FileAccess.kind(of: path) else { return }
+    guard kind == S_IFREG, !path.hasSuffix("/") else {
       throw MixGRPOError(.inputOutput, "\(printable(path)): expected a regular file or none, got something else")
     }
   }
@@ -46,20 +45,31 @@ package enum AtomicFile {
       let mark = String(UInt64.random(in: .min ... .max), radix: 36)
       let temporary = FileAccess.join(FileAccess.folder(of: path), temporaryPrefix + mark + temporarySuffix)
       let file = try WritableFile(creating: temporary, for: path)
-      if file.lock() { return (file, temporary) }
+      do throws(MixGRPOError) {
+        if try file.lock() { return (file, temporary) }
+      } catch {
+        unlink(temporary)
+        throw error
+      }
     }
   }
 
-  /// Removes the temporary files that terminated processes left in `folder`. Those of running processes are locked and stay.
-  /// - Throws: `inputOutput` when the folder cannot be read.
-  package static func removeLeftovers(in folder: String) throws(MixGRPOError) {
-    for name in try FileAccess.names(in: folder) where name.hasPrefix(temporaryPrefix) && name.hasSuffix(temporarySuffix) {
-      let path = FileAccess.join(folder, name)
-      let descriptor = Glibc.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-      guard descriptor >= 0 else { continue }
-      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { unlink(path) }
-      close(descriptor)
-    }
+  /// Removes the temporary files that terminated processes left in `folder`. Those of running processes are locked and stay. What
+  /// cannot be removed stays too: the next write tries again, and a write does not depend on it.
+  private static func removeLeftovers(in folder: String) {
+    do throws(MixGRPOError) {
+      for name in try FileAccess.names(in: folder) where isTemporary(name) {
+        let path = FileAccess.join(folder, name)
+        do throws(MixGRPOError) {
+          let file = try OpenFile(path, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK, wanted: "a temporary file")
+          if try file.tryLock(.exclusive) { try FileAccess.removeFile(path) }
+        } catch { continue }
+      }
+    } catch { return }
+  }
+
+  private static func isTemporary(_ name: String) -> Bool {
+    name.hasPrefix(temporaryPrefix) && name.hasSuffix(temporarySuffix)
   }
 
   private static func rename(_ source: String, to path: String) throws(MixGRPOError) {

@@ -34,29 +34,22 @@ package enum FileAccess {
     path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { isPlainName(String($0)) }
   }
 
-  package static func exists(_ path: String) -> Bool {
-    !path.utf8.contains(0) && access(path, F_OK) == 0
-  }
-
-  /// Whether something is at a path. Use it where a wrong no would lose data.
+  /// Whether something is at a path. A link that leads nowhere is nothing.
   /// - Throws: `inputOutput` when the system cannot say, for example without permission to search a folder above.
-  package static func isPresent(_ path: String) throws(MixGRPOError) -> Bool {
-    try checkPath(path)
-    if access(path, F_OK) == 0 { return true }
-    let code = errno
-    if code == ENOENT { return false }
-    throw failure(path, expected: "a file, a folder or nothing", code: code)
-  }
+  package static func isPresent(_ path: String) throws(MixGRPOError) -> Bool { try kind(of: path) != nil }
 
-  /// Opens with close-on-exec, and retries after an interruption.
-  static func open(_ path: String, flags: Int32, mode: mode_t = 0o666, wanted: String) throws(MixGRPOError) -> Int32 {
+  /// - Throws: `inputOutput` when the system cannot say.
+  package static func isFolder(_ path: String) throws(MixGRPOError) -> Bool { try kind(of: path) == S_IFDIR }
+
+  /// What is at a path, behind links: `S_IFREG`, `S_IFDIR` and so on; nil when nothing is there.
+  /// - Throws: `inputOutput` when the system cannot say: only "no such file" means that nothing is there.
+  static func kind(of path: String) throws(MixGRPOError) -> mode_t? {
     try checkPath(path)
-    while true {
-      let descriptor = Glibc.open(path, flags | O_CLOEXEC, mode)
-      if descriptor >= 0 { return descriptor }
-      let code = errno
-      if code != EINTR { throw failure(path, expected: wanted, code: code) }
-    }
+    var status = stat()
+    if stat(path, &status) == 0 { return status.st_mode & S_IFMT }
+    let code = errno
+    if code == ENOENT { return nil }
+    throw failure(path, expected: "a file, a folder or nothing", code: code)
   }
 
   /// The whole content of a regular file.
@@ -75,15 +68,22 @@ package enum FileAccess {
     var prefix = path.hasPrefix("/") ? "/" : ""
     for component in path.split(separator: "/") {
       prefix = prefix.isEmpty ? String(component) : join(prefix, String(component))
-      if mkdir(prefix, 0o777) == 0 { continue }
-      let code = errno
-      if !isFolder(prefix) { throw failure(prefix, expected: "a folder or a place to make one", code: code) }
+      try makeFolder(prefix)
     }
   }
 
-  package static func isFolder(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  /// Creates a folder whose parent exists; does nothing when the folder itself exists.
+  package static func createFolderInParent(_ path: String) throws(MixGRPOError) {
+    try checkPath(path)
+    try makeFolder(path)
+  }
+
+  /// The folder may exist although it cannot be made, as on a read-only file system.
+  private static func makeFolder(_ path: String) throws(MixGRPOError) {
+    if mkdir(path, 0o777) == 0 { return }
+    let code = errno
+    if try isFolder(path) { return }
+    throw failure(path, expected: "a folder or a place to make one", code: code)
   }
 
   /// The names in a folder, sorted, without `.` and `..`.
@@ -92,12 +92,16 @@ package enum FileAccess {
     guard let folder = opendir(path) else { throw failure(path, expected: "a readable folder", code: errno) }
     defer { closedir(folder) }
     var names: [String] = []
-    while let entry = readdir(folder) {
+    while true {
+      errno = 0
+      guard let entry = readdir(folder) else { break }
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: entry.pointee.d_name)) { String(cString: $0) }
       }
       if name != "." && name != ".." { names.append(name) }
     }
+    let code = errno
+    if code != 0 { throw failure(path, expected: "a folder whose names can be read", code: code) }
     return names.sorted()
   }
 

@@ -53,7 +53,7 @@ public enum PNG {
   // MARK: Decoding
 
   /// Decodes any PNG as 8-bit RGB: grey and palettes are expanded, 16 bits reduced, other gammas converted to sRGB, and
-  /// transparency is composited on white, in linear light.
+  /// transparency is composited on white in sRGB values, as browsers and Pillow do. Colour profiles (iCCP) are ignored.
   /// - Parameters:
   ///   - file: all bytes of the file.
   ///   - maximumPixels: a larger image is rejected from its header, before memory is allocated for it.
@@ -62,7 +62,7 @@ public enum PNG {
   public static func decode(
     _ file: UnsafeRawBufferPointer, maximumPixels: Int = RGBImage.maximumPixels
   ) throws(MixGRPOError) -> RGBImage {
-    try PNGChunks.forEach(in: file) { (_, _) throws(MixGRPOError) in }
+    let needed = try PNGChunks.neededForPixels(in: file)
     let (width, height) = try PNGChunks.size(of: file)
     let byteCount: Int
     do throws(MixGRPOError) {
@@ -71,7 +71,10 @@ public enum PNG {
     } catch {
       throw MixGRPOError(.invalidFormat, "png: \(error.message)")
     }
-    return try RGBImage(width: width, height: height, pixels: try expand(file, byteCount: byteCount))
+    let pixels = try needed.withUnsafeBufferPointer { (needed) throws(MixGRPOError) in
+      try expand(UnsafeRawBufferPointer(needed), byteCount: byteCount)
+    }
+    return try RGBImage(width: width, height: height, pixels: pixels)
   }
 
   /// Decodes any PNG as 8-bit RGB from an array of bytes.
@@ -99,15 +102,30 @@ public enum PNG {
     header.version = png_uint_32(PNG_IMAGE_VERSION)
     defer { png_image_free(&header) }
     guard png_image_begin_read_from_memory(&header, file.baseAddress, file.count) != 0 else { throw damaged(header) }
-    header.format = png_uint_32(PNG_FORMAT_RGB)
+    let hasAlpha = header.format & png_uint_32(PNG_FORMAT_FLAG_ALPHA) != 0
+    header.format = png_uint_32(PNG_FORMAT_RGB) | (hasAlpha ? png_uint_32(PNG_FORMAT_FLAG_ALPHA) : 0)
     // Without this flag libpng treats 16-bit files without a colour space as linear light.
     header.flags |= png_uint_32(PNG_IMAGE_FLAG_16BIT_sRGB)
     guard 3 * Int(header.width) * Int(header.height) == byteCount else { throw damaged(header) }
-    var white = png_color(red: 255, green: 255, blue: 255)
-    try Memory.require(bytes: byteCount + decoderBytes)
-    var pixels = [UInt8](repeating: 0, count: byteCount)
-    guard png_image_finish_read(&header, &white, &pixels, 0, nil) != 0 else { throw damaged(header) }
+    let roomBytes = hasAlpha ? byteCount / 3 * 4 : byteCount
+    try Memory.require(bytes: roomBytes + decoderBytes)
+    var pixels = [UInt8](repeating: 0, count: roomBytes)
+    guard png_image_finish_read(&header, nil, &pixels, 0, nil) != 0 else { throw damaged(header) }
+    if hasAlpha { layOnWhite(&pixels) }
     return pixels
+  }
+
+  /// RGBA becomes RGB in the same memory: c′ = (c·α + 255·(255 − α)) / 255, rounded, for each sRGB value c.
+  private static func layOnWhite(_ pixels: inout [UInt8]) {
+    let count = pixels.count / 4
+    for pixel in 0..<count {
+      let alpha = Int(pixels[4 * pixel + 3])
+      for channel in 0..<3 {
+        let value = Int(pixels[4 * pixel + channel]) * alpha + 255 * (255 - alpha)
+        pixels[3 * pixel + channel] = UInt8((value + 127) / 255)
+      }
+    }
+    pixels.removeLast(count)
   }
 
   // MARK: Text

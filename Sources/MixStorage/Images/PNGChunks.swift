@@ -36,6 +36,31 @@ enum PNGChunks {
     }
   }
 
+  /// The chunks besides the critical ones that decide how pixels look.
+  private static let colourTypes: Set<String> = ["tRNS", "gAMA", "cHRM", "sRGB"]
+
+  /// A PNG with the chunks of `file` that decide its pixels, for libpng. Texts, profiles and other chunks of a stranger's file never
+  /// reach it: they may be compressed and expand to any size.
+  /// - Throws: the errors of `forEach`; `outOfMemory`.
+  static func neededForPixels(in file: UnsafeRawBufferPointer) throws(MixGRPOError) -> [UInt8] {
+    try Memory.require(bytes: file.count)
+    var needed: [UInt8] = []
+    needed.reserveCapacity(file.count)
+    needed += signature
+    try forEach(in: file) { (type, data) throws(MixGRPOError) in
+      guard isNeeded(type), let start = file.baseAddress, let place = data.baseAddress else { return }
+      let begin = place - start - 8
+      needed += file[begin..<begin + 12 + data.count]
+    }
+    return needed
+  }
+
+  /// Critical chunks begin with a capital letter; the decoder refuses those that it does not know.
+  private static func isNeeded(_ type: String) -> Bool {
+    let first = type.utf8.first ?? 0
+    return (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first) || colourTypes.contains(type)
+  }
+
   /// Width and height from IHDR, read before memory is allocated for the pixels.
   static func size(of file: UnsafeRawBufferPointer) throws(MixGRPOError) -> (width: Int, height: Int) {
     guard file.count >= headerBytes else { throw failure("expected at least \(headerBytes) bytes, got \(file.count)") }

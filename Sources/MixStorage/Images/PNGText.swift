@@ -15,9 +15,10 @@ public struct PNGText: Equatable, Sendable {
     try require(!text.utf8.contains(0), "text", expected: "no zero byte", got: "one")
     try require(
       text.utf8.count <= Self.maximumBytes, "text", expected: "at most \(Self.maximumBytes) bytes", got: text.utf8.count)
-    self.keyword = keyword
-    self.text = text
+    self.init(checked: keyword, text)
   }
+
+  private init(checked keyword: String, _ text: String) { (self.keyword, self.text) = (keyword, text) }
 
   /// Below libpng's limit for one chunk.
   private static let maximumBytes = 4 << 20
@@ -54,7 +55,8 @@ public struct PNGText: Equatable, Sendable {
     let keyword = latin1(data[..<end])
     let content = data[(end + 1)...]
     guard let text = type == "tEXt" ? latin1(content) : international(content) else { return nil }
-    return try? PNGText(keyword: keyword, text: text)
+    let isFit = isKeyword(keyword) && !text.utf8.contains(0) && text.utf8.count <= maximumBytes
+    return isFit ? PNGText(checked: keyword, text) : nil
   }
 
   private static func latin1(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {

@@ -75,9 +75,9 @@ private struct JSONWriter {
     case "\n": text += "\\n"
     case "\r": text += "\\r"
     case "\t": text += "\\t"
-    case _ where scalar.value < 0x20:
-      text += scalar.value < 0x10 ? "\\u000" : "\\u00"
-      text += String(scalar.value, radix: 16)
+    case _ where Printable.isUnsafe(scalar):  // all of them have at most four digits
+      let digits = String(scalar.value, radix: 16)
+      text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
     default: text.unicodeScalars.append(scalar)
     }
   }

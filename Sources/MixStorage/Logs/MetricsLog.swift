@@ -9,28 +9,30 @@ public final class MetricsLog: Sendable {
   /// The file.
   public let path: String
   private static let longestLine = 1 << 20
-  private let descriptor: Int32
+  /// Others hold the lock for one write or one repair.
+  private static let secondsForLock = 10.0
+  private let file: OpenFile
   /// Held while a line is written, so that a removed tail never belongs to another thread.
   private let turn = Guarded(())
 
   /// Opens `path` for appending, and creates it when it is missing. If the last line has no line break, it is removed when it
   /// is the beginning of an object; otherwise the line break is added.
-  /// - Throws: `inputOutput` naming the path.
+  /// - Throws: `inputOutput` naming the path; `outOfMemory`.
   public init(path: String) throws(MixGRPOError) {
     self.path = path
-    descriptor = try FileAccess.open(path, flags: O_RDWR | O_APPEND | O_CREAT, wanted: "a file to append to")
-    if isPipe {
+    // Non-blocking, so that opening a pipe fails instead of waiting.
+    file = try OpenFile(path, flags: O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, wanted: "a file to append to")
+    if try file.status().st_mode & S_IFMT == S_IFIFO {
       throw MixGRPOError(
         .inputOutput, "\(printable(path)): expected a file to append to, got a pipe, which may fill up and block")
     }
-    if endsInsideLine { try repairLastLine() }
+    if try endsInsideLine() { try repairLastLine() }
   }
-
-  deinit { close(descriptor) }
 
   /// Appends one JSON document as a line.
   /// - Throws: `invalidFormat` when `json` is not valid JSON; `invalidArgument` when it spans lines; `inputOutput` naming the
-  ///   path when the whole line could not be written; a partly written line is removed again.
+  ///   path when the whole line could not be written, or when another process holds the file's lock for 10 seconds; a partly
+  ///   written line is removed again.
   public func append(_ json: String) throws(MixGRPOError) {
     _ = try JSONParser.parse(json, source: "metrics line")
     let isOneLine = !json.utf8.contains { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
@@ -50,33 +52,29 @@ public final class MetricsLog: Sendable {
 
   private func writeInTurn(_ line: [UInt8]) throws(MixGRPOError) {
     // Writers of all processes share this lock; a repair excludes them.
-    flock(descriptor, LOCK_SH)
-    defer { flock(descriptor, LOCK_UN) }
-    let (count, code) = line.withUnsafeBytes { bytes in
-      while true {
-        let (count, code) = writeOnce(descriptor, bytes)
-        if count >= 0 || code != EINTR { return (count, code) }
-      }
-    }
+    try file.lock(.shared, seconds: Self.secondsForLock)
+    defer { file.unlock() }
+    let count = try file.writePiece(line)
     if count == line.count { return }
-    if count < 0 { throw FileAccess.failure(path, expected: "room for \(line.count) bytes", code: code) }
-    removeTail(of: count)
+    try removeTail(of: count)
     throw MixGRPOError(.inputOutput, "\(printable(path)): expected \(line.count) bytes written, got \(count)")
   }
 
   /// Removes a partly written line. Only when the file ends at the offset of this process's write does the tail belong to it.
-  private func removeTail(of count: Int) {
-    let end = lseek(descriptor, 0, SEEK_CUR)
-    if end >= count && lseek(descriptor, 0, SEEK_END) == end { ftruncate(descriptor, end - off_t(count)) }
+  private func removeTail(of count: Int) throws(MixGRPOError) {
+    let end = try file.position()
+    let size = try file.byteCount()
+    if end >= count && size == end { try file.truncate(to: end - count) }
   }
 
   /// Does nothing without the exclusive lock: another process is still writing the last line.
   private func repairLastLine() throws(MixGRPOError) {
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else { return }
-    defer { flock(descriptor, LOCK_UN) }
-    let lastLine = endsInsideLine ? tail : nil
-    if let lastLine, try isTorn(lastLine) { ftruncate(descriptor, lseek(descriptor, 0, SEEK_END) - off_t(lastLine.count)) }
-    if endsInsideLine { try write([UInt8(ascii: "\n")]) }
+    guard try file.tryLock(.exclusive) else { return }
+    defer { file.unlock() }
+    guard try endsInsideLine() else { return }
+    let size = try file.byteCount()
+    if let lastLine = try tail(size), try isTorn(lastLine) { return try file.truncate(to: size - lastLine.count) }
+    try writeInTurn([UInt8(ascii: "\n")])
   }
 
   private func isTorn(_ line: [UInt8]) throws(MixGRPOError) -> Bool {
@@ -85,22 +83,16 @@ public final class MetricsLog: Sendable {
   }
 
   /// The bytes after the last line break; nil when there are more than a line may have.
-  private var tail: [UInt8]? {
-    let size = Int(lseek(descriptor, 0, SEEK_END))
-    var bytes = [UInt8](repeating: 0, count: min(size, Self.longestLine))
-    guard pread(descriptor, &bytes, bytes.count, off_t(size - bytes.count)) == bytes.count else { return nil }
-    guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return bytes.count == size ? bytes : nil }
+  private func tail(_ size: Int) throws(MixGRPOError) -> [UInt8]? {
+    let count = min(size, Self.longestLine)
+    let bytes = try file.bytes(at: size - count, count: count)
+    guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return count == size ? bytes : nil }
     return Array(bytes[(end + 1)...])
   }
 
-  private var isPipe: Bool {
-    var status = stat()
-    return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
-  }
-
-  private var endsInsideLine: Bool {
-    let size = lseek(descriptor, 0, SEEK_END)
-    var last: UInt8 = 0
-    return size > 0 && pread(descriptor, &last, 1, size - 1) == 1 && last != UInt8(ascii: "\n")
+  private func endsInsideLine() throws(MixGRPOError) -> Bool {
+    let size = try file.byteCount()
+    guard size > 0 else { return false }
+    return try file.bytes(at: size - 1, count: 1) != [UInt8(ascii: "\n")]
   }
 }

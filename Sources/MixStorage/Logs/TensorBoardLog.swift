@@ -10,7 +10,7 @@ import MixBasics
 public final class TensorBoardLog: Sendable {
   /// The event file.
   public let path: String
-  private let descriptor: Int32
+  private let file: OpenFile
   /// Held while a record is written, so that a removed tail never belongs to another thread.
   private let turn = Guarded(())
 
@@ -23,12 +23,11 @@ public final class TensorBoardLog: Sendable {
   public init(folder: String, continuedFrom step: Int? = nil) throws(MixGRPOError) {
     try require((step ?? 0) >= 0, "step", expected: "0 or more", got: step ?? 0)
     try FileAccess.createFolder(folder)
-    (path, descriptor) = try Self.create(in: folder)
+    file = try Self.create(in: folder)
+    path = file.path
     try write(.fileVersion(wallTime: wallTime()))
     if let step { try write(.sessionStart(step: Int64(step), wallTime: wallTime())) }
   }
-
-  deinit { close(descriptor) }
 
   /// Appends one point of each curve. Values that are not finite are skipped.
   /// - Parameters:
@@ -50,17 +49,29 @@ public final class TensorBoardLog: Sendable {
 
   // MARK: - The file
 
-  /// TensorBoard reads files whose name contains "tfevents", in the order of their names.
-  private static func create(in folder: String) throws(MixGRPOError) -> (path: String, descriptor: Int32) {
-    let seconds = "\(time(nil))"
-    let padded = String(repeating: "0", count: max(0, 10 - seconds.count)) + seconds
+  private static let prefix = "events.out.tfevents."
+  private static let digits = 10
+
+  /// TensorBoard reads files whose name contains "tfevents", in the order of their names. If the clock was set back, the new file
+  /// takes the second after that of the latest file, so that it still comes last.
+  private static func create(in folder: String) throws(MixGRPOError) -> OpenFile {
+    let latest = try FileAccess.names(in: folder).compactMap(seconds).max() ?? 0
+    let now = max(Int(time(nil)), latest + 1)
+    let text = "\(now)"
+    let padded = String(repeating: "0", count: max(0, digits - text.count)) + text
     for attempt in 0..<10_000 {
-      let path = FileAccess.join(folder, "events.out.tfevents.\(padded).mixgrpo.\(getpid()).\(attempt)")
-      if FileAccess.exists(path) { continue }
-      let flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL
-      return (path, try FileAccess.open(path, flags: flags, wanted: "a place for an event file"))
+      let path = FileAccess.join(folder, "\(prefix)\(padded).mixgrpo.\(getpid()).\(attempt)")
+      if try FileAccess.isPresent(path) { continue }
+      return try OpenFile(path, flags: O_RDWR | O_APPEND | O_CREAT | O_EXCL, wanted: "a place for an event file")
     }
     throw MixGRPOError(.inputOutput, "\(printable(folder)): expected a free name for an event file, got none")
+  }
+
+  /// The second in the name of an event file.
+  private static func seconds(_ name: String) -> Int? {
+    guard name.hasPrefix(prefix) else { return nil }
+    let digits = name.dropFirst(prefix.count).prefix { $0 != "." }
+    return digits.utf8.count == Self.digits ? Int(digits) : nil
   }
 
   private func write(_ record: EventRecord) throws(MixGRPOError) {
@@ -69,16 +80,11 @@ public final class TensorBoardLog: Sendable {
   }
 
   private func writeInTurn(_ record: [UInt8]) throws(MixGRPOError) {
-    let end = lseek(descriptor, 0, SEEK_END)
-    let (count, code) = record.withUnsafeBytes { bytes in
-      while true {
-        let (count, code) = writeOnce(descriptor, bytes)
-        if count >= 0 || code != EINTR { return (count, code) }
-      }
-    }
+    let end = try file.byteCount()
+    let count = try file.writePiece(record)
     if count == record.count { return }
-    if count > 0 { ftruncate(descriptor, end) }
-    throw FileAccess.failure(path, expected: "room for \(record.count) bytes", code: count < 0 ? code : ENOSPC)
+    if count > 0 { try file.truncate(to: end) }
+    throw FileAccess.failure(path, expected: "room for \(record.count) bytes", code: ENOSPC)
   }
 }
 

@@ -25,7 +25,7 @@ package final class WeightFolder: Sendable {
     self.path = path
     configuration = try Self.readConfiguration(in: path)
     let indexPath = FileAccess.join(path, Self.indexName)
-    if FileAccess.exists(indexPath) {
+    if try FileAccess.isPresent(indexPath) {
       let bytes = try FileAccess.read(indexPath, limit: SafetensorsHeader.maximumBytes)
       let index = try ShardIndex(bytes, source: printable(indexPath))
       files = try Self.openShards(of: index, in: path)
@@ -39,9 +39,13 @@ package final class WeightFolder: Sendable {
   }
 
   /// True when the folder has weights for `init(path:)`.
-  package static func holdsModel(_ path: String) -> Bool {
-    [weightsName, indexName].contains { FileAccess.exists(FileAccess.join(path, $0)) }
-      && FileAccess.exists(FileAccess.join(path, configurationName))
+  /// - Throws: `inputOutput` when the system cannot say.
+  package static func holdsModel(_ path: String) throws(MixGRPOError) -> Bool {
+    guard try FileAccess.isFolder(path) else { return false }
+    for name in [weightsName, indexName] where try FileAccess.isPresent(FileAccess.join(path, name)) {
+      return try FileAccess.isPresent(FileAccess.join(path, configurationName))
+    }
+    return false
   }
 
   private static func readConfiguration(in path: String) throws(MixGRPOError) -> JSONObject {
@@ -82,7 +86,8 @@ package final class WeightFolder: Sendable {
     try files[file].read(name, expectedShape: expectedShape, into: destination)
   }
 
-  /// Writes weights and configuration into the folder, each atomically, and creates the folder when it is missing.
+  /// Writes weights and configuration into the folder, each atomically, and creates the folder when it is missing. Its
+  /// parent must exist.
   ///
   /// The index of an earlier sharded model is removed last, which makes the new weights effective; its other files stay.
   /// - Throws: `invalidArgument` for entries or a configuration that cannot be stored; `inputOutput`.
@@ -90,7 +95,7 @@ package final class WeightFolder: Sendable {
     _ entries: [WeightEntry], configuration: JSONObject, precision: WeightPrecision, to path: String
   ) throws(MixGRPOError) {
     let text = try JSONValue.object(configuration).text(.indented) + "\n"
-    try FileAccess.createFolder(path)
+    try FileAccess.createFolderInParent(path)
     try SafetensorsWriter.write(entries, precision: precision, to: FileAccess.join(path, weightsName))
     try AtomicFile.write(Array(text.utf8), to: FileAccess.join(path, configurationName))
     try FileAccess.removeFile(FileAccess.join(path, indexName))
