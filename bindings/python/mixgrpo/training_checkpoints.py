@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ._folders import paths_in
 from .errors import InvalidArgument
 from .folder_lock import FolderLock
 from .metrics import Resumption
@@ -106,6 +107,6 @@ class Checkpoints:
 
 def _numbers(folder: Path) -> Iterator[int]:
     """The iterations of a folder's checkpoints, complete or not."""
-    for path in folder.glob("iteration-*"):
-        if (number := path.stem.removeprefix("iteration-")).isdecimal():
+    for path in paths_in(folder):
+        if path.name.startswith("iteration-") and (number := path.stem.removeprefix("iteration-")).isdecimal():
             yield int(number)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from ._arrays import DoubleArray, FloatArray
+from ._folders import paths_in
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, Weights
 from .errors import InvalidArgument, InvalidFormat
@@ -146,9 +147,9 @@ class Evaluations:
         """Restores the newest intact state in a folder, if there is one.
 
         It may be ahead of the trainer's checkpoint; those iterations are then not evaluated twice. A verdict to stop
-        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning` and is kept under
-        another name; when none is intact, the best model so far is kept under another name. Raises `InputOutputError` when a state cannot be read,
-        because it may be intact.
+        holds when the trainer is at the iteration of the verdict. A damaged state gives a `RuntimeWarning` and is kept
+        under another name, and so is the best model so far when no state is intact. Raises `InputOutputError` when a
+        state cannot be read, because it may be intact.
         """
         damaged = []
         for path in reversed(_saved(folder)):
@@ -198,7 +199,11 @@ def _set_aside(path: Path, why: str) -> Path:
 
 def _saved(folder: Path) -> list[Path]:
     """The folders of saved evaluations, the oldest first."""
-    return sorted(path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdecimal())
+    return sorted(
+        path
+        for path in paths_in(folder)
+        if path.name.startswith(_PREFIX) and path.name.removeprefix(_PREFIX).isdecimal()
+    )
 
 
 def _path(folder: Path, iteration: int) -> Path:

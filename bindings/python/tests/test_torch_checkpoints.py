@@ -197,6 +197,13 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
         make().checkpoint(tmp_path / "new", keep_last=0)
 
 
+def test_a_folder_that_cannot_be_looked_at_is_an_error(mixgrpo, make, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(mixgrpo.InputOutputError, match="loop"):
+        make().resume(loop)
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(mixgrpo, make, tmp_path):
     trainer = make()
     train(mixgrpo, trainer, 2, checkpoints=tmp_path)

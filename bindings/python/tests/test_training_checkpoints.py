@@ -172,6 +172,13 @@ def test_an_evaluation_that_cannot_be_read_is_an_error_and_stays(mixgrpo, start,
     assert state.is_symlink() and (tmp_path / "iteration-00000002.safetensors").exists()
 
 
+def test_a_folder_that_cannot_be_looked_at_is_an_error(mixgrpo, start, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(mixgrpo.InputOutputError, match="loop"):
+        start(1, checkpoints=loop)
+
+
 def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

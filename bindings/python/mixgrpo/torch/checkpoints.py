@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from .._folders import paths_in
 from ..errors import InputOutputError, InvalidArgument, InvalidFormat, InvalidState
 
 _NAME = re.compile(r"iteration-(\d{8,})\.pt")
@@ -86,10 +87,9 @@ def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
 
 
 def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if match := _NAME.fullmatch(path.name):
-                yield int(match[1]), path
+    for path in paths_in(folder):
+        if match := _NAME.fullmatch(path.name):
+            yield int(match[1]), path
 
 
 def _fault(path: Path) -> str | None:
