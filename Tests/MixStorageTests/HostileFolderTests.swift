@@ -68,7 +68,7 @@ import Testing
 @Suite struct ErrorMessageTests {
   @Test func messagesAreOneLineWithoutControlCharacters() {
     let error = MixGRPOError(.invalidFormat, "name: got \"a\nb\u{1B}[31m\u{7F}é\"")
-    #expect(error.message == "name: got \"a b [31m é\"")
+    #expect(error.message == #"name: got "a\u{a}b\u{1b}[31m\u{7f}é""#)
   }
 
   @Test func messagesAreShort() {
