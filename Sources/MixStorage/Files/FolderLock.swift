@@ -7,56 +7,47 @@ import MixBasics
 /// the process ends in whatever way. Python's `train` uses the same file. On a file system without locks nothing is excluded.
 package final class FolderLock: Sendable {
   package static let fileName = "run.lock"
-  private let path: String
-  private let descriptor: Int32
+  private static let longestHolder = 1024
+  private let file: OpenFile
 
   /// - Throws: `invalidState` naming the holder; `inputOutput`.
   package init(folder: String) throws(MixGRPOError) {
     try FileAccess.createFolder(folder)
-    path = FileAccess.join(folder, Self.fileName)
-    descriptor = try Self.lock(path, folder)
-    let holder = Self.holder()
-    ftruncate(descriptor, 0)
-    _ = Array(holder.utf8).withUnsafeBytes { writeOnce(descriptor, $0) }
+    let path = FileAccess.join(folder, Self.fileName)
+    file = try Self.lock(path, folder)
+    try file.truncate(to: 0)
+    _ = try file.writePiece(Array(try Self.holder().utf8))
   }
 
   /// Removes the file before it is unlocked; whoever opened it meanwhile notices that it is gone.
   deinit {
-    unlink(path)
-    close(descriptor)
+    // A file that stays is not locked, so that it stops nobody.
+    do throws(MixGRPOError) { try FileAccess.removeFile(file.path) } catch { return }
   }
 
-  private static func lock(_ path: String, _ folder: String) throws(MixGRPOError) -> Int32 {
+  private static func lock(_ path: String, _ folder: String) throws(MixGRPOError) -> OpenFile {
     while true {
       let flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK
-      let descriptor = try FileAccess.open(path, flags: flags, wanted: "a lock file that can be written")
-      let isTaken = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
-      if !isTaken, isLinked(descriptor) { return descriptor }
-      let holder = isTaken ? readHolder(descriptor) : ""
-      close(descriptor)
-      guard !isTaken else {
+      let file = try OpenFile(path, flags: flags, wanted: "a lock file that can be written")
+      guard try file.tryLock(.exclusive) else {
         throw MixGRPOError(
           .invalidState,
-          "\(printable(folder)): expected a folder that no other run is using, got one in use by \(holder); wait until that run "
-            + "has ended, or choose another folder")
+          "\(printable(folder)): expected a folder that no other run is using, got one in use by \(try readHolder(file)); wait until "
+            + "that run has ended, or choose another folder")
       }
+      // The holder before may have removed the file.
+      if try file.status().st_nlink > 0 { return file }
     }
-  }
-
-  /// Whether the file still has a name; the holder before may have removed it.
-  private static func isLinked(_ descriptor: Int32) -> Bool {
-    var status = stat()
-    return fstat(descriptor, &status) != 0 || status.st_nlink > 0
   }
 
   // MARK: - The holder
 
-  private static func holder() -> String {
+  private static func holder() throws(MixGRPOError) -> String {
     var name = [CChar](repeating: 0, count: 256)
     gethostname(&name, name.count - 1)
     let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     let object: JSONObject = ["pid": .integer(Int64(getpid())), "host": .string(host), "since": .string(now())]
-    return ((try? JSONValue.object(object).text(.compact)) ?? "{}") + "\n"
+    return try JSONValue.object(object).text(.compact) + "\n"
   }
 
   /// UTC, such as 2026-11-27T05:42:25Z.
@@ -69,12 +60,11 @@ package final class FolderLock: Sendable {
   }
 
   /// The file may be empty while its holder is writing it.
-  private static func readHolder(_ descriptor: Int32) -> String {
-    var bytes = [UInt8](repeating: 0, count: 1024)
-    let count = pread(descriptor, &bytes, bytes.count, 0)
-    guard count > 0, let object = (try? JSONParser.parseIfJSON(Array(bytes.prefix(count))))??.object,
-      let process = object["pid"]?.integer
-    else { return "another process" }
+  private static func readHolder(_ file: OpenFile) throws(MixGRPOError) -> String {
+    let bytes = try file.bytes(at: 0, count: min(longestHolder, try file.byteCount()))
+    guard let object = try JSONParser.parseIfJSON(bytes)?.object, let process = object["pid"]?.integer else {
+      return "another process"
+    }
     let (host, since) = (object["host"]?.string ?? "?", object["since"]?.string ?? "?")
     return "process \(process) on \(printable(host)) since \(printable(since))"
   }
