@@ -22,4 +22,7 @@ read -ra places <<< "$(place png_malloc_base PNG_MALLOC) $(place "\$s9MixBasics1
 
 cc -std=gnu11 -O1 -g -fno-builtin-malloc -Wall -Wextra -Werror -Iinclude "${places[@]}" -rdynamic -o "$out/failures" $here/*.c \
   -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" -ldl -lpthread -lm
-"$out/failures" "$out" "$@"
+"$out/failures" "$out" "$@" --table "$out/table.md"
+if [[ " $* " == *" --write "* ]]; then
+  sed -i -e "/<!-- figures -->/r $out/table.md" -e '/<!-- figures -->/,/<!-- \/figures -->/{/<!--/!d}' docs/failures.md
+fi
