@@ -127,6 +127,7 @@ test-limits: library
 # Each call with its first, second, … failure; the whole also writes the figures of docs/failures.md.
 test-failures-quick: library
 	Tests/failures/run.sh
+	Tests/growth/run.sh 1000
 
 test-failures: library
 	Tests/failures/run.sh --whole --write

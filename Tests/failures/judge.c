@@ -150,7 +150,6 @@ static int after_failure(mixgrpo_status status) {
   if (status == MIXGRPO_STATUS_OK) {
     now->absorbed++;
     needs_another = 1;
-    if (getenv("SHOW_ABSORBED")) fprintf(stderr, "absorbed: %s: %s event %ld of %s\n", scenario, what->name, now->event, now->text);
     return 0;
   }
   if (!is_right(status)) fault("%s: %s", mixgrpo_status_name(status), mixgrpo_last_error());

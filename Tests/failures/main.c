@@ -1,6 +1,6 @@
 /* The n-th failure, for every n: each scenario with each failure, in a process of its own.
  *
- *   failures FOLDER [--whole] [--only SCENARIO] [--table FILE]
+ *   failures FOLDER [--whole] [--only SCENARIO] [--failure NAME] [--smallest BYTES] [--table FILE]
  *
  * In a walk each call is made with its first event failing, then with its second, and so on until no event is left; it must then give
  * the bits of a run without failures. --whole also fails each event of a scenario alone, with everything after it, and adds errors. */
@@ -123,14 +123,10 @@ static void begin_walk(void) {
 static void walk_twice(const scenario_entry *scenario, const sizes *sizes, const failure *failure) {
   walk_calls(scenario, sizes, failure);
   if (failure->what == THREAD) return;
-  const long injected = shared->injected;
   const holdings first = count_holdings();
   begin_walk();
   walk_calls(scenario, sizes, failure);
   const holdings second = count_holdings();
-  if (shared->injected > injected && getenv("SHOW_HOLDINGS"))
-    fprintf(stderr, "%s, %s: %+ld blocks, %+ld mappings\n", scenario->name, failure->name, second.blocks - first.blocks,
-            second.mappings - first.mappings);
   if (second.blocks > first.blocks) judge_fault("memory is kept");
   if (second.mappings > first.mappings) judge_fault("a mapping is kept");
   if (second.descriptors > first.descriptors) judge_fault("a file descriptor is kept");

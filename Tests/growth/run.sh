@@ -6,6 +6,6 @@ cd "$(dirname "$0")/../.."
 folder=$(realpath "${MIXGRPO_LIBRARY_FOLDER:-.build/release}")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-cc -std=c99 -O1 -g -Wall -Wextra -Werror -Iinclude -ITests/c -o "$out/growth" Tests/growth/growth.c Tests/c/check.c Tests/c/fixture.c \
+cc -std=gnu11 -O1 -g -Wall -Wextra -Werror -Iinclude -ITests/c -o "$out/growth" Tests/growth/growth.c Tests/c/check.c Tests/c/fixture.c \
   -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" -lm -lpthread
 TMPDIR="$out" "$out/growth" "$1"
