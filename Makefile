@@ -13,6 +13,8 @@
 #   make abi-baseline     record the binary interface of include/mixgrpo.h that later headers must keep
 #   make test             run all tests; CONTRIBUTING.md lists the parts
 #   make test-sanitize    run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
+#   make test-failures    make every allocation, file operation and callback of every call fail once
+#   make test-growth      train 10 000 iterations in one process and watch its memory, files and threads
 #   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
 #   make fuzz-guided      the same, guided by coverage
 # Measure it
@@ -49,7 +51,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -87,7 +89,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-abi test-swift test-c test-limits test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
 # Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
@@ -121,6 +123,18 @@ test-c: library
 
 test-limits: library
 	Tests/limits/run.sh
+
+# Each call with its first, second, … failure; the whole also writes the figures of docs/failures.md.
+test-failures-quick: library
+	Tests/failures/run.sh
+	Tests/growth/run.sh 1000
+
+test-failures: library
+	Tests/failures/run.sh --whole --write
+
+# 10 000 iterations in one process.
+test-growth: library
+	Tests/growth/run.sh 10000
 
 # A few seconds of `make fuzz`.
 test-fuzz: library

@@ -9,11 +9,11 @@ import Darwin
 /// The Swift runtime ends the process when an array or a string cannot be allocated, and an overcommitting system ends it when
 /// promised memory is touched. Therefore every allocation whose size depends on input is checked here first: its address space
 /// with the system (which enforces RLIMIT_AS), and large blocks also against `MachineMemory`. `FloatStorage` checks by itself.
-/// Blocks below 64 KiB are not checked.
+/// Blocks below 16 KiB are not checked.
 package enum Memory {
   /// Bytes kept free in addition to the request, for the small blocks that come with it.
   static let reserve = 4 << 20
-  private static let smallest = 64 << 10
+  private static let smallest = 16 << 10
   /// From this size on `MachineMemory` is read: a few microseconds, against milliseconds to fill such a block.
   private static let large = 64 << 20
 

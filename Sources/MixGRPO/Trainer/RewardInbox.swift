@@ -96,6 +96,9 @@ extension RewardInbox {
       guard missing == .exclude || content.open.isEmpty else {
         throw MixGRPOError(.invalidState, "update: expected rewards for every ticket, got none for \(content.open)")
       }
+      // Lists that grow, here and in the advantages.
+      let (values, overflow) = content.entries.reduce(0) { $0 + $1.samples }.multipliedReportingOverflow(by: rewardCount)
+      try Memory.require(overflow ? -1 : values, of: 128)
       return (0..<rewardCount).map { reward in
         content.entries.flatMap { $0.rewards?[reward] ?? [Double](repeating: .nan, count: $0.samples) }
       }

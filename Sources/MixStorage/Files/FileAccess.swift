@@ -3,9 +3,11 @@ import MixBasics
 
 /// The system calls that storage needs. Each error names the path and the system's reason.
 package enum FileAccess {
-  /// The error for `errno` after a failed call: `path: expected <wanted>, got <reason>`.
+  /// The error for `errno` after a failed call: `path: expected <wanted>, got <reason>`. Without memory it is `outOfMemory`.
   package static func failure(_ path: String, expected wanted: String, code: Int32) -> MixGRPOError {
-    MixGRPOError(.inputOutput, "\(printable(path)): expected \(wanted), got \(String(cString: strerror(code)))")
+    MixGRPOError(
+      code == ENOMEM ? .outOfMemory : .inputOutput,
+      "\(printable(path)): expected \(wanted), got \(String(cString: strerror(code)))")
   }
 
   /// Rejects a path that C would read differently from Swift: an empty one, or one with a zero byte.

@@ -1,0 +1,95 @@
+#include <string.h>
+
+#include "scenario.h"
+
+static void draw(world *w, mixgrpo_trainer *trainer, mixgrpo_weights weights) {
+  mixgrpo_sample_config config;
+  const size_t values = (size_t)w->sizes.prompts * w->latent_size;
+  TRY(mixgrpo_sample_config_init(&config, sizeof config), OUT(config));
+  config.steps = 2;
+  config.trained_model_share = 0.5;
+  TRY(mixgrpo_trainer_sample(
+          trainer, weights, &config, w->chosen, (size_t)w->sizes.prompts, NULL, 0, w->latents, values),
+      OUTS(w->latents, values));
+}
+
+static void look(world *w, mixgrpo_trainer *trainer, const char *folder) {
+  mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
+  mixgrpo_reward_metrics reward = {.struct_size = sizeof reward};
+  char json[4096];
+  size_t size = 0;
+  (void)w;
+  memset(json, 0, sizeof json);
+  TRY(mixgrpo_trainer_get_metrics(trainer, &metrics), DIFFERS(metrics));
+  TRY(mixgrpo_trainer_get_reward_metrics(trainer, 1, &reward), DIFFERS(reward));
+  judge_note("reward metrics", &reward.mean, 2 * sizeof reward.mean);
+  TRY(mixgrpo_trainer_get_metrics_json(trainer, json, sizeof json, &size), DIFFERS(json), DIFFERS(size));
+  TRY(mixgrpo_trainer_append_metrics(trainer, path_in(folder, "metrics.jsonl")));
+  NOTE(mixgrpo_trainer_iteration(trainer));
+}
+
+static void train(world *w, mixgrpo_trainer *trainer) {
+  world_rollout(w, trainer);
+  world_score(w);
+  world_update(w, trainer);
+}
+
+void run_trainer(const sizes *sizes, const char *folder) {
+  world *const w = world_create(sizes);
+  mixgrpo_trainer *const trainer = world_trainer(w);
+  train(w, trainer);
+  look(w, trainer, folder);
+  TRY(mixgrpo_trainer_set_window(trainer, 1));
+  train(w, trainer);
+  TRY(mixgrpo_trainer_set_window(trainer, MIXGRPO_WINDOW_START_SCHEDULED));
+  train(w, trainer);
+  look(w, trainer, folder);
+  draw(w, trainer, MIXGRPO_WEIGHTS_TRAINED);
+  draw(w, trainer, MIXGRPO_WEIGHTS_AVERAGE);
+  mixgrpo_trainer_destroy(trainer);
+  world_destroy(w);
+}
+
+/* Saved, restored, kept by number, resumed: training goes on to the same bits. */
+void run_checkpoints(const sizes *sizes, const char *folder) {
+  world *const w = world_create(sizes);
+  mixgrpo_trainer *const trainer = world_trainer(w);
+  mixgrpo_resumption resumption = {.struct_size = sizeof resumption};
+  const char *const kept = path_in(folder, "checkpoints");
+  train(w, trainer);
+  TRY(mixgrpo_trainer_save(trainer, path_in(folder, "saved")));
+  TRY(mixgrpo_trainer_checkpoint(trainer, kept, 1, 0));
+  train(w, trainer);
+  TRY(mixgrpo_trainer_checkpoint(trainer, kept, 1, 0));
+  TRY(mixgrpo_trainer_save_model(trainer, MIXGRPO_WEIGHTS_AVERAGE, path_in(folder, "average"), MIXGRPO_STORAGE_BF16));
+  TRY(mixgrpo_trainer_restore(trainer, path_in(folder, "saved")));
+  NOTE(mixgrpo_trainer_iteration(trainer));
+  train(w, trainer);
+  TRY(mixgrpo_trainer_resume(trainer, kept, &resumption), OUT(resumption));
+  train(w, trainer);
+  TRY(mixgrpo_trainer_checkpoint(trainer, kept, 2, 2));
+  mixgrpo_trainer_destroy(trainer);
+  world_destroy(w);
+}
+
+/* Prompts in turn, rewards in any order. */
+void run_tickets(const sizes *sizes, const char *folder) {
+  world *const w = world_create(sizes);
+  mixgrpo_trainer *const trainer = world_trainer(w);
+  const int count = sizes->prompts;
+  const size_t values = (size_t)sizes->group * w->latent_size, scores = (size_t)(sizes->rewards * sizes->group);
+  int64_t *const tickets = room((size_t)count, sizeof *tickets), *const open = room((size_t)count, sizeof *open);
+  size_t open_count = 0;
+  (void)folder;
+  for (int round = 0; round < 2; round++) {
+    for (int i = 0; i < count; i++) world_rollout_ticket(w, trainer, i, w->latents + (size_t)i * values, tickets + i);
+    TRY(mixgrpo_trainer_get_open_tickets(trainer, open, (size_t)count, &open_count), DIFFERS(*open), OUT(open_count));
+    for (size_t i = 0; i < scores; i++) w->rewards[i] = w->latents[i % values] + (double)(i % 5);
+    for (int i = count - 1; i >= round; i--) TRY(mixgrpo_trainer_submit_rewards(trainer, tickets[i], w->rewards, scores));
+    world_update_tickets(w, trainer, round ? MIXGRPO_MISSING_REWARDS_EXCLUDE : MIXGRPO_MISSING_REWARDS_REFUSE);
+  }
+  world_rollout_ticket(w, trainer, 0, w->latents, tickets);
+  TRY(mixgrpo_trainer_drop_tickets(trainer));
+  mixgrpo_trainer_destroy(trainer);
+  world_destroy(w);
+}
