@@ -110,8 +110,8 @@ public final class FlowEvaluator {
     into target: UnsafeMutablePointer<Float>? = nil
   ) throws(MixGRPOError) -> UnsafePointer<Float> {
     try check(request, prompts)
-    saved = nil
     let keep = try reserve(keep, for: request)
+    saved = nil
     let velocity = if let target { target } else { try answerBuffer(count: request.count) }
     var first = 0
     while first < request.count {
@@ -173,7 +173,7 @@ public final class FlowEvaluator {
           .outOfMemory, "max_bytes: expected at least \(needed) bytes to save activations of \(count) samples, got \(maxBytes)")
       }
     }
-    training = nil
+    (training, saved) = (nil, nil)
     training = try TrainingBuffers(shape, capacity: count, recomputes: memory.recomputesActivations)
   }
 
