@@ -142,7 +142,7 @@ test-states: library
 # The part that is fast enough for every test run; always the same walks.
 test-states-quick: library
 	.ci/setup python $(VENV) light
-	PYTHON=$(VENV)/bin/python Tests/states/run.sh 2000 1
+	PYTHON=$(VENV)/bin/python Tests/states/run.sh 10000 1
 
 # With libFuzzer; findings go to out/fuzz.
 fuzz-guided: packages

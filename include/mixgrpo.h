@@ -415,7 +415,8 @@ size_t mixgrpo_evaluator_latent_size(const mixgrpo_evaluator *evaluator);
  *   sigmas            (B), each in [0, 1]
  *   prompt_index      (B), each a row of `prompts`
  *   keep_activations  flag: keep what mixgrpo_evaluator_backward needs, until the next call that evaluates with this evaluator,
- *                     also one that fails with NOT_FINITE or OUT_OF_MEMORY or is cancelled after its first evaluation
+ *                     also one that fails with NOT_FINITE or OUT_OF_MEMORY or is cancelled after its first evaluation,
+ *                     or until the model's weights change
  *   out_velocity      (B, N, C), C the out_channels
  * Errors: INVALID_ARGUMENT when the prompts' length or widths do not fit the evaluator, or when B is over max_batch and
  * activations are to be kept; NOT_FINITE when a velocity would not be finite. */

@@ -42,7 +42,9 @@ public final class FlowEvaluator {
   private var largeAnswers: FloatStorage?
   var training: TrainingBuffers?
   /// What the saved activations belong to.
-  var saved: SavedBatch?
+  var saved: SavedBatch? { didSet { savedVersion = model.weightsVersion } }
+  /// The weights that the saved activations belong to.
+  private var savedVersion = 0
 
   /// - Parameters:
   ///   - model: its weights are read and its gradients are written.
@@ -90,8 +92,8 @@ public final class FlowEvaluator {
   /// Floats of one velocity, tokens · out_channels.
   public var velocitySize: Int { shape.outputSize }
 
-  /// Rows whose activations are kept for `backward`; 0 if none are.
-  public var keptRows: Int { saved?.count ?? 0 }
+  /// Rows whose activations are kept for `backward`; 0 if none are, or if the model's weights have changed since.
+  public var keptRows: Int { savedVersion == model.weightsVersion ? saved?.count ?? 0 : 0 }
 
   /// Discards the kept activations; a later `backward` is an error.
   package func discardActivations() { saved = nil }

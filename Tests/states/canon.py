@@ -7,7 +7,7 @@ A history is a term, nested tuples:
              | ("trained", trainer, window, parts, runs)      one iteration, or its beginning
     parts    ((prompts, weights, rewards), ...)               its rollouts; rewards: a number of `rewards_of`, or None
     runs     ((weights, status, steps), ...)                  calls of update; `steps` were done and stayed
-    gradients  ((velocity weights, rows, backward weights), ...)
+    gradients  ((weights, rows), ...), one for each backward
 
 Results are kept by term: `outcomes` survives from walk to walk.
 """
@@ -272,10 +272,9 @@ def gradients(term):
     """The gradients after these backwards, and what the last one wrote."""
     with Fresh(fixed.palette_weights("first", COUNT)) as fresh:
         written = None
-        for start, rows, later in term:
+        for start, rows in term:
             fresh.set_weights(start)
             must(evaluate(fresh.evaluator, fresh.prompts, rows, 1)[0] == OK, "velocity")
-            fresh.set_weights(later)
             written = backward(fresh.evaluator, rows, rows * fixed.LATENT)
         return written, digest(read_gradients(fresh.model))
 

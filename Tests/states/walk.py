@@ -18,12 +18,30 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from world import STEPS, World
 
-WEIGHTS = {"rollout": 3, "update": 4, "ticket": 3, "rewards": 4, "update_tickets": 3, "velocity": 2, "backward": 2}
+WEIGHTS = {
+    "rollout": 4,
+    "update": 5,
+    "ticket": 3,
+    "rewards": 4,
+    "update_tickets": 3,
+    "velocity": 2,
+    "backward": 2,
+    "reset_cancel": 3,
+    "zero_gradients": 3,
+}
 # A sequence shrinks by turning steps into nothing.
 NAMES = ["nothing", *(name for name in sorted(STEPS) for _ in range(WEIGHTS.get(name, 1)))]
 NUMBER = st.integers(0, 63)
 STEP = st.tuples(st.sampled_from(NAMES), NUMBER, NUMBER, NUMBER)
-totals = {"steps": 0, "walks": 0, "started": time.monotonic()}
+totals = {"steps": 0, "walks": 0, "started": time.monotonic(), "by_step": {}}
+
+
+def tally(trace):
+    """Counts what the main call of each step returned."""
+    for line in trace:
+        name, status = line.partition("(")[0], line.partition(" -> ")[2].partition(" -> ")[0].rpartition(": ")[2]
+        succeeded, failed = totals["by_step"].get(name, (0, 0))
+        totals["by_step"][name] = (succeeded + (status in ("", "0")), failed + (status not in ("", "0")))
 
 
 def run(steps, out):
@@ -78,6 +96,7 @@ def walk(steps):
         raise AssertionError(f"the process ended with status {status:#x} in the last of these steps:\n  {last}")
     trace, failure, learned = ended
     canon.outcomes.update(learned)
+    tally(trace)
     if failure is not None:
         totals.setdefault("found", totals["steps"])
         raise AssertionError(failure + "\n  " + "\n  ".join(trace))

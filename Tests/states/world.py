@@ -11,7 +11,7 @@ import tempfile
 import canon
 import fixed
 import numpy as np
-from fixed import PALETTE, STOP, UNDO_NONE
+from fixed import STOP, UNDO_NONE
 from interface import (
     BUFFER_TOO_SMALL,
     CANCELLED,
@@ -32,6 +32,7 @@ from interface import (
     take,
 )  # fmt: skip
 
+PALETTES = ("first", "second", "first", "second", "first", "second", "first", "large")
 CHOICES = ((0,), (2, 0), (1,), (3, 1))
 
 
@@ -53,6 +54,7 @@ class Evaluator:
         self.model, self.max_batch = model, max_batch
         self.handle = fixed.new_evaluator(model.handle, max_batch, recompute)
         self.kept = None  # (weights, rows)
+        self.is_unsure = False  # whether a failed update has changed the weights and brought them back
 
 
 class Trainer:
@@ -172,18 +174,25 @@ class World:
 
     def do_model(self, a, b, c):
         if len(self.models) < 3:
-            self.models.append(Model(self.contexts[a % len(self.contexts)], ("named", PALETTE[b % 3])))
+            self.models.append(Model(self.contexts[a % len(self.contexts)], ("named", PALETTES[b % 8])))
 
     def do_set_weights(self, a, b, c):
         model = self.models[a % len(self.models)]
-        values = canon.weights(("named", PALETTE[b % 3]))
+        values = canon.weights(("named", PALETTES[b % 8]))
         if c % 8 == 0:
             values = values.copy()
             values[c] = np.nan
             self.judge(call("model_set_weights", model.handle, 0, give(values), values.size), {INVALID_ARGUMENT}, "NaN")
             return self.check_weights(model)
         self.judge(call("model_set_weights", model.handle, 0, give(values), values.size), (), "set_weights")
-        model.weights = ("named", PALETTE[b % 3])
+        model.weights = ("named", PALETTES[b % 8])
+        self.changed(model)
+
+    def changed(self, model):
+        """A model's weights have changed: activations that were kept of it are of no use any more."""
+        for evaluator in self.evaluators:
+            if evaluator.model is model:
+                evaluator.kept = None
 
     def do_zero_gradients(self, a, b, c):
         model = self.models[a % len(self.models)]
@@ -234,6 +243,7 @@ class World:
         allowed = {INVALID_ARGUMENT} if keep and rows > evaluator.max_batch else set()
         status, values = canon.evaluate(evaluator.handle, self.prompts, rows, int(keep))
         if not allowed:
+            evaluator.is_unsure = False
             expected = canon.velocity(evaluator.model.weights, rows)
             allowed = {expected[0]} - {OK}
             evaluator.kept = None  # also by a call that fails: its activations take their place
@@ -244,6 +254,8 @@ class World:
     def do_backward(self, a, b, c):
         evaluator = self.evaluators[a % len(self.evaluators)]
         model = evaluator.model
+        if evaluator.is_unsure:
+            return
         rows = evaluator.kept[1] if evaluator.kept else 1 + b % 4
         if c % 4 == 0:
             rows += 1
@@ -257,7 +269,7 @@ class World:
             allowed = {BUFFER_TOO_SMALL}
         status, values = canon.backward(evaluator.handle, rows, room)
         if self.judge(status, allowed, f"backward of {rows}"):
-            model.gradients = (*model.gradients, (*evaluator.kept, model.weights))
+            model.gradients = (*model.gradients, evaluator.kept)
             evaluator.kept = None
             written, sums = canon.gradients(model.gradients)
             self.same((status, values), written, "dL/dlatents")
@@ -272,7 +284,7 @@ class World:
 
     def arm(self, trainer, c):
         """Now and then a cancel at one of the next reports of progress."""
-        at = c - 55 if c > 55 else 0
+        at = 1 + c % 6 if c >= 48 else 0
         trainer.context.cancel.at(at)
 
     def disarm(self, trainer):
@@ -431,12 +443,17 @@ class World:
                 trainer.term, trainer.drawn_window, trainer.parts(rewards), trainer.runs, model.weights
             )
             allowed |= {expected[0]} - {OK}
+            if all(number in (3, None) for number in rewards):  # nothing is included, so nothing is evaluated
+                trainer.evaluator.is_unsure |= trainer.evaluator.kept is not None
             self.evaluated(trainer)
         out = struct(_abi.Metrics)
         self.arm(trainer, c)
         status = update(out)
         if self.disarm(trainer):
             allowed = {CANCELLED}  # also at the last report, which an optimizer step follows
+        if expected and status != OK:
+            for evaluator in self.evaluators:
+                evaluator.is_unsure |= evaluator.model is model and evaluator.kept is not None
         if self.judge(status, allowed, f"update with {rewards}"):
             self.same(canon.metrics_of(read(_abi.Metrics, out)), expected[1], "metrics")
             self.finish(trainer, rewards, expected[1])
@@ -459,6 +476,7 @@ class World:
         runs = (*trainer.runs, (trainer.model.weights, OK, 0))
         trainer.term = ("trained", trainer.term, trainer.drawn_window, trainer.parts(rewards), runs)
         trainer.model.weights = ("after", trainer.term)
+        self.changed(trainer.model)
         trainer.metrics = metrics
         trainer.iteration += 1
         trainer.forget()
@@ -541,6 +559,7 @@ class World:
             trainer.forget()
             trainer.term, trainer.iteration, trainer.window = saved[:3]
             trainer.model.weights, trainer.metrics = saved[4], None
+            self.changed(trainer.model)
         self.check_trainer(trainer)
 
 
