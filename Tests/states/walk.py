@@ -124,6 +124,8 @@ def main():
             sys.exit(1)
         round_ += 1
     seconds = time.monotonic() - totals["started"]
+    for name, (succeeded, failed) in sorted(totals["by_step"].items()):
+        print(f"  {name:15} {succeeded:8} succeeded {failed:8} failed as they should")
     print(
         f"{totals['steps']} steps in {totals['walks']} walks, {len(canon.outcomes)} results compared, {seconds:.0f} s"
     )
