@@ -336,7 +336,7 @@ class World:
             self.evaluated(trainer)
         if self.judge(status, allowed, f"rollout of {prompts}"):
             self.same(canon.digest(out.values), expected[1], "samples")
-            trainer.forget()
+            self.abandon(trainer)
             trainer.pending, trainer.drawn_window = (prompts, trainer.model.weights), trainer.window
         self.check_trainer(trainer)
 
@@ -376,7 +376,7 @@ class World:
         if self.judge(status, allowed, f"ticket for {prompts}"):
             self.same(canon.digest(out.values), expected[1], "samples")
             if not trainer.tickets:
-                trainer.forget()
+                self.abandon(trainer)
                 trainer.drawn_window = trainer.window
             trainer.last_ticket += 1
             must(int(number.values[0]) == trainer.last_ticket, f"ticket: expected {trainer.last_ticket}")
