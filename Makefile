@@ -15,6 +15,7 @@
 #   make test-sanitize    run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
 #   make test-failures    make every allocation, file operation and callback of every call fail once
 #   make test-growth      train 10 000 iterations in one process and watch its memory, files and threads
+#   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…
 #   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
 #   make fuzz-guided      the same, guided by coverage
 # Measure it
@@ -51,7 +52,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -89,7 +90,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
 	@echo "all tests passed"
 
 # Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
@@ -146,6 +147,16 @@ SEED ?= $(shell date +%s)
 fuzz: library
 	$(SWIFT_BUILD) --product formats
 	Tests/fuzz/run.sh $(INPUTS) $(SEED)
+
+STEPS ?= 1000000
+test-states: library
+	.ci/setup python $(VENV) light
+	PYTHON=$(VENV)/bin/python Tests/states/run.sh $(STEPS) $(SEED)
+
+# The part that is fast enough for every test run; always the same walks.
+test-states-quick: library
+	.ci/setup python $(VENV) light
+	PYTHON=$(VENV)/bin/python Tests/states/run.sh 10000 1
 
 # With libFuzzer; findings go to out/fuzz.
 fuzz-guided: packages

@@ -421,7 +421,9 @@ size_t mixgrpo_evaluator_latent_size(const mixgrpo_evaluator *evaluator);
  *   latents           (B, N, C)
  *   sigmas            (B), each in [0, 1]
  *   prompt_index      (B), each a row of `prompts`
- *   keep_activations  flag: keep what mixgrpo_evaluator_backward needs, until the next call that evaluates with this evaluator
+ *   keep_activations  flag: keep what mixgrpo_evaluator_backward needs, until the next call that evaluates with this evaluator,
+ *                     also one that fails with NOT_FINITE or OUT_OF_MEMORY or is cancelled after its first evaluation,
+ *                     or until the model's weights change
  *   out_velocity      (B, N, C), C the out_channels
  * Errors: INVALID_ARGUMENT when the prompts' length or widths do not fit the evaluator, or when B is over max_batch and
  * activations are to be kept; NOT_FINITE when a velocity would not be finite. */
@@ -1171,7 +1173,9 @@ mixgrpo_status mixgrpo_trainer_set_window(mixgrpo_trainer *trainer, int32_t wind
  * On MIXGRPO_STATUS_CANCELLED or an error, weights, optimizer and iteration are as before the call, and it may be repeated. With
  * MIXGRPO_UNDO_NONE the finished optimizer steps stay, the message says how many, and the call repeated with the same rewards
  * does the rest; a checkpoint saved in between holds the weights as they are then.
- * Errors: INVALID_STATE without a rollout; with MIXGRPO_FAULT_POLICY_STOP also NOT_FINITE and DIVERGED. */
+ * Errors: INVALID_STATE without a rollout, while the iteration has tickets, or when the model's gradients are not 0;
+ * INVALID_ARGUMENT also when an update that was stopped with MIXGRPO_UNDO_NONE is repeated with other rewards; with
+ * MIXGRPO_FAULT_POLICY_STOP also NOT_FINITE and DIVERGED. */
 mixgrpo_status mixgrpo_trainer_update(
     mixgrpo_trainer *trainer, const double *rewards, size_t count, const double *weights, size_t weight_count,
     mixgrpo_metrics *out_metrics);
@@ -1221,8 +1225,8 @@ enum {
  * their rewards. `out_samples`: (P, G, N, C) at sigma = 0. A rollout without a ticket that no update followed is dropped.
  * While there are tickets, mixgrpo_trainer_rollout and mixgrpo_trainer_update are INVALID_STATE.
  * Errors: NOT_FINITE; OUT_OF_MEMORY also when the iteration's prompts together are over the evaluator's max_bytes;
- * INVALID_ARGUMENT also when the window was changed since the iteration's first ticket; INVALID_STATE after an update that was
- * stopped with MIXGRPO_UNDO_NONE, until it is finished or the tickets are dropped. */
+ * INVALID_ARGUMENT also when the window was changed since the iteration's first ticket; INVALID_STATE after an update of the
+ * iteration's tickets that was stopped with MIXGRPO_UNDO_NONE, until it is finished or the tickets are dropped. */
 mixgrpo_status mixgrpo_trainer_rollout_ticket(
     mixgrpo_trainer *trainer, const int32_t *prompt_indices, size_t prompt_count, float *out_samples, size_t capacity,
     int64_t *out_ticket);
@@ -1241,8 +1245,9 @@ mixgrpo_status mixgrpo_trainer_get_open_tickets(
  *   weights  (K), each 0 or more, not all 0; or NULL with count 0 for 1 each
  * `out_metrics`: struct_size set; may be NULL. On MIXGRPO_STATUS_CANCELLED or an error, weights, optimizer, iteration and
  * tickets are as before the call (with MIXGRPO_UNDO_NONE the finished optimizer steps stay, and a repeated call does the rest).
- * Errors: INVALID_STATE without a ticket, or naming those without rewards; with MIXGRPO_FAULT_POLICY_STOP also NOT_FINITE and
- * DIVERGED. */
+ * Errors: INVALID_STATE without a ticket, naming those without rewards, or when the model's gradients are not 0;
+ * INVALID_ARGUMENT also when an update that was stopped with MIXGRPO_UNDO_NONE is repeated with other rewards; with
+ * MIXGRPO_FAULT_POLICY_STOP also NOT_FINITE and DIVERGED. */
 mixgrpo_status mixgrpo_trainer_update_tickets(
     mixgrpo_trainer *trainer, mixgrpo_missing_rewards missing, const double *weights, size_t weight_count,
     mixgrpo_metrics *out_metrics);

@@ -42,7 +42,9 @@ public final class FlowEvaluator {
   private var largeAnswers: FloatStorage?
   var training: TrainingBuffers?
   /// What the saved activations belong to.
-  var saved: SavedBatch?
+  var saved: SavedBatch? { didSet { savedVersion = model.weightsVersion } }
+  /// The weights that the saved activations belong to.
+  private var savedVersion = 0
 
   /// - Parameters:
   ///   - model: its weights are read and its gradients are written.
@@ -90,8 +92,8 @@ public final class FlowEvaluator {
   /// Floats of one velocity, tokens · out_channels.
   public var velocitySize: Int { shape.outputSize }
 
-  /// Rows whose activations are kept for `backward`; 0 if none are.
-  public var keptRows: Int { saved?.count ?? 0 }
+  /// Rows whose activations are kept for `backward`; 0 if none are, or if the model's weights have changed since.
+  public var keptRows: Int { savedVersion == model.weightsVersion ? saved?.count ?? 0 : 0 }
 
   /// Discards the kept activations; a later `backward` is an error.
   package func discardActivations() { saved = nil }
@@ -110,8 +112,8 @@ public final class FlowEvaluator {
     into target: UnsafeMutablePointer<Float>? = nil
   ) throws(MixGRPOError) -> UnsafePointer<Float> {
     try check(request, prompts)
-    saved = nil
     let keep = try reserve(keep, for: request)
+    saved = nil
     let velocity = if let target { target } else { try answerBuffer(count: request.count) }
     var first = 0
     while first < request.count {
@@ -173,7 +175,7 @@ public final class FlowEvaluator {
           .outOfMemory, "max_bytes: expected at least \(needed) bytes to save activations of \(count) samples, got \(maxBytes)")
       }
     }
-    training = nil
+    (training, saved) = (nil, nil)
     training = try TrainingBuffers(shape, capacity: count, recomputes: memory.recomputesActivations)
   }
 

@@ -48,7 +48,8 @@ extension Trainer {
     _ plan: SamplingPlan, weights: TrainerWeights = .trained, chosen: [Int32],
     initialNoise: UnsafeBufferPointer<Float>? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> [Float] {
-    try self.evaluator(of: weights).sample(
+    if plan.trainedModelSteps < plan.transitions.count { _ = try model(.base) }
+    return try self.evaluator(of: weights).sample(
       plan, base: base, prompts: prompts, chosen: chosen, initialNoise: initialNoise, context: context, progress: progress)
   }
 

@@ -65,6 +65,7 @@ extension Update {
     }
     let owner = BuiltInOwner(learner, reference, prompts)
     try owner.requireZeroGradients()
+    try context.checkCancelled()
     // The built-in model keeps the activations of one whole request.
     try limitRequests(to: learner.evaluator.memory.updateBatch)
     let guarded = GuardedUpdate(self, UpdateSafety(undo: learner.undo))

@@ -179,7 +179,10 @@ public final class Trainer {
 
   /// Carries out a started update. Its rollouts are discarded at the end.
   func answerUpdate(_ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> IterationMetrics {
-    do throws(MixGRPOError) { try owner.requireZeroGradients() } catch {
+    do throws(MixGRPOError) {
+      try owner.requireZeroGradients()
+      try context.checkCancelled()  // an update without included samples evaluates nothing
+    } catch {
       machine.abandonUpdate()
       throw error
     }
