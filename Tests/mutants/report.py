@@ -13,7 +13,11 @@ fails. What survives is either a hole in the tests or a change that nobody can s
 
 def equivalent(path: Path) -> dict[str, str]:
     """Reasons by the names of mutants; a line is `NAME # REASON`."""
-    lines = [line for line in path.read_text().split("\n") if line.strip() and not line.startswith("#")] if path.exists() else []
+    lines = (
+        [line for line in path.read_text().split("\n") if line.strip() and not line.startswith("#")]
+        if path.exists()
+        else []
+    )
     return {name.strip(): reason.strip() for name, _, reason in (line.rpartition(" # ") for line in lines)}
 
 
@@ -41,8 +45,10 @@ def page(rows: list[dict], reasons: dict[str, str], possible: int, seed: int) ->
         text += table_row(kind, [row for row in rows if row["kind"] == kind], reasons)
     text += table_row("all", rows, reasons)
     left = [row for row in rows if not row["result"].startswith("killed")]
-    text += "\n## Survivors\n\n" + ("".join(
-        f"- `{row['name']}` ({row['result']})\n" for row in left if row["name"] not in reasons) or "None.\n")
-    text += "\n## Equivalent\n\n" + ("".join(
-        f"- `{row['name']}`: {reasons[row['name']]}\n" for row in left if row["name"] in reasons) or "None.\n")
+    text += "\n## Survivors\n\n" + (
+        "".join(f"- `{row['name']}` ({row['result']})\n" for row in left if row["name"] not in reasons) or "None.\n"
+    )
+    text += "\n## Equivalent\n\n" + (
+        "".join(f"- `{row['name']}`: {reasons[row['name']]}\n" for row in left if row["name"] in reasons) or "None.\n"
+    )
     return text

@@ -43,10 +43,14 @@ class Tree:
         self.sites = {number: site for number, site in sites_by_number.items() if site.name not in self.unfit}
 
     def copy(self) -> None:
-        files = subprocess.run(["git", "ls-files"], cwd=self.root, capture_output=True, text=True, check=True).stdout.split("\n")
+        files = subprocess.run(
+            ["git", "ls-files"], cwd=self.root, capture_output=True, text=True, check=True
+        ).stdout.split("\n")
         files = [file for file in files if (self.root / file).is_file()]
         mutated = {site.file for site in self.sites.values()}
-        for old in [path for name in ("Sources", "Tests") for path in (self.folder / name).rglob("*") if path.is_file()]:
+        for old in [
+            path for name in ("Sources", "Tests") for path in (self.folder / name).rglob("*") if path.is_file()
+        ]:
             if str(old.relative_to(self.folder)) not in files and old.name != "Mutants.swift":
                 old.unlink()
         for file in set(files) - mutated:
@@ -55,7 +59,10 @@ class Tree:
 
     def write(self, module: str) -> None:
         chosen = {number: site for number, site in self.sites.items() if site.file.startswith(f"Sources/{module}/")}
-        files = {str(path.relative_to(self.root)): path.read_text() for path in (self.root / "Sources" / module).rglob("*.swift")}
+        files = {
+            str(path.relative_to(self.root)): path.read_text()
+            for path in (self.root / "Sources" / module).rglob("*.swift")
+        }
         schemata.write_module(module, self.folder, files, chosen, self.count)
 
     def build(self, *arguments: str) -> str:
@@ -145,7 +152,10 @@ def main() -> None:
         for number, result in pool.map(lambda number: outcome(number, tree, all_suites), chosen):
             results[number] = result
             print(f"{len(results)}/{len(chosen)} {result}: {tree.sites[number].name}", flush=True)
-    rows = [{**vars(tree.sites[number]), "name": tree.sites[number].name, "result": result} for number, result in results.items()]
+    rows = [
+        {**vars(tree.sites[number]), "name": tree.sites[number].name, "result": result}
+        for number, result in results.items()
+    ]
     (ROOT / ".build" / "mutants" / "results.json").write_text(json.dumps(rows, indent=1))
     page = report.page(rows, report.equivalent(ROOT / "Tests/mutants/equivalent.txt"), len(tree.sites), options.seed)
     if options.page:

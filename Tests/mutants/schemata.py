@@ -76,7 +76,8 @@ def declaration(site: Site, index: int) -> str:
         return f"{head}func {name} {body}isMutant({index}) ? try a {site.after} b() : try a {site.before} b()\n}}\n"
     result = "T" if site.before in "+-*/" else "Bool"
     return head + "".join(
-        f"func {name} <T: {constraint}>(a: T, b: T) -> {result} {{ {choice} }}\n" for constraint in CONSTRAINT[site.before]
+        f"func {name} <T: {constraint}>(a: T, b: T) -> {result} {{ {choice} }}\n"
+        for constraint in CONSTRAINT[site.before]
     )
 
 

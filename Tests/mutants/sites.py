@@ -27,7 +27,9 @@ BINARY = re.compile(r"(?<=[\w)\]\"] )(<=|>=|==|!=|&&|\|\||<|>|\+|-|\*|/)(?= [^\s
 RANGE = re.compile(r"(?<=[\w)\]])\.\.<(?=[\w(])")
 NEGATION = re.compile(r"(?<![\w)\]!?])!(?=[\w(])")
 # A whole statement on a line of its own: a call or an assignment, not a declaration.
-STATEMENT = re.compile(r"^(\s*)((?:try )?(?:_ = )?[A-Za-z_][\w.]*(?:[?!]?\.\w+)*(?:[(\[].*[)\]]|(?: (?:\+|-|\*|/)?= .+))(?:\s*(?:\+|-|\*|/)?= .+)?)$")
+STATEMENT = re.compile(
+    r"^(\s*)((?:try )?(?:_ = )?[A-Za-z_][\w.]*(?:[?!]?\.\w+)*(?:[(\[].*[)\]]|(?: (?:\+|-|\*|/)?= .+))(?:\s*(?:\+|-|\*|/)?= .+)?)$"
+)
 KEYWORDS = {
     "let var return guard if for while repeat throw case switch default defer else import init self super func do catch "
     "where extension struct class enum public private static infix prefix fatalError precondition break continue lazy "
@@ -94,7 +96,10 @@ def in_file(path: Path, root: Path) -> list[Site]:
     text = path.read_text()
     sites, offset = [], 0
     for number, (line, code) in enumerate(zip(text.split("\n"), blanked(text).split("\n"), strict=True), 1):
-        if not re.match(r"\s*(?:@|infix |prefix |import )", code) and "\0" not in code[: len(code) - len(code.lstrip())]:
+        if (
+            not re.match(r"\s*(?:@|infix |prefix |import )", code)
+            and "\0" not in code[: len(code) - len(code.lstrip())]
+        ):
             for start, end, kind, before, after in operators(code) + statement(code):
                 if kind != "operator" or not compares_with_nil(code, end):
                     place = (offset + start, offset + end)
