@@ -18,6 +18,8 @@
 #   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…
 #   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
 #   make fuzz-guided      the same, guided by coverage
+#   make coverage         count what the tests reach; writes docs/coverage.md
+#   make mutants          change the sources in hundreds of small ways and count what no test notices; writes docs/mutants.md
 # Measure it
 #   make bench            time rollout and update on this machine
 #   make bench-torch      the same, side by side with PyTorch
@@ -52,7 +54,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -161,6 +163,14 @@ test-states-quick: library
 # With libFuzzer; findings go to out/fuzz.
 fuzz-guided: packages
 	Tests/fuzz/guided.sh $(INPUTS)
+
+coverage: packages
+	.ci/setup python $(VENV)
+	PYTHON=$(abspath $(VENV))/bin/python Tests/coverage/run.sh --page docs/coverage.md
+
+MUTANTS ?= 400
+mutants: packages
+	python3 Tests/mutants/run.py --count $(MUTANTS) --page docs/mutants.md
 
 test-sanitize: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
 test-sanitize: library portable
