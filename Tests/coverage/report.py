@@ -3,8 +3,8 @@
 
     python3 Tests/coverage/report.py coverage.json [--page docs/coverage.md]
 
-A region is a piece of code between two branches; Swift's compiler counts regions, so that a branch never taken is a region never
-reached. reasons.txt says why places cannot be reached: a line is `FILE: PIECE OF THE LINE # REASON`.
+A region is a piece of code between two branches; Swift's compiler counts regions, so that a branch never taken is a region
+never reached. reasons.txt says why places cannot be reached: a line is `FILE: PIECE OF THE LINE # REASON`.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """# What the tests reach
 
-Written by `make coverage`: the tests of Swift, C, C++, Python and the command, with counters compiled in. A region is a piece of code
-between two branches; a branch that is never taken is a region that is never reached.
+Written by `make coverage`: the tests of Swift, C, C++, Python and the command, with counters compiled in. A region is a
+piece of code between two branches; a branch that is never taken is a region that is never reached.
 
 """
 CODE = 0  # the kind of a region that is code, not an expansion or a gap

@@ -43,7 +43,9 @@ def faults(path: Path) -> list[str]:
         code = re.sub(r"func \w+", "", line.split("//")[0])
         call = CALL.search(code) if checked else None
         if call and call[1] not in own:
-            found.append(f"{name}:{number}: {call[1]}: expected a call of FileAccess or OpenFile, got a raw system call")
+            found.append(
+                f"{name}:{number}: {call[1]}: expected a call of FileAccess or OpenFile, got a raw system call"
+            )
         if re.search(r"\btry\?(?!\w)", code) and name not in TRY:
             found.append(f"{name}:{number}: expected an error that is handled by its code, got try?")
     return found

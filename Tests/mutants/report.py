@@ -4,9 +4,9 @@ from pathlib import Path
 
 HEAD = """# What the tests notice
 
-Written by `make mutants`. A mutant is the library with one small change: a comparison that is off by its edge or turned round, `+`
-in place of `-`, `&&` in place of `||`, a range that ends one early, a negation or a statement left out. It is killed when a test
-fails. What survives is either a hole in the tests or a change that nobody can see.
+Written by `make mutants`. A mutant is the library with one small change: a comparison that is off by its edge or turned round,
+`+` in place of `-`, `&&` in place of `||`, a range that ends one early, a negation or a statement left out. It is killed
+when a test fails. What survives is either a hole in the tests or a change that nobody can see.
 
 """
 
@@ -38,7 +38,8 @@ def page(rows: list[dict], reasons: dict[str, str], possible: int, seed: int) ->
     modules = sorted({row["file"].split("/")[1] for row in rows})
     kinds = sorted({row["kind"] for row in rows})
     text = HEAD + f"Tried: {len(rows)} of {possible} possible mutants, a random sample (seed {seed}).\n\n"
-    text += "| where, what | mutants | killed | equivalent | survived | killed of those that matter |\n|---|--:|--:|--:|--:|--:|\n"
+    text += "| where, what | mutants | killed | equivalent | survived | killed of those that matter |\n"
+    text += "|---|--:|--:|--:|--:|--:|\n"
     for module in modules:
         text += table_row(module, [row for row in rows if row["file"].split("/")[1] == module], reasons)
     for kind in kinds:

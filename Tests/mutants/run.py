@@ -4,8 +4,8 @@
     python3 Tests/mutants/run.py --count 400 --page docs/mutants.md
 
 All mutants are compiled in at once, in a copy of the tree under .build/mutants; see schemata.py. Each run of the tests chooses
-one. A mutant is killed when a test fails, when the program crashes, or when it takes far longer than without. Mutants that change
-nothing anyone could see stand in equivalent.txt, with the reason.
+one. A mutant is killed when a test fails, when the program crashes, or when it takes far longer than without. Mutants that
+change nothing anyone could see stand in equivalent.txt, with the reason.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Writes all mutants of a module into its sources at once. The environment variable MUTANT chooses one when the program runs.
 
-So one build serves all. An operator becomes one of its own, such as `<⊕⊗`, of the same precedence; its function asks whether its
-mutant is the chosen one. A statement gets an `if` before it. MUTANT_TRACE names a file to which the program appends, when it ends, the
-numbers of the mutants whose code it has reached.
+So one build serves all. An operator becomes one of its own, such as `<⊕⊗`, of the same precedence; its function asks whether
+its mutant is the chosen one. A statement gets an `if` before it. MUTANT_TRACE names a file to which the program appends, when
+it ends, the numbers of the mutants whose code it has reached.
 """
 
 from pathlib import Path
@@ -72,7 +72,7 @@ def declaration(site: Site, index: int) -> str:
         )
     choice = f"isMutant({index}) ? a {site.after} b : a {site.before} b"
     if site.before in ("&&", "||"):
-        body = f"(a: Bool, b: @autoclosure () throws -> Bool) rethrows -> Bool {{\n  "
+        body = "(a: Bool, b: @autoclosure () throws -> Bool) rethrows -> Bool {\n  "
         return f"{head}func {name} {body}isMutant({index}) ? try a {site.after} b() : try a {site.before} b()\n}}\n"
     result = "T" if site.before in "+-*/" else "Bool"
     return head + "".join(

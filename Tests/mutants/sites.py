@@ -1,7 +1,7 @@
 """Finds the places in Swift sources where a mutant may be made.
 
-A mutant is a small change that a test should notice: a comparison that is off by its edge or turned round, `+` for `-`, `&&` for
-`||`, a range that ends one early, a negation left out, a statement left out. Comments and string literals are passed over.
+A mutant is a small change that a test should notice: a comparison that is off by its edge or turned round, `+` for `-`, `&&`
+for `||`, a range that ends one early, a negation left out, a statement left out. Comments and string literals are passed over.
 """
 
 import re
@@ -28,14 +28,13 @@ RANGE = re.compile(r"(?<=[\w)\]])\.\.<(?=[\w(])")
 NEGATION = re.compile(r"(?<![\w)\]!?])!(?=[\w(])")
 # A whole statement on a line of its own: a call or an assignment, not a declaration.
 STATEMENT = re.compile(
-    r"^(\s*)((?:try )?(?:_ = )?[A-Za-z_][\w.]*(?:[?!]?\.\w+)*(?:[(\[].*[)\]]|(?: (?:\+|-|\*|/)?= .+))(?:\s*(?:\+|-|\*|/)?= .+)?)$"
+    r"^(\s*)((?:try )?(?:_ = )?[A-Za-z_][\w.]*(?:[?!]?\.\w+)*"
+    r"(?:[(\[].*[)\]]|(?: (?:\+|-|\*|/)?= .+))(?:\s*(?:\+|-|\*|/)?= .+)?)$"
 )
-KEYWORDS = {
-    "let var return guard if for while repeat throw case switch default defer else import init self super func do catch "
-    "where extension struct class enum public private static infix prefix fatalError precondition break continue lazy "
-    "withExtendedLifetime".split()[index]
-    for index in range(34)
-}
+KEYWORDS = set(
+    "let var return guard if for while repeat throw case switch default defer else import init self super func do catch where "
+    "extension struct class enum public private static infix prefix fatalError precondition break continue lazy".split()
+)
 LITERAL = re.compile(r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*(?:.|\n)*?\*/')
 
 
