@@ -30,12 +30,18 @@ import Testing
   }
 
   @Test func aSavedFolderReadsBack() throws {
-    let path = folder.file("new/model")
+    let path = folder.file("model")
     try save([1, 2, 3.14159], to: path)
     let weights = try WeightFolder(path: path)
     #expect(weights.configuration == ["num_layers": 3])
     #expect(try read(weights, "w", [3]) == [1, 2, 3.14159])
     #expect(try text(of: path + "/config.json") == "{\n  \"num_layers\": 3\n}\n")
+  }
+
+  @Test func aFolderIsMadeButNotItsParents() throws {
+    let path = folder.file("new/model")
+    #expect(libraryError { try save([1], to: path) }?.code == .inputOutput)
+    #expect(folder.names.isEmpty)
   }
 
   @Test func savingOverAShardedModelReplacesIt() throws {

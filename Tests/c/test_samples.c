@@ -186,7 +186,7 @@ static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *
   const double wrong[SHARES] = {0, 0.5, 1.5};
   INVALID("trained_model_share", GRID(trainer, wrong, 1, &none));
   INVALID("patch", GRID(trainer, shares, 2, &none));
-  INVALID("base", GRID(plain, shares, 1, &none));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", GRID(plain, shares, 1, &none));
   INVALID("out_image", GRID(trainer, shares, 1, NULL));
   BAD_HANDLES(h, "trainer", f->plan, GRID(h, shares, 1, &none));
   INVALID("share_count", mixgrpo_trainer_hybrid_grid(

@@ -1,6 +1,7 @@
 """Fails for a raw system call on files, or a `try?`, in Sources outside the places below.
 
-Each of these hides a failure: a raw `read` that is short or interrupted, a `try?` that turns "could not look" into "is not there".
+Each of these hides a failure: a raw `read` that is short or interrupted, a `try?` that turns "could not look" into "is not
+there".
 """
 
 import re

@@ -443,8 +443,10 @@ class World:
                 trainer.term, trainer.drawn_window, trainer.parts(rewards), trainer.runs, model.weights
             )
             allowed |= {expected[0]} - {OK}
-            if all(number in (3, None) for number in rewards):  # nothing is included, so nothing is evaluated
-                trainer.evaluator.is_unsure |= trainer.evaluator.kept is not None
+            # No sample has an advantage: perhaps nothing is evaluated and no weight changes.
+            if all(number in (2, 3, 4, None) for number in rewards):
+                for evaluator in self.evaluators:
+                    evaluator.is_unsure |= evaluator.model is model and evaluator.kept is not None
             self.evaluated(trainer)
         out = struct(_abi.Metrics)
         self.arm(trainer, c)

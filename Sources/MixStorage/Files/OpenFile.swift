@@ -67,19 +67,19 @@ final class OpenFile: Sendable {
   func write(_ bytes: UnsafeRawBufferPointer) throws(MixGRPOError) {
     var written = 0
     while written < bytes.count {
-      let count = try writePiece(UnsafeRawBufferPointer(rebasing: bytes[written...]))
+      let count = try writePiece(UnsafeRawBufferPointer(rebasing: bytes[written...]), of: bytes.count)
       if count == 0 { throw FileAccess.failure(path, expected: "room for \(bytes.count) bytes", code: ENOSPC) }
       written += count
     }
   }
 
-  /// One `write(2)`, so that records of several processes do not mix.
+  /// One `write(2)`, so that records of several processes do not mix. An error names the bytes `of` the whole, if given.
   /// - Returns: the bytes that were written, which may be fewer.
-  func writePiece(_ bytes: UnsafeRawBufferPointer) throws(MixGRPOError) -> Int {
+  func writePiece(_ bytes: UnsafeRawBufferPointer, of whole: Int? = nil) throws(MixGRPOError) -> Int {
     while true {
       let (count, code) = writeWithoutSignals(descriptor, bytes)
       if count >= 0 { return count }
-      if code != EINTR { throw FileAccess.failure(path, expected: "room for \(bytes.count) bytes", code: code) }
+      if code != EINTR { throw FileAccess.failure(path, expected: "room for \(whole ?? bytes.count) bytes", code: code) }
     }
   }
 

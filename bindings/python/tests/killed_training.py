@@ -5,9 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import mixgrpo
+import numpy as np
 from mixgrpo import training
 from mixgrpo.training_checkpoints import Checkpoints
 from mixgrpo.training_evaluation import Evaluations

@@ -6,9 +6,8 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
-
 import mixgrpo
+import pytest
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "Tests" / "MixFlowModelTests" / "Fixtures"
 CASES = sorted(

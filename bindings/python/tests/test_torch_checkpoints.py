@@ -2,11 +2,10 @@
 
 import resource
 
+import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
-
-import mixgrpo.torch as mixtorch
 
 
 class Stopped(Exception):

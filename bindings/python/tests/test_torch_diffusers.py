@@ -1,10 +1,9 @@
 """The transformers of diffusers as velocities: the pipelines' conventions, LoRA, VAE."""
 
+import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
 from torch_fixtures import LINES, required, torch, weights_of
-
-import mixgrpo.torch as mixtorch
 
 diffusers, peft = required("diffusers"), required("peft")
 

@@ -5,11 +5,10 @@ import subprocess
 import sys
 import weakref
 
+import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
 from torch_fixtures import SHAPE, D, SmallFlow, torch, weights_of
-
-import mixgrpo.torch as mixtorch
 
 
 def rollout_of(mixgrpo, plan, policy, **choices):

@@ -5,11 +5,10 @@ import json
 import subprocess
 import sys
 
+import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
-
-import mixgrpo.torch as mixtorch
 
 
 @pytest.fixture
