@@ -32,7 +32,7 @@ def extract(module: str, modules: pathlib.Path, graphs: pathlib.Path) -> None:
 
 def c_modules(modules: pathlib.Path) -> list[pathlib.Path]:
     """The module maps of the C targets: in their folders, beside the header, or made by SwiftPM."""
-    folders = [ROOT / "include", *ROOT.glob("Sources/*")]
+    folders = [ROOT / "include", *ROOT.glob("Sources/*"), *ROOT.glob("Sources/*/include")]
     maps = [folder / "module.modulemap" for folder in folders if (folder / "module.modulemap").exists()]
     return [*maps, *modules.parent.glob("*.build/module.modulemap")]
 

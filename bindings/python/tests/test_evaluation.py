@@ -153,5 +153,5 @@ def test_a_grid_has_a_row_for_each_share_of_the_trained_model(mixgrpo, make_trai
     assert not np.array_equal(grid[:4], grid[10:])
     with pytest.raises(mixgrpo.InvalidArgument, match="trained_model_share"):
         trainer.hybrid_grid([0], codec, shares=[2.0])
-    with pytest.raises(mixgrpo.InvalidArgument, match="base"):
+    with pytest.raises(mixgrpo.InvalidState, match="base"):
         make_trainer().hybrid_grid([0], codec)
