@@ -264,7 +264,8 @@ stopped_by() { # what stops it, message: a run that is stopped has saved, and go
 }
 together() { kill -STOP "$1"; kill -INT "$1"; kill -CONT "$1"; kill -INT "$1"; }
 endless=("${align[@]}" --reward darkness --iterations 100000)
-"$command" "${endless[@]}" --out hung-up >answer 2>progress &
+# Under nohup these tests inherit an ignored SIGHUP.
+env --default-signal=HUP "$command" "${endless[@]}" --out hung-up >answer 2>progress &
 stopped_by hung-up "SIGHUP" kill -HUP
 "$command" "${endless[@]}" --out terminated >answer 2>progress &
 stopped_by terminated "SIGTERM" kill -TERM
