@@ -1,4 +1,4 @@
-/// Text from a stranger (a file, a path, another program), made fit for one line of a message, a log or a terminal.
+/// Text from outside the library (a file, a path, another program), made fit for one line of a message, a log or a terminal.
 ///
 /// What could move a terminal's cursor, break the line or reorder it becomes an escape such as `\u{1b}`: control characters (C0,
 /// DEL, C1 with U+0085 and U+009B), the line and paragraph separators U+2028 and U+2029, and the controls of bidirectional text.

@@ -39,7 +39,7 @@ enum PNGChunks {
   /// The chunks besides the critical ones that decide how pixels look.
   private static let colourTypes: Set<String> = ["tRNS", "gAMA", "cHRM", "sRGB"]
 
-  /// A PNG with the chunks of `file` that decide its pixels, for libpng. Texts, profiles and other chunks of a stranger's file never
+  /// A PNG with the chunks of `file` that decide its pixels, for libpng. Texts, profiles and other chunks of an unknown file never
   /// reach it: they may be compressed and expand to any size.
   /// - Throws: the errors of `forEach`; `outOfMemory`.
   static func neededForPixels(in file: UnsafeRawBufferPointer) throws(MixGRPOError) -> [UInt8] {
