@@ -73,28 +73,26 @@ def _time(connection: Any, clock: _Clock) -> None:
     connection.response_class = functools.partial(_Response, clock)
 
 
-class _Connection(http.client.HTTPConnection):
+class _Timed:
+    """What both kinds of connection add to `http.client`: the clock limits each send."""
+
     def __init__(self, *arguments: Any, clock: _Clock, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._clock = clock
         _time(self, clock)
 
-    def send(self, data: Any) -> None:
+    def send(self: Any, data: Any) -> None:
         if self.sock is not None:
             self.sock.settimeout(self._clock.left())
-        super().send(data)
+        http.client.HTTPConnection.send(self, data)
 
 
-class _SecureConnection(http.client.HTTPSConnection):
-    def __init__(self, *arguments: Any, clock: _Clock, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._clock = clock
-        _time(self, clock)
+class _Connection(_Timed, http.client.HTTPConnection):
+    pass
 
-    def send(self, data: Any) -> None:
-        if self.sock is not None:
-            self.sock.settimeout(self._clock.left())
-        super().send(data)
+
+class _SecureConnection(_Timed, http.client.HTTPSConnection):
+    pass
 
 
 class _Response(http.client.HTTPResponse):
