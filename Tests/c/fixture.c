@@ -107,3 +107,31 @@ const char *scratch_path(const char *name) {
   snprintf(paths[turn], sizeof paths[turn], "%s/%s", folder, name);
   return paths[turn];
 }
+
+mixgrpo_trainer *shipped_model_trainer(mixgrpo_context *context, mixgrpo_model *model, int members, int steps) {
+  const char *const lines[] = {"a red circle at the left"}, *const names[] = {"first"};
+  mixgrpo_prompts *prompts = NULL;
+  mixgrpo_evaluator *evaluator = NULL;
+  mixgrpo_plan *plan = NULL;
+  mixgrpo_trainer *trainer = NULL;
+  mixgrpo_evaluator_config geometry;
+  mixgrpo_sampling_config sampling;
+  mixgrpo_learning_config learning;
+  DONE(mixgrpo_prompts_create_hashed_words(context, lines, 1, 16, 64, 64, &prompts));
+  DONE(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
+  geometry.height_tokens = geometry.width_tokens = 8;
+  geometry.text_length = 16;
+  geometry.max_batch = members;
+  DONE(mixgrpo_evaluator_create(model, &geometry, NULL, 0, &evaluator));
+  DONE(mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning));
+  sampling.steps = steps;
+  sampling.window_length = 2;
+  sampling.group_size = members;
+  learning.learning_rate = 1e-4;
+  DONE(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
+  DONE(mixgrpo_trainer_create(evaluator, prompts, plan, &learning, names, 1, 0, &trainer));
+  mixgrpo_prompts_destroy(prompts);
+  mixgrpo_evaluator_destroy(evaluator);
+  mixgrpo_plan_destroy(plan);
+  return trainer;
+}

@@ -32,6 +32,9 @@ mixgrpo_rollout *fixture_rollout(const fixture *f);
 mixgrpo_rollout *fixture_finished_rollout(const fixture *f);
 mixgrpo_trainer *fixture_trainer(const fixture *f, int keep_base);
 
+/* A trainer of the model in examples/base with one prompt and a window of 2 steps. */
+mixgrpo_trainer *shipped_model_trainer(mixgrpo_context *context, mixgrpo_model *model, int members, int steps);
+
 /* The path of `name` in a folder of this process alone; valid until the next call but one. */
 const char *scratch_path(const char *name);
 

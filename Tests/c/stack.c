@@ -19,34 +19,6 @@ enum { PAGE = 4096, CANARY = 64 << 10, MEMBERS = 4, VALUES = MEMBERS * 64 * 48, 
 
 /* ------------------------------------------------------------------------------------------------- what the thread does */
 
-static mixgrpo_trainer *base_trainer(mixgrpo_context *context, mixgrpo_model *model) {
-  const char *const lines[] = {"a red circle at the left"}, *const names[] = {"first"};
-  mixgrpo_prompts *prompts = NULL;
-  mixgrpo_evaluator *evaluator = NULL;
-  mixgrpo_plan *plan = NULL;
-  mixgrpo_trainer *trainer = NULL;
-  mixgrpo_evaluator_config geometry;
-  mixgrpo_sampling_config sampling;
-  mixgrpo_learning_config learning;
-  DONE(mixgrpo_prompts_create_hashed_words(context, lines, 1, 16, 64, 64, &prompts));
-  DONE(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
-  geometry.height_tokens = geometry.width_tokens = 8;
-  geometry.text_length = 16;
-  geometry.max_batch = MEMBERS;
-  DONE(mixgrpo_evaluator_create(model, &geometry, NULL, 0, &evaluator));
-  DONE(mixgrpo_config_init(&sampling, sizeof sampling, &learning, sizeof learning));
-  sampling.steps = 4;
-  sampling.window_length = 2;
-  sampling.group_size = MEMBERS;
-  learning.learning_rate = 1e-4;
-  DONE(mixgrpo_plan_create(&sampling, NULL, 0, &plan));
-  DONE(mixgrpo_trainer_create(evaluator, prompts, plan, &learning, names, 1, 0, &trainer));
-  mixgrpo_prompts_destroy(prompts);
-  mixgrpo_evaluator_destroy(evaluator);
-  mixgrpo_plan_destroy(plan);
-  return trainer;
-}
-
 /* An iteration of the shipped model, saved, loaded and written as text; `result` receives the loss. */
 static void iterate(double *result) {
   static float samples[VALUES];
@@ -59,7 +31,7 @@ static void iterate(double *result) {
   mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
   DONE(mixgrpo_context_create(1, &context));
   DONE(mixgrpo_model_load(context, "examples/base", &model));
-  mixgrpo_trainer *trainer = base_trainer(context, model);
+  mixgrpo_trainer *trainer = shipped_model_trainer(context, model, MEMBERS, 4);
   DONE(mixgrpo_trainer_rollout(trainer, chosen, 1, samples, VALUES));
   for (int i = 0; i < MEMBERS; i++) rewards[i] = samples[i * (VALUES / MEMBERS)];
   DONE(mixgrpo_trainer_update(trainer, rewards, MEMBERS, NULL, 0, &metrics));
