@@ -149,3 +149,23 @@ if Context.environment["CI"] != nil {
     target.swiftSettings = (target.swiftSettings ?? []) + [.treatAllWarnings(as: .error)]
   }
 }
+
+// SwiftPM compiles a target again when a dependency that it names has changed. Optimised code also contains the layout of classes
+// further below, so every target names all targets below it. What a target may import is what it declares above: `make lint` asks
+// for that alone.
+func targetName(_ dependency: Target.Dependency) -> String? {
+  switch dependency {
+  case .targetItem(let name, _), .byNameItem(let name, _): name
+  default: nil
+  }
+}
+
+if Context.environment["MIXGRPO_DECLARED_DEPENDENCIES"] == nil {
+  var below: [String: [String]] = [:]  // by target; a target stands after those that it depends on
+  for target in package.targets {
+    let declared = target.dependencies.compactMap(targetName)
+    let deeper = Set(declared.flatMap { below[$0] ?? [] }).subtracting(declared).sorted()
+    target.dependencies += deeper.map { .target(name: $0) }
+    below[target.name] = declared.filter { name in package.targets.contains { $0.name == name } } + deeper
+  }
+}

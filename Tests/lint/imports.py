@@ -5,6 +5,7 @@ The compiler finds a module that another target has built, so that an import bes
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,8 +44,9 @@ def faults(targets: list[dict]) -> list[str]:
 
 
 def main() -> int:
+    environment = {**os.environ, "MIXGRPO_DECLARED_DEPENDENCIES": "1"}
     text = subprocess.run(
-        ["swift", "package", "dump-package"], cwd=ROOT, check=True, capture_output=True, text=True
+        ["swift", "package", "dump-package"], cwd=ROOT, check=True, capture_output=True, text=True, env=environment
     ).stdout
     targets = json.loads(text)["targets"]
     checked = [target for target in targets if imported(target)]
