@@ -203,6 +203,23 @@ static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
   mixgrpo_optimizer_destroy(optimizer);
 }
 
+static void the_distance_to_the_reference_is_reported(fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  mixgrpo_update_statistics statistics = {.struct_size = sizeof statistics};
+  float velocity[VALUES] = {0}, reference[VALUES], d_velocity[VALUES];
+  for (int i = 0; i < VALUES; i++) reference[i] = 1e-3f;
+  f->learning.kl_reference = 0.1;
+  mixgrpo_update *update = update_of(f, rollout);
+  f->learning.kl_reference = 0;
+  DONE(mixgrpo_update_next(update, &request));
+  DONE(mixgrpo_update_submit(update, velocity, reference, request.count * request.latent_size, d_velocity, VALUES));
+  DONE(mixgrpo_update_get_statistics(update, &statistics));
+  CHECK(statistics.kl_reference_nats > 0);
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
+}
+
 static void a_reference_is_asked_for_when_set(fixture *f) {
   mixgrpo_rollout *rollout = fixture_finished_rollout(f);
   mixgrpo_update *update;
@@ -260,6 +277,7 @@ void test_update(void) {
   an_update_needs_what_belongs_to_its_rollout(&f);
   without_undo_a_stopped_update_keeps_its_steps_and_goes_on(&f);
   running_moves_the_model_or_leaves_it_alone(&f);
+  the_distance_to_the_reference_is_reported(&f);
   a_reference_is_asked_for_when_set(&f);
   bad_handles_are_errors(&f);
   fixture_destroy(&f);
