@@ -31,6 +31,18 @@ import Testing
     #expect(try starts(mode, count: expected.count) == expected)
   }
 
+  @Test(arguments: [
+    WindowMode.frozen(start: 3), .progressive(interval: 7, stride: 2, atEnd: .stay),
+    .linearDecay(minimumInterval: 2, maximumInterval: 9, stride: 3, atEnd: .rollBack),
+    .exponentialDecay(initialInterval: 8, rate: 0.25, threshold: 5, stride: 2, atEnd: .stay), .random, .given,
+    .all(.firstFraction(0.5)),
+  ])
+  func eachModeKeepsItsValuesInTheFlatRecord(mode: WindowMode) throws {
+    var configuration = SamplingConfiguration()
+    configuration.windowMode = mode
+    #expect(try SamplingConfiguration(configuration.record).windowMode == mode)
+  }
+
   @Test func randomWindowsCoverTheirRangeAndDependOnSeedAndIterationAlone() throws {
     let first = try starts(.random, count: 400, seed: 3)
     #expect(Set(first) == Set(0...4))
