@@ -20,6 +20,7 @@ from .image import Image
 
 FORMATS = ("json", "multipart")
 LARGEST_ANSWER = 64 * 2**20
+LONGEST_SECONDS = 1_000_000
 """Bytes; a longer answer is garbage."""
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -38,8 +39,8 @@ class HTTPReward:
     `headers`: sent along, such as Authorization. A redirect is not followed, because the new place would get the images
     and the headers; the error names it.
     `batch_size`: pictures in one POST, 1 or more.
-    `timeout`: seconds for one try, from its beginning to the last byte of the answer, above 0; however the
-    server sends, a try never takes longer.
+    `timeout`: seconds for one try, from its beginning to the last byte of the answer, above 0 and at most 1000000;
+    however the server sends, a try never takes longer.
     `retries`: further tries, 0 or more, after a failure that may pass: no connection, no answer in time, an answer that
     makes no sense, or status 408, 425, 429, 500, 502, 503, 504. `backoff`: seconds before the first of them; each
     further one waits twice as long.
@@ -60,14 +61,15 @@ class HTTPReward:
         retries: int = 3,
         backoff: float = 0.5,
     ) -> None:
+        _check(isinstance(url, str), "url", "text", url)
         url, authorization = _without_password(url)
         headers = authorization | dict(headers or {})
         _check_headers(headers)
         _check(format in FORMATS, "format", " or ".join(FORMATS), format)
-        _check(batch_size >= 1, "batch_size", "1 or more", batch_size)
-        _check(0 < timeout < math.inf, "timeout", "seconds above 0", timeout)
-        _check(retries >= 0, "retries", "0 or more", retries)
-        _check(0 <= backoff < math.inf, "backoff", "seconds of 0 or more", backoff)
+        _check(_is_whole(batch_size) and batch_size >= 1, "batch_size", "a whole number, 1 or more", batch_size)
+        _check(_is_seconds(timeout) and timeout > 0, "timeout", f"seconds above 0, at most {LONGEST_SECONDS}", timeout)
+        _check(_is_whole(retries) and retries >= 0, "retries", "a whole number, 0 or more", retries)
+        _check(_is_seconds(backoff), "backoff", f"seconds, 0 to {LONGEST_SECONDS}", backoff)
         self.url = url
         self.format = format
         self.headers = headers
@@ -117,6 +119,16 @@ class HTTPReward:
 def _check(holds: bool, field: str, expected: str, got: object) -> None:
     if not holds:
         raise InvalidArgument(f"{field}: expected {expected}, got {got!r}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_seconds(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return 0 <= value <= LONGEST_SECONDS
 
 
 def _without_password(url: str) -> tuple[str, dict[str, str]]:

@@ -299,6 +299,11 @@ def test_settings_are_checked(mixgrpo):
         (dict(batch_size=0), "batch_size"),
         (dict(timeout=0), "timeout"),
         (dict(timeout=math.nan), "timeout"),
+        (dict(timeout=1e300), "timeout"),
+        (dict(timeout=None), "timeout"),
+        (dict(url=None), "url"),
+        (dict(batch_size=1.5), "batch_size"),
+        (dict(retries="3"), "retries"),
         (dict(retries=-1), "retries"),
         (dict(backoff=-1), "backoff"),
     ):
