@@ -61,7 +61,6 @@ refusal() {
   valgrind "$out/processor"
 }
 
-# Under a sanitizer memory has no limit (--memory 0): a call that takes gigabytes needs minutes where pages come slowly.
 # compile NAME SOURCES...
 compile() {
   "$compiler" -std=gnu11 -g -Iinclude -ITests/c -o "$out/$1" "${@:2}" -L"$folder" -lmixgrpo -Wl,-rpath,"$folder" \
@@ -77,6 +76,7 @@ valgrind() {
     --errors-for-leak-kinds=definite,indirect --suppressions="$here/valgrind.supp" "$@"
 }
 
+# Under a sanitizer memory has no limit (--memory 0): a call that takes gigabytes needs minutes where pages come slowly.
 address() {
   sanitized_library address
   c_tests
