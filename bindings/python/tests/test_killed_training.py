@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("killed_training.py")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 def run(folder, kill_at=0):
     folder.mkdir(exist_ok=True)
-    return subprocess.run([sys.executable, PROGRAM, folder, str(kill_at)], capture_output=True, text=True).returncode
+    command = [sys.executable, PROGRAM, folder, str(kill_at)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT).returncode
 
 
 def contents(folder):
