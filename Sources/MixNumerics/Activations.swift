@@ -27,7 +27,7 @@ package enum Activation {
         let gelu = x * s
         let slope = Vector(repeating: 3 * cubic * twiceRoot2OverPi).multiplyAdd(x * x, Vector(repeating: twiceRoot2OverPi))
         let derivative = (gelu - gelu * s).multiplyAdd(slope, s)
-        store(first(lanes, of: gelu), activated.place(row, i), 0, vectorWidth)
+        activated.put(first(lanes, of: gelu), row, i)
         store(load(dy, i, lanes) * derivative, dy, i, lanes)
       }
     }

@@ -33,6 +33,7 @@ from .enums import (
     LogLevel,
     LogProbability,
     MissingRewards,
+    Precision,
     RequestKind,
     Schedule,
     SigmaRounding,
@@ -88,6 +89,7 @@ from .training_evaluation import HackedRewardWarning
 from .update import Update, UpdateStatistics
 
 __all__ = [
+    "Precision",
     "SCHEDULED_WINDOW",
     "AdaptiveWindow",
     "AdvantageMode",

@@ -11,6 +11,7 @@ from ._handle import Object
 from ._library import call, create
 from ._structs import to_struct
 from .configurations import SampleConfig
+from .enums import Precision
 from .model import Model
 from .prompts import Prompts
 
@@ -25,7 +26,8 @@ class Evaluator(Object):
     `text_length`: L, text tokens of every prompt, 1…65536.
     `max_batch`: latents that are evaluated, or whose activations are kept, at a time, 1…65536; memory grows with it.
     `recompute_activations`: keep only the input of each block and compute the block again in the backward: a fraction
-    of the memory, one more forward, the same bits. `guidance`: the value for a model with `guidance_embeds`, 0…1000.
+    of the memory, one more forward, the same bits. `precision`: of the factors of the products in the model's blocks.
+    `guidance`: the value for a model with `guidance_embeds`, 0…1000.
     `max_bytes`: most bytes that the model, the evaluator and everything that training holds may take (what
     `Plan.memory` predicts), 0 for no limit. Batches are split to stay within it, which changes no bit of a result. What
     does not fit even then raises `OutOfMemory`; the message names the bytes needed. `image_ids`: positions (N, 3) of
@@ -43,6 +45,7 @@ class Evaluator(Object):
         text_length: int = 16,
         max_batch: int = 16,
         recompute_activations: bool = False,
+        precision: Precision = Precision.FLOAT32,
         guidance: float = 3.5,
         max_bytes: int = 0,
         image_ids: ArrayLike | None = None,
@@ -55,6 +58,7 @@ class Evaluator(Object):
                 text_length=text_length,
                 max_batch=max_batch,
                 recompute_activations=recompute_activations,
+                precision=precision,
                 guidance=guidance,
                 max_bytes=max_bytes,
             ),

@@ -12,6 +12,7 @@ from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, optional_struct, to_struct
 from .configurations import LearningConfig, ModelConfig, SamplingConfig
+from .enums import Precision
 from .steps import Step
 
 SCHEDULED_WINDOW = _abi.WINDOW_START_SCHEDULED
@@ -80,6 +81,8 @@ class Workload:
     keep_reference: bool = False
     """Whether a frozen reference model is kept beside the trained one."""
     recompute_activations: bool = False
+    """As in the evaluator."""
+    precision: Precision = Precision.FLOAT32
     """As in the evaluator."""
     max_bytes: int = 0
     """As in the evaluator; 0 for no limit."""
