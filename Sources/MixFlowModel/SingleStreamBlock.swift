@@ -110,7 +110,7 @@ struct SingleStreamBlock {
         firstToken: rows.lowerBound, into: pass.scratch.joint.rows(rows))
       let rows = rows.clamped(to: outputRows)
       Activation.geluBackward(
-        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: factors.activated.rows(rows),
+        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: factors.activated, firstRow: rows.lowerBound,
         gradient: dRaw.rows(rows).columns(hiddenColumns))
     }
   }

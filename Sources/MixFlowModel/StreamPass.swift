@@ -96,7 +96,8 @@ extension StreamPass {
     team.forEachRows(rows.count) { piece in
       factors.feedForward.pack(dFeedForward, rows: piece)
       Activation.geluBackward(
-        hidden: saved.hidden.rows(piece), activated: factors.activated.rows(piece), gradient: dHidden.rows(piece))
+        hidden: saved.hidden.rows(piece), activated: factors.activated, firstRow: piece.lowerBound,
+        gradient: dHidden.rows(piece))
       factors.hidden.pack(dHidden, rows: piece)
     }
     pass.project(dHidden, packed.feedForwardIn, into: normalized)

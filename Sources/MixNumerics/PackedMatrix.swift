@@ -61,6 +61,7 @@ package struct PackedMatrix {
   /// Some of the rows; in bfloat16 `range` begins at an even row.
   @inline(__always)
   package func rows(_ range: Range<Int>) -> PackedMatrix {
+    assert(precision == .float32 || range.lowerBound % 2 == 0)
     let first = Self.lines(range.lowerBound, precision)
     return PackedMatrix(base + ProductPanel.width * first, range.count, columns, panelStride, precision)
   }

@@ -61,7 +61,8 @@ import CHalfProducts
       Self.withHalfRows(a, rows: m) { half in
         for kernel in Self.kernels {
           let c = withMatrix(start, rows: m) { HalfProduct.times(half, packed, into: $0, accumulate: true, kernel: kernel) }
-          #expect(c == expected, "kernel \(kernel)")
+          let isSame = c == expected
+          #expect(isSame, "kernel \(kernel)")
         }
       }
     }
@@ -81,7 +82,8 @@ import CHalfProducts
         _ = withMatrix(b, rows: k) { packedB.pack($0, rows: 0..<k) }
         for kernel in Self.kernels {
           let c = withMatrix(start, rows: m) { HalfProduct.addTransposed(packedA, packedB, to: $0, kernel: kernel) }
-          #expect(c == expected, "kernel \(kernel)")
+          let isSame = c == expected
+          #expect(isSame, "kernel \(kernel)")
         }
       }
     }
@@ -102,7 +104,8 @@ import CHalfProducts
             withMatrix(start, rows: m) { HalfProduct.times(half, packed, into: $0, accumulate: true, kernel: kernel) }
               .map { $0.isNaN ? Float.nan.bitPattern : $0.bitPattern }
           }
-          for result in results { #expect(result == results[0], "seed \(seed)") }
+          let isSame = results.allSatisfy { $0 == results[0] }
+          #expect(isSame, "seed \(seed)")
         }
       }
     }
