@@ -61,6 +61,18 @@ import Testing
     expect(found.values, ofTwoGroups.map { $0 / 0.925820 })
   }
 
+  @Test func whiteningDividesByTheDeviationAndEpsilon() throws {
+    // One group with rewards of standard deviation 2e−8: normalised by std + 1e−8 they have s = 2/3, whitened 1/(s + 1e−8) of it.
+    let found = try advantages([[0, 2e-8, 4e-8]], 3) {
+      $0.aggregation = .decoupled
+      $0.degenerateTolerance = 0
+    }
+    let spread = 2.0 / 3
+    for (value, wanted) in zip(found.values, [-spread, 0, spread]) {
+      #expect(abs(value - wanted / (spread + 1e-8)) <= 1e-12)
+    }
+  }
+
   @Test func advantagesAreClipped() throws {
     let rewards = [Double](repeating: 0, count: 99) + [1]
     #expect(try advantages([rewards], 100).values[99] == 5)
@@ -105,6 +117,23 @@ import Testing
   @Test func smallButRealDifferencesAreKept() throws {
     let found = try advantages([[1e-5, 2e-5, 3e-5]], 3)
     #expect(found.degenerateGroups.isEmpty && abs(found.values[2] - 1) <= 2e-3)
+  }
+
+  @Test(arguments: [1e-160, 1e-200, 5e-324, 1e-9])
+  func differencesBelowEpsilonGiveNoAdvantageButTheirDeviationIsReported(difference: Double) throws {
+    let found = try advantages([[0, difference, 0, difference]], 4) { $0.degenerateTolerance = 0 }
+    #expect(found.values == [0, 0, 0, 0] && found.degenerateGroups == [0])
+    // Squares of 1e−160 underflow; the deviation is √(1/3) of the difference.
+    let deviation = found.rewards[0].standardDeviation
+    #expect(deviation > 0 && abs(deviation - difference * 0.57735026919) <= 1e-6 * difference + 5e-324)
+    let mean = found.rewards[0].mean
+    #expect(abs(mean - difference / 2) <= 5e-324)
+  }
+
+  @Test(arguments: [1e-200, 0.1, 3e300])
+  func equalRewardsHaveNoDeviation(reward: Double) {
+    let statistics = RewardStatistics([reward, reward, reward, reward])
+    #expect(statistics.standardDeviation == 0 && abs(statistics.mean / reward - 1) <= 1e-15)
   }
 
   @Test(arguments: [0x1p520, 0x1p-10, 0x1p1000])
