@@ -136,6 +136,9 @@ def main() -> None:
     found = [site for module in options.modules for site in sites.in_module(module, ROOT)]
     tree = Tree(ROOT, ROOT / ".build" / "mutants", dict(enumerate(found)))
     tree.copy()
+    # SwiftPM wants the sources of all modules before it compiles one.
+    for module in options.modules:
+        tree.write(module)
     for module in options.modules:
         tree.compile(module)
     for arguments in (["--build-tests"], ["--product", "mixgrpo"]):
