@@ -41,6 +41,14 @@ import Testing
       }
     ),
     (
+      "levels below 1, where the first step is history of the second",
+      {
+        $0.schedule = .sigmas((0..<12).map { 0.9 - 0.075 * Double($0) } + [0])
+        $0.windowMode = .frozen(start: 5)
+        $0.solver = .dpmSolver3
+      }
+    ),
+    (
       "one step, third order",
       {
         $0.windowMode = .frozen(start: 3)

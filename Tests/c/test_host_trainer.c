@@ -386,7 +386,7 @@ static void settings_that_a_host_would_not_obey_are_refused(const fixture *f) {
   INVALID("latent_size", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
   config.latent_size = LATENT;
   config.max_batch = -1;
-  INVALID("max_batch", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
+  INVALID("max_batch: expected 0…2147483647, got -1", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
   config.max_batch = 0;
   learning.learning_rate = 0.5;
   learning.ema_decay = 0.5;

@@ -197,6 +197,8 @@ static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
   CHECK(first_weight(f) != before);
   DONE(mixgrpo_update_get_statistics(update, &seen));
   CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_max != 1);
+  CHECK(seen.ratio_min <= 1 && seen.ratio_max >= 1 && seen.ratio_min < seen.ratio_max && isfinite(seen.loss));
+  CHECK(seen.kl_old_nats > 0 && seen.max_log_ratio_nats > 0 && seen.optimizer_steps == 2);
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "started", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
@@ -215,7 +217,7 @@ static void the_distance_to_the_reference_is_reported(fixture *f) {
   DONE(mixgrpo_update_next(update, &request));
   DONE(mixgrpo_update_submit(update, velocity, reference, request.count * request.latent_size, d_velocity, VALUES));
   DONE(mixgrpo_update_get_statistics(update, &statistics));
-  CHECK(statistics.kl_reference_nats > 0);
+  CHECK(statistics.kl_reference_nats > 0 && statistics.kl_reference_nats < 1);
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
 }
