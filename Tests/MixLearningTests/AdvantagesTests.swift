@@ -73,6 +73,11 @@ import Testing
     }
   }
 
+  @Test func whiteningLeavesValuesWithoutSpreadAtZero() throws {
+    let found = try advantages([[1, 1, 1, 2, 2, 2]], 3) { $0.aggregation = .decoupled }
+    #expect(found.values.allSatisfy { $0 == 0 } && found.degenerateGroups == [0, 1])
+  }
+
   @Test func advantagesAreClipped() throws {
     let rewards = [Double](repeating: 0, count: 99) + [1]
     #expect(try advantages([rewards], 100).values[99] == 5)
@@ -95,6 +100,12 @@ import Testing
     let found = try advantages([[1, 2, 3], [.nan, .nan, .nan]], 3) { $0.weights = [1, 0] }
     expect(found.values, [-1, 0, 1])
     #expect(found.includedCount == 3 && found.rewards[1].failures == 3 && found.rewards[1].mean.isNaN)
+  }
+
+  @Test func aGroupWithTwoRewardsIsKept() throws {
+    let found = try advantages([[1, .nan, 3]], 3)
+    #expect(found.isIncluded == [true, false, true] && found.droppedGroups.isEmpty)
+    expect(found.values, [-0.707107, 0, 0.707107])
   }
 
   @Test func aGroupWithFewerThanTwoRewardsIsDropped() throws {
@@ -164,6 +175,7 @@ import Testing
     #expect(message([[]], 2).contains("rewards"))
     #expect(message([[1, 2, 3]], 2).contains("rewards"))
     #expect(message([[1, 2], [1, 2, 3, 4]], 2).contains("rewards"))
+    #expect(message([[1, 2]], 2) { $0.clip = 0 }.contains("advantage_clip: expected a value above 0"))
     #expect(message([[1, 2]], 2) { $0.weights = [0] }.contains("weights"))
     #expect(message([[1, 2]], 2) { $0.weights = [1, 1] }.contains("weights"))
     #expect(message([[1, 2], [1, 2]], 2) { $0.weights = [2, -1] }.contains("weights"))

@@ -122,6 +122,11 @@ import Testing
       let error = failure { _ = try schedule.advance(state, rewardMean: 0, rewardDeviation: 1) }
       #expect(error?.message.contains(field) == true)
     }
+    var longest = AdaptiveWindowState()
+    longest.iterations = 999_999
+    #expect(failure { try schedule.check(longest) } == nil)
+    longest.iterations += 1
+    #expect(failure { try schedule.check(longest) } != nil)
     let other = try WindowSchedule(.random, length: 2, steps: 7, seed: 0)
     let error = failure { _ = try other.advance(AdaptiveWindowState(), rewardMean: 0, rewardDeviation: 1) }
     #expect(error?.message.contains("window_mode") == true)

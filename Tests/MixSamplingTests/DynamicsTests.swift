@@ -20,8 +20,10 @@ import Testing
 
   @Test func aCoefficientPreservingStepTurnsByAtMostARightAngle() {
     #expect(failure { try Dynamics.coefficientPreserving(noiseLevel: 1).validate() } == nil)
-    let error = failure { try Dynamics.coefficientPreserving(noiseLevel: 1.001).validate() }
-    #expect(error?.message.contains("with the dynamics cps") == true)
+    for level in [1.001, 10] {
+      let error = failure { try Dynamics.coefficientPreserving(noiseLevel: level).validate() }
+      #expect(error?.message.contains("with the dynamics cps") == true)
+    }
   }
 
   @Test func theOrderOfASolverIsTheDataPredictionsItUses() {

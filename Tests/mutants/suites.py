@@ -83,7 +83,9 @@ def prepared(folder: Path) -> list[Suite]:
             c_program(folder, "c-tests", "c99", ["c/main.c", "c/check.c", "c/fixture.c", "c/test_*.c"]),
             folder,
         ),
-        Suite("the tests at a process's limits", c_program(folder, "limits", "c11", ["limits/*.c", "c/check.c"]), folder),
+        Suite(
+            "the tests at a process's limits", c_program(folder, "limits", "c11", ["limits/*.c", "c/check.c"]), folder
+        ),
     ]
     for suite in found:
         suite.calibrate()
