@@ -1,4 +1,3 @@
-import MixBasics
 import MixStorage
 import Testing
 

@@ -22,6 +22,7 @@ tools=$(dirname "$(readlink -f "$(command -v swift)")")
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/c/run.sh
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/cpp/run.sh
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/limits/run.sh
+MIXGRPO_LIBRARY_FOLDER=$folder Tests/failures/run.sh
 COMMAND=$folder/mixgrpo-command Tests/command/run.sh
 MIXGRPO_COMMAND=$folder/mixgrpo-command Tests/compare/run.sh
 if [ -n "${PYTHON:-}" ]; then
