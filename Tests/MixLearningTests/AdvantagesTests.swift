@@ -55,6 +55,17 @@ import Testing
     expect(found.values, [-5, -1, 0, 1, 5])
   }
 
+  @Test func trimmingKeepsAtLeastTwoValues() {
+    #expect(RewardStatistics([1, 2, 30], trim: 0.4).mean == 11)
+    #expect(RewardStatistics([1, 2, 3, 40], trim: 0.4).mean == 2.5)
+    #expect(RewardStatistics([1, 40], trim: 0.49).mean == 20.5)
+  }
+
+  @Test func aLargeMeanDoesNotSwallowTheDeviation() {
+    let statistics = RewardStatistics([1e8, 1e8, 1e8 + 1])
+    #expect(abs(statistics.standardDeviation - 0.57735026919) <= 1e-6)
+  }
+
   @Test func decoupledAdvantagesAreWhitenedOverTheBatch() throws {
     // Sums of the normalised values: their mean is 0, their squares 3 + 3, so std √(6/7) = 0.925820.
     let found = try advantages([twoGroups], 4) { $0.aggregation = .decoupled }

@@ -92,6 +92,7 @@ import Testing
       ([], Watchdog(), "reward_names"), ([EvaluationReward("a"), EvaluationReward("a")], Watchdog(), "reward_names"),
       ([EvaluationReward("a", weight: 0)], Watchdog(), "weights"),
       ([EvaluationReward("a", weight: .nan)], Watchdog(), "weights"),
+      ([EvaluationReward("a", weight: 2), EvaluationReward("b", weight: -1)], Watchdog(), "weights"),
       ([EvaluationReward("a")], Watchdog(action: .warn), "held_out"),
       ([EvaluationReward("a", isHeldOut: true)], Watchdog(action: .stop), "held_out"),
       (Self.rewards, Watchdog(patience: 0), "watchdog_patience"),

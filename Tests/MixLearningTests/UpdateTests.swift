@@ -143,6 +143,8 @@ import Testing
     #expect(moved.oldPolicyNats > still.oldPolicyNats && moved.clippedFraction > 0 && moved.clippedFraction < 1)
     // θ = 0.9 is the reference: the distance grows with (θ − 0.9)².
     #expect(abs(moved.referenceNats / still.referenceNats - 1.21) <= 0.01)
+    // From the old policy's θ = 1 it is (0.01 / 0.11)² of that.
+    #expect(abs(moved.oldPolicyNats / moved.referenceNats * 121 - 1) <= 0.02)
   }
 
   @Test func anAbandonedMinibatchLeavesNoStepNoRequestAndNoFigure() throws {
@@ -168,6 +170,15 @@ import Testing
     #expect(evaluated.filter { $0 == 1 }.count == 1 && evaluated == evaluated.sorted())
     // Minibatches 0, 2 and 3 have 1 + 1 + 2 members of 2 groups, each with 3 trained steps.
     #expect(update.metrics.terms == 4 * 2 * 3 && update.metrics.optimizerSteps == 3)
+  }
+
+  @Test func aRequestThatWaitsIsMadeAgainWhenRequestsBecomeSmaller() throws {
+    let trajectory = try trajectory(try plan())
+    let update = try makeUpdate(trajectory)
+    #expect(try nextRequest(of: update).count > 1)
+    try update.limitRequests(to: 1)
+    #expect(try nextRequest(of: update).count == 1)
+    #expect(try run(update) == run(makeUpdate(trajectory)))
   }
 
   @Test func aRunCanStartAtTheBeginningOrWhereTheLastOneWasInterrupted() throws {

@@ -195,6 +195,9 @@ static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *
 
   const double wrong[SHARES] = {0, 0.5, 1.5};
   INVALID("trained_model_share", GRID(trainer, wrong, 1, &none));
+  config.trained_model_share = 2; /* replaced by the shares, and still checked */
+  INVALID("trained_model_share", GRID(trainer, shares, 1, &none));
+  config.trained_model_share = 1;
   INVALID("patch", GRID(trainer, shares, 2, &none));
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", GRID(plain, shares, 1, &none));
   INVALID("out_image", GRID(trainer, shares, 1, NULL));

@@ -37,6 +37,13 @@ static void advantages_are_checked_and_reported(const fixture *f) {
     INVALID("group_size", ADVANTAGES(two, 2, BATCH, absurd[i], NULL, 0, SAMPLES));
   }
   INVALID("config", mixgrpo_advantages(NULL, two, 2, BATCH, GROUP, NULL, 0, advantages, flags, SAMPLES, NULL));
+  for (int i = 0; i < SAMPLES; i++) two[i] = two[SAMPLES + i] = i < GROUP ? 3 : i % GROUP; /* the first group is equal */
+  DONE(ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
+  CHECK(report.degenerate_groups == 1 && report.dropped_groups == 0 && report.excluded_samples == 0);
+  for (int i = 1; i < GROUP; i++) two[i] = NAN;
+  DONE(ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
+  CHECK(report.degenerate_groups == 0 && report.dropped_groups == 1 && report.excluded_samples == GROUP);
+  CHECK(report.failed_rewards == GROUP - 1);
   report.struct_size = 0;
   INVALID("struct_size", ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
 }
