@@ -422,6 +422,7 @@ static void calls_of_the_other_owner_are_refused(const fixture *f) {
   DONE(mixgrpo_trainer_next(h.trainer, &request));
   INVALID("count", mixgrpo_trainer_submit(h.trainer, samples, NULL, 1, NULL, 0));
   INVALID("velocity", mixgrpo_trainer_submit(h.trainer, NULL, NULL, 1, NULL, 0));
+  INVALID("velocity", mixgrpo_trainer_submit(h.trainer, NULL, NULL, 0, NULL, 0));
   DONE(run(&h));
   DONE(mixgrpo_trainer_begin_update(h.trainer, rewards, REWARDS, NULL, 0));
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "update", mixgrpo_trainer_begin_rollout(h.trainer, chosen_prompts, BATCH, 0));

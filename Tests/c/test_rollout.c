@@ -115,6 +115,7 @@ static void bad_answers_leave_the_request_standing(const fixture *f) {
   DONE(mixgrpo_rollout_next(rollout, &again));
   CHECK(again.count == request.count && again.latents == request.latents);
   INVALID("velocity", mixgrpo_rollout_submit(rollout, NULL, BATCH * LATENT));
+  INVALID("velocity: expected the velocity of the request, got NULL", mixgrpo_rollout_submit(rollout, NULL, 0));
   INVALID("velocity: expected a pointer aligned to 4 bytes",
           mixgrpo_rollout_submit(rollout, (void *)((char *)velocity + 2), BATCH * LATENT));
   INVALID("count", mixgrpo_rollout_submit(rollout, velocity, BATCH * LATENT - 1));

@@ -103,6 +103,7 @@ static void bad_answers_leave_the_request_standing(const fixture *f) {
   const size_t values = request.count * request.latent_size;
   INVALID("count", mixgrpo_update_submit(update, velocity, NULL, values - 1, d_velocity, VALUES));
   INVALID("velocity", mixgrpo_update_submit(update, NULL, NULL, values, d_velocity, VALUES));
+  INVALID("velocity", mixgrpo_update_submit(update, NULL, NULL, 0, d_velocity, VALUES));
   INVALID("velocity", mixgrpo_update_submit(update, velocity, NULL, SIZE_MAX, d_velocity, VALUES));
   TOO_SMALL("out_d_velocity", mixgrpo_update_submit(update, velocity, NULL, values, d_velocity, values - 1));
   INVALID("out_d_velocity", mixgrpo_update_submit(update, velocity, NULL, values, NULL, VALUES));
