@@ -1,8 +1,8 @@
 """Looks at the documentation site: check_site.py FOLDER
 
-Every link leads to a file of the site, and to a place that this file has. Nothing is loaded from elsewhere. In a Chromium that
-opens the files without a server no page is wider than a phone or a desktop, every picture is there, and the search finds something.
-Pages made by cargo, in api/, are only looked at once. Exit status 2: there is no Chromium.
+Every link leads to a file of the site, and to a place that this file has. Nothing is loaded from elsewhere. In a Chromium
+that opens the files without a server no page is wider than a phone or a desktop, every picture is there, and the search finds
+something. Of the pages made by cargo, in api/, only the first is looked at. Exit status 2: there is no Chromium.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 python docs/site/build.py --build .build/release --out out/docs
 
-Needs libmixgrpo.so, the command and the compiled modules in the build folder, Doxygen, and a Python with Sphinx, Furo, MyST, Breathe and
-NumPy (`.ci/setup docs FOLDER`). Where cargo is missing the Rust reference is left out, but not in CI.
+Needs libmixgrpo.so, the command and the compiled modules in the build folder, Doxygen, and a Python with Sphinx, Furo, MyST,
+Breathe and NumPy (`.ci/setup docs FOLDER`). Where cargo is missing the Rust reference is left out, but not in CI.
 """
 
 import argparse
@@ -36,32 +36,36 @@ QUESTIONS = (
 TREE = ("README", "examples/README", "ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG")
 
 
-def navigation() -> str:
-    """What the first page has beside docs/README.md: a list of the references, and the site's navigation."""
+def navigation() -> dict[str, list[str]]:
+    """The pages that the navigation names, under its headings."""
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"README"}
     guides = {path.stem for path in (ROOT / "docs" / "guides").glob("*.md")}
-    parts = {
+    return {
         "Guides": [f"guides/{name}" for name in in_order(guides, GUIDES)],
-        "Reference": [f"{name} <{folder}/index>" for folder, name in LANGUAGES.items()],
+        "Reference": [f"{folder}/index" for folder in LANGUAGES],
         "Questions": [name for name in in_order(pages, QUESTIONS) if name in QUESTIONS],
         "The project": [*TREE, *sorted(pages - set(QUESTIONS))],
     }
-    tables = [
-        "```{toctree}\n:hidden:\n:caption: " + title + "\n" + "\n".join(names) + "\n```"
-        for title, names in parts.items()
-    ]
+
+
+def first_page() -> str:
+    """What the first page has beside docs/README.md: a list of the references, and the site's navigation."""
     references = " · ".join(f"[{name}]({folder}/index)" for folder, name in LANGUAGES.items())
-    return "\n\n".join(["\n\n## Every function and type", references, *tables]) + "\n"
+    parts = ["\n\n## Every function and type", references]
+    for title, names in navigation().items():
+        parts.append("\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *names, "```"]))
+    return "\n\n".join(parts) + "\n"
 
 
 def in_order(names: set[str], order: tuple[str, ...]) -> list[str]:
     return [name for name in order if name in names] + sorted(names - set(order))
 
 
-def stage(site: pathlib.Path, build: pathlib.Path, work: pathlib.Path) -> pathlib.Path:
+def stage(site: pathlib.Path, build: pathlib.Path, work: pathlib.Path) -> pathlib.Path | None:
     """Writes all pages to `site` and returns the folder of Rust's own pages."""
-    pages.Pages(site, c_reference.functions()).write()
-    (site / "index.md").write_text((site / "index.md").read_text() + navigation())
+    listed = {"index", *(name for names in navigation().values() for name in names)}
+    pages.Pages(site, listed, c_reference.functions()).write()
+    (site / "index.md").write_text((site / "index.md").read_text() + first_page())
     c_reference.write(site / "c")
     cpp_reference.write(cpp_reference.doxygen(work / "doxygen"), site / "cpp")
     command_reference.write(build / "mixgrpo-command", site / "command")
@@ -73,28 +77,13 @@ def stage(site: pathlib.Path, build: pathlib.Path, work: pathlib.Path) -> pathli
     return rust_reference.write(site / "rust", work / "rust")
 
 
-def render(
-    site: pathlib.Path, out: pathlib.Path, build: pathlib.Path, work: pathlib.Path, rust: pathlib.Path | None
-) -> int:
+def render(work: pathlib.Path, out: pathlib.Path, build: pathlib.Path, rust: pathlib.Path | None) -> int:
+    """Runs Sphinx; conf.py reads where things are from the environment."""
     version = re.search(r"^VERSION := (.*)$", (ROOT / "Makefile").read_text(), flags=re.M)[1]
     told = {"MIXGRPO_SITE_VERSION": version, "MIXGRPO_SITE_DOXYGEN": str(work / "doxygen" / "xml")}
     told |= {"MIXGRPO_LIBRARY": str((build / "libmixgrpo.so").resolve()), "MIXGRPO_SITE_RUST": str(rust or "")}
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-q",
-        "-W",
-        "--keep-going",
-        "-b",
-        "html",
-        "-c",
-        HERE,
-        "-d",
-        work / "doctrees",
-        site,
-        out,
-    ]
+    options = ["-q", "-W", "--keep-going", "-b", "html", "-c", HERE, "-d", work / "doctrees"]
+    command = [sys.executable, "-m", "sphinx", *options, work / "pages", out]
     return subprocess.run(command, env=os.environ | told).returncode
 
 
@@ -109,10 +98,10 @@ def main() -> int:
     shutil.rmtree(options.out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         work = options.keep or pathlib.Path(folder)
-        shutil.rmtree(work / "pages", ignore_errors=True)
-        shutil.rmtree(work / "doxygen", ignore_errors=True)
+        for part in ("pages", "doctrees", "doxygen", "rust"):
+            shutil.rmtree(work / part, ignore_errors=True)
         rust = stage(work / "pages", options.build.resolve(), work)
-        if status := render(work / "pages", options.out, options.build, work, rust):
+        if status := render(work, options.out, options.build, rust):
             return status
     for leftover in (".buildinfo", "objects.inv"):
         (options.out / leftover).unlink(missing_ok=True)

@@ -19,8 +19,8 @@ def functions() -> set[str]:
     return set(re.findall(r"^(?:[\w ]+[ *])(mixgrpo_\w+)\(", HEADER.read_text(), flags=re.M))
 
 
-def write(folder: pathlib.Path) -> list[str]:
-    """Writes the pages and returns their names, in the header's order."""
+def write(folder: pathlib.Path) -> None:
+    """Writes the pages, in the header's order."""
     folder.mkdir(parents=True)
     names = ["rules"]
     (folder / "rules.md").write_text(rules())
@@ -31,7 +31,6 @@ def write(folder: pathlib.Path) -> list[str]:
         (folder / f"{name}.md").write_text(f"# {heading}\n\n*{stability.strip() or 'stable'}*\n\n" + "\n".join(entries))
     listed = "\n".join(f"{name}" for name in names)
     (folder / "index.md").write_text(f"# C\n\n{INTRODUCTION}\n```{{toctree}}\n{listed}\n```\n")
-    return names
 
 
 INTRODUCTION = """Every function, struct and constant of [mixgrpo.h](../tree/include/mixgrpo.h.md), in the header's order.

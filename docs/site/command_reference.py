@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterator
 
 
-def write(command: pathlib.Path, folder: pathlib.Path) -> list[str]:
-    """Writes the pages and returns their names."""
+def write(command: pathlib.Path, folder: pathlib.Path) -> None:
+    """Writes the pages."""
     folder.mkdir(parents=True)
     top = json.loads(subprocess.check_output([command, "--experimental-dump-help"]))["command"]
     subcommands = [one for one in top["subcommands"] if one["commandName"] != "help"]
@@ -17,7 +17,6 @@ def write(command: pathlib.Path, folder: pathlib.Path) -> list[str]:
     names = [one["commandName"] for one in subcommands]
     listed = "\n".join(["```{toctree}", *names, "```"])
     (folder / "index.md").write_text("\n\n".join([*page(top, "The command mixgrpo"), "## Subcommands", listed]) + "\n")
-    return names
 
 
 def page(command: dict, title: str) -> Iterator[str]:
@@ -39,30 +38,27 @@ def option(argument: dict) -> str:
     """The names of an option and what it means, as a definition."""
     value = "" if argument["kind"] == "flag" else f" <{argument['valueName']}>"
     dashes = {"short": "-", "long": "--", "longWithSingleDash": "-"}
-    names = [f"`{dashes[name['kind']]}{name['name']}{value}`" for name in argument.get("names", [])] or [
-        f"`{value.strip()}`"
-    ]
+    names = [f"`{dashes[name['kind']]}{name['name']}{value}`" for name in argument.get("names", [])]
     meaning = escaped(argument.get("abstract", ""))
     if argument.get("allValues"):
         meaning += " Values: " + ", ".join(f"`{one}`" for one in argument["allValues"]) + "."
     if argument.get("defaultValue"):
         meaning += f" Default: `{argument['defaultValue']}`."
-    return f"{', '.join(names)}\n: {meaning}"
+    return f"{', '.join(names) or f'`{value.strip()}`'}\n: {meaning}"
 
 
 def discussion(text: str) -> str:
     """Paragraphs; those that are indented are commands to type."""
-    blocks = re.split(r"\n\n+", text)
     return "\n\n".join(
-        "```sh\n" + re.sub("^  ", "", block, flags=re.M) + "\n```" if block.startswith("  ") else escaped(block)
-        for block in blocks
+        program(block) if block.startswith("  ") else escaped(block) for block in re.split(r"\n\n+", text)
     )
+
+
+def program(block: str) -> str:
+    return "```sh\n" + re.sub("^  ", "", block, flags=re.M) + "\n```"
 
 
 def escaped(text: str) -> str:
     """Marks of Markdown taken as they stand, outside of names in backticks."""
     parts = re.split(r"(`[^`]*`)", text)
-    return "".join(
-        part if i % 2 else re.sub(r"([\\*_<>\[\]{}$#~|])", r"\\\1", part).replace("--", "\\-\\-")
-        for i, part in enumerate(parts)
-    )
+    return "".join(part if i % 2 else re.sub(r"([\\*_<>\[\]{}$#~|])", r"\\\1", part) for i, part in enumerate(parts))

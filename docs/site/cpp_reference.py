@@ -2,7 +2,7 @@
 
 import pathlib
 import subprocess
-import xml.etree.ElementTree as xml
+from xml.etree import ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETTINGS = """
@@ -30,25 +30,25 @@ def doxygen(out: pathlib.Path) -> pathlib.Path:
     return out / "xml"
 
 
-def write(found: pathlib.Path, folder: pathlib.Path) -> list[str]:
-    """Writes the pages and returns their names."""
+def write(found: pathlib.Path, folder: pathlib.Path) -> None:
+    """Writes the pages."""
     folder.mkdir(parents=True)
-    compounds = [(one.findtext("name"), one.get("kind")) for one in xml.parse(found / "index.xml").getroot()]
-    kinds = {
-        name.removeprefix("mixgrpo::"): kind
-        for name, kind in compounds
-        if kind in ("class", "struct") and name.count("::") == 1
-    }
+    kinds = classes(found)
     for name, kind in kinds.items():
         text = f"{name}\n{'=' * len(name)}\n\n.. doxygen{kind}:: mixgrpo::{name}\n   :members:\n   :undoc-members:\n"
         (folder / f"{name}.rst").write_text(text)
     functions = "Functions\n=========\n\n.. doxygenfile:: mixgrpo.hpp\n   :sections: func\n"
     (folder / "functions.rst").write_text(functions)
-    names = [*sorted(kinds), "functions"]
-    (folder / "index.rst").write_text(
-        f"C++\n===\n\n{introduction()}\n\n.. toctree::\n\n" + "".join(f"   {name}\n" for name in names)
-    )
-    return names
+    listed = "\n".join(f"   {name}" for name in [*sorted(kinds), "functions"])
+    (folder / "index.rst").write_text(f"C++\n===\n\n{introduction()}\n\n.. toctree::\n\n{listed}\n")
+
+
+def classes(found: pathlib.Path) -> dict[str, str]:
+    """The names of the classes, without those inside of others, each with `class` or `struct`."""
+    entries = ElementTree.parse(found / "index.xml").getroot()
+    compounds = [(one.findtext("name", ""), one.get("kind", "")) for one in entries]
+    named = [(name, kind) for name, kind in compounds if kind in ("class", "struct") and name.count("::") == 1]
+    return {name.removeprefix("mixgrpo::"): kind for name, kind in named}
 
 
 def introduction() -> str:

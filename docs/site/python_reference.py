@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "bindings" / "python" / "mixgrpo"
-# Which page a class or function belongs to, by the file that defines it; other classes have a page of their own.
+# The page of what these files define. Other classes have a page of their own.
 SHARED = {
     "enums": "Enumerations",
     "errors": "Errors",
@@ -16,28 +16,20 @@ SHARED = {
 }
 
 
-def write(folder: pathlib.Path) -> list[str]:
-    """Writes the pages and returns their names."""
+ENDS = ("Configurations", "Enumerations", "Errors", "Functions", "PyTorch")
+
+
+def write(folder: pathlib.Path) -> None:
     folder.mkdir(parents=True)
     pages: dict[str, list[str]] = {}
-    for module, entries in (("mixgrpo", public(PACKAGE)), ("mixgrpo.torch", public(PACKAGE / "torch"))):
-        for name, title, kind in entries:
-            pages.setdefault("PyTorch" if module == "mixgrpo.torch" else title, []).append(
-                directive(module, name, kind)
-            )
+    for name, title, kind in public(PACKAGE):
+        pages.setdefault(title, []).append(directive("mixgrpo", name, kind))
+    pages["PyTorch"] = [directive("mixgrpo.torch", name, kind) for name, _, kind in public(PACKAGE / "torch")]
     for title, directives in pages.items():
         (folder / f"{title}.rst").write_text("\n\n".join([title + "\n" + "=" * len(title), *directives]) + "\n")
-    names = [
-        "Training",
-        *sorted(title for title in pages if title not in ("Training", *ENDS)),
-        *(one for one in ENDS if one in pages),
-    ]
+    classes = sorted(title for title in pages if title not in ("Training", *ENDS))
     heading = "Python\n======\n\n.. automodule:: mixgrpo\n   :no-members:\n\n.. toctree::\n\n"
-    (folder / "index.rst").write_text(heading + "".join(f"   {name}\n" for name in names))
-    return names
-
-
-ENDS = ("Configurations", "Enumerations", "Errors", "Functions", "PyTorch")
+    (folder / "index.rst").write_text(heading + "".join(f"   {title}\n" for title in ["Training", *classes, *ENDS]))
 
 
 def public(package: pathlib.Path) -> Iterator[tuple[str, str, str]]:

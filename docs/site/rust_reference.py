@@ -11,9 +11,13 @@ PAGE = """# Rust
 
 The reference of the crate has pages of its own, made by `cargo doc`, with a search of its own.
 
-<a class="reference external" href="../api/mixgrpo/index.html">Open the reference of the crate `mixgrpo`</a>
+<p><a href="../api/mixgrpo/index.html">Open the reference of the crate <code>mixgrpo</code></a></p>
 
 [The guide](../guides/rust.md) shows a program.
+"""
+LEFT_OUT = """# Rust
+
+This site was built without cargo: `cargo doc --open` in `bindings/rust` builds the reference.
 """
 
 
@@ -21,18 +25,14 @@ def write(folder: pathlib.Path, work: pathlib.Path) -> pathlib.Path | None:
     """Writes the page that leads to cargo's pages, and returns the folder that holds them under api/."""
     folder.mkdir(parents=True)
     if not shutil.which("cargo") and not os.environ.get("CI"):
-        (folder / "index.md").write_text(
-            "# Rust\n\nThis site was built without cargo: `cargo doc --open` in `bindings/rust` builds the reference.\n"
-        )
+        (folder / "index.md").write_text(LEFT_OUT)
         return None
     target = ROOT / ".build" / "rust-docs"
     flags = f"-D warnings --html-in-header {HERE}/rust_header.html --html-before-content {HERE}/rust_bar.html"
     told = {"CARGO_TARGET_DIR": str(target), "CARGO_NET_OFFLINE": "true", "DOCS_RS": "1", "RUSTDOCFLAGS": flags}
     shutil.rmtree(target / "doc", ignore_errors=True)
-    subprocess.run(
-        ["cargo", "doc", "--quiet", "--no-deps"], cwd=ROOT / "bindings" / "rust", env=os.environ | told, check=True
-    )
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(target / "doc", work / "rust-api" / "api")
+    crate = ROOT / "bindings" / "rust"
+    subprocess.run(["cargo", "doc", "--quiet", "--no-deps"], cwd=crate, env=os.environ | told, check=True)
+    shutil.copytree(target / "doc", work / "api")
     (folder / "index.md").write_text(PAGE)
-    return work / "rust-api"
+    return work

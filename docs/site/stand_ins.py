@@ -66,7 +66,6 @@ def install() -> None:
 
 def name_array_types() -> None:
     """Signatures say ArrayLike and NDArray instead of the unions that NumPy defines them as."""
-    numpy.typing.ArrayLike = type("ArrayLike", (), {"__module__": "numpy.typing"})
-    numpy.typing.NDArray = type(
-        "NDArray", (), {"__module__": "numpy.typing", "__class_getitem__": classmethod(types.GenericAlias)}
-    )
+    for name in ("ArrayLike", "NDArray"):
+        body = {"__module__": "numpy.typing", "__class_getitem__": classmethod(types.GenericAlias)}
+        setattr(numpy.typing, name, type(name, (), body))

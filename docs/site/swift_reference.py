@@ -9,35 +9,30 @@ TYPES = {"class", "struct", "enum", "protocol"}
 SECTIONS = {"case": "Cases", "init": "Initializers", "property": "Properties", "method": "Methods"}
 
 
-def write(data: pathlib.Path, folder: pathlib.Path) -> list[str]:
-    """Writes the pages from docc's folder `data` and returns their names."""
-    return Reference(data, folder).write()
+def write(data: pathlib.Path, folder: pathlib.Path) -> None:
+    """Writes the pages from docc's folder `data`."""
+    Reference(data, folder).write()
 
 
 class Reference:
     def __init__(self, data: pathlib.Path, folder: pathlib.Path) -> None:
         self.folder = folder
-        self.nodes = {
-            node["identifier"]["url"]: node
-            for node in map(json.loads, (p.read_text() for p in sorted(data.rglob("*.json"))))
-        }
-        self.module = next(node for node in self.nodes.values() if kind(node) == "module")
-        self.pages = {
-            address: slug(address).removeprefix("swift-") for address, node in self.nodes.items() if self.is_page(node)
-        }
+        compiled = [json.loads(path.read_text()) for path in sorted(data.rglob("*.json"))]
+        self.nodes = {node["identifier"]["url"]: node for node in compiled}
+        self.module = next(node for node in compiled if kind(node) == "module")
+        self.pages = {one: slug(one).removeprefix("swift-") for one, node in self.nodes.items() if self.is_page(node)}
 
     def is_page(self, node: dict) -> bool:
-        """Types and articles, and what belongs to no type, have pages of their own; other symbols stand on the page of their type."""
+        """Types, articles and what belongs to no type have pages; other symbols stand on the page of their type."""
         return kind(node) in TYPES or kind(node) == "article" or parent(node) == self.module["identifier"]["url"]
 
-    def write(self) -> list[str]:
+    def write(self) -> None:
         self.folder.mkdir(parents=True)
         for address, name in self.pages.items():
             (self.folder / f"{name}.md").write_text("\n\n".join(self.page(self.nodes[address])) + "\n")
         names = sorted(self.pages.values())
         hidden = "```{toctree}\n:hidden:\n" + "\n".join(self.listed(names)) + "\n```\n"
         (self.folder / "index.md").write_text("\n\n".join(["# Swift", *self.body(self.module), *self.topics(), hidden]))
-        return names
 
     def listed(self, names: list[str]) -> Iterator[str]:
         """Pages for the navigation in the order of docc's topics, those that no topic names at the end."""

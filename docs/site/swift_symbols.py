@@ -2,8 +2,7 @@
 
 python3 docs/site/swift_symbols.py --modules .build/release/Modules --out FOLDER
 
-The result holds each page as JSON, in FOLDER/data. swift_reference.py makes pages of the site from it: those that docc makes need a
-server.
+The result holds each page as JSON, in FOLDER/data. swift_reference.py makes the site's pages of it: docc's own need a server.
 """
 
 import argparse
