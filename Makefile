@@ -220,6 +220,7 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
 	Tests/examples/own_model.sh
+	Tests/examples/evaluate.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py

@@ -12,6 +12,7 @@ trap 'rm -rf "$folder"' EXIT
 python3 Tests/docs/links.py
 python3 Tests/docs/names.py
 python3 docs/pictures/architecture.py --check
+python3 Tests/docs/troubleshooting.py "${MIXGRPO_BUILD:-.build/release}/mixgrpo-command"
 
 # A page with a broken link must be refused with these words.
 refuses_link() {
@@ -40,7 +41,7 @@ rm -r "$folder/pages"
 
 "$python" docs/site/build.py --build "${MIXGRPO_BUILD:-.build/release}" --out "$folder/site" --keep "$folder/work"
 for page in index guides/c c/index c/status-and-errors cpp/trainer python/Trainer python/PyTorch swift/index swift/alignamodel swift/trainer \
-  swift/mixgrpoerror command/align rust/index api/mixgrpo/index README; do
+  swift/mixgrpoerror cpp/functions troubleshooting command/align rust/index api/mixgrpo/index README; do
   [ -s "$folder/site/$page.html" ] || {
     echo "error: the site has no page $page" >&2
     exit 1

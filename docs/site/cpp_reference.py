@@ -37,8 +37,8 @@ def write(found: pathlib.Path, folder: pathlib.Path) -> None:
     for name, kind in kinds.items():
         text = f"{name}\n{'=' * len(name)}\n\n.. doxygen{kind}:: mixgrpo::{name}\n   :members:\n   :undoc-members:\n"
         (folder / f"{name}.rst").write_text(text)
-    functions = "Functions\n=========\n\n.. doxygenfile:: mixgrpo.hpp\n   :sections: func\n"
-    (folder / "functions.rst").write_text(functions)
+    functions = "\n".join(f".. doxygenfunction:: {one}\n" for one in free_functions(found))
+    (folder / "functions.rst").write_text(f"Functions\n=========\n\n{functions}")
     listed = "\n".join(f"   {name}" for name in [*sorted(kinds), "functions"])
     (folder / "index.rst").write_text(f"C++\n===\n\n{introduction()}\n\n.. toctree::\n\n{listed}\n")
 
@@ -49,6 +49,16 @@ def classes(found: pathlib.Path) -> dict[str, str]:
     compounds = [(one.findtext("name", ""), one.get("kind", "")) for one in entries]
     named = [(name, kind) for name, kind in compounds if kind in ("class", "struct") and name.count("::") == 1]
     return {name.removeprefix("mixgrpo::"): kind for name, kind in named}
+
+
+def free_functions(found: pathlib.Path) -> list[str]:
+    """The functions outside of classes, with their parameters."""
+    members = ElementTree.parse(found / "namespacemixgrpo.xml").getroot().iter("memberdef")
+    return [
+        f"mixgrpo::{one.findtext('name')}{one.findtext('argsstring')}"
+        for one in members
+        if one.get("kind") == "function"
+    ]
 
 
 def introduction() -> str:

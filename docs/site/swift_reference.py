@@ -48,7 +48,7 @@ class Reference:
 
     def page(self, node: dict) -> Iterator[str]:
         address = node["identifier"]["url"]
-        yield f"({slug(address)})=\n# {escaped('.'.join(self.names(node)))}"
+        yield f"({slug(address)})=\n# {escaped(node['metadata']['title'])}"
         yield from self.body(node)
         members = [other for other in self.nodes.values() if parent(other) == address and kind(other) != "article"]
         nested = [self.link(other["identifier"]["url"]) for other in members if self.is_page(other)]
@@ -61,11 +61,6 @@ class Reference:
             for other in found:
                 yield f"({slug(other['identifier']['url'])})=\n### {escaped(other['metadata']['title'])}"
                 yield from self.body(other)
-
-    def names(self, node: dict) -> list[str]:
-        """The title with those of the types around it."""
-        path = [*node["hierarchy"].get("paths", [[]])[0][1:], node["identifier"]["url"]]
-        return [self.nodes[address]["metadata"]["title"] for address in path if address in self.nodes]
 
     def body(self, node: dict) -> Iterator[str]:
         """Abstract, declaration, parameters and discussion."""
