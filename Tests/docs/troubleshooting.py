@@ -36,6 +36,7 @@ def prepare(folder: pathlib.Path) -> None:
     (folder / "old" / "settings.json").write_text("{}")
     shutil.copy(folder / "base" / "config.json", folder / "broken")
     weights = "diffusion_pytorch_model.safetensors"
+    (folder / "other" / weights).symlink_to(folder / "base" / weights)
     (folder / "broken" / weights).write_bytes((folder / "base" / weights).read_bytes()[:5000])
     sizes = json.loads((folder / "base" / "config.json").read_text())
     (folder / "other" / "config.json").write_text(json.dumps(sizes | {"_class_name": "UNet2DConditionModel"}))
