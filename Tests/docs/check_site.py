@@ -81,7 +81,7 @@ def faults_in_browser(browser: Browser, site: pathlib.Path) -> list[str]:
 def search_finds(browser: Browser, site: pathlib.Path, words: str) -> bool:
     address = (site / "search.html").as_uri() + "?q=" + urllib.parse.quote(words)
     browser.call("Page.navigate", url=address)
-    for _ in range(50):
+    for _ in range(300):
         if browser.ask("document.querySelectorAll('#search-results ul.search li').length"):
             return True
         time.sleep(0.1)

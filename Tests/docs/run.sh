@@ -55,6 +55,20 @@ elif [ "$status" != 0 ]; then
   exit 1
 fi
 
+# A site with a broken link and a page that is too wide must be refused.
+mkdir -p "$folder/bad/api/mixgrpo"
+touch "$folder/bad/search.html" "$folder/bad/api/mixgrpo/index.html"
+printf '<article><a href="none.html">a</a> <a href="#none">b</a><p style="width: 2000px">c</p></article>' > "$folder/bad/index.html"
+if python3 Tests/docs/check_site.py "$folder/bad" > "$folder/said" 2>&1; then
+  echo "error: a site with faults was accepted" >&2
+  exit 1
+fi
+faults=('index.html: none.html: no such file' 'index.html: #none: no such place in the page')
+[ "$status" = 2 ] || faults+=('index.html at 390 pixels' 'index.html at 1280 pixels')
+for fault in "${faults[@]}"; do
+  grep -qF "$fault" "$folder/said" || { cat "$folder/said" >&2; exit 1; }
+done
+
 # Pages that no topic of the landing page names stand in lists made by docc.
 if grep -oE '"title":"(Classes|Structures|Enumerations|Functions|Variables|Protocols)"' "$folder/work/swift/data/documentation/mixgrpo.json"; then
   echo "error: the landing page names not every symbol; add them to Sources/MixGRPO/MixGRPO.docc/MixGRPO.md" >&2

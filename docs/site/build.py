@@ -95,6 +95,8 @@ def main() -> int:
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder that becomes the site")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for the pages before they are rendered, to look at")
     options = parser.parse_args()
+    if not shutil.which("doxygen"):
+        sys.exit("error: doxygen is not on PATH; run: sudo apt-get install -y doxygen")
     shutil.rmtree(options.out, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         work = options.keep or pathlib.Path(folder)
