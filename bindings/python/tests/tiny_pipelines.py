@@ -41,7 +41,7 @@ class Encoder(torch.nn.Module):
         states = [state]
         for _ in range(self.layers):
             weights = torch.ones_like(state[..., :1]) if attention_mask is None else attention_mask[..., None].to(state)
-            state = torch.tanh(self.mix(state) + (state * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True))
+            state = torch.tanh(self.mix(state) + (state * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1))
             states.append(state)
         return Output(states, None if self.pool is None else self.pool(state.mean(1)))
 
@@ -76,12 +76,12 @@ def wan_vae(kind, **settings):
     )  # fmt: skip
 
 
-def flux(guidance_embeds=True, **settings):
+def flux(kind="FluxPipeline", guidance_embeds=True, in_channels=16, **settings):
     transformer = diffusers.FluxTransformer2DModel(
-        in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
+        in_channels=in_channels, out_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
         joint_attention_dim=J, pooled_projection_dim=5, guidance_embeds=guidance_embeds, axes_dims_rope=(2, 2, 4),
     )  # fmt: skip
-    return diffusers.FluxPipeline(
+    return getattr(diffusers, kind)(
         scheduler=scheduler(**(settings or DYNAMIC)), vae=vae(), transformer=transformer, text_encoder=Encoder(8, 5),
         tokenizer=tokenizer(), text_encoder_2=Encoder(), tokenizer_2=tokenizer(),
     )  # fmt: skip
@@ -201,15 +201,22 @@ def lumina2():
     )  # fmt: skip
 
 
-def wan(**settings):
-    transformer = diffusers.WanTransformer3DModel(
+def wan_transformer():
+    return diffusers.WanTransformer3DModel(
         patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=12, in_channels=4, out_channels=4, text_dim=J,
         freq_dim=16, ffn_dim=16, num_layers=1, rope_max_seq_len=32,
     )  # fmt: skip
+
+
+def wan_experts():
+    return wan(transformer_2=wan_transformer(), boundary_ratio=0.8)
+
+
+def wan(**settings):
     return diffusers.WanPipeline(
         scheduler=scheduler(shift=3.0), tokenizer=tokenizer(), text_encoder=Encoder(),
         vae=wan_vae(diffusers.AutoencoderKLWan, scale_factor_temporal=2, scale_factor_spatial=2),
-        transformer=transformer, **settings,
+        transformer=wan_transformer(), **settings,
     )  # fmt: skip
 
 
@@ -223,5 +230,8 @@ def made(build, seed=0, **settings):
             for weight in part.parameters():
                 with torch.no_grad():
                     weight.add_(0.05 * torch.randn_like(weight))
+    if isinstance(pipe.vae, diffusers.AutoencoderKL):  # encodes to one value, not to a distribution
+        with torch.no_grad():
+            pipe.vae.quant_conv.weight[4:], pipe.vae.quant_conv.bias[4:] = 0, -30
     pipe.set_progress_bar_config(disable=True)
     return pipe

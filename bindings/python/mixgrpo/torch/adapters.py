@@ -1,5 +1,7 @@
 """LoRA and other adapters: the model without them as the frozen reference."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,27 +11,39 @@ from .policy import Velocity
 
 
 class WithoutAdapters:
-    """The same velocity with the module's adapters switched off: the reference of a LoRA run, at no memory.
+    """The same velocity with the adapters of its modules switched off: the reference of a LoRA run, at no memory.
 
         policy = TorchPolicy(velocity, shape, reference=WithoutAdapters(velocity, transformer))
 
-    `module`: a module that peft wraps, or one of diffusers after `add_adapter`.
+    `modules`: each wrapped by peft, or one of diffusers after `add_adapter`.
     """
 
-    def __init__(self, velocity: Velocity, module: Any) -> None:
-        if not (hasattr(module, "disable_adapter") or hasattr(module, "disable_adapters")):
-            got = type(module).__name__
-            raise InvalidArgument(f"module: expected one with adapters of peft or diffusers, got {got}")
+    def __init__(self, velocity: Velocity, *modules: Any) -> None:
+        for module in modules:
+            if not (hasattr(module, "disable_adapter") or hasattr(module, "disable_adapters")):
+                got = type(module).__name__
+                raise InvalidArgument(f"module: expected one with adapters of peft or diffusers, got {got}")
+        if not modules:
+            raise InvalidArgument("module: expected at least one with adapters of peft or diffusers, got none")
         self.velocity = velocity
-        self.module = module
+        self.modules = modules
 
     def __call__(self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:
         """The velocity of the model as it was before it got adapters."""
-        if hasattr(self.module, "disable_adapter"):
-            with self.module.disable_adapter():
-                return self.velocity(latents, sigmas, prompt_index)
-        self.module.disable_adapters()
-        try:
+        with contextlib.ExitStack() as stack:
+            for module in self.modules:
+                stack.enter_context(_without_adapters(module))
             return self.velocity(latents, sigmas, prompt_index)
-        finally:
-            self.module.enable_adapters()
+
+
+@contextlib.contextmanager
+def _without_adapters(module: Any) -> Iterator[None]:
+    if hasattr(module, "disable_adapter"):
+        with module.disable_adapter():
+            yield
+        return
+    module.disable_adapters()
+    try:
+        yield
+    finally:
+        module.enable_adapters()

@@ -41,7 +41,7 @@ class VAEDecoder:
             return np.concatenate([self._pictures(torch.from_numpy(piece.copy())) for piece in pieces])
 
     def _pictures(self, samples: torch.Tensor) -> ByteArray:
-        latents = self._as_the_vae_takes_them(samples.to(self.vae.device)).to(self.vae.dtype)
+        latents = self.latents_of(samples.to(self.vae.device)).to(self.vae.dtype)
         decoded = self.vae.decode(latents, return_dict=False)[0].float()
         if not bool(decoded.isfinite().all()):
             raise NotFinite(
@@ -53,7 +53,8 @@ class VAEDecoder:
             pixels = _frames_side_by_side(pixels)
         return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
 
-    def _as_the_vae_takes_them(self, samples: torch.Tensor) -> torch.Tensor:
+    def latents_of(self, samples: torch.Tensor) -> torch.Tensor:
+        """Latents as the VAE takes them, (B, C, H, W) or (B, C, F, H, W), of samples."""
         settings = self.vae.config
         if (norm := getattr(self.vae, "bn", None)) is not None:
             spread = (norm.running_var + settings.batch_norm_eps).sqrt()

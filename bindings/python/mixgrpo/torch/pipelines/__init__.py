@@ -13,6 +13,9 @@ from .parts import Lines, PipelineParts
 
 _FAMILIES = {
     "FluxPipeline": "flux",
+    "FluxControlPipeline": "flux_control",
+    "FluxFillPipeline": "flux_fill",
+    "FluxKontextPipeline": "flux_kontext",
     "StableDiffusion3Pipeline": "sd3",
     "QwenImagePipeline": "qwen_image",
     "ZImagePipeline": "z_image",
@@ -38,6 +41,10 @@ def from_pipeline(
     negative_prompt: str | Lines | None = None,
     max_sequence_length: int | None = None,
     num_frames: int | None = None,
+    guidance_scale_2: float | None = None,
+    image: Any = None,
+    mask_image: Any = None,
+    control_image: Any = None,
     batch_size: int = 0,
     autocast: torch.dtype | None = None,
 ) -> tuple[TorchPolicy, VAEDecoder]:
@@ -55,9 +62,11 @@ def from_pipeline(
     `prompts`: texts, embedded once, each alone, by the pipeline's encoders, which may be freed afterwards; or
     embeddings, such as `policy.velocity.prompts` of an earlier policy.
     `height`, `width`: of the pictures in pixels, used exactly.
-    `guidance_scale`, `true_cfg_scale`, `negative_prompt`, `max_sequence_length`, `num_frames`: as the pipeline's own
-    call takes them, with its defaults. `negative_prompt` is one text for all prompts, or a sequence with one for each,
-    or embeddings. Guidance by a negative prompt doubles the calls of the transformer.
+    `guidance_scale`, `guidance_scale_2`, `true_cfg_scale`, `negative_prompt`, `max_sequence_length`, `num_frames`: as the
+    pipeline's own call takes them, with its defaults. `negative_prompt` is one text for all prompts, or a sequence with
+    one for each, or embeddings. Guidance by a negative prompt doubles the calls of the transformer.
+    `image`, `mask_image`, `control_image`: of FLUX Kontext, Fill and Control; one for all prompts, or a list with one
+    for each.
     `batch_size`, `autocast`: of the policy.
 
     A transformer that has adapters becomes, without them, the policy's reference.
@@ -68,13 +77,16 @@ def from_pipeline(
     family = _family(pipe)
     settings = dict(
         guidance_scale=guidance_scale, true_cfg_scale=true_cfg_scale, negative_prompt=negative_prompt,
-        max_sequence_length=max_sequence_length, num_frames=num_frames,
+        max_sequence_length=max_sequence_length, num_frames=num_frames, guidance_scale_2=guidance_scale_2, image=image,
+        mask_image=mask_image, control_image=control_image,
     )  # fmt: skip
     parts = PipelineParts(pipe, prompts, height, width, settings)
     made = family.assemble(parts)
     parts.refuse_others()
     velocity = made.velocity
-    reference = WithoutAdapters(velocity, velocity.module) if getattr(velocity.module, "peft_config", None) else None
+    modules = list(velocity.module) if isinstance(velocity.module, torch.nn.ModuleList) else [velocity.module]
+    adapted = [module for module in modules if getattr(module, "peft_config", None)]
+    reference = WithoutAdapters(velocity, *adapted) if adapted else None
     policy = TorchPolicy(
         velocity, velocity.latent_shape, reference=reference, autocast=autocast, batch_size=batch_size,
         time_grid=made.time_grid,

@@ -4,13 +4,12 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 
 from ...errors import InvalidArgument
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity
 from ..vae import VAEDecoder
 from .time_grid import SchedulerGrid
 
@@ -18,11 +17,22 @@ Lines: TypeAlias = Sequence[str] | TextEmbeddings
 """Prompts as text, or their embeddings."""
 
 
+class PipelineVelocity(Protocol):
+    """The velocity of a pipeline's transformer, or of several."""
+
+    latent_shape: tuple[int, ...]
+    module: Any
+
+    def __call__(
+        self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, /
+    ) -> torch.Tensor: ...
+
+
 @dataclass(frozen=True)
 class Assembled:
     """What a family makes of a pipeline."""
 
-    velocity: GuidedVelocity
+    velocity: PipelineVelocity
     time_grid: SchedulerGrid
     decode: VAEDecoder
 
@@ -82,6 +92,26 @@ class PipelineParts:
             if value < unit or value % unit:
                 raise InvalidArgument(f"{name}: expected a multiple of {unit} pixels for {self.name}, got {value}")
         return self.height // unit, self.width // unit
+
+    # Pictures
+
+    def pictures(self, name: str, processor: Any, height: int, width: int) -> torch.Tensor:
+        """The pictures of a setting, one for all prompts or one for each, as a processor of the pipeline makes them of
+        this size: (P, 3, height, width), or (P, 1, …) for masks."""
+        given = self.setting(name)
+        if given is None:
+            raise InvalidArgument(f"{name}: expected one picture, or one for each prompt, got none")
+        pictures: torch.Tensor = processor.preprocess(given, height=height, width=width)
+        if len(pictures) not in (1, len(self.prompts)):
+            raise InvalidArgument(f"{name}: expected 1 or {len(self.prompts)} pictures, got {len(pictures)}")
+        return pictures
+
+    def encoded(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The latents (P, C, H, W) that the VAE makes of pictures, the likeliest of its distribution."""
+        vae = self.part("vae")
+        with torch.no_grad():
+            latents: torch.Tensor = vae.encode(pictures.to(vae.device, vae.dtype)).latent_dist.mode()
+        return (latents - vae.config.shift_factor) * vae.config.scaling_factor
 
     # Text
 

@@ -52,32 +52,74 @@ class WanVelocity(GuidedVelocity):
         return answer
 
 
+class WanExpertsVelocity:
+    """Two experts (Wan 2.2-A14B): one for noise levels from `boundary` upwards, one for those below. A request may hold
+    both kinds.
+
+    `module`: the list of both transformers.
+    """
+
+    def __init__(self, high: WanVelocity, low: WanVelocity, boundary: float) -> None:
+        if high.latent_shape != low.latent_shape:
+            shapes = f"{high.latent_shape} and {low.latent_shape}"
+            raise InvalidArgument(f"latent_shape: expected the same of both experts, got {shapes}")
+        self.high = high
+        self.low = low
+        self.boundary = boundary
+        self.latent_shape = high.latent_shape
+        self.module = torch.nn.ModuleList([high.module, low.module])
+
+    @property
+    def prompts(self) -> TextEmbeddings:
+        """Those of both experts."""
+        return self.high.prompts
+
+    def __call__(self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:
+        """The velocity (B, C, F, H, W) of latents (B, C, F, H, W) at sigmas (B)."""
+        is_high = 1000 * sigmas >= 1000 * self.boundary
+        if bool(is_high.all()):
+            return self.high(latents, sigmas, prompt_index)
+        if not bool(is_high.any()):
+            return self.low(latents, sigmas, prompt_index)
+        places = [is_high.nonzero().flatten(), is_high.logical_not().nonzero().flatten()]
+        parts = [
+            expert(latents[rows], sigmas[rows], prompt_index[rows])
+            for expert, rows in zip((self.high, self.low), places, strict=True)
+        ]
+        return torch.cat(parts)[torch.cat(places).argsort()]
+
+
 def assemble(parts: PipelineParts) -> Assembled:
-    """`WanPipeline` with one transformer."""
-    pipe, transformer = parts.pipe, parts.part("transformer")
-    if getattr(pipe, "transformer_2", None) is not None:
-        raise InvalidArgument(
-            "pipe: expected a WanPipeline with one transformer, got one with two (Wan 2.2-A14B); write a velocity that "
-            "chooses between two WanVelocity by sigma"
-        )
-    length = parts.setting("max_sequence_length")
+    """`WanPipeline`, with one transformer or two."""
+    pipe, length = parts.pipe, parts.setting("max_sequence_length")
 
     def embed(line: str) -> TextEmbeddings:
         text, _ = pipe.encode_prompt(line, do_classifier_free_guidance=False, max_sequence_length=length)
         return TextEmbeddings(text)
 
-    patch = transformer.config.patch_size
-    rows, columns = parts.sizes_in(pipe.vae_scale_factor_spatial * patch[1])
-    velocity = WanVelocity(
-        transformer,
-        parts.embedded(parts.prompts, embed),
-        frames=_latent_frames(parts),
-        height=rows * patch[1],
-        width=columns * patch[2],
-        time_per_token=bool(pipe.config.expand_timesteps),
-        **parts.guidance(parts.setting("guidance_scale"), embed),
-    )
+    scale = parts.setting("guidance_scale")
+    guidance, prompts = parts.guidance(scale, embed), parts.embedded(parts.prompts, embed)
+    high = _velocity(parts, parts.part("transformer"), prompts, guidance)
+    velocity: WanVelocity | WanExpertsVelocity = high
+    if pipe.config.boundary_ratio is None:
+        parts.refuse("guidance_scale_2", "this pipeline has one transformer")
+    else:
+        if guidance["negative"] is not None:
+            guidance["true_cfg_scale"] = parts.setting("guidance_scale_2") or scale
+        low = _velocity(parts, parts.part("transformer_2"), prompts, guidance)
+        velocity = WanExpertsVelocity(high, low, float(pipe.config.boundary_ratio))
     return Assembled(velocity, SchedulerGrid(parts.part("scheduler"), evenly=False), VAEDecoder(parts.part("vae")))
+
+
+def _velocity(
+    parts: PipelineParts, transformer: Any, prompts: TextEmbeddings, guidance: dict[str, Any]
+) -> WanVelocity:
+    patch = transformer.config.patch_size
+    rows, columns = parts.sizes_in(parts.pipe.vae_scale_factor_spatial * patch[1])
+    return WanVelocity(
+        transformer, prompts, frames=_latent_frames(parts), height=rows * patch[1], width=columns * patch[2],
+        time_per_token=bool(parts.pipe.config.expand_timesteps), **guidance,
+    )  # fmt: skip
 
 
 def _latent_frames(parts: PipelineParts) -> int:
