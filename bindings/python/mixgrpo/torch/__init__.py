@@ -16,7 +16,7 @@ from importlib.util import find_spec
 if find_spec("torch") is None:
     raise ImportError("mixgrpo.torch needs PyTorch: pip install mixgrpo[torch]")
 
-from .adapters import WithoutAdapters
+from .adapters import WithInitialWeights, WithoutAdapters
 from .embeddings import TextEmbeddings
 from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
@@ -51,6 +51,7 @@ __all__ = [
     "VAEDecoder",
     "Velocity",
     "WanVelocity",
+    "WithInitialWeights",
     "WithoutAdapters",
     "ZImageVelocity",
     "from_pipeline",

@@ -39,8 +39,8 @@ class TorchPolicy:
 
     or `TorchTrainer`, which does that.
 
-    `velocity`: a module or any function, see `Velocity`. Dropout and the like must be off (`module.eval()`), else
-    rollout and update see different models.
+    `velocity`: a module or any function, see `Velocity`. Dropout and batch norm in training mode are refused
+    (`module.eval()`), as far as a module shows them: rollout and update would see different models.
     `latent_shape`: of one latent as the model takes it, such as (N, C) or (C, H, W).
     `reference`: the frozen model of the KL term and of hybrid samples; evaluated without gradient.
     `device`, `dtype`: of the latents that the model is given; by default those of a module's first floating-point
@@ -97,8 +97,22 @@ class TorchPolicy:
         `InvalidArgument` for an answer that is no tensor of the right shape and type, `NotFinite` for NaN in it,
         `InvalidState` when the model wrote to its latents, which spoils the rollout; and what the model raises.
         """
+        self.require_repeatable()
         for request in rollout:
             self.answer(rollout, request)
+
+    def require_repeatable(self) -> None:
+        """Raises `InvalidArgument`, naming the part, when the module answers the same question differently each time:
+        with dropout, or with a batch norm that counts, in training mode. New adapters are in training mode, also in a
+        module that is not."""
+        module = getattr(self.velocity, "module", self.velocity)
+        for name, part in module.named_modules() if isinstance(module, torch.nn.Module) else ():
+            is_dropout = isinstance(part, torch.nn.modules.dropout._DropoutNd) and part.p > 0
+            if part.training and (is_dropout or isinstance(part, torch.nn.modules.batchnorm._BatchNorm)):
+                raise InvalidArgument(
+                    f"{name or 'module'}: expected evaluation mode, so that rollout and update see the same model, got "
+                    f"{part} in training mode; call eval() on the model after adapters are added"
+                )
 
     def answer(self, asker: Rollout | HostTrainer, request: VelocityRequest, *, reference: bool = False) -> None:
         """Answers one evaluation without gradient, with the frozen reference if `reference` is true. Raises as

@@ -68,6 +68,7 @@ class TorchTrainer(HostTrainer):
         self.scheduler = scheduler
         self.scaler = scaler
         self._kept: Snapshot | None = None
+        self._is_first = True  # whether the next request is the first of a rollout, update or sample
         trained_weights(optimizer)
         if learning is not None and learning.kl_reference > 0 and policy.reference is None:
             raise InvalidArgument("reference: expected a frozen model in the policy, as kl_reference is set, got none")
@@ -144,7 +145,14 @@ class TorchTrainer(HostTrainer):
             raise NotFinite(f"gradient: expected a finite norm, got {norm} in minibatch {minibatch}; no step was taken")
         return norm
 
+    def _answer(self, request: VelocityRequest) -> None:
+        if self._is_first:
+            self.policy.require_repeatable()
+            self._is_first = False
+        super()._answer(request)
+
     def _answer_all(self) -> None:
+        self._is_first = True
         self.zero_gradients()
         try:
             super()._answer_all()

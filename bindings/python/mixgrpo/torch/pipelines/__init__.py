@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ...errors import InvalidArgument
-from ..adapters import WithoutAdapters
+from ..adapters import WithInitialWeights
 from ..policy import TorchPolicy
 from ..vae import VAEDecoder
 from .parts import Lines, PipelineParts
@@ -69,7 +69,7 @@ def from_pipeline(
     for each.
     `batch_size`, `autocast`: of the policy.
 
-    A transformer that has adapters becomes, without them, the policy's reference.
+    If the transformer has adapters, the policy's reference is the transformer with its adapters as they are now.
 
     Raises `InvalidArgument` naming what does not fit: a pipeline of an unknown class, one that lacks a part, a size
     that is no multiple of the patch, a setting that this pipeline does not take.
@@ -86,7 +86,7 @@ def from_pipeline(
     velocity = made.velocity
     modules = list(velocity.module) if isinstance(velocity.module, torch.nn.ModuleList) else [velocity.module]
     adapted = [module for module in modules if getattr(module, "peft_config", None)]
-    reference = WithoutAdapters(velocity, *adapted) if adapted else None
+    reference = WithInitialWeights(velocity, *adapted) if adapted else None
     policy = TorchPolicy(
         velocity, velocity.latent_shape, reference=reference, autocast=autocast, batch_size=batch_size,
         time_grid=made.time_grid,
