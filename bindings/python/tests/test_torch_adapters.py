@@ -99,6 +99,7 @@ def test_dropout_in_training_mode_is_refused_and_named(mixgrpo):
     for call in (lambda: trainer.update(samples.reshape(1, 2, -1).mean(axis=2)), lambda: trainer.rollout([0])):
         with pytest.raises(ValueError, match=r"lora_dropout.late: expected evaluation mode.*p=0.2.*eval\(\)"):
             call()
+    pipe.transformer.set_adapter("default")
     pipe.transformer.eval()
     metrics = trainer.update(samples.reshape(1, 2, -1).mean(axis=2))
     assert metrics.iteration == 0

@@ -151,3 +151,51 @@ def test_the_first_ratio_is_exactly_one_at_batch_one(mixgrpo, family):
     assert metrics.first_ratio_min == metrics.first_ratio_max == 1 and metrics.gradient_norm > 0
     levels = [step.sigma for step in trainer.plan.steps(0)]
     assert levels == pytest.approx(policy.time_grid(STEPS)[:-1], abs=0)
+
+
+@pytest.fixture(scope="module")
+def flux():
+    return "flux", tiny.made(tiny.flux), *FAMILIES["flux"][1:]
+
+
+def gradients(mixgrpo, family, **settings):
+    """Of one minibatch, with the ratios of its beginning."""
+    policy, _ = policy_of(family, guided=True, **settings)
+    module = policy.velocity.module
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.0)
+    seen = []
+    optimizer.register_step_pre_hook(lambda *_: seen.extend(p.grad.clone() for p in module.parameters()))
+    sampling = mixgrpo.SamplingConfig(steps=STEPS, window_length=1, group_size=2)
+    learning = mixgrpo.LearningConfig(updates_per_iteration=1)
+    trainer = mixtorch.TorchTrainer(policy, optimizer, LINES, sampling, learning)
+    samples = trainer.rollout([0, 2])
+    metrics = trainer.update(samples.reshape(2, 2, -1).mean(axis=2))
+    assert max(abs(metrics.first_ratio_min - 1), abs(metrics.first_ratio_max - 1)) == 0
+    return torch.cat([gradient.flatten() for gradient in seen])
+
+
+def test_gradient_checkpointing_changes_no_gradient(mixgrpo, flux):
+    plain = gradients(mixgrpo, flux, batch_size=1)
+    transformer = flux[1].transformer
+    transformer.enable_gradient_checkpointing()
+    try:
+        checkpointed = gradients(mixgrpo, flux, batch_size=1)
+    finally:
+        transformer.disable_gradient_checkpointing()
+    assert plain.abs().max() > 0 and torch.equal(plain, checkpointed)
+
+
+def test_autocast_in_bf16_starts_at_ratio_one(mixgrpo, flux):
+    exact = gradients(mixgrpo, flux, batch_size=1)
+    rounded = gradients(mixgrpo, flux, batch_size=1, autocast=torch.bfloat16)
+    assert 0 < far(rounded, exact) <= 0.2
+
+
+def test_a_pipeline_in_bf16_trains_and_draws(mixgrpo):
+    pipe = tiny.made(tiny.sd3).to(torch.bfloat16)
+    policy, decode = mixtorch.from_pipeline(pipe, LINES, height=8, width=8, guidance_scale=4.0, batch_size=1)
+    assert policy.dtype == policy.velocity.prompts.text.dtype == torch.bfloat16
+    _, metrics = trained(mixgrpo, policy)
+    assert metrics.first_ratio_min == metrics.first_ratio_max == 1
+    pictures = decode(mixtorch.sample(policy, [0, 1], mixgrpo.SampleConfig(steps=STEPS))[:, 0])
+    assert pictures.shape == (2, 8, 8, 3) and pictures.std() > 0
