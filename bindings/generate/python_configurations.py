@@ -1,7 +1,7 @@
 """Writes `mixgrpo/configurations.py`: the configurations with their defaults."""
 
 from .model import Header
-from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, number
+from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, about, arrays, number
 from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
 
 BEGINNING = f'''# {SETTINGS_NOTICE}
@@ -11,6 +11,7 @@ Bounds that depend on other settings are checked when a plan, an update or a tra
 are reported at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._configuration import Configuration, ModelFolder
@@ -38,6 +39,9 @@ def class_of(configuration: Configuration, header: Header) -> str:
         lines.append(f"    {setting.field.name}: {kind} = {default}")
         values = f" Range: {setting.range}." if setting.range else ""
         lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
+    for array in arrays(struct):
+        lines.append(f"    {array.name}: Sequence[float] | None = None")
+        lines += docstring(sentence(about(array), header), header)
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ Bounds that depend on other settings are checked when a plan, an update or a tra
 are reported at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._configuration import Configuration, ModelFolder
@@ -204,6 +205,9 @@ class SampleConfig(Configuration):
     the rest uses the base. Range: 0…1."""
     seed: int = 0
     """Seed of the initial noise. Range: 0…2^64 - 1."""
+    sigmas: Sequence[float] | None = None
+    """The host's own time grid in place of steps, shift and `image_tokens`: T + 1 values, strictly decreasing, the
+    first at most 1, the last 0."""
 
 
 @dataclass(frozen=True, kw_only=True)

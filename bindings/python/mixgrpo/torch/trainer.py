@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
-from ..configurations import LearningConfig, SamplingConfig
+from .._arrays import FloatArray
+from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
 from ..errors import InvalidArgument, InvalidFormat, NotFinite
@@ -17,6 +19,7 @@ from ..metrics import Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
+from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
 from .snapshot import Snapshot, trained_weights
 
@@ -36,6 +39,7 @@ class TorchTrainer(HostTrainer):
     Its gradients are zeroed before and after an update. The fields of `learning` for AdamW and averaged weights
     must keep their defaults, because the host owns the optimizer; `max_gradient_norm` is applied.
     `lines`: the prompts as text, one for each prompt index that the policy knows.
+    `plan`: settings are placed on the policy's own time grid, if it has one; a `Plan` is used as it is.
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
 
@@ -64,12 +68,26 @@ class TorchTrainer(HostTrainer):
         self.scheduler = scheduler
         self.scaler = scaler
         self._kept: Snapshot | None = None
+        self._is_first = True  # whether the next request is the first of a rollout, update or sample
         trained_weights(optimizer)
         if learning is not None and learning.kl_reference > 0 and policy.reference is None:
             raise InvalidArgument("reference: expected a frozen model in the policy, as kl_reference is set, got none")
         super().__init__(
-            lines, policy.latent_shape, plan, learning, rewards=rewards, batch_size=policy.batch_size, context=context
-        )
+            lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,
+            batch_size=policy.batch_size, context=context,
+        )  # fmt: skip
+
+    def sample(
+        self,
+        prompt_indices: ArrayLike,
+        config: SampleConfig | None = None,
+        *,
+        weights: Weights = Weights.TRAINED,
+        initial_noise: ArrayLike | None = None,
+    ) -> FloatArray:
+        """As `HostTrainer.sample`, on the policy's own time grid if it has one and `config.sigmas` is None."""
+        config = sample_config_of(self.policy, config)
+        return super().sample(prompt_indices, config, weights=weights, initial_noise=initial_noise)
 
     # Answers to requests
 
@@ -127,7 +145,14 @@ class TorchTrainer(HostTrainer):
             raise NotFinite(f"gradient: expected a finite norm, got {norm} in minibatch {minibatch}; no step was taken")
         return norm
 
+    def _answer(self, request: VelocityRequest) -> None:
+        if self._is_first:
+            self.policy.require_repeatable()
+            self._is_first = False
+        super()._answer(request)
+
     def _answer_all(self) -> None:
+        self._is_first = True
         self.zero_gradients()
         try:
             super()._answer_all()
