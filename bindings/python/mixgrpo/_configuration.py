@@ -10,7 +10,7 @@ from typing import Any, Self
 from . import _abi
 from ._library import call
 from ._structs import from_struct
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 class Configuration:
@@ -24,7 +24,7 @@ class Configuration:
 
 
 def chosen(kind: type[IntEnum], value: Any, name: str) -> IntEnum:
-    """The case of an enum by itself, its number or its name. Raises `InvalidArgument`, with the nearest name."""
+    """The case of an enum by itself, its number or its name. Raises `InvalidArgumentError`, with the nearest name."""
     names = [case.name.lower() for case in kind]
     if isinstance(value, str) and value in names:
         return kind[value.upper()]
@@ -35,7 +35,7 @@ def chosen(kind: type[IntEnum], value: Any, name: str) -> IntEnum:
             pass
     near = difflib.get_close_matches(value, names, 1) if isinstance(value, str) else []
     suggestion = f" such as {near[0]!r}" if near else ""
-    raise InvalidArgument(f"{name}: expected one of {', '.join(names)}{suggestion}, got {value!r}")
+    raise InvalidArgumentError(f"{name}: expected one of {', '.join(names)}{suggestion}, got {value!r}")
 
 
 class ModelFolder(Configuration):
@@ -43,8 +43,8 @@ class ModelFolder(Configuration):
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Reads `folder`/config.json alone. Raises `InputOutputError`; `InvalidFormat`; `Unsupported` for another model
-        class."""
+        """Reads `folder`/config.json alone. Raises `InputOutputError`; `InvalidFormatError`; `UnsupportedError` for another
+        model class."""
         struct = _abi.ModelConfig()
         call("mixgrpo_model_config_load", os.fspath(folder), ctypes.byref(struct))
         return from_struct(cls, struct)

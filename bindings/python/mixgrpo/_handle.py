@@ -4,7 +4,7 @@ import weakref
 from typing import Any, ClassVar, Self
 
 from ._library import library
-from .errors import InvalidState
+from .errors import InvalidStateError
 
 
 class Object:
@@ -24,9 +24,9 @@ class Object:
 
     @property
     def handle(self) -> int:
-        """The handle for calls of the C interface. Raises `InvalidState` once closed."""
+        """The handle for calls of the C interface. Raises `InvalidStateError` once closed."""
         if not self._finalizer.alive:
-            raise InvalidState(f"{type(self).__name__}: expected an open object, got a closed one")
+            raise InvalidStateError(f"{type(self).__name__}: expected an open object, got a closed one")
         return self._handle
 
     @property

@@ -43,7 +43,7 @@ class AnyTrainer(Object):
         """Submits the rewards of a ticket, once, in the shapes that `update` takes. From any thread, also while another
         call on this trainer runs.
 
-        Raises `InvalidState` when the ticket already has its rewards, or its iteration is over.
+        Raises `InvalidStateError` when the ticket already has its rewards, or its iteration is over.
         """
         scores = scores_in_order(rewards, self.reward_names, ticketed.samples.shape[:2])
         call("mixgrpo_trainer_submit_rewards", self.handle, ticketed.ticket, pointer(scores), scores.size)
@@ -66,13 +66,13 @@ class AnyTrainer(Object):
         call("mixgrpo_trainer_set_window", self.handle, window_start)
 
     def metrics(self) -> Metrics:
-        """The latest iteration's figures. Raises `InvalidState` before the first update."""
+        """The latest iteration's figures. Raises `InvalidStateError` before the first update."""
         struct = _abi.Metrics()
         call("mixgrpo_trainer_get_metrics", self.handle, ctypes.byref(struct))
         return from_struct(Metrics, struct)
 
     def reward_metrics(self) -> dict[str, RewardMetrics]:
-        """The latest iteration's figures of each reward. Raises `InvalidState` before the first update."""
+        """The latest iteration's figures of each reward. Raises `InvalidStateError` before the first update."""
         struct = _abi.RewardMetrics()
         metrics = {}
         for index, name in enumerate(self.reward_names):

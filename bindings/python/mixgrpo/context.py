@@ -42,7 +42,7 @@ class Context(Object):
     Ctrl-C in a rollout, an update or sampling stops it within one request to the model and raises `KeyboardInterrupt`,
     with all objects as they were before the call.
 
-    Raises `InvalidArgument`; `Unsupported` when the processor lacks the instructions that the library is built for.
+    Raises `InvalidArgumentError`; `UnsupportedError` when the processor lacks the instructions that the library is built for.
     """
 
     _destroy = "mixgrpo_context_destroy"
@@ -78,7 +78,7 @@ class Context(Object):
         self._callbacks.progress = receiver
 
     def cancel(self) -> None:
-        """Stops rollouts, updates and sampling of this context: they raise `Cancelled`. Calls that begin later stop
+        """Stops rollouts, updates and sampling of this context: they raise `CancelledError`. Calls that begin later stop
         too, until `reset_cancel`. From any thread."""
         call("mixgrpo_context_cancel", self.handle)
 

@@ -15,7 +15,7 @@ from ._library import call, create, library
 from ._structs import from_struct, to_struct
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Storage, Verdict
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .model import Model
 from .trainer import Trainer
@@ -54,7 +54,7 @@ class Evaluation(Object):
 
     `prompt_indices`: (P), rows of the trainer's prompts. `rewards`: the names of the K rewards, or their weights by
     name in the score that decides which evaluation is the best; 1 each by default. `held_out`: the names of those that
-    training does not see. `sampling`: how samples are drawn; its seed keys the noise. Raises `InvalidArgument` naming
+    training does not see. `sampling`: how samples are drawn; its seed keys the noise. Raises `InvalidArgumentError` naming
     every field that does not fit.
     """
 
@@ -72,7 +72,7 @@ class Evaluation(Object):
         self.config, self.sampling = config or EvaluationConfig(), sampling or SampleConfig()
         self.reward_names = tuple(rewards)
         if unknown := set(held_out) - set(self.reward_names):
-            raise InvalidArgument(f"held_out: expected names of {list(self.reward_names)}, got {sorted(unknown)}")
+            raise InvalidArgumentError(f"held_out: expected names of {list(self.reward_names)}, got {sorted(unknown)}")
         shares = rewards.values() if isinstance(rewards, Mapping) else [1.0] * len(self.reward_names)
         weights = doubles(list(shares), "weights")
         flags = np.array([name in held_out for name in self.reward_names], np.uint8)
@@ -101,7 +101,7 @@ class Evaluation(Object):
         the trainer stays. The trainer may go on before the scores come: the weights of these samples are kept until
         then; a host keeps its own when the result is the best.
 
-        Raises `InvalidState` when the average is asked for and not kept.
+        Raises `InvalidStateError` when the average is asked for and not kept.
         """
         if isinstance(trainer, HostTrainer):
             samples = trainer.sample_evaluation(self.handle, self._shape[1], self._shape[2])
@@ -119,7 +119,7 @@ class Evaluation(Object):
         """
         if isinstance(scores, Mapping):
             if set(scores) != set(self.reward_names):
-                raise InvalidArgument(f"scores: expected {list(self.reward_names)}, got {list(scores)}")
+                raise InvalidArgumentError(f"scores: expected {list(self.reward_names)}, got {list(scores)}")
             scores = [scores[name] for name in self.reward_names]  # type: ignore[assignment]
         values = shaped(doubles(scores, "scores"), self._shape, "scores")  # type: ignore[arg-type]
         struct = _abi.EvaluationResult()
@@ -129,7 +129,7 @@ class Evaluation(Object):
     def means(self) -> dict[str, float]:
         """The means of the latest evaluation's finite scores by name; NaN for a reward without.
 
-        Raises `InvalidState` before the first evaluation.
+        Raises `InvalidStateError` before the first evaluation.
         """
         values: DoubleArray = np.empty(len(self.reward_names))
         call("mixgrpo_evaluation_get_means", self.handle, pointer(values), values.size)
@@ -151,11 +151,11 @@ class Evaluation(Object):
         return Verdict(verdict.value)
 
     def get_best(self, model: Model) -> None:
-        """Puts the best weights into a model of the same sizes. Raises `InvalidState` when none are kept."""
+        """Puts the best weights into a model of the same sizes. Raises `InvalidStateError` when none are kept."""
         call("mixgrpo_evaluation_get_best", self.handle, model.handle)
 
     def save_best(self, folder: str | os.PathLike[str], storage: Storage = Storage.F32) -> None:
-        """Writes the best weights as `Model.save` does. Raises `InvalidState` when none are kept."""
+        """Writes the best weights as `Model.save` does. Raises `InvalidStateError` when none are kept."""
         call("mixgrpo_evaluation_save_best", self.handle, os.fspath(folder), storage)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -165,6 +165,6 @@ class Evaluation(Object):
     def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this evaluation, which must have the same rewards, prompts and sampling.
 
-        Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+        Raises `InputOutputError`, `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ.
         """
         call("mixgrpo_evaluation_restore", self.handle, os.fspath(folder))

@@ -28,7 +28,7 @@ class Evaluator(Object):
     of the memory, one more forward, the same bits. `guidance`: the value for a model with `guidance_embeds`, 0…1000.
     `max_bytes`: most bytes that the model, the evaluator and everything that training holds may take (what
     `Plan.memory` predicts), 0 for no limit. Batches are split to stay within it, which changes no bit of a result. What
-    does not fit even then raises `OutOfMemory`; the message names the bytes needed. `image_ids`: positions (N, 3) of
+    does not fit even then raises `OutOfMemoryError`; the message names the bytes needed. `image_ids`: positions (N, 3) of
     the image tokens; None for the usual (0, row, column).
     """
 
@@ -89,7 +89,8 @@ class Evaluator(Object):
         `latents`: (B, N, C), or (B, D). `sigmas`: (B), each in [0, 1]. `prompt_index`: (B), each a row of `prompts`.
         `keep_activations`: keep what `backward` needs, until the next `velocity` or `backward`; B at most `max_batch`.
 
-        Raises `InvalidArgument` when the prompts do not fit the model; `NotFinite` when a velocity would not be finite.
+        Raises `InvalidArgumentError` when the prompts do not fit the model; `NotFiniteError` when a velocity would not be
+        finite.
         """
         levels = floats(sigmas, "sigmas").reshape(-1)
         batch = rows(latents, len(levels), self.latent_size, "latents")
@@ -116,7 +117,7 @@ class Evaluator(Object):
         """Adds dL/dweights of the latest `velocity` to the model's gradients.
 
         `d_velocity`: dL/dvelocity, (B, N, out_channels). Returns dL/dlatents, (B, N, C), when `latents` is true or
-        `out` is given. Raises `InvalidState` when the latest `velocity` kept no activations. The activations are used
+        `out` is given. Raises `InvalidStateError` when the latest `velocity` kept no activations. The activations are used
         up.
         """
         d_velocity = floats(d_velocity, "d_velocity")

@@ -11,7 +11,7 @@ from ._arrays import DoubleArray, doubles, pointer, shaped, size
 from ._library import call
 from ._structs import to_struct
 from .configurations import LearningConfig
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def advantages(
     """
     scores = doubles(rewards, "rewards")
     if scores.ndim not in (2, 3):
-        raise InvalidArgument(f"rewards: expected shape (K, P, G) or (P, G), got {scores.shape}")
+        raise InvalidArgumentError(f"rewards: expected shape (K, P, G) or (P, G), got {scores.shape}")
     kinds, prompts, group = scores.shape if scores.ndim == 3 else (1, *scores.shape)
     shares = None if weights is None else shaped(doubles(weights, "weights"), (kinds,), "weights")
     values = np.empty((prompts, group), np.float64)

@@ -18,7 +18,7 @@ from .any_trainer import AnyTrainer, TicketedSamples
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .context import Context, default_context
 from .enums import MissingRewards, RequestKind, Status, Weights
-from .errors import InvalidArgument, InvalidFormat, MixGRPOError
+from .errors import InvalidArgumentError, InvalidFormatError, MixGRPOError
 from .metrics import Metrics
 from .plan import Plan
 from .request import VelocityRequest, answer_to, next_request
@@ -43,7 +43,7 @@ class HostTrainer(AnyTrainer):
     in one request, 0 for no limit. `rewards`: the K names of the rewards.
 
     The fields of `learning` for AdamW and averaged weights must keep their defaults, because the host owns the
-    optimizer; `step` applies `max_gradient_norm`. Raises `InvalidArgument` naming what does not fit.
+    optimizer; `step` applies `max_gradient_norm`. Raises `InvalidArgumentError` naming what does not fit.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class HostTrainer(AnyTrainer):
         """Answers the current request with the velocity, (B, D), or its rows split up. Returns dL/dvelocity, of the
         same shape, when the request needs a gradient.
 
-        Raises `NotFinite` for a NaN or infinite value, `Diverged` when an update changed the model too much. The
+        Raises `NotFiniteError` for a NaN or infinite value, `DivergedError` when an update changed the model too much. The
         request then still stands.
         """
         answer = answer_to(self._requested, velocity, prod(self.latent_shape), "velocity")
@@ -159,7 +159,7 @@ class HostTrainer(AnyTrainer):
 
         On Ctrl-C or an error, also one that the model raises, everything is as before, and the call may be repeated.
         With `Undo.NONE` the finished optimizer steps stay, and repeating the call with the same rewards does the rest.
-        Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
+        Raises `InvalidStateError` without a rollout; with `FaultPolicy.STOP` also `NotFiniteError` and `DivergedError`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
@@ -223,13 +223,13 @@ class HostTrainer(AnyTrainer):
         """Continues exactly where `state_dict` was taken, once the host has loaded its weights and optimizer. A pending
         rollout is dropped.
 
-        Raises `InvalidFormat`; `InvalidArgument` naming the settings that differ. Nothing is changed
+        Raises `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ. Nothing is changed
         then.
         """
         try:
             text = json.dumps(state)
         except (TypeError, ValueError) as error:
-            raise InvalidFormat(f"progress: expected what state_dict() gave, got {error}") from None
+            raise InvalidFormatError(f"progress: expected what state_dict() gave, got {error}") from None
         call("mixgrpo_trainer_set_progress", self.handle, text)
 
     # The loop
@@ -301,5 +301,5 @@ def _bytes(text: str) -> bytes:
 
 def _checked_names(names: Sequence[str], field: str) -> tuple[str, ...]:
     if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
-        raise InvalidArgument(f"{field}: expected at least one text in a sequence, got {names!r}")
+        raise InvalidArgumentError(f"{field}: expected at least one text in a sequence, got {names!r}")
     return tuple(names)

@@ -11,7 +11,7 @@ from . import _abi, _arrays
 from ._arrays import ByteArray, output, pointer, texts
 from ._handle import Object
 from ._library import call, create
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 class Image(Object):
@@ -53,7 +53,7 @@ class Image(Object):
         """Reads a PNG file with its texts: grey and palettes become RGB, 16 bits become 8, transparency is laid on
         white.
 
-        Raises `InputOutputError`; `InvalidFormat` when it is not a whole and sound PNG, or has more than 2**26 pixels.
+        Raises `InputOutputError`; `InvalidFormatError` when it is not a whole and sound PNG, or has more than 2**26 pixels.
         """
         return cls._wrap(create("mixgrpo_image_load", os.fspath(path)))
 
@@ -129,5 +129,7 @@ class Image(Object):
 def _picture(pixels: ArrayLike, dimensions: int) -> ByteArray:
     values = _arrays.pixels(pixels, "pixels")
     if values.ndim != dimensions or values.shape[-1] != 3:
-        raise InvalidArgument(f"pixels: expected {dimensions} dimensions, the last of size 3, got shape {values.shape}")
+        raise InvalidArgumentError(
+            f"pixels: expected {dimensions} dimensions, the last of size 3, got shape {values.shape}"
+        )
     return values

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from .errors import InputOutputError, InvalidArgument, InvalidFormat
+from .errors import InputOutputError, InvalidArgumentError, InvalidFormatError
 
 
 @runtime_checkable
@@ -26,13 +26,13 @@ class MetricsFile:
 
     def __init__(self, path: str | os.PathLike[str], trainer: object) -> None:
         if not isinstance(trainer, Reporting):
-            raise InvalidArgument(f"metrics: expected None, as {type(trainer).__name__} has no append_metrics()")
+            raise InvalidArgumentError(f"metrics: expected None, as {type(trainer).__name__} has no append_metrics()")
         self._path, self._trainer = Path(path), trainer
 
     def resume(self) -> None:
         """Removes the lines of iterations that follow, and an incomplete last line.
 
-        Raises `InvalidFormat` naming a line that is not one of figures; `InputOutputError`. The file is then unchanged.
+        Raises `InvalidFormatError` naming a line that is not one of figures; `InputOutputError`. The file is then unchanged.
         """
         try:
             content = self._path.read_bytes()
@@ -57,7 +57,7 @@ class MetricsFile:
         try:
             return int(json.loads(line)["iteration"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise InvalidFormat(
+            raise InvalidFormatError(
                 f'{self._path}, line {number}: expected an object with an integer "iteration", got {line[:80]!r}'
             ) from None
 

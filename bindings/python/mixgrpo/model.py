@@ -42,8 +42,8 @@ class Model(Object):
         """Loads a diffusers folder: `config.json` with `diffusion_pytorch_model.safetensors`, whole or in shards; F32,
         F16, BF16.
 
-        Raises `InputOutputError`; `InvalidFormat` for a truncated or contradictory file, a missing or surplus tensor, a
-        shape that does not follow from the configuration; `NotFinite` for a NaN or infinite weight; `Unsupported`.
+        Raises `InputOutputError`; `InvalidFormatError` for a truncated or contradictory file, a missing or surplus tensor, a
+        shape that does not follow from the configuration; `NotFiniteError` for a NaN or infinite weight; `UnsupportedError`.
         """
         context = context or default_context()
         return cls._wrap(create("mixgrpo_model_load", context.handle, os.fspath(folder)), context)

@@ -45,7 +45,7 @@ class Optimizer(Object):
     def step(self, weights: FloatArray, gradients: ArrayLike) -> OptimizerReport:
         """One step on the host's own weights, in place: float32, C-contiguous, `parameter_count` values.
 
-        Raises `NotFinite` when a gradient is not finite or a weight would not be: weights and optimizer stay as they
+        Raises `NotFiniteError` when a gradient is not finite or a weight would not be: weights and optimizer stay as they
         were.
         """
         slopes = floats(gradients, "gradients").reshape(-1)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from . import _arrays
 from ._arrays import ByteArray, FloatArray, floats, output, pointer
 from ._library import call
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PixelCodec:
     def __post_init__(self) -> None:
         if self.patch < 1 or self.height % self.patch or self.width % self.patch:
             size = f"{self.height} x {self.width}"
-            raise InvalidArgument(f"patch: expected 1 or more that divides {size}, got {self.patch}")
+            raise InvalidArgumentError(f"patch: expected 1 or more that divides {size}, got {self.patch}")
 
     @property
     def tokens(self) -> int:
@@ -41,7 +41,7 @@ class PixelCodec:
         return 3 * self.patch**2
 
     def decode(self, latents: ArrayLike, *, out: ByteArray | None = None) -> ByteArray:
-        """Images (…, height, width, 3) of latents (…, N, C). Raises `NotFinite` for a NaN or infinite latent."""
+        """Images (…, height, width, 3) of latents (…, N, C). Raises `NotFiniteError` for a NaN or infinite latent."""
         values = floats(latents, "latents")
         self._require(values.shape[-2:], (self.tokens, self.channels), "latents")
         lead = values.shape[:-2]
@@ -81,4 +81,4 @@ class PixelCodec:
     @staticmethod
     def _require(got: tuple[int, ...], expected: tuple[int, ...], name: str) -> None:
         if got != expected:
-            raise InvalidArgument(f"{name}: expected shape (…, {', '.join(map(str, expected))}), got (…, {got})")
+            raise InvalidArgumentError(f"{name}: expected shape (…, {', '.join(map(str, expected))}), got (…, {got})")

@@ -109,7 +109,7 @@ class Plan(Object):
     """Checked, immutable settings of sampling, with their time grid. Every query depends only on the settings.
 
     `sigmas`: the host's time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0, in place of
-    `steps`, `shift` and `image_tokens`. Raises `InvalidArgument` naming every field that is out of range or conflicts
+    `steps`, `shift` and `image_tokens`. Raises `InvalidArgumentError` naming every field that is out of range or conflicts
     with another.
     """
 
@@ -151,7 +151,7 @@ class Plan(Object):
         """The adaptive window after an iteration at `state.window_start`. Iterations without a usable signal
         (a mean or standard deviation that is not finite, or a deviation of 0) leave the state unchanged.
 
-        Raises `InvalidArgument` for a plan of another window mode, or an invalid state.
+        Raises `InvalidArgumentError` for a plan of another window mode, or an invalid state.
         """
         struct = _abi.AdaptiveWindow()
         before = {**asdict(state), "gain": 0.0}

@@ -9,7 +9,7 @@ from ._arrays import FloatArray, floats, pointer, texts
 from ._handle import Object
 from ._library import call, create, library
 from .context import Context, default_context
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 class Prompts(Object):
@@ -28,7 +28,7 @@ class Prompts(Object):
     ) -> None:
         tokens, pools = floats(text, "text"), floats(pooled, "pooled")
         if tokens.ndim != 3 or pools.ndim != 2 or pools.shape[0] != tokens.shape[0]:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"text, pooled: expected (prompts, L, J) and (prompts, Q), got {tokens.shape} and {pools.shape}"
             )
         arguments = (pointer(tokens), tokens.size, pointer(pools), pools.size, *tokens.shape, pools.shape[1])
@@ -62,7 +62,7 @@ class Prompts(Object):
         context: Context | None,
     ) -> None:
         if lines is not None and len(lines) != count:
-            raise InvalidArgument(f"lines: expected one for each of {count} prompts, got {len(lines)}")
+            raise InvalidArgumentError(f"lines: expected one for each of {count} prompts, got {len(lines)}")
         self.context = context or default_context()
         self._adopt(create(function, self.context.handle, *arguments))
         self.lines = None if lines is None else tuple(lines)
@@ -84,7 +84,7 @@ def hashed_words(
     encoded = texts(lines, "lines")
     for name, value in (("text_length", text_length), ("text_width", text_width), ("pooled_width", pooled_width)):
         if not 1 <= value <= 16384:
-            raise InvalidArgument(f"{name}: expected 1…16384, got {value}")
+            raise InvalidArgumentError(f"{name}: expected 1…16384, got {value}")
     text = np.empty((len(lines), text_length, text_width), np.float32)
     pooled = np.empty((len(lines), pooled_width), np.float32)
     call(

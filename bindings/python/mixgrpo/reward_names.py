@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from numpy.typing import ArrayLike
 
 from ._arrays import DoubleArray, doubles, shaped
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 def scores_in_order(
@@ -30,5 +30,5 @@ def _in_order(by_name: ArrayLike | Mapping[str, ArrayLike], names: Sequence[str]
     if not isinstance(by_name, Mapping):
         return by_name
     if set(by_name) != set(names):
-        raise InvalidArgument(f"rewards: expected {list(names)}, got {list(by_name)}")
+        raise InvalidArgumentError(f"rewards: expected {list(names)}, got {list(by_name)}")
     return [by_name[name] for name in names]  # type: ignore[return-value]

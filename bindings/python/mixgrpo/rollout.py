@@ -13,7 +13,7 @@ from ._handle import Object
 from ._library import create, library
 from ._structs import to_struct
 from .context import Context, default_context
-from .errors import InvalidArgument, InvalidState
+from .errors import InvalidArgumentError, InvalidStateError
 from .evaluator import Evaluator
 from .plan import SCHEDULED_WINDOW, Plan
 from .prompts import Prompts
@@ -95,7 +95,7 @@ class Rollout(Object):
             submits = self._submits
             yield request
             if self._submits == submits:
-                raise InvalidState("submit: expected an answer to the request before the next, got none")
+                raise InvalidStateError("submit: expected an answer to the request before the next, got none")
 
     def request(self) -> VelocityRequest | None:
         """The latents to evaluate now, None when nothing is left. A second call before the submit gives the same
@@ -107,9 +107,9 @@ class Rollout(Object):
     def submit(self, velocity: ArrayLike) -> None:
         """Answers the current request with the velocity, (B, D), or its rows split up.
 
-        Raises `InvalidState` without a request; `NotFinite` for a NaN or infinite velocity. After these the request
+        Raises `InvalidStateError` without a request; `NotFiniteError` for a NaN or infinite velocity. After these the request
         still stands.
-        `NotFinite` also when a latent overflows, which ends the rollout.
+        `NotFiniteError` also when a latent overflows, which ends the rollout.
         """
         answer = answer_to(self._requested, velocity, self.latent_size, "velocity")
         self.context.run("mixgrpo_rollout_submit", self.handle, pointer(answer), answer.size)
@@ -119,19 +119,19 @@ class Rollout(Object):
     def run(self, evaluator: Evaluator, prompts: Prompts) -> None:
         """Answers all remaining requests with the built-in model.
 
-        On `Cancelled` or an error the rollout stands at the request that was not answered, and the call may be
+        On `CancelledError` or an error the rollout stands at the request that was not answered, and the call may be
         repeated.
         """
         self.context.run("mixgrpo_rollout_run", self.handle, evaluator.handle, prompts.handle)
 
     def samples(self, out: FloatArray | None = None) -> FloatArray:
-        """The finished samples at sigma = 0, (P, G, D). Raises `InvalidState` before the rollout is finished."""
+        """The finished samples at sigma = 0, (P, G, D). Raises `InvalidStateError` before the rollout is finished."""
         out = output(out, self._shape, np.float32)
         self.context.run("mixgrpo_rollout_get_samples", self.handle, pointer(out), out.size)
         return out
 
     def stored_step(self, index: int) -> StoredStep:
-        """What was stored of trained step `index`, 0…trained_step_count - 1. Raises `InvalidState` before the rollout
+        """What was stored of trained step `index`, 0…trained_step_count - 1. Raises `InvalidStateError` before the rollout
         is finished."""
         before, after = np.empty(self._shape, np.float32), np.empty(self._shape, np.float32)
         log_probabilities = np.empty(self._shape[:2], np.float64)
@@ -166,5 +166,5 @@ def _group_noise(noise: ArrayLike, groups: tuple[int, int], latent_size: int) ->
     own = array.shape[:2] == groups and array.size == prompts * members * latent_size
     if not (shared or own):
         expected = f"{(prompts, latent_size)} or {(prompts, members, latent_size)}"
-        raise InvalidArgument(f"initial_noise: expected shape {expected}, got {array.shape}")
+        raise InvalidArgumentError(f"initial_noise: expected shape {expected}, got {array.shape}")
     return array

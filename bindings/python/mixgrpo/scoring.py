@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ._arrays import DoubleArray, FloatArray
 from .any_trainer import TicketedSamples
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .metrics import Metrics
 from .trainer import Trainer
@@ -19,7 +19,7 @@ class ScoringThreads:
 
     def __init__(self, trainer: Trainer | HostTrainer, score: Score, workers: int) -> None:
         if workers < 1:
-            raise InvalidArgument(f"score_workers: expected 0 (score between rollouts) or more, got {workers}")
+            raise InvalidArgumentError(f"score_workers: expected 0 (score between rollouts) or more, got {workers}")
         self._trainer = trainer
         self._score = score
         self._workers = workers

@@ -22,7 +22,7 @@ def preset(
     """A published method as settings; the seed and group size of `sampling` stay as they are.
 
     "mixgrpo" (the defaults), "mixgrpo_flash", "mixgrpo_flash_star" (Mix §3, arXiv 2507.21802), "flow_grpo" (arXiv
-    2505.05470), "dance_grpo" (arXiv 2505.07818). Raises `InvalidArgument` for another name.
+    2505.05470), "dance_grpo" (arXiv 2505.07818). Raises `InvalidArgumentError` for another name.
     """
     sampling_struct = to_struct(_abi.SamplingConfig, sampling or SamplingConfig())
     learning_struct = to_struct(_abi.LearningConfig, learning or LearningConfig())
@@ -31,7 +31,7 @@ def preset(
 
 
 def check(sampling: SamplingConfig | None = None, learning: LearningConfig | None = None) -> None:
-    """Checks configurations and how they go together. Raises `InvalidArgument` naming every field that is wrong."""
+    """Checks configurations and how they go together. Raises `InvalidArgumentError` naming every field that is wrong."""
     call(
         "mixgrpo_config_check",
         optional_struct(_abi.SamplingConfig, sampling),

@@ -11,7 +11,7 @@ from ._arrays import DoubleArray, FloatArray, doubles, floats, output, pointer, 
 from ._library import call
 from ._structs import from_struct, to_struct
 from .enums import Dynamics, LogProbability, Solver, StepKind
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def time_grid(steps: int, *, shift: float = 3.0, image_tokens: int = 0) -> Doubl
 def stochastic_step(dynamics: Dynamics, noise_level: float, sigma: float, next_sigma: float) -> Step:
     """The stochastic step from `sigma` to `next_sigma`, 1 >= sigma > next_sigma >= 0.
 
-    At sigma = 1 FLOW takes next_sigma for the sigma in its denominator. Raises `InvalidArgument` also where no real
+    At sigma = 1 FLOW takes next_sigma for the sigma in its denominator. Raises `InvalidArgumentError` also where no real
     step exists.
     """
     struct = _abi.Step()
@@ -73,7 +73,7 @@ def step_log_probability(
     """Log-probability of a stochastic step x -> x' for each of B latents, (B), nats; mu = latent*x + velocity*v.
 
     `latents`, `velocity`, `next_latents`: (B, …), D values in each row. `form`: any but GUARDED, whose noise a step
-    that stands alone does not know. Raises `InvalidArgument` for a step whose noise is 0.
+    that stands alone does not know. Raises `InvalidArgumentError` for a step whose noise is 0.
     """
     before = batch(latents, "latents")
     count, row_size = len(before), before.size // max(1, len(before))
@@ -104,7 +104,7 @@ def normal_noise(
     fill, of any shape, in place of `count`.
     """
     if (count is None) == (out is None):
-        raise InvalidArgument("count, out: expected one of the two, got both or none")
+        raise InvalidArgumentError("count, out: expected one of the two, got both or none")
     out = output(out, (count,) if out is None else out.shape, np.float32)
     call("mixgrpo_normal_noise", seed, stream, index, pointer(out), out.size)
     return out
@@ -114,5 +114,5 @@ def batch(values: ArrayLike, name: str) -> FloatArray:
     """float32 of shape (B, …) with at least two dimensions."""
     array = floats(values, name)
     if array.ndim < 2:
-        raise InvalidArgument(f"{name}: expected shape (B, D), got {array.shape}")
+        raise InvalidArgumentError(f"{name}: expected shape (B, D), got {array.shape}")
     return array

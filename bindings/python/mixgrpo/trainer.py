@@ -33,7 +33,7 @@ class Trainer(AnyTrainer):
     `rewards`: the K names of the rewards. `keep_base`: keep a frozen copy of the current weights, for hybrid samples
     and `Weights.BASE`; always kept when `learning.kl_reference` is above 0.
 
-    Raises `InvalidArgument` naming every field that does not fit.
+    Raises `InvalidArgumentError` naming every field that does not fit.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Trainer(AnyTrainer):
 
         The samples are, to the last bit, those of one `rollout` of all prompts in the order of the tickets.
 
-        Raises `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window has changed
+        Raises `InvalidArgumentError` for a prompt that has a ticket in this iteration, and when the window has changed
         since the first ticket.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
@@ -118,7 +118,7 @@ class Trainer(AnyTrainer):
     ) -> Metrics:
         """Trains on the samples of all tickets and moves to the next iteration.
 
-        Otherwise as `update`. Raises `InvalidState` without a ticket, or naming the tickets without rewards.
+        Otherwise as `update`. Raises `InvalidStateError` without a ticket, or naming the tickets without rewards.
         """
         shares = weights_in_order(weights, self.reward_names)
         struct = _abi.Metrics()
@@ -135,10 +135,10 @@ class Trainer(AnyTrainer):
         `rewards`: (K, P, G), or (P, G) when K is 1, or (P, G) by name; NaN for a reward that failed. `weights`: (K), or
         by name, each 0 or more, not all 0; 1 each by default.
 
-        On `Cancelled`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
+        On `CancelledError`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
         With `Undo.NONE` the finished optimizer steps stay and the message says how many; repeating the call with the
-        same rewards does the rest. Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also
-        `NotFinite` and `Diverged`.
+        same rewards does the rest. Raises `InvalidStateError` without a rollout; with `FaultPolicy.STOP` also
+        `NotFiniteError` and `DivergedError`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
@@ -162,7 +162,7 @@ class Trainer(AnyTrainer):
         """Restores the saved state into this trainer, which must have the same model sizes and settings. A pending
         rollout and tickets are dropped.
 
-        Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+        Raises `InputOutputError`, `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ.
         """
         call("mixgrpo_trainer_restore", self.handle, os.fspath(folder))
 
@@ -171,7 +171,7 @@ class Trainer(AnyTrainer):
         and, with `keep_every` above 0, those whose iteration is a multiple of it.
 
         After a kill or on a full disk the folder still holds a complete checkpoint if it held one before. Raises
-        `InputOutputError`; `InvalidState` when there is a complete checkpoint of a later iteration: it belongs to
+        `InputOutputError`; `InvalidStateError` when there is a complete checkpoint of a later iteration: it belongs to
         another run, or was not resumed from.
         """
         call("mixgrpo_trainer_checkpoint", self.handle, os.fspath(folder), keep_last, keep_every)
@@ -180,7 +180,7 @@ class Trainer(AnyTrainer):
         """Restores the newest complete checkpoint of a folder, as `load` does. None, with nothing changed, when there
         is none. A log line of the context gives the reason for each checkpoint that is skipped.
 
-        Raises `InvalidFormat` when there are checkpoints and none is complete; `InvalidArgument` naming the settings
+        Raises `InvalidFormatError` when there are checkpoints and none is complete; `InvalidArgumentError` naming the settings
         that differ.
         """
         struct = _abi.Resumption()
@@ -205,7 +205,7 @@ class Trainer(AnyTrainer):
         """Deterministic samples with the trainer's weights, (P, S, N, C), as `Evaluator.sample`. A pending rollout
         stays.
 
-        Raises `InvalidState` when the base or the average is asked for and not kept.
+        Raises `InvalidStateError` when the base or the average is asked for and not kept.
         """
         config = config or SampleConfig()
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
@@ -240,7 +240,7 @@ class Trainer(AnyTrainer):
         """Hybrid inference (Mix §5) at a glance: a row for each p_mix in `shares`, 0…1, and a column for each sample of
         each prompt, every row from the same noise. For models whose latents are pixels.
 
-        Raises `InvalidArgument` when a share is below 1 and the base is not kept.
+        Raises `InvalidArgumentError` when a share is below 1 and the base is not kept.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         rows = doubles(shares, "shares").reshape(-1)

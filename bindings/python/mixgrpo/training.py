@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
 from .configurations import SampleConfig
 from .enums import Watchdog
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 from .evaluation import EvaluationResult
 from .host_trainer import HostTrainer
 from .metrics import Metrics
@@ -108,8 +108,8 @@ def train(
     ends where it would have ended without the stop. While it runs, the folder is locked; also the command `mixgrpo` does
     not run in it.
 
-    Returns the figures of the iterations that ran. Raises `InvalidArgument` for settings that do not fit, also those
-    that differ from a checkpoint's; `InvalidState` when the folder holds a later checkpoint than the trainer's
+    Returns the figures of the iterations that ran. Raises `InvalidArgumentError` for settings that do not fit, also those
+    that differ from a checkpoint's; `InvalidStateError` when the folder holds a later checkpoint than the trainer's
     iteration, or is in use by another run; `InputOutputError` when nothing can be saved.
     """
     functions = _by_name(trainer, rewards)
@@ -169,7 +169,9 @@ def _scoring_threads(trainer: Trainable, score: Score, workers: int) -> ScoringT
     if workers == 0:
         return None
     if not isinstance(trainer, Trainer | HostTrainer):
-        raise InvalidArgument(f"score_workers: expected 0, as {type(trainer).__name__} has no tickets, got {workers}")
+        raise InvalidArgumentError(
+            f"score_workers: expected 0, as {type(trainer).__name__} has no tickets, got {workers}"
+        )
     return ScoringThreads(trainer, score, workers)
 
 
@@ -192,20 +194,22 @@ def _checked(scores: ArrayLike, groups: tuple[int, ...], name: str) -> DoubleArr
 def _by_name(trainer: Trainable, rewards: Reward | Mapping[str, Reward]) -> Mapping[str, Reward]:
     functions = rewards if isinstance(rewards, Mapping) else {trainer.reward_names[0]: rewards}
     if set(functions) != set(trainer.reward_names):
-        raise InvalidArgument(f"rewards: expected {list(trainer.reward_names)}, got {list(functions)}")
+        raise InvalidArgumentError(f"rewards: expected {list(trainer.reward_names)}, got {list(functions)}")
     return functions
 
 
 def _lines(trainer: Trainable) -> Sequence[str]:
     if trainer.lines is None:
-        raise InvalidArgument("prompts: expected the prompts' words for the rewards (lines=…), got embeddings alone")
+        raise InvalidArgumentError(
+            "prompts: expected the prompts' words for the rewards (lines=…), got embeddings alone"
+        )
     return trainer.lines
 
 
 def _in_turns(count: int, wanted: int | None) -> Callable[[int], Sequence[int]]:
     at_a_time = min(4, count) if wanted is None else wanted
     if not 1 <= at_a_time <= count:
-        raise InvalidArgument(f"prompts_per_iteration: expected 1…{count}, the number of prompts, got {at_a_time}")
+        raise InvalidArgumentError(f"prompts_per_iteration: expected 1…{count}, the number of prompts, got {at_a_time}")
     return lambda iteration: [(iteration * at_a_time + place) % count for place in range(at_a_time)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ._folders import paths_in
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 from .folder_lock import FolderLock
 from .metrics import Resumption
 from .training_evaluation import Evaluations
@@ -38,19 +38,19 @@ class CheckpointSettings:
     resume: bool = True
 
     def checkpoints(self, trainer: object, evaluations: Evaluations | None) -> "Checkpoints | None":
-        """None without a folder. Raises `InvalidArgument` for settings that need one."""
+        """None without a folder. Raises `InvalidArgumentError` for settings that need one."""
         if self.folder is None:
             if self != CheckpointSettings():
-                raise InvalidArgument(
+                raise InvalidArgumentError(
                     "checkpoints: expected a folder, as checkpoint_every, keep_checkpoints or resume is set, got None"
                 )
             return None
         if self.every < 1:
-            raise InvalidArgument(f"checkpoint_every: expected 1 or more, got {self.every}")
+            raise InvalidArgumentError(f"checkpoint_every: expected 1 or more, got {self.every}")
         if not 1 <= self.keep_last <= 1_000_000:
-            raise InvalidArgument(f"keep_checkpoints: expected 1…1000000, got {self.keep_last}")
+            raise InvalidArgumentError(f"keep_checkpoints: expected 1…1000000, got {self.keep_last}")
         if not isinstance(trainer, Checkpointable):
-            raise InvalidArgument(f"checkpoints: expected None, as {type(trainer).__name__} has no checkpoint()")
+            raise InvalidArgumentError(f"checkpoints: expected None, as {type(trainer).__name__} has no checkpoint()")
         return Checkpoints(Path(self.folder), trainer, evaluations, self)
 
 
@@ -64,7 +64,7 @@ class Checkpoints:
         self._saved = -1
 
     def lock(self) -> FolderLock:
-        """Excludes other runs from the folder. Raises `InvalidState` naming who uses it; `InputOutputError`."""
+        """Excludes other runs from the folder. Raises `InvalidStateError` naming who uses it; `InputOutputError`."""
         return FolderLock(self._folder)
 
     def iterations_done(self) -> int:

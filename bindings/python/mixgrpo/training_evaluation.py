@@ -12,7 +12,7 @@ from ._arrays import DoubleArray, FloatArray
 from ._folders import paths_in
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, Weights
-from .errors import InvalidArgument, InvalidFormat
+from .errors import InvalidArgumentError, InvalidFormatError
 from .evaluation import Evaluation, EvaluationResult
 from .host_trainer import HostTrainer
 from .trainer import Trainer
@@ -62,10 +62,10 @@ class EvaluationSettings:
     def evaluations(
         self, trainer: object, held_out: Sequence[str], score: Score, receiver: Receiver | None
     ) -> "Evaluations | None":
-        """None when `every` is 0. Raises `InvalidArgument` for settings that need evaluations."""
+        """None when `every` is 0. Raises `InvalidArgumentError` for settings that need evaluations."""
         if self.every != 0:
             if not isinstance(trainer, Evaluable):
-                raise InvalidArgument(
+                raise InvalidArgumentError(
                     f"evaluate_every: expected 0, as {type(trainer).__name__} has no sample(), got {self.every}"
                 )
             return Evaluations(trainer, self, held_out, score, receiver)
@@ -77,7 +77,9 @@ class EvaluationSettings:
             "on_evaluation": receiver is not None,
         }
         if names := [name for name, is_set in wanted.items() if is_set]:
-            raise InvalidArgument(f"evaluate_every: expected a number above 0, as {', '.join(names)} is set, got 0")
+            raise InvalidArgumentError(
+                f"evaluate_every: expected a number above 0, as {', '.join(names)} is set, got 0"
+            )
         return None
 
 
@@ -93,10 +95,12 @@ class Evaluations:
         receiver: Receiver | None,
     ) -> None:
         if taken := set(held_out) & set(trainer.reward_names):
-            raise InvalidArgument(f"evaluation_rewards: expected other names than the trained, got {sorted(taken)}")
+            raise InvalidArgumentError(
+                f"evaluation_rewards: expected other names than the trained, got {sorted(taken)}"
+            )
         self._trainer, self._settings, self._score, self._receiver = trainer, settings, score, receiver
         if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
                 f"got {settings.keep_best!r}"
             )
@@ -157,7 +161,7 @@ class Evaluations:
                 continue
             try:
                 self._evaluation.restore(path)
-            except InvalidFormat as error:
+            except InvalidFormatError as error:
                 warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
                 damaged.append(_set_aside(path, "damaged"))
                 continue

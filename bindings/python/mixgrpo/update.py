@@ -13,7 +13,7 @@ from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
 from .configurations import LearningConfig
-from .errors import InvalidState
+from .errors import InvalidStateError
 from .evaluator import Evaluator
 from .group_advantages import Advantages
 from .optimizer import Optimizer, OptimizerReport
@@ -64,7 +64,7 @@ class Update(Object):
     `advantages`: of the rollout's P groups of G samples, as `advantages` gives them, or plain values (P, G) with all
     included. `max_batch`: most latents in one request, 0 for no limit.
 
-    Raises `InvalidState` when the rollout is not finished.
+    Raises `InvalidStateError` when the rollout is not finished.
     """
 
     _destroy = "mixgrpo_update_destroy"
@@ -108,7 +108,7 @@ class Update(Object):
             submits = self._submits
             yield request
             if self._submits == submits and not request.is_optimizer_step:
-                raise InvalidState("submit: expected an answer to the request before the next, got none")
+                raise InvalidStateError("submit: expected an answer to the request before the next, got none")
 
     def request(self) -> VelocityRequest | None:
         """The next thing to do, None when nothing is left. A second call before the submit gives the same request."""
@@ -148,7 +148,7 @@ class Update(Object):
 
         `reference`: an evaluator of a frozen copy, needed when `config.kl_reference` is above 0. Gradients must be 0 at
         the start and are 0 at the end. The report is of the last step, its gradient norm the mean over this run's
-        steps. On `Cancelled` or an error the model and the optimizer are as before, the update is back at its start,
+        steps. On `CancelledError` or an error the model and the optimizer are as before, the update is back at its start,
         and the call may be repeated. With `Undo.NONE` in the update's configuration the finished optimizer steps stay,
         the message says how many, and a repeated call does the rest.
         """

@@ -36,7 +36,7 @@ def test_evaluations_are_due_every_k_iterations(mixgrpo):
 
 def test_the_watchdog_triggers_when_only_the_trained_reward_rises(mixgrpo, tmp_path):
     checked = evaluation(mixgrpo, held_out=["dark"], watchdog=mixgrpo.Watchdog.STOP, watchdog_patience=2)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         checked.means()
     first = checked.submit(0, scores(1.0, 5.0))
     assert (first.is_best, first.score, first.verdict, first.message) == (True, 1.0, mixgrpo.Verdict.CONTINUE, "")
@@ -52,13 +52,13 @@ def test_the_watchdog_triggers_when_only_the_trained_reward_rises(mixgrpo, tmp_p
     assert (again.latest_iteration, again.verdict) == (2, mixgrpo.Verdict.STOP)
     assert (last.is_best, last.best_iteration, last.best_score) == (False, 1, 2.0)
     assert checked.submit(3, scores(2.5, np.nan)).failed == 4
-    with pytest.raises(mixgrpo.InvalidArgument, match="iteration"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="iteration"):
         checked.submit(3, scores(1.0, 1.0))
 
 
 def test_the_best_weights_come_back(mixgrpo, make_trainer, model, tmp_path):
     trainer, checked = make_trainer(), evaluation(mixgrpo)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         checked.get_best(model)
     samples, start = checked.sample(trainer), model.weights.read()
     trainer.update(trainer.rollout([0, 1]).mean(axis=(2, 3)))
@@ -73,22 +73,22 @@ def test_the_best_weights_come_back(mixgrpo, make_trainer, model, tmp_path):
     again.get_best(model)
     assert np.array_equal(model.weights.read(), start)
     assert np.array_equal(again.sample(trainer), samples)
-    with pytest.raises(mixgrpo.InvalidArgument, match="rewards"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards"):
         evaluation(mixgrpo, held_out=["dark"]).restore(tmp_path)
 
 
 def test_all_wrong_settings_are_reported_at_once(mixgrpo):
-    with pytest.raises(mixgrpo.InvalidArgument, match="every.*watchdog_patience"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="every.*watchdog_patience"):
         evaluation(mixgrpo, every=0, watchdog_patience=0)
-    with pytest.raises(mixgrpo.InvalidArgument, match="weights"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="weights"):
         evaluation(mixgrpo, weights=mixgrpo.Weights.BASE)
-    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out"):
         evaluation(mixgrpo, watchdog=mixgrpo.Watchdog.WARN)
-    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out"):
         evaluation(mixgrpo, held_out=["nothing"])
-    with pytest.raises(mixgrpo.InvalidArgument, match="scores"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="scores"):
         evaluation(mixgrpo).submit(0, np.zeros((2, 2, 3)))
-    with pytest.raises(mixgrpo.InvalidArgument, match="scores"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="scores"):
         evaluation(mixgrpo).submit(0, {"bright": 0.0})
 
 
@@ -134,11 +134,11 @@ def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
 
 
 def test_evaluation_settings_without_evaluations_are_refused(mixgrpo, make_trainer, codec, tmp_path):
-    with pytest.raises(mixgrpo.InvalidArgument, match="evaluate_every.*keep_best, watchdog"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluate_every.*keep_best, watchdog"):
         train(mixgrpo, make_trainer(), codec, keep_best=tmp_path, watchdog=mixgrpo.Watchdog.STOP)
-    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out"):
         train(mixgrpo, make_trainer(), codec, evaluate_every=1, watchdog=mixgrpo.Watchdog.STOP)
-    with pytest.raises(mixgrpo.InvalidArgument, match="evaluation_rewards"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluation_rewards"):
         train(mixgrpo, make_trainer(), codec, evaluate_every=1, evaluation_rewards={"brightness": darkness})
 
 
@@ -151,7 +151,7 @@ def test_a_grid_has_a_row_for_each_share_of_the_trained_model(mixgrpo, make_trai
     assert grid.shape == (3 * 4 + 2, 4 * 4 + 3, 3)
     assert np.array_equal(grid[:4, :4], codec.decode(base[0, :1])[0])
     assert not np.array_equal(grid[:4], grid[10:])
-    with pytest.raises(mixgrpo.InvalidArgument, match="trained_model_share"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="trained_model_share"):
         trainer.hybrid_grid([0], codec, shares=[2.0])
-    with pytest.raises(mixgrpo.InvalidState, match="base"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="base"):
         make_trainer().hybrid_grid([0], codec)

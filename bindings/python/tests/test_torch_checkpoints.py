@@ -8,7 +8,7 @@ import pytest
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """A stop at an arbitrary place."""
 
 
@@ -50,7 +50,7 @@ def train(mixgrpo, trainer, iterations=6, **options):
 def stopping_at(iteration):
     def stop(metrics):
         if metrics.iteration == iteration:
-            raise Stopped
+            raise StoppedError
 
     return stop
 
@@ -79,7 +79,7 @@ def test_the_host_keeps_its_best_model_itself(mixgrpo, make):
     assert len(kept) == sum(is_best for is_best, _ in scores) > 1
     if scores[-1][0]:
         assert torch.equal(kept[-1], weights_of(trainer.module))
-    with pytest.raises(mixgrpo.InvalidArgument, match="keep_best: expected a function"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="keep_best: expected a function"):
         train(mixgrpo, trainer, evaluate_every=1, keep_best="best")
 
 
@@ -99,9 +99,9 @@ def test_a_trainer_that_cannot_sample_is_refused(mixgrpo, make, tmp_path):
 
         update = rollout
 
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"evaluate_every: expected 0, as Bare has no sample"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"evaluate_every: expected 0, as Bare has no sample"):
         train(mixgrpo, Bare(), evaluate_every=1)
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"checkpoints: expected None, as Bare has no checkpoint"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"checkpoints: expected None, as Bare has no checkpoint"):
         train(mixgrpo, Bare(), checkpoints=tmp_path)
 
 
@@ -114,15 +114,15 @@ def test_a_state_that_could_not_be_read_again_is_refused_when_it_is_saved(mixgrp
     trainer.checkpoint(tmp_path)
     before = [path.read_bytes() for path in tmp_path.iterdir()]
     trainer.scheduler.momentum = Momentum()
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"LinearLR: expected a state of tensors, numbers and texts"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"LinearLR: expected a state of tensors, numbers and texts"):
         trainer.checkpoint(tmp_path)
     trainer.scheduler.momentum = lambda: 0
-    with pytest.raises(mixgrpo.InvalidArgument, match="LinearLR"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="LinearLR"):
         trainer.checkpoint(tmp_path)
     del trainer.scheduler.momentum
     weight = next(trainer.module.parameters())
     trainer.optimizer.state[weight] = {"momentum": torch.zeros(2), "parts": [Momentum()]}
-    with pytest.raises(mixgrpo.InvalidArgument, match="AdamW: expected a state of tensors"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="AdamW: expected a state of tensors"):
         trainer.checkpoint(tmp_path)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == before
 
@@ -135,7 +135,7 @@ def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop)
     options |= dict(
         checkpoints=tmp_path, keep_checkpoints=2, on_evaluation=lambda result, means: seen.append((result, means))
     )
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(mixgrpo, make(), on_iteration=stopping_at(stop), **options)
     again = make()
     assert train(mixgrpo, again, **options) == list(range(stop + 1, 6))
@@ -160,7 +160,7 @@ def test_damage_anywhere_in_a_checkpoint_is_found(mixgrpo, make, tmp_path):
     assert not newest.exists()
     older.write_bytes(b"torn")
     with pytest.raises(
-        mixgrpo.InvalidFormat, match=r"expected a complete checkpoint, got none: iteration-00000002\.pt"
+        mixgrpo.InvalidFormatError, match=r"expected a complete checkpoint, got none: iteration-00000002\.pt"
     ):
         make().resume(tmp_path)
 
@@ -184,16 +184,16 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
         (make(dtype=torch.float64), "in torch.float64, as here, got .* in torch.float32"),
     ):
         before = weights_of(other.module)
-        with pytest.raises(mixgrpo.InvalidArgument, match=message):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=message):
             other.resume(tmp_path)
         assert torch.equal(weights_of(other.module), before) and other.iteration == 0
-    with pytest.raises(mixgrpo.InvalidState, match="one of iteration 2"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="one of iteration 2"):
         make().checkpoint(tmp_path)
     for other in ({"something": "else"}, {"weights": [], "states": None, "trainer": {}}):
         torch.save(other, tmp_path / "iteration-00000009.pt")
-        with pytest.raises(mixgrpo.InvalidFormat, match="checkpoint: expected a trainer's"):
+        with pytest.raises(mixgrpo.InvalidFormatError, match="checkpoint: expected a trainer's"):
             make().resume(tmp_path)
-    with pytest.raises(mixgrpo.InvalidArgument, match="keep_last"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="keep_last"):
         make().checkpoint(tmp_path / "new", keep_last=0)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """A stop at an arbitrary place."""
 
 
@@ -34,7 +34,7 @@ def start(mixgrpo, model, make_trainer, codec):
 def stopping_at(iteration):
     def stop(metrics):
         if metrics.iteration == iteration:
-            raise Stopped
+            raise StoppedError
 
     return stop
 
@@ -46,7 +46,7 @@ def files(folder):
 def test_a_stopped_run_continues_to_the_same_bits(start, tmp_path):
     _, expected = start()
     for stop in (1, 3):
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             start(checkpoints=tmp_path, checkpoint_every=2, on_iteration=stopping_at(stop))
     iterations, weights = start(checkpoints=tmp_path, checkpoint_every=2)
     assert iterations == [4, 5] and np.array_equal(weights, expected)
@@ -61,11 +61,11 @@ def test_a_reward_that_raises_loses_no_finished_iteration(start, tmp_path):
     def failing(images, prompts):
         calls.append(1)
         if len(calls) == 4:
-            raise Stopped
+            raise StoppedError
         return brightness(images, prompts)
 
     _, expected = start()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         start(reward=failing, checkpoints=tmp_path)
     iterations, weights = start(checkpoints=tmp_path, score_workers=2)
     assert iterations == [3, 4, 5] and np.array_equal(weights, expected)
@@ -98,7 +98,7 @@ def test_evaluations_go_on_too(mixgrpo, start, tmp_path, stop):
     seen = []
     run(tmp_path / "whole")
     expected, seen = seen, []
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run(tmp_path / "parts", on_iteration=stopping_at(stop))
     run(tmp_path / "parts")
     assert seen == expected
@@ -111,7 +111,7 @@ def test_evaluations_go_on_too(mixgrpo, start, tmp_path, stop):
 def test_the_watchdog_remembers(mixgrpo, start, tmp_path):
     options = dict(evaluate_every=1, evaluation_rewards={"dark": darkness}, watchdog=mixgrpo.Watchdog.STOP)
     whole, _ = start(**options)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         start(checkpoints=tmp_path, on_iteration=stopping_at(1), **options)
     rest, _ = start(checkpoints=tmp_path, **options)
     assert [0, 1, *rest] == whole and len(whole) < 6
@@ -187,18 +187,18 @@ def test_a_folder_of_another_run_is_refused(mixgrpo, start, make_trainer, codec,
     evaluating = dict(evaluate_every=1, keep_best=tmp_path / "best", checkpoints=tmp_path)
     start(3, **evaluating)
     before = contents(tmp_path)
-    with pytest.raises(mixgrpo.InvalidArgument, match="clip_range"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="clip_range"):
         start(learning={"clip_range": 0.1}, **evaluating)
-    with pytest.raises(mixgrpo.InvalidState, match="no checkpoint after iteration 0"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="no checkpoint after iteration 0"):
         start(resume=False, **evaluating)
     trainer, options = make_trainer(), dict(decode=codec.decode, progress=False)
     mixgrpo.train(trainer, brightness, iterations=1, **options)
-    with pytest.raises(mixgrpo.InvalidState, match="no checkpoint after iteration 1"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="no checkpoint after iteration 1"):
         mixgrpo.train(trainer, brightness, iterations=1, **evaluating, **options)
     assert contents(tmp_path) == before
     for path in tmp_path.glob("iteration-*"):
         path.write_bytes(b"torn")
-    with pytest.raises(mixgrpo.InvalidFormat, match="none"):
+    with pytest.raises(mixgrpo.InvalidFormatError, match="none"):
         start(**evaluating)
     assert start(1, resume=False, **evaluating)[0] == [0]  # what nobody can go on from is in nobody's way
     assert files(tmp_path)[1:] == [
@@ -242,7 +242,7 @@ def test_unfit_settings_are_refused(mixgrpo, start, tmp_path):
         ({"checkpoints": tmp_path, "checkpoint_every": 0}, "checkpoint_every: expected 1"),
         ({"checkpoints": tmp_path, "keep_checkpoints": 0}, "keep_checkpoints: expected 1"),
     ):
-        with pytest.raises(mixgrpo.InvalidArgument, match=field):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=field):
             start(**options)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(mixgrpo.InputOutputError):

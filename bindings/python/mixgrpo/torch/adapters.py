@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 from .policy import Velocity
 
 
@@ -19,7 +19,7 @@ class WithoutAdapters:
     def __init__(self, velocity: Velocity, module: Any) -> None:
         if not (hasattr(module, "disable_adapter") or hasattr(module, "disable_adapters")):
             got = type(module).__name__
-            raise InvalidArgument(f"module: expected one with adapters of peft or diffusers, got {got}")
+            raise InvalidArgumentError(f"module: expected one with adapters of peft or diffusers, got {got}")
         self.velocity = velocity
         self.module = module
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 from .guidance import GuidedVelocity, TextEmbeddings
 
 
@@ -32,7 +32,7 @@ class FluxVelocity:
     ) -> None:
         if min(height_tokens, width_tokens) < 1:
             got = f"{height_tokens}, {width_tokens}"
-            raise InvalidArgument(f"height_tokens, width_tokens: expected 1 or more, got {got}")
+            raise InvalidArgumentError(f"height_tokens, width_tokens: expected 1 or more, got {got}")
         self.module = module
         self.latent_shape = (height_tokens * width_tokens, int(module.config.in_channels))
         self._guided = GuidedVelocity(module, prompts, negative, true_cfg_scale)
@@ -78,7 +78,7 @@ class SD3Velocity:
     ) -> None:
         patch = int(module.config.patch_size)
         if min(height, width) < 1 or height % patch or width % patch:
-            raise InvalidArgument(f"height, width: expected multiples of {patch}, got {height}, {width}")
+            raise InvalidArgumentError(f"height, width: expected multiples of {patch}, got {height}, {width}")
         self.module = module
         self.latent_shape = (int(module.config.in_channels), height, width)
         self._guided = GuidedVelocity(module, prompts, negative, true_cfg_scale)

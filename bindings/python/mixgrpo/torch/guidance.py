@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 
 
 class TextEmbeddings:
@@ -17,7 +17,7 @@ class TextEmbeddings:
     def __init__(self, text: torch.Tensor, pooled: torch.Tensor) -> None:
         if text.ndim != 3 or pooled.ndim != 2 or len(text) != len(pooled) or len(text) == 0:
             shapes = f"{tuple(text.shape)} and {tuple(pooled.shape)}"
-            raise InvalidArgument(f"embeddings: expected text (P, L, J) and pooled (P, K), got {shapes}")
+            raise InvalidArgumentError(f"embeddings: expected text (P, L, J) and pooled (P, K), got {shapes}")
         self.text = text.detach()
         self.pooled = pooled.detach()
 
@@ -46,9 +46,9 @@ class GuidedVelocity:
         self, module: torch.nn.Module, prompts: TextEmbeddings, negative: TextEmbeddings | None, scale: float
     ) -> None:
         if scale != 1 and negative is None:
-            raise InvalidArgument(f"negative: expected embeddings, as the scale of guidance is {scale}, got none")
+            raise InvalidArgumentError(f"negative: expected embeddings, as the scale of guidance is {scale}, got none")
         if negative is not None and len(negative) not in (1, len(prompts)):
-            raise InvalidArgument(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
+            raise InvalidArgumentError(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
         self.prompts = prompts.like(module)
         self.negative = negative.like(module) if negative is not None and scale != 1 else None
         self.scale = scale

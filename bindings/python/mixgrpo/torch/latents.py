@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from .._arrays import ByteArray, floats
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 
 PATCH = 2  # FLUX joins squares of 2 x 2 latent pixels to one token
 
@@ -17,7 +17,7 @@ def pack_latents(latents: torch.Tensor) -> torch.Tensor:
     pixels, its values in the order (channel, row, column)."""
     count, channels, height, width = latents.shape
     if height % PATCH or width % PATCH:
-        raise InvalidArgument(f"latents: expected even height and width, got {height} x {width}")
+        raise InvalidArgumentError(f"latents: expected even height and width, got {height} x {width}")
     squares = latents.reshape(count, channels, height // PATCH, PATCH, width // PATCH, PATCH)
     return squares.permute(0, 2, 4, 1, 3, 5).reshape(count, height * width // PATCH**2, channels * PATCH**2)
 
@@ -27,7 +27,7 @@ def unpack_latents(tokens: torch.Tensor, height_tokens: int, width_tokens: int) 
     count, length, width = tokens.shape
     if length != height_tokens * width_tokens or width % PATCH**2:
         expected = f"(B, {height_tokens} * {width_tokens}, a multiple of {PATCH**2})"
-        raise InvalidArgument(f"tokens: expected shape {expected}, got {tuple(tokens.shape)}")
+        raise InvalidArgumentError(f"tokens: expected shape {expected}, got {tuple(tokens.shape)}")
     channels = width // PATCH**2
     squares = tokens.reshape(count, height_tokens, width_tokens, channels, PATCH, PATCH)
     return squares.permute(0, 3, 1, 4, 2, 5).reshape(count, channels, height_tokens * PATCH, width_tokens * PATCH)
@@ -45,7 +45,7 @@ class VAEDecoder:
 
     def __init__(self, vae: Any, *, token_grid: tuple[int, int] | None = None, batch_size: int = 8) -> None:
         if batch_size < 1:
-            raise InvalidArgument(f"batch_size: expected 1 or more, got {batch_size}")
+            raise InvalidArgumentError(f"batch_size: expected 1 or more, got {batch_size}")
         self.vae = vae
         self.token_grid = token_grid
         self.batch_size = batch_size
