@@ -7,8 +7,8 @@ from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
 BEGINNING = f'''# {SETTINGS_NOTICE}
 """The configurations. A choice may also be given by its name in lower case, such as `dynamics="dance"`.
 
-Bounds that depend on other settings are checked when a plan, an update or a trainer is made, or by `check`; all problems
-are reported at once.
+Each is checked when it is made, and reports all problems at once. How sampling and learning go together is checked when a
+trainer is made, or by `check`.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
 def class_of(configuration: Configuration, header: Header) -> str:
     struct = configuration.struct
     base = CLASSES.get(struct.name, "Configuration")
-    lines = ["@dataclass(frozen=True, kw_only=True)", f"class {camel(struct.name)}({base}):"]
+    lines = ["@dataclass(frozen=True, kw_only=True, repr=False)", f"class {camel(struct.name)}({base}):"]
     lines += [*docstring(required(struct.comment, struct.name), header), ""]
     for setting in configuration.settings:
         kind, default = declared(setting)

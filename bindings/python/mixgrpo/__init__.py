@@ -80,11 +80,24 @@ from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan,
 from .prompts import Prompts, hashed_words
 from .request import VelocityRequest
 from .rollout import Rollout, StoredStep
+from .scoring import score
 from .settings import check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
-from .training import Decoder, Reward, Trainable, score, train
-from .training_evaluation import HackedRewardWarning
+from .training import train
+from .training_checkpoints import TrainingCheckpoints
+from .training_evaluation import HackedRewardWarning, TrainingEvaluation
+from .training_types import (
+    Decoder,
+    EvaluationReceiver,
+    FilePath,
+    IterationReceiver,
+    Keeper,
+    PromptChoice,
+    Reward,
+    Trainable,
+)
+from .training_warnings import LearningWarning
 from .update import Update, UpdateStatistics
 
 __all__ = [
@@ -100,9 +113,11 @@ __all__ = [
     "Dynamics",
     "Evaluation",
     "EvaluationConfig",
+    "EvaluationReceiver",
     "EvaluationResult",
     "Evaluator",
     "FaultPolicy",
+    "FilePath",
     "HTTPReward",
     "HackedRewardWarning",
     "HostTrainer",
@@ -114,7 +129,10 @@ __all__ = [
     "InvalidFormatError",
     "InvalidStateError",
     "IterationPlan",
+    "IterationReceiver",
+    "Keeper",
     "LearningConfig",
+    "LearningWarning",
     "LogLevel",
     "LogProbability",
     "Memory",
@@ -132,6 +150,7 @@ __all__ = [
     "Plan",
     "PolicyLoss",
     "Progress",
+    "PromptChoice",
     "Prompts",
     "RequestKind",
     "Resumption",
@@ -153,9 +172,11 @@ __all__ = [
     "StoredStep",
     "Tensors",
     "TicketedSamples",
-    "TrainedSubset",
     "Trainable",
+    "TrainedSubset",
     "Trainer",
+    "TrainingCheckpoints",
+    "TrainingEvaluation",
     "Undo",
     "UnsupportedError",
     "Update",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _types
+from ._arguments import short
 from ._types import text_bytes
 from .errors import InvalidArgumentError, OutOfMemoryError
 
@@ -74,10 +75,11 @@ def rows(values: ArrayLike, count: int, row_size: int, name: str) -> FloatArray:
     return array
 
 
-def shaped(array: NDArray[_Scalar], shape: tuple[int, ...], name: str) -> NDArray[_Scalar]:
+def shaped(array: NDArray[_Scalar], shape: tuple[int, ...], name: str, meaning: str = "") -> NDArray[_Scalar]:
     """The array itself, of exactly this shape."""
     if array.shape != shape:
-        raise InvalidArgumentError(f"{name}: expected shape {shape}, got {array.shape}")
+        why = f" ({meaning})" if meaning else ""
+        raise InvalidArgumentError(f"{name}: expected shape {shape}{why}, got {array.shape}")
     return array
 
 
@@ -143,8 +145,10 @@ def _new(shape: tuple[int, ...], dtype: DTypeLike, name: str) -> NDArray[Any]:
 def _real(values: ArrayLike, dtype: type[_Scalar], name: str) -> NDArray[_Scalar]:
     try:
         array = np.asarray(values)
-    except ValueError as error:
-        raise InvalidArgumentError(f"{name}: expected an array of numbers, got {error}") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists; tensors on a GPU or with gradients
+        raise InvalidArgumentError(f"{name}: expected an array of numbers, got {short(values)}: {error}") from None
+    if array.dtype == object and array.ndim == 0:
+        raise InvalidArgumentError(f"{name}: expected an array of numbers, got {short(values)}")
     if array.size and array.dtype.kind not in "fiub":
         raise InvalidArgumentError(f"{name}: expected real numbers, got {array.dtype}")
     with np.errstate(over="ignore"):

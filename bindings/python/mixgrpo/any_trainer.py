@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import FloatArray, pointer
 from ._handle import Object
 from ._library import call, library, read_text
+from ._shapes import ShownByShape
 from ._structs import from_struct
 from .metrics import Metrics, RewardMetrics
 from .plan import SCHEDULED_WINDOW
 from .reward_names import scores_in_order
 
 
-@dataclass(frozen=True)
-class TicketedSamples:
+@dataclass(frozen=True, repr=False)
+class TicketedSamples(ShownByShape):
     """Samples whose rewards may come later."""
 
     ticket: int
@@ -34,6 +36,9 @@ class AnyTrainer(Object):
     _destroy = "mixgrpo_trainer_destroy"
     reward_names: tuple[str, ...]
 
+    def _state(self) -> str:
+        return f"iteration {self.iteration}, rewards {', '.join(self.reward_names)}"
+
     @property
     def iteration(self) -> int:
         """The iteration that the next rollout belongs to."""
@@ -45,6 +50,7 @@ class AnyTrainer(Object):
 
         Raises `InvalidStateError` when the ticket already has its rewards, or its iteration is over.
         """
+        instance(ticketed, TicketedSamples, "ticketed")
         scores = scores_in_order(rewards, self.reward_names, ticketed.samples.shape[:2])
         call("mixgrpo_trainer_submit_rewards", self.handle, ticketed.ticket, pointer(scores), scores.size)
 
@@ -86,4 +92,4 @@ class AnyTrainer(Object):
 
     def append_metrics(self, path: str | os.PathLike[str]) -> None:
         """Appends that line, with a line end, to a file."""
-        call("mixgrpo_trainer_append_metrics", self.handle, os.fspath(path))
+        call("mixgrpo_trainer_append_metrics", self.handle, path)

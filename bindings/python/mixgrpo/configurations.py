@@ -1,8 +1,8 @@
 # Generated from the library's table of settings; write it anew with `make generate` instead of editing it.
 """The configurations. A choice may also be given by its name in lower case, such as `dynamics="dance"`.
 
-Bounds that depend on other settings are checked when a plan, an update or a trainer is made, or by `check`; all problems
-are reported at once.
+Each is checked when it is made, and reports all problems at once. How sampling and learning go together is checked when a
+trainer is made, or by `check`.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from .enums import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ModelConfig(ModelFolder):
     """The sizes of a model. The names are those of diffusers' config.json."""
 
@@ -54,7 +54,7 @@ class ModelConfig(ModelFolder):
     """Rotary dimensions of the three position axes, each even. Range: each 0…4096."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SamplingConfig(Configuration):
     """How samples are drawn. The window has w steps and starts at l in 0...T - 1 - w: the last step is never in it."""
 
@@ -120,7 +120,7 @@ class SamplingConfig(Configuration):
     """Seed of all random numbers of the run. Range: 0…2^64 - 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LearningConfig(Configuration):
     """How the model learns: advantages, policy loss, optimizer."""
 
@@ -182,7 +182,7 @@ class LearningConfig(Configuration):
     """`fault_policy` `roll_back` multiplies the learning rate by this. Range: above 0, at most 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SampleConfig(Configuration):
     """How deterministic samples are drawn."""
 
@@ -206,7 +206,7 @@ class SampleConfig(Configuration):
     """Seed of the initial noise. Range: 0…2^64 - 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class EvaluationConfig(Configuration):
     """When a model is evaluated, and what is kept of it. The level of a reward is its mean, counted from its first
     evaluation in standard deviations of its scores then. The levels of the trained rewards are averaged, and so are

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from . import _abi
+from ._arguments import instance
 from ._handle import Object
 from ._library import call, create, library
 from .enums import LogLevel, Stage
@@ -46,6 +47,9 @@ class Context(Object):
     """
 
     _destroy = "mixgrpo_context_destroy"
+
+    def _state(self) -> str:
+        return f"threads {self.threads}{', cancelled' if self.cancelled else ''}"
 
     def __init__(
         self, threads: int = 0, *, log: LogReceiver | None = None, progress: ProgressReceiver | None = None
@@ -102,6 +106,11 @@ class Context(Object):
 def default_context() -> Context:
     """The context of everything that is created without one: one thread per core, silent."""
     return Context()
+
+
+def given_context(context: Context | None) -> Context:
+    """An argument `context`; None is the default context."""
+    return default_context() if context is None else instance(context, Context, "context")
 
 
 class _Callbacks:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import DoubleArray, FloatArray, doubles, integers, output, pointer, shaped, texts
 from ._handle import Object
 from ._library import call, create, library
@@ -66,10 +67,13 @@ class Evaluation(Object):
         rewards: Sequence[str] | Mapping[str, float],
         *,
         held_out: Sequence[str] = (),
-        config: EvaluationConfig | None = None,
-        sampling: SampleConfig | None = None,
+        config: EvaluationConfig = EvaluationConfig(),
+        sampling: SampleConfig = SampleConfig(),
     ) -> None:
-        self.config, self.sampling = config or EvaluationConfig(), sampling or SampleConfig()
+        self.config = instance(config, EvaluationConfig, "config")
+        self.sampling = instance(sampling, SampleConfig, "sampling")
+        if isinstance(rewards, str):
+            raise InvalidArgumentError(f"rewards: expected a sequence of names, got the text {rewards!r}")
         self.reward_names = tuple(rewards)
         if unknown := set(held_out) - set(self.reward_names):
             raise InvalidArgumentError(f"held_out: expected names of {list(self.reward_names)}, got {sorted(unknown)}")
@@ -92,6 +96,10 @@ class Evaluation(Object):
             )
         )
 
+    def _state(self) -> str:
+        latest = self.latest_iteration
+        return f"rewards {', '.join(self.reward_names)}, " + (f"latest at {latest}" if latest >= 0 else "no result yet")
+
     def is_due(self, iteration: int) -> bool:
         """Whether an iteration, which is about to be trained, is to be evaluated first."""
         return bool(library.mixgrpo_evaluation_is_due(self.handle, iteration))
@@ -108,6 +116,7 @@ class Evaluation(Object):
             if out is not None:
                 np.copyto(output(out, samples.shape, np.float32), samples)
             return samples if out is None else out
+        instance(trainer, Trainer, "trainer")
         out = output(out, (*self._shape[1:], *trainer.evaluator.latent_shape), np.float32)
         trainer.context.run("mixgrpo_evaluation_sample", self.handle, trainer.handle, pointer(out), out.size)
         return out
@@ -152,19 +161,19 @@ class Evaluation(Object):
 
     def get_best(self, model: Model) -> None:
         """Puts the best weights into a model of the same sizes. Raises `InvalidStateError` when none are kept."""
-        call("mixgrpo_evaluation_get_best", self.handle, model.handle)
+        call("mixgrpo_evaluation_get_best", self.handle, instance(model, Model, "model").handle)
 
-    def save_best(self, folder: str | os.PathLike[str], storage: Storage = Storage.F32) -> None:
+    def save_best(self, folder: str | os.PathLike[str], storage: Storage | str = Storage.F32) -> None:
         """Writes the best weights as `Model.save` does. Raises `InvalidStateError` when none are kept."""
-        call("mixgrpo_evaluation_save_best", self.handle, os.fspath(folder), storage)
+        call("mixgrpo_evaluation_save_best", self.handle, folder, chosen(Storage, storage, "storage"))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Saves what a continuation needs into a folder, which may be the trainer's."""
-        call("mixgrpo_evaluation_save", self.handle, os.fspath(folder))
+        call("mixgrpo_evaluation_save", self.handle, folder)
 
     def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this evaluation, which must have the same rewards, prompts and sampling.
 
         Raises `InputOutputError`, `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ.
         """
-        call("mixgrpo_evaluation_restore", self.handle, os.fspath(folder))
+        call("mixgrpo_evaluation_restore", self.handle, folder)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
 from ._handle import Object
 from ._library import call, create
@@ -47,6 +48,7 @@ class Evaluator(Object):
         max_bytes: int = 0,
         image_ids: ArrayLike | None = None,
     ) -> None:
+        instance(model, Model, "model")
         config = to_struct(
             _abi.EvaluatorConfig,
             dict(
@@ -60,9 +62,13 @@ class Evaluator(Object):
             ),
         )
         self.model = model
+        self.text_length = text_length
         self.tokens = height_tokens * width_tokens
         ids = optional_floats(image_ids, (self.tokens, 3), "image_ids")
         self._adopt(create("mixgrpo_evaluator_create", model.handle, ctypes.byref(config), pointer(ids), size(ids)))
+
+    def _state(self) -> str:
+        return f"latents {self.latent_shape}, text_length {self.text_length}"
 
     @property
     def latent_shape(self) -> tuple[int, int]:
@@ -100,7 +106,7 @@ class Evaluator(Object):
         call(
             "mixgrpo_evaluator_velocity",
             self.handle,
-            prompts.handle,
+            instance(prompts, Prompts, "prompts").handle,
             pointer(batch),
             pointer(levels),
             pointer(index),
@@ -130,7 +136,7 @@ class Evaluator(Object):
         self,
         prompts: Prompts,
         prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
+        config: SampleConfig = SampleConfig(),
         *,
         base: "Evaluator | None" = None,
         initial_noise: ArrayLike | None = None,
@@ -141,7 +147,7 @@ class Evaluator(Object):
         `base`: evaluator of the base model, needed when `config.trained_model_share` is below 1.
         `initial_noise`: the host's own (P, S, N, C), in place of noise drawn from `config.seed`.
         """
-        config = config or SampleConfig()
+        instance(config, SampleConfig, "config")
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")
@@ -149,8 +155,8 @@ class Evaluator(Object):
         self.model.context.run(
             "mixgrpo_evaluator_sample",
             self.handle,
-            base.handle if base else None,
-            prompts.handle,
+            None if base is None else instance(base, Evaluator, "base").handle,
+            instance(prompts, Prompts, "prompts").handle,
             ctypes.byref(to_struct(_abi.SampleConfig, config)),
             pointer(index),
             len(index),

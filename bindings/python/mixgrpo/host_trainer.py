@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import FloatArray, integers, optional_floats, output, pointer, size, texts
 from ._library import call, create, library, read_text
 from ._structs import to_struct
 from .any_trainer import AnyTrainer, TicketedSamples
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
-from .context import Context, default_context
+from .context import Context, given_context
 from .enums import MissingRewards, RequestKind, Status, Weights
 from .errors import InvalidArgumentError, InvalidFormatError, MixGRPOError
 from .metrics import Metrics
-from .plan import Plan
+from .plan import Plan, plan_of
 from .request import VelocityRequest, answer_to, next_request
 from .reward_names import scores_in_order, weights_in_order
 
@@ -50,8 +51,8 @@ class HostTrainer(AnyTrainer):
         self,
         lines: Sequence[str],
         latent_shape: Sequence[int],
-        plan: Plan | SamplingConfig | None = None,
-        learning: LearningConfig | None = None,
+        plan: Plan | SamplingConfig = SamplingConfig(),
+        learning: LearningConfig = LearningConfig(),
         *,
         rewards: Sequence[str] = ("reward",),
         batch_size: int = 0,
@@ -60,9 +61,9 @@ class HostTrainer(AnyTrainer):
         self.lines: Sequence[str] = _checked_names(lines, "lines")
         self.reward_names = _checked_names(rewards, "rewards")
         self.latent_shape = tuple(latent_shape)
-        self.plan = plan if isinstance(plan, Plan) else Plan(plan)
-        self.learning = learning or LearningConfig()
-        self.context = context or default_context()
+        self.plan = plan_of(plan)
+        self.learning = instance(learning, LearningConfig, "learning")
+        self.context = given_context(context)
         self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
         self._requested = 0  # latents of the current request
         self._gives_gradient = False
@@ -167,19 +168,28 @@ class HostTrainer(AnyTrainer):
         return self._updated()
 
     def update_tickets(
-        self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
+        self,
+        *,
+        missing: MissingRewards | str = MissingRewards.REFUSE,
+        weights: ArrayLike | Mapping[str, float] | None = None,
     ) -> Metrics:
         """Trains on the samples of all tickets and moves to the next iteration, as `Trainer.update_tickets`."""
         shares = weights_in_order(weights, self.reward_names)
-        call("mixgrpo_trainer_begin_update_tickets", self.handle, missing, pointer(shares), size(shares))
+        call(
+            "mixgrpo_trainer_begin_update_tickets",
+            self.handle,
+            chosen(MissingRewards, missing, "missing"),
+            pointer(shares),
+            size(shares),
+        )
         return self._updated()
 
     def sample(
         self,
         prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
+        config: SampleConfig = SampleConfig(),
         *,
-        weights: Weights = Weights.TRAINED,
+        weights: Weights | str = Weights.TRAINED,
         initial_noise: ArrayLike | None = None,
     ) -> FloatArray:
         """Deterministic samples of the model, (P, S, *latent_shape). A pending rollout stays.
@@ -188,14 +198,14 @@ class HostTrainer(AnyTrainer):
         compared on the same noise. `initial_noise`: the host's noise, (P, S, *latent_shape). `weights`: those that the
         requests name; with `config.trained_model_share` below 1 the last steps name `BASE` (hybrid inference, Mix §5).
         """
-        config = config or SampleConfig()
+        instance(config, SampleConfig, "config")
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")
         call(
             "mixgrpo_trainer_begin_sample",
             self.handle,
-            weights,
+            chosen(Weights, weights, "weights"),
             ctypes.byref(to_struct(_abi.SampleConfig, config)),
             pointer(index),
             len(index),

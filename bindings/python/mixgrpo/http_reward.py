@@ -80,6 +80,9 @@ class HTTPReward:
         self.failures: list[str] = []
         """Why batches of the latest call failed for good; empty when none did."""
 
+    def __repr__(self) -> str:
+        return f"HTTPReward({self.url!r}, format={self.format!r}, batch_size={self.batch_size})"
+
     def __call__(self, images: ByteArray, prompts: Sequence[str]) -> DoubleArray:
         """Scores B images, uint8 (B, height, width, 3), of B prompts: (B), NaN where there is no number."""
         if len(images) != len(prompts):

@@ -55,13 +55,16 @@ class Image(Object):
 
         Raises `InputOutputError`; `InvalidFormatError` when it is not a whole and sound PNG, or has more than 2**26 pixels.
         """
-        return cls._wrap(create("mixgrpo_image_load", os.fspath(path)))
+        return cls._wrap(create("mixgrpo_image_load", path))
 
     @classmethod
     def decode(cls, png: bytes) -> "Image":
         """Reads a PNG from memory, as `load` does."""
         data = np.frombuffer(png, np.uint8)
         return cls._wrap(create("mixgrpo_image_decode", pointer(data), data.size))
+
+    def _state(self) -> str:
+        return f"{self.height} x {self.width}"
 
     @property
     def width(self) -> int:
@@ -108,7 +111,7 @@ class Image(Object):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a PNG file, aside first and then renamed."""
-        call("mixgrpo_image_save", self.handle, os.fspath(path))
+        call("mixgrpo_image_save", self.handle, path)
 
     def _repr_png_(self) -> bytes:
         """Shows the picture in notebooks."""

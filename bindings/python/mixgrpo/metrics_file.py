@@ -2,10 +2,10 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ._folders import replace_file
 from .errors import InputOutputError, InvalidArgumentError, InvalidFormatError
 
 
@@ -47,7 +47,7 @@ class MetricsFile:
             if self._iteration(line, number) < self._trainer.iteration
         )
         if kept != content:
-            self._replace(kept)
+            replace_file(self._path, kept)
 
     def append(self) -> None:
         """Appends the latest iteration's figures."""
@@ -60,18 +60,3 @@ class MetricsFile:
             raise InvalidFormatError(
                 f'{self._path}, line {number}: expected an object with an integer "iteration", got {line[:80]!r}'
             ) from None
-
-    def _replace(self, content: bytes) -> None:
-        try:
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".mixgrpo-", delete=False) as file:
-                try:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    os.chmod(file.name, self._path.stat().st_mode & 0o777)
-                    os.replace(file.name, self._path)
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
-        except OSError as error:
-            raise InputOutputError(f"{self._path}: expected a file that can be replaced, got {error}") from error

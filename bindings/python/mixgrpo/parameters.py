@@ -49,6 +49,9 @@ class Tensors(Mapping[str, FloatArray]):
         self._parameters = parameters
         self._kind = kind
 
+    def __repr__(self) -> str:
+        return f"<{self._kind} of {self._model!r}>"
+
     @property
     def size(self) -> int:
         """The number of values in all."""

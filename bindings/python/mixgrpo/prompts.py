@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from ._arrays import FloatArray, floats, pointer, texts
 from ._handle import Object
 from ._library import call, create, library
-from .context import Context, default_context
+from .context import Context, given_context
 from .errors import InvalidArgumentError
 
 
@@ -50,6 +50,12 @@ class Prompts(Object):
         prompts._open("mixgrpo_prompts_create_hashed_words", arguments, len(lines), lines, context)
         return prompts
 
+    def _state(self) -> str:
+        count, shown = len(self), [repr(line) for line in (self.lines or ())[:2]]
+        return ", ".join(
+            [f"{count} prompt{'s' if count != 1 else ''}", *shown, *(["…"] if shown and count > 2 else [])]
+        )
+
     def __len__(self) -> int:
         return int(library.mixgrpo_prompts_count(self.handle))
 
@@ -63,7 +69,7 @@ class Prompts(Object):
     ) -> None:
         if lines is not None and len(lines) != count:
             raise InvalidArgumentError(f"lines: expected one for each of {count} prompts, got {len(lines)}")
-        self.context = context or default_context()
+        self.context = given_context(context)
         self._adopt(create(function, self.context.handle, *arguments))
         self.lines = None if lines is None else tuple(lines)
 

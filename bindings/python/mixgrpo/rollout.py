@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import DoubleArray, FloatArray, floats, integers, output, pointer, size
 from ._handle import Object
 from ._library import create, library
+from ._shapes import ShownByShape
 from ._structs import to_struct
-from .context import Context, default_context
+from .context import Context, given_context
 from .errors import InvalidArgumentError, InvalidStateError
 from .evaluator import Evaluator
 from .plan import SCHEDULED_WINDOW, Plan
@@ -20,8 +22,8 @@ from .prompts import Prompts
 from .request import VelocityRequest, answer_to, next_request
 
 
-@dataclass(frozen=True)
-class StoredStep:
+@dataclass(frozen=True, repr=False)
+class StoredStep(ShownByShape):
     """What was stored of one trained step."""
 
     latents: FloatArray
@@ -65,9 +67,9 @@ class Rollout(Object):
     ) -> None:
         which = dict(window_start=window_start, iteration=iteration, latent_size=latent_size, max_batch=max_batch)
         indices = integers(prompt_ids, "prompt_ids").reshape(-1)
-        groups = (len(indices), plan.config.group_size)
+        groups = (len(indices), instance(plan, Plan, "plan").config.group_size)
         noise = None if initial_noise is None else _group_noise(initial_noise, groups, latent_size)
-        self.context = context or default_context()
+        self.context = given_context(context)
         self.plan = plan
         self.iteration = iteration
         self.window_start = window_start
@@ -122,7 +124,7 @@ class Rollout(Object):
         On `CancelledError` or an error the rollout stands at the request that was not answered, and the call may be
         repeated.
         """
-        self.context.run("mixgrpo_rollout_run", self.handle, evaluator.handle, prompts.handle)
+        self.context.run("mixgrpo_rollout_run", self.handle, *_answerers(evaluator, prompts))
 
     def samples(self, out: FloatArray | None = None) -> FloatArray:
         """The finished samples at sigma = 0, (P, G, D). Raises `InvalidStateError` before the rollout is finished."""
@@ -148,6 +150,9 @@ class Rollout(Object):
         )
         return StoredStep(before, after, log_probabilities)
 
+    def _state(self) -> str:
+        return f"iteration {self.iteration}, samples {self._shape}, model calls {self.model_calls}"
+
     @property
     def model_calls(self) -> int:
         """Latents evaluated so far."""
@@ -156,6 +161,10 @@ class Rollout(Object):
     @property
     def _shape(self) -> tuple[int, int, int]:
         return self.prompt_count, self.plan.config.group_size, self.latent_size
+
+
+def _answerers(evaluator: Evaluator, prompts: Prompts) -> tuple[int, int]:
+    return instance(evaluator, Evaluator, "evaluator").handle, instance(prompts, Prompts, "prompts").handle
 
 
 def _group_noise(noise: ArrayLike, groups: tuple[int, int], latent_size: int) -> FloatArray:

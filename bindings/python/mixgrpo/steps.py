@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import DoubleArray, FloatArray, doubles, floats, output, pointer, rows
 from ._library import call
 from ._structs import from_struct, to_struct
@@ -41,23 +42,37 @@ def time_grid(steps: int, *, shift: float = 3.0, image_tokens: int = 0) -> Doubl
     return np.asarray(sigmas)
 
 
-def stochastic_step(dynamics: Dynamics, noise_level: float, sigma: float, next_sigma: float) -> Step:
+def stochastic_step(dynamics: Dynamics | str, noise_level: float, sigma: float, next_sigma: float) -> Step:
     """The stochastic step from `sigma` to `next_sigma`, 1 >= sigma > next_sigma >= 0.
 
     At sigma = 1 FLOW takes next_sigma for the sigma in its denominator. Raises `InvalidArgumentError` also where no real
     step exists.
     """
     struct = _abi.Step()
-    call("mixgrpo_stochastic_step", dynamics, noise_level, sigma, next_sigma, ctypes.byref(struct))
+    call(
+        "mixgrpo_stochastic_step",
+        chosen(Dynamics, dynamics, "dynamics"),
+        noise_level,
+        sigma,
+        next_sigma,
+        ctypes.byref(struct),
+    )
     return from_struct(Step, struct)
 
 
-def deterministic_step(solver: Solver, sigmas: ArrayLike, index: int) -> Step:
+def deterministic_step(solver: Solver | str, sigmas: ArrayLike, index: int) -> Step:
     """Step `index` of the time grid `sigmas` (strictly decreasing, from at most 1 to 0), its order lowered to what the
     place allows."""
     grid = doubles(sigmas, "sigmas")
     struct = _abi.Step()
-    call("mixgrpo_deterministic_step", solver, pointer(grid), grid.size, index, ctypes.byref(struct))
+    call(
+        "mixgrpo_deterministic_step",
+        chosen(Solver, solver, "solver"),
+        pointer(grid),
+        grid.size,
+        index,
+        ctypes.byref(struct),
+    )
     return from_struct(Step, struct)
 
 
@@ -67,7 +82,7 @@ def step_log_probability(
     velocity: ArrayLike,
     next_latents: ArrayLike,
     *,
-    form: LogProbability = LogProbability.MEAN,
+    form: LogProbability | str = LogProbability.MEAN,
     out: DoubleArray | None = None,
 ) -> DoubleArray:
     """Log-probability of a stochastic step x -> x' for each of B latents, (B), nats; mu = latent*x + velocity*v.
@@ -82,8 +97,8 @@ def step_log_probability(
     out = output(out, (count,), np.float64)
     call(
         "mixgrpo_step_log_probability",
-        ctypes.byref(to_struct(_abi.Step, step)),
-        form,
+        ctypes.byref(to_struct(_abi.Step, instance(step, Step, "step"))),
+        chosen(LogProbability, form, "form"),
         pointer(before),
         pointer(answer),
         pointer(after),

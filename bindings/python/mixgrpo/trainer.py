@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import FloatArray, doubles, integers, optional_floats, output, pointer, size, texts
 from ._library import call, create
 from ._structs import from_struct, to_struct
@@ -19,7 +20,7 @@ from .evaluator import Evaluator
 from .image import Image
 from .metrics import Metrics, Resumption
 from .pixels import PixelCodec
-from .plan import Plan
+from .plan import Plan, plan_of
 from .prompts import Prompts
 from .reward_names import scores_in_order, weights_in_order
 
@@ -40,16 +41,17 @@ class Trainer(AnyTrainer):
         self,
         evaluator: Evaluator,
         prompts: Prompts,
-        plan: Plan | SamplingConfig | None = None,
-        learning: LearningConfig | None = None,
+        plan: Plan | SamplingConfig = SamplingConfig(),
+        learning: LearningConfig = LearningConfig(),
         *,
         rewards: Sequence[str] = ("reward",),
         keep_base: bool = False,
     ) -> None:
-        self.evaluator = evaluator
-        self.prompts = prompts
-        self.plan = plan if isinstance(plan, Plan) else Plan(plan)
-        self.learning = learning or LearningConfig()
+        self.evaluator = instance(evaluator, Evaluator, "evaluator")
+        self.prompts = instance(prompts, Prompts, "prompts")
+        self.plan = plan_of(plan)
+        self.learning = instance(learning, LearningConfig, "learning")
+        reward_names = texts(rewards, "rewards")
         self.reward_names = tuple(rewards)
         self.context = evaluator.model.context
         self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
@@ -61,8 +63,8 @@ class Trainer(AnyTrainer):
                 prompts.handle,
                 self.plan.handle,
                 ctypes.byref(struct),
-                texts(rewards, "rewards"),
-                len(rewards),
+                reward_names,
+                len(reward_names),
                 keep_base,
             )
         )
@@ -114,7 +116,10 @@ class Trainer(AnyTrainer):
         return TicketedSamples(ticket.value, tuple(index.tolist()), samples)
 
     def update_tickets(
-        self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
+        self,
+        *,
+        missing: MissingRewards | str = MissingRewards.REFUSE,
+        weights: ArrayLike | Mapping[str, float] | None = None,
     ) -> Metrics:
         """Trains on the samples of all tickets and moves to the next iteration.
 
@@ -123,7 +128,12 @@ class Trainer(AnyTrainer):
         shares = weights_in_order(weights, self.reward_names)
         struct = _abi.Metrics()
         self.context.run(
-            "mixgrpo_trainer_update_tickets", self.handle, missing, pointer(shares), size(shares), ctypes.byref(struct)
+            "mixgrpo_trainer_update_tickets",
+            self.handle,
+            chosen(MissingRewards, missing, "missing"),
+            pointer(shares),
+            size(shares),
+            ctypes.byref(struct),
         )
         return from_struct(Metrics, struct)
 
@@ -156,7 +166,7 @@ class Trainer(AnyTrainer):
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Saves everything that a bit-exact continuation needs: weights, optimizer, averages, iteration, settings."""
-        call("mixgrpo_trainer_save", self.handle, os.fspath(folder))
+        call("mixgrpo_trainer_save", self.handle, folder)
 
     def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this trainer, which must have the same model sizes and settings. A pending
@@ -164,7 +174,7 @@ class Trainer(AnyTrainer):
 
         Raises `InputOutputError`, `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ.
         """
-        call("mixgrpo_trainer_restore", self.handle, os.fspath(folder))
+        call("mixgrpo_trainer_restore", self.handle, folder)
 
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
         """Saves the same into a folder of checkpoints, one file per saved iteration. The newest `keep_last` are kept
@@ -174,7 +184,7 @@ class Trainer(AnyTrainer):
         `InputOutputError`; `InvalidStateError` when there is a complete checkpoint of a later iteration: it belongs to
         another run, or was not resumed from.
         """
-        call("mixgrpo_trainer_checkpoint", self.handle, os.fspath(folder), keep_last, keep_every)
+        call("mixgrpo_trainer_checkpoint", self.handle, folder, keep_last, keep_every)
 
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
         """Restores the newest complete checkpoint of a folder, as `load` does. None, with nothing changed, when there
@@ -184,21 +194,25 @@ class Trainer(AnyTrainer):
         that differ.
         """
         struct = _abi.Resumption()
-        call("mixgrpo_trainer_resume", self.handle, os.fspath(folder), ctypes.byref(struct))
+        call("mixgrpo_trainer_resume", self.handle, folder, ctypes.byref(struct))
         return None if struct.iteration < 0 else from_struct(Resumption, struct)
 
     def save_model(
-        self, folder: str | os.PathLike[str], weights: Weights = Weights.TRAINED, storage: Storage = Storage.F32
+        self,
+        folder: str | os.PathLike[str],
+        weights: Weights | str = Weights.TRAINED,
+        storage: Storage | str = Storage.F32,
     ) -> None:
         """Writes one of the trainer's sets of weights as `Model.save` does."""
-        call("mixgrpo_trainer_save_model", self.handle, weights, os.fspath(folder), storage)
+        kinds = chosen(Weights, weights, "weights"), chosen(Storage, storage, "storage")
+        call("mixgrpo_trainer_save_model", self.handle, kinds[0], folder, kinds[1])
 
     def sample(
         self,
         prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
+        config: SampleConfig = SampleConfig(),
         *,
-        weights: Weights = Weights.TRAINED,
+        weights: Weights | str = Weights.TRAINED,
         initial_noise: ArrayLike | None = None,
         out: FloatArray | None = None,
     ) -> FloatArray:
@@ -207,7 +221,7 @@ class Trainer(AnyTrainer):
 
         Raises `InvalidStateError` when the base or the average is asked for and not kept.
         """
-        config = config or SampleConfig()
+        instance(config, SampleConfig, "config")
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.evaluator.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")
@@ -215,7 +229,7 @@ class Trainer(AnyTrainer):
         self.context.run(
             "mixgrpo_trainer_sample",
             self.handle,
-            weights,
+            chosen(Weights, weights, "weights"),
             ctypes.byref(to_struct(_abi.SampleConfig, config)),
             pointer(index),
             len(index),
@@ -232,8 +246,8 @@ class Trainer(AnyTrainer):
         codec: PixelCodec,
         *,
         shares: ArrayLike = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
-        config: SampleConfig | None = None,
-        weights: Weights = Weights.TRAINED,
+        config: SampleConfig = SampleConfig(),
+        weights: Weights | str = Weights.TRAINED,
         gap: int = 2,
         scale: int = 1,
     ) -> Image:
@@ -242,14 +256,15 @@ class Trainer(AnyTrainer):
 
         Raises `InvalidArgumentError` when a share is below 1 and the base is not kept.
         """
+        instance(codec, PixelCodec, "codec")
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         rows = doubles(shares, "shares").reshape(-1)
         handle = Handle()
         self.context.run(
             "mixgrpo_trainer_hybrid_grid",
             self.handle,
-            weights,
-            ctypes.byref(to_struct(_abi.SampleConfig, config or SampleConfig())),
+            chosen(Weights, weights, "weights"),
+            ctypes.byref(to_struct(_abi.SampleConfig, instance(config, SampleConfig, "config"))),
             pointer(rows),
             rows.size,
             pointer(index),

@@ -2,20 +2,23 @@
 
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from ._arguments import chosen, function, instance, whole
 from ._arrays import DoubleArray, FloatArray
 from ._folders import paths_in
+from ._warnings import warn
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, Weights
 from .errors import InvalidArgumentError, InvalidFormatError
-from .evaluation import Evaluation, EvaluationResult
+from .evaluation import Evaluation
 from .host_trainer import HostTrainer
+from .scoring import checked_rewards
 from .trainer import Trainer
+from .training_types import EvaluationReceiver, Keeper, Reward
 
 
 class HackedRewardWarning(RuntimeWarning):
@@ -24,11 +27,6 @@ class HackedRewardWarning(RuntimeWarning):
 
 Score: TypeAlias = Callable[[FloatArray, Sequence[int]], Mapping[str, DoubleArray]]
 """Scores samples (P, S, N, C) of these prompts; returns (P, S) by name."""
-
-Receiver: TypeAlias = Callable[[EvaluationResult, Mapping[str, float]], object]
-
-Keeper: TypeAlias = str | os.PathLike[str] | Callable[[], object]
-"""Where the best model is saved: a folder, or a function that saves the current model."""
 
 
 @runtime_checkable
@@ -49,38 +47,54 @@ class Evaluable(Protocol):
         """Deterministic samples, (P, S, …)."""
 
 
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """How `train` evaluates; see its documentation."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingEvaluation:
+    """How `train` evaluates: every `every` iterations, before the first of them and after the last, the model draws the
+    same samples from the same noise, and all rewards score them.
 
-    every: int
-    prompts: Sequence[int] | None
-    sampling: SampleConfig | None
-    keep_best: Keeper | None
-    watchdog: Watchdog
+    Raises `InvalidArgumentError` naming a field that does not fit.
+    """
 
-    def evaluations(
-        self, trainer: object, held_out: Sequence[str], score: Score, receiver: Receiver | None
-    ) -> "Evaluations | None":
-        """None when `every` is 0. Raises `InvalidArgumentError` for settings that need evaluations."""
-        if self.every != 0:
-            if not isinstance(trainer, Evaluable):
-                raise InvalidArgumentError(
-                    f"evaluate_every: expected 0, as {type(trainer).__name__} has no sample(), got {self.every}"
-                )
-            return Evaluations(trainer, self, held_out, score, receiver)
-        wanted = {
-            "evaluation_rewards": bool(held_out),
-            "evaluation_prompts": self.prompts is not None,
-            "keep_best": self.keep_best is not None,
-            "watchdog": self.watchdog is not Watchdog.OFF,
-            "on_evaluation": receiver is not None,
-        }
-        if names := [name for name, is_set in wanted.items() if is_set]:
-            raise InvalidArgumentError(
-                f"evaluate_every: expected a number above 0, as {', '.join(names)} is set, got 0"
-            )
+    every: int = 10
+    """Iterations between two evaluations. Range: 1…1000000."""
+    held_out: Mapping[str, Reward] = field(default_factory=dict)
+    """Rewards that the model is not trained on, by name."""
+    prompts: Sequence[int] | None = None
+    """Indices of the prompts; all by default."""
+    sampling: SampleConfig = SampleConfig()
+    """How the samples are drawn."""
+    keep_best: Keeper | None = None
+    """A folder for the best model, that of the highest mean of the held-out rewards, or of the trained ones when none
+    is held out; averaged weights where the trainer keeps them. For a model that the host owns, a function that saves
+    it, called when the current model is the best so far."""
+    watchdog: Watchdog = Watchdog.OFF
+    """When the trained rewards rise while the held-out ones fall for three evaluations, "warn" gives a
+    `HackedRewardWarning`, and "stop" ends the training, also of a run that is resumed where it was stopped."""
+    on_evaluation: EvaluationReceiver | None = None
+    """Called after each evaluation with its figures and the means of all rewards by name."""
+
+    def __post_init__(self) -> None:
+        whole(self.every, "every", 1, 1_000_000)
+        checked_rewards(self.held_out, "held_out")
+        instance(self.sampling, SampleConfig, "sampling")
+        object.__setattr__(self, "watchdog", chosen(Watchdog, self.watchdog, "watchdog"))
+        if self.watchdog is not Watchdog.OFF and not self.held_out:
+            raise InvalidArgumentError("held_out: expected at least one reward, as the watchdog is on, got none")
+        if self.on_evaluation is not None:
+            function(self.on_evaluation, "on_evaluation", "a result and the rewards' means")
+
+
+def evaluations_of(
+    settings: TrainingEvaluation | None, trainer: object, score: Score, receivers: Sequence[EvaluationReceiver]
+) -> "Evaluations | None":
+    """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be evaluated."""
+    if settings is None:
         return None
+    instance(settings, TrainingEvaluation, "evaluation")
+    if not isinstance(trainer, Evaluable):
+        raise InvalidArgumentError(f"evaluation: expected None, as {type(trainer).__name__} has no sample(), got one")
+    own = [] if settings.on_evaluation is None else [settings.on_evaluation]
+    return Evaluations(trainer, settings, score, [*receivers, *own])
 
 
 class Evaluations:
@@ -89,16 +103,14 @@ class Evaluations:
     def __init__(
         self,
         trainer: Trainer | Evaluable,
-        settings: EvaluationSettings,
-        held_out: Sequence[str],
+        settings: TrainingEvaluation,
         score: Score,
-        receiver: Receiver | None,
+        receivers: Sequence[EvaluationReceiver],
     ) -> None:
+        held_out = tuple(settings.held_out)
         if taken := set(held_out) & set(trainer.reward_names):
-            raise InvalidArgumentError(
-                f"evaluation_rewards: expected other names than the trained, got {sorted(taken)}"
-            )
-        self._trainer, self._settings, self._score, self._receiver = trainer, settings, score, receiver
+            raise InvalidArgumentError(f"held_out: expected other names than the trained, got {sorted(taken)}")
+        self._trainer, self._settings, self._score, self._receivers = trainer, settings, score, receivers
         if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
             raise InvalidArgumentError(
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
@@ -126,10 +138,10 @@ class Evaluations:
         result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
         if result.is_best:
             self._keep()
-        if self._receiver is not None:
-            self._receiver(result, self._evaluation.means())
+        for receive in self._receivers:
+            receive(result, self._evaluation.means())
         if result.verdict is Verdict.WARN:
-            warnings.warn(result.message, HackedRewardWarning, stacklevel=3)
+            warn(result.message, HackedRewardWarning)
         return result.verdict is not Verdict.STOP
 
     def save(self, folder: Path) -> None:
@@ -162,7 +174,7 @@ class Evaluations:
             try:
                 self._evaluation.restore(path)
             except InvalidFormatError as error:
-                warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
+                warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning)
                 damaged.append(_set_aside(path, "damaged"))
                 continue
             self._saved = self._evaluation.latest_iteration
@@ -176,7 +188,7 @@ class Evaluations:
         if keep_best is None or callable(keep_best) or not os.path.lexists(keep_best):
             return
         kept = _set_aside(Path(keep_best), f"until-{self._trainer.iteration:06d}")
-        warnings.warn(f"evaluations restart; kept the best model so far: {kept}", RuntimeWarning, stacklevel=5)
+        warn(f"evaluations restart; kept the best model so far: {kept}", RuntimeWarning)
 
     def _samples(self) -> FloatArray:
         if isinstance(self._trainer, Trainer | HostTrainer):

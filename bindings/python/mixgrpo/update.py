@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import FloatArray, doubles, optional_floats, output, pointer, shaped
 from ._handle import Object
 from ._library import call, create
@@ -73,19 +74,21 @@ class Update(Object):
         self,
         rollout: Rollout,
         advantages: Advantages | ArrayLike,
-        config: LearningConfig | None = None,
+        config: LearningConfig = LearningConfig(),
         *,
         max_batch: int = 0,
     ) -> None:
+        instance(rollout, Rollout, "rollout")
         groups = (rollout.prompt_count, rollout.plan.config.group_size)
         included = None
         if isinstance(advantages, Advantages):
             included = shaped(np.ascontiguousarray(advantages.included, np.uint8), groups, "included")
             advantages = advantages.values
         values = shaped(doubles(advantages, "advantages"), groups, "advantages")
-        self.config = config or LearningConfig()
+        self.config = instance(config, LearningConfig, "config")
         self.context = rollout.context
         self.latent_size = rollout.latent_size
+        self._groups = groups
         self._requested = 0  # latents of the current request
         self._submits = 0
         struct = to_struct(_abi.LearningConfig, self.config)
@@ -100,6 +103,9 @@ class Update(Object):
                 max_batch,
             )
         )
+
+    def _state(self) -> str:
+        return f"samples {self._groups}, latents of {self.latent_size}, optimizer steps {self.statistics().optimizer_steps}"
 
     def __iter__(self) -> Iterator[VelocityRequest]:
         """Requests: evaluations, each of which must be submitted before the next, and optimizer steps, which count
@@ -156,10 +162,10 @@ class Update(Object):
         self.context.run(
             "mixgrpo_update_run",
             self.handle,
-            evaluator.handle,
-            prompts.handle,
-            optimizer.handle,
-            reference.handle if reference else None,
+            instance(evaluator, Evaluator, "evaluator").handle,
+            instance(prompts, Prompts, "prompts").handle,
+            instance(optimizer, Optimizer, "optimizer").handle,
+            None if reference is None else instance(reference, Evaluator, "reference").handle,
             ctypes.byref(report),
         )
         return from_struct(OptimizerReport, report)

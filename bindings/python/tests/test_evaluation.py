@@ -1,5 +1,6 @@
 """Evaluations: fixed noise, the best weights, the watchdog."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -102,8 +103,9 @@ def test_training_evaluates_and_keeps_the_best(mixgrpo, make_trainer, codec, mod
     seen = []
     trainer = make_trainer(learning_rate=3e-3)
     history = train(
-        mixgrpo, trainer, codec, evaluate_every=2, keep_best=tmp_path / "best",
-        on_evaluation=lambda result, means: seen.append((result, means)),
+        mixgrpo, trainer, codec, evaluation=mixgrpo.TrainingEvaluation(
+            every=2, keep_best=tmp_path / "best", on_evaluation=lambda result, means: seen.append((result, means))
+        ),
     )  # fmt: skip
     assert len(history) == 6 and [result.iteration for result, _ in seen] == [0, 2, 4, 6]
     best = max(seen, key=lambda entry: entry[1]["brightness"])[0]
@@ -117,29 +119,49 @@ def test_evaluation_changes_nothing_about_training(mixgrpo, make_trainer, codec,
     train(mixgrpo, make_trainer(), codec)
     plain = model.weights.read()
     model.weights.write(start)
-    train(mixgrpo, make_trainer(), codec, evaluate_every=1, evaluation_rewards={"dark": darkness})
+    train(mixgrpo, make_trainer(), codec, evaluation=mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}))
     assert np.array_equal(model.weights.read(), plain)
 
 
 def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
-    options = {"evaluate_every": 1, "evaluation_rewards": {"dark": darkness}}
+    stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        stopped = train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.STOP, **options)
+        stopped = train(mixgrpo, make_trainer(learning_rate=3e-3), codec, evaluation=stops)
     assert len(stopped) == 3  # patience 3: brightness rises, so darkness falls
     with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):
         assert (
-            len(train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.WARN, **options)) == 6
+            len(
+                train(
+                    mixgrpo,
+                    make_trainer(learning_rate=3e-3),
+                    codec,
+                    evaluation=dataclasses.replace(stops, watchdog="warn"),
+                )
+            )
+            == 6
         )
 
 
-def test_evaluation_settings_without_evaluations_are_refused(mixgrpo, make_trainer, codec, tmp_path):
-    with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluate_every.*keep_best, watchdog"):
-        train(mixgrpo, make_trainer(), codec, keep_best=tmp_path, watchdog=mixgrpo.Watchdog.STOP)
-    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out"):
-        train(mixgrpo, make_trainer(), codec, evaluate_every=1, watchdog=mixgrpo.Watchdog.STOP)
-    with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluation_rewards"):
-        train(mixgrpo, make_trainer(), codec, evaluate_every=1, evaluation_rewards={"brightness": darkness})
+def test_evaluation_settings_that_do_not_fit_are_refused(mixgrpo, make_trainer, codec):
+    for wrong, message in (
+        ({"every": 0}, "every: expected a whole number, 1…1000000, got 0"),
+        ({"watchdog": "stop"}, "held_out: expected at least one reward"),
+        (
+            {"watchdog": "stopp", "held_out": {"dark": darkness}},
+            "watchdog: expected one of off, warn, stop such as 'stop'",
+        ),
+        ({"held_out": darkness}, r"held_out: expected functions by name, got a function \(darkness\)"),
+        ({"held_out": {"dark": 3}}, r"held_out\['dark'\]: expected a function of images and prompts, got 3"),
+        ({"sampling": 20}, "sampling: expected a SampleConfig, got 20"),
+        ({"on_evaluation": "log"}, "on_evaluation: expected a function"),
+    ):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=message):
+            mixgrpo.TrainingEvaluation(**wrong)
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out: expected other names"):
+        train(mixgrpo, make_trainer(), codec, evaluation=mixgrpo.TrainingEvaluation(held_out={"brightness": darkness}))
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluation: expected a TrainingEvaluation, got 10"):
+        train(mixgrpo, make_trainer(), codec, evaluation=10)
 
 
 def test_a_grid_has_a_row_for_each_share_of_the_trained_model(mixgrpo, make_trainer, codec):

@@ -1,5 +1,6 @@
 """`mixgrpo.train` over a PyTorch model: evaluations, and going on from checkpoints."""
 
+import dataclasses
 import resource
 
 import mixgrpo.torch as mixtorch
@@ -60,9 +61,16 @@ def test_evaluations_sample_with_the_policy_and_change_nothing(mixgrpo, make):
     train(mixgrpo, plain)
     sampling = mixgrpo.SampleConfig(steps=3, samples_per_prompt=2, seed=5)
     train(
-        mixgrpo, evaluated, evaluate_every=2, evaluation_prompts=[0, 2], evaluation_rewards={"dark": dark},
-        evaluation_sampling=sampling, on_evaluation=lambda result, means: seen.append((result, means)),
-    )  # fmt: skip
+        mixgrpo,
+        evaluated,
+        evaluation=mixgrpo.TrainingEvaluation(
+            every=2,
+            prompts=[0, 2],
+            held_out={"dark": dark},
+            sampling=sampling,
+            on_evaluation=lambda result, means: seen.append((result, means)),
+        ),
+    )
     assert torch.equal(weights_of(plain.module), weights_of(evaluated.module))
     assert [result.iteration for result, _ in seen] == [0, 2, 4, 6]
     images = decode(mixtorch.sample(evaluated.policy, [0, 2], sampling).reshape(4, *SHAPE))
@@ -73,21 +81,26 @@ def test_evaluations_sample_with_the_policy_and_change_nothing(mixgrpo, make):
 def test_the_host_keeps_its_best_model_itself(mixgrpo, make):
     trainer, kept, scores = make(), [], []
     train(
-        mixgrpo, trainer, evaluate_every=1, keep_best=lambda: kept.append(weights_of(trainer.module)),
-        on_evaluation=lambda result, means: scores.append((result.is_best, result.best_iteration)),
-    )  # fmt: skip
+        mixgrpo,
+        trainer,
+        evaluation=mixgrpo.TrainingEvaluation(
+            every=1,
+            keep_best=lambda: kept.append(weights_of(trainer.module)),
+            on_evaluation=lambda result, means: scores.append((result.is_best, result.best_iteration)),
+        ),
+    )
     assert len(kept) == sum(is_best for is_best, _ in scores) > 1
     if scores[-1][0]:
         assert torch.equal(kept[-1], weights_of(trainer.module))
     with pytest.raises(mixgrpo.InvalidArgumentError, match="keep_best: expected a function"):
-        train(mixgrpo, trainer, evaluate_every=1, keep_best="best")
+        train(mixgrpo, trainer, evaluation=mixgrpo.TrainingEvaluation(every=1, keep_best="best"))
 
 
 def test_the_watchdog_stops_a_pytorch_run(mixgrpo, make):
-    options = dict(evaluate_every=1, evaluation_rewards={"dark": dark})
-    assert len(train(mixgrpo, make(), 8, watchdog=mixgrpo.Watchdog.STOP, **options)) == 3
+    stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": dark}, watchdog="stop")
+    assert len(train(mixgrpo, make(), 8, evaluation=stops)) == 3
     with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):
-        assert len(train(mixgrpo, make(), 4, watchdog=mixgrpo.Watchdog.WARN, **options)) == 4
+        assert len(train(mixgrpo, make(), 4, evaluation=dataclasses.replace(stops, watchdog="warn"))) == 4
 
 
 def test_a_trainer_that_cannot_sample_is_refused(mixgrpo, make, tmp_path):
@@ -99,8 +112,8 @@ def test_a_trainer_that_cannot_sample_is_refused(mixgrpo, make, tmp_path):
 
         update = rollout
 
-    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"evaluate_every: expected 0, as Bare has no sample"):
-        train(mixgrpo, Bare(), evaluate_every=1)
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"evaluation: expected None, as Bare has no sample"):
+        train(mixgrpo, Bare(), evaluation=mixgrpo.TrainingEvaluation())
     with pytest.raises(mixgrpo.InvalidArgumentError, match=r"checkpoints: expected None, as Bare has no checkpoint"):
         train(mixgrpo, Bare(), checkpoints=tmp_path)
 
@@ -130,11 +143,14 @@ def test_a_state_that_could_not_be_read_again_is_refused_when_it_is_saved(mixgrp
 @pytest.mark.parametrize("stop", [0, 3])
 def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop):
     whole, expected, seen = make(), [], []
-    options = dict(evaluate_every=2, evaluation_rewards={"dark": dark})
-    train(mixgrpo, whole, on_evaluation=lambda result, means: expected.append((result, means)), **options)
-    options |= dict(
-        checkpoints=tmp_path, keep_checkpoints=2, on_evaluation=lambda result, means: seen.append((result, means))
-    )
+
+    def evaluation(receiver):
+        return mixgrpo.TrainingEvaluation(
+            every=2, held_out={"dark": dark}, on_evaluation=lambda *figures: receiver.append(figures)
+        )
+
+    train(mixgrpo, whole, evaluation=evaluation(expected))
+    options = dict(checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, keep_last=2), evaluation=evaluation(seen))
     with pytest.raises(StoppedError):
         train(mixgrpo, make(), on_iteration=stopping_at(stop), **options)
     again = make()
@@ -148,7 +164,7 @@ def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop)
 
 
 def test_damage_anywhere_in_a_checkpoint_is_found(mixgrpo, make, tmp_path):
-    train(mixgrpo, make(), 3, checkpoints=tmp_path, keep_checkpoints=2)
+    train(mixgrpo, make(), 3, checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, keep_last=2))
     newest, older = tmp_path / "iteration-00000003.pt", tmp_path / "iteration-00000002.pt"
     whole = newest.read_bytes()
     weights = whole.index(weights_of_bytes(make, tmp_path))

@@ -4,8 +4,6 @@ import json
 import math
 import os
 import signal
-import sys
-import types
 
 import numpy as np
 import pytest
@@ -136,8 +134,8 @@ def test_what_a_reward_returns_is_checked(mixgrpo, make_trainer, codec):
         mixgrpo.train(trainer, lambda images, prompts: ["good"] * 8, **options)
     with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards: expected"):
         mixgrpo.train(trainer, {"other": brightness}, **options)
-    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompts_per_iteration: expected 1…3"):
-        mixgrpo.train(trainer, brightness, **{**options, "prompts_per_iteration": 4})
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompts_per_iteration: expected a whole number, 1 or more"):
+        mixgrpo.train(trainer, brightness, **{**options, "prompts_per_iteration": 0})
 
 
 def test_prompts_and_stops_are_the_host_s(mixgrpo, make_trainer, codec):
@@ -156,27 +154,6 @@ def test_prompts_and_stops_are_the_host_s(mixgrpo, make_trainer, codec):
             trainer, brightness, decode=codec.decode, iterations=9, choose=choose, on_iteration=stop, progress=False
         )
     assert chosen == [0, 1] and trainer.iteration == 2
-
-
-def test_a_progress_bar_shows_when_tqdm_is_there(mixgrpo, make_trainer, codec, monkeypatch):
-    shown = []
-
-    class Bar:
-        def __init__(self, iterations, unit):
-            self.iterations = iterations
-
-        def __iter__(self):
-            return iter(self.iterations)
-
-        def set_postfix(self, **values):
-            shown.append(values)
-
-    options = dict(decode=codec.decode, iterations=2, prompts_per_iteration=1)
-    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
-    mixgrpo.train(make_trainer(), brightness, **options)
-    assert len(shown) == 2 and set(shown[0]) == {"reward"}
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    assert len(mixgrpo.train(make_trainer(), brightness, **options)) == 2
 
 
 def test_ctrl_c_in_an_update_leaves_everything_as_before(mixgrpo, context, make_trainer, score):

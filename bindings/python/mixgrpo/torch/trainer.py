@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._arguments import instance
 from ..configurations import LearningConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
@@ -51,21 +52,21 @@ class TorchTrainer(HostTrainer):
         policy: TorchPolicy,
         optimizer: torch.optim.Optimizer,
         lines: Sequence[str],
-        plan: Plan | SamplingConfig | None = None,
-        learning: LearningConfig | None = None,
+        plan: Plan | SamplingConfig = SamplingConfig(),
+        learning: LearningConfig = LearningConfig(),
         *,
         rewards: Sequence[str] = ("reward",),
         scheduler: "torch.optim.lr_scheduler.LRScheduler | None" = None,
         scaler: "torch.amp.GradScaler | None" = None,
         context: Context | None = None,
     ) -> None:
-        self.policy = policy
-        self.optimizer = optimizer
+        self.policy = instance(policy, TorchPolicy, "policy")
+        self.optimizer = instance(optimizer, torch.optim.Optimizer, "optimizer")
         self.scheduler = scheduler
         self.scaler = scaler
         self._kept: Snapshot | None = None
         trained_weights(optimizer)
-        if learning is not None and learning.kl_reference > 0 and policy.reference is None:
+        if instance(learning, LearningConfig, "learning").kl_reference > 0 and policy.reference is None:
             raise InvalidArgumentError(
                 "reference: expected a frozen model in the policy, as kl_reference is set, got none"
             )
