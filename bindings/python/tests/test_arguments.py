@@ -42,7 +42,7 @@ def test_objects_of_another_kind_are_named(mixgrpo, refused, model, evaluator, p
     refused("codec: expected a PixelCodec, got None", trainer.hybrid_grid, [0], None)
     refused("config: expected a ModelConfig, got 'small'", mixgrpo.Model, "small")
     refused("context: expected a Context, got 4", mixgrpo.Model, context=4)
-    refused("ticketed: expected a TicketedSamples, got 1", trainer.submit_rewards, 1, [[1.0] * 4])
+    refused("ticketed: expected TicketedSamples, got 1", trainer.submit_rewards, 1, [[1.0] * 4])
     refused("folder: expected str, bytes or os.PathLike object, not int", mixgrpo.Model.load, 3)
     refused("rewards: expected a sequence of names, got the text 'bright'", mixgrpo.Evaluation, [0], "bright")
 
@@ -57,7 +57,7 @@ def test_choices_are_taken_by_name_everywhere(mixgrpo, refused, model, make_trai
     assert step == mixgrpo.stochastic_step(mixgrpo.Dynamics.DANCE, 0.5, 0.6, 0.5)
     refused("storage: expected one of f32, bf16 such as 'bf16', got 'bf15'", model.save, tmp_path / "x", storage="bf15")
     refused(
-        "weights: expected one of trained, average, base such as 'average', got 'averaged'",
+        "weights: expected one of trained, base, average such as 'average', got 'averaged'",
         trainer.sample, [0], weights="averaged",
     )  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_what_train_takes_is_checked_before_anything_runs(mixgrpo, refused, make
     refused(f"{trainer_wanted} a Model", mixgrpo.train, trainer.evaluator.model, **good)
     for wrong, message in (
         (dict(rewards=3), f"rewards: expected a function of {takes}, got 3"),
-        (dict(rewards={"brightness": "bright"}), "rewards['brightness']: expected a function of images and prompts, got 'bright'"),
+        (dict(rewards={"brightness": 3}), "rewards['brightness']: expected a function of images and prompts, got 3"),
         (dict(rewards={"dark": brightness}), "rewards: expected ['brightness'], as the trainer has them, got ['dark']"),
         (dict(decode=codec), "decode: expected a function of samples, got a PixelCodec"),
         (dict(iterations="10"), "iterations: expected a whole number, 0 or more, got '10'"),
