@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 420, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 410, 44, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 410, 44, 200
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _LIGHTER = ("#4da3e0", "#ff8a3d", "#2cc49a", "#e0a3c4")
 _MOST_POINTS = 300
@@ -37,7 +37,7 @@ class LineChart:
         drawn = {name: points for name, points in drawn.items() if points}
         if not drawn:
             return ""
-        x = Axis([x for points in drawn.values() for x, _ in points])
+        x = Axis([x for points in drawn.values() for x, _ in points], whole=True)
         y = Axis([y for points in drawn.values() for _, y in points])
         lines = "".join(_line(index, points, x, y) for index, points in enumerate(drawn.values()))
         return (
@@ -48,14 +48,14 @@ class LineChart:
 
 
 class Axis:
-    """A range with ticks at round numbers."""
+    """A range with ticks at round numbers, or at whole ones."""
 
-    def __init__(self, values: Sequence[float]) -> None:
+    def __init__(self, values: Sequence[float], *, whole: bool = False) -> None:
         smallest, largest = min(values), max(values)
         span = largest - smallest
         if span <= 1e-12 * max(abs(smallest), abs(largest)):
             span = abs(largest) * 0.1 or 1.0
-        step = _round_step(span / 4)
+        step = max(_round_step(span / 4), 1.0 if whole else 0.0)
         self.low = math.floor(smallest / step + 1e-9) * step
         self.high = max(math.ceil(largest / step - 1e-9) * step, self.low + step)
         self._step = step

@@ -90,10 +90,19 @@ def _warnings(data: ReportData) -> str:
 
 def _summary(data: ReportData) -> str:
     rows = [_row(f"{name}, evaluation", points) for name, points in _means(data.evaluations).items()]
-    rows += [_row(f"{name}, training", points) for name, points in _means(data.iterations).items()]
+    rows += [
+        _row(f"{name}, training (mean of a tenth)", _ends(points)) for name, points in _means(data.iterations).items()
+    ]
     rows = [row for row in rows if row]
     head = "<tr><th>reward<th>first<th>last<th>change</tr>"
     return f"<table>{head}{''.join(rows)}</table>" if rows else ""
+
+
+def _ends(points: Points) -> Points:
+    """The means of the first and of the last tenth: the reward of a single iteration depends on its prompts."""
+    known = [y for _, y in points if math.isfinite(y)]
+    size = max(1, len(known) // 10)
+    return [(0, sum(part) / size) for part in (known[:size], known[-size:]) if part]
 
 
 def _row(label: str, points: Points) -> str:
@@ -126,16 +135,21 @@ def _images(encoded: list[str]) -> str:
 def _reward_charts(data: ReportData) -> list[str]:
     training, evaluation = _means(data.iterations), _means(data.evaluations)
     return [
-        LineChart(name, {"training": training.get(name, []), "evaluation": evaluation.get(name, [])}).svg()
+        LineChart(
+            name if name in training else f"{name}, held out",
+            {"training": training.get(name, []), "evaluation": evaluation.get(name, [])},
+        ).svg()
         for name in {**training, **evaluation}
     ]
 
 
 def _figure_charts(data: ReportData) -> list[str]:
-    return [
-        LineChart(title, {title: [(entry["iteration"], _number(entry.get(key))) for entry in data.iterations]}).svg()
-        for key, title in _FIGURES.items()
-    ]
+    """Charts of what changes; a constant learning rate is none."""
+    series = {key: [(entry["iteration"], _number(entry.get(key))) for entry in data.iterations] for key in _FIGURES}
+    changing = {
+        key: points for key, points in series.items() if key != "learning_rate" or len({y for _, y in points}) > 1
+    }
+    return [LineChart(_FIGURES[key], {_FIGURES[key]: points}).svg() for key, points in changing.items()]
 
 
 def _means(entries: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:

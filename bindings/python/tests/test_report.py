@@ -46,7 +46,7 @@ def test_a_report_shows_curves_and_samples_and_needs_nothing_else(mixgrpo, train
     page = (tmp_path / "run.html").read_text()
     pictures = re.findall(r"<svg.*?</svg>", page)
     titles = [ElementTree.fromstring(picture).get("aria-label") for picture in pictures]
-    assert titles[:3] == ["brightness", "<dark> & 'co'", "gradient norm"]
+    assert titles[:3] == ["brightness", "<dark> & 'co', held out", "gradient norm"]
     assert not re.search(r'(src|href)="(?!data:)', page) and "http" not in page
     assert page.count("data:image/png;base64,") == 3 * 2
     assert "<th>before<th>after" in page and "a red circle at the left" in page
@@ -121,4 +121,4 @@ def test_any_series_can_be_drawn(mixgrpo, values):
     (line,) = root.iter("polyline")
     places = [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
     assert 1 <= len(places) <= 300
-    assert all(50 <= x <= 420 and 40 <= y <= 205 for x, y in places)
+    assert all(60 <= x <= 420 and 40 <= y <= 205 for x, y in places)
