@@ -1,6 +1,7 @@
 """Arguments of the wrong kind, refused by name before anything uses them."""
 
 import os
+from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ _Choice = TypeVar("_Choice", bound=IntEnum)
 
 _WAYS = {
     "Evaluator": "mixgrpo.Evaluator(model, …)",
+    "ModelConfig": "mixgrpo.ModelConfig(num_layers=2); Model.load(folder) reads a model",
     "Model": "mixgrpo.Model.load(folder)",
     "Optimizer": "mixgrpo.Optimizer(model.parameter_count, …)",
     "Prompts": "mixgrpo.Prompts.hashed_words(lines, …)",
@@ -60,14 +62,18 @@ def path(value: Any, name: str) -> Path:
 
 def chosen(kind: type[_Choice], value: Any, name: str) -> _Choice:
     """The case of an enum by itself, its number or its name. Raises `InvalidArgumentError`, with the nearest name."""
-    names = [case.name.lower() for case in kind]
-    if isinstance(value, str) and value in names:
-        return kind[value.upper()]
     if not isinstance(value, str):
         try:
             return kind(value)
         except ValueError:
             pass
+    return kind[one_of(value, [case.name.lower() for case in kind], name).upper()]
+
+
+def one_of(value: Any, names: Sequence[str], name: str) -> str:
+    """One of some names. Raises `InvalidArgumentError`, with the nearest one."""
+    if isinstance(value, str) and value in names:
+        return value
     near = get_close_matches(value.lower(), names, 1) if isinstance(value, str) else []
     suggestion = f" such as {near[0]!r}" if near else ""
     raise InvalidArgumentError(f"{name}: expected one of {', '.join(names)}{suggestion}, got {short(value)}")

@@ -51,7 +51,7 @@ def integers(values: ArrayLike, name: str) -> IntegerArray:
     """C-contiguous int32; refuses fractions and what does not fit."""
     array = np.asarray(values)
     if array.size and array.dtype.kind not in "iu":
-        raise InvalidArgumentError(f"{name}: expected integers, got {array.dtype}")
+        raise InvalidArgumentError(f"{name}: expected integers, got {_kind(values, array)}")
     if array.size and not -(2**31) <= int(array.min()) <= int(array.max()) < 2**31:
         raise InvalidArgumentError(f"{name}: expected integers of 32 bits, got {array.min()}…{array.max()}")
     return np.ascontiguousarray(array, dtype=np.int32)
@@ -122,13 +122,15 @@ def view(address: Any, shape: tuple[int, ...], dtype: type[_Scalar], owner: obje
 
 def texts(lines: Sequence[str], name: str) -> Any:
     """An array of C strings, which keeps the bytes alive."""
-    if isinstance(lines, str):
-        raise InvalidArgumentError(f"{name}: expected a sequence of strings, got one string")
+    if isinstance(lines, (str, bytes)) or not isinstance(lines, (Sequence, np.ndarray)):
+        raise InvalidArgumentError(f"{name}: expected a sequence of texts, got {short(lines)}")
     encoded = []
     for index, line in enumerate(lines):
+        if not isinstance(line, str):
+            raise InvalidArgumentError(f"{name}[{index}]: expected a text, got {short(line)}")
         try:
             encoded.append(text_bytes(line))
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise InvalidArgumentError(f"{name}[{index}]: {error}") from None
     return (ctypes.c_char_p * len(encoded))(*encoded)
 
@@ -142,14 +144,20 @@ def _new(shape: tuple[int, ...], dtype: DTypeLike, name: str) -> NDArray[Any]:
         raise OutOfMemoryError(f"{name}: expected memory for {shape}, got none: {error}") from None
 
 
+def _kind(values: ArrayLike, array: NDArray[Any]) -> str:
+    """What was given in place of an array of the right type."""
+    if array.ndim == 0 or isinstance(values, np.ndarray):
+        return short(values)
+    kind = {"U": "texts", "S": "bytes", "O": "objects"}.get(array.dtype.kind, str(array.dtype))
+    return f"{short(values)} of {kind}"
+
+
 def _real(values: ArrayLike, dtype: type[_Scalar], name: str) -> NDArray[_Scalar]:
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:  # ragged lists; tensors on a GPU or with gradients
         raise InvalidArgumentError(f"{name}: expected an array of numbers, got {short(values)}: {error}") from None
-    if array.dtype == object and array.ndim == 0:
-        raise InvalidArgumentError(f"{name}: expected an array of numbers, got {short(values)}")
     if array.size and array.dtype.kind not in "fiub":
-        raise InvalidArgumentError(f"{name}: expected real numbers, got {array.dtype}")
+        raise InvalidArgumentError(f"{name}: expected real numbers, got {_kind(values, array)}")
     with np.errstate(over="ignore"):
         return np.asarray(array, dtype=dtype, order="C")

@@ -1,6 +1,7 @@
 """What the generated configurations have in common."""
 
 import ctypes
+import difflib
 import functools
 import os
 from collections.abc import Callable
@@ -18,6 +19,16 @@ class Configuration:
     """A configuration, checked when it is made: a wrong value raises `InvalidArgumentError` naming every field that is
     wrong. A choice may also be given by its name in lower case, such as `dynamics="dance"`. Its `repr` shows the fields
     that differ from their defaults."""
+
+    def __new__(cls, *_: Any, **settings: Any) -> Self:
+        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        for name in settings:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1)
+                raise TypeError(
+                    f"{cls.__name__}: no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+                )
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type]

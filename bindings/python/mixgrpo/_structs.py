@@ -37,9 +37,9 @@ def from_struct(kind: type[_Data], struct: Any) -> _Data:
 def _set(struct: Any, name: str, kind: Any, value: Any) -> None:
     try:
         if issubclass(kind, ctypes.Array):
+            if not isinstance(value, (tuple, list)) or len(value) != kind._length_:
+                raise ValueError(f"expected {kind._length_} values, got {value!r}")
             items = [_checked(kind._type_, item) for item in value]
-            if len(items) != kind._length_:
-                raise ValueError(f"expected {kind._length_} values, got {len(items)}")
             setattr(struct, name, kind(*items))
         else:
             setattr(struct, name, _checked(kind, value))

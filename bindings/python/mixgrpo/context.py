@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from . import _abi
-from ._arguments import instance
+from ._arguments import function, instance
 from ._handle import Object
 from ._library import call, create, library
 from .enums import LogLevel, Stage
@@ -54,8 +54,9 @@ class Context(Object):
     def __init__(
         self, threads: int = 0, *, log: LogReceiver | None = None, progress: ProgressReceiver | None = None
     ) -> None:
+        receivers = _receiver(log, "log"), _receiver(progress, "progress")
         self._adopt(create("mixgrpo_context_create", threads))
-        self._callbacks = _Callbacks(self._handle, log, progress)
+        self._callbacks = _Callbacks(self._handle, *receivers)
         self._callbacks.install()
 
     @property
@@ -70,7 +71,7 @@ class Context(Object):
 
     @log.setter
     def log(self, receiver: LogReceiver | None) -> None:
-        self._callbacks.log = receiver
+        self._callbacks.log = _receiver(receiver, "log")
 
     @property
     def progress(self) -> ProgressReceiver | None:
@@ -79,7 +80,7 @@ class Context(Object):
 
     @progress.setter
     def progress(self, receiver: ProgressReceiver | None) -> None:
-        self._callbacks.progress = receiver
+        self._callbacks.progress = _receiver(receiver, "progress")
 
     def cancel(self) -> None:
         """Stops rollouts, updates and sampling of this context: they raise `CancelledError`. Calls that begin later stop
@@ -111,6 +112,11 @@ def default_context() -> Context:
 def given_context(context: Context | None) -> Context:
     """An argument `context`; None is the default context."""
     return default_context() if context is None else instance(context, Context, "context")
+
+
+def _receiver(receiver: Any, name: str) -> Any:
+    takes = {"log": "a level and a line", "progress": "a Progress"}
+    return None if receiver is None else function(receiver, name, takes[name])
 
 
 class _Callbacks:

@@ -97,7 +97,10 @@ class Image(Object):
         """Replaces all text entries, at most 1024. Keys: 1…79 printable Latin-1 characters, without outer or double
         spaces; values: at most 4 MiB."""
         pairs = list(entries.items()) if isinstance(entries, Mapping) else list(entries)
-        keys, values = texts([key for key, _ in pairs], "key"), texts([value for _, value in pairs], "value")
+        keys, values = (
+            texts([key for key, _ in pairs], "texts key"),
+            texts([value for _, value in pairs], "texts value"),
+        )
         array = (_abi.TextEntry * len(pairs))(*map(_abi.TextEntry, keys, values))
         call("mixgrpo_image_set_texts", self.handle, array, len(pairs))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._arguments import whole
 from ._arrays import FloatArray, floats, pointer, texts
 from ._handle import Object
 from ._library import call, create, library
@@ -89,8 +90,7 @@ def hashed_words(
     """
     encoded = texts(lines, "lines")
     for name, value in (("text_length", text_length), ("text_width", text_width), ("pooled_width", pooled_width)):
-        if not 1 <= value <= 16384:
-            raise InvalidArgumentError(f"{name}: expected 1…16384, got {value}")
+        whole(value, name, 1, 16384)
     text = np.empty((len(lines), text_length, text_width), np.float32)
     pooled = np.empty((len(lines), pooled_width), np.float32)
     call(

@@ -18,7 +18,9 @@ def scores_in_order(
     scores = doubles(_in_order(rewards, names), "rewards")
     if scores.ndim == 2 and len(names) == 1:
         scores = scores.reshape(1, *scores.shape)
-    return scores if groups is None else shaped(scores, (len(names), *groups), "rewards")
+    if groups is None:
+        return scores
+    return shaped(scores, (len(names), *groups), "rewards", "rewards, prompts, samples of a prompt")
 
 
 def weights_in_order(weights: ArrayLike | Mapping[str, float] | None, names: Sequence[str]) -> DoubleArray | None:

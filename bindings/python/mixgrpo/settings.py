@@ -3,7 +3,7 @@
 import ctypes
 
 from . import _abi
-from ._arguments import instance, optional
+from ._arguments import instance, one_of, optional
 from ._library import call, library, read_text
 from ._structs import from_struct, optional_struct, to_struct
 from .configurations import LearningConfig, SamplingConfig
@@ -27,6 +27,7 @@ def preset(
     """
     sampling_struct = to_struct(_abi.SamplingConfig, instance(sampling, SamplingConfig, "sampling"))
     learning_struct = to_struct(_abi.LearningConfig, instance(learning, LearningConfig, "learning"))
+    one_of(name, preset_names(), "name")
     call("mixgrpo_config_init_preset", name, ctypes.byref(sampling_struct), ctypes.byref(learning_struct))
     return from_struct(SamplingConfig, sampling_struct), from_struct(LearningConfig, learning_struct)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
-from ._arguments import chosen, instance
+from ._arguments import chosen, instance, whole
 from ._arrays import DoubleArray, FloatArray, doubles, floats, output, pointer, rows
 from ._library import call
 from ._structs import from_struct, to_struct
@@ -37,7 +37,7 @@ class Step:
 
 def time_grid(steps: int, *, shift: float = 3.0, image_tokens: int = 0) -> DoubleArray:
     """The `steps` + 1 noise levels from 1 to 0 exactly. Bounds as in `SamplingConfig`, steps from 1."""
-    sigmas = output(None, (steps + 1,), np.float64, "steps")
+    sigmas = output(None, (whole(steps, "steps", 1, 10000) + 1,), np.float64, "steps")
     call("mixgrpo_time_grid", steps, shift, image_tokens, pointer(sigmas), sigmas.size)
     return np.asarray(sigmas)
 
@@ -120,7 +120,8 @@ def normal_noise(
     """
     if (count is None) == (out is None):
         raise InvalidArgumentError("count, out: expected one of the two, got both or none")
-    out = output(out, (count,) if out is None else out.shape, np.float32)
+    shape = out.shape if isinstance(out, np.ndarray) else (whole(count, "count", 0),)
+    out = output(out, shape, np.float32)
     call("mixgrpo_normal_noise", seed, stream, index, pointer(out), out.size)
     return out
 

@@ -40,11 +40,45 @@ def test_objects_of_another_kind_are_named(mixgrpo, refused, model, evaluator, p
     refused("rollout: expected a Rollout, got an array of float64 (2, 4)", mixgrpo.Update, np.zeros((2, 4)), [[1.0]])
     refused("config: expected a SampleConfig, got 20", trainer.sample, [0], 20)
     refused("codec: expected a PixelCodec, got None", trainer.hybrid_grid, [0], None)
-    refused("config: expected a ModelConfig, got 'small'", mixgrpo.Model, "small")
+    config_wanted = (
+        "config: expected a ModelConfig, such as mixgrpo.ModelConfig(num_layers=2); Model.load(folder) reads a model"
+    )
+    refused(f"{config_wanted}, got 'small'", mixgrpo.Model, "small")
     refused("context: expected a Context, got 4", mixgrpo.Model, context=4)
     refused("ticketed: expected TicketedSamples, got 1", trainer.submit_rewards, 1, [[1.0] * 4])
-    refused("folder: expected str, bytes or os.PathLike object, not int", mixgrpo.Model.load, 3)
+    refused("folder: expected a text or a path, got 3", mixgrpo.Model.load, 3)
     refused("rewards: expected a sequence of names, got the text 'bright'", mixgrpo.Evaluation, [0], "bright")
+
+
+def test_values_of_another_type_are_named(mixgrpo, refused, make_trainer, codec):
+    trainer, whole = make_trainer(), "expected a whole number"
+    sizes = dict(text_length=4, text_width=6, pooled_width=5)
+    refused("lines: expected a sequence of texts, got None", mixgrpo.Prompts.hashed_words, None, **sizes)
+    refused("lines[0]: expected a text, got 1", mixgrpo.Prompts.hashed_words, [1], **sizes)
+    refused(f"text_length: {whole}, 1…16384, got '4'", mixgrpo.hashed_words, ["a"], **sizes | {"text_length": "4"})
+    refused("prompt_indices: expected integers, got None", trainer.rollout, None)
+    refused("prompt_indices: expected integers, got a list of texts", trainer.rollout, ["a red circle"])
+    refused("rewards: expected shape (1, 1, 4) (rewards, prompts, samples of a prompt), got (4,)", rewarded, trainer)
+    refused("latents: expected shape (…, 4, 12), got (2, 5)", codec.decode, np.zeros((2, 5)))
+    refused("latents: expected real numbers, got 'noise'", codec.decode, "noise")
+    refused(f"height: {whole}, 1…65535, got 8.0", mixgrpo.PixelCodec, 8.0, 8, patch=4)
+    refused(f"height: {whole}, 1…65535, got -8", mixgrpo.PixelCodec, -8, 8, patch=4)
+    refused("texts value[0]: expected a text, got 3", mixgrpo.Image, np.zeros((2, 2, 3), np.uint8), {"seed": 3})
+    refused(f"steps: {whole}, 1…10000, got '3'", mixgrpo.time_grid, "3")
+    refused(f"count: {whole}, 0 or more, got 2.5", mixgrpo.normal_noise, 1, 2, 3, 2.5)
+    refused("log: expected a function of a level and a line, got 3", mixgrpo.Context, 1, log=3)
+    refused("axes_dims_rope: expected 3 values, got 4", mixgrpo.ModelConfig, axes_dims_rope=4)
+    with pytest.raises(
+        mixgrpo.InvalidArgumentError, match="name: expected one of mixgrpo, .* such as 'flow_grpo', got"
+    ):
+        mixgrpo.preset("flow-grpo")
+    with pytest.raises(TypeError, match="SamplingConfig: no setting 'stepz'; did you mean 'steps'"):
+        mixgrpo.SamplingConfig(stepz=3)
+
+
+def rewarded(trainer):
+    trainer.rollout([0])
+    trainer.update([1, 2, 3, 4])
 
 
 def test_choices_are_taken_by_name_everywhere(mixgrpo, refused, model, make_trainer, tmp_path):

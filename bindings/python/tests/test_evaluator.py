@@ -131,7 +131,7 @@ def test_prompts_say_what_is_wrong(mixgrpo):
         mixgrpo.Prompts(np.zeros((2, 3, 4)), np.zeros((3, 4)))
     with pytest.raises(mixgrpo.InvalidArgumentError, match="lines: expected one for each of 2 prompts, got 1"):
         mixgrpo.Prompts(np.zeros((2, 3, 4)), np.zeros((2, 4)), lines=["one"])
-    with pytest.raises(mixgrpo.InvalidArgumentError, match="lines: expected a sequence of strings, got one string"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="lines: expected a sequence of texts, got 'one"):
         mixgrpo.hashed_words("one", text_length=2, text_width=2, pooled_width=2)
     with pytest.raises(mixgrpo.InvalidArgumentError, match="text_length: expected"):
         mixgrpo.hashed_words(["one"], text_length=0, text_width=2, pooled_width=2)

@@ -128,7 +128,10 @@ def test_an_exception_in_a_reward_comes_out_and_training_can_go_on(mixgrpo, make
 def test_what_a_reward_returns_is_checked(mixgrpo, make_trainer, codec):
     trainer = make_trainer()
     options = dict(decode=codec.decode, iterations=1, prompts_per_iteration=2, progress=False)
-    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"reward brightness: expected shape \(8,\) \(one number for each image\), got \(2,\)"):
+    with pytest.raises(
+        mixgrpo.InvalidArgumentError,
+        match=r"reward brightness: expected shape \(8,\) \(one number for each image\), got \(2,\)",
+    ):
         mixgrpo.train(trainer, lambda images, prompts: [1.0, 2.0], **options)
     with pytest.raises(mixgrpo.InvalidArgumentError, match="brightness: expected real numbers"):
         mixgrpo.train(trainer, lambda images, prompts: ["good"] * 8, **options)
