@@ -4,6 +4,7 @@ import ctypes
 import difflib
 import functools
 import os
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from enum import IntEnum
@@ -13,6 +14,7 @@ from . import _abi
 from ._arguments import chosen
 from ._library import call, create, library
 from ._structs import from_struct, to_struct
+from .errors import InvalidArgumentError
 
 
 class Configuration:
@@ -36,7 +38,19 @@ class Configuration:
                 choice = chosen(type(field.default), getattr(self, field.name), field.name)
                 object.__setattr__(self, field.name, choice)
         name = next(kind.__name__ for kind in type(self).__mro__ if kind.__name__ in _CHECKS)
-        _CHECKS[name](to_struct(getattr(_abi, name), self))
+        try:
+            _CHECKS[name](to_struct(getattr(_abi, name), self))
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"{error}{self._defaults_in(str(error))}") from None
+
+    def _defaults_in(self, problems: str) -> str:
+        """Says which of the values that do not fit are defaults that nobody has set."""
+        wrong = set(re.findall(r"(?:^|; )(\w+): expected", problems))
+        unset = [field for field in fields(self) if field.name in wrong]  # type: ignore[arg-type]
+        defaults = [
+            f"{field.name}={_text(field.default)}" for field in unset if getattr(self, field.name) == field.default
+        ]
+        return f"; set what is a default: {', '.join(defaults)}" if defaults else ""
 
     def __repr__(self) -> str:
         values = ((field, getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]

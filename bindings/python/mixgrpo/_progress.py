@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from ._numbers import clock, digits
+from .context import Context, Progress
+from .enums import Stage
 
 _SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_DRAWS = 0.2
 _WIDEST_BAR = 30
+_STAGES = {Stage.ROLLOUT: "sampling", Stage.UPDATE: "training", Stage.SAMPLE: "evaluating"}
 
 
 class ProgressDisplay:
@@ -25,7 +29,8 @@ class ProgressDisplay:
         self._shown = 0  # characters of the line on the terminal
         self._first = self._done = self._total = 0
         self._reward: float | None = None
-        self._start = self._latest_line = time.monotonic()
+        self._within = ""  # how far the current iteration is
+        self._start = self._latest_line = self._latest_draw = time.monotonic()
 
     def start(self, done: int, total: int) -> None:
         """Shows the beginning. `done`: iterations that a checkpoint holds."""
@@ -37,17 +42,38 @@ class ProgressDisplay:
 
     def advance(self, reward: float) -> None:
         """Shows one more iteration."""
-        self._done, self._reward = self._done + 1, reward
+        self._done, self._reward, self._within = self._done + 1, reward, ""
         if self._is_terminal:
             self.draw()
         elif self._is_line_due():
             self._latest_line = time.monotonic()
             self._write_line(self._text())
 
+    def within(self, progress: Progress) -> None:
+        """Shows how far a call of the library is, some times a second."""
+        self._within = f"{_STAGES[progress.stage]} {100 * progress.done // max(1, progress.total)}%"
+        if self._is_terminal and time.monotonic() - self._latest_draw >= _SECONDS_BETWEEN_DRAWS:
+            self.draw()
+
+    @contextlib.contextmanager
+    def watching(self, trainer: object) -> Iterator[None]:
+        """Follows the calls of a trainer, unless its context reports to somebody else."""
+        context = getattr(trainer, "context", None)
+        if not self._is_terminal or not isinstance(context, Context) or context.progress is not None:
+            yield
+            return
+        context.progress = follow = self.within
+        try:
+            yield
+        finally:
+            if context.progress == follow:
+                context.progress = None
+
     def draw(self) -> None:
         """Draws the line of a terminal."""
         if not self._is_terminal:
             return
+        self._latest_draw = time.monotonic()
         columns = shutil.get_terminal_size().columns
         text = self._text()
         width = min(_WIDEST_BAR, columns - len(text) - 5)
@@ -66,6 +92,9 @@ class ProgressDisplay:
 
     def finish(self) -> None:
         """Leaves the last state on a line of its own."""
+        if self._within:
+            self._within = ""
+            self.draw()
         if self._shown:
             self._write("\n")
             self._shown = 0
@@ -83,6 +112,8 @@ class ProgressDisplay:
         if new > 0:
             left = self._total - self._done
             parts.append(f"{clock(passed / new * left)} left" if left > 0 else f"{clock(passed)} in all")
+        if self._within:
+            parts.append(self._within)
         return "  ".join(parts)
 
     def _bar(self, width: int) -> str:

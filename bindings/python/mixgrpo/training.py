@@ -59,8 +59,9 @@ def train(
     score_workers  threads that score while the next images are drawn
 
     Warns with LearningWarning, once for each reason, when nothing is
-    learned. An exception of a reward is raised; the trainer is then
-    before the update, and training may continue.
+    learned. An exception of a reward is raised, and so is Ctrl-C, within
+    one request to the model; the trainer is then before that iteration's
+    update, and training may continue.
 
     Returns the figures of the iterations that ran. Raises
     InvalidArgumentError naming what does not fit; InvalidStateError when
@@ -79,7 +80,9 @@ def train(
         return score(samples, [lines[index] for index in chosen], {**functions, **held_out}, decode)
 
     page = None if report is None else Report(path(report, "report"), trainer, decode, evaluation)
-    evaluations = evaluations_of(evaluation, trainer, score_evaluation, [] if page is None else [page.add_evaluation])
+    display = ProgressDisplay(bool(progress))
+    receivers = [] if page is None else [page.add_evaluation]
+    evaluations = evaluations_of(evaluation, trainer, score_evaluation, receivers, display)
     run = TrainingRun(
         trainer=trainer,
         iterate=_iterate(trainer, score_all, weights, score_workers),
@@ -89,7 +92,7 @@ def train(
         log=None if metrics is None else MetricsFile(path(metrics, "metrics"), trainer),
         report=page,
         receiver=None if on_iteration is None else function(on_iteration, "on_iteration", "an iteration's figures"),
-        display=ProgressDisplay(bool(progress)),
+        display=display,
     )
     return run.run(iterations)
 

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from ._arguments import chosen, function, instance, whole
 from ._arrays import DoubleArray, FloatArray
 from ._folders import paths_in
+from ._progress import ProgressDisplay
 from ._warnings import warn
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, Weights
@@ -85,7 +86,11 @@ class TrainingEvaluation:
 
 
 def evaluations_of(
-    settings: TrainingEvaluation | None, trainer: object, score: Score, receivers: Sequence[EvaluationReceiver]
+    settings: TrainingEvaluation | None,
+    trainer: object,
+    score: Score,
+    receivers: Sequence[EvaluationReceiver],
+    display: ProgressDisplay,
 ) -> "Evaluations | None":
     """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be evaluated."""
     if settings is None:
@@ -94,7 +99,7 @@ def evaluations_of(
     if not isinstance(trainer, Evaluable):
         raise InvalidArgumentError(f"evaluation: expected None, as {type(trainer).__name__} has no sample(), got one")
     own = [] if settings.on_evaluation is None else [settings.on_evaluation]
-    return Evaluations(trainer, settings, score, [*receivers, *own])
+    return Evaluations(trainer, settings, score, [*receivers, *own], display)
 
 
 class Evaluations:
@@ -106,11 +111,13 @@ class Evaluations:
         settings: TrainingEvaluation,
         score: Score,
         receivers: Sequence[EvaluationReceiver],
+        display: ProgressDisplay,
     ) -> None:
         held_out = tuple(settings.held_out)
         if taken := set(held_out) & set(trainer.reward_names):
             raise InvalidArgumentError(f"held_out: expected other names than the trained, got {sorted(taken)}")
         self._trainer, self._settings, self._score, self._receivers = trainer, settings, score, receivers
+        self._display = display
         if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
             raise InvalidArgumentError(
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
@@ -138,10 +145,11 @@ class Evaluations:
         result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
         if result.is_best:
             self._keep()
-        for receive in self._receivers:
-            receive(result, self._evaluation.means())
-        if result.verdict is Verdict.WARN:
-            warn(result.message, HackedRewardWarning)
+        with self._display.aside():
+            for receive in self._receivers:
+                receive(result, self._evaluation.means())
+            if result.verdict is Verdict.WARN:
+                warn(result.message, HackedRewardWarning)
         return result.verdict is not Verdict.STOP
 
     def save(self, folder: Path) -> None:

@@ -59,7 +59,8 @@ class TrainingRun:
     def _shown(self, done: int, iterations: int) -> Iterator[None]:
         self.display.start(done, iterations)
         try:
-            yield
+            with self.display.watching(self.trainer):
+                yield
         finally:
             self.display.finish()
             if self.report:
@@ -67,10 +68,7 @@ class TrainingRun:
 
     def _evaluate(self, *, always: bool = False) -> bool:
         """Evaluates when it is due. Returns whether training continues."""
-        if self.evaluations is None:
-            return True
-        with self.display.aside():
-            return self.evaluations.go_on(always=always)
+        return self.evaluations is None or self.evaluations.go_on(always=always)
 
     def _tell(self, figures: Metrics, warnings: LearningWarnings) -> None:
         """The checkpoint comes last: a run that resumes from it has reported everything before it. What the host raises

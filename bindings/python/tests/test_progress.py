@@ -85,6 +85,21 @@ def test_what_the_host_prints_stands_on_its_own_line(train, monkeypatch):
     assert lines[:3] == ["mine 0", "mine 1", "mine 2"] and "3/3" in lines[3]
 
 
+def test_the_line_shows_how_far_an_iteration_is(train, monkeypatch, context):
+    monkeypatch.setattr("mixgrpo._progress._SECONDS_BETWEEN_DRAWS", 0.0)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    stream, own = Terminal(), []
+    train(stream)
+    drawn = stream.getvalue().split("\r")
+    assert any("0/3  sampling 100%" in line for line in drawn) and any("training 50%" in line for line in drawn)
+    assert "%" not in screen(stream.getvalue())[0] and context.progress is None
+    context.progress = own.append
+    train(stream)
+    assert own and context.progress == own.append
+    context.progress = None
+
+
 def test_a_resumed_run_says_so(train, tmp_path):
     stream = io.StringIO()
     train(stream, checkpoints=tmp_path)

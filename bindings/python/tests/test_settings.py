@@ -85,6 +85,13 @@ def test_unknown_choices_are_refused_with_the_known_ones(mixgrpo, value):
         mixgrpo.SamplingConfig(dynamics="danse")
 
 
+def test_a_default_that_does_not_fit_is_called_one(mixgrpo):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"1…3 .* got 4; set what is a default: window_length=4$"):
+        mixgrpo.SamplingConfig(steps=4)
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"got 5$"):
+        mixgrpo.SamplingConfig(steps=4, window_length=5)
+
+
 def test_unknown_settings_are_refused(mixgrpo):
     with pytest.raises(TypeError, match="window_len"):
         mixgrpo.SamplingConfig(window_len=3)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .._arguments import instance
+from .._arguments import instance, short
 from ..configurations import LearningConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
@@ -61,7 +61,7 @@ class TorchTrainer(HostTrainer):
         context: Context | None = None,
     ) -> None:
         self.policy = instance(policy, TorchPolicy, "policy")
-        self.optimizer = instance(optimizer, torch.optim.Optimizer, "optimizer")
+        self.optimizer = _checked_optimizer(optimizer)
         self.scheduler = scheduler
         self.scaler = scaler
         self._kept: Snapshot | None = None
@@ -213,6 +213,15 @@ class TorchTrainer(HostTrainer):
                     f"{type(holder).__name__}: expected the state of one, got {error}"
                 ) from error
         self.load_state_dict(progress)
+
+
+def _checked_optimizer(optimizer: Any) -> Any:
+    """Any object that steps and holds its weights as those of `torch.optim` do."""
+    if isinstance(optimizer, type) or not all(
+        hasattr(optimizer, name) for name in ("step", "zero_grad", "param_groups")
+    ):
+        raise InvalidArgumentError(f"optimizer: expected one of torch.optim or alike, got {short(optimizer)}")
+    return optimizer
 
 
 def _kind(weight: torch.Tensor) -> str:
