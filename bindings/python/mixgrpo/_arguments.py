@@ -1,5 +1,6 @@
 """Arguments of the wrong kind, refused by name before anything uses them."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -38,11 +39,19 @@ def optional(value: Any, kind: type[_Kind], name: str) -> _Kind | None:
     return None if value is None else instance(value, kind, name)
 
 
-def function(value: Any, name: str, takes: str) -> Any:
-    """The argument itself, if it can be called. `takes`: what it is called with."""
-    if callable(value) and not isinstance(value, type):
+def function(value: Any, name: str, takes: str, count: int = 1) -> Any:
+    """The argument itself, if it can be called with `count` values. `takes`: what they are."""
+    if not callable(value) or isinstance(value, type):
+        raise InvalidArgumentError(f"{name}: expected a function of {takes}, got {short(value)}")
+    try:
+        parameters = inspect.signature(value)
+    except (TypeError, ValueError):  # not every function of C has one
         return value
-    raise InvalidArgumentError(f"{name}: expected a function of {takes}, got {short(value)}")
+    try:
+        parameters.bind(*[None] * count)
+    except TypeError:
+        raise InvalidArgumentError(f"{name}: expected a function of {takes}, got one that takes {parameters}") from None
+    return value
 
 
 def whole(value: Any, name: str, low: int, high: int | None = None) -> int:

@@ -17,6 +17,12 @@ def paths_in(folder: Path) -> list[Path]:
         raise InputOutputError(f"{folder}: expected a folder that can be read, got {error}") from error
 
 
+def require_place(path: Path) -> None:
+    """Raises `InputOutputError` where the folder of a file or folder is missing, before any work is done for it."""
+    if not path.parent.is_dir():
+        raise InputOutputError(f"{path}: expected an existing folder around it, got none: {path.parent}")
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Writes a file aside and then renames it, so that there is always a whole one. Raises `InputOutputError`."""
     try:

@@ -1,9 +1,12 @@
 """What trainers with the built-in model and with a model of the host have in common."""
 
 import ctypes
+import functools
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from numpy.typing import ArrayLike
 
@@ -14,9 +17,32 @@ from ._handle import Object
 from ._library import call, library, read_text
 from ._shapes import ShownByShape
 from ._structs import from_struct
+from .errors import InvalidStateError
 from .metrics import Metrics, RewardMetrics
 from .plan import SCHEDULED_WINDOW
 from .reward_names import scores_in_order
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+def exclusive(
+    method: Callable[Concatenate[Any, _Parameters], _Result],
+) -> Callable[Concatenate[Any, _Parameters], _Result]:
+    """A method of a trainer that no other thread may call meanwhile. Raises `InvalidStateError` when one does."""
+
+    def alone(self: Any, *arguments: _Parameters.args, **keywords: _Parameters.kwargs) -> _Result:
+        if not self._one_thread.acquire(blocking=False):
+            raise InvalidStateError(
+                f"{type(self).__name__}: expected calls of one thread at a time, got {method.__name__} while another runs"
+            )
+        try:
+            return method(self, *arguments, **keywords)
+        finally:
+            self._one_thread.release()
+
+    functools.update_wrapper(alone, method)
+    return alone
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +61,11 @@ class AnyTrainer(Object):
 
     _destroy = "mixgrpo_trainer_destroy"
     reward_names: tuple[str, ...]
+    _one_thread: Any
+
+    def _adopt(self, handle: int) -> None:
+        super()._adopt(handle)
+        self._one_thread = threading.RLock()
 
     def _state(self) -> str:
         return f"iteration {self.iteration}, rewards {', '.join(self.reward_names)}"

@@ -115,8 +115,8 @@ def given_context(context: Context | None) -> Context:
 
 
 def _receiver(receiver: Any, name: str) -> Any:
-    takes = {"log": "a level and a line", "progress": "a Progress"}
-    return None if receiver is None else function(receiver, name, takes[name])
+    takes = {"log": ("a level and a line", 2), "progress": ("a Progress", 1)}
+    return None if receiver is None else function(receiver, name, *takes[name])
 
 
 class _Callbacks:

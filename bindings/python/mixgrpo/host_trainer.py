@@ -15,7 +15,7 @@ from ._arguments import chosen, instance
 from ._arrays import FloatArray, integers, optional_floats, output, pointer, size, texts
 from ._library import call, create, library, read_text
 from ._structs import to_struct
-from .any_trainer import AnyTrainer, TicketedSamples
+from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .context import Context, given_context
 from .enums import MissingRewards, RequestKind, Status, Weights
@@ -133,6 +133,7 @@ class HostTrainer(AnyTrainer):
 
     # One iteration
 
+    @exclusive
     def rollout(self, prompt_indices: ArrayLike) -> FloatArray:
         """Samples a group for each of P distinct prompts: (P, G, *latent_shape) at sigma = 0.
 
@@ -144,12 +145,14 @@ class HostTrainer(AnyTrainer):
         self._groups = (len(index), self.plan.config.group_size)
         return samples
 
+    @exclusive
     def rollout_ticket(self, prompt_indices: ArrayLike) -> TicketedSamples:
         """As `Trainer.rollout_ticket`."""
         index = self._draw(prompt_indices, with_ticket=True)
         samples, ticket = self._drawn(len(index), self.plan.config.group_size)
         return TicketedSamples(ticket, tuple(index.tolist()), samples)
 
+    @exclusive
     def update(
         self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
     ) -> Metrics:
@@ -167,6 +170,7 @@ class HostTrainer(AnyTrainer):
         call("mixgrpo_trainer_begin_update", self.handle, pointer(scores), scores.size, pointer(shares), size(shares))
         return self._updated()
 
+    @exclusive
     def update_tickets(
         self,
         *,
@@ -184,6 +188,7 @@ class HostTrainer(AnyTrainer):
         )
         return self._updated()
 
+    @exclusive
     def sample(
         self,
         prompt_indices: ArrayLike,
@@ -215,6 +220,7 @@ class HostTrainer(AnyTrainer):
         self._answer_all()
         return self._drawn(len(index), config.samples_per_prompt)[0]
 
+    @exclusive
     def sample_evaluation(self, evaluation: int, prompts: int, samples: int) -> FloatArray:
         """The samples of an evaluation, given by its handle; see `Evaluation.sample`."""
         call("mixgrpo_evaluation_begin_sample", evaluation, self.handle)
@@ -229,6 +235,7 @@ class HostTrainer(AnyTrainer):
         state: dict[str, Any] = json.loads(read_text("mixgrpo_trainer_get_progress", self.handle))
         return state
 
+    @exclusive
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues exactly where `state_dict` was taken, once the host has loaded its weights and optimizer. A pending
         rollout is dropped.

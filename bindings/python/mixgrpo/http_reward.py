@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from . import _http
+from ._arguments import short
 from ._arrays import ByteArray, DoubleArray
 from .errors import InputOutputError, InvalidArgumentError
 from .image import Image
@@ -85,6 +86,11 @@ class HTTPReward:
 
     def __call__(self, images: ByteArray, prompts: Sequence[str]) -> DoubleArray:
         """Scores B images, uint8 (B, height, width, 3), of B prompts: (B), NaN where there is no number."""
+        images = np.asarray(images)
+        if images.ndim != 4 or isinstance(prompts, str):
+            raise InvalidArgumentError(
+                f"images, prompts: expected (B, height, width, 3) and B texts, got shape {images.shape} and {short(prompts)}"
+            )
         if len(images) != len(prompts):
             raise InvalidArgumentError(f"prompts: expected {len(images)}, one for each picture, got {len(prompts)}")
         for index, prompt in enumerate(prompts):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi, _arrays
+from ._arguments import short
 from ._arrays import ByteArray, output, pointer, texts
 from ._handle import Object
 from ._library import call, create
@@ -60,6 +61,8 @@ class Image(Object):
     @classmethod
     def decode(cls, png: bytes) -> "Image":
         """Reads a PNG from memory, as `load` does."""
+        if not isinstance(png, (bytes, bytearray, memoryview)):
+            raise InvalidArgumentError(f"png: expected the bytes of a PNG, got {short(png)}")
         data = np.frombuffer(png, np.uint8)
         return cls._wrap(create("mixgrpo_image_decode", pointer(data), data.size))
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ._folders import replace_file
+from ._folders import replace_file, require_place
 from .errors import InputOutputError, InvalidArgumentError, InvalidFormatError
 
 
@@ -34,6 +34,7 @@ class MetricsFile:
 
         Raises `InvalidFormatError` naming a line that is not one of figures; `InputOutputError`. The file is then unchanged.
         """
+        require_place(self._path)
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:

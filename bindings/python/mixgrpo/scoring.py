@@ -12,6 +12,7 @@ from .any_trainer import TicketedSamples
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .metrics import Metrics
+from .reward_names import weights_in_order
 from .trainer import Trainer
 from .training_types import Decoder, Reward, Trainable
 
@@ -81,7 +82,7 @@ def rewards_by_name(trainer: Trainable, rewards: Reward | Mapping[str, Reward]) 
     """A function for each of the trainer's rewards. Raises `InvalidArgumentError`."""
     names = trainer.reward_names
     if not isinstance(rewards, Mapping):
-        function(rewards, "rewards", "images and prompts, or a mapping of such functions by name")
+        function(rewards, "rewards", "images and prompts, or a mapping of such functions by name", 2)
         if len(names) != 1:
             raise InvalidArgumentError(
                 f"rewards: expected a function for each of {list(names)} by name, got one function"
@@ -92,8 +93,16 @@ def rewards_by_name(trainer: Trainable, rewards: Reward | Mapping[str, Reward]) 
     return checked_rewards(rewards, "rewards")
 
 
+def checked_weights(trainer: Trainable, weights: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    """The weights themselves. Raises `InvalidArgumentError` where they are not those of the trainer's rewards."""
+    if weights is None:
+        return None
+    weights_in_order(weights, trainer.reward_names)
+    return weights
+
+
 def checked_rewards(rewards: Mapping[str, Reward], name: str) -> dict[str, Reward]:
     """The functions themselves. Raises `InvalidArgumentError` for what is none."""
     if not isinstance(rewards, Mapping):
         raise InvalidArgumentError(f"{name}: expected functions by name, got {short(rewards)}")
-    return {key: function(reward, f"{name}[{key!r}]", "images and prompts") for key, reward in rewards.items()}
+    return {key: function(reward, f"{name}[{key!r}]", "images and prompts", 2) for key, reward in rewards.items()}

@@ -13,7 +13,7 @@ from ._arrays import FloatArray, doubles, integers, optional_floats, output, poi
 from ._library import call, create
 from ._structs import from_struct, to_struct
 from ._types import Handle
-from .any_trainer import AnyTrainer, TicketedSamples
+from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .enums import MissingRewards, Storage, Weights
 from .evaluator import Evaluator
@@ -74,6 +74,7 @@ class Trainer(AnyTrainer):
         """The prompts as text, None when only embeddings are known."""
         return self.prompts.lines
 
+    @exclusive
     def rollout(self, prompt_indices: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
         """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0.
 
@@ -86,6 +87,7 @@ class Trainer(AnyTrainer):
         self._groups = (len(index), self.plan.config.group_size)
         return out
 
+    @exclusive
     def rollout_ticket(self, prompt_indices: ArrayLike) -> TicketedSamples:
         """Samples a group for each of P prompts of the iteration and gives out a ticket for their rewards, so that some
         samples can be scored while others are drawn:
@@ -115,6 +117,7 @@ class Trainer(AnyTrainer):
         )
         return TicketedSamples(ticket.value, tuple(index.tolist()), samples)
 
+    @exclusive
     def update_tickets(
         self,
         *,
@@ -137,6 +140,7 @@ class Trainer(AnyTrainer):
         )
         return from_struct(Metrics, struct)
 
+    @exclusive
     def update(
         self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
     ) -> Metrics:
@@ -164,10 +168,12 @@ class Trainer(AnyTrainer):
         )
         return from_struct(Metrics, struct)
 
+    @exclusive
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Saves everything that a bit-exact continuation needs: weights, optimizer, averages, iteration, settings."""
         call("mixgrpo_trainer_save", self.handle, folder)
 
+    @exclusive
     def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this trainer, which must have the same model sizes and settings. A pending
         rollout and tickets are dropped.
@@ -176,6 +182,7 @@ class Trainer(AnyTrainer):
         """
         call("mixgrpo_trainer_restore", self.handle, folder)
 
+    @exclusive
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
         """Saves the same into a folder of checkpoints, one file per saved iteration. The newest `keep_last` are kept
         and, with `keep_every` above 0, those whose iteration is a multiple of it.
@@ -186,6 +193,7 @@ class Trainer(AnyTrainer):
         """
         call("mixgrpo_trainer_checkpoint", self.handle, folder, keep_last, keep_every)
 
+    @exclusive
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
         """Restores the newest complete checkpoint of a folder, as `load` does. None, with nothing changed, when there
         is none. A log line of the context gives the reason for each checkpoint that is skipped.
@@ -197,6 +205,7 @@ class Trainer(AnyTrainer):
         call("mixgrpo_trainer_resume", self.handle, folder, ctypes.byref(struct))
         return None if struct.iteration < 0 else from_struct(Resumption, struct)
 
+    @exclusive
     def save_model(
         self,
         folder: str | os.PathLike[str],
@@ -207,6 +216,7 @@ class Trainer(AnyTrainer):
         kinds = chosen(Weights, weights, "weights"), chosen(Storage, storage, "storage")
         call("mixgrpo_trainer_save_model", self.handle, kinds[0], folder, kinds[1])
 
+    @exclusive
     def sample(
         self,
         prompt_indices: ArrayLike,
@@ -240,6 +250,7 @@ class Trainer(AnyTrainer):
         )
         return out
 
+    @exclusive
     def hybrid_grid(
         self,
         prompt_indices: ArrayLike,

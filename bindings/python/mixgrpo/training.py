@@ -12,7 +12,7 @@ from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .metrics import Metrics
 from .metrics_file import MetricsFile
-from .scoring import ScoringThreads, rewards_by_name, score
+from .scoring import ScoringThreads, checked_weights, rewards_by_name, score
 from .trainer import Trainer
 from .training_checkpoints import TrainingCheckpoints, checkpoints_of
 from .training_evaluation import TrainingEvaluation, evaluations_of
@@ -85,7 +85,7 @@ def train(
     evaluations = evaluations_of(evaluation, trainer, score_evaluation, receivers, display)
     run = TrainingRun(
         trainer=trainer,
-        iterate=_iterate(trainer, score_all, weights, score_workers),
+        iterate=_iterate(trainer, score_all, checked_weights(trainer, weights), score_workers),
         choose=_in_turns(len(lines), prompts_per_iteration) if choose is None else _checked_choice(choose, len(lines)),
         evaluations=evaluations,
         checkpoints=checkpoints_of(checkpoints, trainer, evaluations),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from ._arguments import chosen, function, instance, whole
-from ._arrays import DoubleArray, FloatArray
-from ._folders import paths_in
+from ._arguments import chosen, function, instance, path, whole
+from ._arrays import DoubleArray, FloatArray, integers
+from ._folders import paths_in, require_place
 from ._progress import ProgressDisplay
 from ._warnings import warn
 from .configurations import EvaluationConfig, SampleConfig
@@ -77,12 +77,16 @@ class TrainingEvaluation:
     def __post_init__(self) -> None:
         whole(self.every, "every", 1, 1_000_000)
         checked_rewards(self.held_out, "held_out")
+        for index in () if self.prompts is None else integers(self.prompts, "prompts").reshape(-1).tolist():
+            whole(index, "prompts", 0)
+        if not (self.keep_best is None or callable(self.keep_best)):
+            path(self.keep_best, "keep_best")
         instance(self.sampling, SampleConfig, "sampling")
         object.__setattr__(self, "watchdog", chosen(Watchdog, self.watchdog, "watchdog"))
         if self.watchdog is not Watchdog.OFF and not self.held_out:
             raise InvalidArgumentError("held_out: expected at least one reward, as the watchdog is on, got none")
         if self.on_evaluation is not None:
-            function(self.on_evaluation, "on_evaluation", "a result and the rewards' means")
+            function(self.on_evaluation, "on_evaluation", "a result and the rewards' means", 2)
 
 
 def evaluations_of(
@@ -123,7 +127,12 @@ class Evaluations:
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
                 f"got {settings.keep_best!r}"
             )
-        self._prompts = list(range(_prompt_count(trainer)) if settings.prompts is None else settings.prompts)
+        if settings.keep_best is not None and not callable(settings.keep_best):
+            require_place(Path(settings.keep_best))
+        known = range(_prompt_count(trainer))
+        self._prompts = list(known if settings.prompts is None else settings.prompts)
+        if outside := [index for index in self._prompts if index not in known]:
+            raise InvalidArgumentError(f"prompts: expected indices of 0…{len(known) - 1}, got {outside}")
         self._saved = -1
         weights = dict.fromkeys(trainer.reward_names, 0.0 if held_out else 1.0) | dict.fromkeys(held_out, 1.0)
         config = EvaluationConfig(
@@ -176,14 +185,14 @@ class Evaluations:
         state cannot be read, because it may be intact.
         """
         damaged = []
-        for path in reversed(_saved(folder)):
-            if not any(path.iterdir()):  # the save was stopped before its file was there
+        for saved in reversed(_saved(folder)):
+            if not any(saved.iterdir()):  # the save was stopped before its file was there
                 continue
             try:
-                self._evaluation.restore(path)
+                self._evaluation.restore(saved)
             except InvalidFormatError as error:
-                warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning)
-                damaged.append(_set_aside(path, "damaged"))
+                warn(f"skipped a damaged evaluation: {saved}: {error}", RuntimeWarning)
+                damaged.append(_set_aside(saved, "damaged"))
                 continue
             self._saved = self._evaluation.latest_iteration
             return
@@ -213,20 +222,20 @@ class Evaluations:
 _PREFIX = "evaluation-"
 
 
-def _set_aside(path: Path, why: str) -> Path:
+def _set_aside(file: Path, why: str) -> Path:
     """Renames a file or folder to a name that is free, so that nothing overwrites it."""
     ends = ("", *(f"-{number}" for number in range(2, 1000)))
-    name = next(name for end in ends if not os.path.lexists(name := path.with_name(f"{path.name}-{why}{end}")))
-    path.rename(name)
+    name = next(name for end in ends if not os.path.lexists(name := file.with_name(f"{file.name}-{why}{end}")))
+    file.rename(name)
     return name
 
 
 def _saved(folder: Path) -> list[Path]:
     """The folders of saved evaluations, the oldest first."""
     return sorted(
-        path
-        for path in paths_in(folder)
-        if path.name.startswith(_PREFIX) and path.name.removeprefix(_PREFIX).isdecimal()
+        file
+        for file in paths_in(folder)
+        if file.name.startswith(_PREFIX) and file.name.removeprefix(_PREFIX).isdecimal()
     )
 
 

@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 import pydoc
+import threading
 
 import numpy as np
 import pytest
@@ -107,6 +108,8 @@ def test_what_train_takes_is_checked_before_anything_runs(mixgrpo, refused, make
         (dict(rewards={"brightness": 3}), "rewards['brightness']: expected a function of images and prompts, got 3"),
         (dict(rewards={"dark": brightness}), "rewards: expected ['brightness'], as the trainer has them, got ['dark']"),
         (dict(decode=codec), "decode: expected a function of samples, got a PixelCodec"),
+        (dict(rewards=lambda images: 0), f"rewards: expected a function of {takes}, got one that takes (images)"),
+        (dict(weights={"dark": 1}), "weights: expected ['brightness'], got ['dark']"),
         (dict(iterations="10"), "iterations: expected a whole number, 0 or more, got '10'"),
         (dict(iterations=2.5), "iterations: expected a whole number, 0 or more, got 2.5"),
         (dict(choose=[0, 1]), "choose: expected a function of an iteration, got a list"),
@@ -117,7 +120,38 @@ def test_what_train_takes_is_checked_before_anything_runs(mixgrpo, refused, make
         (dict(score_workers=1.5), "score_workers: expected a whole number, 0 or more, got 1.5"),
     ):  # fmt: skip
         refused(message, mixgrpo.train, trainer, **(good | wrong))
+    for places in ("metrics", "report"):
+        with pytest.raises(mixgrpo.InputOutputError, match="/nowhere/at"):
+            mixgrpo.train(trainer, **good | {places: "/nowhere/at/all"})
+    best = mixgrpo.TrainingEvaluation(keep_best="/nowhere/at/all")
+    with pytest.raises(mixgrpo.InputOutputError, match="/nowhere/at/all: expected an existing folder around it"):
+        mixgrpo.train(trainer, **good, evaluation=best)
+    refused(
+        "prompts: expected indices of 0…2, got [3]",
+        mixgrpo.train, trainer, **good, evaluation=mixgrpo.TrainingEvaluation(prompts=[0, 3]),
+    )  # fmt: skip
     assert trainer.iteration == 0
+
+
+def test_a_trainer_refuses_a_second_thread(mixgrpo, context, make_trainer):
+    trainer, problems = make_trainer(), []
+
+    def second():
+        try:
+            trainer.update([[1.0, 2.0, 3.0, 4.0]])
+        except mixgrpo.InvalidStateError as error:
+            problems.append(str(error))
+
+    def meanwhile(progress):
+        if not problems:
+            thread = threading.Thread(target=second)
+            thread.start()
+            thread.join()
+
+    context.progress = meanwhile
+    trainer.rollout([0])
+    context.progress = None
+    assert problems == ["Trainer: expected calls of one thread at a time, got update while another runs"]
 
 
 def test_what_rewards_and_decoders_give_is_checked(mixgrpo, refused, make_trainer, codec):
@@ -187,6 +221,13 @@ def test_configurations_show_what_is_not_default(mixgrpo):
     config = mixgrpo.SamplingConfig(steps=9, dynamics="dance", noise_level=0.3)
     assert repr(config) == "SamplingConfig(steps=9, dynamics='dance', noise_level=0.3)"
     assert eval(repr(config), vars(mixgrpo)) == config
+
+
+def test_figures_print_as_one_line(make_trainer):
+    trainer = make_trainer()
+    trainer.rollout([0])
+    text = str(trainer.update([[1.0, 2.0, 3.0, 4.0]]))
+    assert text.startswith("iteration 0: reward 2.50 ± 1.29") and ", gradient norm 0." in text and text.endswith(" s")
 
 
 def test_objects_of_this_process_are_not_copied_or_pickled(mixgrpo, model):
