@@ -31,7 +31,7 @@ def exclusive(
 ) -> Callable[Concatenate[Any, _Parameters], _Result]:
     """A method of a trainer that no other thread may call meanwhile. Raises `InvalidStateError` when one does."""
 
-    def alone(self: Any, *arguments: _Parameters.args, **keywords: _Parameters.kwargs) -> _Result:
+    def alone(self: Any, /, *arguments: _Parameters.args, **keywords: _Parameters.kwargs) -> _Result:
         if not self._one_thread.acquire(blocking=False):
             raise InvalidStateError(
                 f"{type(self).__name__}: expected calls of one thread at a time, got {method.__name__} while another runs"

@@ -25,11 +25,9 @@ def scores_in_order(
 
 def weights_in_order(weights: ArrayLike | Mapping[str, float] | None, names: Sequence[str]) -> DoubleArray | None:
     """The rewards' weights as (K), in the order of the names; None stays None."""
-    return (
-        None
-        if weights is None
-        else shaped(doubles(_in_order(weights, names, "weights"), "weights"), (len(names),), "weights")
-    )
+    if weights is None:
+        return None
+    return shaped(doubles(_in_order(weights, names, "weights"), "weights"), (len(names),), "weights")
 
 
 def _in_order(by_name: ArrayLike | Mapping[str, ArrayLike], names: Sequence[str], field: str) -> ArrayLike:
