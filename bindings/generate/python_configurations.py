@@ -12,6 +12,7 @@ trainer is made, or by `check`.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._configuration import Configuration, ModelFolder
 '''
@@ -23,7 +24,7 @@ KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_
 def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
     written = [configuration for configuration in configurations if configuration.struct.name not in KEYWORDS]
     enums = {camel(setting.field.type.base) for item in written for setting in item.settings if setting.kind == CHOICE}
-    imports = "".join(f"    {name},\n" for name in sorted(enums))
+    imports = "".join(f"    {name},\n" for name in sorted([*enums, *(f"{enum}Name" for enum in enums)]))
     classes = "".join(f"\n\n{class_of(configuration, header)}" for configuration in written)
     return f"{BEGINNING}from .enums import (\n{imports})\n{classes}"
 
@@ -38,7 +39,17 @@ def class_of(configuration: Configuration, header: Header) -> str:
         lines.append(f"    {setting.field.name}: {kind} = {default}")
         values = f" Range: {setting.range}." if setting.range else ""
         lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *initializer(configuration)]) + "\n"
+
+
+def initializer(configuration: Configuration) -> list[str]:
+    """What type checkers are told: choices may be names, although the fields are enums."""
+    lines = ["", "    if TYPE_CHECKING:", "", "        def __init__(", "            self,", "            *,"]
+    for setting in configuration.settings:
+        kind, _ = declared(setting)
+        accepted = f"{kind} | {kind}Name" if setting.kind == CHOICE else kind
+        lines.append(f"            {setting.field.name}: {accepted} = ...,")
+    return [*lines, "        ) -> None: ..."]
 
 
 def declared(setting: Setting) -> tuple[str, str]:

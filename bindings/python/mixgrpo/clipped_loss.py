@@ -13,7 +13,7 @@ from ._library import call
 from ._shapes import ShownByShape
 from ._structs import to_struct
 from .configurations import LearningConfig
-from .enums import LogProbability
+from .enums import LogProbability, LogProbabilityName
 from .steps import Step, batch
 
 
@@ -37,7 +37,7 @@ def policy_loss(
     advantages: ArrayLike,
     *,
     config: LearningConfig = LearningConfig(),
-    form: LogProbability | str = LogProbability.MEAN,
+    form: LogProbability | LogProbabilityName = LogProbability.MEAN,
     reference_velocity: ArrayLike | None = None,
     out: FloatArray | None = None,
 ) -> PolicyLoss:

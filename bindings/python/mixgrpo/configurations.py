@@ -6,25 +6,42 @@ trainer is made, or by `check`.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._configuration import Configuration, ModelFolder
 from .enums import (
     AdvantageMode,
+    AdvantageModeName,
     Dynamics,
+    DynamicsName,
     FaultPolicy,
+    FaultPolicyName,
     InitialNoise,
+    InitialNoiseName,
     LogProbability,
+    LogProbabilityName,
     Schedule,
+    ScheduleName,
     SigmaRounding,
+    SigmaRoundingName,
     Solver,
+    SolverName,
     StdScope,
+    StdScopeName,
     StepWeighting,
+    StepWeightingName,
     TrainedSubset,
+    TrainedSubsetName,
     Undo,
+    UndoName,
     Watchdog,
+    WatchdogName,
     Weights,
+    WeightsName,
     WindowEnd,
+    WindowEndName,
     WindowMode,
+    WindowModeName,
 )
 
 
@@ -52,6 +69,23 @@ class ModelConfig(ModelFolder):
     """Whether the model takes a guidance value."""
     axes_dims_rope: tuple[int, int, int] = (4, 14, 14)
     """Rotary dimensions of the three position axes, each even. Range: each 0…4096."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            in_channels: int = ...,
+            out_channels: int = ...,
+            num_layers: int = ...,
+            num_single_layers: int = ...,
+            attention_head_dim: int = ...,
+            num_attention_heads: int = ...,
+            joint_attention_dim: int = ...,
+            pooled_projection_dim: int = ...,
+            guidance_embeds: bool = ...,
+            axes_dims_rope: tuple[int, int, int] = ...,
+        ) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -119,6 +153,40 @@ class SamplingConfig(Configuration):
     seed: int = 0
     """Seed of all random numbers of the run. Range: 0…2^64 - 1."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            steps: int = ...,
+            shift: float = ...,
+            image_tokens: int = ...,
+            sigma_rounding: SigmaRounding | SigmaRoundingName = ...,
+            dynamics: Dynamics | DynamicsName = ...,
+            solver: Solver | SolverName = ...,
+            noise_level: float = ...,
+            flash_ratio: float = ...,
+            flash_solver: Solver | SolverName = ...,
+            window_mode: WindowMode | WindowModeName = ...,
+            window_length: int = ...,
+            window_start: int = ...,
+            window_stride: int = ...,
+            window_interval: int = ...,
+            window_minimum_interval: int = ...,
+            window_at_end: WindowEnd | WindowEndName = ...,
+            window_decay_threshold: int = ...,
+            window_trend: int = ...,
+            window_decay_rate: float = ...,
+            window_minimum_gain: float = ...,
+            trained_fraction: float = ...,
+            trained_subset: TrainedSubset | TrainedSubsetName = ...,
+            group_size: int = ...,
+            initial_noise: InitialNoise | InitialNoiseName = ...,
+            exact_sharing: bool = ...,
+            log_probability: LogProbability | LogProbabilityName = ...,
+            seed: int = ...,
+        ) -> None: ...
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LearningConfig(Configuration):
@@ -181,6 +249,38 @@ class LearningConfig(Configuration):
     roll_back_rate_factor: float = 0.5
     """`fault_policy` `roll_back` multiplies the learning rate by this. Range: above 0, at most 1."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            advantage_mode: AdvantageMode | AdvantageModeName = ...,
+            std_scope: StdScope | StdScopeName = ...,
+            step_weighting: StepWeighting | StepWeightingName = ...,
+            trim_fraction: float = ...,
+            degenerate_tolerance: float = ...,
+            advantage_clip: float = ...,
+            clip_range: float = ...,
+            kl_reference: float = ...,
+            kl_old: float = ...,
+            updates_per_iteration: int = ...,
+            schedule: Schedule | ScheduleName = ...,
+            warmup_steps: int = ...,
+            total_steps: int = ...,
+            min_rate_fraction: float = ...,
+            learning_rate: float = ...,
+            beta1: float = ...,
+            beta2: float = ...,
+            epsilon: float = ...,
+            weight_decay: float = ...,
+            max_gradient_norm: float = ...,
+            ema_decay: float = ...,
+            fault_policy: FaultPolicy | FaultPolicyName = ...,
+            undo: Undo | UndoName = ...,
+            max_velocity_change: float = ...,
+            roll_back_rate_factor: float = ...,
+        ) -> None: ...
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SampleConfig(Configuration):
@@ -205,6 +305,21 @@ class SampleConfig(Configuration):
     seed: int = 0
     """Seed of the initial noise. Range: 0…2^64 - 1."""
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            steps: int = ...,
+            solver: Solver | SolverName = ...,
+            samples_per_prompt: int = ...,
+            shift: float = ...,
+            image_tokens: int = ...,
+            sigma_rounding: SigmaRounding | SigmaRoundingName = ...,
+            trained_model_share: float = ...,
+            seed: int = ...,
+        ) -> None: ...
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class EvaluationConfig(Configuration):
@@ -226,3 +341,16 @@ class EvaluationConfig(Configuration):
     """Consecutive suspicious evaluations before the watchdog triggers. Range: 1…1000000 evaluations."""
     watchdog_minimum_delta: float = 0.0
     """Smallest change of a level that counts. Range: 0…1000 standard deviations of the first evaluation."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            every: int = ...,
+            weights: Weights | WeightsName = ...,
+            keep_best: bool = ...,
+            watchdog: Watchdog | WatchdogName = ...,
+            watchdog_patience: int = ...,
+            watchdog_minimum_delta: float = ...,
+        ) -> None: ...

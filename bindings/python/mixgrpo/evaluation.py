@@ -15,7 +15,7 @@ from ._handle import Object
 from ._library import call, create, library
 from ._structs import from_struct, to_struct
 from .configurations import EvaluationConfig, SampleConfig
-from .enums import Storage, Verdict
+from .enums import Storage, StorageName, Verdict
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .model import Model
@@ -163,7 +163,7 @@ class Evaluation(Object):
         """Puts the best weights into a model of the same sizes. Raises `InvalidStateError` when none are kept."""
         call("mixgrpo_evaluation_get_best", self.handle, instance(model, Model, "model").handle)
 
-    def save_best(self, folder: str | os.PathLike[str], storage: Storage | str = Storage.F32) -> None:
+    def save_best(self, folder: str | os.PathLike[str], storage: Storage | StorageName = Storage.F32) -> None:
         """Writes the best weights as `Model.save` does. Raises `InvalidStateError` when none are kept."""
         call("mixgrpo_evaluation_save_best", self.handle, folder, chosen(Storage, storage, "storage"))
 

@@ -18,7 +18,7 @@ from ._structs import to_struct
 from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .context import Context, given_context
-from .enums import MissingRewards, RequestKind, Status, Weights
+from .enums import MissingRewards, MissingRewardsName, RequestKind, Status, Weights, WeightsName
 from .errors import InvalidArgumentError, InvalidFormatError, MixGRPOError
 from .metrics import Metrics
 from .plan import Plan, plan_of
@@ -174,7 +174,7 @@ class HostTrainer(AnyTrainer):
     def update_tickets(
         self,
         *,
-        missing: MissingRewards | str = MissingRewards.REFUSE,
+        missing: MissingRewards | MissingRewardsName = MissingRewards.REFUSE,
         weights: ArrayLike | Mapping[str, float] | None = None,
     ) -> Metrics:
         """Trains on the samples of all tickets and moves to the next iteration, as `Trainer.update_tickets`."""
@@ -194,7 +194,7 @@ class HostTrainer(AnyTrainer):
         prompt_indices: ArrayLike,
         config: SampleConfig = SampleConfig(),
         *,
-        weights: Weights | str = Weights.TRAINED,
+        weights: Weights | WeightsName = Weights.TRAINED,
         initial_noise: ArrayLike | None = None,
     ) -> FloatArray:
         """Deterministic samples of the model, (P, S, *latent_shape). A pending rollout stays.

@@ -11,7 +11,7 @@ from ._library import call, create
 from ._structs import from_struct, to_struct
 from .configurations import ModelConfig
 from .context import Context, given_context
-from .enums import Storage
+from .enums import Storage, StorageName
 from .parameters import Parameter, Tensors, parameters_of
 
 
@@ -49,7 +49,7 @@ class Model(Object):
         context = given_context(context)
         return cls._wrap(create("mixgrpo_model_load", context.handle, folder), context)
 
-    def save(self, folder: str | os.PathLike[str], storage: Storage | str = Storage.F32) -> None:
+    def save(self, folder: str | os.PathLike[str], storage: Storage | StorageName = Storage.F32) -> None:
         """Writes a diffusers folder, created if need be (its parent must exist). A crash leaves the old file or the
         new."""
         call("mixgrpo_model_save", self.handle, folder, chosen(Storage, storage, "storage"))

@@ -11,7 +11,7 @@ from ._arguments import chosen, instance, whole
 from ._arrays import DoubleArray, FloatArray, doubles, floats, output, pointer, rows
 from ._library import call
 from ._structs import from_struct, to_struct
-from .enums import Dynamics, LogProbability, Solver, StepKind
+from .enums import Dynamics, DynamicsName, LogProbability, LogProbabilityName, Solver, SolverName, StepKind
 from .errors import InvalidArgumentError
 
 
@@ -42,7 +42,7 @@ def time_grid(steps: int, *, shift: float = 3.0, image_tokens: int = 0) -> Doubl
     return np.asarray(sigmas)
 
 
-def stochastic_step(dynamics: Dynamics | str, noise_level: float, sigma: float, next_sigma: float) -> Step:
+def stochastic_step(dynamics: Dynamics | DynamicsName, noise_level: float, sigma: float, next_sigma: float) -> Step:
     """The stochastic step from `sigma` to `next_sigma`, 1 >= sigma > next_sigma >= 0.
 
     At sigma = 1 FLOW takes next_sigma for the sigma in its denominator. Raises `InvalidArgumentError` also where no real
@@ -60,7 +60,7 @@ def stochastic_step(dynamics: Dynamics | str, noise_level: float, sigma: float, 
     return from_struct(Step, struct)
 
 
-def deterministic_step(solver: Solver | str, sigmas: ArrayLike, index: int) -> Step:
+def deterministic_step(solver: Solver | SolverName, sigmas: ArrayLike, index: int) -> Step:
     """Step `index` of the time grid `sigmas` (strictly decreasing, from at most 1 to 0), its order lowered to what the
     place allows."""
     grid = doubles(sigmas, "sigmas")
@@ -82,7 +82,7 @@ def step_log_probability(
     velocity: ArrayLike,
     next_latents: ArrayLike,
     *,
-    form: LogProbability | str = LogProbability.MEAN,
+    form: LogProbability | LogProbabilityName = LogProbability.MEAN,
     out: DoubleArray | None = None,
 ) -> DoubleArray:
     """Log-probability of a stochastic step x -> x' for each of B latents, (B), nats; mu = latent*x + velocity*v.

@@ -15,7 +15,7 @@ from ._structs import from_struct, to_struct
 from ._types import Handle
 from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
-from .enums import MissingRewards, Storage, Weights
+from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Weights, WeightsName
 from .evaluator import Evaluator
 from .image import Image
 from .metrics import Metrics, Resumption
@@ -121,7 +121,7 @@ class Trainer(AnyTrainer):
     def update_tickets(
         self,
         *,
-        missing: MissingRewards | str = MissingRewards.REFUSE,
+        missing: MissingRewards | MissingRewardsName = MissingRewards.REFUSE,
         weights: ArrayLike | Mapping[str, float] | None = None,
     ) -> Metrics:
         """Trains on the samples of all tickets and moves to the next iteration.
@@ -209,8 +209,8 @@ class Trainer(AnyTrainer):
     def save_model(
         self,
         folder: str | os.PathLike[str],
-        weights: Weights | str = Weights.TRAINED,
-        storage: Storage | str = Storage.F32,
+        weights: Weights | WeightsName = Weights.TRAINED,
+        storage: Storage | StorageName = Storage.F32,
     ) -> None:
         """Writes one of the trainer's sets of weights as `Model.save` does."""
         kinds = chosen(Weights, weights, "weights"), chosen(Storage, storage, "storage")
@@ -222,7 +222,7 @@ class Trainer(AnyTrainer):
         prompt_indices: ArrayLike,
         config: SampleConfig = SampleConfig(),
         *,
-        weights: Weights | str = Weights.TRAINED,
+        weights: Weights | WeightsName = Weights.TRAINED,
         initial_noise: ArrayLike | None = None,
         out: FloatArray | None = None,
     ) -> FloatArray:
@@ -258,7 +258,7 @@ class Trainer(AnyTrainer):
         *,
         shares: ArrayLike = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
         config: SampleConfig = SampleConfig(),
-        weights: Weights | str = Weights.TRAINED,
+        weights: Weights | WeightsName = Weights.TRAINED,
         gap: int = 2,
         scale: int = 1,
     ) -> Image:

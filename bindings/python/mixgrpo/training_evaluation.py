@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from ._arguments import chosen, function, instance, path, whole
 from ._arrays import DoubleArray, FloatArray, integers
@@ -13,7 +13,7 @@ from ._folders import paths_in, require_place
 from ._progress import ProgressDisplay
 from ._warnings import warn
 from .configurations import EvaluationConfig, SampleConfig
-from .enums import Verdict, Watchdog, Weights
+from .enums import Verdict, Watchdog, WatchdogName, Weights
 from .errors import InvalidArgumentError, InvalidFormatError
 from .evaluation import Evaluation
 from .host_trainer import HostTrainer
@@ -73,6 +73,20 @@ class TrainingEvaluation:
     `HackedRewardWarning`, and "stop" ends the training, also of a run that is resumed where it was stopped."""
     on_evaluation: EvaluationReceiver | None = None
     """Called after each evaluation with its figures and the means of all rewards by name."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            every: int = ...,
+            held_out: Mapping[str, Reward] = ...,
+            prompts: Sequence[int] | None = ...,
+            sampling: SampleConfig = ...,
+            keep_best: Keeper | None = ...,
+            watchdog: Watchdog | WatchdogName = ...,
+            on_evaluation: EvaluationReceiver | None = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         whole(self.every, "every", 1, 1_000_000)
