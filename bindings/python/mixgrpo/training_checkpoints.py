@@ -1,5 +1,7 @@
 """Checkpoints inside `train`: a stopped run continues where it was."""
 
+from __future__ import annotations  # help() shows the types by their names
+
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +59,7 @@ class TrainingCheckpoints:
 
 def checkpoints_of(
     settings: FilePath | TrainingCheckpoints | None, trainer: object, evaluations: Evaluations | None
-) -> "Checkpoints | None":
+) -> Checkpoints | None:
     """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be saved."""
     if settings is None:
         return None

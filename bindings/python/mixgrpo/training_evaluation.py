@@ -1,5 +1,7 @@
 """Evaluations inside `train`: held-out rewards, the best model on disk, the watchdog."""
 
+from __future__ import annotations  # help() shows the types by their names
+
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -109,7 +111,7 @@ def evaluations_of(
     score: Score,
     receivers: Sequence[EvaluationReceiver],
     display: ProgressDisplay,
-) -> "Evaluations | None":
+) -> Evaluations | None:
     """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be evaluated."""
     if settings is None:
         return None
