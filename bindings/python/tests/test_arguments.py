@@ -186,8 +186,8 @@ def test_help_of_train_fits_a_screen_and_names_its_types(mixgrpo):
     text = pydoc.render_doc(mixgrpo.train, renderer=pydoc.plaintext)
     assert sum(max(1, -(-len(line) // 80)) for line in text.splitlines()) <= 50
     assert "rewards: 'Reward | Mapping[str, Reward]'" in text and "prompts_per_iteration: 'int' = 4" in text
-    text = pydoc.render_doc(mixgrpo.TrainingEvaluation, renderer=pydoc.plaintext)
-    assert "every: 'int' = 10" in text and "sampling: 'SampleConfig' = SampleConfig()" in text
+    grouped = pydoc.render_doc(mixgrpo.TrainingEvaluation, renderer=pydoc.plaintext)
+    assert "every: 'int' = 10" in grouped and "sampling: 'SampleConfig' = SampleConfig()" in grouped
     for parameter in inspect.signature(mixgrpo.train).parameters:
         assert parameter in text.partition("Runs iterations")[2] or parameter in ("trainer", "iterations")
 
