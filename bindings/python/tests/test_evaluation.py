@@ -126,7 +126,7 @@ def test_evaluation_changes_nothing_about_training(mixgrpo, make_trainer, codec,
 def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
     stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", mixgrpo.HackedRewardWarning)
         stopped = train(mixgrpo, make_trainer(learning_rate=3e-3), codec, evaluation=stops)
     assert len(stopped) == 3  # patience 3: brightness rises, so darkness falls
     with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):

@@ -3,6 +3,7 @@
 import json
 import warnings
 
+import numpy as np
 import pytest
 
 
@@ -15,8 +16,6 @@ class Judged:
         self._mixgrpo, self._found = mixgrpo, found
 
     def rollout(self, prompt_indices):
-        import numpy as np
-
         return np.zeros((len(prompt_indices), 2, 3), np.float32)
 
     def update(self, rewards, *, weights=None):
@@ -45,6 +44,22 @@ def test_each_reason_is_given_once(mixgrpo):
         "iteration 1: reward was 0.5 for all",
     ]
     assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize(
+    ("reward", "learning", "expected"),
+    [
+        (lambda images, prompts: [0.5] * len(images), {}, r"reward brightness was 0\.5 for all samples, so nothing was learned"),
+        (lambda images, prompts: [np.nan] * len(images), {}, "reward brightness was NaN or infinite for all 8 samples"),
+        (lambda images, prompts: range(len(images)), {"learning_rate": 0}, "the learning rate was 0, so the model did not"),
+    ],
+    ids=["constant", "failed", "rate"],
+)  # fmt: skip
+def test_the_library_says_why_nothing_is_learned(mixgrpo, make_trainer, codec, reward, learning, expected):
+    options = dict(decode=codec.decode, iterations=2, prompts_per_iteration=2, progress=False)
+    with pytest.warns(mixgrpo.LearningWarning, match=rf"^iteration 0: {expected}.*\(docs/.*\.md") as caught:
+        mixgrpo.train(make_trainer(**learning), reward, **options)
+    assert len(caught) == 1
 
 
 def test_a_warning_that_is_an_error_loses_no_finished_iteration(mixgrpo, tmp_path):
