@@ -49,7 +49,7 @@ def test_each_reason_is_given_once(mixgrpo):
 @pytest.mark.parametrize(
     ("reward", "learning", "expected"),
     [
-        (lambda images, prompts: [0.5] * len(images), {}, r"reward brightness was 0\.5 for all samples, so nothing was learned"),
+        (lambda images, prompts: [0.5] * len(images), {}, r"reward brightness was 0\.5 for all samples, so nothing"),
         (lambda images, prompts: [np.nan] * len(images), {}, "reward brightness was NaN or infinite for all 8 samples"),
         (lambda images, prompts: range(len(images)), {"learning_rate": 0}, "the learning rate was 0, so the model did not"),
     ],
