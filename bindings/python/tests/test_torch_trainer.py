@@ -19,6 +19,7 @@ def run(mixgrpo, plan):
         module = SmallFlow()
         policy = mixtorch.TorchPolicy(velocity(module) if velocity else module, SHAPE, **choices.pop("policy", {}))
         optimizer = optimizer or torch.optim.AdamW(module.parameters(), lr=1e-2)
+        learning = learning or mixgrpo.LearningConfig()
         trainer = mixtorch.TorchTrainer(policy, optimizer, LINES, plan, learning, **choices)
         trainer.module = module
         return trainer
