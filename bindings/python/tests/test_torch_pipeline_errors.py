@@ -18,7 +18,9 @@ def policy_of(pipe, prompts=LINES, height=8, width=8, **settings):
 
 
 def test_an_unknown_pipeline_gets_the_list_of_known_ones():
-    with pytest.raises(ValueError, match="pipe: expected one of FluxPipeline, .*WanPipeline, got Linear; .*TorchPolicy"):
+    with pytest.raises(
+        ValueError, match="pipe: expected one of FluxPipeline, .*WanPipeline, got Linear; .*TorchPolicy"
+    ):
         policy_of(torch.nn.Linear(1, 1))
 
 
@@ -56,7 +58,9 @@ def test_parts_that_are_missing_are_named():
     pipe = tiny.made(tiny.flux)
     embedded = policy_of(pipe)[0].velocity.prompts
     pipe.text_encoder = pipe.text_encoder_2 = None
-    with pytest.raises(ValueError, match="prompts: expected embeddings, as the text_encoder of this FluxPipeline is None"):
+    with pytest.raises(
+        ValueError, match="prompts: expected embeddings, as the text_encoder of this FluxPipeline is None"
+    ):
         policy_of(pipe)
     assert len(policy_of(pipe, embedded)[0].velocity.prompts) == 2
     pipe.vae = None

@@ -14,7 +14,7 @@ from .policy import TorchPolicy
 def sample(
     policy: TorchPolicy,
     prompt_indices: ArrayLike,
-    config: SampleConfig | None = None,
+    config: SampleConfig = SampleConfig(),
     *,
     initial_noise: ArrayLike | None = None,
 ) -> FloatArray:
