@@ -42,7 +42,8 @@ def public(package: pathlib.Path) -> Iterator[tuple[str, str, str]]:
 
 def described(package: pathlib.Path, module: str, name: str) -> tuple[str, str]:
     """The title of the page of a name, and its directive."""
-    files = (package / f"{module}.py", package / module / "__init__.py")
+    place = package.joinpath(*module.split("."))
+    files = (place.with_suffix(".py"), place / "__init__.py")
     body = ast.parse(next(file for file in files if file.exists()).read_text()).body
     definition = next((one for one in body if getattr(one, "name", None) == name), None)
     kind = "autoclass" if isinstance(definition, ast.ClassDef) else "autofunction" if definition else "autodata"
