@@ -1,7 +1,7 @@
 """Writes `mixgrpo/configurations.py`: the configurations with their defaults."""
 
 from .model import Header
-from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, number
+from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, about, arrays, number
 from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
 
 BEGINNING = f'''# {SETTINGS_NOTICE}
@@ -11,11 +11,13 @@ Each is checked when it is made, and reports all problems at once. How sampling 
 trainer is made, or by `check`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ._configuration import Configuration, ModelFolder
 '''
+SEQUENCE = "Sequence[float] | None"
 CLASSES = {"mixgrpo_model_config": "ModelFolder"}
 # Arguments of `Evaluator`, `Rollout` and `HostTrainer`.
 KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
@@ -39,6 +41,9 @@ def class_of(configuration: Configuration, header: Header) -> str:
         lines.append(f"    {setting.field.name}: {kind} = {default}")
         values = f" Range: {setting.range}." if setting.range else ""
         lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
+    for array in arrays(struct):
+        lines.append(f"    {array.name}: {SEQUENCE} = None")
+        lines += docstring(sentence(about(array), header), header)
     return "\n".join([*lines, *initializer(configuration)]) + "\n"
 
 
@@ -49,6 +54,7 @@ def initializer(configuration: Configuration) -> list[str]:
         kind, _ = declared(setting)
         accepted = f"{kind} | {kind}Name" if setting.kind == CHOICE else kind
         lines.append(f"            {setting.field.name}: {accepted} = ...,")
+    lines += [f"            {array.name}: {SEQUENCE} = ...," for array in arrays(configuration.struct)]
     return [*lines, "        ) -> None: ..."]
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from . import _abi
 from ._arguments import chosen
+from ._arrays import doubles
 from ._library import call, create, library
 from ._structs import from_struct, to_struct
 from .errors import InvalidArgumentError
@@ -34,6 +35,9 @@ class Configuration:
 
     def __post_init__(self) -> None:
         for field in fields(self):  # type: ignore[arg-type]
+            if field.default is None and getattr(self, field.name) is not None:
+                values = doubles(getattr(self, field.name), field.name).reshape(-1)
+                object.__setattr__(self, field.name, tuple(values.tolist()))
             if isinstance(field.default, IntEnum):
                 choice = chosen(type(field.default), getattr(self, field.name), field.name)
                 object.__setattr__(self, field.name, choice)

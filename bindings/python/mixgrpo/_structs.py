@@ -36,7 +36,10 @@ def from_struct(kind: type[_Data], struct: Any) -> _Data:
 
 def _set(struct: Any, name: str, kind: Any, value: Any) -> None:
     try:
-        if issubclass(kind, ctypes.Array):
+        if hasattr(kind, "contents"):
+            if value is not None:
+                _set_array(struct, name, kind, value)
+        elif issubclass(kind, ctypes.Array):
             if not isinstance(value, (tuple, list)) or len(value) != kind._length_:
                 raise ValueError(f"expected {kind._length_} values, got {value!r}")
             items = [_checked(kind._type_, item) for item in value]
@@ -45,6 +48,13 @@ def _set(struct: Any, name: str, kind: Any, value: Any) -> None:
             setattr(struct, name, _checked(kind, value))
     except (TypeError, ValueError) as error:
         raise InvalidArgumentError(f"{name}: {error}") from None
+
+
+def _set_array(struct: Any, name: str, kind: Any, value: Any) -> None:
+    """Points to a copy of the values, which the struct keeps alive."""
+    items = [_checked(kind._type_, item) for item in value]
+    setattr(struct, name, (kind._type_ * len(items))(*items))
+    setattr(struct, f"{name.removesuffix('s')}_count", len(items))
 
 
 def _checked(kind: Any, value: Any) -> Any:

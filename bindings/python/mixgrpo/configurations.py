@@ -5,6 +5,7 @@ Each is checked when it is made, and reports all problems at once. How sampling 
 trainer is made, or by `check`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -304,6 +305,9 @@ class SampleConfig(Configuration):
     the rest uses the base. Range: 0…1."""
     seed: int = 0
     """Seed of the initial noise. Range: 0…2^64 - 1."""
+    sigmas: Sequence[float] | None = None
+    """The host's own time grid in place of steps, shift and `image_tokens`: T + 1 values, strictly decreasing, the
+    first at most 1, the last 0."""
 
     if TYPE_CHECKING:
 
@@ -318,6 +322,7 @@ class SampleConfig(Configuration):
             sigma_rounding: SigmaRounding | SigmaRoundingName = ...,
             trained_model_share: float = ...,
             seed: int = ...,
+            sigmas: Sequence[float] | None = ...,
         ) -> None: ...
 
 

@@ -107,6 +107,26 @@ def test_own_noise_is_where_samples_begin(mixgrpo, config, context, prompts):
     assert np.array_equal(evaluator.sample(prompts, [1], initial_noise=noise), noise)
 
 
+def test_an_own_time_grid_takes_the_place_of_steps_and_shift(mixgrpo, evaluator, prompts):
+    def samples(**settings):
+        return evaluator.sample(prompts, [0, 2], mixgrpo.SampleConfig(**settings))
+
+    grid = mixgrpo.time_grid(5, shift=2.0)
+    config = mixgrpo.SampleConfig(steps=9, sigmas=grid)
+    assert config.sigmas == tuple(grid) and config == mixgrpo.SampleConfig(steps=9, sigmas=list(grid))
+    assert np.array_equal(samples(steps=9, sigmas=grid), samples(steps=5, shift=2.0))
+    assert not np.array_equal(samples(sigmas=[1, 0.9, 0.8, 0.4, 0.2, 0]), samples(steps=5, shift=2.0))
+    for wrong, error in (
+        ([1, 0.5, 0.5, 0], r"sigmas\[2\]: expected a value below sigmas\[1\] = 0.5, got 0.5"),
+        ([1.1, 0], r"sigmas\[0\]: expected at most 1, got 1.1"),
+        ([1, 0.5], r"sigmas\[1\]: expected 0, as the last value, got 0.5"),
+        ([0], "sigma_count: expected 2…10001, got 1"),
+        ("half", "sigmas: expected real numbers"),
+    ):
+        with pytest.raises(ValueError, match=error):
+            samples(sigmas=wrong)
+
+
 def test_hybrid_samples_need_a_base(mixgrpo, evaluator, prompts):
     half = mixgrpo.SampleConfig(steps=4, trained_model_share=0.5)
     with pytest.raises(mixgrpo.InvalidArgumentError, match="base"):

@@ -44,7 +44,8 @@ def table(mixgrpo):
 def test_configurations_have_the_settings_and_defaults_of_the_library(mixgrpo, table, name):
     struct = "mixgrpo_" + re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower()
     fields = dataclasses.fields(getattr(mixgrpo, name))
-    assert {field.name: default_text(field.default) for field in fields} == table[struct]
+    settings = [field for field in fields if field.default is not None]  # an array of the host is none
+    assert {field.name: default_text(field.default) for field in settings} == table[struct]
 
 
 @pytest.mark.parametrize(("name", "struct"), [("Evaluator", "evaluator"), ("Rollout", "rollout")])

@@ -13,11 +13,14 @@ from ..request import VelocityRequest
 from ..rollout import Rollout
 from ..update import Update
 from .shutdown import answering
-from .tensors import array_of, checked_velocity, filled_up, shared
+from .tensors import array_of, checked_velocity, filled_up, first_parameter, shared
 
 Velocity: TypeAlias = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Gives the velocity dx/dsigma, (B, *latent_shape), of latents (B, *latent_shape), noise levels (B) float32 and prompt
 indices (B) int64, all on the policy's device. It must not change its arguments in place."""
+
+TimeGrid: TypeAlias = Callable[[int], Sequence[float]]
+"""Gives T + 1 noise levels, strictly decreasing from at most 1 to 0, for T steps."""
 
 
 class TorchPolicy:
@@ -36,8 +39,8 @@ class TorchPolicy:
 
     or `TorchTrainer`, which does that.
 
-    `velocity`: a module or any function, see `Velocity`. Dropout and the like must be off (`module.eval()`), else
-    rollout and update see different models.
+    `velocity`: a module or any function, see `Velocity`. Dropout and batch norm in training mode are refused
+    (`module.eval()`), as far as a module shows them: rollout and update would see different models.
     `latent_shape`: of one latent as the model takes it, such as (N, C) or (C, H, W).
     `reference`: the frozen model of the KL term and of hybrid samples; evaluated without gradient.
     `device`, `dtype`: of the latents that the model is given; by default those of a module's first floating-point
@@ -48,6 +51,8 @@ class TorchPolicy:
     filled up to exactly this size, because a model may round a row otherwise in a batch of another size. The first
     ratio is exactly 1 for a deterministic module with `batch_size=1`; otherwise as exactly as the module computes the
     same row at another place of a batch.
+    `time_grid`: the noise levels that the model is used with; by default those of the settings. `TorchTrainer` and
+    `sample` use it.
 
     Latents cross to a float32 CPU model without a copy, and to others with one in each direction per request.
     """
@@ -62,6 +67,7 @@ class TorchPolicy:
         dtype: torch.dtype | None = None,
         autocast: torch.dtype | None = None,
         batch_size: int = 0,
+        time_grid: TimeGrid | None = None,
     ) -> None:
         if not latent_shape or min(latent_shape) < 1:
             raise InvalidArgumentError(f"latent_shape: expected sizes of 1 or more, got {tuple(latent_shape)}")
@@ -69,7 +75,7 @@ class TorchPolicy:
             raise InvalidArgumentError(f"batch_size: expected 0 (no limit) or more, got {batch_size}")
         if dtype is not None and not dtype.is_floating_point:
             raise InvalidArgumentError(f"dtype: expected a floating-point type, got {dtype}")
-        example = _first_parameter(velocity)
+        example = first_parameter(getattr(velocity, "module", velocity))
         self.velocity = velocity
         self.reference = reference
         self.latent_shape = tuple(latent_shape)
@@ -77,6 +83,7 @@ class TorchPolicy:
         self.dtype = dtype or example.dtype
         self.autocast = autocast
         self.batch_size = batch_size
+        self.time_grid = time_grid
 
     @property
     def latent_size(self) -> int:
@@ -90,8 +97,22 @@ class TorchPolicy:
         `InvalidArgumentError` for an answer that is no tensor of the right shape and type, `NotFiniteError` for NaN in it,
         `InvalidStateError` when the model wrote to its latents, which spoils the rollout; and what the model raises.
         """
+        self.require_repeatable()
         for request in rollout:
             self.answer(rollout, request)
+
+    def require_repeatable(self) -> None:
+        """Raises `InvalidArgumentError`, naming the part, when the module answers the same question differently each time:
+        with dropout, or with a batch norm that counts, in training mode. New adapters are in training mode, also in a
+        module that is not."""
+        module = getattr(self.velocity, "module", self.velocity)
+        for name, part in module.named_modules() if isinstance(module, torch.nn.Module) else ():
+            is_dropout = isinstance(part, torch.nn.modules.dropout._DropoutNd) and part.p > 0
+            if part.training and (is_dropout or isinstance(part, torch.nn.modules.batchnorm._BatchNorm)):
+                raise InvalidArgumentError(
+                    f"{name or 'module'}: expected evaluation mode, so that rollout and update see the same model, got "
+                    f"{part} in training mode; call eval() on the model after adapters are added"
+                )
 
     def answer(self, asker: Rollout | HostTrainer, request: VelocityRequest, *, reference: bool = False) -> None:
         """Answers one evaluation without gradient, with the frozen reference if `reference` is true. Raises as
@@ -179,11 +200,3 @@ class TorchPolicy:
             return contextlib.nullcontext()
         autocast: contextlib.AbstractContextManager[Any] = torch.autocast(self.device.type, self.autocast)
         return autocast
-
-
-def _first_parameter(velocity: Velocity) -> torch.Tensor:
-    """The tensor that gives device and type of a model: a module's first floating-point parameter, or that of the
-    module that a function object calls its `module`."""
-    module = velocity if isinstance(velocity, torch.nn.Module) else getattr(velocity, "module", None)
-    parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
-    return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))

@@ -40,3 +40,10 @@ def checked_velocity(velocity: Any, shape: tuple[int, ...], name: str) -> torch.
     if tuple(velocity.shape) != shape:
         raise InvalidArgumentError(f"{name}: expected shape {shape}, got {tuple(velocity.shape)}")
     return velocity
+
+
+def first_parameter(module: Any) -> torch.Tensor:
+    """The tensor that gives device and type of a model: its first floating-point parameter; an empty one of float32 on
+    the CPU when it has none, or is no module."""
+    parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
+    return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))

@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from .._arguments import instance, short
-from ..configurations import LearningConfig, SamplingConfig
+from .._arrays import FloatArray
+from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
-from ..enums import Weights
+from ..enums import Weights, WeightsName
 from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
 from ..host_trainer import HostTrainer
 from ..metrics import Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
+from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
 from .snapshot import Snapshot, trained_weights
 
@@ -37,6 +40,7 @@ class TorchTrainer(HostTrainer):
     Its gradients are zeroed before and after an update. The fields of `learning` for AdamW and averaged weights
     must keep their defaults, because the host owns the optimizer; `max_gradient_norm` is applied.
     `lines`: the prompts as text, one for each prompt index that the policy knows.
+    `plan`: settings are placed on the policy's own time grid, if it has one; a `Plan` is used as it is.
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
 
@@ -65,14 +69,28 @@ class TorchTrainer(HostTrainer):
         self.scheduler = scheduler
         self.scaler = scaler
         self._kept: Snapshot | None = None
+        self._is_first = True  # whether the next request is the first of a rollout, update or sample
         trained_weights(optimizer)
         if instance(learning, LearningConfig, "learning").kl_reference > 0 and policy.reference is None:
             raise InvalidArgumentError(
                 "reference: expected a frozen model in the policy, as kl_reference is set, got none"
             )
         super().__init__(
-            lines, policy.latent_shape, plan, learning, rewards=rewards, batch_size=policy.batch_size, context=context
-        )
+            lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,
+            batch_size=policy.batch_size, context=context,
+        )  # fmt: skip
+
+    def sample(
+        self,
+        prompt_indices: ArrayLike,
+        config: SampleConfig = SampleConfig(),
+        *,
+        weights: Weights | WeightsName = Weights.TRAINED,
+        initial_noise: ArrayLike | None = None,
+    ) -> FloatArray:
+        """As `HostTrainer.sample`, on the policy's own time grid if it has one and `config.sigmas` is None."""
+        config = sample_config_of(self.policy, config)
+        return super().sample(prompt_indices, config, weights=weights, initial_noise=initial_noise)
 
     # Answers to requests
 
@@ -134,7 +152,14 @@ class TorchTrainer(HostTrainer):
             )
         return norm
 
+    def _answer(self, request: VelocityRequest) -> None:
+        if self._is_first:
+            self.policy.require_repeatable()
+            self._is_first = False
+        super()._answer(request)
+
     def _answer_all(self) -> None:
+        self._is_first = True
         self.zero_gradients()
         try:
             super()._answer_all()
