@@ -55,4 +55,5 @@ class GuidedVelocity(ABC):
 def rescaled(guided: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
     """A guided velocity with the norm that the unguided one has, row by row of the last dimension."""
     norms = [torch.linalg.vector_norm(velocity, dim=-1, keepdim=True) for velocity in (positive, guided)]
-    return guided * (norms[0] / norms[1])
+    result: torch.Tensor = guided * (norms[0] / norms[1])
+    return result

@@ -13,7 +13,7 @@ from .._arguments import instance, short
 from .._arrays import FloatArray
 from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
-from ..enums import Weights
+from ..enums import Weights, WeightsName
 from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
 from ..host_trainer import HostTrainer
 from ..metrics import Resumption
@@ -83,9 +83,9 @@ class TorchTrainer(HostTrainer):
     def sample(
         self,
         prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
+        config: SampleConfig = SampleConfig(),
         *,
-        weights: Weights = Weights.TRAINED,
+        weights: Weights | WeightsName = Weights.TRAINED,
         initial_noise: ArrayLike | None = None,
     ) -> FloatArray:
         """As `HostTrainer.sample`, on the policy's own time grid if it has one and `config.sigmas` is None."""

@@ -65,7 +65,8 @@ class VAEDecoder:
                 latents = latents.unsqueeze(2)  # one frame
             shape = (1, -1, 1, 1, 1)
             return latents * latents.new_tensor(settings.latents_std).view(shape) + latents.new_tensor(mean).view(shape)
-        return latents / settings.scaling_factor + (getattr(settings, "shift_factor", None) or 0.0)
+        shifted: torch.Tensor = latents / settings.scaling_factor + (getattr(settings, "shift_factor", None) or 0.0)
+        return shifted
 
     def _unpacked(self, samples: torch.Tensor) -> torch.Tensor:
         return samples if self.token_grid is None else unpack_latents(samples, *self.token_grid)
