@@ -174,6 +174,11 @@ class HostTrainer(AnyTrainer):
         call("mixgrpo_trainer_begin_update_tickets", self.handle, missing, pointer(shares), size(shares))
         return self._updated()
 
+    def sample_config(self, config: SampleConfig | None = None) -> SampleConfig:
+        """The settings that deterministic samples of this model are drawn with: those given or the defaults, completed
+        by a subclass whose model has a time grid of its own."""
+        return config or SampleConfig()
+
     def sample(
         self,
         prompt_indices: ArrayLike,
@@ -188,7 +193,7 @@ class HostTrainer(AnyTrainer):
         compared on the same noise. `initial_noise`: the host's noise, (P, S, *latent_shape). `weights`: those that the
         requests name; with `config.trained_model_share` below 1 the last steps name `BASE` (hybrid inference, Mix §5).
         """
-        config = config or SampleConfig()
+        config = self.sample_config(config)
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")

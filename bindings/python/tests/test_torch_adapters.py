@@ -36,7 +36,11 @@ def trained(mixgrpo, pipe, policy, rate=0.1):
     samples = trainer.rollout([0, 1])
     metrics = trainer.update(samples.reshape(2, 2, -1).mean(axis=2))
     reference = policy.evaluate(*question, reference=True)
-    return metrics.kl_reference_nats, (reference - before).abs().max(), (policy.evaluate(*question) - before).abs().max()
+    return (
+        metrics.kl_reference_nats,
+        (reference - before).abs().max(),
+        (policy.evaluate(*question) - before).abs().max(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,9 @@ def test_several_adapters_keep_their_places(mixgrpo):
 @pytest.mark.parametrize("settings", [{"bias": "lora_only"}, {"bias": "all"}, {"modules_to_save": ["proj_out"]}])
 def test_a_reference_without_adapters_refuses_weights_that_would_move_it(settings):
     pipe, policy = adapted(**settings)
-    with pytest.raises(ValueError, match="module: expected only weights of adapters .*(bias|proj_out).*WithInitialWeights"):
+    with pytest.raises(
+        ValueError, match="module: expected only weights of adapters .*(bias|proj_out).*WithInitialWeights"
+    ):
         mixtorch.WithoutAdapters(policy.velocity, pipe.transformer)
     unfrozen, policy = adapted()
     unfrozen.transformer.requires_grad_(True)

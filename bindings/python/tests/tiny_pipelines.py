@@ -41,7 +41,9 @@ class Encoder(torch.nn.Module):
         states = [state]
         for _ in range(self.layers):
             weights = torch.ones_like(state[..., :1]) if attention_mask is None else attention_mask[..., None].to(state)
-            state = torch.tanh(self.mix(state) + (state * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1))
+            state = torch.tanh(
+                self.mix(state) + (state * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1)
+            )
             states.append(state)
         return Output(states, None if self.pool is None else self.pool(state.mean(1)))
 
@@ -78,8 +80,9 @@ def wan_vae(kind, **settings):
 
 def flux(kind="FluxPipeline", guidance_embeds=True, in_channels=16, **settings):
     transformer = diffusers.FluxTransformer2DModel(
-        in_channels=in_channels, out_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
-        joint_attention_dim=J, pooled_projection_dim=5, guidance_embeds=guidance_embeds, axes_dims_rope=(2, 2, 4),
+        in_channels=in_channels, out_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8,
+        num_attention_heads=2, joint_attention_dim=J, pooled_projection_dim=5, guidance_embeds=guidance_embeds,
+        axes_dims_rope=(2, 2, 4),
     )  # fmt: skip
     return getattr(diffusers, kind)(
         scheduler=scheduler(**(settings or DYNAMIC)), vae=vae(), transformer=transformer, text_encoder=Encoder(8, 5),
@@ -119,7 +122,11 @@ def z_image():
         axes_dims=[2, 2, 4], axes_lens=[64, 16, 16],
     )  # fmt: skip
     return diffusers.ZImagePipeline(
-        scheduler=scheduler(shift=3.0), vae=vae(), text_encoder=Encoder(), tokenizer=tokenizer(), transformer=transformer
+        scheduler=scheduler(shift=3.0),
+        vae=vae(),
+        text_encoder=Encoder(),
+        tokenizer=tokenizer(),
+        transformer=transformer,
     )
 
 
@@ -181,7 +188,11 @@ def chroma():
         approximator_layers=1,
     )  # fmt: skip
     return diffusers.ChromaPipeline(
-        scheduler=scheduler(shift=3.0), vae=vae(), text_encoder=Encoder(), tokenizer=tokenizer(), transformer=transformer
+        scheduler=scheduler(shift=3.0),
+        vae=vae(),
+        text_encoder=Encoder(),
+        tokenizer=tokenizer(),
+        transformer=transformer,
     )
 
 

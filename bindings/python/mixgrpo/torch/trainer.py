@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 
-from .._arrays import FloatArray
 from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
@@ -77,17 +75,9 @@ class TorchTrainer(HostTrainer):
             batch_size=policy.batch_size, context=context,
         )  # fmt: skip
 
-    def sample(
-        self,
-        prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
-        *,
-        weights: Weights = Weights.TRAINED,
-        initial_noise: ArrayLike | None = None,
-    ) -> FloatArray:
-        """As `HostTrainer.sample`, on the policy's own time grid if it has one and `config.sigmas` is None."""
-        config = sample_config_of(self.policy, config)
-        return super().sample(prompt_indices, config, weights=weights, initial_noise=initial_noise)
+    def sample_config(self, config: SampleConfig | None = None) -> SampleConfig:
+        """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""
+        return sample_config_of(self.policy, config)
 
     # Answers to requests
 

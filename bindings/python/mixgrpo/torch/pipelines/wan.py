@@ -111,9 +111,7 @@ def assemble(parts: PipelineParts) -> Assembled:
     return Assembled(velocity, SchedulerGrid(parts.part("scheduler"), evenly=False), VAEDecoder(parts.part("vae")))
 
 
-def _velocity(
-    parts: PipelineParts, transformer: Any, prompts: TextEmbeddings, guidance: dict[str, Any]
-) -> WanVelocity:
+def _velocity(parts: PipelineParts, transformer: Any, prompts: TextEmbeddings, guidance: dict[str, Any]) -> WanVelocity:
     patch = transformer.config.patch_size
     rows, columns = parts.sizes_in(parts.pipe.vae_scale_factor_spatial * patch[1])
     return WanVelocity(
