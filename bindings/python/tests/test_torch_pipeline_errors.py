@@ -126,7 +126,8 @@ def test_evaluations_of_a_training_use_the_policy_s_own_grid(mixgrpo, flux):
     trainer = mixtorch.TorchTrainer(seen, optimizer, LINES, sampling, learning, rewards=["light"])
     mixgrpo.train(
         trainer, {"light": lambda images, _: images.mean(axis=(1, 2, 3)) / 255}, decode=decode, iterations=1,
-        prompts_per_iteration=2, evaluate_every=1, evaluation_sampling=mixgrpo.SampleConfig(steps=3), progress=False,
+        prompts_per_iteration=2, progress=False,
+        evaluation=mixgrpo.TrainingEvaluation(every=1, sampling=mixgrpo.SampleConfig(steps=3)),
     )  # fmt: skip
     wanted = {*policy.time_grid(4)[:-1], *policy.time_grid(3)[:-1]}
     assert sorted(levels) == pytest.approx(sorted(wanted), abs=1e-7)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 from .policy import Velocity
 
 
@@ -15,7 +15,7 @@ class WithoutAdapters:
 
         policy = TorchPolicy(velocity, shape, reference=WithoutAdapters(velocity, transformer))
 
-    `modules`: each wrapped by peft, or one of diffusers after `add_adapter`. Raises `InvalidArgument` for one without
+    `modules`: each wrapped by peft, or one of diffusers after `add_adapter`. Raises `InvalidArgumentError` for one without
     adapters, or with weights to train that stay when adapters are off (`bias="all"` or `"lora_only"`,
     `modules_to_save`, weights of the base): the reference would move with them. `WithInitialWeights` is right there.
     """
@@ -24,9 +24,9 @@ class WithoutAdapters:
         for module in modules:
             if not (hasattr(module, "disable_adapter") or hasattr(module, "disable_adapters")):
                 got = type(module).__name__
-                raise InvalidArgument(f"module: expected one with adapters of peft or diffusers, got {got}")
+                raise InvalidArgumentError(f"module: expected one with adapters of peft or diffusers, got {got}")
         if not modules:
-            raise InvalidArgument("module: expected at least one with adapters of peft or diffusers, got none")
+            raise InvalidArgumentError("module: expected at least one with adapters of peft or diffusers, got none")
         for module in modules:
             _require_adapters_alone(module)
         self.velocity = velocity
@@ -46,14 +46,16 @@ class WithInitialWeights:
 
         policy = TorchPolicy(velocity, shape, reference=WithInitialWeights(velocity, transformer))
 
-    It keeps a copy of the weights that require gradients, which for LoRA are few. Raises `InvalidArgument` when there
+    It keeps a copy of the weights that require gradients, which for LoRA are few. Raises `InvalidArgumentError` when there
     are none: add the adapters first.
     """
 
     def __init__(self, velocity: Velocity, *modules: torch.nn.Module) -> None:
         weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
         if not weights:
-            raise InvalidArgument("module: expected weights that require gradients, got none; add the adapters first")
+            raise InvalidArgumentError(
+                "module: expected weights that require gradients, got none; add the adapters first"
+            )
         self.velocity = velocity
         self._weights = [(weight, weight.detach().clone()) for weight in weights]
 
@@ -84,7 +86,7 @@ def _without_adapters(module: Any) -> Iterator[None]:
 
 
 def _require_adapters_alone(module: Any) -> None:
-    """Raises `InvalidArgument` when a weight to train is no adapter's."""
+    """Raises `InvalidArgumentError` when a weight to train is no adapter's."""
     switched_off: set[int] = set()
     for part in module.modules():
         names = tuple(getattr(part, "adapter_layer_names", ()))
@@ -93,7 +95,7 @@ def _require_adapters_alone(module: Any) -> None:
         switched_off |= {id(weight) for name, weight in part.named_parameters() if name.partition(".")[0] in names}
     for name, weight in module.named_parameters():
         if weight.requires_grad and id(weight) not in switched_off:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"module: expected only weights of adapters to require gradients, got {name}, which the reference "
                 "without adapters would share; freeze it, or use WithInitialWeights as the reference"
             )

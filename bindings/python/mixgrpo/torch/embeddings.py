@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 
 
 class TextEmbeddings:
@@ -23,7 +23,7 @@ class TextEmbeddings:
         fits = fits and (mask is None or mask.shape == text.shape[:2])
         if not fits:
             shapes = [None if part is None else tuple(part.shape) for part in (text, pooled, mask)]
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"embeddings: expected text (P, L, J), pooled (P, K) and mask (P, L), got {shapes[0]}, {shapes[1]} "
                 f"and {shapes[2]}"
             )
@@ -68,9 +68,9 @@ class TextEmbeddings:
         return torch.ones(self.text.shape[:2], dtype=torch.bool, device=self.text.device)
 
     def required_pooled(self) -> torch.Tensor:
-        """The pooled text (P, K). Raises `InvalidArgument` when there is none."""
+        """The pooled text (P, K). Raises `InvalidArgumentError` when there is none."""
         if self.pooled is None:
-            raise InvalidArgument("pooled: expected pooled text (P, K), which this model takes, got none")
+            raise InvalidArgumentError("pooled: expected pooled text (P, K), which this model takes, got none")
         return self.pooled
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 from .embeddings import TextEmbeddings
 from .tensors import first_parameter
 
@@ -25,11 +25,11 @@ class GuidedVelocity(ABC):
         self, module: Any, prompts: TextEmbeddings, true_cfg_scale: float, negative: TextEmbeddings | None
     ) -> None:
         if true_cfg_scale != 1 and negative is None:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"negative: expected embeddings, as the scale of guidance is {true_cfg_scale}, got none"
             )
         if negative is not None and len(negative) not in (1, len(prompts)):
-            raise InvalidArgument(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
+            raise InvalidArgumentError(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
         example = first_parameter(module)
         self.module = module
         self.prompts = prompts.like(example)

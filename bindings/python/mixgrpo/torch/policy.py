@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from ..errors import InvalidArgument, InvalidState
+from ..errors import InvalidArgumentError, InvalidStateError
 from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
 from ..rollout import Rollout
@@ -70,11 +70,11 @@ class TorchPolicy:
         time_grid: TimeGrid | None = None,
     ) -> None:
         if not latent_shape or min(latent_shape) < 1:
-            raise InvalidArgument(f"latent_shape: expected sizes of 1 or more, got {tuple(latent_shape)}")
+            raise InvalidArgumentError(f"latent_shape: expected sizes of 1 or more, got {tuple(latent_shape)}")
         if batch_size < 0:
-            raise InvalidArgument(f"batch_size: expected 0 (no limit) or more, got {batch_size}")
+            raise InvalidArgumentError(f"batch_size: expected 0 (no limit) or more, got {batch_size}")
         if dtype is not None and not dtype.is_floating_point:
-            raise InvalidArgument(f"dtype: expected a floating-point type, got {dtype}")
+            raise InvalidArgumentError(f"dtype: expected a floating-point type, got {dtype}")
         example = first_parameter(getattr(velocity, "module", velocity))
         self.velocity = velocity
         self.reference = reference
@@ -94,22 +94,22 @@ class TorchPolicy:
         """Answers all remaining requests of a rollout.
 
         After an error the rollout stands at the request that was not answered, and the call may be repeated. Raises
-        `InvalidArgument` for an answer that is no tensor of the right shape and type, `NotFinite` for NaN in it,
-        `InvalidState` when the model wrote to its latents, which spoils the rollout; and what the model raises.
+        `InvalidArgumentError` for an answer that is no tensor of the right shape and type, `NotFiniteError` for NaN in it,
+        `InvalidStateError` when the model wrote to its latents, which spoils the rollout; and what the model raises.
         """
         self.require_repeatable()
         for request in rollout:
             self.answer(rollout, request)
 
     def require_repeatable(self) -> None:
-        """Raises `InvalidArgument`, naming the part, when the module answers the same question differently each time:
+        """Raises `InvalidArgumentError`, naming the part, when the module answers the same question differently each time:
         with dropout, or with a batch norm that counts, in training mode. New adapters are in training mode, also in a
         module that is not."""
         module = getattr(self.velocity, "module", self.velocity)
         for name, part in module.named_modules() if isinstance(module, torch.nn.Module) else ():
             is_dropout = isinstance(part, torch.nn.modules.dropout._DropoutNd) and part.p > 0
             if part.training and (is_dropout or isinstance(part, torch.nn.modules.batchnorm._BatchNorm)):
-                raise InvalidArgument(
+                raise InvalidArgumentError(
                     f"{name or 'module'}: expected evaluation mode, so that rollout and update see the same model, got "
                     f"{part} in training mode; call eval() on the model after adapters are added"
                 )
@@ -127,7 +127,7 @@ class TorchPolicy:
         """Answers one evaluation of an update and backpropagates dL/dvelocity through the model; gradients of the
         parameters add up.
 
-        `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgument` also when
+        `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgumentError` also when
         the velocity depends on no parameter. Then nothing was submitted, and the request may be answered again.
         """
         with answering():
@@ -148,7 +148,7 @@ class TorchPolicy:
         with torch.enable_grad():
             velocity = self._evaluate(self.velocity, request, self.batch_size)
         if not velocity.requires_grad:
-            raise InvalidArgument("velocity: expected a tensor that autograd follows, got one cut off from it")
+            raise InvalidArgumentError("velocity: expected a tensor that autograd follows, got one cut off from it")
         d_velocity = update.submit(array_of(velocity), reference_velocity=reference)
         gradient = torch.from_numpy(d_velocity).to(velocity)
         torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
@@ -159,7 +159,7 @@ class TorchPolicy:
 
     def _reference(self) -> Velocity:
         if self.reference is None:
-            raise InvalidArgument("reference: expected a frozen model, got none")
+            raise InvalidArgumentError("reference: expected a frozen model, got none")
         return self.reference
 
     def _evaluate(self, function: Velocity, request: VelocityRequest, rows: int) -> torch.Tensor:
@@ -169,7 +169,7 @@ class TorchPolicy:
         sigmas, prompts = torch.tensor(request.sigmas), torch.tensor(request.prompt_index)
         velocity = self._in_batches(function, latents, sigmas, prompts, rows)
         if latents._version != writes:
-            raise InvalidState(
+            raise InvalidStateError(
                 "latents: expected to be left as they are by the velocity function, got a change in place; "
                 "draw the rollout again"
             )

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._arrays import FloatArray
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 
 
 def shared(array: NDArray[Any]) -> torch.Tensor:
@@ -34,11 +34,11 @@ def filled_up(tensor: torch.Tensor, rows: int) -> torch.Tensor:
 def checked_velocity(velocity: Any, shape: tuple[int, ...], name: str) -> torch.Tensor:
     """What a model answered, if it is a tensor of real numbers of exactly this shape."""
     if not isinstance(velocity, torch.Tensor):
-        raise InvalidArgument(f"{name}: expected a tensor {shape}, got {type(velocity).__name__}")
+        raise InvalidArgumentError(f"{name}: expected a tensor {shape}, got {type(velocity).__name__}")
     if not velocity.is_floating_point():
-        raise InvalidArgument(f"{name}: expected floating-point values, got {velocity.dtype}")
+        raise InvalidArgumentError(f"{name}: expected floating-point values, got {velocity.dtype}")
     if tuple(velocity.shape) != shape:
-        raise InvalidArgument(f"{name}: expected shape {shape}, got {tuple(velocity.shape)}")
+        raise InvalidArgumentError(f"{name}: expected shape {shape}, got {tuple(velocity.shape)}")
     return velocity
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from .._arrays import ByteArray, floats
-from ..errors import InvalidArgument, NotFinite
+from ..errors import InvalidArgumentError, NotFiniteError
 from .latents import unpack_latents
 
 
@@ -27,14 +27,14 @@ class VAEDecoder:
 
     def __init__(self, vae: Any, *, token_grid: tuple[int, int] | None = None, batch_size: int = 8) -> None:
         if batch_size < 1:
-            raise InvalidArgument(f"batch_size: expected 1 or more, got {batch_size}")
+            raise InvalidArgumentError(f"batch_size: expected 1 or more, got {batch_size}")
         self.vae = vae
         self.token_grid = token_grid
         self.batch_size = batch_size
 
     def __call__(self, samples: ArrayLike) -> ByteArray:
         """Pictures, uint8 (B, height, width, 3), of samples (B, N, C), (B, C, H, W) or (B, C, F, H, W). Raises
-        `NotFinite` when the VAE gives a value that is not finite."""
+        `NotFiniteError` when the VAE gives a value that is not finite."""
         values = floats(samples, "samples")
         pieces = np.array_split(values, max(1, -(-len(values) // self.batch_size)))
         with torch.no_grad():
@@ -44,7 +44,7 @@ class VAEDecoder:
         latents = self.latents_of(samples.to(self.vae.device)).to(self.vae.dtype)
         decoded = self.vae.decode(latents, return_dict=False)[0].float()
         if not bool(decoded.isfinite().all()):
-            raise NotFinite(
+            raise NotFiniteError(
                 f"decode: expected finite pixels, got NaN or infinite ones from {type(self.vae).__name__} in "
                 f"{self.vae.dtype}; in half precision try vae.to(torch.float32)"
             )

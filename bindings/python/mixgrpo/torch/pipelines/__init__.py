@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ...errors import InvalidArgument
+from ...errors import InvalidArgumentError
 from ..adapters import WithInitialWeights
 from ..policy import TorchPolicy
 from ..vae import VAEDecoder
@@ -71,7 +71,7 @@ def from_pipeline(
 
     If the transformer has adapters, the policy's reference is the transformer with its adapters as they are now.
 
-    Raises `InvalidArgument` naming what does not fit: a pipeline of an unknown class, one that lacks a part, a size
+    Raises `InvalidArgumentError` naming what does not fit: a pipeline of an unknown class, one that lacks a part, a size
     that is no multiple of the patch, a setting that this pipeline does not take.
     """
     family = _family(pipe)
@@ -98,7 +98,7 @@ def _family(pipe: Any) -> Any:
     for kind in type(pipe).__mro__:
         if file := _FAMILIES.get(kind.__name__):
             return importlib.import_module(f".{file}", __name__)
-    raise InvalidArgument(
+    raise InvalidArgumentError(
         f"pipe: expected one of {', '.join(_FAMILIES)}, got {type(pipe).__name__}; for another model pass a function "
         "that returns its velocity to TorchPolicy"
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ...errors import InvalidArgument
+from ...errors import InvalidArgumentError
 from ..embeddings import TextEmbeddings
 from ..guidance import GuidedVelocity
 from ..latents import image_position_ids
@@ -103,7 +103,7 @@ class FluxVelocity(GuidedVelocity):
 def _latent_channels(settings: Any, condition: FluxCondition) -> int:
     takes, gives = int(settings.in_channels), int(getattr(settings, "out_channels", None) or settings.in_channels)
     if takes - condition.channel_count != gives:
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             f"condition: expected {takes - gives} channels, as the transformer takes {takes} and gives {gives}, "
             f"got {condition.channel_count}"
         )

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import torch
 
-from ...errors import InvalidArgument
+from ...errors import InvalidArgumentError
 from ..embeddings import TextEmbeddings
 from ..vae import VAEDecoder
 from .time_grid import SchedulerGrid
@@ -56,22 +56,22 @@ class PipelineParts:
         return None if parameter is None or parameter.default is parameter.empty else parameter.default
 
     def refuse_others(self) -> None:
-        """Raises `InvalidArgument` when the caller gave a setting that nobody asked for."""
+        """Raises `InvalidArgumentError` when the caller gave a setting that nobody asked for."""
         for name in self._given:
             if name not in self._known:
                 known = ", ".join(sorted(self._known)) or "none"
-                raise InvalidArgument(f"{name}: expected none, as {self.name} takes only {known}, got one")
+                raise InvalidArgumentError(f"{name}: expected none, as {self.name} takes only {known}, got one")
 
     def refuse(self, name: str, reason: str) -> None:
-        """Raises `InvalidArgument` when the caller gave this setting, which has no effect here."""
+        """Raises `InvalidArgumentError` when the caller gave this setting, which has no effect here."""
         self._known.add(name)
         if name in self._given:
-            raise InvalidArgument(f"{name}: expected none, as {reason}, got {self._given[name]!r}")
+            raise InvalidArgumentError(f"{name}: expected none, as {reason}, got {self._given[name]!r}")
 
     def part(self, name: str) -> Any:
-        """A component. Raises `InvalidArgument` when the pipeline lacks it."""
+        """A component. Raises `InvalidArgumentError` when the pipeline lacks it."""
         if (part := getattr(self.pipe, name, None)) is None:
-            raise InvalidArgument(f"pipe: expected a {self.name} with its {name}, got one without")
+            raise InvalidArgumentError(f"pipe: expected a {self.name} with its {name}, got one without")
         return part
 
     def own(self, name: str) -> Any:
@@ -80,15 +80,17 @@ class PipelineParts:
             if found := getattr(sys.modules.get(kind.__module__), name, None):
                 return found
         version = getattr(sys.modules.get("diffusers"), "__version__", "unknown")
-        raise InvalidArgument(f"pipe: expected {name} in the module of {self.name}, got none (diffusers {version})")
+        raise InvalidArgumentError(
+            f"pipe: expected {name} in the module of {self.name}, got none (diffusers {version})"
+        )
 
     # Sizes
 
     def sizes_in(self, unit: int) -> tuple[int, int]:
-        """Height and width in this unit of pixels. Raises `InvalidArgument` when they are no multiples of it."""
+        """Height and width in this unit of pixels. Raises `InvalidArgumentError` when they are no multiples of it."""
         for name, value in (("height", self.height), ("width", self.width)):
             if value < unit or value % unit:
-                raise InvalidArgument(f"{name}: expected a multiple of {unit} pixels for {self.name}, got {value}")
+                raise InvalidArgumentError(f"{name}: expected a multiple of {unit} pixels for {self.name}, got {value}")
         return self.height // unit, self.width // unit
 
     # Pictures
@@ -98,10 +100,10 @@ class PipelineParts:
         this size: (P, 3, height, width), or (P, 1, …) for masks."""
         given = self.setting(name)
         if given is None:
-            raise InvalidArgument(f"{name}: expected one picture, or one for each prompt, got none")
+            raise InvalidArgumentError(f"{name}: expected one picture, or one for each prompt, got none")
         pictures: torch.Tensor = processor.preprocess(given, height=height, width=width)
         if len(pictures) not in (1, len(self.prompts)):
-            raise InvalidArgument(f"{name}: expected 1 or {len(self.prompts)} pictures, got {len(pictures)}")
+            raise InvalidArgumentError(f"{name}: expected 1 or {len(self.prompts)} pictures, got {len(pictures)}")
         return pictures
 
     def encoded(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -119,12 +121,14 @@ class PipelineParts:
         if isinstance(lines, TextEmbeddings):
             return lines
         if isinstance(lines, str) or not lines or not all(isinstance(line, str) for line in lines):
-            raise InvalidArgument(f"{field}: expected at least one text in a sequence, or embeddings, got {lines!r}")
+            raise InvalidArgumentError(
+                f"{field}: expected at least one text in a sequence, or embeddings, got {lines!r}"
+            )
         for name in self.pipe.components:
             if name.startswith(("text_encoder", "tokenizer")) and getattr(self.pipe, name) is None:
                 if name in getattr(self.pipe, "_optional_components", ()) or name == "text_encoder_3":
                     continue
-                raise InvalidArgument(
+                raise InvalidArgumentError(
                     f"{field}: expected embeddings, as the {name} of this {self.name} is None, got texts; call "
                     f"from_pipeline before the text encoders are freed, or pass the `prompts` of an earlier velocity"
                 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import InvalidArgument
+from ...errors import InvalidArgumentError
 
 
 class SchedulerGrid:
@@ -21,7 +21,7 @@ class SchedulerGrid:
         settings = scheduler.config
         is_flow = getattr(settings, "use_flow_sigmas", False) or type(scheduler).__name__.startswith("FlowMatch")
         if not is_flow or getattr(settings, "invert_sigmas", False):
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 "scheduler: expected one of flow matching, from sigma = 1 down to 0, got "
                 f"{type(scheduler).__name__}; set pipe.scheduler to a FlowMatchEulerDiscreteScheduler"
             )

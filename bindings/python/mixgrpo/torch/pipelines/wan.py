@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from ...errors import InvalidArgument
+from ...errors import InvalidArgumentError
 from ..embeddings import TextEmbeddings
 from ..guidance import GuidedVelocity
 from ..vae import VAEDecoder
@@ -36,7 +36,7 @@ class WanVelocity(GuidedVelocity):
         super().__init__(module, prompts, true_cfg_scale, negative)
         sizes, patch = (frames, height, width), tuple(module.config.patch_size)
         if min(sizes) < 1 or any(size % unit for size, unit in zip(sizes, patch, strict=True)):
-            raise InvalidArgument(f"frames, height, width: expected multiples of {patch}, got {sizes}")
+            raise InvalidArgumentError(f"frames, height, width: expected multiples of {patch}, got {sizes}")
         self.latent_shape = (int(module.config.in_channels), *sizes)
         self._tokens = frames * height * width // (patch[0] * patch[1] * patch[2]) if time_per_token else None
 
@@ -62,7 +62,7 @@ class WanExpertsVelocity:
     def __init__(self, high: WanVelocity, low: WanVelocity, boundary: float) -> None:
         if high.latent_shape != low.latent_shape:
             shapes = f"{high.latent_shape} and {low.latent_shape}"
-            raise InvalidArgument(f"latent_shape: expected the same of both experts, got {shapes}")
+            raise InvalidArgumentError(f"latent_shape: expected the same of both experts, got {shapes}")
         self.high = high
         self.low = low
         self.boundary = boundary
@@ -123,5 +123,5 @@ def _velocity(parts: PipelineParts, transformer: Any, prompts: TextEmbeddings, g
 def _latent_frames(parts: PipelineParts) -> int:
     frames, unit = parts.setting("num_frames"), parts.pipe.vae_scale_factor_temporal
     if frames < 1 or (frames - 1) % unit:
-        raise InvalidArgument(f"num_frames: expected 1 more than a multiple of {unit}, got {frames}")
+        raise InvalidArgumentError(f"num_frames: expected 1 more than a multiple of {unit}, got {frames}")
     return int((frames - 1) // unit + 1)
