@@ -155,9 +155,10 @@ class Evaluations:
             keep_best=settings.keep_best is not None and not callable(settings.keep_best),
             watchdog=settings.watchdog,
         )
-        self._evaluation = Evaluation(
-            self._prompts, weights, held_out=held_out, config=config, sampling=settings.sampling
-        )
+        sampling = settings.sampling
+        if isinstance(trainer, HostTrainer):
+            sampling = trainer.sample_config(sampling)
+        self._evaluation = Evaluation(self._prompts, weights, held_out=held_out, config=config, sampling=sampling)
 
     def begin(self) -> None:
         """Raises `InputOutputError` where the best model cannot be saved, before any work is done for it."""
