@@ -124,13 +124,47 @@ extension Setting {
     _ key: String, _ path: WritableKeyPath<Root, [Value]>, _ summary: String, to json: @escaping (Value) -> JSONValue,
     from value: @escaping (JSONValue) throws(MixGRPOError) -> Value
   ) -> Setting {
-    Setting(key: key, summary: summary, kind: .rewards) {
+    var setting = Setting(key: key, summary: summary, kind: .rewards) {
       .array($0[keyPath: path].map(json))
     } store: { (root, document) throws(MixGRPOError) in
       var values: [Value] = []
       for element in document.array ?? [] { values.append(try value(element)) }
       root[keyPath: path] = values
     }
+    setting.changeElements = { root, changes, place in
+      var elements = root[keyPath: path].map(json)
+      let problems = change(&elements, changes, place)
+      do {
+        if problems.isEmpty { root[keyPath: path] = try elements.map(value) }
+        return problems
+      } catch {
+        return [SettingProblem(path: place, message: "\(error)", position: changes.members.first?.position ?? 0)]
+      }
+    }
+    return setting
+  }
+
+  /// Replaces members of the objects in a list: `{"0": {"weight": 2}}`.
+  private static func change(
+    _ elements: inout [JSONValue], _ changes: JSONObject, _ place: SettingsPath
+  ) -> [SettingProblem] {
+    var problems: [SettingProblem] = []
+    for member in changes.members {
+      let names = elements.map { $0.object?["name"]?.string }
+      let index = Int(member.name) ?? names.firstIndex(of: member.name)
+      guard let index, elements.indices.contains(index), var element = elements[index].object, let change = member.value.object
+      else {
+        let known = names.enumerated().map { "\($0)\($1.map { " (\($0))" } ?? "")" }
+        let expected = known.isEmpty ? "a list, because there are no elements yet" : "one of \(known.joined(separator: ", "))"
+        let message = "expected \(expected), and one of its members, as in \(place).0.weight=2"
+        problems.append(
+          SettingProblem(path: place.appending(member.name), message: message, position: member.position))
+        continue
+      }
+      for part in change.members { element[part.name] = part.value }
+      elements[index] = .object(element)
+    }
+    return problems
   }
 
   package static func section<Part: SettingsTable>(
@@ -142,7 +176,7 @@ extension Setting {
       throw mismatch("an object", value)
     }
     setting.section = SettingSection(
-      apply: { $0[keyPath: path].apply($1, at: $2) }, list: { $0[keyPath: path].lines(prefix: key + ".") })
+      apply: { $0[keyPath: path].apply($1, at: $2) }, names: Part.settings.map(\.key), list: { $0[keyPath: path].lines(prefix: key + ".") })
     return setting
   }
 

@@ -64,6 +64,20 @@ package enum FileAccess {
     return try file.bytes(at: 0, count: file.byteCount)
   }
 
+  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+  /// The whole content of a text file in UTF-8, without the byte order mark that some editors write first.
+  /// - Throws: the errors of `read`; `invalidFormat` for a text in UTF-16, which begins with a mark too.
+  package static func readText(_ path: String, limit: Int) throws(MixGRPOError) -> [UInt8] {
+    let bytes = try read(path, limit: limit)
+    if bytes.starts(with: byteOrderMark) { return Array(bytes.dropFirst(byteOrderMark.count)) }
+    guard !bytes.starts(with: [0xFF, 0xFE]), !bytes.starts(with: [0xFE, 0xFF]) else {
+      throw MixGRPOError(
+        .invalidFormat, "\(printable(path)): expected text in UTF-8, got UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+    }
+    return bytes
+  }
+
   /// Creates a folder and its missing ancestors; does nothing when it exists.
   package static func createFolder(_ path: String) throws(MixGRPOError) {
     try checkPath(path)
