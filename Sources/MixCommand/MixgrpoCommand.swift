@@ -1,6 +1,7 @@
 import ArgumentParser
 import MixCompare
 import MixGRPO
+import MixSettings
 
 #if canImport(Glibc)
 @preconcurrency import Glibc
@@ -52,9 +53,17 @@ package struct MixgrpoCommand: ParsableCommand {
     } catch {
       let code = exitCode(for: error)
       if code.isSuccess || error is CleanExit { exit(withError: error) }
-      fail("\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
+      fail(misspelt(Array(CommandLine.arguments.dropFirst())) ?? "\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
     }
     finish(0)
+  }
+
+  /// The error of a subcommand that does not exist.
+  static func misspelt(_ arguments: [String]) -> String? {
+    let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
+    guard let word = arguments.first, !word.hasPrefix("-"), !(names + ["help"]).contains(word) else { return nil }
+    let near = nearest(to: word, among: names).map { "; did you mean \"mixgrpo \($0)\"?" } ?? ""
+    return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(near) (mixgrpo --help)"
   }
 
   private static func exitCode(of error: MixGRPOError) -> Int32 {

@@ -176,7 +176,8 @@ extension Setting {
       throw mismatch("an object", value)
     }
     setting.section = SettingSection(
-      apply: { $0[keyPath: path].apply($1, at: $2) }, names: Part.settings.map(\.key), list: { $0[keyPath: path].lines(prefix: key + ".") })
+      apply: { $0[keyPath: path].apply($1, at: $2) }, names: Part.settings.map(\.key),
+      list: { $0[keyPath: path].lines(prefix: key + ".") })
     return setting
   }
 

@@ -56,7 +56,9 @@ done
 mixgrpo --version | grep "$(sed -n 's/^VERSION := //p' "$root/Makefile")" >/dev/null || fail "--version is not the Makefile's"
 for topic in align pretrain sample rewards presets; do [ "$(mixgrpo settings "$topic" | wc -l)" -ge 5 ] || fail "settings $topic"; done
 refuse 64 "Unknown option '--bogus'" align --bogus
-refuse 64 "aline" aline
+refuse 64 'aline: expected a subcommand, one of pretrain, align, sample, compare, inspect, plan, settings; did you mean "mixgrpo align"?' aline
+refuse 64 'did you mean "mixgrpo align"?' algin --model m
+refuse 64 "frobnicate: expected a subcommand" frobnicate
 
 for preset in mixgrpo mixgrpo_flash mixgrpo_flash_star flow_grpo dance_grpo; do
   mixgrpo "${align[@]}" --reward brightness:0.5 --reward-program "taste:2=python3 'a file.py' x" --preset "$preset" --out o --print-config >a.json

@@ -53,7 +53,8 @@ struct PromptList {
       throw MixGRPOError(.invalidFormat, "\(source): expected an object, got \(document.kind)")
     }
     guard let text = object["prompt"]?.string else {
-      throw MixGRPOError(.invalidFormat, "\(source): prompt: expected a string, got \(object["prompt"]?.kind ?? "none")")
+      throw MixGRPOError(
+        .invalidFormat, "\(source): prompt: expected a string, got \(object["prompt"]?.kind ?? "none\(object.memberNames)")")
     }
     object["prompt"] = nil
     return try checked(Prompt(text: text, metadata: object), source)

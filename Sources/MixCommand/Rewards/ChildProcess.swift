@@ -9,7 +9,10 @@ import Darwin
 /// A child process that answers lines with lines. It has its own process group, so that Ctrl-C in a terminal does not end it
 /// before the command has stopped. It ends with its owner.
 final class ChildProcess {
+  /// The command, as errors name it.
   private let name: String
+  /// What errors say about words that only a shell understands.
+  private let advice: String
   private let process: pid_t
   private var input: Int32
   private let output: Int32
@@ -27,7 +30,7 @@ final class ChildProcess {
   /// - Parameter command: the program, searched in PATH, and its arguments.
   /// - Throws: `inputOutput` when it cannot be started.
   init(_ command: [String]) throws(MixGRPOError) {
-    name = command.first ?? ""
+    (name, advice) = (CommandWords.line(command), CommandWords.advice(command))
     var (toChild, fromChild): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
     guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
       throw FileAccess.failure(name, expected: "pipes to the program", code: errno)
@@ -43,7 +46,8 @@ final class ChildProcess {
     (process, lastStep) = (started.process, started.lastStep)
     guard started.code == 0 else {
       isReaped = true
-      throw FileAccess.failure(name, expected: "a program that can be started", code: started.code)
+      let error = FileAccess.failure(name, expected: "a program that can be started", code: started.code)
+      throw MixGRPOError(error.code, error.message + advice)
     }
     signal(SIGPIPE, SIG_IGN)
     _ = fcntl(input, F_SETFL, O_NONBLOCK)
@@ -150,7 +154,7 @@ final class ChildProcess {
       try receive()
     }
     let answers = takeLines(replies)
-    try requireSilence(expected: "one line for each of \(replies) pictures")
+    try requireSilence(expected: "one line for each of \(replies) pictures", after: answers)
     return answers
   }
 
@@ -194,12 +198,15 @@ final class ChildProcess {
 
   // MARK: - Errors
 
-  private func requireSilence(expected: String) throws(MixGRPOError) {
+  /// A line too many is rarely the last one: the first that is no answer explains the others.
+  private func requireSilence(expected: String, after answers: [String] = []) throws(MixGRPOError) {
     if !isAtEnd { try receive() }
-    guard buffer.isEmpty else {
-      let line = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\n") }.prefix(80), as: UTF8.self)
-      throw MixGRPOError(.inputOutput, "\(name): expected \(expected), got the extra line \"\(line)\"")
-    }
+    guard !buffer.isEmpty else { return }
+    let extra = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    let message = (answers + [extra]).first { RewardAnswer($0) == nil }
+    let advice = message == nil ? "" : "; print messages to standard error"
+    throw MixGRPOError(
+      .inputOutput, "\(name): expected \(expected), got the extra line \"\((message ?? extra).prefix(80))\"\(advice)")
   }
 
   private func endedEarly(expected replies: Int) -> MixGRPOError {
@@ -209,7 +216,7 @@ final class ChildProcess {
       !isReaped
       ? "it closed its output"
       : status & 0x7F != 0 ? "signal \(status & 0x7F) ended it" : "it ended with exit code \(status >> 8 & 0xFF)"
-    return MixGRPOError(.inputOutput, "\(name): expected \(replies) lines, got \(answered) before \(end)")
+    return MixGRPOError(.inputOutput, "\(name): expected \(replies) lines, got \(answered) before \(end)\(advice)")
   }
 
   private func late(expected replies: Int, _ timeout: Double) -> MixGRPOError {
@@ -218,6 +225,6 @@ final class ChildProcess {
     return MixGRPOError(
       .inputOutput,
       "\(name): expected \(replies) lines within \(timeout) seconds (timeout_seconds), got \(answered); "
-        + "does it flush its output after each line?")
+        + "does it flush its output after each line?\(advice)")
   }
 }

@@ -29,7 +29,7 @@ final class AlignRun {
       rewardNames: settings.rewards.map(\.name), context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try trainer.resume(from: checkpoints) : nil
+    let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
     let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
@@ -49,6 +49,17 @@ final class AlignRun {
         settings, folder, model, rewards: rewards, resumedAt: resumption?.iteration, warn: progress.announce) : nil
     try SettingsSource.write(settings, to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
+  }
+
+  private static func resume(
+    _ trainer: Trainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder
+  ) throws(MixGRPOError) -> Resumption? {
+    do {
+      return try trainer.resume(from: checkpoints)
+    } catch {
+      let command = "mixgrpo align --config \(folder.settings) --model \(folder.model) --out NEW-FOLDER"
+      throw folder.explained(error, way: "to train its model on with others, start a new run: \(command)")
+    }
   }
 
   /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved in every case.

@@ -95,7 +95,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Prompts per iteration (4, or all when there are fewer).") var promptsPerIteration: Int?
   @Option(help: "Pictures per prompt (12).") var groupSize: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
-  @Option(help: "Number of stochastic, trained steps (4).") var windowLength: Int?
+  @Option(help: "Number of stochastic, trained steps (4, or steps − 1 when that is less).") var windowLength: Int?
   @Option(help: "Learning rate of AdamW (1e-5).") var learningRate: Double?
   @Option(help: "Clip range of the probability ratio (1e-4).") var clipRange: Double?
   @Option(help: "Seed of all random numbers (0).") var seed: UInt64?

@@ -70,9 +70,8 @@ public struct CaptionedImageFolder: Sendable {
   private static func string(_ names: [String], of object: JSONObject, _ source: String) throws(MixGRPOError) -> String {
     let name = names.first { object[$0] != nil } ?? names[0]
     if let text = object[name]?.string { return text }
-    throw MixGRPOError(
-      .invalidFormat,
-      "\(source): \(name): expected a string, got \(object[name]?.kind ?? "none")\(object[name] == nil ? object.memberNames : "")")
+    let got = object[name].map(\.kind) ?? "none\(object.memberNames)"
+    throw MixGRPOError(.invalidFormat, "\(source): \(name): expected a string, got \(got)")
   }
 
   /// Reads the image of `entries[index]`.

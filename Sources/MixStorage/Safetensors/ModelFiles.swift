@@ -29,7 +29,8 @@ struct ModelFiles {
     guard try FileAccess.kind(of: path) != S_IFREG else {
       throw MixGRPOError(
         .inputOutput,
-        "\(printable(path)): expected a model folder, got a file; name the folder that holds it and \(WeightFolder.configurationName)")
+        "\(printable(path)): expected a model folder, got a file; name the folder that holds it and \(WeightFolder.configurationName)"
+      )
     }
     let transformer = FileAccess.join(path, transformerName)
     for folder in [path, transformer]
@@ -102,9 +103,12 @@ struct ModelFiles {
     }
     if !models.isEmpty { return "; there are models in \(list(models))" }
     if names.contains(where: { $0.hasSuffix(".safetensors") && $0.hasPrefix("iteration-") || $0 == "trainer.safetensors" }) {
-      return "; these are checkpoints of a run, which is resumed from its own folder; models are in model/ and best/ beside them"
+      return
+        "; these are checkpoints of a run, which is resumed from its own folder; models are in model/ and best/ beside them"
     }
-    if names.contains(pipelineName) { return "; this pipeline has no \(transformerName)/, which holds the weights of a FLUX model" }
+    if names.contains(pipelineName) {
+      return "; this pipeline has no \(transformerName)/, which holds the weights of a FLUX model"
+    }
     return weightFiles(names).isEmpty ? "" : "; the folder holds \(list(weightFiles(names))) without its configuration"
   }
 
