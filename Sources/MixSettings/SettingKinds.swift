@@ -132,39 +132,39 @@ extension Setting {
       root[keyPath: path] = values
     }
     setting.changeElements = { root, changes, place in
-      var elements = root[keyPath: path].map(json)
-      let problems = change(&elements, changes, place)
-      do {
-        if problems.isEmpty { root[keyPath: path] = try elements.map(value) }
-        return problems
-      } catch {
-        return [SettingProblem(path: place, message: "\(error)", position: changes.members.first?.position ?? 0)]
+      var elements = root[keyPath: path]
+      var problems: [SettingProblem] = []
+      for member in changes.members {
+        do throws(MixGRPOError) {
+          try change(&elements, member, to: json, from: value)
+        } catch {
+          problems.append(
+            SettingProblem(path: place.appending(member.name), message: error.message, position: member.position))
+        }
       }
+      if problems.isEmpty { root[keyPath: path] = elements }
+      return problems
     }
     return setting
   }
 
-  /// Replaces members of the objects in a list: `{"0": {"weight": 2}}`.
-  private static func change(
-    _ elements: inout [JSONValue], _ changes: JSONObject, _ place: SettingsPath
-  ) -> [SettingProblem] {
-    var problems: [SettingProblem] = []
-    for member in changes.members {
-      let names = elements.map { $0.object?["name"]?.string }
-      let index = Int(member.name) ?? names.firstIndex(of: member.name)
-      guard let index, elements.indices.contains(index), var element = elements[index].object, let change = member.value.object
-      else {
-        let known = names.enumerated().map { "\($0)\($1.map { " (\($0))" } ?? "")" }
-        let expected = known.isEmpty ? "a list, because there are no elements yet" : "one of \(known.joined(separator: ", "))"
-        let message = "expected \(expected), and one of its members, as in \(place).0.weight=2"
-        problems.append(
-          SettingProblem(path: place.appending(member.name), message: message, position: member.position))
-        continue
-      }
-      for part in change.members { element[part.name] = part.value }
-      elements[index] = .object(element)
+  /// Replaces members of one object in a list, which `change` names by its number or its name: `"0": {"weight": 2}`.
+  private static func change<Value>(
+    _ elements: inout [Value], _ change: JSONObject.Member, to json: (Value) -> JSONValue,
+    from value: (JSONValue) throws(MixGRPOError) -> Value
+  ) throws(MixGRPOError) {
+    let names = elements.map { json($0).object?["name"]?.string ?? "" }
+    let known = names.enumerated().map { "\($0) (\($1))" }.joined(separator: ", ")
+    let index = Int(change.name) ?? names.firstIndex(of: change.name)
+    guard let index, elements.indices.contains(index), var element = json(elements[index]).object else {
+      let expected = known.isEmpty ? "a list first, because nothing is in it yet" : "the number or name of one of \(known)"
+      throw MixGRPOError(.invalidArgument, "expected \(expected), got \"\(change.name)\"")
     }
-    return problems
+    guard let changes = change.value.object else {
+      throw mismatch("one of its members, such as \(change.name).\(element.members.last?.name ?? "name")", change.value)
+    }
+    for part in changes.members { element[part.name] = part.value }
+    elements[index] = try value(.object(element))
   }
 
   package static func section<Part: SettingsTable>(

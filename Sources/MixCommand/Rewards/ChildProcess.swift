@@ -27,9 +27,11 @@ final class ChildProcess {
   /// Milliseconds between checks for cancellation.
   private static let pollInterval: Int32 = 50
 
-  /// - Parameter command: the program, searched in PATH, and its arguments.
+  /// - Parameters:
+  ///   - command: the program, searched in PATH, and its arguments.
+  ///   - directory: the folder in which it is started; empty for the current one.
   /// - Throws: `inputOutput` when it cannot be started.
-  init(_ command: [String]) throws(MixGRPOError) {
+  init(_ command: [String], in directory: String) throws(MixGRPOError) {
     (name, advice) = (CommandWords.line(command), CommandWords.advice(command))
     var (toChild, fromChild): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
     guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
@@ -37,7 +39,7 @@ final class ChildProcess {
     }
     for end in toChild + fromChild { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let started = LastSteps.beforeEnd { table in
-      let (process, code) = Self.spawn(command, input: toChild[0], output: fromChild[1])
+      let (process, code) = Self.spawn(command, in: directory, input: toChild[0], output: fromChild[1])
       return (process: process, code: code, lastStep: code == 0 ? table.add { kill(-process, SIGKILL) } : 0)
     }
     close(toChild[0])
@@ -47,7 +49,7 @@ final class ChildProcess {
     guard started.code == 0 else {
       isReaped = true
       let error = FileAccess.failure(name, expected: "a program that can be started", code: started.code)
-      throw MixGRPOError(error.code, error.message + advice)
+      throw MixGRPOError(error.code, error.message + CommandWords.startAdvice(command, in: directory, code: started.code))
     }
     signal(SIGPIPE, SIG_IGN)
     _ = fcntl(input, F_SETFL, O_NONBLOCK)
@@ -63,10 +65,13 @@ final class ChildProcess {
 
   // MARK: - Starting and ending
 
-  private static func spawn(_ command: [String], input: Int32, output: Int32) -> (process: pid_t, code: Int32) {
+  private static func spawn(
+    _ command: [String], in directory: String, input: Int32, output: Int32
+  ) -> (process: pid_t, code: Int32) {
     var files = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&files)
     defer { posix_spawn_file_actions_destroy(&files) }
+    if !directory.isEmpty { _ = startIn(&files, directory) }
     posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO)
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO)
     var attributes = posix_spawnattr_t()
@@ -204,9 +209,9 @@ final class ChildProcess {
     guard !buffer.isEmpty else { return }
     let extra = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     let message = (answers + [extra]).first { RewardAnswer($0) == nil }
-    let advice = message == nil ? "" : "; print messages to standard error"
+    let hint = message == nil ? "" : "; print messages to standard error"
     throw MixGRPOError(
-      .inputOutput, "\(name): expected \(expected), got the extra line \"\((message ?? extra).prefix(80))\"\(advice)")
+      .inputOutput, "\(name): expected \(expected), got the extra line \"\((message ?? extra).prefix(80))\"\(hint)\(advice)")
   }
 
   private func endedEarly(expected replies: Int) -> MixGRPOError {
@@ -228,3 +233,7 @@ final class ChildProcess {
         + "does it flush its output after each line?\(advice)")
   }
 }
+
+/// `posix_spawn_file_actions_addchdir_np`, which the C library declares only for programs that ask for GNU extensions.
+@_silgen_name("posix_spawn_file_actions_addchdir_np")
+private func startIn(_ files: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ folder: UnsafePointer<CChar>) -> Int32

@@ -46,9 +46,16 @@ final class ProgramReward: PictureReward {
 
   private func start() throws(MixGRPOError) -> ChildProcess {
     do throws(MixGRPOError) {
-      return try ChildProcess(setting.program)
+      let directory = setting.directory
+      let isThere = directory.isEmpty ? true : try FileAccess.isFolder(directory)
+      guard isThere else {
+        throw MixGRPOError(.inputOutput, "directory: expected a folder to start the program in, got \(directory)")
+      }
+      return try ChildProcess(setting.program, in: directory)
     } catch {
-      throw MixGRPOError(error.code, "reward \(setting.name): \(error.message)")
+      let isVariable = CommandWords.isAssignment("\(setting.name)=")
+      let advice = isVariable ? "; to set a variable for a program, write env \(setting.name)=…" : ""
+      throw MixGRPOError(error.code, "reward \(setting.name): \(error.message)\(advice)")
     }
   }
 
@@ -79,7 +86,7 @@ final class ProgramReward: PictureReward {
       throw MixGRPOError(
         .inputOutput,
         "reward \(setting.name): \(CommandWords.line(setting.program)): expected a number or nan in each line, got \(shown); print "
-          + "messages to standard error")
+          + "messages to standard error\(CommandWords.advice(setting.program))")
     }
     let count = scores.reduce(0) { $1 == nil ? $0 + 1 : $0 }
     warn(

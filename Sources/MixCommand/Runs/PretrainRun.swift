@@ -37,7 +37,7 @@ final class PretrainRun {
     let resumption = resuming ? try Self.resume(pretrainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
-    try SettingsSource.write(settings, to: folder.settings)
+    try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
     progress = ProgressDisplay(
@@ -125,6 +125,9 @@ final class PretrainRun {
   private func save() throws(MixGRPOError) {
     try pretrainer.save(in: checkpoints)
     try pretrainer.evaluator.model.save(folder: folder.model, precision: settings.precision.stored)
+    let format = PictureFormat(
+      height: codec.height, width: codec.width, patch: codec.patch, textLength: settings.model.textLength)
+    try format.write(to: folder.model)
   }
 
   /// Samples a picture for each of some evenly chosen captions, from the same noise each time.

@@ -1,5 +1,11 @@
 import MixGRPO
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// Splits a line into the words of a command, at spaces. '…' and "…" group words; a backslash escapes the next character.
 enum CommandWords {
   /// The command as a line for people, at most 120 characters of it.
@@ -23,6 +29,18 @@ enum CommandWords {
       + "sh -c 'COMMAND'"
   }
 
+  /// What keeps a program that exists from being started.
+  /// - Parameter directory: the folder in which it is started; empty for the current one.
+  static func startAdvice(_ words: [String], in directory: String, code: Int32) -> String {
+    guard let name = words.first, !name.isEmpty else { return "" }
+    let path = name.hasPrefix("/") ? name : FileAccess.join(directory.isEmpty ? "." : directory, name)
+    guard access(path, F_OK) == 0 else { return advice(words) }
+    if code == EACCES || code == ENOEXEC {
+      return "; name what runs it, such as python3 \(name), or begin it with #! and chmod +x"
+    }
+    return name.contains("/") ? "" : "; programs are looked for in PATH: the one in the current folder is ./\(name)"
+  }
+
   private static func needsShell(_ word: String) -> Bool {
     let ends = (word.first, word.last)
     let isQuoted = word.count > 1 && (ends == ("'", "'") || ends == ("\"", "\""))
@@ -31,7 +49,7 @@ enum CommandWords {
   }
 
   /// `NAME=value` before a program sets a variable in a shell.
-  private static func isAssignment(_ word: String) -> Bool {
+  static func isAssignment(_ word: String) -> Bool {
     guard let sign = word.firstIndex(of: "="), sign != word.startIndex else { return false }
     return word[..<sign].allSatisfy { $0.isUppercase || $0 == "_" || $0.isNumber }
   }

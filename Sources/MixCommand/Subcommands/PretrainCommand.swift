@@ -50,8 +50,9 @@ struct PretrainCommand: ParsableCommand {
 
   func settings() throws(MixGRPOError) -> PretrainSettings {
     if resume && out == nil { throw .invalid("--resume", expected: "also --out, the folder of the run", got: "none") }
-    let earlier = resume ? RunFolder(path: out ?? "").settings : nil
-    return try config.settings(from: PretrainSettings(), earlier: earlier) { settings in
+    let start = PretrainSettings()
+    let earlier = resume ? try PretrainSettings(resuming: RunFolder(path: out ?? ""), from: start) : start
+    return try config.settings(from: earlier) { settings in
       replace(&settings.data, with: data)
       replace(&settings.resize, with: resize)
       replace(&settings.out, with: out)

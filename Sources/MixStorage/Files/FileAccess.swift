@@ -26,6 +26,23 @@ package enum FileAccess {
     return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
   }
 
+  /// The path from the root, without `.` and `..`; `..` is taken to lead back through the component before it.
+  /// - Throws: `inputOutput` when the current folder has no name.
+  package static func absolute(_ path: String) throws(MixGRPOError) -> String {
+    var components: [Substring] = []
+    let whole = path.hasPrefix("/") ? path : join(try currentFolder(), path)
+    for component in whole.split(separator: "/") where component != "." {
+      if component == ".." { _ = components.popLast() } else { components.append(component) }
+    }
+    return "/" + components.joined(separator: "/")
+  }
+
+  private static func currentFolder() throws(MixGRPOError) -> String {
+    guard let path = getcwd(nil, 0) else { throw failure(".", expected: "a current folder", code: errno) }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
   /// True for a name that can only mean a file directly inside a folder.
   package static func isPlainName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }

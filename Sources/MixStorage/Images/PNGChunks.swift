@@ -13,7 +13,7 @@ enum PNGChunks {
     in file: UnsafeRawBufferPointer, _ body: (_ type: String, _ data: UnsafeRawBufferPointer) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) {
     guard file.count >= headerBytes, file.prefix(signature.count).elementsEqual(signature) else {
-      let other = ForeignPicture.format(of: file).map { "that of a \($0) file" }
+      let other = ForeignPicture.format(of: file).map { "that of a \($0) file" } ?? ForeignFile.name(of: file)
       throw failure("expected the signature of a PNG, got \(other ?? "something else")")
     }
     var position = signature.count
