@@ -5,7 +5,7 @@
 #   make library          build .build/release/libmixgrpo.so
 #   make command          build .build/release/mixgrpo-command
 #   make wheel            build a Python wheel for other machines, into dist/
-#   make docs             write the Swift documentation as static pages to out/docs; BASE_PATH=/path where they are hosted
+#   make docs             write the documentation of all languages as one site; open out/docs/index.html
 #   make clean            remove everything that was built
 # Change it
 #   make format           format the sources in Swift, Python and Rust
@@ -223,6 +223,7 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
 	Tests/examples/own_model.sh
+	Tests/examples/evaluate.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
@@ -234,14 +235,18 @@ test-runtimes: library
 	.ci/setup runtimes
 	Tests/examples/runtimes.sh $(ITERATIONS)
 
-test-docs: library
-	Tests/docs/run.sh
+test-docs: library command
+	.ci/setup docs $(VENV)
+	.ci/setup browser
+	PYTHON=$(abspath $(VENV))/bin/python Tests/docs/run.sh
 
 # ---------------------------------------------------------------------------------------------------------------- docs
 
-# docc comes with the toolchain; any warning and any public symbol without a docstring is an error.
-docs: library
-	python3 Tests/docs/build.py --modules .build/release/Modules --out $(OUT)/docs $(if $(BASE_PATH),--base-path $(BASE_PATH))
+# Sphinx joins what docc, Doxygen, cargo, the header and the command say; a warning, a broken reference and a public Swift symbol
+# without a docstring are errors.
+docs: library command
+	.ci/setup docs $(VENV)
+	$(VENV)/bin/python docs/site/build.py --build .build/release --out $(OUT)/docs
 
 # --------------------------------------------------------------------------------------------------------------- wheel
 
@@ -315,8 +320,8 @@ install: library command
 format:
 	.ci/setup lint $(VENV)
 	swift format --in-place --recursive Package.swift Sources Tests examples
-	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python examples Tests
-	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python examples Tests
+	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
+	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
 	cd bindings/rust && cargo fmt
 
 clean:
