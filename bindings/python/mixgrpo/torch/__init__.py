@@ -18,6 +18,7 @@ if find_spec("torch") is None:
 
 from .adapters import WithInitialWeights, WithoutAdapters
 from .embeddings import TextEmbeddings
+from .first_ratio import FirstRatioWarning
 from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
 from .pipelines import from_pipeline
@@ -37,6 +38,7 @@ from .vae import VAEDecoder
 
 __all__ = [
     "ChromaVelocity",
+    "FirstRatioWarning",
     "Flux2Velocity",
     "FluxVelocity",
     "GuidedVelocity",

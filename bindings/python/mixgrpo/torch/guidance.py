@@ -54,5 +54,6 @@ class GuidedVelocity(ABC):
 
 def rescaled(guided: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
     """A guided velocity with the norm that the unguided one has, row by row of the last dimension."""
-    norms = [torch.linalg.vector_norm(velocity, dim=-1, keepdim=True) for velocity in (positive, guided)]
-    return guided * (norms[0] / norms[1])
+    before: torch.Tensor = torch.linalg.vector_norm(positive, dim=-1, keepdim=True)
+    after: torch.Tensor = torch.linalg.vector_norm(guided, dim=-1, keepdim=True)
+    return guided * (before / after)
