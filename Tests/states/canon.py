@@ -2,7 +2,8 @@
 
 A history is a term, nested tuples:
 
-    weights  ("named", name) | ("after", trainer)
+    weights  ("named", name) | ("after", trainer) | ("average", trainer)
+             | ("by", optimizer)                             after its last step, see canon_hand
     trainer  ("new", weights, learning, plan, keep_base)
              | ("trained", trainer, window, parts, runs)      one iteration, or its beginning
     parts    ((prompts, weights, rewards), ...)               its rollouts; rewards: a number of `rewards_of`, or None
@@ -16,11 +17,13 @@ import hashlib
 
 import fixed
 import numpy as np
-from interface import CANCELLED, OK, _abi, call, configured, destroy, give, library, must, read, struct, take
+from interface import CANCELLED, INVALID_ARGUMENT, OK, _abi, call, configured, destroy, give, library, must, read, struct, take
 
 outcomes = {}
 learned = {}  # the entries of `outcomes` that this process has added
 COUNT = 0
+FROZEN = ("named", "second")  # the reference of updates by hand
+after_optimizer = None  # canon_hand's
 
 
 def remembered(function):
@@ -179,6 +182,7 @@ def metrics_of(metrics):
     if not metrics.skipped_steps and not metrics.rolled_back:
         kept += ["model_calls_update", "loss", "first_ratio_min", "first_ratio_max", "ratio_min", "ratio_max"]
         kept += ["clip_fraction", "max_log_ratio_nats", "kl_old_nats", "kl_reference_nats", "velocity_change"]
+        kept += ["gradient_norm", "learning_rate"]
     return tuple((name, repr(getattr(metrics, name))) for name in kept)
 
 
@@ -189,9 +193,47 @@ def metrics_of(metrics):
 def weights(term):
     if term[0] == "named":
         return fixed.palette_weights(term[1], COUNT)
+    if term[0] == "by":
+        return after_optimizer(term[1])
+    if term[0] == "average":
+        return average(term[1])
     with Fresh(fixed.palette_weights("first", COUNT)) as fresh:
         fresh.become(term[1])
         return fresh.get_weights()
+
+
+def average(trainer):
+    """The averaged weights: as an evaluation keeps them."""
+    with Fresh(fixed.palette_weights("first", COUNT)) as fresh:
+        fresh.become(trainer)
+        evaluation = fixed.new_evaluation(2)
+        must(draw_evaluation(evaluation, fresh.trainer, 2)[0] == OK, "samples of an evaluation")
+        scores, out = fixed.scores_of(0, 2), struct(_abi.EvaluationResult)
+        must(call("evaluation_submit", evaluation, 0, give(scores), scores.size, out) in (OK, INVALID_ARGUMENT), "scores")
+        must(call("evaluation_get_best", evaluation, fresh.model) == OK, "best weights")
+        destroy("evaluation", evaluation)
+        return fresh.get_weights()
+
+
+@remembered
+def scheduled(plan, iteration):
+    """Where the plan's window is."""
+    handle, out = fixed.new_plan(plan), struct(_abi.IterationPlan)
+    must(call("plan_get_iteration", handle, iteration, -1, 1, 1, out) == OK, "plan")
+    destroy("plan", handle)
+    return read(_abi.IterationPlan, out).window_start
+
+
+@remembered
+def place(trainer):
+    """Where an adaptive window is in the next iteration."""
+    with Fresh(fixed.palette_weights("first", COUNT)) as fresh:
+        fresh.become(trainer)
+        parts = (((0,), ("named", "first"), 0),)
+        fresh.draw(-1, parts)
+        status, metrics = fresh.run(("named", "first"), fresh.rewards(parts), 0)
+        must(status == OK, "update")
+        return int(dict(metrics)["window_start"])
 
 
 @remembered
@@ -218,12 +260,65 @@ def sample(trainer, start, which, prompts, share):
         return draw_samples(fresh.trainer, which, prompts, share)
 
 
+def sample_config(share):
+    return configured(fixed.SAMPLE, trained_model_share=share)
+
+
 def draw_samples(trainer, which, prompts, share):
     count = len(prompts) * fixed.LATENT
     out = take(np.float32, count)
-    config = configured(fixed.SAMPLE, trained_model_share=share)
-    status = call("trainer_sample", trainer, which, config, give(prompts, np.int32), len(prompts), None, 0, out, count)
+    status = call("trainer_sample", trainer, which, sample_config(share), give(prompts, np.int32), len(prompts), None, 0, out, count)
     return status, digest(out.values) if status == OK else None
+
+
+def draw_evaluation(evaluation, trainer, kind):
+    out = take(np.float32, fixed.evaluated(kind) * fixed.LATENT)
+    status = call("evaluation_sample", evaluation, trainer, out, out.values.size)
+    return status, digest(out.values) if status == OK else None
+
+
+@remembered
+def evaluation_samples(trainer, start, kind):
+    with Fresh(fixed.palette_weights("first", COUNT)) as fresh:
+        fresh.become(trainer)
+        fresh.set_weights(start)
+        evaluation = fixed.new_evaluation(kind)
+        drawn = draw_evaluation(evaluation, fresh.trainer, kind)
+        destroy("evaluation", evaluation)
+        return drawn
+
+
+@remembered
+def evaluated(history):
+    """The result, the means and the verdict after scores: history is ((iteration, number, kind), ...), with one kind."""
+    evaluation, result = fixed.new_evaluation(history[0][2]), None
+    for iteration, number, kind in history:
+        status, result = submit_scores(evaluation, iteration, fixed.scores_of(number, kind))
+        must(status == OK, "scores")
+    means, verdict = read_means(evaluation)[1], read_verdict(evaluation)
+    destroy("evaluation", evaluation)
+    return result, means, verdict
+
+
+def submit_scores(evaluation, iteration, scores):
+    out = struct(_abi.EvaluationResult)
+    status = call("evaluation_submit", evaluation, iteration, give(scores), scores.size, out)
+    if status != OK:
+        return status, None
+    result = read(_abi.EvaluationResult, out)
+    return status, tuple((name, repr(getattr(result, name))) for name, _ in result._fields_)
+
+
+def read_means(evaluation):
+    out = take(np.float64, fixed.SCORES)
+    status = call("evaluation_get_means", evaluation, out, fixed.SCORES)
+    return status, repr(out.values.tolist()) if status == OK else None
+
+
+def read_verdict(evaluation):
+    iteration, verdict = take(np.int64, 1), take(np.int32, 1)
+    must(call("evaluation_get_verdict", evaluation, iteration, verdict) == OK, "verdict")
+    return int(iteration.values[0]), int(verdict.values[0])
 
 
 def batch(rows):

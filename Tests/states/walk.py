@@ -19,6 +19,14 @@ from hypothesis import strategies as st
 from world import STEPS, World
 
 WEIGHTS = {
+    "iteration": 3,
+    "host_answer": 6,
+    "host_rollout": 3,
+    "host_update": 3,
+    "host_update_tickets": 2,
+    "host_iteration": 3,
+    "hand_answer": 2,
+    "hand_iteration": 3,
     "rollout": 4,
     "update": 5,
     "ticket": 3,

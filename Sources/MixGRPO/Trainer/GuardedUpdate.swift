@@ -165,6 +165,7 @@ final class GuardedUpdate: UpdateMachine {
     tally.steps += 1
     tally.norms += gradientNorm
     tally.learningRate = learningRate
+    update.finishStep()
     phase = .running
   }
 
@@ -188,7 +189,7 @@ final class GuardedUpdate: UpdateMachine {
   }
 
   private func skipStep(_ error: MixGRPOError) -> Bool {
-    guard isTraining, error.code == .notFinite, safety.policy == .skip else { return false }
+    guard isTraining, !update.isFinished, error.code == .notFinite, safety.policy == .skip else { return false }
     tally.skippedSteps += 1
     update.abandonMinibatch()
     phase = .skipping
