@@ -122,7 +122,7 @@ def step_model(optimizer, model):
 
 def step_alone(optimizer, name, number):
     """A step on an array; with number 7 a gradient is not finite."""
-    gradients = fixed.noise(300 + number, canon.COUNT)
+    gradients = fixed.noise(300 + number, canon.COUNT).copy()
     if number == 7:
         gradients[3] = np.inf
     weights, given, out = take(np.float32, canon.COUNT), give(gradients), struct(_abi.OptimizerReport)

@@ -1,5 +1,7 @@
 """The few configurations that all walks use: models so small that a call takes a fraction of a millisecond."""
 
+import functools
+
 import numpy as np
 from interface import OK, _abi, configured, defaults, destroy, give, made, must
 from mixgrpo._library import library
@@ -78,6 +80,7 @@ def window_starts(plan):
     return PLANS[plan]["steps"] - PLANS[plan]["window_length"]
 
 
+@functools.cache
 def noise(seed, count):
     return np.random.default_rng(seed).standard_normal(count).astype(np.float32)
 
@@ -85,11 +88,13 @@ def noise(seed, count):
 PALETTE = ("first", "second", "large")
 
 
+@functools.cache
 def palette_weights(name, count):
     """Weights by name; with `large` all velocities overflow."""
     return {"first": 0.2, "second": 0.3, "large": 1e20}[name] * noise(PALETTE.index(name), count)
 
 
+@functools.cache
 def rewards_of(number, samples):
     """A few kinds of rewards: two usual ones, one with a failure, all failed, all equal."""
     if number == 3:

@@ -102,7 +102,7 @@ class HandSteps:
         owner = ("built-in", evaluator.model.weights)
         if rollout.owner not in (None, owner):
             return
-        allowed, works = set(), not rollout.is_finished
+        allowed, works = set(), not self.is_finished(rollout)
         if works and rollout.context.is_cancelled:
             allowed, works = {CANCELLED}, False
         elif works:
@@ -120,6 +120,13 @@ class HandSteps:
         elif status != CANCELLED:
             self.fail_rollout(rollout, status)
 
+    def is_finished(self, rollout):
+        """The last answer may have finished it."""
+        if rollout.owner and not rollout.is_finished:
+            status, request = host.ask("rollout", rollout.handle)
+            rollout.is_finished = status == OK and request.kind == host.FINISHED
+        return rollout.is_finished
+
     def check_rollout(self, rollout):
         expected = canon_hand.rolled(rollout.term)
         must(expected[0] == OK, f"a rollout finished that fails with {expected[0]} elsewhere")
@@ -127,7 +134,7 @@ class HandSteps:
 
     def do_hand_look(self, a, b, c):
         rollout = self.pick_rollout(a)
-        if rollout.is_finished:
+        if self.is_finished(rollout):
             return self.check_rollout(rollout)
         status = call("rollout_get_samples", rollout.handle, take("f4", 4), 4)
         self.judge(status, {INVALID_STATE}, "samples")
@@ -138,9 +145,9 @@ class HandSteps:
 
     def do_hand_update(self, a, b, c):
         rollout, learning, number = self.pick_rollout(a), fixed.HAND_LEARNINGS[b % 3], c % 5
-        known = ("rolled", *rollout.known, None)
+        known, is_finished = ("rolled", *rollout.known, None), self.is_finished(rollout)
         status, handle = canon_hand.create_update(rollout.handle, learning, number, known, (0, 1, 3)[b // 3 % 3])
-        if self.judge(status, () if rollout.is_finished else {INVALID_STATE}, f"update with {number}"):
+        if self.judge(status, () if is_finished else {INVALID_STATE}, f"update with {number}"):
             while len(self.updates) > 1:
                 destroy("update", self.updates.pop(0).handle)
             self.updates.append(Update(rollout, handle, learning, number, (0, 1, 3)[b // 3 % 3]))
@@ -247,7 +254,7 @@ class HandSteps:
             return
         last = len(self.rollouts) - 1
         (self.do_hand_answer if c % 2 else self.do_hand_run)(last, 2 if c % 2 else b, 0)
-        if len(self.rollouts) <= last or not self.rollouts[last].is_finished:
+        if len(self.rollouts) <= last or not self.is_finished(self.rollouts[last]):
             return
         self.do_hand_update(last, b, c // 2 % 2)
         last = len(self.updates) - 1

@@ -42,7 +42,7 @@ class Objects:
         self.trace = []
         self.folder = tempfile.mkdtemp(prefix="mixgrpo-states-", dir="/dev/shm")
         self.dead = []
-        self.contexts = [Context(2)]
+        self.contexts = [Context(1)]
         self.prompts = fixed.new_prompts(self.contexts[0].handle)
         self.models = [Model(self.contexts[0], ("named", "first"))]
         self.evaluators = [Evaluator(self.models[0], 3, 0)]
