@@ -1,12 +1,12 @@
 """What rollouts, updates and optimizers give when they are answered in one go, without a trainer.
 
-    rollout    ("rolled", plan, iteration, window, prompts, owner)
-    owner      ("host", weights) | ("built-in", weights)          who answers it; weights as in `host` or in `canon`
-    update     ("update", rollout, learning, rewards)
-    optimizer  ("optimizer", learning)
-               | ("stepped", optimizer, weights, gradients)       a step on a model
-               | ("stepped alone", optimizer, name, number)       a step on an array
-               | ("ran", optimizer, weights, update)              all steps of an update
+rollout    ("rolled", plan, iteration, window, prompts, owner)
+owner      ("host", weights) | ("built-in", weights)          who answers it; weights as in `host` or in `canon`
+update     ("update", rollout, learning, rewards)
+optimizer  ("optimizer", learning)
+           | ("stepped", optimizer, weights, gradients)       a step on a model
+           | ("stepped alone", optimizer, name, number)       a step on an array
+           | ("ran", optimizer, weights, update)              all steps of an update
 """
 
 import canon

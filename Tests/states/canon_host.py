@@ -1,8 +1,8 @@
 """What a history of a trainer with the host's model gives in a fresh trainer, answered in one go with requests of any size.
 
-    trainer  ("host", learning, plan) | ("host trained", trainer, window, parts, runs)
-    parts    ((prompts, weights, rewards), ...)          as in `canon`; here weights are the host's two numbers
-    runs     ((weights, status, steps, faults), ...)     updates; `steps` were done and stayed, `faults` were reported
+trainer  ("host", learning, plan) | ("host trained", trainer, window, parts, runs)
+parts    ((prompts, weights, rewards), ...)          as in `canon`; here weights are the host's two numbers
+runs     ((weights, status, steps, faults), ...)     updates; `steps` were done and stayed, `faults` were reported
 """
 
 import fixed
@@ -10,7 +10,6 @@ import host
 import numpy as np
 from canon import Cancel, digest, metrics_of, remembered, sample_config
 from interface import OK, _abi, call, destroy, give, must, read, struct, take
-
 
 ROLL_BACK_FACTOR = 0.5  # the default
 

@@ -1,6 +1,6 @@
 """Steps of evaluations: samples, scores, the best weights, and their file."""
 
-import canon
+import canon_evaluation
 import canon_host
 import fixed
 from interface import CANCELLED, INPUT_OUTPUT, INVALID_ARGUMENT, INVALID_STATE, OK, call, library, must
@@ -39,11 +39,11 @@ class EvaluationSteps:
         elif trainer.context.is_cancelled:
             allowed.add(CANCELLED)
         else:
-            expected = canon.evaluation_samples(trainer.saved_term(), trainer.model.weights, evaluation.kind)
+            expected = canon_evaluation.evaluation_samples(trainer.saved_term(), trainer.model.weights, evaluation.kind)
             allowed |= {expected[0]} - {OK}
             self.evaluated(trainer) if evaluation.kind != 2 else None
         self.arm(trainer, c)
-        status, samples = canon.draw_evaluation(evaluation.handle, trainer.handle, evaluation.kind)
+        status, samples = canon_evaluation.draw_evaluation(evaluation.handle, trainer.handle, evaluation.kind)
         if self.disarm(trainer) and not trainer.context.cancel.at_end:
             allowed = {CANCELLED}
         if self.judge(status, allowed, f"samples of evaluation {evaluation.kind}"):
@@ -55,7 +55,9 @@ class EvaluationSteps:
     def do_host_evaluate(self, a, b, c):
         evaluation, trainer = self.pick_evaluation(a), self.pick_host(b)
         allowed = {INVALID_STATE} if self.is_updating(trainer) else ()
-        if self.judge(call("evaluation_begin_sample", evaluation.handle, trainer.handle), allowed, "begin an evaluation"):
+        if self.judge(
+            call("evaluation_begin_sample", evaluation.handle, trainer.handle), allowed, "begin an evaluation"
+        ):
             weights, kind = trainer.owner.weights, evaluation.kind
             self.begin_sampling(trainer, fixed.evaluated(kind), lambda: canon_host.evaluation_samples(weights, kind))
 
@@ -69,11 +71,11 @@ class EvaluationSteps:
         allowed = set()
         if iteration <= evaluation.latest or scores.size < fixed.SCORES * fixed.evaluated(evaluation.kind):
             allowed.add(INVALID_ARGUMENT)
-        status, result = canon.submit_scores(evaluation.handle, iteration, scores)
+        status, result = canon_evaluation.submit_scores(evaluation.handle, iteration, scores)
         if self.judge(status, allowed, f"scores {number} of iteration {iteration}"):
             evaluation.history = (*evaluation.history, (iteration, number, evaluation.kind))
             evaluation.has_means = True
-            self.same(result, canon.evaluated(evaluation.history)[0], "result")
+            self.same(result, canon_evaluation.evaluated(evaluation.history)[0], "result")
             if evaluation.waiting and evaluation.waiting[0] == iteration:
                 if dict(result)["is_best"] == "1":
                     evaluation.best = evaluation.waiting[1]
@@ -81,17 +83,17 @@ class EvaluationSteps:
         self.check_evaluation(evaluation)
 
     def check_evaluation(self, evaluation):
-        expected = canon.evaluated(evaluation.history)[2] if evaluation.history else (-1, 0)
-        self.same(canon.read_verdict(evaluation.handle), expected, "verdict")
+        expected = canon_evaluation.evaluated(evaluation.history)[2] if evaluation.history else (-1, 0)
+        self.same(canon_evaluation.read_verdict(evaluation.handle), expected, "verdict")
         for iteration in (0, 1, 2):
             due = library.mixgrpo_evaluation_is_due(evaluation.handle, iteration)
             must(due == (iteration % 2 == 0), f"is due in {iteration}: {due}")
 
     def do_means(self, a, b, c):
         evaluation = self.pick_evaluation(a)
-        status, means = canon.read_means(evaluation.handle)
+        status, means = canon_evaluation.read_means(evaluation.handle)
         if self.judge(status, () if evaluation.has_means else {INVALID_STATE}, "means"):
-            self.same(means, canon.evaluated(evaluation.history)[1], "means")
+            self.same(means, canon_evaluation.evaluated(evaluation.history)[1], "means")
 
     def do_best(self, a, b, c):
         """Brings the best weights into a model."""

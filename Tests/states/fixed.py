@@ -179,9 +179,7 @@ SCORES = 2
 def new_evaluation(kind):
     which, prompts, keep_best = EVALUATIONS[kind]
     names = (_abi.ctypes.c_char_p * SCORES)(b"taste", b"judge")
-    config = configured(
-        EVALUATION, every=2, weights=which, keep_best=keep_best, watchdog=2, watchdog_patience=2
-    )
+    config = configured(EVALUATION, every=2, weights=which, keep_best=keep_best, watchdog=2, watchdog_patience=2)
     sample = configured(SAMPLE, samples_per_prompt=2)
     held_out = give([0, 1], np.uint8)
     return made(

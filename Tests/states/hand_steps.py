@@ -4,17 +4,7 @@ import canon
 import canon_hand
 import fixed
 import host
-from interface import (
-    CANCELLED,
-    INVALID_ARGUMENT,
-    INVALID_STATE,
-    NOT_FINITE,
-    OK,
-    call,
-    destroy,
-    must,
-    take,
-)  # fmt: skip
+from interface import CANCELLED, INVALID_ARGUMENT, INVALID_STATE, NOT_FINITE, OK, call, destroy, must, take  # fmt: skip
 from objects import CHOICES
 
 

@@ -25,7 +25,10 @@ class Request:
             self.latents = as_array(struct.latents, self.count, struct.latent_size)
             self.sigmas = as_array(struct.sigmas, self.count)
             self.prompts = as_array(struct.prompt_index, self.count)
-            must(np.isfinite(self.latents).all() and np.isfinite(self.sigmas).all(), "asked for values that are not finite")
+            must(
+                np.isfinite(self.latents).all() and np.isfinite(self.sigmas).all(),
+                "asked for values that are not finite",
+            )
         else:
             must(not struct.latents and not struct.sigmas, "a request without latents has pointers")
 
@@ -51,7 +54,9 @@ class HostModel:
 
     def velocity(self, request, which=0):
         scale, slope = FROZEN.get(which, self.weights)
-        latents, sigmas, prompts = (getattr(request, name).astype(np.float64) for name in ("latents", "sigmas", "prompts"))
+        latents, sigmas, prompts = (
+            getattr(request, name).astype(np.float64) for name in ("latents", "sigmas", "prompts")
+        )
         with np.errstate(over="ignore"):
             return (scale * latents + (slope * sigmas + 0.05 * prompts)[:, None]).astype(np.float32)
 
@@ -96,7 +101,9 @@ class HostModel:
             return call("rollout_submit", handle, give(values), request.values)
         reference = give(self.velocity(request, 1)) if request.needs_reference else None
         out = take(np.float32, request.values) if request.needs_gradient else None
-        status = call(f"{kind}_submit", handle, give(values), reference, request.values, out, request.values if out else 0)
+        status = call(
+            f"{kind}_submit", handle, give(values), reference, request.values, out, request.values if out else 0
+        )
         if status == OK and out:
             self.backward(request, out.values)
         return status

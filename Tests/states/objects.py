@@ -7,7 +7,18 @@ import canon
 import fixed
 import numpy as np
 from interface import (
-    BUFFER_TOO_SMALL, INVALID_ARGUMENT, INVALID_STATE, OK, _abi, call, destroy, give, last_error, library, must, take,
+    BUFFER_TOO_SMALL,
+    INVALID_ARGUMENT,
+    INVALID_STATE,
+    OK,
+    _abi,
+    call,
+    destroy,
+    give,
+    last_error,
+    library,
+    must,
+    take,
 )  # fmt: skip
 
 PALETTES = ("first", "second", "first", "second", "first", "second", "first", "large")

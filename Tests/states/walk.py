@@ -119,7 +119,8 @@ def main():
     canon.start()
     round_ = 0
     while totals["steps"] < options.steps:
-        examples = max(1, min(250, (options.steps - totals["steps"]) // options.length))
+        # The first example of a round is the least one, without a step.
+        examples = max(20, min(250, (options.steps - totals["steps"]) // options.length))
         test = settings(
             max_examples=examples, deadline=None, database=None, print_blob=False,
             phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck),

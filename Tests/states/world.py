@@ -8,12 +8,13 @@ objects and arguments.
 from checkpoint_steps import CheckpointSteps
 from evaluation_steps import EvaluationSteps
 from hand_steps import HandSteps
+from host_state_steps import HostStateSteps
 from host_steps import HostSteps
 from objects import Objects
 from trainer_steps import TrainerSteps
 
 
-class World(TrainerSteps, HostSteps, CheckpointSteps, EvaluationSteps, HandSteps, Objects):
+class World(TrainerSteps, HostSteps, HostStateSteps, CheckpointSteps, EvaluationSteps, HandSteps, Objects):
     pass
 
 
