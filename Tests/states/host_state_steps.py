@@ -68,11 +68,19 @@ class HostStateSteps:
             known = (text, trainer.term, trainer.iteration, trainer.window, (trainer.learning, trainer.plan))
             self.progress = [*self.progress[-2:], (*known, trainer.owner.weights)]
 
+    def is_refused(self, settings, trainer):
+        """Settings that change no result without a fault may differ."""
+        learnings = [fixed.HOST_LEARNINGS[learning] for learning in (settings[0], trainer.learning)]
+        results = [(learning["updates_per_iteration"], learning.get("kl_reference")) for learning in learnings]
+        return settings[1] != trainer.plan or results[0] != results[1]
+
     def do_host_resume(self, a, b, c):
         trainer = self.pick_host(a)
         if not self.progress:
             return self.do_host_save(a, b, c)
         text, term, iteration, window, settings, weights = self.progress[b % len(self.progress)]
+        if settings != (trainer.learning, trainer.plan) and not self.is_refused(settings, trainer):
+            return  # allowed, but a history has one trainer
         allowed = {INVALID_STATE} if self.is_updating(trainer) else set()
         if settings != (trainer.learning, trainer.plan):
             allowed.add(INVALID_ARGUMENT)

@@ -77,7 +77,7 @@ def walk(steps):
     child = os.fork()
     if child == 0:
         os.close(reading)
-        signal.alarm(120)
+        signal.alarm(900)
         try:
             with os.fdopen(writing, "wb") as out:
                 run(steps, out)
