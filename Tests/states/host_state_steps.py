@@ -71,7 +71,8 @@ class HostStateSteps:
     def is_refused(self, settings, trainer):
         """Settings that change no result without a fault may differ."""
         learnings = [fixed.HOST_LEARNINGS[learning] for learning in (settings[0], trainer.learning)]
-        results = [(learning["updates_per_iteration"], learning.get("kl_reference")) for learning in learnings]
+        names = ("updates_per_iteration", "kl_reference", "undo")
+        results = [[learning.get(name) for name in names] for learning in learnings]
         return settings[1] != trainer.plan or results[0] != results[1]
 
     def do_host_resume(self, a, b, c):
