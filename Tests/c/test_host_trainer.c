@@ -386,7 +386,7 @@ static void settings_that_a_host_would_not_obey_are_refused(const fixture *f) {
   INVALID("latent_size", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
   config.latent_size = LATENT;
   config.max_batch = -1;
-  INVALID("max_batch", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
+  INVALID("max_batch: expected 0…2147483647, got -1", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
   config.max_batch = 0;
   learning.learning_rate = 0.5;
   learning.ema_decay = 0.5;
@@ -422,6 +422,7 @@ static void calls_of_the_other_owner_are_refused(const fixture *f) {
   DONE(mixgrpo_trainer_next(h.trainer, &request));
   INVALID("count", mixgrpo_trainer_submit(h.trainer, samples, NULL, 1, NULL, 0));
   INVALID("velocity", mixgrpo_trainer_submit(h.trainer, NULL, NULL, 1, NULL, 0));
+  INVALID("velocity", mixgrpo_trainer_submit(h.trainer, NULL, NULL, 0, NULL, 0));
   DONE(run(&h));
   DONE(mixgrpo_trainer_begin_update(h.trainer, rewards, REWARDS, NULL, 0));
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "update", mixgrpo_trainer_begin_rollout(h.trainer, chosen_prompts, BATCH, 0));

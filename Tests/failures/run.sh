@@ -17,7 +17,7 @@ Tests/c/check_exports.sh "$library" include/mixgrpo.h $here/*.c
 place() {
   nm -S "$library" | awk -v name="$1" -v macro="$2" '$4 == name { printf "-D%s=0x%s -D%s_SIZE=0x%s", macro, $1, macro, $2 }'
 }
-read -ra places <<< "$(place png_malloc_base PNG_MALLOC) $(place "\$s9MixBasics12FloatStorageC5countACSi_tAA0A9GRPOErrorVYKcfc" FLOAT_STORAGE)"
+read -ra places <<< "$(place png_malloc_base PNG_MALLOC) $(place "\$s9MixBasics12FloatStorageC5count14isWrittenLaterACSi_SbtAA0A9GRPOErrorVYKcfc" FLOAT_STORAGE)"
 [ ${#places[@]} = 4 ] || { echo "error: png_malloc_base or FloatStorage.init is not in $library" >&2; exit 1; }
 
 cc -std=gnu11 -O1 -g -fno-builtin-malloc -Wall -Wextra -Werror -Iinclude "${places[@]}" -rdynamic -o "$out/failures" $here/*.c \

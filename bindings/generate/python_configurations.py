@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ._configuration import Configuration, ModelFolder
 '''
+SEQUENCE = "Sequence[float] | None"
 CLASSES = {"mixgrpo_model_config": "ModelFolder"}
 # Arguments of `Evaluator`, `Rollout` and `HostTrainer`.
 KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
@@ -41,9 +42,9 @@ def class_of(configuration: Configuration, header: Header) -> str:
         values = f" Range: {setting.range}." if setting.range else ""
         lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
     for array in arrays(struct):
-        lines.append(f"    {array.name}: Sequence[float] | None = None")
+        lines.append(f"    {array.name}: {SEQUENCE} = None")
         lines += docstring(sentence(about(array), header), header)
-    return "\n".join([*lines, *initializer(configuration, arrays(struct))]) + "\n"
+    return "\n".join([*lines, *initializer(configuration)]) + "\n"
 
 
 def initializer(configuration: Configuration, given: list[Field]) -> list[str]:
@@ -53,7 +54,7 @@ def initializer(configuration: Configuration, given: list[Field]) -> list[str]:
         kind, _ = declared(setting)
         accepted = f"{kind} | {kind}Name" if setting.kind == CHOICE else kind
         lines.append(f"            {setting.field.name}: {accepted} = ...,")
-    lines += [f"            {array.name}: Sequence[float] | None = ...," for array in given]
+    lines += [f"            {array.name}: {SEQUENCE} = ...," for array in arrays(configuration.struct)]
     return [*lines, "        ) -> None: ..."]
 
 
