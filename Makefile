@@ -15,8 +15,9 @@
 #   make test             run all tests; CONTRIBUTING.md lists the parts
 #   make test-sanitize    run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
 #   make test-failures    make every allocation, file operation and callback of every call fail once
-#   make test-growth      train 10 000 iterations in one process and watch its memory, files and threads
-#   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…
+#   make test-growth      train 10 000 iterations in one process, in each language, and watch its memory, files and threads
+#   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…,
+#                         SANITIZE=address for a library under AddressSanitizer
 #   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
 #   make fuzz-guided      the same, guided by coverage
 #   make coverage         count what the tests reach; writes docs/coverage.md
@@ -130,15 +131,17 @@ test-limits: library
 
 # Each call with its first, second, … failure; the whole also writes the figures of docs/failures.md.
 test-failures-quick: library
+	.ci/setup python $(VENV) light
 	Tests/failures/run.sh
-	Tests/growth/run.sh 1000
+	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 300
 
 test-failures: library
 	Tests/failures/run.sh --whole --write
 
-# 10 000 iterations in one process.
+# 10 000 iterations in one process, in C, C++, Python and Rust.
 test-growth: library
-	Tests/growth/run.sh 10000
+	.ci/setup python $(VENV) light
+	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 10000
 
 # A few seconds of `make fuzz`.
 test-fuzz: library
@@ -154,7 +157,7 @@ fuzz: library
 STEPS ?= 1000000
 test-states: library
 	.ci/setup python $(VENV) light
-	PYTHON=$(VENV)/bin/python Tests/states/run.sh $(STEPS) $(SEED)
+	PYTHON=$(VENV)/bin/python SANITIZE=$(SANITIZE) Tests/states/run.sh $(STEPS) $(SEED)
 
 # The part that is fast enough for every test run; always the same walks.
 test-states-quick: library
