@@ -117,7 +117,7 @@ struct UnfitSettingsTests {
     #expect(
       message { try SettingsSource.apply(assignment: "sampling.steps=null", to: &settings) }.contains(
         "a whole number, got null"))
-    #expect(message { try SettingsSource.apply(assignment: "sampling.seed=18446744073709551615", to: &settings) } == "")
+    #expect(message { try SettingsSource.apply(assignment: "sampling.seed=\"18446744073709551615\"", to: &settings) } == "")
     #expect(settings.sampling.record.seed == .max)
     #expect(try JSONParser.parse(SettingsSource.text(settings), source: "text").object != nil)
   }

@@ -14,7 +14,7 @@ import Testing
     place = try CheckpointPlace()
     let evaluation = try Self.evaluation()
     _ = try evaluation.sample(try TinyRun().trainer)
-    try evaluation.submit(iteration: 2, scores: [[1, 2], [3, 5]])
+    try evaluation.submit(iteration: 0, scores: [[1, 2], [3, 5]])
     try evaluation.save(folder: place.path)
     saved = try SafetensorsFile(path: place.path + "/evaluation.safetensors").metadata
   }

@@ -29,9 +29,13 @@ import Testing
   }
 
   @Test func aTrainerSamplesDeterministicPlansAndTakesRewardsOfItsOwnCount() throws {
-    let run = try TinyRun()
     let stochastic = try SamplingPlan(TinyRun.configuration(), iteration: 0)
-    #expect(message { _ = try run.trainer.sample(stochastic, chosen: [0]) }.contains("plan: expected deterministic sampling"))
+    let free = try ModelFreeTrainer(
+      model: HostModel(prompts: 2, latentSize: 4), sampling: TinyRun.configuration(), learning: LearningConfiguration(),
+      rewardNames: ["small"], context: RunContext(threads: 1))
+    let found = message { try free.beginSample(stochastic, chosen: [0]) }
+    #expect(found.contains("plan: expected deterministic sampling"))
+    let run = try TinyRun()
     _ = try run.trainer.rollout(prompts: run.prompts)
     #expect(message { _ = try run.trainer.update(rewards: []) }.contains("rewards: expected 1 rewards, got 0"))
     #expect(message { _ = try run.trainer.update(rewards: [[1, 2]]) }.contains("values for each reward"))

@@ -79,7 +79,10 @@ assert [e["text"] for e in t if e["keyword"] == "prompt"] == ["a red circle", "a
 mixgrpo sample --prompts prompts.jsonl --model "$base" --base "$base" --samples 1 --steps 2 --out c.png >answer 2>&1
 refuse 1 "nowhere/config.json" sample x --model nowhere
 refuse 2 "prompts: expected prompts, or a file of them" sample --model "$base"
-refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model "$base" --height 33
+refuse 2 "height: expected 32, which the model was trained with" sample x --model "$base" --height 33
+mkdir sizeless
+cp "$base/config.json" "$base/diffusion_pytorch_model.safetensors" sizeless
+refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model sizeless --height 33
 refuse 1 "nowhere/x.png" sample x --model "$base" --steps 1 --samples 1 --out nowhere/x.png
 printf 'a\n\xff\n' >bad.txt
 refuse 2 "bad.txt line 2: expected text in UTF-8" sample --prompts bad.txt --model "$base"

@@ -31,11 +31,13 @@ def prepare(folder: pathlib.Path) -> None:
     }
     for name, content in texts.items():
         (folder / name).write_bytes(content)
-    for name in ("old", "nopictures", "other", "broken"):
+    for name in ("old", "nopictures", "other", "broken", "plain"):
         (folder / name).mkdir()
     (folder / "old" / "settings.json").write_text("{}")
     shutil.copy(folder / "base" / "config.json", folder / "broken")
     weights = "diffusion_pytorch_model.safetensors"
+    for file in ("config.json", weights):
+        (folder / "plain" / file).symlink_to(folder / "base" / file)
     (folder / "other" / weights).symlink_to(folder / "base" / weights)
     (folder / "broken" / weights).write_bytes((folder / "base" / weights).read_bytes()[:5000])
     sizes = json.loads((folder / "base" / "config.json").read_text())

@@ -1,6 +1,6 @@
 """Writes `mixgrpo/configurations.py`: the configurations with their defaults."""
 
-from .model import Field, Header
+from .model import Header
 from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, about, arrays, number
 from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
 
@@ -47,7 +47,7 @@ def class_of(configuration: Configuration, header: Header) -> str:
     return "\n".join([*lines, *initializer(configuration)]) + "\n"
 
 
-def initializer(configuration: Configuration, given: list[Field]) -> list[str]:
+def initializer(configuration: Configuration) -> list[str]:
     """What type checkers are told: choices may be names, although the fields are enums."""
     lines = ["", "    if TYPE_CHECKING:", "", "        def __init__(", "            self,", "            *,"]
     for setting in configuration.settings:

@@ -1,5 +1,6 @@
 """Turns the docstrings of the Python package, plain text with `names`, into reStructuredText."""
 
+import itertools
 import re
 
 CODE = re.compile(r"``[^`]+``|`([^`]+)`")
@@ -19,13 +20,34 @@ def escaped(text: str) -> str:
 
 
 def to_restructured_text(app, what: str, name: str, of: object, options: object, lines: list[str]) -> None:
-    """The handler of autodoc-process-docstring. Indented lines after an empty one are a program."""
+    """The handler of autodoc-process-docstring: programs are indented, and tables have a name at the start of each row."""
     made: list[str] = []
-    program = False
-    for line in lines:
-        begins = line.startswith("    ") and (not made or not made[-1].strip())
-        if begins and not program:
-            made += ["::", ""]
-        program = line.startswith("    ") and (begins or program) or program and not line.strip()
-        made.append(line if program else line_to_restructured_text(line))
+    in_program = False
+    for block in blocks(lines):
+        is_program = block[0].startswith("    ")
+        if is_program:
+            made += block if in_program else ["::", "", *block]
+        elif any(line.startswith(" ") for line in block) and not block[0].startswith("- "):
+            made += table(block)
+        else:
+            made += map(line_to_restructured_text, block)
+        made.append("")
+        in_program = is_program
     lines[:] = made
+
+
+def blocks(lines: list[str]) -> list[list[str]]:
+    """The lines between empty ones."""
+    return [list(block) for is_text, block in itertools.groupby(lines, lambda line: bool(line.strip())) if is_text]
+
+
+def table(block: list[str]) -> list[str]:
+    """Rows of a name, spaces and a meaning, which may go on in indented lines, as a list."""
+    rows: list[str] = []
+    for line in block:
+        if line.startswith(" "):
+            rows[-1] += " " + line_to_restructured_text(line.strip())
+        else:
+            name, _, meaning = line.partition("  ")
+            rows.append(f"- ``{name}``: {line_to_restructured_text(meaning.strip())}")
+    return rows

@@ -1,4 +1,4 @@
-/* cc evaluate.c $(pkg-config --cflags --libs mixgrpo) -lm -o evaluate && ./evaluate examples/base
+/* cc examples/c/evaluate.c $(pkg-config --cflags --libs mixgrpo) -lm -o evaluate && ./evaluate examples/base
  *
  * Evaluates a model while it is trained, keeps the best weights, and stops when training exploits its reward. The trained reward
  * is darkness. Contrast is held out: training does not see it, and it falls when images turn black. The learning rate is larger

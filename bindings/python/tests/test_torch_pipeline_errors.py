@@ -131,3 +131,22 @@ def test_evaluations_of_a_training_use_the_policy_s_own_grid(mixgrpo, flux):
     )  # fmt: skip
     wanted = {*policy.time_grid(4)[:-1], *policy.time_grid(3)[:-1]}
     assert sorted(levels) == pytest.approx(sorted(wanted), abs=1e-7)
+
+
+def test_large_embeddings_stay_in_the_memory_of_the_cpu(monkeypatch):
+    pipe, question = tiny.made(tiny.sd3), (torch.ones(3), torch.tensor([1, 0, 1]))
+    near, _ = policy_of(pipe, max_sequence_length=10)
+    noise = torch.randn(3, *near.latent_shape)
+    expected = near.evaluate(noise, *question)
+    monkeypatch.setattr(mixtorch.embeddings, "LARGE", 0)
+    moves = []
+    monkeypatch.setattr(mixtorch.TextEmbeddings, "to", lambda self, device, dtype=None: moves.append(device) or self)
+    far, _ = policy_of(pipe, max_sequence_length=10)
+    assert torch.equal(far.evaluate(noise, *question), expected)
+    assert set(moves) == {torch.device("cpu")}
+    moves.clear()
+    texts = mixtorch.TextEmbeddings(torch.zeros(2, 3, 4), torch.zeros(2, 5))
+    texts.near(torch.empty(0, device="meta"))
+    monkeypatch.setattr(mixtorch.embeddings, "LARGE", 2 * 3 * 4 * 4)
+    texts.near(torch.empty(0, device="meta"))
+    assert moves == [torch.device("cpu"), torch.device("meta")]

@@ -23,13 +23,13 @@ from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
 from .pipelines import from_pipeline
 from .pipelines.chroma import ChromaVelocity
-from .pipelines.flux import FluxVelocity
+from .pipelines.flux import FluxCondition, FluxVelocity
 from .pipelines.flux2 import Flux2Velocity
 from .pipelines.lumina2 import Lumina2Velocity
 from .pipelines.qwen_image import QwenImageVelocity
 from .pipelines.sana import SanaVelocity
 from .pipelines.sd3 import SD3Velocity
-from .pipelines.wan import WanVelocity
+from .pipelines.wan import WanExpertsVelocity, WanVelocity
 from .pipelines.z_image import ZImageVelocity
 from .policy import TimeGrid, TorchPolicy, Velocity
 from .sampling import sample
@@ -40,6 +40,7 @@ __all__ = [
     "ChromaVelocity",
     "FirstRatioWarning",
     "Flux2Velocity",
+    "FluxCondition",
     "FluxVelocity",
     "GuidedVelocity",
     "Lumina2Velocity",
@@ -52,6 +53,7 @@ __all__ = [
     "TorchTrainer",
     "VAEDecoder",
     "Velocity",
+    "WanExpertsVelocity",
     "WanVelocity",
     "WithInitialWeights",
     "WithoutAdapters",

@@ -136,7 +136,7 @@ class PipelineParts:
         with torch.no_grad():
             for line in lines:
                 if line not in made:
-                    made[line] = embed(line)
+                    made[line] = embed(line).to(torch.device("cpu"))
         return TextEmbeddings.joined([made[line] for line in lines])
 
     def guidance(
