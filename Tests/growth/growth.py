@@ -34,7 +34,7 @@ def live_once(evaluator, prompts, plan, learning, folder):
         trainer.restore(folder)
         try:
             trainer.rollout([])
-        except mixgrpo.InvalidArgument:
+        except mixgrpo.InvalidArgumentError:
             pass
         else:
             raise AssertionError("a rollout without prompts was made")
