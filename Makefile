@@ -207,7 +207,8 @@ test-survival: library command
 	Tests/survival/run.sh --kills $(KILLS)
 
 test-command: command
-	Tests/command/run.sh
+	.ci/setup terminal $(VENV)
+	PYTHON=$(abspath $(VENV))/bin/python Tests/command/run.sh
 
 test-examples: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
 test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp

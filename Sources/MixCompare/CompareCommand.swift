@@ -46,6 +46,7 @@ public struct CompareCommand: ParsableCommand {
   }
 
   public func run() throws {
+    try OutputPlace.requireFolder(out)
     let stage = try Stage(model: model, size: options.size)
     let workers = jobs == 0 ? Machine.cores : jobs
     if tune {
