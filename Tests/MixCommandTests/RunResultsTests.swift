@@ -54,7 +54,7 @@ import Testing
     try place.saveModel(place.folder.best)
     let results = try RunResults(place.folder, settings: settings)
     #expect(
-      results.lines == [
+      results.lines() == [
         "evaluation             before      best     after    change",
         "darkness               0.5000    0.7500     1.000    +0.500",
         "contrast [held out]    0.2500    0.5000    0.1250    -0.125", "best evaluation: iteration 10",
@@ -62,12 +62,26 @@ import Testing
     #expect(results.bestModel == place.folder.best && results.done == 20 && results.planned == 40)
   }
 
+  @Test func aNarrowTableShortensNamesAndKeepsNumbers() throws {
+    let place = try Place()
+    try place.train([1, 2, 3, 4])
+    let lines = try RunResults(place.folder, settings: ["iterations": .integer(4)]).lines(columns: 40)
+    #expect(lines == ["mean of 2…    before     after    change", "darkness       1.500     3.500     +2.00"])
+  }
+
+  @Test func aRunThatNeverImprovedSaysSo() throws {
+    let place = try Place()
+    try place.evaluate([(0, 0.5, 0.5), (5, 0.75, 0.25)], best: 0)
+    #expect(
+      try RunResults(place.folder, settings: settings).lines().last == "best evaluation: iteration 0; none after it was better")
+  }
+
   @Test func withoutEvaluationsMeansOfSeveralIterationsAreCompared() throws {
     let place = try Place()
     try place.train([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
     try place.saveModel(place.folder.model)
     let results = try RunResults(place.folder, settings: ["iterations": .integer(12)])
-    #expect(results.lines.first?.hasPrefix("mean of 5 iterations") == true)
+    #expect(results.lines().first?.hasPrefix("mean of 5 iterations") == true)
     #expect(results.figures[0].before == 3 && results.figures[0].after == 10 && results.figures[0].best == nil)
     #expect(results.bestModel == place.folder.model)
   }
@@ -76,12 +90,12 @@ import Testing
     let place = try Place()
     try place.write([#"{"iteration":0,"rewards":{"darkness":{"mean":null}}}"#], to: place.folder.metrics)
     let results = try RunResults(place.folder, settings: [:])
-    #expect(results.lines.last == "darkness \(String(repeating: " ", count: 9))–         –         –")
+    #expect(results.lines().last == "darkness \(String(repeating: " ", count: 9))–         –         –")
   }
 
   @Test func aRunWithoutIterationsHasNoFigures() throws {
     let place = try Place()
-    #expect(try RunResults(place.folder, settings: [:]).lines.isEmpty)
+    #expect(try RunResults(place.folder, settings: [:]).lines().isEmpty)
   }
 
   @Test func theLastLineOfAStoppedRunNamesItsBestModel() throws {
@@ -94,7 +108,7 @@ import Testing
     let lines = AlignSummary(
       settings: settings, results: try RunResults(place.folder, settings: self.settings), prompt: "it's a red circle",
       seconds: 65
-    ).lines
+    ).lines()
     #expect(lines.first == "20 of 40 iterations, 1:05 in this run" && lines.last == "model: \(place.folder.best)")
     #expect(lines.contains("\(place.folder.model) is the model of the last iteration, not the best"))
     #expect(

@@ -57,7 +57,8 @@ import Testing
 
   @Test func rewardsThatDoNotFitAreLeftOutWhole() {
     let header = table.header(row(many), columns: 79)
-    #expect(header.contains("reward-1 ") && header.contains("reward-4") && !header.contains("reward-6") && !header.contains("…"))
+    #expect(
+      header.contains("reward-1 ") && header.contains("reward-4") && !header.contains("reward-6") && !header.contains("…"))
   }
 
   @Test func aPlainLineHasEverything() {

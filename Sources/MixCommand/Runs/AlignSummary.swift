@@ -8,10 +8,11 @@ struct AlignSummary {
   let seconds: Double
 
   /// The last line names the best model.
-  var lines: [String] {
+  /// - Parameter columns: of the table at most; nil for no limit.
+  func lines(columns: Int? = nil) -> [String] {
     let model = results.bestModel ?? results.folder.model
     let done = "\(results.done) of \(settings.iterations) iterations, \(duration(seconds)) in this run"
-    return [done] + results.lines + notes(model) + ["next: \(nextCommand(model))", "model: \(model)"]
+    return [done] + results.lines(columns: columns) + notes(model) + ["next: \(nextCommand(model))", "model: \(model)"]
   }
 
   private func notes(_ model: String) -> [String] {
@@ -19,7 +20,8 @@ struct AlignSummary {
       return ["rewards of different prompts cannot be compared: --evaluate-every 5 draws the same ones each time"]
     }
     let isLast = results.bestIteration == results.done
-    return model == results.folder.model || isLast ? [] : ["\(results.folder.model) is the model of the last iteration, not the best"]
+    return model == results.folder.model || isLast
+      ? [] : ["\(results.folder.model) is the model of the last iteration, not the best"]
   }
 
   private func nextCommand(_ model: String) -> String {
@@ -38,9 +40,12 @@ struct AlignSummary {
 
   /// For a POSIX shell.
   private static func quoted(_ word: String) -> String {
-    let isPlain = !word.isEmpty && word.unicodeScalars.allSatisfy { scalar in
-      scalar.isASCII && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_./:=,+@%".unicodeScalars.contains(scalar))
-    }
+    let isPlain =
+      !word.isEmpty
+      && word.unicodeScalars.allSatisfy { scalar in
+        scalar.isASCII
+          && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_./:=,+@%".unicodeScalars.contains(scalar))
+      }
     return isPlain ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
   }
 }

@@ -17,7 +17,8 @@ struct RunInspection {
     self.settings = settings
     results = try RunResults(folder, settings: settings)
     let path = try Inspection.checkpointFile(in: folder.checkpoints)
-    checkpoint = try path.map { (path) throws(MixGRPOError) in (path, try Inspection.iteration(of: SafetensorsFile(path: path))) }
+    checkpoint = try path.map { (path) throws(MixGRPOError) in (path, try Inspection.iteration(of: SafetensorsFile(path: path)))
+    }
   }
 
   var json: JSONObject {
@@ -40,7 +41,7 @@ struct RunInspection {
     var lines = [
       entry("kind", "run"), entry("path", folder.path), entry("\(results.unit)s", "\(results.done)\(planned)"),
     ]
-    lines += results.lines
+    lines += results.lines(columns: StandardError.columnsOfOutput)
     if let model = results.bestModel { lines.append(entry("best model", model)) }
     if results.bestModel != folder.model, try WeightFolder.holdsModel(folder.model) {
       lines.append(entry("latest model", folder.model))

@@ -100,12 +100,22 @@ extension [String] {
 
 extension RunResults {
   /// The table of figures, and the best evaluation.
-  var lines: [String] {
+  /// - Parameter cells: of a line at most; nil for no limit.
+  func lines(columns cells: Int? = nil) -> [String] {
     guard !figures.isEmpty, done > 0 || evaluated != nil else { return [] }
-    var lines = [row(heading, columns)] + figures.map { row(name($0), values($0)) }
-    if let bestIteration { lines.append("best evaluation: \(unit) \(bestIteration)") }
-    return lines
+    let widest = ([heading] + figures.map(name)).map { CellWidth.of(Printable.text($0)) }.max() ?? 0
+    let width = min(widest, max(6, (cells ?? .max) - Self.cellWidth * columns.count))
+    let rows = [(heading, columns)] + figures.map { (name($0), values($0)) }
+    return rows.map { Self.row($0.0, $0.1, width) } + best
   }
+
+  private var best: [String] {
+    guard let bestIteration, let evaluated else { return [] }
+    let isFirst = bestIteration == evaluated.lowerBound && evaluated.count > 1
+    return ["best evaluation: \(unit) \(bestIteration)" + (isFirst ? "; none after it was better" : "")]
+  }
+
+  private static let cellWidth = 10
 
   private var heading: String {
     evaluated != nil ? "evaluation" : span > 1 ? "mean of \(span) \(unit)s" : "\(unit)"
@@ -126,10 +136,9 @@ extension RunResults {
 
   private func name(_ figure: Figure) -> String { figure.name + (figure.isHeldOut ? " [held out]" : "") }
 
-  private func row(_ name: String, _ cells: [String]) -> String {
-    let width = min(40, ([heading] + figures.map(self.name)).map { CellWidth.of(Printable.text($0)) }.max() ?? 0)
-    let shown = CellWidth.fit(Printable.text(name), width)
-    return CellWidth.padded(shown, width) + cells.map { CellWidth.padded($0, 10, atLeft: true) }.joined()
+  private static func row(_ name: String, _ cells: [String], _ width: Int) -> String {
+    CellWidth.padded(CellWidth.fit(Printable.text(name), width), width)
+      + cells.map { CellWidth.padded($0, cellWidth, atLeft: true) }.joined()
   }
 
   var json: JSONObject {

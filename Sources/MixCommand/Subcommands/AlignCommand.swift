@@ -65,7 +65,7 @@ struct AlignCommand: ParsableCommand {
     let context = try RunContext(threads: settings.threads)
     StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
     let summary = try AlignRun(settings, resuming: resume, context: context).run()
-    for line in summary.lines { show(line) }
+    for line in summary.lines(columns: StandardError.columnsOfOutput) { show(line) }
   }
 
   func settings() throws(MixGRPOError) -> AlignSettings {

@@ -12,10 +12,15 @@ enum StandardError {
   private static var terminalName: String { getenv("TERM").map { String(cString: $0) } ?? "" }
 
   /// The width of the terminal now, at least 20; 80 where it is not known.
-  static var columns: Int {
+  static var columns: Int { columns(of: STDERR_FILENO) ?? 80 }
+
+  /// The same of standard output; nil when it is no terminal.
+  static var columnsOfOutput: Int? { columns(of: STDOUT_FILENO) }
+
+  private static func columns(of descriptor: Int32) -> Int? {
     var size = winsize()
-    let isKnown = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
-    return isKnown ? max(20, Int(size.ws_col)) : 80
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return max(20, Int(size.ws_col))
   }
 
   /// A closed pipe, as with `| head`, stops a run like Ctrl-C, so that its progress is saved.
