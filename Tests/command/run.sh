@@ -106,15 +106,16 @@ refuse 2 "prompts: expected prompts, or a file of them" sample --model "$base"
 refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model "$base" --height 33
 mixgrpo sample x --model "$base" --samples 1 --steps 1 --out a.png >answer 2>progress
 grep -q '^a.png will be replaced$' progress || fail "a file that is replaced is not said"
+mkdir folder.png
 soon() { timeout 20 "$command" "$@"; }
-for place in "nowhere/x.png: expected a folder nowhere to write into, got none" "each: expected a regular file or none" \
-  "/proc/x.png: " "after.jpg: expected a file name that ends in .png"; do
+for place in "nowhere/x.png: expected a folder nowhere to write into, got none" "folder.png: expected a regular file or none" \
+  "/proc/x.png: expected" "after.jpg: expected a file name that ends in .png"; do
   path=${place%%:*}
   [ "$path" = after.jpg ] && message="out: expected a file name that ends in .png, the format that is written, got after.jpg" || message=$place
   code=0
   soon sample x --model "$base" --samples 4000 --steps 9999 --out "$path" >answer 2>message || code=$?
   [ "$code" -eq 1 ] || [ "$code" -eq 2 ] || fail "$path is refused only after the work"
-  [ "$path" = /proc/x.png ] || grep -qF "$message" message || { cat message >&2; fail "$path: expected \"$message\""; }
+  grep -qF "$message" message || { cat message >&2; fail "$path: expected \"$message\""; }
 done
 printf 'a\n\xff\n' >bad.txt
 refuse 2 "bad.txt line 2: expected text in UTF-8" sample --prompts bad.txt --model "$base"

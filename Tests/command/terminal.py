@@ -98,7 +98,11 @@ def many_rewards() -> None:
         common(seen, columns, 3)
         header = next(line for line in seen.lines if "iteration" in line.split()[:1])
         check(header.split()[1] == "mean" and header.split()[-2:] == ["trend", "left"], f"the columns: {header}", seen)
-        check(all(any(line.startswith(reward) for line in seen.lines) for reward in rewards), "every reward in the end", seen)
+        check(
+            all(any(line.startswith(reward) for line in seen.lines) for reward in rewards),
+            "every reward in the end",
+            seen,
+        )
 
 
 def wide_characters() -> None:
@@ -117,7 +121,11 @@ def evaluations() -> None:
     check(seen.code == 0 and any(line.startswith("stopped: ") for line in seen.lines), "the watchdog stops", seen)
     check(seen.lines[-1] == "model: hacked/best", "the last line names the best model", seen)
     check(any(re.match(r"darkness +[\d.]+ .*\+", line) for line in seen.lines), "the trained reward rose", seen)
-    check(any(re.match(r"brightness \[held out\] +[\d.]+ .*-", line) for line in seen.lines), "the held-out reward fell", seen)
+    check(
+        any(re.match(r"brightness \[held out\] +[\d.]+ .*-", line) for line in seen.lines),
+        "the held-out reward fell",
+        seen,
+    )
     check(any(re.match(r"best evaluation: iteration \d+", line) for line in seen.lines), "the best evaluation", seen)
 
 
@@ -152,7 +160,21 @@ def without_terminal() -> None:
 def picture_texts() -> None:
     words = ["a red circle", "赤い丸", "a blue square"]
     subprocess.run(
-        [command, "sample", *words, "--model", base, "--samples", "1", "--steps", "1", "--out", "p.png", "--each", "each"],
+        [
+            command,
+            "sample",
+            *words,
+            "--model",
+            base,
+            "--samples",
+            "1",
+            "--steps",
+            "1",
+            "--out",
+            "p.png",
+            "--each",
+            "each",
+        ],
         check=True,
         capture_output=True,
     )
@@ -163,6 +185,14 @@ def picture_texts() -> None:
 
 with open("prompts.txt", "w") as file:
     file.write("a red circle\na blue square\na green triangle\n")
-for test in [table_of_iterations, many_rewards, wide_characters, evaluations, warnings, without_terminal, picture_texts]:
+for test in [
+    table_of_iterations,
+    many_rewards,
+    wide_characters,
+    evaluations,
+    warnings,
+    without_terminal,
+    picture_texts,
+]:
     test()
     print(test.__name__.replace("_", " "))

@@ -16,7 +16,7 @@ package enum OutputPlace {
     guard try FileAccess.isFolder(folder) else {
       throw MixGRPOError(.inputOutput, "\(printable(path)): expected a folder \(printable(folder)) to write into, got none")
     }
-    try requireWritable(folder)
+    try AtomicFile.requirePlace(for: path)
     return kind != nil
   }
 
@@ -30,7 +30,7 @@ package enum OutputPlace {
       throw MixGRPOError(
         .inputOutput, "\(printable(path)): expected a folder or a place to make one, but \(printable(place)) is a file")
     }
-    try requireWritable(place)
+    try AtomicFile.requirePlace(for: FileAccess.join(place, "settings.json"))
   }
 
   /// Nothing is below a file; the system calls that an error of its own.
@@ -41,11 +41,5 @@ package enum OutputPlace {
     let code = errno
     if code == ENOENT || code == ENOTDIR { return false }
     throw FileAccess.failure(path, expected: "a folder or a place to make one", code: code)
-  }
-
-  private static func requireWritable(_ folder: String) throws(MixGRPOError) {
-    if access(folder, W_OK | X_OK) == 0 { return }
-    let code = errno
-    throw FileAccess.failure(folder, expected: "a folder to write into", code: code)
   }
 }
