@@ -19,9 +19,10 @@ struct AlignSummary {
     if !settings.evaluation.isOn {
       return ["rewards of different prompts cannot be compared: --evaluate-every 5 draws the same ones each time"]
     }
-    let isLast = results.bestIteration == results.done
-    return model == results.folder.model || isLast
-      ? [] : ["\(results.folder.model) is the model of the last iteration, not the best"]
+    guard let best = results.bestIteration, best != results.done else { return [] }
+    return model == results.folder.model
+      ? ["the model of iteration \(best) was not kept, because evaluation.keep_best is off"]
+      : ["\(results.folder.model) is the model of the last iteration, not the best"]
   }
 
   private func nextCommand(_ model: String) -> String {
