@@ -128,7 +128,7 @@ echo "sample"
 # -------------------------------------------------------------------------------------------------------- align and resume
 
 mixgrpo "${align[@]}" --reward darkness --reward symmetry:0.5 --iterations 4 --pictures-every 2 --out whole --threads 1 >answer 2>progress
-grep -q '^4/4  darkness' progress || fail "no plain progress lines"
+grep -q '^4/4  mean .*  darkness .*  symmetry ' progress || fail "no plain progress lines"
 [ "$(ls whole/checkpoints)" = "iteration-00000004.safetensors" ] || fail "a finished run keeps more than the newest checkpoint"
 [ "$(ls whole/pictures)" = "000000.png
 000002.png
