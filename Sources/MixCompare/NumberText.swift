@@ -34,7 +34,7 @@ package func significant(_ value: Double, _ digits: Int = 4) -> String {
 /// A change with its sign: "+0.0125", "-4e-6", "+0".
 package func signed(_ change: Double, _ digits: Int = 3) -> String {
   let text = significant(change, digits)
-  return change >= 0 ? "+\(text)" : text
+  return change.isFinite && change >= 0 ? "+\(text)" : text
 }
 
 /// The exponent after rounding to `digits` digits: 0.99996 with four digits is 1.000, so 0.

@@ -13,7 +13,7 @@ import Testing
   }
 
   @Test func aHealthyRunHasNoWarnings() throws {
-    let run = try TinyRun()
+    let run = try TinyRun(learning: TinyRun.learning { $0.policy.clipRange = 0.1 })
     for _ in 0..<12 { #expect(try run.iterate().warnings.isEmpty) }
   }
 
@@ -102,6 +102,6 @@ import Testing
     try answer(scale: 0.5)
     try trainer.beginUpdate(rewards: [[1, 2, 3, 4]])
     try answer(scale: 0.51)
-    #expect(trainer.metrics?.warnings.map(\.kind) == [.firstRatio, .gradientZero])
+    #expect(trainer.metrics?.warnings.map(\.kind) == [.firstRatio, .gradientZero, .clipStopsGradient])
   }
 }

@@ -99,7 +99,7 @@ def many_rewards() -> None:
         header = next(line for line in seen.lines if "iteration" in line.split()[:1])
         check(header.split()[1] == "mean" and header.split()[-2:] == ["trend", "left"], f"the columns: {header}", seen)
         check(
-            all(any(line.startswith(reward) for line in seen.lines) for reward in rewards),
+            all(any(line.startswith(reward[:9]) for line in seen.lines) for reward in rewards),
             "every reward in the end",
             seen,
         )
