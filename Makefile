@@ -54,7 +54,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -92,7 +92,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-runtimes test-compare test-docs
 	@echo "all tests passed"
 
 # Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
@@ -225,6 +225,12 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
 	Tests/examples/install.sh
+
+# LuaJIT, Ruby, Go and Java against C, three iterations; the whole quickstarts: make test-runtimes ITERATIONS=20
+ITERATIONS ?= 3
+test-runtimes: library
+	.ci/setup runtimes
+	Tests/examples/runtimes.sh $(ITERATIONS)
 
 test-docs: library
 	Tests/docs/run.sh

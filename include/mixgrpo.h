@@ -1315,6 +1315,10 @@ typedef struct mixgrpo_sample_config {
   double trained_model_share;            /* p_mix of hybrid inference (Mix 5): this share of the steps, rounded to the nearest and
                                             counted from sigma = 1, uses the given model, the rest the base. Default 1, 0...1 */
   uint64_t seed;                         /* of the initial noise. Default 0 */
+  const double *sigmas;                  /* (sigma_count), the host's own time grid in place of steps, shift and image_tokens:
+                                            T + 1 values, strictly decreasing, the first at most 1, the last 0. Or NULL, the
+                                            default. Read during the call that the configuration is given to */
+  size_t sigma_count;                    /* 2...10001; 0 with NULL */
 } mixgrpo_sample_config;
 
 /* Writes the defaults given above. `struct_size`: sizeof(mixgrpo_sample_config). */

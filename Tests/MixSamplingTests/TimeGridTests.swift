@@ -46,8 +46,9 @@ import Testing
     (TimeGrid.Schedule.shifted(steps: 0, shift: 3), "steps"), (.shifted(steps: 10_001, shift: 3), "steps"),
     (.shifted(steps: 5, shift: 0), "shift"), (.shifted(steps: 5, shift: .nan), "shift"),
     (.shifted(steps: 5, shift: .infinity), "shift"), (.resolutionShifted(steps: 5, imageTokens: 0), "image_tokens"),
-    (.sigmas([]), "steps"), (.sigmas([1]), "steps"), (.sigmas([1, 1, 0]), "sigmas"), (.sigmas([1.1, 0]), "sigmas"),
-    (.sigmas([1, 0.5]), "sigmas"), (.sigmas([1, .nan, 0]), "sigmas"),
+    (.sigmas([]), "steps"), (.sigmas([1]), "steps"), (.sigmas([1, 1, 0]), "sigmas[1]: "),
+    (.sigmas([1.1, 0]), "sigmas[0]: "), (.sigmas([1, 0.5]), "sigmas[1]: expected 0"), (.sigmas([1, .nan, 0]), "sigmas[1]: "),
+    (.sigmas([1, 0.5, 0.7, 0]), "sigmas[2]: expected a value below sigmas[1] = 0.5, got 0.7"),
   ])
   func unfitSchedulesAreErrorsThatNameTheField(schedule: TimeGrid.Schedule, field: String) {
     let error = failure { _ = try TimeGrid(schedule) }
