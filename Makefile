@@ -1,6 +1,7 @@
 # Use it
 #   make demo             align the shipped model with a reward written in C; pictures and figures go to out/
-#   make install          install command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
+#   make install          install command, library, headers, mixgrpo.pc, CMake package, manual pages, shell completions, examples and
+#                         the small model into PREFIX (default /usr/local)
 #   make library          build .build/release/libmixgrpo.so
 #   make command          build .build/release/mixgrpo-command
 #   make wheel            build a Python wheel for other machines, into dist/
@@ -209,6 +210,8 @@ test-survival: library command
 test-command: command
 	.ci/setup terminal $(VENV)
 	PYTHON=$(abspath $(VENV))/bin/python Tests/command/run.sh
+	Tests/command/guidance.sh
+	Tests/command/anywhere.sh
 
 test-examples: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
 test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
@@ -276,6 +279,12 @@ bench-torch: packages
 
 # ------------------------------------------------------------------------------------------------------------- install
 
+SHARE := $(DESTDIR)$(PREFIX)/share
+EXAMPLES_SHARE := $(SHARE)/doc/mixgrpo/examples
+
+# A program finds a library outside of the system's folders by the path that it was linked with.
+RPATH := $(if $(filter /usr,$(PREFIX)),,-Wl,-rpath,$${libdir} )
+
 install: library command
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
@@ -287,10 +296,20 @@ install: library command
 	install -m 644 include/mixgrpo.h include/mixgrpo.hpp $(DESTDIR)$(PREFIX)/include
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: mixgrpo' \
 	  'Description: Aligns flow-matching image models with any reward' 'Version: $(VERSION)' \
-	  'Libs: -L$${libdir} -lmixgrpo' 'Cflags: -I$${includedir}' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/mixgrpo.pc
+	  'Libs: -L$${libdir} $(RPATH)-lmixgrpo' 'Cflags: -I$${includedir}' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/mixgrpo.pc
 	install -m 644 cmake/mixgrpoConfig.cmake $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo
 	sed 's/@VERSION@/$(VERSION)/' cmake/mixgrpoConfigVersion.cmake.in > \
 	  $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo/mixgrpoConfigVersion.cmake
+	install -d $(SHARE)/mixgrpo/base $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	  $(SHARE)/fish/vendor_completions.d $(EXAMPLES_SHARE)
+	install -m 644 $(addprefix examples/base/,config.json mixgrpo.json diffusion_pytorch_model.safetensors README.md) \
+	  $(SHARE)/mixgrpo/base
+	$(COMMAND) --generate-completion-script bash > $(SHARE)/bash-completion/completions/mixgrpo
+	$(COMMAND) --generate-completion-script zsh > $(SHARE)/zsh/site-functions/_mixgrpo
+	$(COMMAND) --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/mixgrpo.fish
+	$(COMMAND) --experimental-dump-help | python3 packaging/manual.py $(SHARE)/man/man1 $(VERSION)
+	tar -C examples --exclude=./base --exclude=./lab --exclude=__pycache__ -cf - . | tar -C $(EXAMPLES_SHARE) -xf -
+	ln -sfn ../../../mixgrpo/base $(EXAMPLES_SHARE)/base
 
 # --------------------------------------------------------------------------------------------------------- housekeeping
 

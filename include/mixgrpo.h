@@ -313,7 +313,8 @@ mixgrpo_status mixgrpo_model_create(
     const mixgrpo_context *context, const mixgrpo_model_config *config, uint64_t seed, mixgrpo_model **out_model);
 
 /* Loads a diffusers folder: config.json with diffusion_pytorch_model.safetensors, or with its shards and
- * diffusion_pytorch_model.safetensors.index.json. Values may be F32, F16 or BF16.
+ * diffusion_pytorch_model.safetensors.index.json. A variant such as diffusion_pytorch_model.fp16.safetensors is loaded when it is the
+ * only one, and of a pipeline's folder its transformer/. Values may be F32, F16 or BF16.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT for a truncated or contradictory file, a missing or unexpected tensor, or a shape that
  * does not follow from the configuration; NOT_FINITE for a NaN or infinite weight; UNSUPPORTED for another model class or a patch
  * size other than 1. */

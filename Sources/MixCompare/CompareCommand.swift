@@ -22,7 +22,7 @@ public struct CompareCommand: ParsableCommand {
         mixgrpo compare --only-timing
       """)
 
-  @Option(help: "Folder of the base model.") var model = "examples/base"
+  @Option(help: "Folder of the base model (the model that comes with the command).") var model = ""
   @Option(help: "Folder for the results.") var out = "out/compare"
   @OptionGroup var options: SizeOptions
   @Option(help: "Only these methods, separated by commas.") var methods = Method.allCases.map(\.rawValue).joined(separator: ",")
@@ -47,7 +47,7 @@ public struct CompareCommand: ParsableCommand {
 
   public func run() throws {
     try OutputPlace.requireFolder(out)
-    let stage = try Stage(model: model, size: options.size)
+    let stage = try Stage(model: ShippedModel.folder(unless: model), size: options.size)
     let workers = jobs == 0 ? Machine.cores : jobs
     if tune {
       return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, report: Self.printLine)

@@ -12,7 +12,7 @@ struct PlannedModel {
   init(_ settings: AlignSettings) throws(MixGRPOError) {
     let folder = try WeightFolder(path: settings.model)
     configuration = try FlowTransformerConfiguration(json: folder.configuration, source: settings.model)
-    let pictures = settings.pictures
+    let pictures = try settings.pictures.resolved(model: settings.model)
     codec = try PixelCodec(
       height: pictures.height, width: pictures.width, patch: PixelModel.patch(of: configuration, settings.model))
     textLength =

@@ -10,7 +10,7 @@ struct RunInspection {
   /// - Throws: `inputOutput`, `invalidFormat`.
   init(_ folder: RunFolder) throws(MixGRPOError) {
     self.folder = folder
-    let document = try JSONParser.parse(try FileAccess.read(folder.settings, limit: 16 << 20), source: folder.settings)
+    let document = try JSONParser.parse(try FileAccess.readText(folder.settings, limit: 16 << 20), source: folder.settings)
     guard let settings = document.object else {
       throw MixGRPOError(.invalidFormat, "\(printable(folder.settings)): expected an object, got \(document.kind)")
     }

@@ -11,13 +11,13 @@ struct ConfigOptions: ParsableArguments {
   var assignments: [String] = []
   @Flag(help: "Print all settings as JSON for --config, without running.") var printConfig = false
 
-  /// Applies the settings of an earlier run, the given file, flags and `--set`, in this order.
+  /// Applies the given file, flags and `--set`, in this order.
   /// - Throws: `MixGRPOError`.
   func settings<Table: SettingsTable>(
-    from start: Table, earlier: String? = nil, flags: (inout Table) throws(MixGRPOError) -> Void
+    from start: Table, flags: (inout Table) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) -> Table {
     var settings = start
-    for file in [earlier, config].compactMap({ $0 }) { try SettingsSource.apply(file: file, to: &settings) }
+    if let config { try SettingsSource.apply(file: config, to: &settings) }
     try flags(&settings)
     for assignment in assignments { try SettingsSource.apply(assignment: assignment, to: &settings) }
     return settings
@@ -67,9 +67,9 @@ struct PictureOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Precomputed embeddings: safetensors with prompt_embeds, pooled_prompt_embeds.", valueName: "file"))
   var embeddings: String?
-  @Option(help: "Height in pixels (32).") var height: Int?
-  @Option(help: "Width in pixels (32).") var width: Int?
-  @Option(help: "Text tokens: words of a prompt that are encoded, as in pretraining (16).") var textLength: Int?
+  @Option(help: "Height in pixels (the model's, or 32).") var height: Int?
+  @Option(help: "Width in pixels (the model's, or 32).") var width: Int?
+  @Option(help: "Text tokens: words of a prompt that are encoded, as in pretraining (the model's, or 16).") var textLength: Int?
 
   func apply(to settings: inout PictureSettings) {
     replace(&settings.prompts, with: prompts)
