@@ -5,7 +5,7 @@
 #   make library          build .build/release/libmixgrpo.so
 #   make command          build .build/release/mixgrpo-command
 #   make wheel            build a Python wheel for other machines, into dist/
-#   make docs             write the Swift documentation as static pages to out/docs; BASE_PATH=/path where they are hosted
+#   make docs             write the documentation of all languages as one site; open out/docs/index.html
 #   make clean            remove everything that was built
 # Change it
 #   make format           format the sources in Swift, Python and Rust
@@ -15,8 +15,9 @@
 #   make test             run all tests; CONTRIBUTING.md lists the parts
 #   make test-sanitize    run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
 #   make test-failures    make every allocation, file operation and callback of every call fail once
-#   make test-growth      train 10 000 iterations in one process and watch its memory, files and threads
-#   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…
+#   make test-growth      train 10 000 iterations in one process, in each language, and watch its memory, files and threads
+#   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…,
+#                         SANITIZE=address for a library under AddressSanitizer
 #   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
 #   make fuzz-guided      the same, guided by coverage
 #   make coverage         count what the tests reach; writes docs/coverage.md
@@ -130,15 +131,17 @@ test-limits: library
 
 # Each call with its first, second, … failure; the whole also writes the figures of docs/failures.md.
 test-failures-quick: library
+	.ci/setup python $(VENV) light
 	Tests/failures/run.sh
-	Tests/growth/run.sh 1000
+	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 300
 
 test-failures: library
 	Tests/failures/run.sh --whole --write
 
-# 10 000 iterations in one process.
+# 10 000 iterations in one process, in C, C++, Python and Rust.
 test-growth: library
-	Tests/growth/run.sh 10000
+	.ci/setup python $(VENV) light
+	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 10000
 
 # A few seconds of `make fuzz`.
 test-fuzz: library
@@ -154,7 +157,7 @@ fuzz: library
 STEPS ?= 1000000
 test-states: library
 	.ci/setup python $(VENV) light
-	PYTHON=$(VENV)/bin/python Tests/states/run.sh $(STEPS) $(SEED)
+	PYTHON=$(VENV)/bin/python SANITIZE=$(SANITIZE) Tests/states/run.sh $(STEPS) $(SEED)
 
 # The part that is fast enough for every test run; always the same walks.
 test-states-quick: library
@@ -224,6 +227,7 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
 	Tests/examples/own_model.sh
+	Tests/examples/evaluate.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
@@ -235,14 +239,18 @@ test-runtimes: library
 	.ci/setup runtimes
 	Tests/examples/runtimes.sh $(ITERATIONS)
 
-test-docs: library
-	Tests/docs/run.sh
+test-docs: library command
+	.ci/setup docs $(VENV)
+	.ci/setup browser
+	PYTHON=$(abspath $(VENV))/bin/python Tests/docs/run.sh
 
 # ---------------------------------------------------------------------------------------------------------------- docs
 
-# docc comes with the toolchain; any warning and any public symbol without a docstring is an error.
-docs: library
-	python3 Tests/docs/build.py --modules .build/release/Modules --out $(OUT)/docs $(if $(BASE_PATH),--base-path $(BASE_PATH))
+# Sphinx joins what docc, Doxygen, cargo, the header and the command say; a warning, a broken reference and a public Swift symbol
+# without a docstring are errors.
+docs: library command
+	.ci/setup docs $(VENV)
+	$(VENV)/bin/python docs/site/build.py --build .build/release --out $(OUT)/docs
 
 # --------------------------------------------------------------------------------------------------------------- wheel
 
@@ -316,8 +324,8 @@ install: library command
 format:
 	.ci/setup lint $(VENV)
 	swift format --in-place --recursive Package.swift Sources Tests examples
-	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python examples Tests
-	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python examples Tests
+	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
+	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
 	cd bindings/rust && cargo fmt
 
 clean:

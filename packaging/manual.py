@@ -14,6 +14,7 @@ import sys
 def escaped(text: str) -> str:
     """Text that groff prints as it stands, also at the beginning of a line."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("^", "\\(ha").replace("~", "\\(ti")
+    text = "".join(letter if ord(letter) < 128 else f"\\[u{ord(letter):04X}]" for letter in text)
     return "\n".join("\\&" + line if line.startswith(".") else line for line in text.split("\n"))
 
 
@@ -61,6 +62,7 @@ def page(name: str, command: dict, version: str, related: list[str]) -> str:
     synopsis += "".join(f" [{argument['valueName']}]" for argument in shown if argument["kind"] == "positional")
     lines = [
         f'.TH {escaped(name.replace(" ", "-").upper())} 1 "" "mixgrpo {version}" "User Commands"',
+        ".ad l",
         ".SH NAME",
         f"{escaped(name.replace(' ', '-'))} \\- {escaped(command['abstract'].rstrip('.'))}",
         ".SH SYNOPSIS",

@@ -64,8 +64,9 @@ package struct MixgrpoCommand: ParsableCommand {
   static func misspelt(_ arguments: [String]) -> String? {
     let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
     guard let word = arguments.first, !word.hasPrefix("-"), !(names + ["help"]).contains(word) else { return nil }
-    let near = nearest(to: word, among: names).map { "; did you mean \"mixgrpo \($0)\"?" } ?? ""
-    return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(near) (mixgrpo --help)"
+    let near = names.filter { editDistance(word, $0) <= 2 }.min { editDistance(word, $0) < editDistance(word, $1) }
+    let question = near.map { "; did you mean \"mixgrpo \($0)\"?" } ?? ""
+    return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(question) (mixgrpo --help)"
   }
 
   private static func exitCode(of error: MixGRPOError) -> Int32 {

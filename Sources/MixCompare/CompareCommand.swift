@@ -1,4 +1,5 @@
 import ArgumentParser
+import MixBasics
 import MixStorage
 import ProceduralWorld
 
@@ -49,11 +50,13 @@ public struct CompareCommand: ParsableCommand {
     try OutputPlace.requireFolder(out)
     let stage = try Stage(model: ShippedModel.folder(unless: model), size: options.size)
     let workers = jobs == 0 ? Machine.cores : jobs
+    let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
+    let lock = try FolderLock(folder: tune ? out : folder)
+    defer { withExtendedLifetime(lock) {} }
     if tune {
       return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, report: Self.printLine)
     }
     let context = try RunContext()
-    let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
     let arms = try ablation?.arms(stage.size) ?? chosen().map { $0.arm(stage.size) }
     let campaign = Campaign(stage: stage, out: folder, arms: arms, seeds: Array(1...stage.size.seeds))
     let base = try campaign.evaluateBase(context)
@@ -94,7 +97,7 @@ public struct CompareCommand: ParsableCommand {
   }
 
   @Sendable private static func printLine(_ text: String) {
-    print(text)
+    print(Printable.lines(text))
     Machine.flushOutput()
   }
 }

@@ -117,7 +117,6 @@ extension TimeGrid.Schedule {
   /// σ at time t in [0, 1]; exactly 0 at t = 0 and, unless given otherwise, exactly 1 at t = 1.
   func sigma(atTime t: Double) -> Double {
     if case .sigmas(let sigmas) = self { return Self.interpolate(sigmas, atTime: t) }
-    if t <= 0 { return 0 }
     if t >= 1 { return 1 }
     let shift = shiftFactor
     return shift * t / (1 + (shift - 1) * t)

@@ -16,6 +16,13 @@ import Testing
     #expect(grid.sigmas == [1, 0.75, 0.5, 0.25, 0])
   }
 
+  @Test(arguments: [0.1, 0.3, 0.7, 3, 7, 1e-3])
+  func pureNoiseIsExactlyOneWithEveryShift(shift: Double) throws {
+    let sigmas = try TimeGrid(.shifted(steps: 5, shift: shift)).sigmas
+    #expect(sigmas[0] == 1 && sigmas[5] == 0)
+    #expect(try TimeGrid(.resolutionShifted(steps: 5, imageTokens: 1)).sigmas[0] == 1)
+  }
+
   @Test(arguments: [(256, 1.6487212707), (4096, 3.1581929097)])
   func resolutionShiftMeetsItsTwoAnchors(tokens: Int, exponential: Double) throws {
     let grid = try TimeGrid(.resolutionShifted(steps: 2, imageTokens: tokens))

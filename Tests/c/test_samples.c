@@ -213,8 +213,20 @@ static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *
   DONE(mixgrpo_pixels_decode(base, SIDE * SIDE * 3, 1, SIDE, SIDE, 1, first, sizeof first));
   CHECK(memcmp(pixels[0], first, SIDE * 3) == 0); /* the first row is the base alone */
 
+  config.solver = MIXGRPO_SOLVER_DPM_2_MIDPOINT;
+  mixgrpo_image *second_order = NULL;
+  uint8_t others_pixels[sizeof pixels];
+  DONE(GRID(trainer, shares, 1, &second_order));
+  DONE(mixgrpo_image_get_pixels(second_order, others_pixels, sizeof others_pixels));
+  CHECK(memcmp(others_pixels, pixels, sizeof pixels) != 0);
+  mixgrpo_image_destroy(second_order);
+  config.solver = MIXGRPO_SOLVER_EULER;
+
   const double wrong[SHARES] = {0, 0.5, 1.5};
   INVALID("trained_model_share", GRID(trainer, wrong, 1, &none));
+  config.trained_model_share = 2; /* replaced by the shares, and still checked */
+  INVALID("trained_model_share", GRID(trainer, shares, 1, &none));
+  config.trained_model_share = 1;
   INVALID("patch", GRID(trainer, shares, 2, &none));
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", GRID(plain, shares, 1, &none));
   INVALID("out_image", GRID(trainer, shares, 1, NULL));

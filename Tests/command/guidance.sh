@@ -98,7 +98,7 @@ for line in sys.stdin:
     print(json.loads(line)["index"], flush=True)
 PYTHON
 sed 's/print("loading/import time; sys.stdin.readline(); time.sleep(0.3); print("loading/' loading.py >late.py
-refuse_program 'got the extra line "loading model…"; print messages to standard error' "python3 loading.py"
+refuse_program '"loading model…"; print messages to standard error' "python3 loading.py"
 refuse_program 'reward program: python3 late.py: expected a number or nan in each line, got "loading model…"' "python3 late.py"
 refuse_program 'reward program: python3 missing.py: expected 4 lines, got 0' "python3 missing.py"
 shell='programs are started without a shell, which would read'

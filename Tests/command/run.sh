@@ -79,7 +79,10 @@ assert {e["keyword"]: e["text"] for e in t}["prompt 2"] == "a blue square" and t
 mixgrpo sample --prompts prompts.jsonl --model "$base" --base "$base" --samples 1 --steps 2 --out c.png >answer 2>&1
 refuse 1 "nowhere/config.json" sample x --model nowhere
 refuse 2 "prompts: expected prompts, or a file of them" sample --model "$base"
-refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model "$base" --height 33
+refuse 2 "height: expected 32, which the model was trained with" sample x --model "$base" --height 33
+mkdir sizeless
+cp "$base/config.json" "$base/diffusion_pytorch_model.safetensors" sizeless
+refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model sizeless --height 33
 mixgrpo sample x --model "$base" --samples 1 --steps 1 --out a.png >answer 2>progress
 grep -q '^a.png will be replaced$' progress || fail "a file that is replaced is not said"
 mkdir folder.png

@@ -41,9 +41,9 @@ grep -q nothing-here message
 
 # The installed examples stand as in the repository.
 cd "$prefix/share/doc/mixgrpo"
-cc -std=c99 -Wall -Wextra -pedantic -Werror examples/c/quickstart.c $(pkg-config --cflags --libs mixgrpo) -o "$prefix/quickstart"
-(cd "$prefix" && ./quickstart share/doc/mixgrpo/examples/base | tail -n 1)
-[ ! -e examples/lab ]
+# shellcheck disable=SC2046
+cc -std=c99 -Wall -Wextra -pedantic -Werror examples/c/own_model.c $(pkg-config --cflags --libs mixgrpo) -lm -o "$prefix/own_model"
+[ -s examples/base/mixgrpo.json ] && [ ! -e examples/lab ]
 
 # The command finds its model anywhere.
 mkdir "$prefix/elsewhere"
@@ -79,7 +79,9 @@ completed() { # words of a command line: what bash offers for the last one
 }
 completed mixgrpo al | grep -qx 'align *' || { echo "error: bash does not complete al" >&2; exit 1; }
 completed mixgrpo align --rew | grep -q -- '--reward-program' || { echo "error: bash does not complete --rew" >&2; exit 1; }
-completed mixgrpo align --preset mixgrpo_f | grep -q 'mixgrpo_flash_star' || { echo "error: bash does not complete a preset" >&2; exit 1; }
+completed mixgrpo align --watchdog st | grep -qx 'stop *' || { echo "error: bash does not complete a value" >&2; exit 1; }
+completed mixgrpo align --preset mixgrpo_flash_ | grep -qx 'mixgrpo_flash_star *' || { echo "error: bash does not complete a preset" >&2; exit 1; }
+completed mixgrpo sample x --model ru | grep -qx 'run/* *' || { echo "error: bash does not complete a folder" >&2; exit 1; }
 grep -q '^#compdef mixgrpo' "$prefix/share/zsh/site-functions/_mixgrpo"
 if command -v zsh >/dev/null; then zsh -n "$prefix/share/zsh/site-functions/_mixgrpo"; fi
 if command -v fish >/dev/null; then fish -n "$prefix/share/fish/vendor_completions.d/mixgrpo.fish"; fi

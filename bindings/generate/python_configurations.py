@@ -1,6 +1,6 @@
 """Writes `mixgrpo/configurations.py`: the configurations with their defaults."""
 
-from .model import Field, Header
+from .model import Header
 from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, about, arrays, number
 from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from ._configuration import Configuration, ModelFolder
 '''
+SEQUENCE = "Sequence[float] | None"
 CLASSES = {"mixgrpo_model_config": "ModelFolder"}
 # Arguments of `Evaluator`, `Rollout` and `HostTrainer`.
 KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
@@ -41,19 +42,19 @@ def class_of(configuration: Configuration, header: Header) -> str:
         values = f" Range: {setting.range}." if setting.range else ""
         lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
     for array in arrays(struct):
-        lines.append(f"    {array.name}: Sequence[float] | None = None")
+        lines.append(f"    {array.name}: {SEQUENCE} = None")
         lines += docstring(sentence(about(array), header), header)
-    return "\n".join([*lines, *initializer(configuration, arrays(struct))]) + "\n"
+    return "\n".join([*lines, *initializer(configuration)]) + "\n"
 
 
-def initializer(configuration: Configuration, given: list[Field]) -> list[str]:
+def initializer(configuration: Configuration) -> list[str]:
     """What type checkers are told: choices may be names, although the fields are enums."""
     lines = ["", "    if TYPE_CHECKING:", "", "        def __init__(", "            self,", "            *,"]
     for setting in configuration.settings:
         kind, _ = declared(setting)
         accepted = f"{kind} | {kind}Name" if setting.kind == CHOICE else kind
         lines.append(f"            {setting.field.name}: {accepted} = ...,")
-    lines += [f"            {array.name}: Sequence[float] | None = ...," for array in given]
+    lines += [f"            {array.name}: {SEQUENCE} = ...," for array in arrays(configuration.struct)]
     return [*lines, "        ) -> None: ..."]
 
 

@@ -34,7 +34,11 @@ enum CommandWords {
   static func startAdvice(_ words: [String], in directory: String, code: Int32) -> String {
     guard let name = words.first, !name.isEmpty else { return "" }
     let path = name.hasPrefix("/") ? name : FileAccess.join(directory.isEmpty ? "." : directory, name)
-    guard access(path, F_OK) == 0 else { return advice(words) }
+    do throws(MixGRPOError) {
+      guard try FileAccess.isPresent(path) else { return advice(words) }
+    } catch {
+      return ""
+    }
     if code == EACCES || code == ENOEXEC {
       return "; name what runs it, such as python3 \(name), or begin it with #! and chmod +x"
     }

@@ -43,9 +43,10 @@ struct AlignCommand: ParsableCommand {
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("The model to align (the one that comes with the command).", valueName: "folder")) var model:
-    String?
-  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder")) var out: String?
+  @Option(
+    help: ArgumentHelp("The model to align (the one that comes with the command).", valueName: "folder"), completion: .directory
+  ) var model: String?
+  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder"), completion: .directory) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @Option(

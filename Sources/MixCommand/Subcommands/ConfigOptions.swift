@@ -4,7 +4,8 @@ import MixSettings
 
 /// The options for settings, shared by all subcommands that have settings.
 struct ConfigOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Settings as JSON; flags override them.", valueName: "json")) var config: String?
+  @Option(help: ArgumentHelp("Settings as JSON; flags override them.", valueName: "json"), completion: .file()) var config:
+    String?
   @Option(
     name: .customLong("set"), parsing: .singleValue,
     help: ArgumentHelp("Any setting by its name, such as sampling.shift=1; repeatable.", valueName: "name=value"))
@@ -45,6 +46,7 @@ struct SolverArgument: ExpressibleByArgument {
   }
 
   static var allValueStrings: [String] { Choices.solver }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 extension PrecisionName: ExpressibleByArgument {}
@@ -59,13 +61,16 @@ struct PresetName: ExpressibleByArgument {
   }
 
   static var allValueStrings: [String] { Preset.allCases.map(\.rawValue) }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 /// The prompts and the size of pictures.
 struct PictureOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Prompts: one per line, or .jsonl with {\"prompt\": …}.", valueName: "file")) var prompts: String?
+  @Option(help: ArgumentHelp("Prompts: one per line, or .jsonl with {\"prompt\": …}.", valueName: "file"), completion: .file())
+  var prompts: String?
   @Option(
-    help: ArgumentHelp("Precomputed embeddings: safetensors with prompt_embeds, pooled_prompt_embeds.", valueName: "file"))
+    help: ArgumentHelp("Precomputed embeddings: safetensors with prompt_embeds, pooled_prompt_embeds.", valueName: "file"),
+    completion: .file())
   var embeddings: String?
   @Option(help: "Height in pixels (the model's, or 32).") var height: Int?
   @Option(help: "Width in pixels (the model's, or 32).") var width: Int?

@@ -22,11 +22,11 @@ struct PretrainCommand: ParsableCommand {
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("Pictures with metadata.jsonl.", valueName: "folder")) var data: String?
+  @Option(help: ArgumentHelp("Pictures with metadata.jsonl.", valueName: "folder"), completion: .directory) var data: String?
   @Option(
     help: ArgumentHelp("Scale all pictures to this size, cut at the edges to its shape (as they are).", valueName: "side|WxH"))
   var resize: String?
-  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder")) var out: String?
+  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder"), completion: .directory) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
   @OptionGroup(title: "Model") var model: ModelOptions
   @Option(help: "Optimizer steps (1200).") var steps: Int?

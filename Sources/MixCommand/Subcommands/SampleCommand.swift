@@ -22,11 +22,14 @@ struct SampleCommand: ParsableCommand {
 
   @Argument(help: "Prompts, such as \"a red circle at the left\".") var texts: [String] = []
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("The model (the one that comes with the command).", valueName: "folder")) var model: String?
-  @Option(help: ArgumentHelp("A second model for the last steps.", valueName: "folder")) var base: String?
+  @Option(help: ArgumentHelp("The model (the one that comes with the command).", valueName: "folder"), completion: .directory)
+  var model: String?
+  @Option(help: ArgumentHelp("A second model for the last steps.", valueName: "folder"), completion: .directory) var base:
+    String?
   @Option(help: "With --base: share of the steps that --model evaluates (0.8).") var trainedShare: Double?
-  @Option(help: ArgumentHelp("The PNG to write (samples.png).", valueName: "png")) var out: String?
-  @Option(help: ArgumentHelp("Folder for each picture as a separate PNG.", valueName: "folder")) var each: String?
+  @Option(help: ArgumentHelp("The PNG to write (samples.png).", valueName: "png"), completion: .file()) var out: String?
+  @Option(help: ArgumentHelp("Folder for each picture as a separate PNG.", valueName: "folder"), completion: .directory)
+  var each: String?
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @Option(help: "Pictures per prompt (6).") var samples: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?

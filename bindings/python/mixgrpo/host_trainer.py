@@ -188,6 +188,11 @@ class HostTrainer(AnyTrainer):
         )
         return self._updated()
 
+    def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
+        """The settings that deterministic samples of this model are drawn with: those given, completed by a subclass
+        whose model has a time grid of its own."""
+        return instance(config, SampleConfig, "config")
+
     @exclusive
     def sample(
         self,
@@ -203,7 +208,7 @@ class HostTrainer(AnyTrainer):
         compared on the same noise. `initial_noise`: the host's noise, (P, S, *latent_shape). `weights`: those that the
         requests name; with `config.trained_model_share` below 1 the last steps name `BASE` (hybrid inference, Mix §5).
         """
-        instance(config, SampleConfig, "config")
+        config = self.sample_config(config)
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")

@@ -143,8 +143,6 @@ class Evaluations:
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
                 f"got {settings.keep_best!r}"
             )
-        if settings.keep_best is not None and not callable(settings.keep_best):
-            require_place(Path(settings.keep_best))
         known = range(_prompt_count(trainer))
         self._prompts = list(known if settings.prompts is None else settings.prompts)
         if outside := [index for index in self._prompts if index not in known]:
@@ -157,9 +155,16 @@ class Evaluations:
             keep_best=settings.keep_best is not None and not callable(settings.keep_best),
             watchdog=settings.watchdog,
         )
-        self._evaluation = Evaluation(
-            self._prompts, weights, held_out=held_out, config=config, sampling=settings.sampling
-        )
+        sampling = settings.sampling
+        if isinstance(trainer, HostTrainer):
+            sampling = trainer.sample_config(sampling)
+        self._evaluation = Evaluation(self._prompts, weights, held_out=held_out, config=config, sampling=sampling)
+
+    def begin(self) -> None:
+        """Raises `InputOutputError` where the best model cannot be saved, before any work is done for it."""
+        keep_best = self._settings.keep_best
+        if not (keep_best is None or callable(keep_best)):
+            require_place(Path(keep_best))
 
     def go_on(self, *, always: bool = False) -> bool:
         """Evaluates when an evaluation is due, or always, but never twice. Returns whether training continues."""

@@ -49,6 +49,8 @@ class TrainingRun:
 
     def _resume(self) -> int:
         done = self.checkpoints.iterations_done() if self.checkpoints else 0
+        if self.evaluations:
+            self.evaluations.begin()
         if self.log:
             self.log.resume()
         if self.report:

@@ -1,5 +1,7 @@
 """References of runs that train adapters, and what makes a model answer differently each time."""
 
+import warnings
+
 import mixgrpo.torch as mixtorch
 import pytest
 import tiny_pipelines as tiny
@@ -112,3 +114,35 @@ def test_dropout_in_training_mode_is_refused_and_named(mixgrpo):
     counting = torch.nn.Sequential(torch.nn.BatchNorm1d(3))
     with pytest.raises(ValueError, match="0: expected evaluation mode.*BatchNorm1d"):
         mixtorch.TorchPolicy(counting, (3,)).require_repeatable()
+
+
+def test_a_first_ratio_beyond_the_clip_range_is_one_warning(mixgrpo):
+    pipe, policy = adapted()
+    noise = torch.Generator().manual_seed(0)
+
+    def random(latents, sigmas, prompt_index):
+        velocity = policy.velocity(latents, sigmas, prompt_index)
+        return velocity + 0.1 * torch.randn(velocity.shape, generator=noise)
+
+    random.module = pipe.transformer
+    optimizer = torch.optim.SGD([weight for weight in pipe.transformer.parameters() if weight.requires_grad], lr=1e-6)
+    sampling = mixgrpo.SamplingConfig(steps=4, window_length=2, group_size=2)
+    learning = mixgrpo.LearningConfig(updates_per_iteration=1)
+
+    def update(velocity):
+        made = mixtorch.TorchPolicy(velocity, policy.latent_shape, batch_size=1)
+        trainer = mixtorch.TorchTrainer(made, optimizer, LINES, sampling, learning)
+        while True:
+            yield trainer.update(trainer.rollout([0]).reshape(1, 2, -1).mean(axis=2))
+
+    updates = update(random)
+    with pytest.warns(
+        mixtorch.FirstRatioWarning, match=r"first ratio: expected 1 ± 0.0001 .* iteration 0, got .*random"
+    ):
+        next(updates)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", mixtorch.FirstRatioWarning)
+        next(updates)
+        next(update(policy.velocity))
+        with pytest.raises(mixtorch.FirstRatioWarning):
+            next(update(random))

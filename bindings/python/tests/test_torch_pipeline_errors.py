@@ -108,3 +108,45 @@ def test_a_policy_s_own_grid_and_a_shift_exclude_each_other(mixgrpo, flux):
     assert [step.sigma for step in trainer.plan.steps(0)] == mixgrpo.time_grid(4, shift=2.0)[:-1].tolist()
     own = mixgrpo.SampleConfig(sigmas=[1, 0.5, 0])
     assert (trainer.sample([0], own) != trainer.sample([0], mixgrpo.SampleConfig(steps=2))).any()
+
+
+def test_evaluations_of_a_training_use_the_policy_s_own_grid(mixgrpo, flux):
+    policy, decode = policy_of(flux)
+    levels = set()
+
+    def watched(latents, sigmas, prompt_index):
+        levels.update(sigmas.tolist())
+        return policy.velocity(latents, sigmas, prompt_index)
+
+    watched.module = policy.velocity.module
+    seen = mixtorch.TorchPolicy(watched, policy.latent_shape, time_grid=policy.time_grid)
+    optimizer = torch.optim.SGD(flux.transformer.parameters(), lr=1e-6)
+    sampling = mixgrpo.SamplingConfig(steps=4, window_length=2, group_size=2)
+    learning = mixgrpo.LearningConfig(updates_per_iteration=1)
+    trainer = mixtorch.TorchTrainer(seen, optimizer, LINES, sampling, learning, rewards=["light"])
+    mixgrpo.train(
+        trainer, {"light": lambda images, _: images.mean(axis=(1, 2, 3)) / 255}, decode=decode, iterations=1,
+        prompts_per_iteration=2, progress=False,
+        evaluation=mixgrpo.TrainingEvaluation(every=1, sampling=mixgrpo.SampleConfig(steps=3)),
+    )  # fmt: skip
+    wanted = {*policy.time_grid(4)[:-1], *policy.time_grid(3)[:-1]}
+    assert sorted(levels) == pytest.approx(sorted(wanted), abs=1e-7)
+
+
+def test_large_embeddings_stay_in_the_memory_of_the_cpu(monkeypatch):
+    pipe, question = tiny.made(tiny.sd3), (torch.ones(3), torch.tensor([1, 0, 1]))
+    near, _ = policy_of(pipe, max_sequence_length=10)
+    noise = torch.randn(3, *near.latent_shape)
+    expected = near.evaluate(noise, *question)
+    monkeypatch.setattr(mixtorch.embeddings, "LARGE", 0)
+    moves = []
+    monkeypatch.setattr(mixtorch.TextEmbeddings, "to", lambda self, device, dtype=None: moves.append(device) or self)
+    far, _ = policy_of(pipe, max_sequence_length=10)
+    assert torch.equal(far.evaluate(noise, *question), expected)
+    assert set(moves) == {torch.device("cpu")}
+    moves.clear()
+    texts = mixtorch.TextEmbeddings(torch.zeros(2, 3, 4), torch.zeros(2, 5))
+    texts.near(torch.empty(0, device="meta"))
+    monkeypatch.setattr(mixtorch.embeddings, "LARGE", 2 * 3 * 4 * 4)
+    texts.near(torch.empty(0, device="meta"))
+    assert moves == [torch.device("cpu"), torch.device("meta")]

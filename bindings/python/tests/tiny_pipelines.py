@@ -80,8 +80,9 @@ def wan_vae(kind, **settings):
 
 def flux(kind="FluxPipeline", guidance_embeds=True, in_channels=16, **settings):
     transformer = diffusers.FluxTransformer2DModel(
-        in_channels=in_channels, out_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
-        joint_attention_dim=J, pooled_projection_dim=5, guidance_embeds=guidance_embeds, axes_dims_rope=(2, 2, 4),
+        in_channels=in_channels, out_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=8,
+        num_attention_heads=2, joint_attention_dim=J, pooled_projection_dim=5, guidance_embeds=guidance_embeds,
+        axes_dims_rope=(2, 2, 4),
     )  # fmt: skip
     return getattr(diffusers, kind)(
         scheduler=scheduler(**(settings or DYNAMIC)), vae=vae(), transformer=transformer, text_encoder=Encoder(8, 5),

@@ -18,17 +18,18 @@ if find_spec("torch") is None:
 
 from .adapters import WithInitialWeights, WithoutAdapters
 from .embeddings import TextEmbeddings
+from .first_ratio import FirstRatioWarning
 from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
 from .pipelines import from_pipeline
 from .pipelines.chroma import ChromaVelocity
-from .pipelines.flux import FluxVelocity
+from .pipelines.flux import FluxCondition, FluxVelocity
 from .pipelines.flux2 import Flux2Velocity
 from .pipelines.lumina2 import Lumina2Velocity
 from .pipelines.qwen_image import QwenImageVelocity
 from .pipelines.sana import SanaVelocity
 from .pipelines.sd3 import SD3Velocity
-from .pipelines.wan import WanVelocity
+from .pipelines.wan import WanExpertsVelocity, WanVelocity
 from .pipelines.z_image import ZImageVelocity
 from .policy import TimeGrid, TorchPolicy, Velocity
 from .sampling import sample
@@ -37,7 +38,9 @@ from .vae import VAEDecoder
 
 __all__ = [
     "ChromaVelocity",
+    "FirstRatioWarning",
     "Flux2Velocity",
+    "FluxCondition",
     "FluxVelocity",
     "GuidedVelocity",
     "Lumina2Velocity",
@@ -50,6 +53,7 @@ __all__ = [
     "TorchTrainer",
     "VAEDecoder",
     "Velocity",
+    "WanExpertsVelocity",
     "WanVelocity",
     "WithInitialWeights",
     "WithoutAdapters",

@@ -6,6 +6,9 @@ import torch
 
 from ..errors import InvalidArgumentError
 
+LARGE = 2**30
+"""Bytes of text from which on embeddings stay in the CPU's memory. A prompt of FLUX.1 takes 4 MiB in bf16."""
+
 
 class TextEmbeddings:
     """Embeddings of P prompts, from whatever encoders the model was trained with.
@@ -47,19 +50,25 @@ class TextEmbeddings:
         """P."""
         return len(self.text)
 
-    def like(self, example: torch.Tensor) -> "TextEmbeddings":
-        """The same on a tensor's device and in its type."""
-        pooled = None if self.pooled is None else self.pooled.to(example)
-        mask = None if self.mask is None else self.mask.to(example.device)
-        return TextEmbeddings(self.text.to(example), pooled, mask)
+    def near(self, example: torch.Tensor) -> "TextEmbeddings":
+        """The same in a tensor's type and on its device; on the CPU when they take more than `LARGE`."""
+        size = self.text.numel() * example.element_size()
+        return self.to(torch.device("cpu") if size > LARGE else example.device, example.dtype)
+
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> "TextEmbeddings":
+        """The same on a device and in a type."""
+        pooled = None if self.pooled is None else self.pooled.to(device, dtype)
+        mask = None if self.mask is None else self.mask.to(device)
+        return TextEmbeddings(self.text.to(device, dtype), pooled, mask)
 
     def of(self, prompt_index: torch.Tensor) -> "TextEmbeddings":
-        """Those of these prompts, B."""
+        """Those of these prompts, B, on the device of their indices."""
+        index = prompt_index.to(self.text.device)
         if len(self) == 1:
-            prompt_index = torch.zeros_like(prompt_index)
-        pooled = None if self.pooled is None else self.pooled[prompt_index]
-        mask = None if self.mask is None else self.mask[prompt_index]
-        return TextEmbeddings(self.text[prompt_index], pooled, mask)
+            index = torch.zeros_like(index)
+        pooled = None if self.pooled is None else self.pooled[index]
+        mask = None if self.mask is None else self.mask[index]
+        return TextEmbeddings(self.text[index], pooled, mask).to(prompt_index.device)
 
     def counting(self) -> torch.Tensor:
         """The mask (P, L), also where all tokens count."""

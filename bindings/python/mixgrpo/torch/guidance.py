@@ -32,8 +32,9 @@ class GuidedVelocity(ABC):
             raise InvalidArgumentError(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
         example = first_parameter(module)
         self.module = module
-        self.prompts = prompts.like(example)
-        self.negative = negative.like(example) if negative is not None and true_cfg_scale != 1 else None
+        self.device = example.device
+        self.prompts = prompts.near(example)
+        self.negative = negative.near(example) if negative is not None and true_cfg_scale != 1 else None
         self.true_cfg_scale = true_cfg_scale
 
     def __call__(self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:
@@ -54,5 +55,6 @@ class GuidedVelocity(ABC):
 
 def rescaled(guided: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
     """A guided velocity with the norm that the unguided one has, row by row of the last dimension."""
-    norms = [torch.linalg.vector_norm(velocity, dim=-1, keepdim=True) for velocity in (positive, guided)]
-    return guided * (norms[0] / norms[1])
+    before: torch.Tensor = torch.linalg.vector_norm(positive, dim=-1, keepdim=True)
+    after: torch.Tensor = torch.linalg.vector_norm(guided, dim=-1, keepdim=True)
+    return guided * (before / after)

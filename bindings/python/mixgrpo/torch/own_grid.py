@@ -8,22 +8,18 @@ from ..plan import Plan
 from .policy import TorchPolicy
 
 
-def plan_of(policy: TorchPolicy, plan: Plan | SamplingConfig | None) -> Plan:
-    """A plan of settings, with the policy's own time grid if it has one. A finished plan stays as it is. Raises
+def plan_of(policy: TorchPolicy, plan: Plan | SamplingConfig) -> Plan | SamplingConfig:
+    """Settings with the policy's own time grid, if it has one, as a plan. A finished plan stays as it is. Raises
     `InvalidArgumentError` when the settings ask for another grid."""
-    if isinstance(plan, Plan):
+    if policy.time_grid is None or not isinstance(plan, SamplingConfig):
         return plan
-    config = plan or SamplingConfig()
-    if policy.time_grid is None:
-        return Plan(config)
-    _require_no_shift(config, "pass Plan(config)")
-    return Plan(config, sigmas=policy.time_grid(config.steps))
+    _require_no_shift(plan, "pass Plan(config)")
+    return Plan(plan, sigmas=policy.time_grid(plan.steps))
 
 
-def sample_config_of(policy: TorchPolicy, config: SampleConfig | None) -> SampleConfig:
-    """Settings of samples, with the policy's own time grid if it has one and they have none. Raises `InvalidArgumentError`
-    when the settings ask for another grid."""
-    config = config or SampleConfig()
+def sample_config_of(policy: TorchPolicy, config: SampleConfig) -> SampleConfig:
+    """Settings of samples, with the policy's own time grid if it has one and they have none. Raises
+    `InvalidArgumentError` when the settings ask for another grid."""
     if policy.time_grid is None or config.sigmas is not None:
         return config
     _require_no_shift(config, "pass sigmas")

@@ -2,6 +2,7 @@
 
 from numpy.typing import ArrayLike
 
+from .._arguments import instance
 from .._arrays import FloatArray, integers
 from ..configurations import SampleConfig
 from ..enums import Weights
@@ -25,11 +26,12 @@ def sample(
     the last steps use the policy's reference (hybrid inference, Mix §5, arXiv 2507.21802). The time grid is the policy's
     own, if it has one and `config.sigmas` is None.
     """
+    config = sample_config_of(policy, instance(config, SampleConfig, "config"))
     index = integers(prompt_indices, "prompt_indices").reshape(-1)
     lines = [""] * (int(index.max(initial=0)) + 1)
     with _Sampler(lines, policy.latent_shape, batch_size=policy.batch_size) as sampler:
         sampler.policy = policy
-        return sampler.sample(index, sample_config_of(policy, config), initial_noise=initial_noise)
+        return sampler.sample(index, config, initial_noise=initial_noise)
 
 
 class _Sampler(HostTrainer):

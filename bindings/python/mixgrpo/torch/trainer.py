@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 
 from .._arguments import instance, short
-from .._arrays import FloatArray
 from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
 from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
 from ..host_trainer import HostTrainer
-from ..metrics import Resumption
+from ..metrics import Metrics, Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
+from .first_ratio import FirstRatioWatch
 from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
 from .snapshot import Snapshot, trained_weights
@@ -43,6 +42,8 @@ class TorchTrainer(HostTrainer):
     `plan`: settings are placed on the policy's own time grid, if it has one; a `Plan` is used as it is.
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
+
+    Warns with `FirstRatioWarning`, once, when rollout and update saw different models.
 
     An update is all or nothing: before its first optimizer step weights, optimizer, scheduler and scaler are copied,
     and restored when it fails or is interrupted. With `Undo.NONE` in `learning`, which needs no copy, a failed update
@@ -79,18 +80,11 @@ class TorchTrainer(HostTrainer):
             lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,
             batch_size=policy.batch_size, context=context,
         )  # fmt: skip
+        self._first_ratio = FirstRatioWatch(self.learning.clip_range)
 
-    def sample(
-        self,
-        prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
-        *,
-        weights: Weights = Weights.TRAINED,
-        initial_noise: ArrayLike | None = None,
-    ) -> FloatArray:
-        """As `HostTrainer.sample`, on the policy's own time grid if it has one and `config.sigmas` is None."""
-        config = sample_config_of(self.policy, config)
-        return super().sample(prompt_indices, config, weights=weights, initial_noise=initial_noise)
+    def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
+        """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""
+        return sample_config_of(self.policy, super().sample_config(config))
 
     # Answers to requests
 
@@ -151,6 +145,11 @@ class TorchTrainer(HostTrainer):
                 f"gradient: expected a finite norm, got {norm} in minibatch {minibatch}; no step was taken"
             )
         return norm
+
+    def _updated(self) -> Metrics:
+        metrics = super()._updated()
+        self._first_ratio.see(metrics)
+        return metrics
 
     def _answer(self, request: VelocityRequest) -> None:
         if self._is_first:

@@ -58,14 +58,16 @@ class VAEDecoder:
         settings = self.vae.config
         if (norm := getattr(self.vae, "bn", None)) is not None:
             spread = (norm.running_var + settings.batch_norm_eps).sqrt()
-            return self._unpacked(samples * spread.to(samples) + norm.running_mean.to(samples))
+            normal: torch.Tensor = samples * spread.to(samples) + norm.running_mean.to(samples)
+            return self._unpacked(normal)
         latents = self._unpacked(samples)
         if (mean := getattr(settings, "latents_mean", None)) is not None:
             if latents.ndim == 4:
                 latents = latents.unsqueeze(2)  # one frame
             shape = (1, -1, 1, 1, 1)
             return latents * latents.new_tensor(settings.latents_std).view(shape) + latents.new_tensor(mean).view(shape)
-        return latents / settings.scaling_factor + (getattr(settings, "shift_factor", None) or 0.0)
+        scaled: torch.Tensor = latents / settings.scaling_factor + (getattr(settings, "shift_factor", None) or 0.0)
+        return scaled
 
     def _unpacked(self, samples: torch.Tensor) -> torch.Tensor:
         return samples if self.token_grid is None else unpack_latents(samples, *self.token_grid)

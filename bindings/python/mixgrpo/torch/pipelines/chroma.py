@@ -31,7 +31,7 @@ class ChromaVelocity(GuidedVelocity):
         negative: TextEmbeddings | None = None,
     ) -> None:
         super().__init__(module, prompts, true_cfg_scale, negative)
-        self._image_ids = image_position_ids(height_tokens, width_tokens).to(self.prompts.text.device)
+        self._image_ids = image_position_ids(height_tokens, width_tokens).to(self.device)
         self.latent_shape = (height_tokens * width_tokens, int(module.config.in_channels))
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:

@@ -9,6 +9,7 @@ from ...errors import InvalidArgumentError
 from ..embeddings import TextEmbeddings
 from ..guidance import GuidedVelocity
 from ..latents import image_position_ids
+from ..tensors import first_parameter
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 from .time_grid import SchedulerGrid, shift_of_tokens
@@ -74,11 +75,11 @@ class FluxVelocity(GuidedVelocity):
         condition: FluxCondition | None = None,
     ) -> None:
         super().__init__(module, prompts, true_cfg_scale, negative)
-        self._condition = (condition or FluxCondition()).like(self.prompts.text)
+        self._condition = (condition or FluxCondition()).like(first_parameter(module))
         places = image_position_ids(height_tokens, width_tokens)
         self.latent_shape = (len(places), _latent_channels(module.config, self._condition))
         beside = () if self._condition.token_ids is None else (self._condition.token_ids,)
-        self._image_ids = torch.cat([places.to(self.prompts.text.device), *beside])
+        self._image_ids = torch.cat([places.to(self.device), *beside])
         self._guidance = guidance if module.config.guidance_embeds else None
 
     def __call__(self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:

@@ -34,7 +34,7 @@ class Flux2Velocity(GuidedVelocity):
     ) -> None:
         super().__init__(module, prompts, true_cfg_scale, negative)
         place = image_position_ids(height_tokens, width_tokens).long()  # frame, row, column
-        self._image_ids = torch.nn.functional.pad(place, (0, 1)).to(self.prompts.text.device)  # and place in a text
+        self._image_ids = torch.nn.functional.pad(place, (0, 1)).to(self.device)  # and place in a text
         self.latent_shape = (height_tokens * width_tokens, int(module.config.in_channels))
         self._guidance = guidance if module.config.guidance_embeds else None
 

@@ -74,14 +74,14 @@ class PipelineParts:
             raise InvalidArgumentError(f"pipe: expected a {self.name} with its {name}, got one without")
         return part
 
-    def own(self, function: str) -> Callable[..., Any]:
-        """A function of the module that defines the pipeline."""
+    def own(self, name: str) -> Any:
+        """A function or value of the module that defines the pipeline."""
         for kind in type(self.pipe).__mro__:
-            if found := getattr(sys.modules.get(kind.__module__), function, None):
-                return found  # type: ignore[no-any-return]
+            if found := getattr(sys.modules.get(kind.__module__), name, None):
+                return found
         version = getattr(sys.modules.get("diffusers"), "__version__", "unknown")
         raise InvalidArgumentError(
-            f"pipe: expected {function} in the module of {self.name}, got none (diffusers {version})"
+            f"pipe: expected {name} in the module of {self.name}, got none (diffusers {version})"
         )
 
     # Sizes
@@ -111,7 +111,8 @@ class PipelineParts:
         vae = self.part("vae")
         with torch.no_grad():
             latents: torch.Tensor = vae.encode(pictures.to(vae.device, vae.dtype)).latent_dist.mode()
-        return (latents - vae.config.shift_factor) * vae.config.scaling_factor
+        scaled: torch.Tensor = (latents - vae.config.shift_factor) * vae.config.scaling_factor
+        return scaled
 
     # Text
 
@@ -135,7 +136,7 @@ class PipelineParts:
         with torch.no_grad():
             for line in lines:
                 if line not in made:
-                    made[line] = embed(line)
+                    made[line] = embed(line).to(torch.device("cpu"))
         return TextEmbeddings.joined([made[line] for line in lines])
 
     def guidance(
