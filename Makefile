@@ -211,7 +211,8 @@ test-survival: library command
 	Tests/survival/run.sh --kills $(KILLS)
 
 test-command: command
-	Tests/command/run.sh
+	.ci/setup terminal $(VENV)
+	PYTHON=$(abspath $(VENV))/bin/python Tests/command/run.sh
 	Tests/command/guidance.sh
 	Tests/command/anywhere.sh
 

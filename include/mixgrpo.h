@@ -1189,7 +1189,9 @@ mixgrpo_status mixgrpo_trainer_get_metrics(const mixgrpo_trainer *trainer, mixgr
 mixgrpo_status mixgrpo_trainer_get_reward_metrics(
     const mixgrpo_trainer *trainer, size_t index, mixgrpo_reward_metrics *out_metrics);
 
-/* The latest iteration's figures as one line of JSON, without line end. Errors: INVALID_STATE before the first update. */
+/* The latest iteration's figures as one line of JSON, without line end. Its member "warnings" is an object: what kept the model
+ * from learning in this iteration, such as equal rewards or a learning rate of 0, as a sentence for each kind. Errors: INVALID_STATE
+ * before the first update. */
 mixgrpo_status mixgrpo_trainer_get_metrics_json(
     const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
 

@@ -47,6 +47,7 @@ public struct CompareCommand: ParsableCommand {
   }
 
   public func run() throws {
+    try OutputPlace.requireFolder(out)
     let stage = try Stage(model: ShippedModel.folder(unless: model), size: options.size)
     let workers = jobs == 0 ? Machine.cores : jobs
     let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out

@@ -30,6 +30,9 @@ public struct Advantages: Equatable, Sendable {
   /// Groups excluded because fewer than two of their samples have all rewards.
   public let droppedGroups: [Int]
 
+  /// P, the number of groups.
+  public let groupCount: Int
+
   /// Samples that are part of the loss.
   public var includedCount: Int { isIncluded.count { $0 } }
 
@@ -46,6 +49,7 @@ public struct Advantages: Equatable, Sendable {
     let batch = RewardBatch(rewards, groupSize: groupSize, weights: weights)
     let estimate = AdvantageEstimate(batch, configuration)
     isIncluded = batch.isIncluded
+    groupCount = batch.groups.count
     droppedGroups = batch.droppedGroups
     values = zip(estimate.values, batch.isIncluded).map { value, isIncluded in
       isIncluded ? min(max(value, -configuration.clip), configuration.clip) : 0

@@ -5,7 +5,7 @@ import MixGRPO
 ///     settings.json      all settings, for --config
 ///     model/             the model, a diffusers folder
 ///     best/              the model of the best evaluation, if there is one
-///     checkpoints/       the newest checkpoints, for --resume
+///     checkpoints/       the newest checkpoints, for --resume; of a finished run only the last
 ///     metrics.jsonl      metrics, a line for each iteration
 ///     evaluations.jsonl  scores, a line for each evaluation
 ///     events.out.…       metrics, scores and pictures for TensorBoard

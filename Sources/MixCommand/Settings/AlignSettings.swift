@@ -38,7 +38,9 @@ struct AlignSettings: SettingsTable {
       .integer(
         "save_every", \.saveEvery, 1...1_000_000, default: 10, unit: "iterations",
         "iterations between checkpoints; the last iteration is always saved"),
-      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "number of newest checkpoints to keep"),
+      .integer(
+        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3,
+        "number of newest checkpoints to keep while the run lasts; a finished run keeps the newest one"),
       .integer(
         "pictures_every", \.picturesEvery, 0...1_000_000, default: 25, unit: "iterations",
         "iterations between picture grids; 0 for no grids"),

@@ -59,7 +59,9 @@ struct PretrainSettings: SettingsTable {
       .integer(
         "save_every", \.saveEvery, 1...1_000_000, default: 200, "steps between checkpoints; the last step is always saved"
       ),
-      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "number of newest checkpoints to keep"),
+      .integer(
+        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3,
+        "number of newest checkpoints to keep while the run lasts; a finished run keeps the newest one"),
       .integer(
         "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for no grids"),
       .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "pictures in a grid, one per caption"),

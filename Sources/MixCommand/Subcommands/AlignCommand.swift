@@ -66,8 +66,8 @@ struct AlignCommand: ParsableCommand {
     try settings.validate()
     let context = try RunContext(threads: settings.threads)
     StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
-    try AlignRun(settings, resuming: resume, context: context).run()
-    show("model: \(RunFolder(path: settings.out).model)")
+    let summary = try AlignRun(settings, resuming: resume, context: context).run()
+    for line in summary.lines(columns: StandardError.columnsOfOutput) { show(line) }
   }
 
   func settings() throws(MixGRPOError) -> AlignSettings {

@@ -45,7 +45,9 @@ struct PretrainCommand: ParsableCommand {
     let context = try RunContext(threads: settings.threads)
     StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
     try PretrainRun(settings, resuming: resume, context: context).run()
-    show("model: \(RunFolder(path: settings.out).model)")
+    let results = try RunResults(RunFolder(path: settings.out), settings: settings.json)
+    for line in results.lines(columns: StandardError.columnsOfOutput) { show(line) }
+    show("model: \(results.folder.model)")
   }
 
   func settings() throws(MixGRPOError) -> PretrainSettings {

@@ -8,7 +8,7 @@ struct SampleCommand: ParsableCommand {
     abstract: "Samples pictures from a model.",
     discussion: """
       Writes a PNG with one row per prompt. The noise of a picture depends on the seed, the row and the column, so that two \
-      models can be compared on the same noise. The PNG contains its prompts, from the top row down, and settings as text: \
+      models can be compared on the same noise. The PNG contains its prompts ("prompt 1" is the top row) and settings as text: \
       mixgrpo inspect samples.png.
 
         mixgrpo sample "a red circle" --model run/model --out after.png
