@@ -141,15 +141,15 @@ import Testing
     #expect(found.degenerateGroups.isEmpty && abs(found.values[2] - 1) <= 2e-3)
   }
 
-  @Test(arguments: [1e-160, 1e-200, 5e-324, 1e-9])
+  @Test(arguments: [1e-160, 1e-200, Double.leastNonzeroMagnitude, 1e-9])
   func differencesBelowEpsilonGiveNoAdvantageButTheirDeviationIsReported(difference: Double) throws {
     let found = try advantages([[0, difference, 0, difference]], 4) { $0.degenerateTolerance = 0 }
     #expect(found.values == [0, 0, 0, 0] && found.degenerateGroups == [0])
     // Squares of 1e−160 underflow; the deviation is √(1/3) of the difference.
     let deviation = found.rewards[0].standardDeviation
-    #expect(deviation > 0 && abs(deviation - difference * 0.57735026919) <= 1e-6 * difference + 5e-324)
+    #expect(deviation > 0 && abs(deviation - difference * 0.57735026919) <= 1e-6 * difference + Double.leastNonzeroMagnitude)
     let mean = found.rewards[0].mean
-    #expect(abs(mean - difference / 2) <= 5e-324)
+    #expect(abs(mean - difference / 2) <= Double.leastNonzeroMagnitude)
   }
 
   @Test(arguments: [1e-200, 0.1, 3e300])

@@ -13,7 +13,7 @@ import Testing
     #expect(error?.code == .invalidArgument && error?.message.contains("noise_level") == true)
   }
 
-  @Test(arguments: [0, 1], [5e-324, 1, 10])
+  @Test(arguments: [0, 1], [Double.leastNonzeroMagnitude, 1, 10])
   func noiseLevelsUpToTenAreValid(kind: Int, level: Double) {
     #expect(failure { try Self.kinds[kind](level).validate() } == nil)
   }
