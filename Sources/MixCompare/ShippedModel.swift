@@ -16,7 +16,7 @@ package enum ShippedModel {
   /// - Throws: `inputOutput` naming the places where it was looked for.
   package static func folder(unless given: String) throws(MixGRPOError) -> String {
     if !given.isEmpty { return given }
-    let places = places()
+    let places = try places()
     for place in places where try WeightFolder.holdsModel(place) { return place }
     throw MixGRPOError(
       .inputOutput,
@@ -26,7 +26,7 @@ package enum ShippedModel {
 
   /// In the order of precedence: what the environment says, the installation of this executable, the checkout that it was built in,
   /// and the current folder.
-  private static func places() -> [String] {
+  private static func places() throws(MixGRPOError) -> [String] {
     if let set = getenv(variable).map({ String(cString: $0) }), !set.isEmpty { return [set] }
     var folders: [String] = []  // of the executable, and above
     var place = executable()
@@ -35,11 +35,11 @@ package enum ShippedModel {
       folders.append(place)
     }
     let installed = folders.dropFirst().first.map { [$0 + "/share/mixgrpo/base"] } ?? []
-    return installed + folders.dropFirst(2).filter(isCheckout).map { $0 + "/examples/base" } + ["examples/base"]
-  }
-
-  private static func isCheckout(_ folder: String) -> Bool {
-    access(folder + "/Package.swift", F_OK) == 0 && access(folder + "/examples/base", F_OK) == 0
+    var checkouts: [String] = []
+    for folder in folders.dropFirst(2) where try FileAccess.isPresent(folder + "/Package.swift") {
+      checkouts.append(folder + "/examples/base")
+    }
+    return installed + checkouts + ["examples/base"]
   }
 
   /// The path of this process's executable, without links; empty where the system does not say.
