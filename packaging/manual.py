@@ -10,10 +10,11 @@ import pathlib
 import sys
 
 
-
 def escaped(text: str) -> str:
     """Text that groff prints as it stands, also at the beginning of a line."""
-    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("^", "\\(ha").replace("~", "\\(ti")
+    text = (
+        text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("^", "\\(ha").replace("~", "\\(ti")
+    )
     text = "".join(letter if ord(letter) < 128 else f"\\[u{ord(letter):04X}]" for letter in text)
     return "\n".join("\\&" + line if line.startswith(".") else line for line in text.split("\n"))
 
@@ -23,7 +24,14 @@ def paragraphs(discussion: str) -> list[str]:
     lines = []
     for block in discussion.strip("\n").split("\n\n"):
         if block.startswith("  "):
-            lines += [".PP", ".RS 4", ".nf", *(escaped(line.strip("\n")[2:]) for line in block.split("\n")), ".fi", ".RE"]
+            lines += [
+                ".PP",
+                ".RS 4",
+                ".nf",
+                *(escaped(line.strip("\n")[2:]) for line in block.split("\n")),
+                ".fi",
+                ".RE",
+            ]
         else:
             lines += [".PP", escaped(" ".join(block.split()))]
     return lines
@@ -82,11 +90,13 @@ def page(name: str, command: dict, version: str, related: list[str]) -> str:
 def main() -> None:
     folder, version = pathlib.Path(sys.argv[1]), sys.argv[2]
     command = json.load(sys.stdin)["command"]
-    command["subcommands"] = [sub for sub in command["subcommands"] if sub["commandName"] != "help" and sub["shouldDisplay"]]
+    command["subcommands"] = [
+        sub for sub in command["subcommands"] if sub["commandName"] != "help" and sub["shouldDisplay"]
+    ]
     names = ["mixgrpo", *(f"mixgrpo-{sub['commandName']}" for sub in command["subcommands"])]
     pages = [("mixgrpo", command), *((f"mixgrpo {sub['commandName']}", sub) for sub in command["subcommands"])]
     folder.mkdir(parents=True, exist_ok=True)
-    for file, (name, content) in zip(names, pages):
+    for file, (name, content) in zip(names, pages, strict=True):
         related = [other for other in names if other != file] if file == "mixgrpo" else ["mixgrpo"]
         (folder / f"{file}.1").write_text(page(name, content, version, related))
 

@@ -34,14 +34,12 @@ package enum ShippedModel {
       place = String(place[..<slash])
       folders.append(place)
     }
-    var places = folders.dropFirst().first.map { [$0 + "/share/mixgrpo/base"] } ?? []
-    for folder in folders.dropFirst(2) where try isCheckout(folder) { places.append(folder + "/examples/base") }
-    return places + ["examples/base"]
-  }
-
-  private static func isCheckout(_ folder: String) throws(MixGRPOError) -> Bool {
-    guard try FileAccess.isPresent(folder + "/Package.swift") else { return false }
-    return try FileAccess.isPresent(folder + "/examples/base")
+    let installed = folders.dropFirst().first.map { [$0 + "/share/mixgrpo/base"] } ?? []
+    var checkouts: [String] = []
+    for folder in folders.dropFirst(2) where try FileAccess.isPresent(folder + "/Package.swift") {
+      checkouts.append(folder + "/examples/base")
+    }
+    return installed + checkouts + ["examples/base"]
   }
 
   /// The path of this process's executable, without links; empty where the system does not say.

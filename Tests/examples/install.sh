@@ -74,7 +74,7 @@ done
 # Completions: bash offers subcommands, options and values; the scripts of the other shells are read where the shell is here.
 completed() { # words of a command line: what bash offers for the last one
   bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9
-    complete=$(complete -p mixgrpo); "$(sed "s/.*-F \([^ ]*\).*/\1/" <<<"$complete")" mixgrpo "$3" "$2" 2>/dev/null; printf "%s\n" "${COMPREPLY[@]}"' \
+    complete=$(complete -p mixgrpo); "$(sed "s/.*-F \([^ ]*\).*/\1/" <<<"$complete")" mixgrpo "${@: -1}" "${@: -2:1}" 2>/dev/null; printf "%s\n" "${COMPREPLY[@]}"' \
     - "$prefix/share/bash-completion/completions/mixgrpo" "$@"
 }
 completed mixgrpo al | grep -qx 'align *' || { echo "error: bash does not complete al" >&2; exit 1; }

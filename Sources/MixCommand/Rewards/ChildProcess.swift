@@ -49,7 +49,8 @@ final class ChildProcess {
     guard started.code == 0 else {
       isReaped = true
       let error = FileAccess.failure(name, expected: "a program that can be started", code: started.code)
-      throw MixGRPOError(error.code, error.message + CommandWords.startAdvice(command, in: directory, code: started.code))
+      let hint = try CommandWords.startAdvice(command, in: directory, code: started.code)
+      throw MixGRPOError(error.code, error.message + hint)
     }
     signal(SIGPIPE, SIG_IGN)
     _ = fcntl(input, F_SETFL, O_NONBLOCK)

@@ -31,14 +31,10 @@ enum CommandWords {
 
   /// What keeps a program that exists from being started.
   /// - Parameter directory: the folder in which it is started; empty for the current one.
-  static func startAdvice(_ words: [String], in directory: String, code: Int32) -> String {
+  static func startAdvice(_ words: [String], in directory: String, code: Int32) throws(MixGRPOError) -> String {
     guard let name = words.first, !name.isEmpty else { return "" }
     let path = name.hasPrefix("/") ? name : FileAccess.join(directory.isEmpty ? "." : directory, name)
-    do throws(MixGRPOError) {
-      guard try FileAccess.isPresent(path) else { return advice(words) }
-    } catch {
-      return ""
-    }
+    guard try FileAccess.isPresent(path) else { return advice(words) }
     if code == EACCES || code == ENOEXEC {
       return "; name what runs it, such as python3 \(name), or begin it with #! and chmod +x"
     }

@@ -3,7 +3,7 @@ import MixBasics
 
 /// Where configuration and weights of a model lie: in a folder itself, or in `transformer/` below the folder of a diffusers
 /// pipeline. When they are missing, the error says what the folder holds in their place, and what to do.
-struct ModelFiles {
+enum ModelFiles {
   enum Weights {
     case file(String)
     case index(String)
@@ -13,15 +13,10 @@ struct ModelFiles {
   private static let transformerName = "transformer"
   private static let stem = "diffusion_pytorch_model"
 
-  /// The folder with `config.json`.
-  let folder: String
-  let weights: Weights
-
-  /// - Throws: `inputOutput` when a file is missing; `invalidFormat` when several variants of the weights stand side by side.
-  init(path: String) throws(MixGRPOError) {
-    folder = try Self.folder(in: path)
-    guard let weights = try Self.weights(in: folder) else { throw try Self.missingWeights(in: folder) }
-    self.weights = weights
+  /// - Throws: `inputOutput` when the weights are missing; `invalidFormat` when several variants of them stand side by side.
+  static func requiredWeights(in folder: String) throws(MixGRPOError) -> Weights {
+    if let weights = try weights(in: folder) { return weights }
+    throw try missingWeights(in: folder)
   }
 
   /// The folder with `config.json`: `path`, or the transformer of a pipeline.
@@ -38,7 +33,7 @@ struct ModelFiles {
     throw try missingConfiguration(in: path)
   }
 
-  /// True when `init(path:)` finds configuration and weights.
+  /// True when there are a configuration and weights.
   static func arePresent(in path: String) throws(MixGRPOError) -> Bool {
     guard try FileAccess.isFolder(path) else { return false }
     for folder in [path, FileAccess.join(path, transformerName)]

@@ -23,14 +23,14 @@ package final class WeightFolder: Sendable {
   /// - Throws: `inputOutput` when a file is missing or unreadable; `invalidFormat` when a file does not follow its format, or
   ///   lacks a tensor that the index assigns to it.
   package init(path: String) throws(MixGRPOError) {
-    let found = try ModelFiles(path: path)
-    self.path = found.folder
-    configuration = try Self.readConfiguration(in: found.folder)
-    switch found.weights {
+    let folder = try ModelFiles.folder(in: path)
+    self.path = folder
+    configuration = try Self.readConfiguration(in: folder)
+    switch try ModelFiles.requiredWeights(in: folder) {
     case .index(let indexPath):
       let bytes = try FileAccess.readText(indexPath, limit: SafetensorsHeader.maximumBytes)
       let index = try ShardIndex(bytes, source: printable(indexPath))
-      files = try Self.openShards(of: index, in: found.folder)
+      files = try Self.openShards(of: index, in: folder)
       fileOfTensor = index.shardOfTensor
     case .file(let weightsPath):
       let file = try SafetensorsFile(path: weightsPath)
