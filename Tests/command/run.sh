@@ -5,27 +5,7 @@
 # COMMAND: the executable, if it is not .build/release/mixgrpo-command.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-command=$(realpath "${COMMAND:-.build/release/mixgrpo-command}")
-here=$PWD/Tests/command
-root=$PWD
-out=$(mktemp -d)
-export TMPDIR=$out/tmp
-mkdir "$TMPDIR"
-trap 'rm -rf "$out"' EXIT
-cd "$out"
-
-mixgrpo() { "$command" "$@"; }
-
-fail() { echo "FAILED: $1" >&2; exit 1; }
-
-# exit code, text the message must hold, arguments...: refused with one line on stderr
-refuse() {
-  local code=0
-  mixgrpo "${@:3}" >answer 2>message || code=$?
-  [ "$code" -eq "$1" ] || { cat message >&2; fail "mixgrpo ${*:3}: expected exit code $1, got $code"; }
-  grep -qF -- "$2" message || { cat message >&2; fail "mixgrpo ${*:3}: expected \"$2\" in the message"; }
-  [ "$(grep -c '^error: ' message)" -eq 1 ] || { cat message >&2; fail "mixgrpo ${*:3}: expected one line of error"; }
-}
+. Tests/command/helpers.sh
 
 without_seconds() { sed -E 's/,"seconds[a-z_]*":[-+.e0-9]+//g' "$1"; }
 
@@ -34,14 +14,8 @@ same_run() { # two run folders
   diff <(without_seconds "$1/metrics.jsonl") <(without_seconds "$2/metrics.jsonl") >&2 || fail "$3: metrics"
 }
 
-wait_for() { # a command that says when
-  for _ in $(seq 1 1200); do "$@" && return; sleep 0.05; done
-  fail "waited in vain for $*"
-}
-
 has_lines() { [ -f "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 
-base=$root/examples/base
 printf 'a red circle at the left\n\n  a blue square in the middle \na green triangle at the top\n' >prompts.txt
 printf '%s\n' '{"prompt": "a red circle", "difficulty": 10}' '{"prompt": "ein grüner Kreis", "difficulty": 10}' >prompts.jsonl
 small=(--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --set learning.updates_per_iteration=2)
@@ -56,7 +30,9 @@ done
 mixgrpo --version | grep "$(sed -n 's/^VERSION := //p' "$root/Makefile")" >/dev/null || fail "--version is not the Makefile's"
 for topic in align pretrain sample rewards presets; do [ "$(mixgrpo settings "$topic" | wc -l)" -ge 5 ] || fail "settings $topic"; done
 refuse 64 "Unknown option '--bogus'" align --bogus
-refuse 64 "aline" aline
+refuse 64 'aline: expected a subcommand, one of pretrain, align, sample, compare, inspect, plan, settings; did you mean "mixgrpo align"?' aline
+refuse 64 'did you mean "mixgrpo align"?' algin --model m
+refuse 64 "frobnicate: expected a subcommand" frobnicate
 
 for preset in mixgrpo mixgrpo_flash mixgrpo_flash_star flow_grpo dance_grpo; do
   mixgrpo "${align[@]}" --reward brightness:0.5 --reward-program "taste:2=python3 'a file.py' x" --preset "$preset" --out o --print-config >a.json
@@ -86,7 +62,7 @@ refuse 2 "--set: expected name=value" align --set steps
 refuse 2 "group_size: expected 2…4096, got 1" "${align[@]}" --reward brightness --out o --group-size 1
 refuse 2 "noise_level" "${align[@]}" --reward brightness --out o --set sampling.noise_level=-1
 refuse 2 "rewards: expected at least one" "${align[@]}" --out o
-refuse 2 "model: expected a model folder" align
+refuse 2 "out: expected a folder for the run (--out), got none" align
 refuse 2 "closed quotes" "${align[@]}" --out o --reward-program "python3 'x"
 refuse 2 "prompts_per_iteration: expected 1…3" "${align[@]}" --out o --reward brightness --prompts-per-iteration 4
 [ ! -e o ] || fail "refused settings left a folder"
@@ -103,7 +79,10 @@ assert [e["text"] for e in t if e["keyword"] == "prompt"] == ["a red circle", "a
 mixgrpo sample --prompts prompts.jsonl --model "$base" --base "$base" --samples 1 --steps 2 --out c.png >answer 2>&1
 refuse 1 "nowhere/config.json" sample x --model nowhere
 refuse 2 "prompts: expected prompts, or a file of them" sample --model "$base"
-refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model "$base" --height 33
+refuse 2 "height: expected 32, which the model was trained with" sample x --model "$base" --height 33
+mkdir sizeless
+cp "$base/config.json" "$base/diffusion_pytorch_model.safetensors" sizeless
+refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model sizeless --height 33
 refuse 1 "nowhere/x.png" sample x --model "$base" --steps 1 --samples 1 --out nowhere/x.png
 printf 'a\n\xff\n' >bad.txt
 refuse 2 "bad.txt line 2: expected text in UTF-8" sample --prompts bad.txt --model "$base"
@@ -322,8 +301,8 @@ rm -rf scored
 mixgrpo "${align[@]}" --set 'rewards=[{"name": "mine", "program": ["sh", "-c", "cat > /dev/null; seq 0 3"], "per_batch": true}]' \
   --iterations 2 --out scored >answer 2>&1
 [ "$(mean)" = "1.5 0" ] || fail "a program per batch: $(mean)"
-refuse_scorer garbage 'reward mine: expected a number or nan in each line, got "loading the model …"'
-refuse_scorer too-many "reward mine: python3: expected"
+refuse_scorer garbage "reward mine: python3 $here/scorer.py garbage: expected a number or nan in each line, got \"loading the model …\""
+refuse_scorer too-many "reward mine: python3 $here/scorer.py too-many: expected"
 refuse_scorer ends "expected 4 lines, got 1 before it ended with exit code 7"
 refuse_scorer ends-later "before it ended with exit code 7"
 [ "$(wc -l <scored/metrics.jsonl)" -eq 1 ] || fail "the iteration before a failed reward is lost"

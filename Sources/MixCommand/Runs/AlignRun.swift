@@ -1,3 +1,4 @@
+import MixCompare
 import MixGRPO
 
 /// A run of `mixgrpo align`: samples groups of pictures, scores them, updates the model.
@@ -19,7 +20,7 @@ final class AlignRun {
   init(_ settings: AlignSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
     try settings.validate()
     (self.settings, folder) = (settings, RunFolder(path: settings.out))
-    model = try PixelModel(folder: settings.model, settings.pictures, context: context)
+    model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context)
     order = try PromptOrder(
       count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),
       seed: settings.sampling.record.seed)
@@ -29,7 +30,7 @@ final class AlignRun {
       rewardNames: settings.rewards.map(\.name), context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try trainer.resume(from: checkpoints) : nil
+    let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
     let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
@@ -47,8 +48,19 @@ final class AlignRun {
       settings.evaluation.isOn
       ? try EvaluationRun(
         settings, folder, model, rewards: rewards, resumedAt: resumption?.iteration, warn: progress.announce) : nil
-    try SettingsSource.write(settings, to: folder.settings)
+    try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
+  }
+
+  private static func resume(
+    _ trainer: Trainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder
+  ) throws(MixGRPOError) -> Resumption? {
+    do {
+      return try trainer.resume(from: checkpoints)
+    } catch {
+      let command = "mixgrpo align --config \(folder.settings) --model \(folder.model) --out NEW-FOLDER"
+      throw folder.explained(error, way: "to train its model on with others, start a new run: \(command)")
+    }
   }
 
   /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved in every case.
@@ -93,6 +105,7 @@ final class AlignRun {
     try saveCheckpoint()
     let trained = try trainer.model(settings.learning.record.ema_decay > 0 ? .average : .trained)
     try trained.save(folder: folder.model, precision: settings.precision.stored)
+    try model.format.write(to: folder.model)
   }
 
   /// The checkpoint comes last: a run that resumes from it has everything before it on disk.

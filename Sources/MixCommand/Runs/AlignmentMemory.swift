@@ -15,7 +15,7 @@ struct AlignmentMemory {
   init(_ settings: AlignSettings, prompts: Int) throws(MixGRPOError) {
     let folder = try WeightFolder(path: settings.model)
     let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: settings.model)
-    let pictures = settings.pictures
+    let pictures = try settings.pictures.resolved(model: settings.model)
     let codec = try PixelCodec(
       height: pictures.height, width: pictures.width, patch: PixelModel.patch(of: configuration, settings.model))
     let textLength =

@@ -50,7 +50,7 @@ struct AlignmentPlan {
   /// The position of an adaptive window depends on rewards, so its first position is used for all iterations.
   static func firstWindow(_ settings: AlignSettings) -> SDEWindow? {
     Int(settings.sampling.record.window_mode) == MIXGRPO_WINDOW_MODE_ADAPTIVE
-      ? SDEWindow(start: 0, length: Int(settings.sampling.record.window_length)) : nil
+      ? SDEWindow(start: 0, length: Int(settings.sampling.resolved.window_length)) : nil
   }
 
   private static func stage(
@@ -59,7 +59,8 @@ struct AlignmentPlan {
     Stage(
       iterations: iterations, window: plan.window, trainedSteps: plan.trainedSteps.count, steps: plan.steps,
       rolloutCalls: plan.modelCalls(prompts: prompts),
-      updateCalls: plan.trainingEvaluations(prompts: prompts, minibatches: Int(settings.learning.record.updates_per_iteration)))
+      updateCalls: plan.trainingEvaluations(
+        prompts: prompts, minibatches: Int(settings.learning.resolved(groupSize: settings.groupSize).updates_per_iteration)))
   }
 
   var picturesPerIteration: Int { promptsPerIteration * settings.groupSize }

@@ -86,6 +86,7 @@ final class EvaluationRun {
     try journal.append(evaluation: iteration, score: result.score, means: Array(zip(names, result.means)))
     if result.isBest, evaluation.configuration.keepBest {
       try evaluation.bestModel().save(folder: folder.best, precision: settings.precision.stored)
+      try model.format.write(to: folder.best)
     }
     return result
   }

@@ -70,7 +70,7 @@ enum Inspection {
       report["iteration"] = try iteration(of: file)
     }
     if try WeightFolder.holdsModel(run.model) { report["model"] = .string(run.model) }
-    let settings = try JSONParser.parse(try FileAccess.read(run.settings, limit: 16 << 20), source: run.settings)
+    let settings = try JSONParser.parse(try FileAccess.readText(run.settings, limit: 16 << 20), source: run.settings)
     report["settings"] = settings
     return report
   }

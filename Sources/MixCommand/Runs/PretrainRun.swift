@@ -21,8 +21,8 @@ final class PretrainRun {
   init(_ settings: PretrainSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
     try settings.validate()
     (self.settings, self.context, folder) = (settings, context, RunFolder(path: settings.out))
-    pictures = try CaptionedPictures(path: settings.data, seed: settings.seed)
-    codec = try PixelCodec(height: pictures.height, width: pictures.width, patch: settings.model.patch)
+    pictures = try CaptionedPictures(path: settings.data, seed: settings.seed, size: PictureSize(settings.resize))
+    codec = try Self.codec(of: pictures, patch: settings.model.patch)
     try Self.requireRoom(for: settings, codec)
     let encoder = try settings.model.encoder()
     prompts = try encoder.embeddings(of: pictures.captions)
@@ -34,10 +34,10 @@ final class PretrainRun {
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try pretrainer.resume(from: checkpoints) : nil
+    let resumption = resuming ? try Self.resume(pretrainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
-    try SettingsSource.write(settings, to: folder.settings)
+    try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
     progress = ProgressDisplay(
@@ -47,6 +47,24 @@ final class PretrainRun {
     progress.announce(
       "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
         + "\(codec.tokenCount) tokens of \(codec.channels) channels")
+  }
+
+  private static func codec(of pictures: CaptionedPictures, patch: Int) throws(MixGRPOError) -> PixelCodec {
+    do {
+      return try PixelCodec(height: pictures.height, width: pictures.width, patch: patch)
+    } catch {
+      throw MixGRPOError(error.code, "\(error.message); --resize scales the pictures, --patch cuts them into other patches")
+    }
+  }
+
+  private static func resume(
+    _ pretrainer: FlowMatchingPretrainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder
+  ) throws(MixGRPOError) -> Resumption? {
+    do {
+      return try pretrainer.resume(from: checkpoints)
+    } catch {
+      throw folder.explained(error, way: "for others, start a new run with another --out")
+    }
   }
 
   /// All pictures of a step are in memory as latents, even when fewer are trained at a time.
@@ -107,6 +125,9 @@ final class PretrainRun {
   private func save() throws(MixGRPOError) {
     try pretrainer.save(in: checkpoints)
     try pretrainer.evaluator.model.save(folder: folder.model, precision: settings.precision.stored)
+    let format = PictureFormat(
+      height: codec.height, width: codec.width, patch: codec.patch, textLength: settings.model.textLength)
+    try format.write(to: folder.model)
   }
 
   /// Samples a picture for each of some evenly chosen captions, from the same noise each time.

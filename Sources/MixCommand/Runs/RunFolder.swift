@@ -71,6 +71,12 @@ struct RunFolder {
     }
   }
 
+  /// The error of a resume, with the way to go when the settings differ from the run's.
+  func explained(_ error: MixGRPOError, way: String) -> MixGRPOError {
+    guard error.code == .invalidArgument else { return error }
+    return MixGRPOError(error.code, "\(error.message); a resumed run keeps its settings; \(way)")
+  }
+
   /// Keeps what restarted evaluations would overwrite: the best model so far, and the damaged state if there is one.
   /// - Returns: the new names.
   func setEvaluationsAside(iteration: Int) throws(MixGRPOError) -> [String] {
@@ -90,7 +96,7 @@ struct RunFolder {
   /// Removes the lines of iterations that a resumed run repeats, and an incomplete last line.
   func cut(_ file: String, before iteration: Int) throws(MixGRPOError) {
     guard try FileAccess.isPresent(file) else { return }
-    let bytes = try FileAccess.read(file, limit: Self.maxBytes)
+    let bytes = try FileAccess.readText(file, limit: Self.maxBytes)
     let lines = try Self.lines(bytes, of: file).filter { $0.iteration < iteration }
     let kept = lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
     if kept != bytes { try AtomicFile.write(kept, to: file) }
@@ -102,7 +108,7 @@ struct RunFolder {
   /// The complete lines of a file; empty when it is missing.
   func lines(_ file: String) throws(MixGRPOError) -> [Line] {
     guard try FileAccess.isPresent(file) else { return [] }
-    return try Self.lines(FileAccess.read(file, limit: Self.maxBytes), of: file)
+    return try Self.lines(FileAccess.readText(file, limit: Self.maxBytes), of: file)
   }
 
   private static let maxBytes = 1 << 31

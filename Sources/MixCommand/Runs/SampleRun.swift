@@ -1,3 +1,4 @@
+import MixCompare
 import MixGRPO
 import MixSettings
 
@@ -9,7 +10,8 @@ struct SampleRun {
   func run() throws(MixGRPOError) {
     try settings.validate()
     let given = settings.texts.isEmpty ? nil : try PromptList(texts: settings.texts)
-    let model = try PixelModel(folder: settings.model, settings.pictures, prompts: given, context: context)
+    let model = try PixelModel(
+      folder: ShippedModel.folder(unless: settings.model), settings.pictures, prompts: given, context: context)
     let pictures = try draw(model)
     if !settings.each.isEmpty { try writeEach(pictures, model.prompts.texts) }
     let grid = try ImageGrid.compose(pictures, columns: settings.samples, gap: 4, scale: settings.scale)
@@ -53,7 +55,8 @@ struct SampleRun {
 
   private func description() throws(MixGRPOError) -> [PNGText] {
     var texts = [
-      ("model", settings.model), ("steps", "\(settings.steps)"), ("solver", Choices.solver[Int(settings.solver)]),
+      ("model", try ShippedModel.folder(unless: settings.model)), ("steps", "\(settings.steps)"),
+      ("solver", Choices.solver[Int(settings.solver)]),
       ("shift", "\(settings.shift)"), ("seed", "\(settings.seed)"),
     ]
     if !settings.base.isEmpty { texts += [("base", settings.base), ("trained share", "\(settings.trainedShare)")] }

@@ -24,7 +24,9 @@ struct AlignSettings: SettingsTable {
 
   static var settings: [Setting<AlignSettings>] {
     [
-      .text("model", \.model, "folder of the model to align, in the layout of diffusers"),
+      .text(
+        "model", \.model,
+        "folder of the model to align, in the layout of diffusers; empty for the model that comes with the command"),
       .text("out", \.out, "folder for all files of the run"),
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
       .rewards("rewards", \.rewards, "rewards that score the pictures"),
@@ -64,7 +66,6 @@ struct AlignSettings: SettingsTable {
   /// - Throws: `invalidArgument` naming every invalid setting.
   func validate() throws(MixGRPOError) {
     var check = Validation()
-    check.require(!model.isEmpty, "model", expected: "a model folder (--model)", got: "none")
     check.require(!out.isEmpty, "out", expected: "a folder for the run (--out)", got: "none")
     check.require(
       !pictures.prompts.isEmpty || !pictures.embeddings.isEmpty, "prompts",
