@@ -2,17 +2,13 @@
 
 Usage: terminal.py COMMAND BASE, in an empty folder, with pyte and Pillow installed. BASE is a model folder."""
 
-import fcntl
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 
-import pyte
 from PIL import Image
+from virtual_terminal import Terminal
 
 command, base = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 small = "--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0".split()
@@ -22,36 +18,6 @@ BAR = re.compile(r"^\[[#.]+\]")
 
 def align(*words: str) -> list[str]:
     return [command, "align", "--model", base, "--prompts", "prompts.txt", *small, *words]
-
-
-class Terminal:
-    """A command in a terminal of so many columns; its screen has the whole history as lines."""
-
-    def __init__(self, words: list[str], columns: int, **environment: str) -> None:
-        self.screen = pyte.Screen(columns, 400)
-        self.output = b""
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 400, columns, 0, 0))
-        process = subprocess.Popen(
-            words, stdin=slave, stdout=slave, stderr=slave, env=os.environ | {"TERM": "xterm-256color"} | environment
-        )
-        os.close(slave)
-        stream = pyte.ByteStream(self.screen)
-        while chunk := self._read(master):
-            self.output += chunk
-            stream.feed(chunk)
-        self.code = process.wait()
-        os.close(master)
-        self.lines = [line.rstrip() for line in self.screen.display]
-        while self.lines and not self.lines[-1]:
-            self.lines.pop()
-
-    @staticmethod
-    def _read(master: int) -> bytes:
-        try:
-            return os.read(master, 65536)
-        except OSError:  # the other side is closed
-            return b""
 
 
 def check(holds: object, claim: str, seen: Terminal) -> None:

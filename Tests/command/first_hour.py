@@ -1,6 +1,6 @@
 """Runs the commands of docs/guides/first-hour.md as a new user would, and compares what they print with what the page shows.
 
-python3 Tests/first_hour/run.py --bin PREFIX/bin [--page docs/guides/first-hour.md] [--keep FOLDER]
+python3 Tests/command/first_hour.py --bin PREFIX/bin [--page docs/guides/first-hour.md] [--keep FOLDER]
 
 A block that starts with ```console holds commands and what they print:
 
@@ -8,8 +8,8 @@ A block that starts with ```console holds commands and what they print:
     [2]                                           its exit status, where that is not 0
     sample 1 of 4 … written                       words of a line of its output; … stands for anything
 
-The lines must come in this order; lines between them may be left out. A block ```console 40 runs in a terminal of 40 columns; its
-lines are those that the screen shows in the end, with what has scrolled away.
+The lines must come in this order; lines between them may be left out. A block ```console 40 runs in a terminal of 40 columns;
+its lines are those that are on the screen in the end.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 
-import terminal
+from virtual_terminal import Terminal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS_EACH = 180
@@ -72,7 +72,9 @@ def problem(command: Command, folder: pathlib.Path, environment: dict[str, str])
     """What is wrong with a command's outcome, with what it printed."""
     try:
         if command.columns:
-            status, printed = terminal.run(command.text, folder, environment, command.columns, SECONDS_EACH)
+            words = ["timeout", str(SECONDS_EACH), "bash", "-c", command.text]
+            seen = Terminal(words, command.columns, str(folder), **environment)
+            status, printed = seen.code, seen.lines
         else:
             shell = ["bash", "-o", "pipefail", "-c", command.text]
             done = subprocess.run(
@@ -80,7 +82,7 @@ def problem(command: Command, folder: pathlib.Path, environment: dict[str, str])
                 timeout=SECONDS_EACH, text=True,
             )  # fmt: skip
             status, printed = done.returncode, done.stdout.splitlines()
-    except (subprocess.TimeoutExpired, TimeoutError):
+    except subprocess.TimeoutExpired:
         return f"ran for more than {SECONDS_EACH} s"
     shown = "\n".join(f"    | {line}" for line in printed)
     if status != command.status:
@@ -105,10 +107,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as made:
         folder = options.keep or pathlib.Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        for command in found:
-            if wrong := problem(command, folder, environment):
-                print(f"{command.place}: $ {command.text}\n  {wrong}", file=sys.stderr)
-                return 1
+        wrong = {command.place: text for command in found if (text := problem(command, folder, environment))}
+    for command in found:
+        if command.place in wrong:
+            print(f"{command.place}: $ {command.text}\n  {wrong[command.place]}", file=sys.stderr)
+    if wrong:
+        return 1
     print(f"{options.page.name}: {len(found)} commands did what the page shows")
     return 0
 
