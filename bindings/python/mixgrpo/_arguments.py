@@ -57,7 +57,8 @@ def function(value: Any, name: str, takes: str, count: int = 1) -> Any:
 def whole(value: Any, name: str, low: int, high: int | None = None) -> int:
     """A whole number of low…high."""
     values = f"{low} or more" if high is None else f"{low}…{high}"
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and low <= value <= (high or value):
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if is_whole and low <= value and (high is None or value <= high):
         return int(value)
     raise InvalidArgumentError(f"{name}: expected a whole number, {values}, got {short(value)}")
 

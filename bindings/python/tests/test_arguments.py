@@ -14,6 +14,13 @@ def brightness(images, prompts):
     return images.mean(axis=(1, 2, 3)) / 255
 
 
+def chosen_of_one(index):
+    """What `train` makes of an index that `choose` gives when there is one prompt."""
+    from mixgrpo.training import _checked_choice
+
+    return _checked_choice(lambda iteration: [index], 1)(0)
+
+
 @pytest.fixture
 def refused(mixgrpo):
     """Calls and compares the whole message of the error."""
@@ -66,6 +73,7 @@ def test_values_of_another_type_are_named(mixgrpo, refused, make_trainer, codec)
     refused(f"height: {whole}, 1…65535, got -8", mixgrpo.PixelCodec, -8, 8, patch=4)
     refused("texts value[0]: expected a text, got 3", mixgrpo.Image, np.zeros((2, 2, 3), np.uint8), {"seed": 3})
     refused(f"steps: {whole}, 1…10000, got '3'", mixgrpo.time_grid, "3")
+    refused("choose: prompt index: expected a whole number, 0…0, got 1", chosen_of_one, 1)
     refused(f"count: {whole}, 0 or more, got 2.5", mixgrpo.normal_noise, 1, 2, 3, 2.5)
     refused("log: expected a function of a level and a line, got 3", mixgrpo.Context, 1, log=3)
     refused("axes_dims_rope: expected 3 values, got 4", mixgrpo.ModelConfig, axes_dims_rope=4)
