@@ -10,6 +10,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 410, 44, 200
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 _LIGHTER = ("#4da3e0", "#ff8a3d", "#2cc49a", "#e0a3c4")
 _MOST_POINTS = 300
+_SMALLEST, _LARGEST = 1e-290, 1e300  # beyond them the arithmetic of ticks underflows or overflows
 
 STYLE = (
     ".chart text{font:12px system-ui,sans-serif;fill:#666}.chart .title{font-size:15px;font-weight:600;fill:#333}"
@@ -53,8 +54,8 @@ class Axis:
     def __init__(self, values: Sequence[float], *, whole: bool = False) -> None:
         smallest, largest = min(values), max(values)
         span = largest - smallest
-        if span <= 1e-12 * max(abs(smallest), abs(largest)):
-            span = abs(largest) * 0.1 or 1.0
+        if span <= max(1e-12 * max(abs(smallest), abs(largest)), _SMALLEST):
+            span = max(abs(largest) * 0.1, _SMALLEST) if abs(largest) > _SMALLEST else 1.0
         step = max(_round_step(span / 4), 1.0 if whole else 0.0)
         self.low = math.floor(smallest / step + 1e-9) * step
         self.high = max(math.ceil(largest / step - 1e-9) * step, self.low + step)
@@ -80,7 +81,7 @@ def _round_step(step: float) -> float:
 
 def finite(points: Points) -> list[tuple[float, float]]:
     """The points that can be drawn."""
-    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    return [(x, y) for x, y in points if abs(x) < _LARGEST and abs(y) < _LARGEST]
 
 
 def thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

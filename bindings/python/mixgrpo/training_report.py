@@ -43,6 +43,8 @@ class Report:
         if iteration > 0 and earlier is not None:
             self._data = earlier
             self._data.cut(iteration)
+            if self._data.prompts != self._words():
+                self._data.pictures = {}  # of other prompts, to which those of the trained model cannot be compared
         if not self._data.pictures:
             self._draw("before" if iteration == 0 else f"at iteration {iteration}")
         self.write()
@@ -87,6 +89,9 @@ class Report:
             return {"reward": figures.reward_mean}
         return {name: reward.mean for name, reward in by_name().items()}
 
+    def _words(self) -> list[str]:
+        return [(self._trainer.lines or ())[index] for index in self._prompts]
+
     def _draw(self, title: str) -> None:
         trainer = self._trainer
         if not isinstance(trainer, Evaluable):
@@ -95,7 +100,7 @@ class Report:
         images = self._decode(samples.reshape(-1, *samples.shape[2:]))
         encoded = [base64.b64encode(Image(image).encode()).decode() for image in images]
         count = samples.shape[1]
-        self._data.prompts = [(trainer.lines or ())[index] for index in self._prompts]
+        self._data.prompts = self._words()
         self._data.pictures[title] = [encoded[at : at + count] for at in range(0, len(encoded), count)]
 
 

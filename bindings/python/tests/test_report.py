@@ -1,6 +1,7 @@
 """The page that `train` writes."""
 
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
@@ -109,7 +110,29 @@ def test_figures_that_are_no_numbers_leave_a_whole_page(mixgrpo, train, tmp_path
     )
 
 
-@pytest.mark.parametrize("values", [[0.0], [0.5, 0.5], [1e-300, 2e-300], [-1e9, 1e9], list(range(5000)), []])
+def test_what_is_too_large_to_draw_is_left_out(mixgrpo):
+    from mixgrpo._line_chart import LineChart
+
+    assert LineChart("any", {"series": [(0, 1.5e308), (1, -1.5e308)]}).svg() == ""
+
+
+def test_a_run_that_is_resumed_with_other_prompts_compares_only_these(mixgrpo, train, tmp_path):
+    def options(*prompts):
+        evaluation = mixgrpo.TrainingEvaluation(every=1, prompts=prompts)
+        return dict(report=tmp_path / "run.html", checkpoints=tmp_path / "run", evaluation=evaluation)
+
+    train(1, **options(0))
+    for saved in (tmp_path / "run").glob("evaluation-*"):
+        shutil.rmtree(saved)
+    train(2, **options(0, 1))
+    data = data_of(tmp_path / "run.html")
+    assert list(data.pictures) == ["at iteration 1", "after"] and len(data.prompts) == 2
+    assert all(len(rows) == 2 for rows in data.pictures.values())
+
+
+@pytest.mark.parametrize(
+    "values", [[0.0], [0.5, 0.5], [1e-300, 2e-300], [-1e9, 1e9], [0, 5e-324], [-1e299, 1e299], list(range(5000)), []]
+)
 def test_any_series_can_be_drawn(mixgrpo, values):
     from mixgrpo._line_chart import LineChart
 
