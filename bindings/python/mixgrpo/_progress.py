@@ -25,7 +25,7 @@ class ProgressDisplay:
     def __init__(self, wanted: bool, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._wanted = wanted and self._stream is not None
-        self._is_terminal = self._wanted and self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_terminal = self._wanted and _is_terminal(self._stream) and os.environ.get("TERM") != "dumb"
         self._shown = 0  # characters of the line on the terminal
         self._first = self._done = self._total = 0
         self._reward: float | None = None
@@ -137,6 +137,13 @@ class ProgressDisplay:
             self._stream.flush()
         except (OSError, ValueError):  # a closed terminal ends no training
             self._wanted = self._is_terminal = False
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):  # a stream of the host's own, or a closed one
+        return False
 
 
 def _can_show(stream: Any, text: str) -> bool:

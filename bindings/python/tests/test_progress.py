@@ -107,6 +107,12 @@ def test_a_resumed_run_says_so(train, tmp_path):
     assert "resumed after iteration 3 of 4\n4/4  reward" in stream.getvalue()
 
 
+def test_a_closed_stream_ends_no_training(train):
+    stream = io.StringIO()
+    stream.close()
+    assert len(train(stream)) == 3
+
+
 def test_a_terminal_that_is_gone_ends_no_training(train):
     master, slave = pty.openpty()
     stream = os.fdopen(slave, "w")
