@@ -57,7 +57,7 @@ class MetricsFile:
     def _iteration(self, line: bytes, number: int) -> int:
         try:
             return int(json.loads(line)["iteration"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             raise InvalidFormatError(
                 f'{self._path}, line {number}: expected an object with an integer "iteration", got {line[:80]!r}'
             ) from None
