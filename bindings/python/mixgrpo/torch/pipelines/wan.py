@@ -105,7 +105,8 @@ def assemble(parts: PipelineParts) -> Assembled:
         parts.refuse("guidance_scale_2", "this pipeline has one transformer")
     else:
         if guidance["negative"] is not None:
-            guidance["true_cfg_scale"] = parts.setting("guidance_scale_2") or scale
+            second = parts.setting("guidance_scale_2")
+            guidance["true_cfg_scale"] = scale if second is None else second
         low = _velocity(parts, parts.part("transformer_2"), prompts, guidance)
         velocity = WanExpertsVelocity(high, low, float(pipe.config.boundary_ratio))
     return Assembled(velocity, SchedulerGrid(parts.part("scheduler"), evenly=False), VAEDecoder(parts.part("vae")))
