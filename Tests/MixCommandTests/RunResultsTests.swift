@@ -46,6 +46,17 @@ import Testing
     "iterations": .integer(40), "evaluation": ["held_out": .array([["name": "contrast"]])],
   ]
 
+  @Test(arguments: ["-1", "9223372036854775807", "-9223372036854775808"])
+  func anIterationOutOfRangeIsRefused(iteration: String) throws {
+    let place = try Place()
+    try place.write([#"{"iteration":\#(iteration),"means":{}}"#], to: place.folder.evaluations)
+    #expect {
+      _ = try RunResults(place.folder, settings: settings)
+    } throws: {
+      ($0 as? MixGRPOError)?.code == .invalidFormat
+    }
+  }
+
   @Test func evaluationsAreComparedByNameBeforeBestAndAfter() throws {
     let place = try Place()
     try place.train([Double](repeating: 0.5, count: 20))

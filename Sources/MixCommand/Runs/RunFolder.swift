@@ -120,8 +120,12 @@ struct RunFolder {
     for (index, line) in bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
     where !line.isEmpty {
       let place = "\(file), line \(index + 1)"
-      guard let object = try JSONParser.parse(Array(line), source: place).object, let iteration = object["iteration"]?.integer
-      else { throw .init(.invalidFormat, "\(place): expected an object with an integer \"iteration\", got another value") }
+      guard let object = try JSONParser.parse(Array(line), source: place).object, let iteration = object["iteration"]?.integer,
+        (0..<Int.max).contains(iteration)
+      else {
+        throw .init(
+          .invalidFormat, "\(place): expected an object with an integer \"iteration\" of 0 or more, got another value")
+      }
       lines.append((iteration, object, line))
     }
     return lines
