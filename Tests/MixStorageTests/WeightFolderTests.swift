@@ -141,6 +141,16 @@ import Testing
     #expect(message(folder.path).hasSuffix("there are models in \(folder.file("best")), \(folder.file("model"))"))
   }
 
+  @Test func neighboursThatAreNoModelsHideNoError() throws {
+    try save([1], to: folder.file("ambiguous"))
+    try FileAccess.removeFile(folder.file("ambiguous/\(WeightFolder.weightsName)"))
+    for variant in ["fp16", "bf16"] { try folder.write("", to: "ambiguous/diffusion_pytorch_model.\(variant).safetensors") }
+    try FileAccess.createFolder(folder.file("other"))
+    try folder.write("", to: "other/transformer")
+    #expect(message(folder.path).contains("\(folder.path)/config.json: expected a readable file"))
+    #expect(try !WeightFolder.holdsModel(folder.file("other")))
+  }
+
   @Test func whatStandsInPlaceOfTheModelIsSaid() throws {
     try folder.write("", to: "iteration-00000001.safetensors")
     #expect(message(folder.path).contains("these are checkpoints of a run"))

@@ -36,9 +36,9 @@ enum ModelFiles {
   /// True when there are a configuration and weights.
   static func arePresent(in path: String) throws(MixGRPOError) -> Bool {
     guard try FileAccess.isFolder(path) else { return false }
-    for folder in [path, FileAccess.join(path, transformerName)]
-    where try FileAccess.isPresent(FileAccess.join(folder, WeightFolder.configurationName)) {
-      return try weights(in: folder) != nil
+    for folder in [path, FileAccess.join(path, transformerName)] where try FileAccess.isFolder(folder) {
+      let configuration = FileAccess.join(folder, WeightFolder.configurationName)
+      if try FileAccess.isPresent(configuration) { return try weights(in: folder) != nil }
     }
     return false
   }
@@ -93,7 +93,7 @@ enum ModelFiles {
     guard try FileAccess.isFolder(path) else { return "" }
     var models: [String] = []
     let names = try FileAccess.names(in: path)
-    for name in names.prefix(mostNames) where try arePresent(in: FileAccess.join(path, name)) {
+    for name in names.prefix(mostNames) where try isModel(FileAccess.join(path, name)) {
       models.append(FileAccess.join(path, name))
     }
     if !models.isEmpty { return "; there are models in \(list(models))" }
@@ -105,6 +105,13 @@ enum ModelFiles {
       return "; this pipeline has no \(transformerName)/, which holds the weights of a FLUX model"
     }
     return weightFiles(names).isEmpty ? "" : "; the folder holds \(list(weightFiles(names))) without its configuration"
+  }
+
+  /// Whether a folder certainly holds a model: one that cannot be read, or is ambiguous, must not hide the error that is explained.
+  private static func isModel(_ path: String) throws(MixGRPOError) -> Bool {
+    do { return try arePresent(in: path) } catch  where error.code == .inputOutput || error.code == .invalidFormat {
+      return false
+    }
   }
 
   private static func weightsHint(_ folder: String) throws(MixGRPOError) -> String {
