@@ -71,8 +71,13 @@ import Testing
   @Test func aRewardOfWeightZeroIsIgnored() throws {
     let run = try TinyRun(rewards: ["trained", "shown"])
     let samples = try run.trainer.rollout(prompts: [0, 1])
+    let brightness = run.brightness(samples)
     let shown = [Double](repeating: 1, count: 12)
-    #expect(try run.trainer.update(rewards: [run.brightness(samples), shown], weights: [1, 0]).warnings.isEmpty)
+    #expect(try run.trainer.update(rewards: [brightness, shown], weights: [1, 0]).warnings.isEmpty)
+    let again = try run.trainer.rollout(prompts: [0, 1])
+    let failed = [1, .nan] + [Double](repeating: 1, count: 10)
+    let metrics = try run.trainer.update(rewards: [run.brightness(again), failed], weights: [1, 0])
+    #expect(metrics.failedRewards == 1 && metrics.warnings.isEmpty)
   }
 
   @Test func aHostWhoseGradientIsZeroIsTold() throws {

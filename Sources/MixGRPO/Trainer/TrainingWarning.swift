@@ -94,7 +94,7 @@ extension WarningSigns {
         )
       ]
     }
-    let failures = advantages.rewards.reduce(0) { $0 + $1.failures }
+    let failures = counted.reduce(0) { $0 + advantages.rewards[$1].failures }
     return failures > 0 ? [(.rewardsFailed, "\(failures) rewards failed; their samples were excluded", page)] : []
   }
 
