@@ -17,6 +17,8 @@ struct ModelSpeed {
   private static let partSide = 16
   /// Calls shorter than this are measured again, with more pictures and without the first call's preparations.
   private static let shortSeconds = 0.2
+  /// Pictures of a measured call at most: the time of one hardly depends on more, and the call takes longer.
+  private static let mostPictures = 16
 
   /// - Throws: `outOfMemory` when even the part has no room; the errors of the evaluator.
   init(_ model: PlannedModel) throws(MixGRPOError) {
@@ -26,7 +28,7 @@ struct ModelSpeed {
     let hasRoom = try full.fits(threads: model.threads)
     isMeasured = hasRoom && full.operations <= Self.tryableOperations
     let part = isMeasured ? full : full.reduced(side: Self.partSide)
-    let seconds = try Self.measure(part, maxBatch: model.maxBatch, threads: model.threads)
+    let seconds = try Self.measure(part, maxBatch: min(model.maxBatch, Self.mostPictures), threads: model.threads)
     let growth = full.operations / part.operations
     (secondsForward, secondsTrained) = (seconds.forward * growth, seconds.trained * growth)
   }
