@@ -36,17 +36,6 @@ struct AlignSummary {
     if pictures.embeddings.isEmpty, pictures.textLength != usual.textLength {
       words += ["--text-length", "\(pictures.textLength)"]
     }
-    return (words + ["--out", "after.png"]).map(Self.quoted).joined(separator: " ")
-  }
-
-  /// For a POSIX shell.
-  private static func quoted(_ word: String) -> String {
-    let isPlain =
-      !word.isEmpty
-      && word.unicodeScalars.allSatisfy { scalar in
-        scalar.isASCII
-          && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_./:=,+@%".unicodeScalars.contains(scalar))
-      }
-    return isPlain ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+    return (words + ["--out", "after.png"]).map(shellWord).joined(separator: " ")
   }
 }

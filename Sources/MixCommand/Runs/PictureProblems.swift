@@ -35,7 +35,7 @@ struct PictureProblems {
 
 /// A word that a shell reads as it stands.
 func shellWord(_ text: String) -> String {
-  let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-".contains($0)) }
+  let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "/._-:=,+@%".contains($0)) }
   return isPlain && !text.isEmpty
     ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
