@@ -66,14 +66,21 @@ package struct Setting<Root>: @unchecked Sendable {
   }
 }
 
-/// A nested object of a configuration.
-struct SettingSection<Root> {
+/// A nested object of a configuration. A class, because few of a table's rows have one and all are built at once on the stack.
+final class SettingSection<Root> {
   /// Writes the members of an object and returns the problems of each.
   let apply: (inout Root, JSONObject, SettingsPath) -> [SettingProblem]
   /// The keys of the nested rows.
   let names: [String]
   /// All nested rows with their values.
   let list: (Root) -> [SettingLine]
+
+  init(
+    apply: @escaping (inout Root, JSONObject, SettingsPath) -> [SettingProblem], names: [String],
+    list: @escaping (Root) -> [SettingLine]
+  ) {
+    (self.apply, self.names, self.list) = (apply, names, list)
+  }
 }
 
 /// A row and its value, independent of the configuration's type.
