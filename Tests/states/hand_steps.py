@@ -26,7 +26,8 @@ class Update:
         self.owner = rollout.owner[0]
         self.model = host.HostModel(rollout.owner[1]) if self.owner == "host" else None
         self.has_begun, self.is_finished = False, False
-        self.is_empty = number == 3  # no sample is included
+        # No sample is included: all rewards have failed, or no group has two left.
+        self.is_empty = not canon_hand.advantages(learning, number, self.term[1])[1].any()
 
 
 class Optimizer:
