@@ -7,6 +7,7 @@ import torch
 
 from ..errors import InvalidArgumentError
 from .embeddings import TextEmbeddings
+from .latents import check_latent_image
 from .tensors import first_parameter
 
 
@@ -51,6 +52,32 @@ class GuidedVelocity(ABC):
     def guided(self, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
         """The velocity from those for prompts and for negative prompts."""
         return negative + self.true_cfg_scale * (positive - negative)
+
+
+class LatentImageVelocity(GuidedVelocity):
+    """The same for a transformer that takes latent images (C, H, W) whole.
+
+    `height`, `width`: of the latent image. Raises `InvalidArgumentError` unless both are multiples of the model's patch
+    size.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        prompts: TextEmbeddings,
+        *,
+        height: int,
+        width: int,
+        true_cfg_scale: float = 1.0,
+        negative: TextEmbeddings | None = None,
+    ) -> None:
+        super().__init__(module, prompts, true_cfg_scale, negative)
+        check_latent_image(height, width, self.patch_size())
+        self.latent_shape = (int(module.config.in_channels), height, width)
+
+    def patch_size(self) -> int:
+        """Side of a token in latent pixels."""
+        return int(self.module.config.patch_size)
 
 
 def rescaled(guided: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:

@@ -1,18 +1,15 @@
 """Lumina-Image 2.0."""
 
-from typing import Any
-
 import torch
 
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity, rescaled
-from ..latents import check_latent_image
+from ..guidance import LatentImageVelocity, rescaled
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 from .time_grid import SchedulerGrid, shift_of_tokens
 
 
-class Lumina2Velocity(GuidedVelocity):
+class Lumina2Velocity(LatentImageVelocity):
     """diffusers' `Lumina2Transformer2DModel` on latent images (C, H, W). The model counts time from noise to image and
     predicts the velocity in that direction; this velocity is dx/dsigma, as everywhere.
 
@@ -21,20 +18,6 @@ class Lumina2Velocity(GuidedVelocity):
     `true_cfg_scale`: guidance by a second call, away from `negative`, after which each row of the latent image has the
     norm that it has without guidance; 1 (default) for none.
     """
-
-    def __init__(
-        self,
-        module: Any,
-        prompts: TextEmbeddings,
-        *,
-        height: int,
-        width: int,
-        true_cfg_scale: float = 1.0,
-        negative: TextEmbeddings | None = None,
-    ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
-        check_latent_image(height, width, int(module.config.patch_size))
-        self.latent_shape = (int(module.config.in_channels), height, width)
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, C, H, W) without guidance."""

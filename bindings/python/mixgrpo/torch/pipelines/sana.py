@@ -1,18 +1,15 @@
 """Sana."""
 
-from typing import Any
-
 import torch
 
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity
-from ..latents import check_latent_image
+from ..guidance import LatentImageVelocity
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 from .time_grid import SchedulerGrid
 
 
-class SanaVelocity(GuidedVelocity):
+class SanaVelocity(LatentImageVelocity):
     """diffusers' `SanaTransformer2DModel` on latent images (C, H, W). Of a model that also predicts a variance only the
     velocity is used.
 
@@ -21,28 +18,13 @@ class SanaVelocity(GuidedVelocity):
     `true_cfg_scale`: guidance by a second call, away from `negative`; 1 (default) for none.
     """
 
-    def __init__(
-        self,
-        module: Any,
-        prompts: TextEmbeddings,
-        *,
-        height: int,
-        width: int,
-        true_cfg_scale: float = 1.0,
-        negative: TextEmbeddings | None = None,
-    ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
-        check_latent_image(height, width, int(module.config.patch_size))
-        self.latent_shape = (int(module.config.in_channels), height, width)
-        self._time_scale = 1000 * float(module.config.timestep_scale)
-
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, C, H, W) without guidance."""
         answer: torch.Tensor = self.module(
             latents,
             encoder_hidden_states=text.text,
             encoder_attention_mask=text.counting(),
-            timestep=self._time_scale * sigmas,
+            timestep=1000 * float(self.module.config.timestep_scale) * sigmas,
             return_dict=False,
         )[0]
         return answer[:, : latents.shape[1]]

@@ -1,38 +1,21 @@
 """Stable Diffusion 3 and 3.5."""
 
-from typing import Any
-
 import torch
 
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity
-from ..latents import check_latent_image
+from ..guidance import LatentImageVelocity
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 from .time_grid import SchedulerGrid, shift_of_tokens
 
 
-class SD3Velocity(GuidedVelocity):
+class SD3Velocity(LatentImageVelocity):
     """diffusers' `SD3Transformer2DModel` on latent images (C, H, W).
 
     `module`: the transformer, also one that peft wraps. `prompts`: the embeddings of all prompts, by prompt index.
     `height`, `width`: of the latent image, multiples of the model's patch size.
     `true_cfg_scale`: guidance by a second call, away from `negative`; 1 (default) for none.
     """
-
-    def __init__(
-        self,
-        module: Any,
-        prompts: TextEmbeddings,
-        *,
-        height: int,
-        width: int,
-        true_cfg_scale: float = 1.0,
-        negative: TextEmbeddings | None = None,
-    ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
-        check_latent_image(height, width, int(module.config.patch_size))
-        self.latent_shape = (int(module.config.in_channels), height, width)
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, C, H, W) without guidance."""

@@ -1,18 +1,15 @@
 """Z-Image and Z-Image-Turbo."""
 
-from typing import Any
-
 import torch
 
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity
-from ..latents import check_latent_image
+from ..guidance import LatentImageVelocity
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 from .time_grid import SchedulerGrid, shift_of_tokens
 
 
-class ZImageVelocity(GuidedVelocity):
+class ZImageVelocity(LatentImageVelocity):
     """diffusers' `ZImageTransformer2DModel` on latent images (C, H, W). The model counts time from noise to image and
     predicts the velocity in that direction; this velocity is dx/dsigma, as everywhere.
 
@@ -22,19 +19,9 @@ class ZImageVelocity(GuidedVelocity):
     `guidance_scale` of the pipeline, which counts from the prompt's velocity.
     """
 
-    def __init__(
-        self,
-        module: Any,
-        prompts: TextEmbeddings,
-        *,
-        height: int,
-        width: int,
-        true_cfg_scale: float = 1.0,
-        negative: TextEmbeddings | None = None,
-    ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
-        check_latent_image(height, width, 2)
-        self.latent_shape = (int(module.config.in_channels), height, width)
+    def patch_size(self) -> int:
+        """Side of a token in latent pixels."""
+        return 2
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, C, H, W) without guidance."""
