@@ -395,16 +395,16 @@ mixgrpo plan --model "$base" --iterations 1 --evaluate-every 5 | grep '^evaluati
 refuse 2 "window_length" plan --window-length 99
 mixgrpo plan --model "$base" --iterations 2 --evaluate-every 1 >answer
 grep -q '^iteration  *about .*: rollout .*, update ' answer && grep -q '^run  *about .*, evaluations ' answer && grep -q '(measured: ' answer ||
-  { cat answer >&2; fail "plan does not tell the time"; }
+  { cat answer >&2; fail "plan does not show the time"; }
 mixgrpo plan --model "$base" "${small[@]}" --iterations 40 --prompts prompts.txt --json >answer
 rm -rf timed
 mixgrpo "${align[@]}" --reward darkness --iterations 40 --out timed >/dev/null 2>&1
 python3 - <<'PYTHON'
 import json
-told = json.load(open("answer"))["seconds"]
+predicted = json.load(open("answer"))["seconds"]
 took = [json.loads(line) for line in open("timed/metrics.jsonl")]
 mean = sum(line["seconds_rollout"] + line["seconds_update"] for line in took) / len(took)
-assert told["measured"] and mean / 8 < told["iteration"] < 8 * mean, (told, mean)
+assert predicted["measured"] and mean / 8 < predicted["iteration"] < 8 * mean, (predicted, mean)
 PYTHON
 echo "inspect and plan"
 

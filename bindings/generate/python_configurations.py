@@ -48,7 +48,7 @@ def class_of(configuration: Configuration, header: Header) -> str:
 
 
 def initializer(configuration: Configuration) -> list[str]:
-    """What type checkers are told: choices may be names, although the fields are enums."""
+    """What type checkers read: choices may be names, although the fields are enums."""
     lines = ["", "    if TYPE_CHECKING:", "", "        def __init__(", "            self,", "            *,"]
     for setting in configuration.settings:
         kind, _ = declared(setting)

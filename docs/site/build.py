@@ -82,11 +82,11 @@ def stage(site: pathlib.Path, build: pathlib.Path, work: pathlib.Path) -> pathli
 def render(work: pathlib.Path, out: pathlib.Path, build: pathlib.Path, rust: pathlib.Path | None) -> int:
     """Runs Sphinx; conf.py reads where things are from the environment."""
     version = re.search(r"^VERSION := (.*)$", (ROOT / "Makefile").read_text(), flags=re.M)[1]
-    told = {"MIXGRPO_SITE_VERSION": version, "MIXGRPO_SITE_DOXYGEN": str(work / "doxygen" / "xml")}
-    told |= {"MIXGRPO_LIBRARY": str((build / "libmixgrpo.so").resolve()), "MIXGRPO_SITE_RUST": str(rust or "")}
+    settings = {"MIXGRPO_SITE_VERSION": version, "MIXGRPO_SITE_DOXYGEN": str(work / "doxygen" / "xml")}
+    settings |= {"MIXGRPO_LIBRARY": str((build / "libmixgrpo.so").resolve()), "MIXGRPO_SITE_RUST": str(rust or "")}
     options = ["-q", "-W", "--keep-going", "-b", "html", "-c", HERE, "-d", work / "doctrees"]
     command = [sys.executable, "-m", "sphinx", *options, work / "pages", out]
-    return subprocess.run(command, env=os.environ | told).returncode
+    return subprocess.run(command, env=os.environ | settings).returncode
 
 
 def main() -> int:

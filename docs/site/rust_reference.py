@@ -29,10 +29,10 @@ def write(folder: pathlib.Path, work: pathlib.Path) -> pathlib.Path | None:
         return None
     target = ROOT / ".build" / "rust-docs"
     flags = f"-D warnings --html-in-header {HERE}/rust_header.html --html-before-content {HERE}/rust_bar.html"
-    told = {"CARGO_TARGET_DIR": str(target), "CARGO_NET_OFFLINE": "true", "DOCS_RS": "1", "RUSTDOCFLAGS": flags}
+    settings = {"CARGO_TARGET_DIR": str(target), "CARGO_NET_OFFLINE": "true", "DOCS_RS": "1", "RUSTDOCFLAGS": flags}
     shutil.rmtree(target / "doc", ignore_errors=True)
     crate = ROOT / "bindings" / "rust"
-    subprocess.run(["cargo", "doc", "--quiet", "--no-deps"], cwd=crate, env=os.environ | told, check=True)
+    subprocess.run(["cargo", "doc", "--quiet", "--no-deps"], cwd=crate, env=os.environ | settings, check=True)
     shutil.copytree(target / "doc", work / "api")
     (folder / "index.md").write_text(PAGE)
     return work

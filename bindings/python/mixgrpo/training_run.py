@@ -1,4 +1,4 @@
-"""The loop of `train`: iterations, and who is told of them."""
+"""The loop of `train`: iterations, and what is done after each of them."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
