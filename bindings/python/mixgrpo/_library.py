@@ -51,7 +51,7 @@ def load() -> tuple[ctypes.CDLL, str]:
         declare(library, path)
         return library, path
     raise ImportError(
-        f"mixgrpo: no usable {FILE_NAME} was found. Build it with `swift build -c release` in the source "
+        f"mixgrpo: no usable {FILE_NAME} was found. Build it with `make library` in the source "
         f"checkout, install it, or name the file in {VARIABLE}. Tried: " + "; ".join(problems)
     )
 

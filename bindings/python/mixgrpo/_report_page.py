@@ -54,9 +54,17 @@ def parsed(page: str) -> ReportData:
     if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
         raise ValueError("data of another format")
     try:
-        return ReportData(**content)
+        data = ReportData(**content)
     except TypeError as error:
         raise ValueError(str(error)) from None
+    for entries in (data.iterations, data.evaluations):
+        if not isinstance(entries, list) or not all(map(_has_iteration, entries)):
+            raise ValueError("figures without an iteration")
+    return data
+
+
+def _has_iteration(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("iteration"), int)
 
 
 def rendered(data: ReportData) -> str:

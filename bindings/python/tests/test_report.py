@@ -1,5 +1,6 @@
 """The page that `train` writes."""
 
+import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
@@ -145,3 +146,18 @@ def test_any_series_can_be_drawn(mixgrpo, values):
     places = [tuple(map(float, pair.split(","))) for pair in line.get("points").split()]
     assert 1 <= len(places) <= 300
     assert all(60 <= x <= 420 and 40 <= y <= 205 for x, y in places)
+
+
+@pytest.mark.parametrize(
+    "content", [{"iterations": 5}, {"evaluations": [{}]}, {"iterations": [{"iteration": "1"}]}, {"x": 1}]
+)
+def test_data_of_another_shape_is_refused(mixgrpo, content):
+    from mixgrpo._report_page import ReportData, parsed, rendered
+
+    page = rendered(ReportData())
+    start = page.index(">", page.index('id="mixgrpo-report"')) + 1
+    end = page.index("</script>", start)
+    data = json.loads(page[start:end]) | content
+    assert parsed(page).iterations == []
+    with pytest.raises(ValueError):
+        parsed(page[:start] + json.dumps(data) + page[end:])

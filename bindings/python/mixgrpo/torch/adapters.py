@@ -64,7 +64,7 @@ class WithInitialWeights:
         trained = [weight.data for weight, _ in self._weights]
         try:
             for weight, initial in self._weights:
-                weight.data = initial
+                weight.data = initial.to(weight.data)  # the module may have moved
             with torch.no_grad():
                 return self.velocity(latents, sigmas, prompt_index)
         finally:
