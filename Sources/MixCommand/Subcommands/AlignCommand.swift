@@ -20,9 +20,11 @@ struct AlignCommand: ParsableCommand {
       variables write sh -c '…'. The program keeps running, and must flush its output after each line, unless \
       its setting per_batch is true. See examples/rewards/redness.py.
 
-        mixgrpo align --prompts prompts.txt --out run --reward brightness:0.5 --reward symmetry
+        mixgrpo align --prompts prompts.txt --out run \\
+          --reward brightness:0.5 --reward symmetry
         mixgrpo align --model run/model --prompts prompts.txt --out further \\
-          --reward-program "python3 score.py" --set rewards.0.timeout_seconds=60
+          --reward-program "python3 score.py" \\
+          --set rewards.0.timeout_seconds=60
         mixgrpo align --config run/settings.json --out second \\
           --preset mixgrpo_flash --print-config
         mixgrpo align --resume --out run --iterations 200
