@@ -125,4 +125,16 @@ import Testing
     #expect(
       lines.contains(#"next: mixgrpo sample 'it'\''s a red circle' --model \#(place.folder.best) --out after.png"#))
   }
+
+  @Test func aPromptThatLooksLikeAnOptionComesLast() throws {
+    let place = try Place()
+    try place.train([0.5])
+    try place.saveModel(place.folder.model)
+    var settings = AlignSettings()
+    (settings.iterations, settings.out) = (1, place.folder.path)
+    let lines = AlignSummary(
+      settings: settings, results: try RunResults(place.folder, settings: self.settings), prompt: "-a circle", seconds: 1
+    ).lines()
+    #expect(lines.contains("next: mixgrpo sample --model \(place.folder.model) --out after.png -- '-a circle'"))
+  }
 }

@@ -28,7 +28,8 @@ struct AlignSummary {
   private func nextCommand(_ model: String) -> String {
     let pictures = settings.pictures
     var words = ["mixgrpo", "sample"]
-    words += pictures.embeddings.isEmpty ? [prompt] : ["--embeddings", pictures.embeddings]
+    let isOption = prompt.hasPrefix("-")
+    words += !pictures.embeddings.isEmpty ? ["--embeddings", pictures.embeddings] : isOption ? [] : [prompt]
     words += ["--model", model]
     let usual = PictureSettings()
     if pictures.height != usual.height { words += ["--height", "\(pictures.height)"] }
@@ -36,6 +37,8 @@ struct AlignSummary {
     if pictures.embeddings.isEmpty, pictures.textLength != usual.textLength {
       words += ["--text-length", "\(pictures.textLength)"]
     }
-    return (words + ["--out", "after.png"]).map(shellWord).joined(separator: " ")
+    words += ["--out", "after.png"]
+    if isOption, pictures.embeddings.isEmpty { words += ["--", prompt] }
+    return words.map(shellWord).joined(separator: " ")
   }
 }
