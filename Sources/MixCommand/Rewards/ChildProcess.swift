@@ -49,7 +49,7 @@ final class ChildProcess {
     guard started.code == 0 else {
       isReaped = true
       let error = FileAccess.failure(name, expected: "a program that can be started", code: started.code)
-      let hint = try CommandWords.startAdvice(command, in: directory, code: started.code)
+      let hint = CommandWords.startAdvice(command, in: directory, code: started.code)
       throw MixGRPOError(error.code, error.message + hint)
     }
     signal(SIGPIPE, SIG_IGN)
@@ -178,9 +178,10 @@ final class ChildProcess {
     if count < 0 && errno == EPIPE { closeInput() }
   }
 
+  /// Takes what has come, at most a mebibyte: a program that never stops writing must not keep time limit and cancel waiting.
   private func receive() throws(MixGRPOError) {
     var piece = [UInt8](repeating: 0, count: 1 << 14)
-    while true {
+    for _ in 0..<64 {
       let count = read(output, &piece, piece.count)
       if count == 0 { isAtEnd = true }
       guard count > 0 else { break }

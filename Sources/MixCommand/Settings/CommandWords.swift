@@ -29,12 +29,16 @@ enum CommandWords {
       + "sh -c 'COMMAND'"
   }
 
-  /// What keeps a program that exists from being started.
+  /// What keeps a program that exists from being started; empty where that cannot be seen.
   /// - Parameter directory: the folder in which it is started; empty for the current one.
-  static func startAdvice(_ words: [String], in directory: String, code: Int32) throws(MixGRPOError) -> String {
+  static func startAdvice(_ words: [String], in directory: String, code: Int32) -> String {
     guard let name = words.first, !name.isEmpty else { return "" }
     let path = name.hasPrefix("/") ? name : FileAccess.join(directory.isEmpty ? "." : directory, name)
-    guard try FileAccess.isPresent(path) else { return advice(words) }
+    do throws(MixGRPOError) {
+      guard try FileAccess.isPresent(path) else { return advice(words) }
+    } catch {
+      return ""
+    }
     if code == EACCES || code == ENOEXEC {
       return "; name what runs it, such as python3 \(name), or begin it with #! and chmod +x"
     }
