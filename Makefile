@@ -1,10 +1,11 @@
 # Use it
 #   make demo             align the shipped model with a reward written in C; pictures and figures go to out/
-#   make install          install command, library, headers, mixgrpo.pc and CMake package into PREFIX (default /usr/local)
+#   make install          install command, library, headers, mixgrpo.pc, CMake package, manual pages, shell completions, examples and
+#                         the small model into PREFIX (default /usr/local)
 #   make library          build .build/release/libmixgrpo.so
 #   make command          build .build/release/mixgrpo-command
 #   make wheel            build a Python wheel for other machines, into dist/
-#   make docs             write the Swift documentation as static pages to out/docs; BASE_PATH=/path where they are hosted
+#   make docs             write the documentation of all languages as one site; open out/docs/index.html
 #   make clean            remove everything that was built
 # Change it
 #   make format           format the sources in Swift, Python and Rust
@@ -14,8 +15,9 @@
 #   make test             run all tests; CONTRIBUTING.md lists the parts
 #   make test-sanitize    run tests under AddressSanitizer, ThreadSanitizer, UndefinedBehaviorSanitizer and valgrind
 #   make test-failures    make every allocation, file operation and callback of every call fail once
-#   make test-growth      train 10 000 iterations in one process and watch its memory, files and threads
-#   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…
+#   make test-growth      train 10 000 iterations in one process, in each language, and watch its memory, files and threads
+#   make test-states      walk randomly through the states of the C interface, beside a model of it; STEPS=1000000, SEED=…,
+#                         SANITIZE=address for a library under AddressSanitizer
 #   make fuzz             try random inputs and calls for hours; INPUTS=1000000 of each, SEED=…
 #   make fuzz-guided      the same, guided by coverage
 #   make coverage         count what the tests reach; writes docs/coverage.md
@@ -54,7 +56,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -92,7 +94,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-examples test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-examples test-runtimes test-compare test-docs
 	@echo "all tests passed"
 
 # Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
@@ -129,15 +131,17 @@ test-limits: library
 
 # Each call with its first, second, … failure; the whole also writes the figures of docs/failures.md.
 test-failures-quick: library
+	.ci/setup python $(VENV) light
 	Tests/failures/run.sh
-	Tests/growth/run.sh 1000
+	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 300
 
 test-failures: library
 	Tests/failures/run.sh --whole --write
 
-# 10 000 iterations in one process.
+# 10 000 iterations in one process, in C, C++, Python and Rust.
 test-growth: library
-	Tests/growth/run.sh 10000
+	.ci/setup python $(VENV) light
+	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 10000
 
 # A few seconds of `make fuzz`.
 test-fuzz: library
@@ -153,7 +157,7 @@ fuzz: library
 STEPS ?= 1000000
 test-states: library
 	.ci/setup python $(VENV) light
-	PYTHON=$(VENV)/bin/python Tests/states/run.sh $(STEPS) $(SEED)
+	PYTHON=$(VENV)/bin/python SANITIZE=$(SANITIZE) Tests/states/run.sh $(STEPS) $(SEED)
 
 # The part that is fast enough for every test run; always the same walks.
 test-states-quick: library
@@ -207,7 +211,17 @@ test-survival: library command
 	Tests/survival/run.sh --kills $(KILLS)
 
 test-command: command
-	Tests/command/run.sh
+	.ci/setup terminal $(VENV)
+	PYTHON=$(abspath $(VENV))/bin/python Tests/command/run.sh
+	Tests/command/guidance.sh
+	Tests/command/anywhere.sh
+
+# The commands of docs/guides/first-hour.md, with an installation of its own.
+test-first-hour: library command
+	.ci/setup terminal $(VENV)
+	rm -rf .build/first-hour
+	$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/.build/first-hour >/dev/null
+	$(VENV)/bin/python Tests/command/first_hour.py --bin .build/first-hour/bin
 
 test-examples: export MIXGRPO_PORTABLE_LIBRARY = $(abspath $(PORTABLE_LIBRARY))
 test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
@@ -220,19 +234,30 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
 	Tests/examples/own_model.sh
+	Tests/examples/evaluate.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
 	Tests/examples/install.sh
 
-test-docs: library
-	Tests/docs/run.sh
+# LuaJIT, Ruby, Go and Java against C, three iterations; the whole quickstarts: make test-runtimes ITERATIONS=20
+ITERATIONS ?= 3
+test-runtimes: library
+	.ci/setup runtimes
+	Tests/examples/runtimes.sh $(ITERATIONS)
+
+test-docs: library command
+	.ci/setup docs $(VENV)
+	.ci/setup browser
+	PYTHON=$(abspath $(VENV))/bin/python Tests/docs/run.sh
 
 # ---------------------------------------------------------------------------------------------------------------- docs
 
-# docc comes with the toolchain; any warning and any public symbol without a docstring is an error.
-docs: library
-	python3 Tests/docs/build.py --modules .build/release/Modules --out $(OUT)/docs $(if $(BASE_PATH),--base-path $(BASE_PATH))
+# Sphinx joins what docc, Doxygen, cargo, the header and the command say; a warning, a broken reference and a public Swift symbol
+# without a docstring are errors.
+docs: library command
+	.ci/setup docs $(VENV)
+	$(VENV)/bin/python docs/site/build.py --build .build/release --out $(OUT)/docs
 
 # --------------------------------------------------------------------------------------------------------------- wheel
 
@@ -269,6 +294,12 @@ bench-torch: packages
 
 # ------------------------------------------------------------------------------------------------------------- install
 
+SHARE := $(DESTDIR)$(PREFIX)/share
+EXAMPLES_SHARE := $(SHARE)/doc/mixgrpo/examples
+
+# A program finds a library outside of the system's folders by the path that it was linked with.
+RPATH := $(if $(filter /usr,$(PREFIX)),,-Wl,-rpath,$${libdir} )
+
 install: library command
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib/libmixgrpo.so.$(VERSION)
@@ -280,18 +311,28 @@ install: library command
 	install -m 644 include/mixgrpo.h include/mixgrpo.hpp $(DESTDIR)$(PREFIX)/include
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: mixgrpo' \
 	  'Description: Aligns flow-matching image models with any reward' 'Version: $(VERSION)' \
-	  'Libs: -L$${libdir} -lmixgrpo' 'Cflags: -I$${includedir}' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/mixgrpo.pc
+	  'Libs: -L$${libdir} $(RPATH)-lmixgrpo' 'Cflags: -I$${includedir}' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/mixgrpo.pc
 	install -m 644 cmake/mixgrpoConfig.cmake $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo
 	sed 's/@VERSION@/$(VERSION)/' cmake/mixgrpoConfigVersion.cmake.in > \
 	  $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo/mixgrpoConfigVersion.cmake
+	install -d $(SHARE)/mixgrpo/base $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	  $(SHARE)/fish/vendor_completions.d $(EXAMPLES_SHARE)
+	install -m 644 $(addprefix examples/base/,config.json mixgrpo.json diffusion_pytorch_model.safetensors README.md) \
+	  $(SHARE)/mixgrpo/base
+	$(COMMAND) --generate-completion-script bash > $(SHARE)/bash-completion/completions/mixgrpo
+	$(COMMAND) --generate-completion-script zsh > $(SHARE)/zsh/site-functions/_mixgrpo
+	$(COMMAND) --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/mixgrpo.fish
+	$(COMMAND) --experimental-dump-help | python3 packaging/manual.py $(SHARE)/man/man1 $(VERSION)
+	tar -C examples --exclude=./base --exclude=./lab --exclude=__pycache__ -cf - . | tar -C $(EXAMPLES_SHARE) -xf -
+	ln -sfn ../../../mixgrpo/base $(EXAMPLES_SHARE)/base
 
 # --------------------------------------------------------------------------------------------------------- housekeeping
 
 format:
 	.ci/setup lint $(VENV)
 	swift format --in-place --recursive Package.swift Sources Tests examples
-	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python examples Tests
-	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python examples Tests
+	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
+	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
 	cd bindings/rust && cargo fmt
 
 clean:

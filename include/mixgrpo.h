@@ -313,7 +313,8 @@ mixgrpo_status mixgrpo_model_create(
     const mixgrpo_context *context, const mixgrpo_model_config *config, uint64_t seed, mixgrpo_model **out_model);
 
 /* Loads a diffusers folder: config.json with diffusion_pytorch_model.safetensors, or with its shards and
- * diffusion_pytorch_model.safetensors.index.json. Values may be F32, F16 or BF16.
+ * diffusion_pytorch_model.safetensors.index.json. A variant such as diffusion_pytorch_model.fp16.safetensors is loaded when it is the
+ * only one, and of a pipeline's folder its transformer/. Values may be F32, F16 or BF16.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT for a truncated or contradictory file, a missing or unexpected tensor, or a shape that
  * does not follow from the configuration; NOT_FINITE for a NaN or infinite weight; UNSUPPORTED for another model class or a patch
  * size other than 1. */
@@ -1200,7 +1201,9 @@ mixgrpo_status mixgrpo_trainer_get_metrics(const mixgrpo_trainer *trainer, mixgr
 mixgrpo_status mixgrpo_trainer_get_reward_metrics(
     const mixgrpo_trainer *trainer, size_t index, mixgrpo_reward_metrics *out_metrics);
 
-/* The latest iteration's figures as one line of JSON, without line end. Errors: INVALID_STATE before the first update. */
+/* The latest iteration's figures as one line of JSON, without line end. Its member "warnings" is an object: what kept the model
+ * from learning in this iteration, such as equal rewards or a learning rate of 0, as a sentence for each kind. Errors: INVALID_STATE
+ * before the first update. */
 mixgrpo_status mixgrpo_trainer_get_metrics_json(
     const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size);
 
@@ -1325,6 +1328,10 @@ typedef struct mixgrpo_sample_config {
   double trained_model_share;            /* p_mix of hybrid inference (Mix 5): this share of the steps, rounded to the nearest and
                                             counted from sigma = 1, uses the given model, the rest the base. Default 1, 0...1 */
   uint64_t seed;                         /* of the initial noise. Default 0 */
+  const double *sigmas;                  /* (sigma_count), the host's own time grid in place of steps, shift and image_tokens:
+                                            T + 1 values, strictly decreasing, the first at most 1, the last 0. Or NULL, the
+                                            default. Read during the call that the configuration is given to */
+  size_t sigma_count;                    /* 2...10001; 0 with NULL */
 } mixgrpo_sample_config;
 
 /* Writes the defaults given above. `struct_size`: sizeof(mixgrpo_sample_config). */

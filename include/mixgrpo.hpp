@@ -536,9 +536,13 @@ inline mixgrpo_evaluator_config make_evaluator_config() {
   return config;
 }
 
-inline mixgrpo_sample_config make_sample_config() {
+/// `sigmas`: the host's own time grid of T + 1 values, or empty for `steps` and `shift`. It is not copied, and must live as
+/// long as the configuration.
+inline mixgrpo_sample_config make_sample_config(view<const double> sigmas = {}) {
   mixgrpo_sample_config config;
   detail::check(mixgrpo_sample_config_init(&config, sizeof config));
+  config.sigmas = detail::pointer(sigmas);
+  config.sigma_count = sigmas.size();
   return config;
 }
 

@@ -125,7 +125,7 @@ static __attribute__((noinline)) void multiply_narrow_tiles(
 
 /* --------------------------------------------------------------------------------------------------------------- arithmetic */
 
-/* VDPBF16PS takes subnormal numbers for zero whatever the thread's mode says; multiply-adds have to be told. */
+/* VDPBF16PS takes subnormal numbers for zero in any mode of the thread; multiply-adds do so only in this mode. */
 #if defined(__x86_64__)
 typedef unsigned arithmetic;
 static arithmetic flush_subnormals(void) {

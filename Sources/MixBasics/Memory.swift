@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #else
@@ -16,6 +18,8 @@ package enum Memory {
   private static let smallest = 16 << 10
   /// From this size on `MachineMemory` is read: a few microseconds, against milliseconds to fill such a block.
   private static let large = 64 << 20
+  /// Bytes of blocks whose pages are not written yet, so that the machine still counts them as available.
+  private static let promised = Atomic<Int>(0)
 
   /// - Parameter bytes: an upper bound of the allocation; a negative value stands for an overflow.
   /// - Throws: `outOfMemory` when less is available.
@@ -23,10 +27,14 @@ package enum Memory {
     guard bytes >= smallest || bytes < 0 else { return }
     let (total, overflow) = bytes.addingReportingOverflow(reserve)
     guard bytes >= 0, !overflow, isAddressable(total) else { throw exhausted(bytes, available: nil) }
-    if bytes >= large, let available = MachineMemory.available, bytes > available {
-      throw exhausted(bytes, available: available)
+    if bytes >= large, let available = MachineMemory.available {
+      let left = max(0, available - promised.load(ordering: .relaxed))
+      guard bytes <= left else { throw exhausted(bytes, available: left) }
     }
   }
+
+  /// Counts bytes that are allocated, but will be written later; negative when they have been written or freed.
+  static func promise(_ bytes: Int) { promised.wrappingAdd(bytes, ordering: .relaxed) }
 
   /// Checks for `count` items of at most `size` bytes each.
   package static func require(_ count: Int, of size: Int) throws(MixGRPOError) {

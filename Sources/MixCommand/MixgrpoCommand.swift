@@ -1,6 +1,7 @@
 import ArgumentParser
 import MixCompare
 import MixGRPO
+import MixSettings
 
 #if canImport(Glibc)
 @preconcurrency import Glibc
@@ -18,12 +19,11 @@ package struct MixgrpoCommand: ParsableCommand {
       ones more likely. Models are diffusers folders (FluxTransformer2DModel on patches of pixels), prompts are a text file, \
       and rewards are built in or computed by any program.
 
-      A first run, from the root of the repository:
+      A first run, with the small model that comes with the command:
 
         printf 'a red circle\\na blue square\\n' > prompts.txt
-        mixgrpo align --model examples/base --prompts prompts.txt --out run \\
-          --reward darkness --prompts-per-iteration 2 --iterations 20 \\
-          --learning-rate 2e-5
+        mixgrpo align --prompts prompts.txt --out run --reward darkness \\
+          --iterations 20 --learning-rate 2e-5
         mixgrpo sample "a red circle" --model run/model --out after.png
         tensorboard --logdir run
 
@@ -33,6 +33,9 @@ package struct MixgrpoCommand: ParsableCommand {
       Exit codes: 0 done · 1 the run failed · 2 invalid settings or files · 64 invalid command line · 130 \
       stopped by Ctrl-C, SIGTERM, SIGHUP or a closed pipe, progress saved (a second Ctrl-C stops at once). Errors are one line on standard error: \
       field, expected, got.
+
+      Environment: MIXGRPO_BASE names the folder of another model that is used when --model is not given; TMPDIR is where pictures \
+      for reward programs are kept meanwhile.
       """,
     version: "mixgrpo \(libraryVersion)",
     subcommands: [
@@ -52,9 +55,18 @@ package struct MixgrpoCommand: ParsableCommand {
     } catch {
       let code = exitCode(for: error)
       if code.isSuccess || error is CleanExit { exit(withError: error) }
-      fail("\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
+      fail(misspelt(Array(CommandLine.arguments.dropFirst())) ?? "\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
     }
     finish(0)
+  }
+
+  /// The error of a subcommand that does not exist.
+  static func misspelt(_ arguments: [String]) -> String? {
+    let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
+    guard let word = arguments.first, !word.hasPrefix("-"), !(names + ["help"]).contains(word) else { return nil }
+    let near = names.filter { editDistance(word, $0) <= 2 }.min { editDistance(word, $0) < editDistance(word, $1) }
+    let question = near.map { "; did you mean \"mixgrpo \($0)\"?" } ?? ""
+    return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(question) (mixgrpo --help)"
   }
 
   private static func exitCode(of error: MixGRPOError) -> Int32 {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MixBasics
 import MixStorage
 import ProceduralWorld
 
@@ -22,7 +23,7 @@ public struct CompareCommand: ParsableCommand {
         mixgrpo compare --only-timing
       """)
 
-  @Option(help: "Folder of the base model.") var model = "examples/base"
+  @Option(help: "Folder of the base model (the model that comes with the command).") var model = ""
   @Option(help: "Folder for the results.") var out = "out/compare"
   @OptionGroup var options: SizeOptions
   @Option(help: "Only these methods, separated by commas.") var methods = Method.allCases.map(\.rawValue).joined(separator: ",")
@@ -46,13 +47,16 @@ public struct CompareCommand: ParsableCommand {
   }
 
   public func run() throws {
-    let stage = try Stage(model: model, size: options.size)
+    try OutputPlace.requireFolder(out)
+    let stage = try Stage(model: ShippedModel.folder(unless: model), size: options.size)
     let workers = jobs == 0 ? Machine.cores : jobs
+    let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
+    let lock = try FolderLock(folder: tune ? out : folder)
+    defer { withExtendedLifetime(lock) {} }
     if tune {
       return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, report: Self.printLine)
     }
     let context = try RunContext()
-    let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
     let arms = try ablation?.arms(stage.size) ?? chosen().map { $0.arm(stage.size) }
     let campaign = Campaign(stage: stage, out: folder, arms: arms, seeds: Array(1...stage.size.seeds))
     let base = try campaign.evaluateBase(context)
@@ -93,7 +97,7 @@ public struct CompareCommand: ParsableCommand {
   }
 
   @Sendable private static func printLine(_ text: String) {
-    print(text)
+    print(Printable.lines(text))
     Machine.flushOutput()
   }
 }

@@ -1,19 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
-/// A number with a fixed number of decimals; "–" for values that are not finite.
-func fixed(_ value: Double, _ decimals: Int) -> String {
-  guard value.isFinite else { return "–" }
-  return withVaList([Int32(decimals), value]) { values in
-    var text = [CChar](repeating: 0, count: 400)
-    vsnprintf(&text, text.count, "%.*f", values)
-    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-}
-
 /// "1 seed", "3 seeds".
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 

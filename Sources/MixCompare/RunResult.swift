@@ -62,7 +62,7 @@ extension RunResult {
 
   /// - Throws: `inputOutput`, `invalidFormat` naming the path.
   init(path: String) throws(MixGRPOError) {
-    let text = String(decoding: try FileAccess.read(path, limit: Self.limit), as: UTF8.self)
+    let text = String(decoding: try FileAccess.readText(path, limit: Self.limit), as: UTF8.self)
     let document = try JSONParser.parse(text, source: path)
     guard
       let object = document.object, let arm = object["arm"]?.string, let seed = object["seed"]?.integer,

@@ -128,7 +128,7 @@ extension Timing {
 
   /// - Throws: `inputOutput`, `invalidFormat` naming the path.
   init(path: String) throws(MixGRPOError) {
-    let text = String(decoding: try FileAccess.read(path, limit: 1 << 20), as: UTF8.self)
+    let text = String(decoding: try FileAccess.readText(path, limit: 1 << 20), as: UTF8.self)
     guard
       let object = try JSONParser.parse(text, source: path).object, let arms = object["arms"]?.array,
       let processor = object["processor"]?.string, let threads = object["threads"]?.integer,

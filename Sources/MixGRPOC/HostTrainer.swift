@@ -110,7 +110,7 @@ public func mixgrpo_trainer_next(
     let result = try HostStruct(out_request, "out_request")
     let before = machine.iteration
     result.write(mixgrpo_velocity_request(try machine.next()))
-    if machine.iteration > before { object.log(machine.metrics?.warnings ?? []) }
+    if machine.iteration > before { object.log(machine.metrics?.warningLines ?? []) }
   }
 }
 

@@ -24,12 +24,8 @@ final class ModelObject: HandleObject, @unchecked Sendable {
 extension FlowTransformerConfiguration {
   /// Reads `config.json` of a model folder, not its weights.
   init(folder path: String) throws(MixGRPOError) {
-    let source = FileAccess.join(path, WeightFolder.configurationName)
-    let document = try JSONParser.parse(try FileAccess.read(source, limit: 1 << 24), source: source)
-    guard let object = document.object else {
-      throw MixGRPOError(.invalidFormat, "\(source): expected an object, got \(document.kind)")
-    }
-    try self.init(json: object, source: source)
+    let found = try WeightFolder.configuration(of: path)
+    try self.init(json: found.content, source: found.source)
   }
 }
 

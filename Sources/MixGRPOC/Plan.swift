@@ -31,6 +31,17 @@ extension SamplingConfiguration {
   }
 }
 
+/// A copy of the host's own time grid; nil for NULL with count 0.
+func ownSigmas(
+  _ sigmas: UnsafePointer<Double>?, count: Int, atLeast least: Int
+) throws(MixGRPOError) -> [Double]? {
+  guard sigmas != nil || count != 0 else { return nil }
+  try requireRange(count, least...10_001, "sigma_count")
+  let values = try input(sigmas, count: count, "sigmas")
+  try requireFinite(values, "sigmas")
+  return Array(values)
+}
+
 @_cdecl("mixgrpo_plan_create") @implementation
 public func mixgrpo_plan_create(
   _ config: UnsafePointer<mixgrpo_sampling_config>?, _ sigmas: UnsafePointer<Double>?, _ sigma_count: Int,
@@ -39,11 +50,8 @@ public func mixgrpo_plan_create(
   withStatus {
     try handOut(out_plan, "out_plan") {
       let config = try read(config, "config")
-      guard sigmas != nil || sigma_count != 0 else { return PlanObject(try SamplingConfiguration(config)) }
-      try requireRange(sigma_count, 3...10_001, "sigma_count")
-      let sigmas = try input(sigmas, count: sigma_count, "sigmas")
-      try requireFinite(sigmas, "sigmas")
-      return PlanObject(try SamplingConfiguration(config, sigmas: Array(sigmas)))
+      let own = try ownSigmas(sigmas, count: sigma_count, atLeast: 3)
+      return PlanObject(try SamplingConfiguration(config, sigmas: own))
     }
   }
 }

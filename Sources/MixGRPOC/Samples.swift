@@ -7,8 +7,10 @@ import MixSettings
 import MixStorage
 
 extension mixgrpo_sample_config {
-  var schedule: TimeGrid.Schedule {
-    image_tokens == 0
+  /// The host's own time grid, or that of the settings.
+  func schedule() throws(MixGRPOError) -> TimeGrid.Schedule {
+    if let own = try ownSigmas(sigmas, count: sigma_count, atLeast: 2) { return .sigmas(own) }
+    return image_tokens == 0
       ? .shifted(steps: Int(steps), shift: shift)
       : .resolutionShifted(steps: Int(steps), imageTokens: Int(image_tokens))
   }
@@ -16,7 +18,7 @@ extension mixgrpo_sample_config {
   func plan() throws(MixGRPOError) -> SamplingPlan {
     try check()
     return try .deterministic(
-      schedule, solver: try choice(solver, "solver"), samplesPerPrompt: Int(samples_per_prompt),
+      schedule(), solver: try choice(solver, "solver"), samplesPerPrompt: Int(samples_per_prompt),
       trainedModelShare: trained_model_share, sigmaRounding: try choice(sigma_rounding, "sigma_rounding"), seed: seed)
   }
 }
@@ -53,7 +55,7 @@ extension HybridGrid {
   init(_ config: mixgrpo_sample_config, shares: [Double], gap: Int32, scale: Int32) throws(MixGRPOError) {
     self.init(shares: shares)
     try config.check()
-    schedule = config.schedule
+    schedule = try config.schedule()
     solver = try choice(config.solver, "solver")
     samplesPerPrompt = Int(config.samples_per_prompt)
     sigmaRounding = try choice(config.sigma_rounding, "sigma_rounding")

@@ -62,7 +62,7 @@ public func mixgrpo_trainer_update_tickets(
       object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
     }
     result?.write(mixgrpo_metrics(metrics))
-    object.log(metrics.warnings)
+    object.log(metrics.warningLines)
   }
 }
 

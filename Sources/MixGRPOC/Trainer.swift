@@ -161,6 +161,6 @@ public func mixgrpo_trainer_update(
       object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
     }
     result?.write(mixgrpo_metrics(metrics))
-    object.log(metrics.warnings)
+    object.log(metrics.warningLines)
   }
 }

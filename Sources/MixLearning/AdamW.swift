@@ -68,8 +68,13 @@ public final class AdamW {
   public let configuration: AdamWConfiguration
   /// Number of weights.
   public let count: Int
-  /// t, the steps done; settable to restore a saved run.
-  package var stepCount = 0
+  /// t, the steps done; settable to restore a saved run, after its moments.
+  package var stepCount = 0 {
+    didSet {
+      firstMoment.settle()
+      secondMoment.settle()
+    }
+  }
   package let firstMoment: FloatStorage  // (count)
   package let secondMoment: FloatStorage  // (count)
   private let gradientNorm: GradientNorm
@@ -88,8 +93,9 @@ public final class AdamW {
     self.configuration = configuration
     self.count = count
     gradientNorm = try GradientNorm(count: count)
-    firstMoment = try FloatStorage(count: count)
-    secondMoment = try FloatStorage(count: count)
+    // The first step writes them; until then billions of weights cost nothing.
+    firstMoment = try FloatStorage(count: count, isWrittenLater: true)
+    secondMoment = try FloatStorage(count: count, isWrittenLater: true)
     magnitudes = try Table(count: (count - 1) / Self.chunk + 1, filledWith: AdamWMagnitudes())
   }
 

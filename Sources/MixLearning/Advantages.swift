@@ -4,7 +4,8 @@ import MixBasics
 ///
 /// A sample with a failed reward (NaN or infinite) of nonzero weight is excluded from every mean and standard deviation and from
 /// the loss. A group with fewer than two other samples is excluded as a whole. A reward that is (nearly) equal for all samples of
-/// a group gives them advantage 0, because normalising it would amplify rounding errors.
+/// a group gives them advantage 0, because normalising it would amplify rounding errors: its standard deviation is at most 1e−8,
+/// or the degenerate tolerance times the largest magnitude. So rewards that differ by less than 1e−8 must be multiplied first.
 public struct Advantages: Equatable, Sendable {
   /// Statistics of one reward, over all samples for which it did not fail.
   public struct Reward: Equatable, Sendable {
@@ -29,6 +30,9 @@ public struct Advantages: Equatable, Sendable {
   /// Groups excluded because fewer than two of their samples have all rewards.
   public let droppedGroups: [Int]
 
+  /// P, the number of groups.
+  public let groupCount: Int
+
   /// Samples that are part of the loss.
   public var includedCount: Int { isIncluded.count { $0 } }
 
@@ -45,6 +49,7 @@ public struct Advantages: Equatable, Sendable {
     let batch = RewardBatch(rewards, groupSize: groupSize, weights: weights)
     let estimate = AdvantageEstimate(batch, configuration)
     isIncluded = batch.isIncluded
+    groupCount = batch.groups.count
     droppedGroups = batch.droppedGroups
     values = zip(estimate.values, batch.isIncluded).map { value, isIncluded in
       isIncluded ? min(max(value, -configuration.clip), configuration.clip) : 0

@@ -11,16 +11,22 @@ struct RewardStatistics: Equatable {
     let dropped = min(Int(trim * Double(values.count) + 1e-9), max(0, (values.count - 2) / 2))
     let kept = dropped == 0 ? values[...] : values.sorted()[dropped..<values.count - dropped]
     largestMagnitude = values.reduce(0) { max($0, abs($1)) }
-    let moments = Self.moments(kept)
-    let isOverflow = largestMagnitude.isFinite && !(moments.squares.isFinite && moments.mean.isFinite) && !kept.isEmpty
-    let (mean, squares) = isOverflow ? Self.moments(kept.map { $0 * Self.shrink }[...]) : moments
-    let unit = isOverflow ? 1 / Self.shrink : 1
-    self.mean = mean * unit
-    standardDeviation = kept.count < 2 ? .nan : (squares / Double(kept.count - 1)).squareRoot() * unit
+    let plain = Self.moments(kept)
+    let scale = Self.scale(for: plain, of: kept, largestMagnitude)
+    let (mean, squares) = scale == 1 ? plain : Self.moments(kept.map { $0 * scale }[...])
+    self.mean = mean / scale
+    standardDeviation = kept.count < 2 ? .nan : (squares / Double(kept.count - 1)).squareRoot() / scale
   }
 
-  /// A power of two, so that values which are shrunk before their squares overflow keep all their bits.
-  private static let shrink = 0x1p-600
+  /// A power of two by which values are multiplied before their squares would overflow or underflow, so that they keep all their
+  /// bits; 1 for usual values.
+  private static func scale(
+    for moments: (mean: Double, squares: Double), of values: ArraySlice<Double>, _ largestMagnitude: Double
+  ) -> Double {
+    guard largestMagnitude.isFinite, let first = values.first else { return 1 }
+    if !(moments.squares.isFinite && moments.mean.isFinite) { return 0x1p-600 }
+    return moments.squares < 0x1p-900 && values.contains { $0 != first } ? 0x1p600 : 1
+  }
 
   private static func moments(_ values: ArraySlice<Double>) -> (mean: Double, squares: Double) {
     let mean = values.reduce(0, +) / Double(values.count)

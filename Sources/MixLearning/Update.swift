@@ -101,7 +101,7 @@ extension Update {
   /// The next action. Before the `submit` of a request it returns the same request again.
   public func next() -> UpdateAction {
     isInterrupted = false
-    if phase == .stepping { begin(minibatch: minibatch + 1) }
+    finishStep()
     guard phase != .finished else { return .finished }
     let current = layout.minibatches[minibatch]
     if phase == .ready, rows.upperBound == current.rows.upperBound {
@@ -142,6 +142,11 @@ extension Update {
     metrics.countEvaluations(rows.count)
     phase = .ready
     return UnsafePointer(batch.arena.dVelocity)
+  }
+
+  /// Reports that the optimizer step is done, before the next action is asked for: it stays when the update fails now.
+  package func finishStep() {
+    if phase == .stepping { begin(minibatch: minibatch + 1) }
   }
 
   /// Ends the current minibatch early: neither its remaining requests nor its optimizer step follow. The metrics are those of
@@ -195,6 +200,8 @@ extension Update {
 
   /// Optimizer steps of the whole update.
   package var minibatchCount: Int { layout.minibatches.count }
+  /// Whether every optimizer step is done.
+  package var isFinished: Bool { phase == .finished }
   /// Whether the current minibatch is the last.
   package var isInLastMinibatch: Bool { minibatch + 1 >= layout.minibatches.count }
 

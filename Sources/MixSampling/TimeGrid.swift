@@ -93,12 +93,13 @@ extension TimeGrid.Schedule {
 
   private func check(_ sigmas: [Double], _ validation: inout Validation) {
     validation.require(Self.stepsRange.contains(steps), "steps", expected: "1…10000", got: steps)
-    validation.require(
-      zip(sigmas, sigmas.dropFirst()).allSatisfy { $0 > $1 }, "sigmas", expected: "strictly decreasing values", got: sigmas)
-    validation.require(
-      sigmas.first.map { $0 <= 1 } ?? true, "sigmas", expected: "a first value of at most 1", got: sigmas.first ?? .nan)
-    validation.require(
-      sigmas.last.map { $0 == 0 } ?? true, "sigmas", expected: "a last value of 0", got: sigmas.last ?? .nan)
+    if let index = sigmas.indices.dropFirst().first(where: { !(sigmas[$0] < sigmas[$0 - 1]) }) {
+      validation.require(
+        false, "sigmas[\(index)]", expected: "a value below sigmas[\(index - 1)] = \(sigmas[index - 1])", got: sigmas[index])
+    }
+    guard let first = sigmas.first, let last = sigmas.last else { return }
+    validation.require(first <= 1, "sigmas[0]", expected: "at most 1", got: first)
+    validation.require(last == 0, "sigmas[\(sigmas.count - 1)]", expected: "0, as the last value", got: last)
   }
 
   /// With a shift that is too extreme for the number of steps, neighbouring levels round to the same number.
@@ -116,7 +117,6 @@ extension TimeGrid.Schedule {
   /// σ at time t in [0, 1]; exactly 0 at t = 0 and, unless given otherwise, exactly 1 at t = 1.
   func sigma(atTime t: Double) -> Double {
     if case .sigmas(let sigmas) = self { return Self.interpolate(sigmas, atTime: t) }
-    if t <= 0 { return 0 }
     if t >= 1 { return 1 }
     let shift = shiftFactor
     return shift * t / (1 + (shift - 1) * t)

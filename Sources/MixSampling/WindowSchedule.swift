@@ -95,8 +95,7 @@ public struct WindowSchedule: Equatable, Sendable {
 
   /// Visits the starts 0, stride, 2·stride … ≤ l_max, each for `interval(start)` iterations. `.stay` ends at l_max.
   private func visit(_ iteration: Int, _ stride: Int, _ atEnd: WindowEnd, interval: (Int) -> Int) -> Int {
-    var starts = Array(Swift.stride(from: 0, through: lastStart, by: stride))
-    if atEnd == .stay, starts.last != lastStart { starts.append(lastStart) }
+    let starts = Array(Swift.stride(from: 0, through: lastStart, by: stride))
     let round = starts.reduce(0) { $0 + interval($1) }
     var rest = atEnd == .rollBack ? iteration % round : iteration
     for start in starts {

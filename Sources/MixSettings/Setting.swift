@@ -22,6 +22,8 @@ package struct Setting<Root>: @unchecked Sendable {
   let store: (inout Root, JSONValue) throws(MixGRPOError) -> Void
   /// The nested settings, for a section.
   var section: SettingSection<Root>?
+  /// For a list: changes the elements that an object names by their number or name, and returns the problems.
+  var changeElements: ((inout Root, JSONObject, SettingsPath) -> [SettingProblem])?
 
   /// Writes a valid value.
   /// - Throws: `invalidArgument` with a message `expected …, got …`, without the key.
@@ -45,6 +47,7 @@ package struct Setting<Root>: @unchecked Sendable {
       try store(&whole[keyPath: part], value)
     }
     (setting.unit, setting.changesResults, setting.standard) = (unit, changesResults, standard)
+    if let changeElements { setting.changeElements = { changeElements(&$0[keyPath: part], $1, $2) } }
     return setting
   }
 
@@ -63,12 +66,21 @@ package struct Setting<Root>: @unchecked Sendable {
   }
 }
 
-/// A nested object of a configuration.
-struct SettingSection<Root> {
+/// A nested object of a configuration. A class, because few of a table's rows have one and all are built at once on the stack.
+final class SettingSection<Root> {
   /// Writes the members of an object and returns the problems of each.
   let apply: (inout Root, JSONObject, SettingsPath) -> [SettingProblem]
+  /// The keys of the nested rows.
+  let names: [String]
   /// All nested rows with their values.
   let list: (Root) -> [SettingLine]
+
+  init(
+    apply: @escaping (inout Root, JSONObject, SettingsPath) -> [SettingProblem], names: [String],
+    list: @escaping (Root) -> [SettingLine]
+  ) {
+    (self.apply, self.names, self.list) = (apply, names, list)
+  }
 }
 
 /// A row and its value, independent of the configuration's type.

@@ -124,13 +124,47 @@ extension Setting {
     _ key: String, _ path: WritableKeyPath<Root, [Value]>, _ summary: String, to json: @escaping (Value) -> JSONValue,
     from value: @escaping (JSONValue) throws(MixGRPOError) -> Value
   ) -> Setting {
-    Setting(key: key, summary: summary, kind: .rewards) {
+    var setting = Setting(key: key, summary: summary, kind: .rewards) {
       .array($0[keyPath: path].map(json))
     } store: { (root, document) throws(MixGRPOError) in
       var values: [Value] = []
       for element in document.array ?? [] { values.append(try value(element)) }
       root[keyPath: path] = values
     }
+    setting.changeElements = { root, changes, place in
+      var elements = root[keyPath: path]
+      var problems: [SettingProblem] = []
+      for member in changes.members {
+        do throws(MixGRPOError) {
+          try change(&elements, member, to: json, from: value)
+        } catch {
+          problems.append(
+            SettingProblem(path: place.appending(member.name), message: error.message, position: member.position))
+        }
+      }
+      if problems.isEmpty { root[keyPath: path] = elements }
+      return problems
+    }
+    return setting
+  }
+
+  /// Replaces members of one object in a list, which `change` names by its number or its name: `"0": {"weight": 2}`.
+  private static func change<Value>(
+    _ elements: inout [Value], _ change: JSONObject.Member, to json: (Value) -> JSONValue,
+    from value: (JSONValue) throws(MixGRPOError) -> Value
+  ) throws(MixGRPOError) {
+    let names = elements.map { json($0).object?["name"]?.string ?? "" }
+    let known = names.enumerated().map { "\($0) (\($1))" }.joined(separator: ", ")
+    let index = Int(change.name) ?? names.firstIndex(of: change.name)
+    guard let index, elements.indices.contains(index), var element = json(elements[index]).object else {
+      let expected = known.isEmpty ? "a list first, because nothing is in it yet" : "the number or name of one of \(known)"
+      throw MixGRPOError(.invalidArgument, "expected \(expected), got \"\(change.name)\"")
+    }
+    guard let changes = change.value.object else {
+      throw mismatch("one of its members, such as \(change.name).\(element.members.last?.name ?? "name")", change.value)
+    }
+    for part in changes.members { element[part.name] = part.value }
+    elements[index] = try value(.object(element))
   }
 
   package static func section<Part: SettingsTable>(
@@ -142,7 +176,8 @@ extension Setting {
       throw mismatch("an object", value)
     }
     setting.section = SettingSection(
-      apply: { $0[keyPath: path].apply($1, at: $2) }, list: { $0[keyPath: path].lines(prefix: key + ".") })
+      apply: { $0[keyPath: path].apply($1, at: $2) }, names: Part.settings.map(\.key),
+      list: { $0[keyPath: path].lines(prefix: key + ".") })
     return setting
   }
 

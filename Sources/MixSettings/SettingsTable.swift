@@ -46,16 +46,30 @@ extension SettingsTable {
         problems.append(SettingProblem(path: place, message: message, position: member.position))
       }
       guard let setting = table.first(where: { $0.key == member.name }) else {
-        report("expected a known setting\(suggestion(for: member.name, among: table.map(\.key))), got an unknown one")
+        report("expected a known setting\(Self.suggestion(for: member.name)), got an unknown one")
         continue
       }
       if let section = setting.section, let object = member.value.object {
         problems += section.apply(&self, object, place)
         continue
       }
+      if let change = setting.changeElements, let object = member.value.object {
+        problems += change(&self, object, place)
+        continue
+      }
       do { try setting.write(&self, member.value) } catch { report(error.message) }
     }
     return problems
+  }
+
+  /// ` such as "learning.learning_rate"` also for a setting whose section is missing.
+  private static func suggestion(for name: String) -> String {
+    let word = name.split(separator: "-").joined(separator: "_")
+    if let near = nearest(to: word, among: settings.map(\.key)) { return " such as \"\(near)\"" }
+    for setting in settings {
+      if let near = nearest(to: word, among: setting.section?.names ?? []) { return " such as \"\(setting.key).\(near)\"" }
+    }
+    return ""
   }
 
   /// Adds the problems of single values.

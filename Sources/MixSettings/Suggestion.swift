@@ -1,8 +1,13 @@
 /// ` such as "name"`, when one of `names` is close to `word`: at most a third of its letters differ.
 package func suggestion(for word: String, among names: [String]) -> String {
+  nearest(to: word, among: names).map { " such as \"\($0)\"" } ?? ""
+}
+
+/// The one of `names` that is close to `word`: at most a third of its letters differ.
+package func nearest(to word: String, among names: [String]) -> String? {
   let nearest = names.map { (name: $0, distance: editDistance(word, $0)) }.min { $0.distance < $1.distance }
-  guard let nearest, nearest.distance <= max(1, min(word.count, 64) / 3) else { return "" }
-  return " such as \"\(nearest.name)\""
+  guard let nearest, nearest.distance <= max(1, min(word.count, 64) / 3) else { return nil }
+  return nearest.name
 }
 
 /// The number of letters to insert, remove, replace, or swap with their neighbour, within the first 64 letters of each.

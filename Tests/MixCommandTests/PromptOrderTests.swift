@@ -20,15 +20,4 @@ import Testing
     #expect(try errorCode { try PromptOrder(count: 3, perIteration: 4, seed: 0) } == .invalidArgument)
     #expect(try errorCode { try PromptOrder(count: 3, perIteration: 0, seed: 0) } == .invalidArgument)
   }
-
-  @Test func numbersAreShownForPeople() {
-    #expect(fixed(-1.0449, 2) == "-1.04")
-    #expect(fixed(0.996, 2) == "1.00")
-    #expect(fixed(-0.001, 2) == "0.00")
-    #expect(fixed(.nan, 2) == "nan")
-    #expect(duration(65) == "1:05")
-    #expect(duration(7384) == "2:03:04")
-    #expect(duration(.infinity) == "?")
-    #expect(padded(7, 3) == "007")
-  }
 }

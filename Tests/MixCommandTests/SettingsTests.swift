@@ -43,6 +43,28 @@ import Testing
     #expect([nil, 3, 9].map(settings.promptsPerIteration(of:)) == [5, 5, 5])
   }
 
+  @Test func theWindowFollowsTheStepsUnlessItsLengthIsSet() throws {
+    var settings = SamplingSettings()
+    func length(steps: Int32) throws -> Int {
+      settings.record.steps = steps
+      return try settings.configuration().windowLength
+    }
+    #expect(try [2, 4, 5, 25].map(length) == [1, 3, 4, 4])
+    settings.record.window_length = 4
+    #expect(try errorCode { try length(steps: 4) } == .invalidArgument)
+    settings.record.window_length = 0
+    settings.sigmas = [1, 0.5, 0.2, 0]
+    #expect(try length(steps: 25) == 2)
+  }
+
+  @Test func theMinibatchesFollowTheGroupUnlessTheirNumberIsSet() throws {
+    var settings = LearningSettings()
+    #expect([2, 3, 4, 12].map { settings.resolved(groupSize: $0).updates_per_iteration } == [2, 3, 4, 4])
+    settings.record.updates_per_iteration = 3
+    #expect(settings.resolved(groupSize: 2).updates_per_iteration == 3)
+    #expect(try errorCode { try settings.configuration(weights: [], groupSize: 2) } == .invalidArgument)
+  }
+
   @Test func evaluatedPromptsAreSpreadOverTheFile() {
     var settings = EvaluationSettings()
     #expect(settings.rows(of: 3) == [0, 1, 2])
@@ -104,6 +126,34 @@ import Testing
     }
   }
 
+  @Test func assignmentsReachTheRewardsOfAList() throws {
+    var settings = AlignSettings()
+    settings.rewards = [try RewardSetting(builtIn: "contrast"), try RewardSetting(program: "mine=score", number: 0)]
+    settings.evaluation.heldOut = [try RewardSetting(builtIn: "warmth")]
+    try SettingsSource.apply(assignment: "rewards.1.timeout_seconds=5", to: &settings)
+    try SettingsSource.apply(assignment: "rewards.contrast.weight=2", to: &settings)
+    try SettingsSource.apply(assignment: "evaluation.held_out.0.weight=3", to: &settings)
+    #expect(settings.rewards.map(\.timeout) == [300, 5])
+    #expect(settings.rewards.map(\.weight) == [2, 1])
+    #expect(settings.evaluation.heldOut.map(\.weight) == [3])
+    let before = settings.json
+    for wrong in ["rewards.2.weight=1", "rewards.-1.weight=1", "rewards.nobody.weight=1", "rewards.0=1", "rewards.0.weight=-1"]
+    {
+      #expect(try errorCode { try SettingsSource.apply(assignment: wrong, to: &settings) } == .invalidArgument, "\(wrong)")
+    }
+    #expect(settings.json == before)
+  }
+
+  @Test func aNameOfAnotherSectionIsSuggestedWithItsSection() throws {
+    var settings = AlignSettings()
+    for (name, path) in [
+      ("learning_rate", "learning.learning_rate"), ("lerning-rate", "learning.learning_rate"), ("stpes", "sampling.steps"),
+      ("watchdgo", "evaluation.watchdog"),
+    ] {
+      #expect(settings.apply([name: 1]).first?.message.contains("such as \"\(path)\"") == true, "\(name)")
+    }
+  }
+
   @Test func nearNamesAreSuggested() {
     #expect(editDistance("kitten", "sitting") == 3)
     #expect(editDistance("stpes", "steps") == 1)
@@ -117,6 +167,40 @@ import Testing
     #expect(try CommandWords.split("  ").isEmpty)
     #expect(try errorCode { try CommandWords.split("'a") } == .invalidArgument)
     #expect(try errorCode { try CommandWords.split("a\\") } == .invalidArgument)
+  }
+
+  @Test func wordsForAShellAreNamedWhenTheirCommandFails() throws {
+    for (command, word) in [
+      ("cat | head", "|"), ("~/score", "~/score"), ("score $HOME", "$HOME"), ("A=1 score", "A=1"), ("score > /tmp/x", ">"),
+      ("cd x && score", "cd"), ("score *.png", "*.png"), ("score 2>&1", "2>&1"),
+    ] {
+      #expect(CommandWords.advice(try CommandWords.split(command)).contains("would read \"\(word)\""), "\(command)")
+    }
+    for command in ["python3 score.py", "score --scale=2 a=b", "sh -c 'cat | head'", "/bin/bash -c 'a $b'", ""] {
+      #expect(CommandWords.advice(try CommandWords.split(command)) == "", "\(command)")
+    }
+    #expect(CommandWords.advice(["score", "'a b'"]).contains("would read \"'a b'\""))
+  }
+
+  @Test func aCommandIsShownAsALine() {
+    #expect(CommandWords.line(["python3", "a b.py", ""]) == "python3 'a b.py' ''")
+    #expect(CommandWords.line([String(repeating: "x", count: 300)]).count == 120)
+  }
+
+  @Test func misspeltSubcommandsAreRecognized() {
+    #expect(MixgrpoCommand.misspelt(["algin", "--model", "m"])?.contains("did you mean \"mixgrpo align\"?") == true)
+    #expect(MixgrpoCommand.misspelt(["frobnicate"])?.contains("did you mean") == false)
+    for known in [["align", "--bogus"], ["help"], ["--bogus"], []] { #expect(MixgrpoCommand.misspelt(known) == nil) }
+  }
+
+  @Test func sizesAreReadFromTexts() throws {
+    #expect(try PictureSize("") == nil)
+    let square = try #require(try PictureSize("32"))
+    let wide = try #require(try PictureSize("48x32"))
+    #expect((square.width, square.height) == (32, 32) && (wide.width, wide.height) == (48, 32))
+    for text in ["x", "0", "-1", "32x", "x32", "1x2x3", "65536", "large", "3.5"] {
+      #expect(try errorCode { try PictureSize(text) } == .invalidArgument, "\(text)")
+    }
   }
 
   @Test func rewardsAreReadFromFlags() throws {

@@ -55,10 +55,38 @@ import Testing
     expect(found.values, [-5, -1, 0, 1, 5])
   }
 
+  @Test func trimmingKeepsAtLeastTwoValues() {
+    #expect(RewardStatistics([1, 2, 30], trim: 0.4).mean == 11)
+    #expect(RewardStatistics([1, 2, 3, 40], trim: 0.4).mean == 2.5)
+    #expect(RewardStatistics([1, 40], trim: 0.49).mean == 20.5)
+  }
+
+  @Test func aLargeMeanDoesNotSwallowTheDeviation() {
+    let statistics = RewardStatistics([1e8, 1e8, 1e8 + 1])
+    #expect(abs(statistics.standardDeviation - 0.57735026919) <= 1e-6)
+  }
+
   @Test func decoupledAdvantagesAreWhitenedOverTheBatch() throws {
     // Sums of the normalised values: their mean is 0, their squares 3 + 3, so std √(6/7) = 0.925820.
     let found = try advantages([twoGroups], 4) { $0.aggregation = .decoupled }
     expect(found.values, ofTwoGroups.map { $0 / 0.925820 })
+  }
+
+  @Test func whiteningDividesByTheDeviationAndEpsilon() throws {
+    // One group with rewards of standard deviation 2e−8: normalised by std + 1e−8 they have s = 2/3, whitened 1/(s + 1e−8) of it.
+    let found = try advantages([[0, 2e-8, 4e-8]], 3) {
+      $0.aggregation = .decoupled
+      $0.degenerateTolerance = 0
+    }
+    let spread = 2.0 / 3
+    for (value, wanted) in zip(found.values, [-spread, 0, spread]) {
+      #expect(abs(value - wanted / (spread + 1e-8)) <= 1e-12)
+    }
+  }
+
+  @Test func whiteningLeavesValuesWithoutSpreadAtZero() throws {
+    let found = try advantages([[1, 1, 1, 2, 2, 2]], 3) { $0.aggregation = .decoupled }
+    #expect(found.values.allSatisfy { $0 == 0 } && found.degenerateGroups == [0, 1])
   }
 
   @Test func advantagesAreClipped() throws {
@@ -85,6 +113,12 @@ import Testing
     #expect(found.includedCount == 3 && found.rewards[1].failures == 3 && found.rewards[1].mean.isNaN)
   }
 
+  @Test func aGroupWithTwoRewardsIsKept() throws {
+    let found = try advantages([[1, .nan, 3]], 3)
+    #expect(found.isIncluded == [true, false, true] && found.droppedGroups.isEmpty)
+    expect(found.values, [-0.707107, 0, 0.707107])
+  }
+
   @Test func aGroupWithFewerThanTwoRewardsIsDropped() throws {
     let found = try advantages([[1, .nan, .nan, 1, 2, 3]], 3)
     #expect(found.droppedGroups == [0] && found.isIncluded == [false, false, false, true, true, true])
@@ -105,6 +139,23 @@ import Testing
   @Test func smallButRealDifferencesAreKept() throws {
     let found = try advantages([[1e-5, 2e-5, 3e-5]], 3)
     #expect(found.degenerateGroups.isEmpty && abs(found.values[2] - 1) <= 2e-3)
+  }
+
+  @Test(arguments: [1e-160, 1e-200, Double.leastNonzeroMagnitude, 1e-9])
+  func differencesBelowEpsilonGiveNoAdvantageButTheirDeviationIsReported(difference: Double) throws {
+    let found = try advantages([[0, difference, 0, difference]], 4) { $0.degenerateTolerance = 0 }
+    #expect(found.values == [0, 0, 0, 0] && found.degenerateGroups == [0])
+    // Squares of 1e−160 underflow; the deviation is √(1/3) of the difference.
+    let deviation = found.rewards[0].standardDeviation
+    #expect(deviation > 0 && abs(deviation - difference * 0.57735026919) <= 1e-6 * difference + Double.leastNonzeroMagnitude)
+    let mean = found.rewards[0].mean
+    #expect(abs(mean - difference / 2) <= Double.leastNonzeroMagnitude)
+  }
+
+  @Test(arguments: [1e-200, 0.1, 3e300])
+  func equalRewardsHaveNoDeviation(reward: Double) {
+    let statistics = RewardStatistics([reward, reward, reward, reward])
+    #expect(statistics.standardDeviation == 0 && abs(statistics.mean / reward - 1) <= 1e-15)
   }
 
   @Test(arguments: [0x1p520, 0x1p-10, 0x1p1000])
@@ -135,6 +186,7 @@ import Testing
     #expect(message([[]], 2).contains("rewards"))
     #expect(message([[1, 2, 3]], 2).contains("rewards"))
     #expect(message([[1, 2], [1, 2, 3, 4]], 2).contains("rewards"))
+    #expect(message([[1, 2]], 2) { $0.clip = 0 }.contains("advantage_clip: expected a value above 0"))
     #expect(message([[1, 2]], 2) { $0.weights = [0] }.contains("weights"))
     #expect(message([[1, 2]], 2) { $0.weights = [1, 1] }.contains("weights"))
     #expect(message([[1, 2], [1, 2]], 2) { $0.weights = [2, -1] }.contains("weights"))

@@ -31,6 +31,10 @@ import Testing
     #expect(results.map(\.worsening) == [0, 0, 1, 2, 3])
     #expect(results.map(\.verdict) == [.goOn, .goOn, .goOn, .warn, .warn])
     #expect(results.map(\.message.isEmpty) == [true, true, true, false, false])
+    // In standard deviations of √2: (3 − 1)/√2 and (6 − 5.8)/√2.
+    #expect(
+      results[3].message == "iteration 30: trained rewards rose by 1.41 and held-out rewards fell by 0.14 standard deviations "
+        + "since iteration 10, in 2 evaluations in a row")
     #expect(try run(try record(.stop), evaluations).last?.verdict == .stop)
     #expect(try run(try record(.off), evaluations).last?.verdict == .goOn)
     #expect(try run(try record(patience: 4), evaluations).last?.verdict == .goOn)
@@ -88,6 +92,7 @@ import Testing
       ([], Watchdog(), "reward_names"), ([EvaluationReward("a"), EvaluationReward("a")], Watchdog(), "reward_names"),
       ([EvaluationReward("a", weight: 0)], Watchdog(), "weights"),
       ([EvaluationReward("a", weight: .nan)], Watchdog(), "weights"),
+      ([EvaluationReward("a", weight: 2), EvaluationReward("b", weight: -1)], Watchdog(), "weights"),
       ([EvaluationReward("a")], Watchdog(action: .warn), "held_out"),
       ([EvaluationReward("a", isHeldOut: true)], Watchdog(action: .stop), "held_out"),
       (Self.rewards, Watchdog(patience: 0), "watchdog_patience"),

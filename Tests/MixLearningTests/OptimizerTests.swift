@@ -63,6 +63,18 @@ import Testing
     #expect(gradients[0] == 3 && kept.elementsEqual(cleared))
   }
 
+  @Test func momentsArePromisedUntilTheFirstStepOrARestore() throws {
+    let count = 1 << 21
+    let (stepped, restored) = (try AdamW(count: count), try AdamW(count: count))
+    #expect(stepped.firstMoment.promised > 0 && restored.secondMoment.promised > 0)
+    var weights = [Float](repeating: 0, count: count)
+    try stepped.step(weights: &weights, gradients: weights, workers: Workers(threads: 1))
+    restored.stepCount = 3
+    for optimizer in [stepped, restored] {
+      #expect(optimizer.firstMoment.promised == 0 && optimizer.secondMoment.promised == 0)
+    }
+  }
+
   @Test func resultsDoNotDependOnThreads() throws {
     func run(_ threads: Int) throws -> ([Float], Double) {
       let count = 100_003

@@ -91,6 +91,46 @@ import Testing
     }
   }
 
+  @Test func anOutcomeIsFiniteOnlyWhenAllItsValuesAre() {
+    #expect(StepOutcome().isFinite)
+    for field in [\StepOutcome.loss, \.ratio, \.logRatioNats, \.referenceNats] {
+      for bad in [Double.nan, .infinity] {
+        var outcome = StepOutcome()
+        outcome[keyPath: field] = bad
+        #expect(!outcome.isFinite)
+      }
+    }
+  }
+
+  @Test func aLossOutsideAnUpdateNeedsRowsOfAtLeastOneValue() throws {
+    let values: [Float] = [1, 2]
+    let old: [Double] = [0]
+    func message(_ count: Int, _ size: Int, form: LogProbabilityForm = .mean, penalty: Double = 0) throws -> String {
+      let transition = try Transition.stochastic(.dance(noiseLevel: 0.5), from: 0.8, to: 0.7)
+      var dVelocity: [Float] = [5, 5]
+      let error = failure {
+        try values.withUnsafeBufferPointer { values in
+          try old.withUnsafeBufferPointer { old in
+            let base = values.baseAddress!
+            _ = try StepLossBatch(
+              configuration: configuration(reference: penalty), transition: transition, form: form, latents: base,
+              velocity: base,
+              nextLatents: base, oldLogProbabilities: old.baseAddress!, advantages: old.baseAddress!, count: count,
+              latentSize: size
+            ).evaluate(dVelocity: &dVelocity)
+          }
+        }
+      }
+      if error != nil { #expect(dVelocity == [5, 5]) }
+      return error?.message ?? ""
+    }
+    let both = try message(0, 0, form: .guarded, penalty: 0.5)
+    for field in ["count: expected 1", "latent_size: expected 1", "form: expected", "reference_velocity: expected"] {
+      #expect(both.contains(field), "\(field) is missing in \(both)")
+    }
+    #expect(try message(1, 2) == "")
+  }
+
   @Test(arguments: LogProbabilityForm.allCases, [1.7, -0.6, 0])
   func dVelocityIsTheGradientOfTheLoss(form: LogProbabilityForm, advantage: Double) throws {
     let bench = try Bench(form, size: size)

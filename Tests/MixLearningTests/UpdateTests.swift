@@ -1,3 +1,4 @@
+import MixBasics
 import MixNumerics
 import MixSampling
 import Testing
@@ -130,7 +131,95 @@ import Testing
     #expect(try run(update, step: 0.01) == first)
   }
 
+  @Test func meansAreThoseOverAllTerms() throws {
+    var configuration = PolicyConfiguration()
+    configuration.updatesPerIteration = 1
+    configuration.referencePenalty = 0.1
+    let trajectory = try trajectory(try plan())
+    let still = try run(makeUpdate(trajectory, configuration)).metrics
+    #expect(still.ratioMean == 1 && still.terms == 36 && still.referenceNats > 0)
+    let moved = try run(makeUpdate(trajectory, configuration), theta: 1.01).metrics
+    #expect(moved.ratioMean >= moved.ratioMin && moved.ratioMean <= moved.ratioMax && moved.ratioMean != 1)
+    #expect(moved.oldPolicyNats > still.oldPolicyNats && moved.clippedFraction > 0 && moved.clippedFraction < 1)
+    // θ = 0.9 is the reference: the distance grows with (θ − 0.9)².
+    #expect(abs(moved.referenceNats / still.referenceNats - 1.21) <= 0.01)
+    // From the old policy's θ = 1 it is (0.01 / 0.11)² of that.
+    #expect(abs(moved.oldPolicyNats / moved.referenceNats * 121 - 1) <= 0.02)
+  }
+
+  @Test func anAbandonedMinibatchLeavesNoStepNoRequestAndNoFigure() throws {
+    let trajectory = try trajectory(try plan())
+    let update = try makeUpdate(trajectory, maxBatch: 2)
+    var (isLast, stepped, evaluated) = ([Bool](), [Int](), [Int]())
+    loop: while true {
+      switch update.next() {
+      case .evaluate(let request):
+        evaluated.append(request.minibatch)
+        try update.submit(velocity: answer(request, theta: 1).velocity, count: request.velocityCount)
+        if request.minibatch == 1 {
+          isLast.append(update.isInLastMinibatch)
+          update.abandonMinibatch()
+        }
+      case .optimizerStep(let minibatch):
+        isLast.append(update.isInLastMinibatch)
+        stepped.append(minibatch)
+      case .finished: break loop
+      }
+    }
+    #expect(stepped == [0, 2, 3] && isLast == [false, false, false, true] && update.minibatchCount == 4)
+    #expect(evaluated.filter { $0 == 1 }.count == 1 && evaluated == evaluated.sorted())
+    // Minibatches 0, 2 and 3 have 1 + 1 + 2 members of 2 groups, each with 3 trained steps.
+    #expect(update.metrics.terms == 4 * 2 * 3 && update.metrics.optimizerSteps == 3)
+  }
+
+  @Test func aRequestThatWaitsIsMadeAgainWhenRequestsBecomeSmaller() throws {
+    let trajectory = try trajectory(try plan())
+    let update = try makeUpdate(trajectory)
+    #expect(try nextRequest(of: update).count > 1)
+    try update.limitRequests(to: 1)
+    #expect(try nextRequest(of: update).count == 1)
+    #expect(try run(update) == run(makeUpdate(trajectory)))
+  }
+
+  @Test func aRunCanStartAtTheBeginningOrWhereTheLastOneWasInterrupted() throws {
+    let update = try makeUpdate(try trajectory(try plan()), maxBatch: 2)
+    #expect(update.isAtStartOfRun)
+    func submitOne() throws {
+      let request = try nextRequest(of: update)
+      try update.submit(velocity: answer(request, theta: 1).velocity, count: request.velocityCount)
+    }
+    try submitOne()
+    #expect(!update.isAtStartOfRun)
+    update.restartMinibatch()
+    try update.limitRequests(to: 1)  // not interrupted: no step has been done
+    #expect(update.isAtStartOfRun)
+    #expect(try nextRequest(of: update).count == 1)
+    while case .evaluate(let request) = update.next() {
+      try update.submit(velocity: answer(request, theta: 1).velocity, count: request.velocityCount)
+    }
+    try submitOne()
+    #expect(!update.isAtStartOfRun)
+    update.restartMinibatch()
+    #expect(update.isAtStartOfRun && update.metrics.optimizerSteps == 1)
+    _ = update.next()
+    #expect(!update.isAtStartOfRun)
+  }
+
+  private func nextRequest(of update: Update) throws -> VelocityRequest {
+    guard case .evaluate(let request) = update.next() else { throw MixGRPOError(.invalidState, "expected a request") }
+    return request
+  }
+
   // MARK: Bad input
+
+  @Test func aFaultInTheLastRowIsSeen() throws {
+    let update = try makeUpdate(try trajectory(try plan()))
+    let request = try nextRequest(of: update)
+    var velocity = answer(request, theta: 1).velocity
+    velocity[velocity.count - 1] = .nan
+    let error = failure { try update.submit(velocity: velocity, count: velocity.count) }
+    #expect(error?.code == .notFinite && error?.message.contains("row \(request.count - 1)") == true)
+  }
 
   @Test func aVelocityThatIsNotFiniteMayBeSubmittedAgain() throws {
     var configuration = PolicyConfiguration()

@@ -37,6 +37,34 @@ import Testing
     #expect(try starts(schedule, count: 9, deviation: 4) { 0.2 * Double($0) } == [0, 0, 0, 1, 1, 1, 2, 2, 2])
   }
 
+  @Test func aGainOfExactlyTheMinimumHoldsTheWindow() throws {
+    // Without a rise the gain is exactly 0.
+    let schedule = try schedule(AdaptiveInterval(maximum: 6, trend: 3, minimumGain: 0))
+    #expect(try starts(schedule, count: 7) { _ in 0.5 } == [0, 0, 0, 0, 0, 0, 1])
+  }
+
+  @Test func ratherThanInfinityTheGainOfIterationsOfOneAgeIsNaN() {
+    var state = AdaptiveWindowState()
+    state.iterations = 2
+    (state.sums.weight, state.sums.age, state.sums.squaredAge, state.sums.reward) = (1, 1, 1, 1)
+    #expect(state.gain.isNaN)
+  }
+
+  @Test func aStateComesBackFromItsText() throws {
+    let schedule = try schedule(AdaptiveInterval(maximum: 100, trend: 5))
+    var state = AdaptiveWindowState()
+    for reward in [0.1, 1 / 3.0, -2e-7] { state = try schedule.advance(state, rewardMean: reward, rewardDeviation: 0.3) }
+    #expect(AdaptiveWindowState(text: state.text) == state)
+    let words = state.text.split(separator: " ").map(String.init)
+    for index in words.indices {
+      var wrong = words
+      wrong[index] = "x"
+      #expect(AdaptiveWindowState(text: wrong.joined(separator: " ")) == nil)
+    }
+    #expect(AdaptiveWindowState(text: words.dropLast().joined(separator: " ")) == nil)
+    #expect(AdaptiveWindowState(text: state.text + " 1") == nil)
+  }
+
   @Test func aRiseThatEndsMovesTheWindowSoonAfter() throws {
     let schedule = try schedule(AdaptiveInterval(maximum: 100, trend: 4, minimumGain: 0.02))
     let moved = try starts(schedule, count: 60) { min(Double($0), 20) * 0.1 }.firstIndex(of: 1)
@@ -94,6 +122,11 @@ import Testing
       let error = failure { _ = try schedule.advance(state, rewardMean: 0, rewardDeviation: 1) }
       #expect(error?.message.contains(field) == true)
     }
+    var longest = AdaptiveWindowState()
+    longest.iterations = 999_999
+    #expect(failure { try schedule.check(longest) } == nil)
+    longest.iterations += 1
+    #expect(failure { try schedule.check(longest) } != nil)
     let other = try WindowSchedule(.random, length: 2, steps: 7, seed: 0)
     let error = failure { _ = try other.advance(AdaptiveWindowState(), rewardMean: 0, rewardDeviation: 1) }
     #expect(error?.message.contains("window_mode") == true)

@@ -41,6 +41,14 @@ import Testing
       }
     ),
     (
+      "levels below 1, where the first step is history of the second",
+      {
+        $0.schedule = .sigmas((0..<12).map { 0.9 - 0.075 * Double($0) } + [0])
+        $0.windowMode = .frozen(start: 5)
+        $0.solver = .dpmSolver3
+      }
+    ),
+    (
       "one step, third order",
       {
         $0.windowMode = .frozen(start: 3)
@@ -254,6 +262,9 @@ import Testing
     let c = try makeRollout(try plan(1), initialNoise: own)
     #expect(try outcome(c).0 != outcome(a).0)
     #expect(c.modelCalls == 2 * 5 * 12)
+    own = equal
+    own[own.count - 1] += 1
+    #expect(try outcome(makeRollout(try plan(1), initialNoise: own)).0 != outcome(a).0)
   }
 
   @Test func aGroupThatSharesADeterministicPathIsEvaluatedOnce() throws {
@@ -327,6 +338,8 @@ import Testing
     #expect(message { _ = try makeRollout(plan, prompts: []) }.contains("prompts"))
     #expect(message { _ = try makeRollout(plan, prompts: [-1]) }.contains("prompts"))
     #expect(message { _ = try makeRollout(plan, prompts: [2, 2]) }.contains("prompts"))
+    let many = message { _ = try makeRollout(try self.plan(0) { $0.groupSize = 4_096 }, prompts: (0..<600_000).map { $0 }) }
+    #expect(many.contains("prompts: expected at most 2³¹ − 1 samples, got 2457600000"))
     #expect(message { _ = try makeRollout(plan, latentSize: 0) }.contains("latent_size"))
     #expect(message { _ = try makeRollout(plan, latentSize: .max) }.contains("latent_size"))
     #expect(message { _ = try makeRollout(plan, maxBatch: -1) }.contains("max_batch"))

@@ -17,6 +17,16 @@ import Testing
     #expect(plan.transitions[24].nextSigma == 0)
   }
 
+  @Test func aConfigurationOutOfItsRangesHasNoPlan() {
+    for (field, change) in [
+      ("noise_level", { $0.dynamics = .flow(noiseLevel: 11) }), ("group_size", { $0.groupSize = 0 }),
+      ("steps", { $0.schedule = .shifted(steps: 1, shift: 3) }), ("flash_ratio", { $0.flash = FlashTail(ratio: 1.5) }),
+    ] as [(String, (inout SamplingConfiguration) -> Void)] {
+      let error = failure { _ = try plan(0, change) }
+      #expect(error?.message.contains(field) == true, "\(field): \(error?.message ?? "none")")
+    }
+  }
+
   @Test(arguments: [(0, 289), (10, 179), (20, 69)])
   func sharingSavesTheModelCallsOfTheCommonPrefix(window: Int, calls: Int) throws {
     let shared = try plan(window)

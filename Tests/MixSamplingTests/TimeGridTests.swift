@@ -16,6 +16,13 @@ import Testing
     #expect(grid.sigmas == [1, 0.75, 0.5, 0.25, 0])
   }
 
+  @Test(arguments: [0.1, 0.3, 0.7, 3, 7, 1e-3])
+  func pureNoiseIsExactlyOneWithEveryShift(shift: Double) throws {
+    let sigmas = try TimeGrid(.shifted(steps: 5, shift: shift)).sigmas
+    #expect(sigmas[0] == 1 && sigmas[5] == 0)
+    #expect(try TimeGrid(.resolutionShifted(steps: 5, imageTokens: 1)).sigmas[0] == 1)
+  }
+
   @Test(arguments: [(256, 1.6487212707), (4096, 3.1581929097)])
   func resolutionShiftMeetsItsTwoAnchors(tokens: Int, exponential: Double) throws {
     let grid = try TimeGrid(.resolutionShifted(steps: 2, imageTokens: tokens))
@@ -46,8 +53,9 @@ import Testing
     (TimeGrid.Schedule.shifted(steps: 0, shift: 3), "steps"), (.shifted(steps: 10_001, shift: 3), "steps"),
     (.shifted(steps: 5, shift: 0), "shift"), (.shifted(steps: 5, shift: .nan), "shift"),
     (.shifted(steps: 5, shift: .infinity), "shift"), (.resolutionShifted(steps: 5, imageTokens: 0), "image_tokens"),
-    (.sigmas([]), "steps"), (.sigmas([1]), "steps"), (.sigmas([1, 1, 0]), "sigmas"), (.sigmas([1.1, 0]), "sigmas"),
-    (.sigmas([1, 0.5]), "sigmas"), (.sigmas([1, .nan, 0]), "sigmas"),
+    (.sigmas([]), "steps"), (.sigmas([1]), "steps"), (.sigmas([1, 1, 0]), "sigmas[1]: "),
+    (.sigmas([1.1, 0]), "sigmas[0]: "), (.sigmas([1, 0.5]), "sigmas[1]: expected 0"), (.sigmas([1, .nan, 0]), "sigmas[1]: "),
+    (.sigmas([1, 0.5, 0.7, 0]), "sigmas[2]: expected a value below sigmas[1] = 0.5, got 0.7"),
   ])
   func unfitSchedulesAreErrorsThatNameTheField(schedule: TimeGrid.Schedule, field: String) {
     let error = failure { _ = try TimeGrid(schedule) }

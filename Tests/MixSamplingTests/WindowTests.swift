@@ -3,6 +3,14 @@ import Testing
 @testable import MixSampling
 
 @Suite struct WindowTests {
+  @Test func anIterationIsAtLeastZero() throws {
+    let schedule = try WindowSchedule(.random, length: 2, steps: 7, seed: 0)
+    #expect(failure { _ = try schedule.window(iteration: -1) }?.message.contains("iteration: expected 0 or more") == true)
+    #expect(failure { _ = try schedule.forecast(iteration: -1) }?.message.contains("iteration: expected 0 or more") == true)
+    let given = try WindowSchedule(.given, length: 2, steps: 7, seed: 0)
+    #expect(try given.forecast(iteration: 3) == SDEWindow(start: 0, length: 2))
+  }
+
   private func starts(_ mode: WindowMode, steps: Int = 7, length: Int = 2, count: Int, seed: UInt64 = 0) throws -> [Int] {
     let schedule = try WindowSchedule(mode, length: length, steps: steps, seed: seed)
     return try (0..<count).map { try schedule.window(iteration: $0).start }
@@ -36,6 +44,7 @@ import Testing
     .linearDecay(minimumInterval: 2, maximumInterval: 9, stride: 3, atEnd: .rollBack),
     .exponentialDecay(initialInterval: 8, rate: 0.25, threshold: 5, stride: 2, atEnd: .stay), .random, .given,
     .all(.firstFraction(0.5)),
+    .adaptive(AdaptiveInterval(minimum: 2, maximum: 9, trend: 4, minimumGain: 0.25), stride: 2, atEnd: .stay),
   ])
   func eachModeKeepsItsValuesInTheFlatRecord(mode: WindowMode) throws {
     var configuration = SamplingConfiguration()

@@ -33,6 +33,23 @@ import Testing
     #expect(error?.code == .invalidFormat && error?.message.contains(message) == true)
   }
 
+  @Test func aCaptionMayStandInPlaceOfTheText() throws {
+    let lines =
+      "\u{FEFF}{\"file_name\":\"1.png\",\"caption\":\"a\"}\n{\"file_name\":\"2.png\",\"caption\":\"b\",\"text\":\"c\"}"
+    try folder.write(lines, to: "metadata.jsonl")
+    #expect(try CaptionedImageFolder(path: folder.path).entries.map(\.caption) == ["a", "c"])
+  }
+
+  @Test func theFirstFiveProblemsAreReportedAtOnce() throws {
+    let lines = (0..<8).map { $0 == 2 ? "{\"file_name\":\"a\",\"text\":\"b\"}" : "{\"file_name\":\"a\",\"label\":\"b\"}" }
+    try folder.write(lines.joined(separator: "\n"), to: "metadata.jsonl")
+    let message = libraryError { _ = try CaptionedImageFolder(path: folder.path) }?.message ?? ""
+    for line in [1, 2, 4, 5, 6] {
+      #expect(message.contains("line \(line): text: expected a string, got none among \"file_name\", \"label\""), "\(message)")
+    }
+    #expect(message.hasSuffix("; and 2 more problems") && !message.contains("line 3:"))
+  }
+
   @Test func aFolderWithoutMetadataIsAnInputOutputError() {
     #expect(libraryError { _ = try CaptionedImageFolder(path: folder.path) }?.code == .inputOutput)
   }

@@ -9,6 +9,26 @@ func truncateFile(_ path: String, to size: Int) -> Bool { truncate(path, off_t(s
 @Suite struct FileAccessTests {
   private let folder = TemporaryFolder()
 
+  @Test func aByteOrderMarkIsNoPartOfAText() throws {
+    try folder.write([0xEF, 0xBB, 0xBF] + Array("a".utf8), to: "marked")
+    try folder.write("a", to: "plain")
+    for name in ["marked", "plain"] { #expect(try FileAccess.readText(folder.file(name), limit: 9) == Array("a".utf8)) }
+  }
+
+  @Test(arguments: [[0xFF, 0xFE, 0x61, 0], [0xFE, 0xFF, 0, 0x61]] as [[UInt8]])
+  func aTextInUTF16IsRefusedByName(bytes: [UInt8]) throws {
+    try folder.write(bytes, to: "wide")
+    let error = libraryError { _ = try FileAccess.readText(folder.file("wide"), limit: 9) }
+    #expect(error?.code == .invalidFormat && error?.message.contains("expected text in UTF-8, got UTF-16") == true)
+  }
+
+  @Test func aPathFromTheRootHasNoDots() throws {
+    #expect(try FileAccess.absolute("/a/./b/../c//d/") == "/a/c/d")
+    #expect(try FileAccess.absolute("x/../y").hasSuffix("/y"))
+    #expect(try FileAccess.absolute("y").hasPrefix("/"))
+    #expect(try FileAccess.absolute("/..") == "/")
+  }
+
   @Test func aFailedWriteLeavesTheOldFileAndNothingBeside() throws {
     let path = try folder.write("old", to: "a")
     let error = libraryError {

@@ -20,6 +20,19 @@ import Testing
     return try RGBImage(width: width, height: height, pixels: (0..<3 * width * height).map { _ in random.next() })
   }
 
+  @Test(
+    arguments: [
+      ([0xFF, 0xD8, 0xFF, 0xE0], "JPEG"), (Array("GIF89a".utf8), "GIF"), (Array("RIFF0000WEBPVP8 ".utf8), "WebP"),
+      (Array("BM".utf8), "BMP"), ([0x49, 0x49, 0x2A, 0], "TIFF"), ([0x4D, 0x4D, 0, 0x2A], "TIFF"),
+      (Array("\0\0\0\u{20}ftypavif".utf8), "AVIF"), (Array("\0\0\0\u{20}ftypheic".utf8), "HEIF"),
+    ] as [([UInt8], String)])
+  func picturesOfOtherFormatsAreRefusedByName(head: [UInt8], format: String) {
+    for file in [head, head + [UInt8](repeating: 0, count: 99)] {
+      let error = libraryError { _ = try PNG.decode(file) }
+      #expect(error?.message == "png: expected the signature of a PNG, got that of a \(format) file")
+    }
+  }
+
   @Test func picturesOfPillowAreRead() throws {
     #expect(try PNG.read(path: fixture("rgb.png")) == reference())
     let grey = (0..<60).map { (index: Int) -> UInt8 in UInt8(40 * (index / 3 % 5) + index / 15) }

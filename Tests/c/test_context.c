@@ -66,8 +66,10 @@ static void cancel_reaches_its_own_context_from_any_thread(void) {
   DONE(mixgrpo_context_create(1, &contexts[1]));
   CHECK(pthread_create(&thread, NULL, cancel, contexts[1]) == 0);
   pthread_join(thread, NULL);
+  for (int i = 0; i < 4; i++) CHECK(mixgrpo_context_is_cancelled(contexts[i]) == (i == 1));
   for (int i = 0; i < 4; i++) {
-    CHECK(mixgrpo_context_is_cancelled(contexts[i]) == (i == 1));
+    DONE(mixgrpo_context_cancel(contexts[i]));
+    CHECK(mixgrpo_context_is_cancelled(contexts[i]));
     mixgrpo_context_destroy(contexts[i]);
   }
 }
@@ -112,6 +114,56 @@ static void progress_and_log_reach_their_receivers(void) {
   DONE(mixgrpo_context_set_progress(f.context, NULL, NULL));
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, SAMPLES * LATENT));
   CHECK(lines == 1);
+  mixgrpo_trainer_destroy(trainer);
+  fixture_destroy(&f);
+}
+
+/* A rollout that was begun by hand reports what is left. */
+static void progress_counts_from_where_the_work_stands(void) {
+  fixture f = fixture_create(1);
+  mixgrpo_rollout *rollout = fixture_rollout(&f);
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  const float velocity[SAMPLES * LATENT] = {0};
+  for (int i = 0; i < 2; i++) {
+    DONE(mixgrpo_rollout_next(rollout, &request));
+    DONE(mixgrpo_rollout_submit(rollout, velocity, request.count * LATENT));
+  }
+  seen_progress seen = {0, 1, 0, 0, 9};
+  const int64_t done = mixgrpo_rollout_model_calls(rollout);
+  DONE(mixgrpo_context_set_progress(f.context, note_progress, &seen));
+  DONE(mixgrpo_rollout_run(rollout, f.evaluator, f.prompts));
+  CHECK(seen.calls > 1 && seen.in_order && seen.finished && seen.stage == MIXGRPO_STAGE_ROLLOUT);
+  CHECK(done > 0 && seen.last == mixgrpo_rollout_model_calls(rollout) - done);
+  mixgrpo_rollout_destroy(rollout);
+  fixture_destroy(&f);
+}
+
+static void each_way_of_sampling_reports_its_progress(void) {
+  fixture f = fixture_create(1);
+  mixgrpo_trainer *trainer = fixture_trainer(&f, 0);
+  mixgrpo_evaluation *evaluation = NULL;
+  mixgrpo_evaluation_config config;
+  mixgrpo_sample_config sample;
+  const char *const names[] = {"taste"};
+  float samples[BATCH * LATENT];
+  seen_progress seen[3] = {{0, 1, 0, 0, 9}, {0, 1, 0, 0, 9}, {0, 1, 0, 0, 9}};
+  DONE(mixgrpo_evaluation_config_init(&config, sizeof config));
+  DONE(mixgrpo_sample_config_init(&sample, sizeof sample));
+  sample.steps = 3;
+  DONE(mixgrpo_evaluation_create(&config, &sample, chosen_prompts, BATCH, names, NULL, NULL, 1, &evaluation));
+  DONE(mixgrpo_context_set_progress(f.context, note_progress, &seen[0]));
+  DONE(mixgrpo_evaluation_sample(evaluation, trainer, samples, BATCH * LATENT));
+  DONE(mixgrpo_context_set_progress(f.context, note_progress, &seen[1]));
+  DONE(mixgrpo_trainer_sample(
+      trainer, MIXGRPO_WEIGHTS_TRAINED, &sample, chosen_prompts, BATCH, NULL, 0, samples, BATCH * LATENT));
+  DONE(mixgrpo_context_set_progress(f.context, note_progress, &seen[2]));
+  DONE(mixgrpo_evaluator_sample(
+      f.evaluator, NULL, f.prompts, &sample, chosen_prompts, BATCH, NULL, 0, samples, BATCH * LATENT));
+  for (int i = 0; i < 3; i++) {
+    CHECK(seen[i].calls > 1 && seen[i].in_order && seen[i].finished && seen[i].stage == MIXGRPO_STAGE_SAMPLE);
+    CHECK(seen[i].last == 3 * BATCH);
+  }
+  mixgrpo_evaluation_destroy(evaluation);
   mixgrpo_trainer_destroy(trainer);
   fixture_destroy(&f);
 }
@@ -174,6 +226,8 @@ void test_context(void) {
   cancel_is_sticky_until_reset();
   cancel_reaches_its_own_context_from_any_thread();
   progress_and_log_reach_their_receivers();
+  progress_counts_from_where_the_work_stands();
+  each_way_of_sampling_reports_its_progress();
   idle_threads_sleep();
   last_error_belongs_to_its_thread();
   bad_handles_are_errors();

@@ -140,6 +140,7 @@ static void the_watchdog_barks_when_only_the_trained_reward_rises(void) {
   DONE(submit(evaluation, 50, 4, 7));
   CHECK(result.worsening == 0 && result.verdict == MIXGRPO_VERDICT_CONTINUE);
   INVALID("iteration", submit(evaluation, 50, 4, 7));
+  INVALID("iteration: expected 0 or more, got -1", submit(again, -1, 4, 7));
   INVALID("scores", mixgrpo_evaluation_submit(evaluation, 60, scores, SCORES - 1, &result));
   INVALID("out_result", mixgrpo_evaluation_submit(evaluation, 60, scores, SCORES, NULL));
   check_verdict(evaluation, 50, MIXGRPO_VERDICT_CONTINUE);

@@ -38,6 +38,9 @@ static void defaults_and_bounds(const fixture *f) {
     INVALID("max_batch", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
   }
   config = standard;
+  config.height_tokens = 256, config.width_tokens = 257;
+  INVALID("height_tokens · width_tokens: expected at most 65536, got 65792", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config = standard;
   config.guidance = NAN;
   INVALID("guidance", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
   config = standard;

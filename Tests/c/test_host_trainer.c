@@ -259,6 +259,55 @@ static void a_cancel_stands_until_it_is_reset_or_fails_the_update(const fixture 
   host_destroy(&h);
 }
 
+static void a_cancel_before_any_request_of_an_update_loses_none(const fixture *f) {
+  const mixgrpo_learning_config learning = host_learning(f);
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  host h = host_create(f, &learning);
+  float *start = malloc(h.weight_count * sizeof *start);
+  double rewards[REWARDS];
+  memcpy(start, weights_of(&h), h.weight_count * sizeof *start);
+  draw(&h, rewards);
+  DONE(mixgrpo_trainer_begin_update(h.trainer, rewards, REWARDS, NULL, 0));
+  for (;;) {
+    DONE(mixgrpo_context_cancel(f->context));
+    const mixgrpo_status status = mixgrpo_trainer_next(h.trainer, &request);
+    DONE(mixgrpo_context_reset_cancel(f->context));
+    if (status == MIXGRPO_STATUS_OK) break;
+    CHECK(status == MIXGRPO_STATUS_CANCELLED);
+    DONE(mixgrpo_trainer_next(h.trainer, &request));
+    DONE(answer(&h, &request));
+  }
+  CHECK(request.kind == MIXGRPO_REQUEST_KIND_FINISHED && mixgrpo_trainer_iteration(h.trainer) == 1);
+  CHECK(h.kept_states == 1 && h.steps == f->learning.updates_per_iteration);
+  DONE(mixgrpo_model_set_weights(f->model, 0, start, h.weight_count));
+  host_destroy(&h);
+  free(start);
+}
+
+static void a_host_that_stops_between_two_steps_keeps_those_that_are_done(const fixture *f) {
+  mixgrpo_learning_config learning = host_learning(f);
+  learning.undo = MIXGRPO_UNDO_NONE;
+  learning.max_velocity_change = 0;
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  host h = host_create(f, &learning);
+  float *start = malloc(h.weight_count * sizeof *start);
+  double rewards[REWARDS];
+  memcpy(start, weights_of(&h), h.weight_count * sizeof *start);
+  draw(&h, rewards);
+  DONE(mixgrpo_trainer_begin_update(h.trainer, rewards, REWARDS, NULL, 0));
+  while (h.steps == 0) {
+    DONE(mixgrpo_trainer_next(h.trainer, &request));
+    DONE(answer(&h, &request));
+  }
+  DONE(mixgrpo_trainer_fail(h.trainer, MIXGRPO_STATUS_CANCELLED, "stopped"));
+  REFUSED(MIXGRPO_STATUS_CANCELLED, "1 of 2 optimizer steps are done and stay", run(&h));
+  DONE(update(&h, rewards));
+  CHECK(h.steps == f->learning.updates_per_iteration && mixgrpo_trainer_iteration(h.trainer) == 1);
+  DONE(mixgrpo_model_set_weights(f->model, 0, start, h.weight_count));
+  host_destroy(&h);
+  free(start);
+}
+
 static void deterministic_samples_leave_the_rollout_and_ask_for_the_weights(const fixture *f) {
   const mixgrpo_learning_config learning = host_learning(f);
   host h = host_create(f, &learning);
@@ -386,7 +435,7 @@ static void settings_that_a_host_would_not_obey_are_refused(const fixture *f) {
   INVALID("latent_size", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
   config.latent_size = LATENT;
   config.max_batch = -1;
-  INVALID("max_batch", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
+  INVALID("max_batch: expected 0…2147483647, got -1", mixgrpo_trainer_create_for_host(f->context, f->plan, &learning, &config, names, 2, &trainer));
   config.max_batch = 0;
   learning.learning_rate = 0.5;
   learning.ema_decay = 0.5;
@@ -422,6 +471,7 @@ static void calls_of_the_other_owner_are_refused(const fixture *f) {
   DONE(mixgrpo_trainer_next(h.trainer, &request));
   INVALID("count", mixgrpo_trainer_submit(h.trainer, samples, NULL, 1, NULL, 0));
   INVALID("velocity", mixgrpo_trainer_submit(h.trainer, NULL, NULL, 1, NULL, 0));
+  INVALID("velocity", mixgrpo_trainer_submit(h.trainer, NULL, NULL, 0, NULL, 0));
   DONE(run(&h));
   DONE(mixgrpo_trainer_begin_update(h.trainer, rewards, REWARDS, NULL, 0));
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "update", mixgrpo_trainer_begin_rollout(h.trainer, chosen_prompts, BATCH, 0));
@@ -443,6 +493,8 @@ void test_host_trainer(void) {
   an_update_that_fails_anywhere_is_undone_and_may_be_repeated(&f);
   faults_go_by_the_policy(&f);
   a_cancel_stands_until_it_is_reset_or_fails_the_update(&f);
+  a_cancel_before_any_request_of_an_update_loses_none(&f);
+  a_host_that_stops_between_two_steps_keeps_those_that_are_done(&f);
   deterministic_samples_leave_the_rollout_and_ask_for_the_weights(&f);
   an_evaluation_draws_with_the_hosts_model(&f);
   tickets_join_into_one_update(&f);

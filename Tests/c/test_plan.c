@@ -168,6 +168,10 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   free.max_velocity_change = 0;
   DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &free, &model, &work, &large));
   CHECK(large.weight_bytes < whole.weight_bytes && large.activation_bytes == whole.activation_bytes);
+  other = work;
+  other.keep_reference = 1;
+  DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &other, &large));
+  CHECK(large.weight_bytes > whole.weight_bytes); /* the base's weights */
   work.recompute_activations = 1;
   DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &work, &large));
   CHECK(large.activation_bytes < whole.activation_bytes && large.weight_bytes == whole.weight_bytes);

@@ -24,6 +24,23 @@ static void words_become_the_same_numbers_each_time(void) {
   CHECK(memcmp(short_pooled, pooled, sizeof short_pooled) == 0);
 }
 
+/* 16 MiB is the longest text. */
+static void a_text_without_end_is_refused(void) {
+  const size_t longest = (size_t)1 << 24;
+  char *line = malloc(longest + 2);
+  float text[TEXT_LENGTH * TEXT_WIDTH], pooled[POOLED_WIDTH];
+  memset(line, 'a', longest + 1);
+  line[longest + 1] = 0;
+#define ENCODE(line) \
+  mixgrpo_hashed_words_encode((const char *[]){line}, 1, TEXT_LENGTH, TEXT_WIDTH, POOLED_WIDTH, text, \
+                              sizeof text / sizeof *text, pooled, POOLED_WIDTH)
+  INVALID("prompts[0]: expected at most 16777216 bytes", ENCODE(line));
+  line[longest] = 0;
+  DONE(ENCODE(line));
+#undef ENCODE
+  free(line);
+}
+
 static void bad_sizes_touch_nothing(void) {
   float text[TEXT_VALUES] = {5}, pooled[POOLED_VALUES] = {5};
   const char *const with_null[2] = {"a", NULL}, *const not_utf8[2] = {"a", "\xc3("};
@@ -72,6 +89,7 @@ static void embeddings_are_copied_and_checked(const fixture *f) {
 void test_prompts(void) {
   fixture f = fixture_create(2);
   words_become_the_same_numbers_each_time();
+  a_text_without_end_is_refused();
   bad_sizes_touch_nothing();
   embeddings_are_copied_and_checked(&f);
   fixture_destroy(&f);

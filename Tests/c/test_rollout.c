@@ -100,6 +100,8 @@ static void pulling_and_running_give_the_same_samples(const fixture *f) {
   CHECK(memcmp(pulled, run, sizeof run) == 0);
   DONE(mixgrpo_rollout_run(rollout, f->evaluator, f->prompts)); /* nothing is left to answer */
   TOO_SMALL("out_samples", mixgrpo_rollout_get_samples(rollout, run, VALUES - 1));
+  INVALID("out_samples capacity: expected a size in memory", mixgrpo_rollout_get_samples(rollout, run, SIZE_MAX));
+  INVALID("out_samples: expected a pointer aligned to 4 bytes", mixgrpo_rollout_get_samples(rollout, (void *)((char *)run + 1), VALUES));
   INVALID("out_samples", mixgrpo_rollout_get_samples(rollout, NULL, VALUES));
   mixgrpo_rollout_destroy(rollout);
 }
@@ -113,6 +115,9 @@ static void bad_answers_leave_the_request_standing(const fixture *f) {
   DONE(mixgrpo_rollout_next(rollout, &again));
   CHECK(again.count == request.count && again.latents == request.latents);
   INVALID("velocity", mixgrpo_rollout_submit(rollout, NULL, BATCH * LATENT));
+  INVALID("velocity: expected the velocity of the request, got NULL", mixgrpo_rollout_submit(rollout, NULL, 0));
+  INVALID("velocity: expected a pointer aligned to 4 bytes",
+          mixgrpo_rollout_submit(rollout, (void *)((char *)velocity + 2), BATCH * LATENT));
   INVALID("count", mixgrpo_rollout_submit(rollout, velocity, BATCH * LATENT - 1));
   INVALID("velocity", mixgrpo_rollout_submit(rollout, velocity, SIZE_MAX));
   velocity[LATENT] = NAN;

@@ -25,6 +25,7 @@ static void defaults_are_those_of_the_header(void) {
   CHECK(config.struct_size == sizeof config && config.steps == 25 && config.solver == MIXGRPO_SOLVER_EULER);
   CHECK(config.samples_per_prompt == 1 && config.shift == 3 && config.image_tokens == 0);
   CHECK(config.sigma_rounding == MIXGRPO_SIGMA_ROUNDING_EXACT && config.trained_model_share == 1 && config.seed == 0);
+  CHECK(config.sigmas == NULL && config.sigma_count == 0);
 }
 
 #define SAMPLE(out) \
@@ -61,6 +62,34 @@ static void own_noise_is_taken(const fixture *f) {
   INVALID("initial_noise", WITH_NOISE(NULL, VALUES));
   noise[7] = INFINITY;
   INVALID("initial_noise", WITH_NOISE(noise, VALUES));
+}
+
+static void an_own_time_grid_is_taken_in_place_of_steps_and_shift(const fixture *f) {
+  double grid[5], rising[] = {1, 0.5, 0.6, 0}, above[] = {1.5, 0}, open_end[] = {1, 0.5}, with_nan[] = {1, NAN, 0};
+  reset();
+  DONE(SAMPLE(samples));
+  DONE(mixgrpo_time_grid(config.steps, config.shift, 0, grid, 5));
+  config.sigmas = grid, config.sigma_count = 5;
+  config.steps = 9, config.shift = 2, config.image_tokens = 64;
+  DONE(SAMPLE(others));
+  CHECK(memcmp(samples, others, sizeof samples) == 0);
+  grid[1] = 0.95;
+  DONE(SAMPLE(others));
+  CHECK(memcmp(samples, others, sizeof samples) != 0);
+  config.sigma_count = 0;
+  INVALID("sigma_count", SAMPLE(others));
+  config.sigma_count = SIZE_MAX;
+  INVALID("sigma_count", SAMPLE(others));
+  config.sigmas = NULL, config.sigma_count = 5;
+  INVALID("sigmas", SAMPLE(others));
+  config.sigmas = rising, config.sigma_count = 4;
+  INVALID("sigmas[2]: expected a value below sigmas[1] = 0.5, got 0.6", SAMPLE(others));
+  config.sigmas = above, config.sigma_count = 2;
+  INVALID("sigmas[0]: expected at most 1, got 1.5", SAMPLE(others));
+  config.sigmas = open_end;
+  INVALID("sigmas[1]: expected 0, as the last value, got 0.5", SAMPLE(others));
+  config.sigmas = with_nan, config.sigma_count = 3;
+  INVALID("sigmas[1]: expected a finite value", SAMPLE(others));
 }
 
 static void the_last_steps_may_use_the_base(const fixture *f) {
@@ -184,8 +213,20 @@ static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *
   DONE(mixgrpo_pixels_decode(base, SIDE * SIDE * 3, 1, SIDE, SIDE, 1, first, sizeof first));
   CHECK(memcmp(pixels[0], first, SIDE * 3) == 0); /* the first row is the base alone */
 
+  config.solver = MIXGRPO_SOLVER_DPM_2_MIDPOINT;
+  mixgrpo_image *second_order = NULL;
+  uint8_t others_pixels[sizeof pixels];
+  DONE(GRID(trainer, shares, 1, &second_order));
+  DONE(mixgrpo_image_get_pixels(second_order, others_pixels, sizeof others_pixels));
+  CHECK(memcmp(others_pixels, pixels, sizeof pixels) != 0);
+  mixgrpo_image_destroy(second_order);
+  config.solver = MIXGRPO_SOLVER_EULER;
+
   const double wrong[SHARES] = {0, 0.5, 1.5};
   INVALID("trained_model_share", GRID(trainer, wrong, 1, &none));
+  config.trained_model_share = 2; /* replaced by the shares, and still checked */
+  INVALID("trained_model_share", GRID(trainer, shares, 1, &none));
+  config.trained_model_share = 1;
   INVALID("patch", GRID(trainer, shares, 2, &none));
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", GRID(plain, shares, 1, &none));
   INVALID("out_image", GRID(trainer, shares, 1, NULL));
@@ -215,6 +256,7 @@ void test_samples(void) {
   defaults_are_those_of_the_header();
   the_same_seed_draws_the_same(&f);
   own_noise_is_taken(&f);
+  an_own_time_grid_is_taken_in_place_of_steps_and_shift(&f);
   the_last_steps_may_use_the_base(&f);
   every_field_has_bounds(&f);
   bad_handles_are_errors(&f);

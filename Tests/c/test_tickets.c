@@ -46,6 +46,10 @@ static void *score_and_submit(void *data) {
 }
 
 /* Comes in the middle of a rollout, which cannot go on before the other thread has handed in its rewards. */
+static void note_update(void *done, const mixgrpo_progress *progress) {
+  if (progress->stage == MIXGRPO_STAGE_UPDATE) *(int64_t *)done = progress->done;
+}
+
 static void score_meanwhile(void *data, const mixgrpo_progress *progress) {
   scoring *job = data;
   pthread_t thread;
@@ -81,7 +85,11 @@ static void rewards_may_come_during_the_next_rollout(const fixture *f) {
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "[2]",
           mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics));
   score_and_submit(&second);
+  int64_t updated = 0;
+  DONE(mixgrpo_context_set_progress(f->context, note_update, &updated));
   DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_REFUSE, NULL, 0, &metrics));
+  DONE(mixgrpo_context_set_progress(f->context, NULL, NULL));
+  CHECK(updated > 0 && updated <= metrics.model_calls_update);
   CHECK(metrics.loss == expected.loss && metrics.reward_mean == expected.reward_mean && metrics.first_ratio_min == 1);
   CHECK(metrics.model_calls_rollout == expected.model_calls_rollout && mixgrpo_trainer_iteration(trainer) == 1);
   float *same = weights_of(f, &count);

@@ -37,6 +37,13 @@ static void advantages_are_checked_and_reported(const fixture *f) {
     INVALID("group_size", ADVANTAGES(two, 2, BATCH, absurd[i], NULL, 0, SAMPLES));
   }
   INVALID("config", mixgrpo_advantages(NULL, two, 2, BATCH, GROUP, NULL, 0, advantages, flags, SAMPLES, NULL));
+  for (int i = 0; i < SAMPLES; i++) two[i] = two[SAMPLES + i] = i < GROUP ? 3 : i % GROUP; /* the first group is equal */
+  DONE(ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
+  CHECK(report.degenerate_groups == 1 && report.dropped_groups == 0 && report.excluded_samples == 0);
+  for (int i = 1; i < GROUP; i++) two[i] = NAN;
+  DONE(ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
+  CHECK(report.degenerate_groups == 0 && report.dropped_groups == 1 && report.excluded_samples == GROUP);
+  CHECK(report.failed_rewards == GROUP - 1);
   report.struct_size = 0;
   INVALID("struct_size", ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
 }
@@ -96,6 +103,7 @@ static void bad_answers_leave_the_request_standing(const fixture *f) {
   const size_t values = request.count * request.latent_size;
   INVALID("count", mixgrpo_update_submit(update, velocity, NULL, values - 1, d_velocity, VALUES));
   INVALID("velocity", mixgrpo_update_submit(update, NULL, NULL, values, d_velocity, VALUES));
+  INVALID("velocity", mixgrpo_update_submit(update, NULL, NULL, 0, d_velocity, VALUES));
   INVALID("velocity", mixgrpo_update_submit(update, velocity, NULL, SIZE_MAX, d_velocity, VALUES));
   TOO_SMALL("out_d_velocity", mixgrpo_update_submit(update, velocity, NULL, values, d_velocity, values - 1));
   INVALID("out_d_velocity", mixgrpo_update_submit(update, velocity, NULL, values, NULL, VALUES));
@@ -197,6 +205,8 @@ static void running_moves_the_model_or_leaves_it_alone(const fixture *f) {
   CHECK(first_weight(f) != before);
   DONE(mixgrpo_update_get_statistics(update, &seen));
   CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_max != 1);
+  CHECK(seen.ratio_min <= 1 && seen.ratio_max >= 1 && seen.ratio_min < seen.ratio_max && isfinite(seen.loss));
+  CHECK(seen.kl_old_nats > 0 && seen.max_log_ratio_nats > 0 && seen.optimizer_steps == 2);
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "started", mixgrpo_update_run(update, f->evaluator, f->prompts, optimizer, NULL, NULL));
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
@@ -215,7 +225,7 @@ static void the_distance_to_the_reference_is_reported(fixture *f) {
   DONE(mixgrpo_update_next(update, &request));
   DONE(mixgrpo_update_submit(update, velocity, reference, request.count * request.latent_size, d_velocity, VALUES));
   DONE(mixgrpo_update_get_statistics(update, &statistics));
-  CHECK(statistics.kl_reference_nats > 0);
+  CHECK(statistics.kl_reference_nats > 0 && statistics.kl_reference_nats < 1);
   mixgrpo_update_destroy(update);
   mixgrpo_rollout_destroy(rollout);
 }

@@ -2,30 +2,10 @@
 # Tests of the command `mixgrpo` as a user runs it: each subcommand with good and bad input, settings there and back, resume and
 # Ctrl-C to the same bits, reward programs, event files.
 #
-# COMMAND: the executable, if it is not .build/release/mixgrpo-command.
+# COMMAND: the executable, if it is not .build/release/mixgrpo-command. PYTHON: a Python with pyte and Pillow, for the terminal.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-command=$(realpath "${COMMAND:-.build/release/mixgrpo-command}")
-here=$PWD/Tests/command
-root=$PWD
-out=$(mktemp -d)
-export TMPDIR=$out/tmp
-mkdir "$TMPDIR"
-trap 'rm -rf "$out"' EXIT
-cd "$out"
-
-mixgrpo() { "$command" "$@"; }
-
-fail() { echo "FAILED: $1" >&2; exit 1; }
-
-# exit code, text the message must hold, arguments...: refused with one line on stderr
-refuse() {
-  local code=0
-  mixgrpo "${@:3}" >answer 2>message || code=$?
-  [ "$code" -eq "$1" ] || { cat message >&2; fail "mixgrpo ${*:3}: expected exit code $1, got $code"; }
-  grep -qF -- "$2" message || { cat message >&2; fail "mixgrpo ${*:3}: expected \"$2\" in the message"; }
-  [ "$(grep -c '^error: ' message)" -eq 1 ] || { cat message >&2; fail "mixgrpo ${*:3}: expected one line of error"; }
-}
+. Tests/command/helpers.sh
 
 without_seconds() { sed -E 's/,"seconds[a-z_]*":[-+.e0-9]+//g' "$1"; }
 
@@ -34,14 +14,8 @@ same_run() { # two run folders
   diff <(without_seconds "$1/metrics.jsonl") <(without_seconds "$2/metrics.jsonl") >&2 || fail "$3: metrics"
 }
 
-wait_for() { # a command that says when
-  for _ in $(seq 1 1200); do "$@" && return; sleep 0.05; done
-  fail "waited in vain for $*"
-}
-
 has_lines() { [ -f "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 
-base=$root/examples/base
 printf 'a red circle at the left\n\n  a blue square in the middle \na green triangle at the top\n' >prompts.txt
 printf '%s\n' '{"prompt": "a red circle", "difficulty": 10}' '{"prompt": "ein grüner Kreis", "difficulty": 10}' >prompts.jsonl
 small=(--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --set learning.updates_per_iteration=2)
@@ -56,7 +30,9 @@ done
 mixgrpo --version | grep "$(sed -n 's/^VERSION := //p' "$root/Makefile")" >/dev/null || fail "--version is not the Makefile's"
 for topic in align pretrain sample rewards presets; do [ "$(mixgrpo settings "$topic" | wc -l)" -ge 5 ] || fail "settings $topic"; done
 refuse 64 "Unknown option '--bogus'" align --bogus
-refuse 64 "aline" aline
+refuse 64 'aline: expected a subcommand, one of pretrain, align, sample, compare, inspect, plan, settings; did you mean "mixgrpo align"?' aline
+refuse 64 'did you mean "mixgrpo align"?' algin --model m
+refuse 64 "frobnicate: expected a subcommand" frobnicate
 
 for preset in mixgrpo mixgrpo_flash mixgrpo_flash_star flow_grpo dance_grpo; do
   mixgrpo "${align[@]}" --reward brightness:0.5 --reward-program "taste:2=python3 'a file.py' x" --preset "$preset" --out o --print-config >a.json
@@ -86,7 +62,7 @@ refuse 2 "--set: expected name=value" align --set steps
 refuse 2 "group_size: expected 2…4096, got 1" "${align[@]}" --reward brightness --out o --group-size 1
 refuse 2 "noise_level" "${align[@]}" --reward brightness --out o --set sampling.noise_level=-1
 refuse 2 "rewards: expected at least one" "${align[@]}" --out o
-refuse 2 "model: expected a model folder" align
+refuse 2 "out: expected a folder for the run (--out), got none" align
 refuse 2 "closed quotes" "${align[@]}" --out o --reward-program "python3 'x"
 refuse 2 "prompts_per_iteration: expected 1…3" "${align[@]}" --out o --reward brightness --prompts-per-iteration 4
 [ ! -e o ] || fail "refused settings left a folder"
@@ -99,12 +75,27 @@ mixgrpo sample "a red circle" "a blue square" --model "$base" --samples 2 --step
 cmp a.png b.png || fail "sample depends on threads"
 [ "$(ls each | wc -l)" -eq 4 ] || fail "sample --each"
 mixgrpo inspect a.png --json | python3 -c 'import json, sys; t = json.load(sys.stdin)["text"]
-assert [e["text"] for e in t if e["keyword"] == "prompt"] == ["a red circle", "a blue square"], t'
+assert {e["keyword"]: e["text"] for e in t}["prompt 2"] == "a blue square" and t[0]["keyword"] == "prompt 1", t'
 mixgrpo sample --prompts prompts.jsonl --model "$base" --base "$base" --samples 1 --steps 2 --out c.png >answer 2>&1
 refuse 1 "nowhere/config.json" sample x --model nowhere
 refuse 2 "prompts: expected prompts, or a file of them" sample --model "$base"
-refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model "$base" --height 33
-refuse 1 "nowhere/x.png" sample x --model "$base" --steps 1 --samples 1 --out nowhere/x.png
+refuse 2 "height: expected 32, which the model was trained with" sample x --model "$base" --height 33
+mkdir sizeless
+cp "$base/config.json" "$base/diffusion_pytorch_model.safetensors" sizeless
+refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model sizeless --height 33
+mixgrpo sample x --model "$base" --samples 1 --steps 1 --out a.png >answer 2>progress
+grep -q '^a.png will be replaced$' progress || fail "a file that is replaced is not said"
+mkdir folder.png
+soon() { timeout 20 "$command" "$@"; }
+for place in "nowhere/x.png: expected a folder nowhere to write into, got none" "folder.png: expected a regular file or none" \
+  "/proc/x.png: expected" "after.jpg: expected a file name that ends in .png"; do
+  path=${place%%:*}
+  [ "$path" = after.jpg ] && message="out: expected a file name that ends in .png, the format that is written, got after.jpg" || message=$place
+  code=0
+  soon sample x --model "$base" --samples 4000 --steps 9999 --out "$path" >answer 2>message || code=$?
+  [ "$code" -eq 1 ] || [ "$code" -eq 2 ] || fail "$path is refused only after the work"
+  grep -qF "$message" message || { cat message >&2; fail "$path: expected \"$message\""; }
+done
 printf 'a\n\xff\n' >bad.txt
 refuse 2 "bad.txt line 2: expected text in UTF-8" sample --prompts bad.txt --model "$base"
 printf '{"prompt": "a"}\n{"text": "b"}\n' >bad.jsonl
@@ -116,7 +107,8 @@ echo "sample"
 # -------------------------------------------------------------------------------------------------------- align and resume
 
 mixgrpo "${align[@]}" --reward darkness --reward symmetry:0.5 --iterations 4 --pictures-every 2 --out whole --threads 1 >answer 2>progress
-grep -q '^4/4  darkness' progress || fail "no plain progress lines"
+grep -q '^4/4  mean .*  darkness .*  symmetry ' progress || fail "no plain progress lines"
+[ "$(ls whole/checkpoints)" = "iteration-00000004.safetensors" ] || fail "a finished run keeps more than the newest checkpoint"
 [ "$(ls whole/pictures)" = "000000.png
 000002.png
 000004.png" ] || fail "pictures of a run"
@@ -131,6 +123,10 @@ refuse 2 "whole: expected a folder without a run, got one" "${align[@]}" --rewar
 refuse 2 "noise_level: expected" align --resume --out parts --set sampling.noise_level=0.5
 refuse 2 "--resume: expected also --out" align --resume
 refuse 1 "fresh/settings.json" align --resume --out fresh
+refuse 1 "prompts.txt/run: expected a folder or a place to make one, but prompts.txt is a file" \
+  align --model nowhere --prompts prompts.txt --reward darkness --out prompts.txt/run
+refuse 1 "but prompts.txt is a file" pretrain --data nowhere --out prompts.txt/run
+refuse 1 "but prompts.txt is a file" compare --model nowhere --out prompts.txt/run
 
 python3 "$here/read_events.py" whole >events
 [ "$(grep -c ' reward/darkness ' events)" -eq 4 ] || fail "scalars in event files"
@@ -185,7 +181,7 @@ refuse 2 "damaged/checkpoints: expected a checkpoint such as iteration-00000001.
 cmp metrics-before damaged/metrics.jsonl || fail "missing checkpoints erase the metrics"
 rm -r watched-parts damaged
 mixgrpo "${align[@]}" --reward darkness --held-out brightness --evaluate-every 1 --watchdog stop --set evaluation.watchdog_patience=2 \
-  --learning-rate 1e-4 --iterations 50 --set save_every=1 --out hacked >answer 2>progress
+  --learning-rate 1e-4 --iterations 50 --set save_every=1 --out hacked >hacked-answer 2>progress
 grep -q '^stopped: iteration .* held-out rewards fell' progress || { cat progress >&2; fail "the watchdog does not stop"; }
 [ "$(wc -l <hacked/metrics.jsonl)" -lt 50 ] || fail "the watchdog does not stop"
 stopped_at=$(wc -l <hacked/metrics.jsonl)
@@ -199,7 +195,10 @@ resume_hacked() {
 resume_hacked "a run that the watchdog stopped stays stopped"
 python3 "$here/read_events.py" hacked-again | sed -n '/session/,$p' | grep "^$stopped_at evaluation/brightness " >/dev/null ||
   fail "the evaluation of the iteration that a run resumes at is lost"
-rm "hacked-again/checkpoints/iteration-$(printf %08d "$stopped_at").safetensors"
+grep -q '^model: hacked/best$' <(tail -n 1 hacked-answer) || fail "the last line does not name the best model: $(tail -n 1 hacked-answer)"
+mixgrpo align --config hacked/settings.json --out hacked-before --iterations $((stopped_at - 1)) >answer 2>&1
+rm hacked-again/checkpoints/iteration-*
+cp hacked-before/checkpoints/iteration-* hacked-again/checkpoints/
 resume_hacked "a verdict whose checkpoint was not written holds"
 mixgrpo align --resume --out hacked-again --watchdog warn --iterations $((stopped_at + 1)) >answer 2>&1
 [ "$(wc -l <hacked-again/metrics.jsonl)" -eq $((stopped_at + 1)) ] || fail "a watchdog that only warns does not let go on"
@@ -322,8 +321,8 @@ rm -rf scored
 mixgrpo "${align[@]}" --set 'rewards=[{"name": "mine", "program": ["sh", "-c", "cat > /dev/null; seq 0 3"], "per_batch": true}]' \
   --iterations 2 --out scored >answer 2>&1
 [ "$(mean)" = "1.5 0" ] || fail "a program per batch: $(mean)"
-refuse_scorer garbage 'reward mine: expected a number or nan in each line, got "loading the model …"'
-refuse_scorer too-many "reward mine: python3: expected"
+refuse_scorer garbage "reward mine: python3 $here/scorer.py garbage: expected a number or nan in each line, got \"loading the model …\""
+refuse_scorer too-many "reward mine: python3 $here/scorer.py too-many: expected"
 refuse_scorer ends "expected 4 lines, got 1 before it ended with exit code 7"
 refuse_scorer ends-later "before it ended with exit code 7"
 [ "$(wc -l <scored/metrics.jsonl)" -eq 1 ] || fail "the iteration before a failed reward is lost"
@@ -371,6 +370,17 @@ done
 mixgrpo inspect "$base" | grep -E '^transformer_blocks|^  transformer_blocks.0' >/dev/null || fail "inspect lists no tensors"
 mixgrpo inspect fit.safetensors | grep -F '[3,5,64]' >/dev/null || fail "inspect shows no shapes"
 refuse 1 "nowhere: expected a file or a folder, got none" inspect nowhere
+mixgrpo inspect whole a.png hacked >answer
+[ "$(grep -c '^kind ' answer)" -eq 3 ] || fail "inspect of several paths"
+for line in '^iterations  *4 of 4$' '^mean of 2 iterations  *before  *after  *change$' '^darkness  *0\.' '^best model  *whole/model$' \
+  '^best evaluation: iteration [0-9]' '^brightness \[held out\]  *0\.' '^best model  *hacked/best$' '^latest model  *hacked/model$' \
+  '^  model  .*examples/base$' '^  rewards  *darkness, symmetry$' '^  sampling.steps  *4$'; do
+  grep -q "$line" answer || { cat answer >&2; fail "inspect of a run: expected $line"; }
+done
+mixgrpo inspect whole hacked --json | python3 -c 'import json, sys
+whole, hacked = json.load(sys.stdin)
+assert whole["iterations_done"] == 4 and set(whole["training"]) == {"darkness", "symmetry"}, whole
+assert hacked["evaluation"]["brightness"]["held_out"] and hacked["best_model"] == "hacked/best" and hacked["best_iteration"] >= 0, hacked'
 refuse 2 "expected a model, a checkpoint, a run" inspect prompts.txt
 head -c 100 "$base/diffusion_pytorch_model.safetensors" >torn.safetensors
 refuse 2 "torn.safetensors: header length" inspect torn.safetensors
@@ -383,6 +393,19 @@ mixgrpo plan --model "$base" --iterations 60 | grep '^25–49 *1–4 ' >/dev/nul
 mixgrpo plan --model "$base" --iterations 1 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["memory"]["peak_bytes"] > 4 * 2304560'
 mixgrpo plan --model "$base" --iterations 1 --evaluate-every 5 | grep '^evaluation ' >/dev/null || fail "plan does not count what evaluations keep"
 refuse 2 "window_length" plan --window-length 99
+mixgrpo plan --model "$base" --iterations 2 --evaluate-every 1 >answer
+grep -q '^iteration  *about .*: rollout .*, update ' answer && grep -q '^run  *about .*, evaluations ' answer && grep -q '(measured: ' answer ||
+  { cat answer >&2; fail "plan does not show the time"; }
+mixgrpo plan --model "$base" "${small[@]}" --iterations 40 --prompts prompts.txt --json >answer
+rm -rf timed
+mixgrpo "${align[@]}" --reward darkness --iterations 40 --out timed >/dev/null 2>&1
+python3 - <<'PYTHON'
+import json
+predicted = json.load(open("answer"))["seconds"]
+took = [json.loads(line) for line in open("timed/metrics.jsonl")]
+mean = sum(line["seconds_rollout"] + line["seconds_update"] for line in took) / len(took)
+assert predicted["measured"] and mean / 8 < predicted["iteration"] < 8 * mean, (predicted, mean)
+PYTHON
 echo "inspect and plan"
 
 # --------------------------------------------------------------------------------------------------------------- pretrain
@@ -403,14 +426,18 @@ mixgrpo sample "a red circle" --model learnt/model --samples 1 --steps 1 --out e
 refuse 2 "learning_rate: expected 0.001, as saved, got 0.01" pretrain --resume --out stopped-pretrain --learning-rate 0.01
 refuse 1 "nowhere/metadata.jsonl" pretrain --data nowhere --out o
 refuse 2 "model.head_dim: expected" pretrain --data each --out o --head-dim 1
-[ "$(ls learnt/checkpoints)" = "iteration-00000200.safetensors
-iteration-00000400.safetensors" ] || fail "checkpoints of pretrain: $(ls learnt/checkpoints)"
+[ "$(ls learnt/checkpoints)" = "iteration-00000400.safetensors" ] || fail "checkpoints of pretrain: $(ls learnt/checkpoints)"
 mixgrpo inspect learnt --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["iteration"] == 400'
-newest=stopped-pretrain/checkpoints/iteration-00000400.safetensors
+"$command" pretrain --data each "${tiny[@]}" --steps 400 --save-every 50 --out flipped-pretrain >answer 2>progress &
+process=$!
+wait_for test -e flipped-pretrain/checkpoints/iteration-00000100.safetensors
+kill -INT "$process"
+wait "$process" || true
+newest=$(ls flipped-pretrain/checkpoints/iteration-* | tail -n 1)
 flip "$newest"
-mixgrpo pretrain --resume --out stopped-pretrain >answer 2>progress
+mixgrpo pretrain --resume --out flipped-pretrain >answer 2>progress
 grep -q "skipped a damaged checkpoint: $newest" progress || { cat progress >&2; fail "a flipped bit in a checkpoint of pretrain"; }
-same_run learnt stopped-pretrain "pretrain past a damaged checkpoint"
+same_run learnt flipped-pretrain "pretrain past a damaged checkpoint"
 mkdir unnumbered
 cp -r learnt/settings.json learnt/metrics.jsonl learnt/model unnumbered/
 mkdir unnumbered/checkpoints
@@ -428,4 +455,16 @@ mixgrpo compare --model "$base" --methods mixgrpo --iterations 1 --seeds 1 --pro
 [ -s compared/report.html ] || { cat answer >&2; fail "compare wrote no report"; }
 refuse 64 "--methods" compare --methods nonsense
 echo "compare"
+
+# --------------------------------------------------------------------------------------------------------------- terminal
+
+python=${PYTHON:-python3}
+if "$python" -c 'import pyte, PIL' 2>/dev/null; then
+  mkdir terminal
+  (cd terminal && "$python" "$here/terminal.py" "$command" "$base")
+elif [ -n "${CI:-}" ]; then
+  fail "pyte and Pillow are needed in CI"
+else
+  echo "without pyte and Pillow nothing is tested in a terminal"
+fi
 echo "the command does what its help says"

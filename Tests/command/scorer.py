@@ -21,6 +21,10 @@ for line in sys.stdin:
         print("pretty good" if index == 1 else index)
     elif behaviour == "one-nan":
         print("nan" if index == 1 else index)
+    elif behaviour == "all-nan":
+        print("nan")
+    elif behaviour == "constant":
+        print(0.5)
     elif behaviour == "garbage":
         print("loading the model …")
     elif behaviour == "too-many":

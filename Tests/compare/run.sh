@@ -39,6 +39,16 @@ grep -q 'runs are already done' "$out/other.txt" && fail "runs of other settings
 grep -q 'Times were not measured' "$out/report.html" || fail "times of other settings were taken for these"
 run >/dev/null
 
+# Two comparisons at once would write the same files. What is printed cannot move the cursor.
+odd=$out/$'odd \e[1m name'
+mkdir "$odd"
+cp -r "$out"/runs "$out"/timing.json "$odd"
+run --out "$odd" >"$out/fourth.txt"
+grep -qF 'odd \u{1b}[1m name/report.html' "$out/fourth.txt" || fail "an escape sequence was printed: $(tail -1 "$out/fourth.txt")"
+if flock "$odd/run.lock" "$command" compare --out "$odd" >"$out/fifth.txt" 2>&1; then fail "two comparisons ran in one folder"; fi
+grep -q 'expected a folder that no other run is using' "$out/fifth.txt" || fail "expected a lock, got: $(cat "$out/fifth.txt")"
+grep -q $'\e' "$out/fifth.txt" && fail "an escape sequence was printed"
+
 for file in table.md table.csv curves-iterations.svg curves-seconds.svg timing.json report.html samples-base.png samples-mixgrpo.png; do
   [ -s "$out/$file" ] || fail "$file is missing"
 done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Which parts of Sources the tests run. Builds everything with counters into .build-coverage, runs the tests of Swift, C, Python and
-# the command, and writes the figures. Usage: Tests/coverage/run.sh [--page PAGE]
+# the command with its comparison, and writes the figures. Usage: Tests/coverage/run.sh [--page PAGE]
 # PYTHON: a Python with the packages of `.ci/setup python`; without it the Python tests are left out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,7 +21,10 @@ tools=$(dirname "$(readlink -f "$(command -v swift)")")
 
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/c/run.sh
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/cpp/run.sh
+MIXGRPO_LIBRARY_FOLDER=$folder Tests/limits/run.sh
+MIXGRPO_LIBRARY_FOLDER=$folder Tests/failures/run.sh
 COMMAND=$folder/mixgrpo-command Tests/command/run.sh
+MIXGRPO_COMMAND=$folder/mixgrpo-command Tests/compare/run.sh
 if [ -n "${PYTHON:-}" ]; then
   MIXGRPO_LIBRARY=$folder/libmixgrpo.so "$PYTHON" -m pytest -q bindings/python/tests ||
     echo "some Python tests failed; what they reached counts"

@@ -87,6 +87,11 @@ void impossible_sizes_are_exceptions() {
   CHECK(invalid("text_length", [] { mixgrpo::hashed_words_encode({"a"}, -1, 6, 5); }));
   fixture f;
   auto config = mixgrpo::make_sample_config();
+  const std::vector<double> sigmas = {1, 0.6, 0.2, 0}, rising = {1, 1, 0};
+  const auto own = mixgrpo::make_sample_config(sigmas), wrong = mixgrpo::make_sample_config(rising);
+  config.steps = 3;
+  CHECK(f.evaluator.sample(f.prompts, own, {0}) != f.evaluator.sample(f.prompts, config, {0}));
+  CHECK(invalid("sigmas[1]", [&] { f.evaluator.sample(f.prompts, wrong, {0}); }));
   config.samples_per_prompt = -1;
   CHECK(invalid("samples_per_prompt", [&] { f.evaluator.sample(f.prompts, config, {0}); }));
 }

@@ -16,6 +16,7 @@ DOCUMENTS = [
     "README.md",
     "Sources/MixGRPO/MixGRPO.docc/AlignAModel.md",
     "docs/bring-your-own-model.md",
+    "docs/guides/align-your-diffusers-model.md",
     *(f"docs/guides/{language}.md" for language in ("cpp", "python", "pytorch", "rust", "swift")),
 ]
 BLOCK = re.compile(r"<!-- ([^\s#]+)(?:#(\w+))? -->\n```(\w+)\n(.*?)```", re.S)

@@ -73,17 +73,25 @@ int flock(int descriptor, int operation) {
   REAL(flock);
   return fails(LOCK) ? -1 : real(descriptor, operation);
 }
+int fcntl(int descriptor, int command, ...) {
+  REAL(fcntl);
+  va_list arguments;
+  va_start(arguments, command);
+  void *const argument = va_arg(arguments, void *);
+  va_end(arguments);
+  return fails(LOCK) ? -1 : real(descriptor, command, argument);
+}
 DIR *opendir(const char *path) {
   REAL(opendir);
-  return fails(FOLDER) ? NULL : real(path);
+  return fails(OPEN_FOLDER) ? NULL : real(path);
 }
 struct dirent *readdir(DIR *folder) {
   REAL(readdir);
-  return fails(FOLDER) ? NULL : real(folder);
+  return fails(READ_FOLDER) ? NULL : real(folder);
 }
 int mkdir(const char *path, mode_t mode) {
   REAL(mkdir);
-  return fails(FOLDER) ? -1 : real(path, mode);
+  return fails(MAKE_FOLDER) ? -1 : real(path, mode);
 }
 int unlink(const char *path) {
   REAL(unlink);

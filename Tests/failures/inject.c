@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+plant planted = NO_PLANT;
+
 static failure armed;
 static atomic_long first, seen, failed;
 

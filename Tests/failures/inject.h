@@ -7,7 +7,7 @@
 
 typedef enum {
   MEMORY,   /* a block that the caller can do without: see memory.c */
-  OPEN, READ, WRITE, SYNC, RENAME, CLOSE, LOCK, FOLDER, REMOVE, STATUS, SEEK,
+  OPEN, READ, WRITE, SYNC, RENAME, CLOSE, LOCK, OPEN_FOLDER, READ_FOLDER, MAKE_FOLDER, REMOVE, STATUS, SEEK,
   THREAD,   /* a new thread */
   CALLBACK, /* a callback of the host's, which cancels the context */
   ANSWER,   /* an answer of the host's model */
@@ -33,6 +33,16 @@ long events_seen(void);
 /* For the stand-ins: true when this event fails; errno is then set. `has_effect`: the call can be interrupted or short. */
 int fails(event what);
 int is_cut_short(event what);
+
+/* ---- Faults of the harness's own, which it must report: see run.sh */
+
+typedef enum {
+  NO_PLANT,
+  PLANT_LEAK,   /* every refused block leaves another one behind */
+  PLANT_OUTPUT, /* a call that fails writes to its outputs */
+  PLANT_LOST    /* an update that fails after a callback says that it succeeded */
+} plant;
+extern plant planted;
 
 /* ---- The ledger of memory: see memory.c */
 

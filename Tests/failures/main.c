@@ -1,6 +1,6 @@
 /* The n-th failure, for every n: each scenario with each failure, in a process of its own.
  *
- *   failures FOLDER [--whole] [--only SCENARIO] [--failure NAME] [--smallest BYTES] [--table FILE]
+ *   failures FOLDER [--whole] [--only SCENARIO] [--failure NAME] [--smallest BYTES] [--table FILE] [--plant leak|output|lost]
  *
  * In a walk each call is made with its first event failing, then with its second, and so on until no event is left; it must then give
  * the bits of a run without failures. --whole also fails each event of a scenario alone, with everything after it, and adds errors. */
@@ -39,9 +39,13 @@ static const struct { failure failure; int in_short; } failures[] = {
     {{"rename", RENAME, FAILS, EACCES, 0}, 1},
     {{"close", CLOSE, FAILS, EIO, 0}, 1},
     {{"close", CLOSE, FAILS, EIO, 1}, 0},
-    {{"flock", LOCK, FAILS, ENOLCK, 0}, 1},
-    {{"opendir, readdir, mkdir", FOLDER, FAILS, EACCES, 0}, 1},
-    {{"opendir, readdir, mkdir", FOLDER, FAILS, EIO, 1}, 0},
+    {{"flock, fcntl", LOCK, FAILS, ENOLCK, 0}, 1},
+    {{"opendir", OPEN_FOLDER, FAILS, EACCES, 0}, 1},
+    {{"opendir", OPEN_FOLDER, FAILS, EIO, 1}, 0},
+    {{"readdir", READ_FOLDER, FAILS, EIO, 0}, 1},
+    {{"readdir", READ_FOLDER, FAILS, EIO, 1}, 0},
+    {{"mkdir", MAKE_FOLDER, FAILS, EACCES, 0}, 1},
+    {{"mkdir", MAKE_FOLDER, FAILS, ENOSPC, 1}, 0},
     {{"unlink", REMOVE, FAILS, EACCES, 0}, 1},
     {{"stat, access", STATUS, FAILS, EIO, 0}, 1},
     {{"stat, access", STATUS, FAILS, EACCES, 1}, 0},
@@ -251,6 +255,13 @@ static void check_questions(const scenario_entry *scenario) {
          smallest, shared->most_small);
 }
 
+static plant plant_of(const char *name) {
+  static const char *const names[] = {"", "leak", "output", "lost"};
+  for (int i = PLANT_LEAK; i <= PLANT_LOST; i++)
+    if (strcmp(name, names[i]) == 0) return (plant)i;
+  exit(2);
+}
+
 int main(int count, char **arguments) {
   const char *only = NULL, *only_failure = NULL, *table = NULL;
   if (count < 2) return 2;
@@ -260,6 +271,7 @@ int main(int count, char **arguments) {
     if (strcmp(arguments[i], "--only") == 0 && i + 1 < count) only = arguments[++i];
     if (strcmp(arguments[i], "--failure") == 0 && i + 1 < count) only_failure = arguments[++i];
     if (strcmp(arguments[i], "--table") == 0 && i + 1 < count) table = arguments[++i];
+    if (strcmp(arguments[i], "--plant") == 0 && i + 1 < count) planted = plant_of(arguments[++i]);
     if (strcmp(arguments[i], "--smallest") == 0 && i + 1 < count) smallest = strtoul(arguments[++i], NULL, 10);
   }
   shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

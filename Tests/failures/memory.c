@@ -127,6 +127,13 @@ static void note_freed(void *block) {
 
 /* ---- Stand-ins */
 
+/* True when this request is refused. */
+static int is_refused(int is_of_runtime) {
+  if (is_of_runtime || !fails(MEMORY)) return 0;
+  if (planted == PLANT_LEAK && __libc_malloc(16)) atomic_fetch_add(&blocks, 1);
+  return 1;
+}
+
 static void *taken(void *block, size_t size, int is_of_runtime) {
   if (block) atomic_fetch_add(&blocks, 1);
   note_taken(block, size, is_of_runtime);
@@ -135,26 +142,26 @@ static void *taken(void *block, size_t size, int is_of_runtime) {
 
 void *malloc(size_t size) {
   const int is_of_runtime = is_runtime(__builtin_return_address(0));
-  return !is_of_runtime && fails(MEMORY) ? NULL : taken(__libc_malloc(size), size, is_of_runtime);
+  return is_refused(is_of_runtime) ? NULL : taken(__libc_malloc(size), size, is_of_runtime);
 }
 void *calloc(size_t count, size_t size) {
   const int is_of_runtime = is_runtime(__builtin_return_address(0));
-  return !is_of_runtime && fails(MEMORY) ? NULL : taken(__libc_calloc(count, size), count * size, is_of_runtime);
+  return is_refused(is_of_runtime) ? NULL : taken(__libc_calloc(count, size), count * size, is_of_runtime);
 }
 void *realloc(void *block, size_t size) {
   const int is_of_runtime = is_runtime(__builtin_return_address(0));
-  if (!is_of_runtime && fails(MEMORY)) return NULL;
+  if (is_refused(is_of_runtime)) return NULL;
   note_freed(block);
   if (block) atomic_fetch_sub(&blocks, 1);
   return taken(__libc_realloc(block, size), size, is_of_runtime);
 }
 void *aligned_alloc(size_t alignment, size_t size) {
   const int is_of_runtime = is_runtime(__builtin_return_address(0));
-  return !is_of_runtime && fails(MEMORY) ? NULL : taken(__libc_memalign(alignment, size), size, is_of_runtime);
+  return is_refused(is_of_runtime) ? NULL : taken(__libc_memalign(alignment, size), size, is_of_runtime);
 }
 int posix_memalign(void **block, size_t alignment, size_t size) {
   const int is_of_runtime = is_runtime(__builtin_return_address(0));
-  if (!is_of_runtime && fails(MEMORY)) return ENOMEM;
+  if (is_refused(is_of_runtime)) return ENOMEM;
   *block = taken(__libc_memalign(alignment, size), size, is_of_runtime);
   return *block ? 0 : ENOMEM;
 }

@@ -93,6 +93,9 @@ typedef struct {
   mixgrpo_trainer *trainer;
   host_model model;
   float *velocity, *d_velocity;
+  mixgrpo_context *context;
+  int goes_on; /* flag: after a cancel */
+  int is_kept; /* flag: the update has asked to keep the state */
 } host;
 
 static mixgrpo_status answer(host *h, const mixgrpo_velocity_request *request) {
@@ -107,11 +110,15 @@ static mixgrpo_status answer(host *h, const mixgrpo_velocity_request *request) {
       return status;
     }
     case MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP: {
+      REQUIRE(h->is_kept);
       const double norm = h->model.gradient < 0 ? -h->model.gradient : h->model.gradient;
       step(&h->model);
       return mixgrpo_trainer_submit_step(h->trainer, norm, 1e-3);
     }
-    case MIXGRPO_REQUEST_KIND_KEEP_STATE: h->model.kept = h->model.weight; return MIXGRPO_STATUS_OK;
+    case MIXGRPO_REQUEST_KIND_KEEP_STATE:
+      h->model.kept = h->model.weight;
+      h->is_kept = 1;
+      return MIXGRPO_STATUS_OK;
     case MIXGRPO_REQUEST_KIND_RESTORE_STATE: h->model.weight = h->model.kept; return MIXGRPO_STATUS_OK;
     case MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: h->model.gradient = 0; return MIXGRPO_STATUS_OK;
     default: return MIXGRPO_STATUS_INTERNAL;
@@ -128,6 +135,7 @@ static mixgrpo_status drive(host *h) {
       status = MIXGRPO_STATUS_UNSUPPORTED;
     else if (status == MIXGRPO_STATUS_OK)
       status = answer(h, &request);
+    if (status == MIXGRPO_STATUS_CANCELLED && h->goes_on && mixgrpo_context_reset_cancel(h->context) == MIXGRPO_STATUS_OK) continue;
     if (status != MIXGRPO_STATUS_OK) status = mixgrpo_trainer_fail(h->trainer, status, NULL);
     if (status != MIXGRPO_STATUS_OK) return status;
   }
@@ -162,6 +170,7 @@ static mixgrpo_status evaluate_of(host *h, mixgrpo_evaluation *evaluation) {
 
 static void train(host *h, world *w, int with_ticket) {
   int64_t ticket = 0;
+  h->is_kept = 0;
   TRY(rollout_of(h, w, with_ticket));
   TRY(mixgrpo_trainer_get_samples(h->trainer, w->latents, w->values, &ticket), OUTS(w->latents, w->values), HANDLE(ticket));
   world_score(w);
@@ -196,7 +205,7 @@ static void evaluate_host(host *h, world *w) {
 void run_host(const sizes *sizes, const char *folder) {
   world *const w = world_create(sizes);
   mixgrpo_host_config config;
-  host h = {.model = {.weight = 0.5}};
+  host h = {.model = {.weight = 0.5}, .context = w->context};
   char progress[8192];
   size_t size = 0;
   (void)folder;
@@ -219,6 +228,8 @@ void run_host(const sizes *sizes, const char *folder) {
   train(&h, w, 0);
   TRY(mixgrpo_trainer_set_progress(h.trainer, progress));
   NOTE(mixgrpo_trainer_iteration(h.trainer));
+  h.goes_on = 1;
+  train(&h, w, 0);
   mixgrpo_trainer_destroy(h.trainer);
   world_destroy(w);
 }

@@ -18,9 +18,11 @@ SYSTEM = re.compile(r"^(?:@\w+ )?import (?:Glibc|Darwin|Foundation\w*)$", re.M)
 
 RAW = {
     "MixBasics/KernelFile.swift": "files of the kernel; an unreadable one counts as no limit",
+    "MixBasics/FloatStorage.swift": "memory without a file",
     "MixBasics/Memory.swift": "asks for address space",
     "MixStorage/Files/OpenFile.swift": "the checked calls on a descriptor",
     "MixStorage/Files/FileAccess.swift": "the checked calls on a path",
+    "MixStorage/Files/OutputPlace.swift": "asks what is in the way of a result before the work",
     "MixStorage/Files/AtomicFile.swift": "names of temporary files; syncing a folder",
     "MixCommand/Rewards/ChildProcess.swift": "pipes to a program, read and written without waiting",
     "MixCommand/Rewards/ScratchFolder.swift": "temporary files, removed as the process ends",

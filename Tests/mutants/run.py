@@ -123,12 +123,32 @@ def outcome(number: int, tree: Tree, all_suites: list[suites.Suite]) -> tuple[in
     return number, "survived" if reaching else "not reached"
 
 
+def numbered(sites_by_number: dict[int, sites.Site]) -> dict[tuple[str, int], int]:
+    """Numbers of mutants by their names; where names are equal, by their order."""
+    seen: dict[str, int] = {}
+    found = {}
+    for number, site in sorted(sites_by_number.items()):
+        seen[site.name] = seen.get(site.name, 0) + 1
+        found[site.name, seen[site.name]] = number
+    return found
+
+
+def earlier(path: Path, by_number: dict[int, sites.Site]) -> dict[int, str]:
+    """The results of the last run for mutants that still exist."""
+    numbers = numbered(by_number)
+    rows = json.loads(path.read_text())
+    return {numbers[key]: row["result"] for row in rows if (key := (row["name"], row["occurrence"])) in numbers}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=400, help="mutants to try, a random sample (default 400)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--modules", nargs="*", default=MODULES)
+    parser.add_argument(
+        "--again", action="store_true", help="try the survivors of the last run again; its other results stand"
+    )
     parser.add_argument("--only", help="a part of a mutant's name; tries all such mutants")
     parser.add_argument("--page", type=Path, help="write the figures to this page")
     options = parser.parse_args()
@@ -136,6 +156,9 @@ def main() -> None:
     found = [site for module in options.modules for site in sites.in_module(module, ROOT)]
     tree = Tree(ROOT, ROOT / ".build" / "mutants", dict(enumerate(found)))
     tree.copy()
+    # SwiftPM wants the sources of all modules before it compiles one.
+    for module in options.modules:
+        tree.write(module)
     for module in options.modules:
         tree.compile(module)
     for arguments in (["--build-tests"], ["--product", "mixgrpo"]):
@@ -148,15 +171,21 @@ def main() -> None:
     if options.only:
         chosen = [number for number, site in tree.sites.items() if options.only in site.name]
     results = {}
+    results_file = ROOT / ".build" / "mutants" / "results.json"
+    if options.again:
+        results = earlier(results_file, tree.sites)
+        chosen = [number for number, result in results.items() if not result.startswith("killed")]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for number, result in pool.map(lambda number: outcome(number, tree, all_suites), chosen):
             results[number] = result
             print(f"{len(results)}/{len(chosen)} {result}: {tree.sites[number].name}", flush=True)
+    occurrences = {number: occurrence for (_, occurrence), number in numbered(tree.sites).items()}
     rows = [
-        {**vars(tree.sites[number]), "name": tree.sites[number].name, "result": result}
-        for number, result in results.items()
+        {**vars(site), "name": site.name, "occurrence": occurrences[number], "result": result}
+        for number, result in sorted(results.items())
+        if (site := tree.sites[number])
     ]
-    (ROOT / ".build" / "mutants" / "results.json").write_text(json.dumps(rows, indent=1))
+    results_file.write_text(json.dumps(rows, indent=1))
     page = report.page(rows, report.equivalent(ROOT / "Tests/mutants/equivalent.txt"), len(tree.sites), options.seed)
     if options.page:
         options.page.write_text(page)

@@ -24,7 +24,8 @@ OPERATORS = {
     "/": "*",
 }
 BINARY = re.compile(r"(?<=[\w)\]\"] )(<=|>=|==|!=|&&|\|\||<|>|\+|-|\*|/)(?= [^\s])")
-RANGE = re.compile(r"(?<=[\w)\]])\.\.<(?=[\w(])")
+# An empty range is empty without its last element, too.
+RANGE = re.compile(r"(?<=[\w)\]])(?<!\b0)\.\.<(?=[\w(])|(?<=\b0)\.\.<(?=(?!0\b)[\w(])")
 NEGATION = re.compile(r"(?<![\w)\]!?])!(?=[\w(])")
 # A whole statement on a line of its own: a call or an assignment, not a declaration.
 STATEMENT = re.compile(

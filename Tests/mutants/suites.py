@@ -61,25 +61,31 @@ def swift(folder: Path, name: str, modules: str) -> Suite:
     return Suite(name, [binary, "--testing-library", "swift-testing", "--filter", modules], folder)
 
 
-def c(folder: Path) -> Suite:
-    """Tests/c, linked with the changed library."""
-    library, program = folder / ".build/release", folder / ".build/c-tests"
+def c_program(folder: Path, name: str, standard: str, sources: list[str]) -> list[str]:
+    """A program of C sources, linked with the changed library."""
+    library, program = folder / ".build/release", folder / ".build" / name
     link = library / "libmixgrpo.so.0"
     link.unlink(missing_ok=True)
     link.symlink_to("libmixgrpo.so")
-    sources = sorted(str(path) for path in (folder / "Tests/c").glob("test_*.c"))
-    own = [str(folder / "Tests/c" / name) for name in ("main.c", "check.c", "fixture.c")]
-    flags = [f"-L{library}", "-lmixgrpo", f"-Wl,-rpath,{library}", "-lm", "-lpthread"]
-    include = [f"-I{folder / 'include'}"]
-    subprocess.run(["cc", "-std=c99", "-O1", *include, "-o", str(program), *own, *sources, *flags], check=True)
-    return Suite("the C tests", [str(program)], folder)
+    flags = [f"-L{library}", "-lmixgrpo", f"-Wl,-rpath,{library}", "-ldl", "-lm", "-lpthread"]
+    include = [f"-I{folder / 'include'}", f"-I{folder / 'Tests/c'}"]
+    paths = [str(path) for source in sources for path in sorted((folder / "Tests").glob(source))]
+    subprocess.run(["cc", f"-std={standard}", "-O1", *include, "-o", str(program), *paths, *flags], check=True)
+    return [str(program)]
 
 
 def prepared(folder: Path) -> list[Suite]:
     found = [
         swift(folder, "the modules' tests", "MixSamplingTests|MixLearningTests"),
         swift(folder, "the trainer's tests", "MixGRPOTests"),
-        c(folder),
+        Suite(
+            "the C tests",
+            c_program(folder, "c-tests", "c99", ["c/main.c", "c/check.c", "c/fixture.c", "c/test_*.c"]),
+            folder,
+        ),
+        Suite(
+            "the tests at a process's limits", c_program(folder, "limits", "c11", ["limits/*.c", "c/check.c"]), folder
+        ),
     ]
     for suite in found:
         suite.calibrate()

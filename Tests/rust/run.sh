@@ -23,6 +23,12 @@ installed=$(cargo --version | cut -d' ' -f2)
 
 if [ "${1:-}" = examples ]; then
   cargo build -q --release --example align --example conformance
+  # The comment that the quickstart begins with is the command that runs it in the repository.
+  cd ../..
+  line=$(sed -n '1s|^// ||p' bindings/rust/examples/quickstart.rs)
+  said=$(eval "$line" | tail -n 1)
+  rm -rf aligned
+  [ "$said" = "iteration 19: darkness 0.750" ] || { echo "error: $line prints $said" >&2; exit 1; }
   exit
 fi
 

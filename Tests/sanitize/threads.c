@@ -78,7 +78,7 @@ static void read_plan(const reader *r, int iteration) {
 static void read_trainer(const reader *r) {
   mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
   mixgrpo_reward_metrics reward = {.struct_size = sizeof reward};
-  char json[2000], path[PATH + 20];
+  char json[4096], path[PATH + 20];
   size_t size = 0;
   snprintf(path, sizeof path, "%s/metrics.jsonl", r->folder);
   DONE(mixgrpo_trainer_get_metrics(r->trainer, &metrics));

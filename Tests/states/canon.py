@@ -2,7 +2,8 @@
 
 A history is a term, nested tuples:
 
-    weights  ("named", name) | ("after", trainer)
+    weights  ("named", name) | ("after", trainer) | ("average", trainer)
+             | ("by", optimizer)                             after its last step, see canon_hand
     trainer  ("new", weights, learning, plan, keep_base)
              | ("trained", trainer, window, parts, runs)      one iteration, or its beginning
     parts    ((prompts, weights, rewards), ...)               its rollouts; rewards: a number of `rewards_of`, or None
@@ -21,6 +22,9 @@ from interface import CANCELLED, OK, _abi, call, configured, destroy, give, libr
 outcomes = {}
 learned = {}  # the entries of `outcomes` that this process has added
 COUNT = 0
+FROZEN = ("named", "second")  # the reference of updates by hand
+# Set by canon_hand and canon_evaluation.
+after_optimizer = average = None
 
 
 def remembered(function):
@@ -179,6 +183,7 @@ def metrics_of(metrics):
     if not metrics.skipped_steps and not metrics.rolled_back:
         kept += ["model_calls_update", "loss", "first_ratio_min", "first_ratio_max", "ratio_min", "ratio_max"]
         kept += ["clip_fraction", "max_log_ratio_nats", "kl_old_nats", "kl_reference_nats", "velocity_change"]
+        kept += ["gradient_norm", "learning_rate"]
     return tuple((name, repr(getattr(metrics, name))) for name in kept)
 
 
@@ -189,9 +194,34 @@ def metrics_of(metrics):
 def weights(term):
     if term[0] == "named":
         return fixed.palette_weights(term[1], COUNT)
+    if term[0] == "by":
+        return after_optimizer(term[1])
+    if term[0] == "average":
+        return average(term[1])
     with Fresh(fixed.palette_weights("first", COUNT)) as fresh:
         fresh.become(term[1])
         return fresh.get_weights()
+
+
+@remembered
+def scheduled(plan, iteration):
+    """Where the plan's window is."""
+    handle, out = fixed.new_plan(plan), struct(_abi.IterationPlan)
+    must(call("plan_get_iteration", handle, iteration, -1, 1, 1, out) == OK, "plan")
+    destroy("plan", handle)
+    return read(_abi.IterationPlan, out).window_start
+
+
+@remembered
+def place(trainer):
+    """Where an adaptive window is in the next iteration."""
+    with Fresh(fixed.palette_weights("first", COUNT)) as fresh:
+        fresh.become(trainer)
+        parts = (((0,), ("named", "first"), 0),)
+        fresh.draw(-1, parts)
+        status, metrics = fresh.run(("named", "first"), fresh.rewards(parts), 0)
+        must(status == OK, "update")
+        return int(dict(metrics)["window_start"])
 
 
 @remembered
@@ -218,11 +248,25 @@ def sample(trainer, start, which, prompts, share):
         return draw_samples(fresh.trainer, which, prompts, share)
 
 
+def sample_config(share):
+    return configured(fixed.SAMPLE, trained_model_share=share)
+
+
 def draw_samples(trainer, which, prompts, share):
     count = len(prompts) * fixed.LATENT
     out = take(np.float32, count)
-    config = configured(fixed.SAMPLE, trained_model_share=share)
-    status = call("trainer_sample", trainer, which, config, give(prompts, np.int32), len(prompts), None, 0, out, count)
+    status = call(
+        "trainer_sample",
+        trainer,
+        which,
+        sample_config(share),
+        give(prompts, np.int32),
+        len(prompts),
+        None,
+        0,
+        out,
+        count,
+    )
     return status, digest(out.values) if status == OK else None
 
 

@@ -1,7 +1,9 @@
 """The few configurations that all walks use: models so small that a call takes a fraction of a millisecond."""
 
+import functools
+
 import numpy as np
-from interface import OK, _abi, configured, defaults, give, made, must
+from interface import OK, _abi, configured, defaults, destroy, give, made, must
 from mixgrpo._library import library
 
 CHANNELS, TOKENS, TEXT, WIDTH, POOLED, PROMPTS = 4, 2, 2, 4, 4, 4
@@ -17,13 +19,28 @@ MODEL.axes_dims_rope[:] = [2, 2, 4]
 EVALUATOR = defaults(_abi.EvaluatorConfig, "mixgrpo_evaluator_config_init")
 SAMPLE = defaults(_abi.SampleConfig, "mixgrpo_sample_config_init")
 SAMPLE.steps = 2
+HOST = defaults(_abi.HostConfig, "mixgrpo_host_config_init")
+ROLLOUT = defaults(_abi.RolloutConfig, "mixgrpo_rollout_config_init")
+EVALUATION = defaults(_abi.EvaluationConfig, "mixgrpo_evaluation_config_init")
 SAMPLING, LEARNING = _abi.SamplingConfig(), _abi.LearningConfig()
 must(library.mixgrpo_config_init(SAMPLING, SAMPLING.struct_size, LEARNING, LEARNING.struct_size) == OK, "defaults")
 
+GIVEN, ADAPTIVE = 6, 7  # window modes
 PLANS = (
     {"steps": 4, "window_length": 1, "window_interval": 1, "group_size": 3, "seed": 5},
     {"steps": 3, "window_length": 2, "window_mode": 0, "group_size": 2, "initial_noise": 1, "seed": 6},
     {"steps": 4, "window_length": 2, "window_interval": 1, "group_size": 4, "flash_ratio": 0.5, "seed": 7},
+    {"steps": 4, "window_length": 1, "window_mode": GIVEN, "group_size": 2, "seed": 8},
+    {
+        "steps": 4,
+        "window_length": 1,
+        "window_mode": ADAPTIVE,
+        "window_interval": 3,
+        "window_trend": 2,
+        "window_minimum_gain": 0.0,
+        "group_size": 3,
+        "seed": 9,
+    },
 )
 STOP, SKIP, ROLL_BACK = 0, 1, 2
 UNDO_NONE = 1
@@ -40,6 +57,16 @@ LEARNINGS = (
     {"updates_per_iteration": 1, "learning_rate": 1e-1, "fault_policy": ROLL_BACK, "max_velocity_change": 0.3},
     {"updates_per_iteration": 1, "learning_rate": 1e-2, "fault_policy": STOP, "max_velocity_change": 0.0},
 )
+# A host has its own optimizer: these settings leave its settings alone.
+HOST_LEARNINGS = (
+    {"updates_per_iteration": 2, "fault_policy": STOP},
+    {"updates_per_iteration": 2, "fault_policy": STOP, "undo": UNDO_NONE, "max_velocity_change": 0.0},
+    {"updates_per_iteration": 2, "fault_policy": SKIP, "kl_reference": 0.1},
+    {"updates_per_iteration": 2, "fault_policy": ROLL_BACK, "max_velocity_change": 0.02},
+    {"updates_per_iteration": 1, "fault_policy": STOP, "max_velocity_change": 0.02},
+)
+# An update by hand is undone as a whole; these are learnings of `LEARNINGS`.
+HAND_LEARNINGS = (0, 2, 4)
 BATCHES = (1, 3, 16)
 CANON_BATCH = 64
 
@@ -53,6 +80,7 @@ def window_starts(plan):
     return PLANS[plan]["steps"] - PLANS[plan]["window_length"]
 
 
+@functools.cache
 def noise(seed, count):
     return np.random.default_rng(seed).standard_normal(count).astype(np.float32)
 
@@ -60,11 +88,13 @@ def noise(seed, count):
 PALETTE = ("first", "second", "large")
 
 
+@functools.cache
 def palette_weights(name, count):
     """Weights by name; with `large` all velocities overflow."""
     return {"first": 0.2, "second": 0.3, "large": 1e20}[name] * noise(PALETTE.index(name), count)
 
 
+@functools.cache
 def rewards_of(number, samples):
     """A few kinds of rewards: two usual ones, one with a failure, all failed, all equal."""
     if number == 3:
@@ -119,6 +149,60 @@ def new_trainer(evaluator, prompts, plan, learning, keep_base):
     return made(
         "trainer_create", evaluator, prompts, plan, configured(LEARNING, **LEARNINGS[learning]), names, 1, keep_base
     )
+
+
+def new_host_trainer(context, plan, learning, max_batch):
+    names = (_abi.ctypes.c_char_p * 1)(b"taste")
+    handle = new_plan(plan)
+    trainer = made(
+        "trainer_create_for_host",
+        context,
+        handle,
+        configured(LEARNING, **HOST_LEARNINGS[learning]),
+        configured(HOST, max_batch=max_batch, prompt_count=PROMPTS, latent_size=LATENT),
+        names,
+        1,
+    )
+    destroy("plan", handle)
+    return trainer
+
+
+def new_optimizer(context, learning, count):
+    return made("optimizer_create", context, configured(LEARNING, **LEARNINGS[learning]), count)
+
+
+# Evaluations: the weights and the prompts of each kind; the first two differ only in what is kept.
+EVALUATIONS = ((0, (0, 2), 1), (0, (0, 2), 0), (2, (1, 3), 1))
+SCORES = 2
+
+
+def new_evaluation(kind):
+    which, prompts, keep_best = EVALUATIONS[kind]
+    names = (_abi.ctypes.c_char_p * SCORES)(b"taste", b"judge")
+    config = configured(EVALUATION, every=2, weights=which, keep_best=keep_best, watchdog=2, watchdog_patience=2)
+    sample = configured(SAMPLE, samples_per_prompt=2)
+    held_out = give([0, 1], np.uint8)
+    return made(
+        "evaluation_create", config, sample, give(prompts, np.int32), len(prompts), names, None, held_out, SCORES
+    )
+
+
+def evaluated(kind):
+    """How many samples an evaluation draws."""
+    return 2 * len(EVALUATIONS[kind][1])
+
+
+def scores_of(number, kind):
+    """(K, P, S); with some of these numbers the trained reward rises while the held-out one falls."""
+    samples = evaluated(kind)
+    values = np.random.default_rng(200 + number).standard_normal((SCORES, samples))
+    values[0] += number % 4
+    values[1] -= number % 4
+    if number % 8 == 5:
+        values[0, 0] = np.nan
+    if number % 16 == 7:
+        values[1] = np.nan
+    return values.ravel()
 
 
 def weight_count():

@@ -1,20 +1,23 @@
 """Writes `mixgrpo/configurations.py`: the configurations with their defaults."""
 
 from .model import Header
-from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, number
+from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, about, arrays, number
 from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
 
 BEGINNING = f'''# {SETTINGS_NOTICE}
 """The configurations. A choice may also be given by its name in lower case, such as `dynamics="dance"`.
 
-Bounds that depend on other settings are checked when a plan, an update or a trainer is made, or by `check`; all problems
-are reported at once.
+Each is checked when it is made, and reports all problems at once. How sampling and learning go together is checked when a
+trainer is made, or by `check`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._configuration import Configuration, ModelFolder
 '''
+SEQUENCE = "Sequence[float] | None"
 CLASSES = {"mixgrpo_model_config": "ModelFolder"}
 # Arguments of `Evaluator`, `Rollout` and `HostTrainer`.
 KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
@@ -23,7 +26,7 @@ KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_
 def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
     written = [configuration for configuration in configurations if configuration.struct.name not in KEYWORDS]
     enums = {camel(setting.field.type.base) for item in written for setting in item.settings if setting.kind == CHOICE}
-    imports = "".join(f"    {name},\n" for name in sorted(enums))
+    imports = "".join(f"    {name},\n" for name in sorted([*enums, *(f"{enum}Name" for enum in enums)]))
     classes = "".join(f"\n\n{class_of(configuration, header)}" for configuration in written)
     return f"{BEGINNING}from .enums import (\n{imports})\n{classes}"
 
@@ -31,14 +34,28 @@ def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
 def class_of(configuration: Configuration, header: Header) -> str:
     struct = configuration.struct
     base = CLASSES.get(struct.name, "Configuration")
-    lines = ["@dataclass(frozen=True, kw_only=True)", f"class {camel(struct.name)}({base}):"]
+    lines = ["@dataclass(frozen=True, kw_only=True, repr=False)", f"class {camel(struct.name)}({base}):"]
     lines += [*docstring(required(struct.comment, struct.name), header), ""]
     for setting in configuration.settings:
         kind, default = declared(setting)
         lines.append(f"    {setting.field.name}: {kind} = {default}")
         values = f" Range: {setting.range}." if setting.range else ""
         lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
-    return "\n".join(lines) + "\n"
+    for array in arrays(struct):
+        lines.append(f"    {array.name}: {SEQUENCE} = None")
+        lines += docstring(sentence(about(array), header), header)
+    return "\n".join([*lines, *initializer(configuration)]) + "\n"
+
+
+def initializer(configuration: Configuration) -> list[str]:
+    """What type checkers read: choices may be names, although the fields are enums."""
+    lines = ["", "    if TYPE_CHECKING:", "", "        def __init__(", "            self,", "            *,"]
+    for setting in configuration.settings:
+        kind, _ = declared(setting)
+        accepted = f"{kind} | {kind}Name" if setting.kind == CHOICE else kind
+        lines.append(f"            {setting.field.name}: {accepted} = ...,")
+    lines += [f"            {array.name}: {SEQUENCE} = ...," for array in arrays(configuration.struct)]
+    return [*lines, "        ) -> None: ..."]
 
 
 def declared(setting: Setting) -> tuple[str, str]:

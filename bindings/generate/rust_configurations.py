@@ -1,7 +1,7 @@
 """Writes `configurations.rs`: the configurations with their defaults."""
 
 from .model import Enum, Header
-from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, number
+from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, about, arrays, count_of, number
 from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
 
 BEGINNING = f"""// {SETTINGS_NOTICE}
@@ -21,18 +21,26 @@ def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
 def mirrored(configuration: Configuration, header: Header) -> str:
     struct = configuration.struct
     lines = ["mirrored_configuration! {", *docstring(required(struct.comment, struct.name), header, "    ")]
-    lines.append(f"    {camel(struct.name)} = {struct.name} {{")
+    lifetime = "<'a>" if arrays(struct) else ""
+    lines.append(f"    {camel(struct.name)}{lifetime} = {struct.name} {{")
     for setting in configuration.settings:
         optional = (struct.name, setting.field.name) == SCHEDULED
         kind, default, shown = ("Option<u32>", "None", "`None`") if optional else declared(setting, header)
-        about = setting.sentence.replace("-1 for", "`None` for") if optional else setting.sentence
-        lines += docstring(stated(about, shown, "" if optional else setting.range, header), header, "        ")
+        text = setting.sentence.replace("-1 for", "`None` for") if optional else setting.sentence
+        lines += docstring(stated(text, shown, "" if optional else setting.range, header), header, "        ")
         lines.append(f"        {setting.field.name}: {kind} = {default},")
-    return "\n".join([*lines, "    }", "}"]) + "\n"
+    lines.append("    }")
+    if arrays(struct):
+        lines.append("    arrays {")
+        for array in arrays(struct):
+            lines += docstring(sentence(about(array), header), header, "        ")
+            lines.append(f"        {array.name}, {count_of(array)}: {TYPES[array.type.base]},")
+        lines.append("    }")
+    return "\n".join([*lines, "}"]) + "\n"
 
 
-def stated(about: str, default: str, values: str, header: Header) -> str:
-    return f"{sentence(about, header)} Default {default}{f', range {values}' if values else ''}."
+def stated(text: str, default: str, values: str, header: Header) -> str:
+    return f"{sentence(text, header)} Default {default}{f', range {values}' if values else ''}."
 
 
 def declared(setting: Setting, header: Header) -> tuple[str, str, str]:

@@ -113,9 +113,28 @@ def setting_struct(header: Header) -> type[ctypes.Structure]:
     return kind
 
 
+def arrays(struct: Struct) -> list[Field]:
+    """The fields that point to values of the host. They have no row, because they are no text in a file of settings."""
+    return [field for field in struct.fields if field.type.pointers]
+
+
+def count_of(array: Field) -> str:
+    """The field with the number of values."""
+    return f"{array.name.removesuffix('s')}_count"
+
+
+def is_count(field: Field, struct: Struct) -> bool:
+    return field.name in map(count_of, arrays(struct))
+
+
+def about(array: Field) -> str:
+    """What an array means to a language that copies it and knows its length."""
+    return array.comment.partition(", ")[2].partition(" Or NULL")[0]
+
+
 def settings(struct: Struct, rows: dict):
     for field in struct.fields:
-        if field.name in ("struct_size", "reserved"):
+        if field.name in ("struct_size", "reserved") or field in arrays(struct) or is_count(field, struct):
             continue
         if (struct.name, field.name) not in rows:
             raise ValueError(f"{struct.name}.{field.name}: expected a row in the library's table of settings, got none")

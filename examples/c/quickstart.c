@@ -1,4 +1,4 @@
-/* cc quickstart.c $(pkg-config --cflags --libs mixgrpo) -o quickstart && ./quickstart examples/base */
+/* cc examples/c/quickstart.c $(pkg-config --cflags --libs mixgrpo) -o quickstart && ./quickstart examples/base */
 #include <mixgrpo.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// c++ -std=c++17 quickstart.cpp $(pkg-config --cflags --libs mixgrpo) -o quickstart && ./quickstart examples/base
+// c++ -std=c++17 examples/cpp/quickstart.cpp $(pkg-config --cflags --libs mixgrpo) -o quickstart && ./quickstart examples/base
 #include <cstdio>
 #include <mixgrpo.hpp>
 

@@ -18,7 +18,7 @@ struct PromptList {
   /// are ignored, and so is white space around a plain prompt.
   /// - Throws: `inputOutput`; `invalidFormat` naming the line.
   init(path: String) throws(MixGRPOError) {
-    let bytes = try FileAccess.read(path, limit: Self.maximumBytes)
+    let bytes = try FileAccess.readText(path, limit: Self.maximumBytes)
     var prompts: [Prompt] = []
     for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
       if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { continue }
@@ -53,7 +53,8 @@ struct PromptList {
       throw MixGRPOError(.invalidFormat, "\(source): expected an object, got \(document.kind)")
     }
     guard let text = object["prompt"]?.string else {
-      throw MixGRPOError(.invalidFormat, "\(source): prompt: expected a string, got \(object["prompt"]?.kind ?? "none")")
+      throw MixGRPOError(
+        .invalidFormat, "\(source): prompt: expected a string, got \(object["prompt"]?.kind ?? "none\(object.memberNames)")")
     }
     object["prompt"] = nil
     return try checked(Prompt(text: text, metadata: object), source)

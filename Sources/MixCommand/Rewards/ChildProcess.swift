@@ -9,7 +9,10 @@ import Darwin
 /// A child process that answers lines with lines. It has its own process group, so that Ctrl-C in a terminal does not end it
 /// before the command has stopped. It ends with its owner.
 final class ChildProcess {
+  /// The command, as errors name it.
   private let name: String
+  /// What errors say about words that only a shell understands.
+  private let advice: String
   private let process: pid_t
   private var input: Int32
   private let output: Int32
@@ -24,17 +27,19 @@ final class ChildProcess {
   /// Milliseconds between checks for cancellation.
   private static let pollInterval: Int32 = 50
 
-  /// - Parameter command: the program, searched in PATH, and its arguments.
+  /// - Parameters:
+  ///   - command: the program, searched in PATH, and its arguments.
+  ///   - directory: the folder in which it is started; empty for the current one.
   /// - Throws: `inputOutput` when it cannot be started.
-  init(_ command: [String]) throws(MixGRPOError) {
-    name = command.first ?? ""
+  init(_ command: [String], in directory: String) throws(MixGRPOError) {
+    (name, advice) = (CommandWords.line(command), CommandWords.advice(command))
     var (toChild, fromChild): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
     guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
       throw FileAccess.failure(name, expected: "pipes to the program", code: errno)
     }
     for end in toChild + fromChild { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let started = LastSteps.beforeEnd { table in
-      let (process, code) = Self.spawn(command, input: toChild[0], output: fromChild[1])
+      let (process, code) = Self.spawn(command, in: directory, input: toChild[0], output: fromChild[1])
       return (process: process, code: code, lastStep: code == 0 ? table.add { kill(-process, SIGKILL) } : 0)
     }
     close(toChild[0])
@@ -43,7 +48,9 @@ final class ChildProcess {
     (process, lastStep) = (started.process, started.lastStep)
     guard started.code == 0 else {
       isReaped = true
-      throw FileAccess.failure(name, expected: "a program that can be started", code: started.code)
+      let error = FileAccess.failure(name, expected: "a program that can be started", code: started.code)
+      let hint = CommandWords.startAdvice(command, in: directory, code: started.code)
+      throw MixGRPOError(error.code, error.message + hint)
     }
     signal(SIGPIPE, SIG_IGN)
     _ = fcntl(input, F_SETFL, O_NONBLOCK)
@@ -59,10 +66,13 @@ final class ChildProcess {
 
   // MARK: - Starting and ending
 
-  private static func spawn(_ command: [String], input: Int32, output: Int32) -> (process: pid_t, code: Int32) {
+  private static func spawn(
+    _ command: [String], in directory: String, input: Int32, output: Int32
+  ) -> (process: pid_t, code: Int32) {
     var files = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&files)
     defer { posix_spawn_file_actions_destroy(&files) }
+    if !directory.isEmpty { _ = startIn(&files, directory) }
     posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO)
     posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO)
     var attributes = posix_spawnattr_t()
@@ -150,7 +160,7 @@ final class ChildProcess {
       try receive()
     }
     let answers = takeLines(replies)
-    try requireSilence(expected: "one line for each of \(replies) pictures")
+    try requireSilence(expected: "one line for each of \(replies) pictures", after: answers)
     return answers
   }
 
@@ -168,9 +178,10 @@ final class ChildProcess {
     if count < 0 && errno == EPIPE { closeInput() }
   }
 
+  /// Takes what has come, at most a mebibyte: a program that never stops writing must not keep time limit and cancel waiting.
   private func receive() throws(MixGRPOError) {
     var piece = [UInt8](repeating: 0, count: 1 << 14)
-    while true {
+    for _ in 0..<64 {
       let count = read(output, &piece, piece.count)
       if count == 0 { isAtEnd = true }
       guard count > 0 else { break }
@@ -194,12 +205,15 @@ final class ChildProcess {
 
   // MARK: - Errors
 
-  private func requireSilence(expected: String) throws(MixGRPOError) {
+  /// A line too many is rarely the last one: the first that is no answer explains the others.
+  private func requireSilence(expected: String, after answers: [String] = []) throws(MixGRPOError) {
     if !isAtEnd { try receive() }
-    guard buffer.isEmpty else {
-      let line = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\n") }.prefix(80), as: UTF8.self)
-      throw MixGRPOError(.inputOutput, "\(name): expected \(expected), got the extra line \"\(line)\"")
-    }
+    guard !buffer.isEmpty else { return }
+    let extra = String(decoding: buffer.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    let message = (answers + [extra]).first { RewardAnswer($0) == nil }
+    let hint = message == nil ? "" : "; print messages to standard error"
+    throw MixGRPOError(
+      .inputOutput, "\(name): expected \(expected), got the extra line \"\((message ?? extra).prefix(80))\"\(hint)\(advice)")
   }
 
   private func endedEarly(expected replies: Int) -> MixGRPOError {
@@ -209,7 +223,7 @@ final class ChildProcess {
       !isReaped
       ? "it closed its output"
       : status & 0x7F != 0 ? "signal \(status & 0x7F) ended it" : "it ended with exit code \(status >> 8 & 0xFF)"
-    return MixGRPOError(.inputOutput, "\(name): expected \(replies) lines, got \(answered) before \(end)")
+    return MixGRPOError(.inputOutput, "\(name): expected \(replies) lines, got \(answered) before \(end)\(advice)")
   }
 
   private func late(expected replies: Int, _ timeout: Double) -> MixGRPOError {
@@ -218,6 +232,10 @@ final class ChildProcess {
     return MixGRPOError(
       .inputOutput,
       "\(name): expected \(replies) lines within \(timeout) seconds (timeout_seconds), got \(answered); "
-        + "does it flush its output after each line?")
+        + "does it flush its output after each line?\(advice)")
   }
 }
+
+/// `posix_spawn_file_actions_addchdir_np`, which the C library declares only for programs that ask for GNU extensions.
+@_silgen_name("posix_spawn_file_actions_addchdir_np")
+private func startIn(_ files: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ folder: UnsafePointer<CChar>) -> Int32

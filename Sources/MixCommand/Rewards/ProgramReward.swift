@@ -14,6 +14,8 @@ final class ProgramReward: PictureReward {
   private let warn: (String) -> Void
   private let folder: ScratchFolder
   private var running: ChildProcess?
+  /// Whether a program has answered with a number or nan since it was started.
+  private var hasAnswered = false
 
   init(_ setting: RewardSetting, _ context: RunContext, warn: @escaping (String) -> Void) throws(MixGRPOError) {
     (self.setting, self.context, self.warn) = (setting, context, warn)
@@ -28,6 +30,7 @@ final class ProgramReward: PictureReward {
     let lines = try requests(of: batch)
     let child: ChildProcess
     if let running { child = running } else { child = try start() }
+    if setting.perBatch { hasAnswered = false }
     var answers: [String] = []
     do throws(MixGRPOError) {
       answers = try child.exchange(
@@ -43,9 +46,16 @@ final class ProgramReward: PictureReward {
 
   private func start() throws(MixGRPOError) -> ChildProcess {
     do throws(MixGRPOError) {
-      return try ChildProcess(setting.program)
+      let directory = setting.directory
+      let isThere = directory.isEmpty ? true : try FileAccess.isFolder(directory)
+      guard isThere else {
+        throw MixGRPOError(.inputOutput, "directory: expected a folder to start the program in, got \(directory)")
+      }
+      return try ChildProcess(setting.program, in: directory)
     } catch {
-      throw MixGRPOError(error.code, "reward \(setting.name): \(error.message)")
+      let isVariable = CommandWords.isAssignment("\(setting.name)=")
+      let advice = isVariable ? "; to set a variable for a program, write env \(setting.name)=…" : ""
+      throw MixGRPOError(error.code, "reward \(setting.name): \(error.message)\(advice)")
     }
   }
 
@@ -64,13 +74,19 @@ final class ProgramReward: PictureReward {
     return lines
   }
 
-  /// Other lines count as "no score" and cause a warning; a batch without any number is an error.
+  /// Other lines count as "no score" and cause a warning. A batch without any number is an error, and so is a message in place of
+  /// a program's first answer: all that follow would belong to other pictures.
   private func numbers(_ answers: [String], iteration: Int) throws(MixGRPOError) -> [Double] {
-    let scores = answers.map(Self.number)
+    let scores = answers.map { RewardAnswer($0)?.score }
+    let isShifted = !hasAnswered && scores.first == .some(nil)
+    hasAnswered = true
     guard let first = scores.firstIndex(where: { $0 == nil }) else { return scores.compactMap { $0 } }
     let shown = "\"\(answers[first].prefix(80))\""
-    guard scores.contains(where: { $0 != nil }) else {
-      throw MixGRPOError(.inputOutput, "reward \(setting.name): expected a number or nan in each line, got \(shown)")
+    guard !isShifted, scores.contains(where: { $0 != nil }) else {
+      throw MixGRPOError(
+        .inputOutput,
+        "reward \(setting.name): \(CommandWords.line(setting.program)): expected a number or nan in each line, got \(shown); print "
+          + "messages to standard error\(CommandWords.advice(setting.program))")
     }
     let count = scores.reduce(0) { $1 == nil ? $0 + 1 : $0 }
     warn(
@@ -79,11 +95,17 @@ final class ProgramReward: PictureReward {
     return scores.map { $0 ?? .nan }
   }
 
-  /// Nil when the line is not a number; NaN and infinities mean "no score".
-  private static func number(_ line: String) -> Double? {
-    let word = line.split(whereSeparator: \.isWhitespace)
-    guard word.count == 1, let text = word.first else { return nil }
-    return Double(text).map { $0.isFinite ? $0 : .nan }
+}
+
+/// A program's answer for one picture; NaN and infinities mean "no score".
+struct RewardAnswer {
+  let score: Double
+
+  /// Nil when the line is not a number.
+  init?(_ line: String) {
+    let words = line.split(whereSeparator: \.isWhitespace)
+    guard words.count == 1, let text = words.first, let number = Double(text) else { return nil }
+    score = number.isFinite ? number : .nan
   }
 }
 

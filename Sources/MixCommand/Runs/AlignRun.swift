@@ -1,3 +1,4 @@
+import MixCompare
 import MixGRPO
 
 /// A run of `mixgrpo align`: samples groups of pictures, scores them, updates the model.
@@ -10,7 +11,7 @@ final class AlignRun {
   private let rewards: [any PictureReward]
   private let evaluations: EvaluationRun?
   private let journal: RunJournal
-  private let progress: ProgressDisplay
+  private let report: AlignReport
   private let checkpoints: CheckpointFolder
   private let lock: FolderLock
   private var lastPictures = -1
@@ -19,7 +20,8 @@ final class AlignRun {
   init(_ settings: AlignSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
     try settings.validate()
     (self.settings, folder) = (settings, RunFolder(path: settings.out))
-    model = try PixelModel(folder: settings.model, settings.pictures, context: context)
+    try OutputPlace.requireFolder(folder.path)
+    model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context)
     order = try PromptOrder(
       count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),
       seed: settings.sampling.record.seed)
@@ -29,31 +31,53 @@ final class AlignRun {
       rewardNames: settings.rewards.map(\.name), context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try trainer.resume(from: checkpoints) : nil
+    let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
-    let progress = ProgressDisplay(total: settings.iterations, begun: trainer.iteration)
-    self.progress = progress
-    for skipped in resumption?.skipped ?? [] { progress.announce("skipped a damaged checkpoint: \(skipped)") }
-    if isRestarted { progress.announce("no checkpoint yet: the run starts from the beginning") }
+    let report = try Self.report(settings, folder, model, order, begun: trainer.iteration)
+    self.report = report
+    for skipped in resumption?.skipped ?? [] { report.announce("skipped a damaged checkpoint: \(skipped)") }
+    if isRestarted { report.announce("no checkpoint yet: the run starts from the beginning") }
     if settings.promptsPerIteration == 0, order.perIteration < AlignSettings.usualPrompts {
-      progress.announce("prompts_per_iteration: using all \(order.perIteration) prompts")
+      report.announce("prompts_per_iteration: using all \(order.perIteration) prompts")
     }
     let heldOut = settings.evaluation.heldOut
     var rewards: [any PictureReward] = []
-    for setting in settings.rewards + heldOut { rewards.append(try setting.reward(context, warn: progress.announce)) }
+    for setting in settings.rewards + heldOut { rewards.append(try setting.reward(context, warn: report.announce)) }
     self.rewards = rewards.dropLast(heldOut.count)
     evaluations =
       settings.evaluation.isOn
       ? try EvaluationRun(
-        settings, folder, model, rewards: rewards, resumedAt: resumption?.iteration, warn: progress.announce) : nil
-    try SettingsSource.write(settings, to: folder.settings)
+        settings, folder, model, rewards: rewards, resumedAt: resumption?.iteration, warn: report.announce) : nil
+    try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
   }
 
+  private static func report(
+    _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, _ order: PromptOrder, begun: Int
+  ) throws(MixGRPOError) -> AlignReport {
+    let earlier = try folder.lines(folder.metrics).filter { $0.iteration < begun }
+    return AlignReport(
+      settings, begun: begun, earlier: earlier.map { $0.object["reward_mean"]?.double ?? .nan },
+      iterationsPerRound: order.count / order.perIteration,
+      calls: try AlignmentPlan.calls(settings, prompts: order.perIteration, iteration: begun))
+  }
+
+  private static func resume(
+    _ trainer: Trainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder
+  ) throws(MixGRPOError) -> Resumption? {
+    do {
+      return try trainer.resume(from: checkpoints)
+    } catch {
+      let command = "mixgrpo align --config \(folder.settings) --model \(folder.model) --out NEW-FOLDER"
+      throw folder.explained(error, way: "to train its model on with others, start a new run: \(command)")
+    }
+  }
+
   /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved in every case.
+  /// - Returns: what the run has reached.
   /// - Throws: `cancelled`, or the error of the run, after the checkpoint is written.
-  func run() throws(MixGRPOError) {
+  func run() throws(MixGRPOError) -> AlignSummary {
     do throws(MixGRPOError) {
       if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
       try evaluations?.showEarlier(since: trainer.iteration, journal)
@@ -61,52 +85,60 @@ final class AlignRun {
       _ = try evaluate(always: true)
       try drawPictures(everyTime: true)
     } catch {
-      progress.finish()
-      try save()
-      progress.announce("saved at iteration \(trainer.iteration); to continue: mixgrpo align --resume --out \(settings.out)")
+      report.finish()
+      try save(in: checkpoints)
+      report.announce("saved at iteration \(trainer.iteration); to continue: mixgrpo align --resume --out \(settings.out)")
       throw error
     }
-    progress.finish()
-    try save()
+    report.finish()
+    try save(in: CheckpointFolder(path: folder.checkpoints, keepLast: 1))
+    return AlignSummary(
+      settings: settings, results: try RunResults(folder, settings: settings.json), prompt: model.prompts.texts.first ?? "",
+      seconds: report.secondsSoFar)
   }
 
   /// Whether the watchdog allows training to continue.
   private func evaluate(always: Bool) throws(MixGRPOError) -> Bool {
-    let result = try evaluations?.evaluate(trainer, always: always, journal) { report($0, of: $1, from: 0, "evaluating") }
-    guard let result else {
-      guard evaluations?.hasStopped(at: trainer.iteration) == true else { return true }
-      if !always { progress.announce("stopped by the watchdog at the evaluation of iteration \(trainer.iteration)") }
+    let iteration = trainer.iteration
+    let result = try evaluations?.evaluate(
+      trainer, always: always, journal, begin: { report.begin(.evaluation, iteration: iteration) }
+    ) { report.reached(.evaluation, iteration: iteration, $0, of: $1) }
+    guard let result, let evaluations else {
+      guard evaluations?.hasStopped(at: iteration) == true else { return true }
+      if !always { report.announce("stopped by the watchdog at the evaluation of iteration \(iteration)") }
       return false
     }
-    let suffix = result.isBest ? ", best so far" : ""
-    progress.announce("evaluation at iteration \(result.iteration): \(fixed(result.score, 4))\(suffix)")
-    if !result.message.isEmpty { progress.announce("\(result.verdict == .stop ? "stopped" : "warning"): \(result.message)") }
+    report.evaluated(result, evaluations.rewardList)
     return result.verdict != .stop
   }
 
-  private func saveCheckpoint() throws(MixGRPOError) {
+  private func saveCheckpoint(in checkpoints: CheckpointFolder) throws(MixGRPOError) {
     try evaluations?.save()
     try trainer.save(in: checkpoints)
   }
 
-  private func save() throws(MixGRPOError) {
-    try saveCheckpoint()
+  private func save(in checkpoints: CheckpointFolder) throws(MixGRPOError) {
+    try saveCheckpoint(in: checkpoints)
     let trained = try trainer.model(settings.learning.record.ema_decay > 0 ? .average : .trained)
     try trained.save(folder: folder.model, precision: settings.precision.stored)
+    try model.format.write(to: folder.model)
   }
 
   /// The checkpoint comes last: a run that resumes from it has everything before it on disk.
   private func step() throws(MixGRPOError) {
     let iteration = trainer.iteration
     let chosen = order.rows(iteration: iteration)
-    let samples = try trainer.rollout(prompts: chosen) { report($0, of: $1, from: 0, "drawing") }
+    report.begin(.rollout, iteration: iteration)
+    let samples = try trainer.rollout(prompts: chosen) { report.reached(.rollout, iteration: iteration, $0, of: $1) }
     let pictures = try model.codec.decode(samples, count: chosen.count * settings.groupSize)
+    report.scoring(iteration: iteration)
     let scores = try score(pictures, chosen, iteration)
-    let metrics = try trainer.update(rewards: scores) { report($0, of: $1, from: 0.5, "learning") }
+    report.begin(.update, iteration: iteration)
+    let metrics = try trainer.update(rewards: scores) { report.reached(.update, iteration: iteration, $0, of: $1) }
     try journal.append(metrics)
-    progress.show(trainer.iteration, summary(metrics))
+    report.finished(metrics)
     if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
-    if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint() }
+    if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint(in: checkpoints) }
   }
 
   private func score(_ pictures: [RGBImage], _ chosen: [Int32], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
@@ -120,18 +152,6 @@ final class AlignRun {
     return scores
   }
 
-  /// Shows rollout and update as half an iteration each.
-  private func report(_ done: Int, of total: Int, from start: Double, _ what: String) {
-    progress.show(trainer.iteration, share: max(1e-3, start + 0.5 * Double(done) / Double(max(total, 1))), what)
-  }
-
-  private func summary(_ metrics: IterationMetrics) -> String {
-    let failed = metrics.failedRewards > 0 ? "  \(metrics.failedRewards) not scored" : ""
-    let skipped = metrics.skippedSteps > 0 ? "  \(metrics.skippedSteps) steps skipped" : ""
-    let undone = metrics.isRolledBack ? "  rolled back" : ""
-    return metrics.rewards.map { "\($0.name) \(fixed($0.mean, 4))" }.joined(separator: "  ") + failed + skipped + undone
-  }
-
   /// Samples the same prompts from the same noise each time, so that grids are comparable.
   private func drawPictures(everyTime: Bool) throws(MixGRPOError) {
     let isDue = settings.picturesEvery > 0 && (everyTime || trainer.iteration % settings.picturesEvery == 0)
@@ -141,7 +161,11 @@ final class AlignRun {
     let plan = try SamplingPlan.deterministic(
       settings.sampling.configuration().schedule, samplesPerPrompt: settings.picturesPerPrompt,
       seed: settings.sampling.record.seed)
-    let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) })
+    let iteration = trainer.iteration
+    report.begin(.pictures, iteration: iteration)
+    let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) }) {
+      report.reached(.pictures, iteration: iteration, $0, of: $1)
+    }
     let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
     let grid = try ImageGrid.compose(
       pictures, columns: settings.picturesPerPrompt, gap: 4, scale: PictureScale.fitting(model.codec))

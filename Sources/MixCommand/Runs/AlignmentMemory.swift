@@ -11,22 +11,13 @@ struct AlignmentMemory {
   let parts: [Part]
 
   /// - Parameter prompts: prompts per iteration.
-  /// - Throws: the errors of reading the model's configuration; `invalidArgument` for settings that do not match the model.
-  init(_ settings: AlignSettings, prompts: Int) throws(MixGRPOError) {
-    let folder = try WeightFolder(path: settings.model)
-    let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: settings.model)
-    let pictures = settings.pictures
-    let codec = try PixelCodec(
-      height: pictures.height, width: pictures.width, patch: PixelModel.patch(of: configuration, settings.model))
-    let textLength =
-      try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
+  /// - Throws: `invalidArgument` for settings that do not match the model.
+  init(_ settings: AlignSettings, _ model: PlannedModel, prompts: Int) throws(MixGRPOError) {
     let learning = try settings.learning.configuration(weights: [], groupSize: settings.groupSize)
-    let evaluator = try EvaluatorMemory(
-      configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: pictures.maxBatch,
-      threads: RunContext(threads: settings.threads).threads)
+    let evaluator = try model.evaluatorMemory(maxBatch: model.maxBatch)
     let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0, window: AlignmentPlan.firstWindow(settings))
     let memory = try IterationMemory(
-      plan: plan, prompts: prompts, latentSize: codec.valuesPerImage, evaluator: evaluator,
+      plan: plan, prompts: prompts, latentSize: model.codec.valuesPerImage, evaluator: evaluator,
       learning: learning)
     var parts = [
       Part(

@@ -18,6 +18,8 @@ struct AlignmentPlan {
   let promptsPerIteration: Int
   let stages: [Stage]
   let sigmas: [Double]
+  /// Rows evaluated by all evaluations.
+  let totalEvaluationCalls: Int
 
   /// - Throws: `invalidArgument` naming every invalid setting; the errors of reading the prompts, if a file is set.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
@@ -45,12 +47,34 @@ struct AlignmentPlan {
       }
     }
     self.stages = stages
+    totalEvaluationCalls = try Self.evaluationCalls(settings, sampling, prompts: count ?? prompts)
+  }
+
+  /// Evaluations come before the first of every so many iterations and after the last.
+  private static func evaluationCalls(
+    _ settings: AlignSettings, _ sampling: SamplingConfiguration, prompts: Int
+  ) throws(MixGRPOError) -> Int {
+    guard settings.evaluation.isOn else { return 0 }
+    let plan = try SamplingPlan.deterministic(
+      sampling.schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt, seed: settings.sampling.record.seed)
+    let every = settings.evaluation.every
+    let evaluations = (settings.iterations + every - 1) / every + 1
+    return evaluations * plan.modelCalls(prompts: settings.evaluation.rows(of: prompts).count)
   }
 
   /// The position of an adaptive window depends on rewards, so its first position is used for all iterations.
   static func firstWindow(_ settings: AlignSettings) -> SDEWindow? {
     Int(settings.sampling.record.window_mode) == MIXGRPO_WINDOW_MODE_ADAPTIVE
-      ? SDEWindow(start: 0, length: Int(settings.sampling.record.window_length)) : nil
+      ? SDEWindow(start: 0, length: Int(settings.sampling.resolved.window_length)) : nil
+  }
+
+  /// The model calls of one iteration.
+  static func calls(
+    _ settings: AlignSettings, prompts: Int, iteration: Int
+  ) throws(MixGRPOError) -> (rollout: Int, update: Int) {
+    let plan = try SamplingPlan(settings.sampling.configuration(), iteration: iteration, window: firstWindow(settings))
+    let stage = stage(plan, iteration..<iteration + 1, prompts, settings)
+    return (stage.rolloutCalls, stage.updateCalls)
   }
 
   private static func stage(
@@ -59,7 +83,8 @@ struct AlignmentPlan {
     Stage(
       iterations: iterations, window: plan.window, trainedSteps: plan.trainedSteps.count, steps: plan.steps,
       rolloutCalls: plan.modelCalls(prompts: prompts),
-      updateCalls: plan.trainingEvaluations(prompts: prompts, minibatches: Int(settings.learning.record.updates_per_iteration)))
+      updateCalls: plan.trainingEvaluations(
+        prompts: prompts, minibatches: Int(settings.learning.resolved(groupSize: settings.groupSize).updates_per_iteration)))
   }
 
   var picturesPerIteration: Int { promptsPerIteration * settings.groupSize }
@@ -75,6 +100,7 @@ struct AlignmentPlan {
       "stages": .array(stages.map(Self.json)),
       "model_calls_rollout": .integer(Int64(totalRolloutCalls)),
       "model_calls_update": .integer(Int64(totalUpdateCalls)),
+      "model_calls_evaluations": .integer(Int64(totalEvaluationCalls)),
     ]
   }
 

@@ -56,6 +56,9 @@ final class EvaluationRun {
   /// behind.
   func save() throws(MixGRPOError) { try evaluation.save(folder: folder.checkpoints) }
 
+  /// In the order of an evaluation's means.
+  var rewardList: [EvaluationReward] { evaluation.record.rewards }
+
   /// Whether the latest evaluation is of this iteration and stopped training. Survives saving and resuming.
   func hasStopped(at iteration: Int) -> Bool {
     iteration == evaluation.latestIteration && evaluation.verdict == .stop
@@ -75,10 +78,11 @@ final class EvaluationRun {
   /// Evaluates the trainer when an evaluation is due, or with `always` unless this iteration has been evaluated.
   /// - Returns: nil when nothing was evaluated.
   func evaluate(
-    _ trainer: Trainer, always: Bool, _ journal: RunJournal, progress: (_ done: Int, _ total: Int) -> Void
+    _ trainer: Trainer, always: Bool, _ journal: RunJournal, begin: () -> Void, progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> EvaluationResult? {
     let iteration = trainer.iteration
     guard iteration > evaluation.latestIteration, always || evaluation.isDue(iteration) else { return nil }
+    begin()
     let scores = try score(evaluation.sample(trainer, progress: progress), iteration)
     let result = try evaluation.submit(iteration: iteration, scores: scores)
     let names = evaluation.record.rewards.map(\.name)
@@ -86,6 +90,7 @@ final class EvaluationRun {
     try journal.append(evaluation: iteration, score: result.score, means: Array(zip(names, result.means)))
     if result.isBest, evaluation.configuration.keepBest {
       try evaluation.bestModel().save(folder: folder.best, precision: settings.precision.stored)
+      try model.format.write(to: folder.best)
     }
     return result
   }

@@ -5,9 +5,8 @@ enum Inspection {
   /// - Throws: `inputOutput`, `invalidFormat`; `invalidArgument` for an unknown kind of file.
   static func report(of path: String) throws(MixGRPOError) -> JSONObject {
     if try WeightFolder.holdsModel(path) { return try model(path) }
-    let run = RunFolder(path: path)
+    if let run = try run(at: path) { return try run.json }
     let isFolder = try FileAccess.isFolder(path)
-    if isFolder, try FileAccess.isPresent(run.settings) { return try self.run(run) }
     if let checkpoint = try checkpointFile(in: path) { return try safetensors(checkpoint) }
     if path.hasSuffix(".png") { return try picture(path) }
     if path.hasSuffix(".safetensors") { return try safetensors(path) }
@@ -19,8 +18,16 @@ enum Inspection {
     throw .invalid(path, expected: "a model, a checkpoint, a run, a .safetensors or a .png", got: "something else")
   }
 
+  /// The run whose folder this is; nil for something else.
+  static func run(at path: String) throws(MixGRPOError) -> RunInspection? {
+    if try WeightFolder.holdsModel(path) { return nil }
+    let run = RunFolder(path: path)
+    guard try FileAccess.isFolder(path), try FileAccess.isPresent(run.settings) else { return nil }
+    return try RunInspection(run)
+  }
+
   /// The newest numbered checkpoint, or the only one.
-  private static func checkpointFile(in folder: String) throws(MixGRPOError) -> String? {
+  static func checkpointFile(in folder: String) throws(MixGRPOError) -> String? {
     guard try FileAccess.isFolder(folder) else { return nil }
     let numbered = NumberedFiles(folder: folder, prefix: "iteration-", suffix: ".safetensors")
     if let newest = try numbered.numbers().last { return numbered.path(newest) }
@@ -32,7 +39,7 @@ enum Inspection {
   }
 
   /// The iterations of an alignment, or the steps of pretraining.
-  private static func iteration(of file: SafetensorsFile) throws(MixGRPOError) -> JSONValue {
+  static func iteration(of file: SafetensorsFile) throws(MixGRPOError) -> JSONValue {
     func section(_ name: String) throws(MixGRPOError) -> JSONObject? {
       guard let text = file.metadata[name] else { return nil }
       return try JSONParser.parse(text, source: "\(file.path): \(name)").object
@@ -60,19 +67,6 @@ enum Inspection {
     } catch  where error.code == .invalidFormat || error.code == .invalidArgument || error.code == .unsupported {
       return nil
     }
-  }
-
-  private static func run(_ run: RunFolder) throws(MixGRPOError) -> JSONObject {
-    var report: JSONObject = ["kind": "run", "path": .string(run.path)]
-    if let checkpoint = try checkpointFile(in: run.checkpoints) {
-      let file = try SafetensorsFile(path: checkpoint)
-      report["checkpoint"] = .string(checkpoint)
-      report["iteration"] = try iteration(of: file)
-    }
-    if try WeightFolder.holdsModel(run.model) { report["model"] = .string(run.model) }
-    let settings = try JSONParser.parse(try FileAccess.read(run.settings, limit: 16 << 20), source: run.settings)
-    report["settings"] = settings
-    return report
   }
 
   private static func safetensors(_ path: String) throws(MixGRPOError) -> JSONObject {

@@ -6,6 +6,8 @@ struct PixelModel {
   let embeddings: PromptEmbeddings
   let codec: PixelCodec
   let prompts: PromptList
+  /// What a folder of this model's weights remembers.
+  let format: PictureFormat
   let context: RunContext
 
   /// - Parameter prompts: used instead of the file in the settings.
@@ -14,11 +16,15 @@ struct PixelModel {
     folder: String, _ settings: PictureSettings, prompts given: PromptList? = nil, context: RunContext
   ) throws(MixGRPOError) {
     let model = try FlowTransformer(folder: folder)
+    let settings = try settings.resolved(model: folder)
     codec = try PixelCodec(height: settings.height, width: settings.width, patch: Self.patch(of: model.configuration, folder))
     (embeddings, prompts) = try Self.prompts(given, settings, model.configuration)
     evaluator = try FlowEvaluator(
       model: model, geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns),
       textLength: embeddings.textLength, maxBatch: settings.maxBatch, threads: context.threads)
+    format = PictureFormat(
+      height: codec.height, width: codec.width, patch: codec.patch,
+      textLength: settings.embeddings.isEmpty ? embeddings.textLength : nil)
     evaluator.guidance = Float(settings.guidance)
     self.context = context
   }
@@ -30,6 +36,11 @@ struct PixelModel {
     guard 3 * patch * patch == channels else {
       throw MixGRPOError(
         .unsupported, "\(folder): in_channels: expected 3·patch² (a model on pixels), got \(channels)")
+    }
+    if let remembered = try PictureFormat.read(of: folder)?.patch, remembered != patch {
+      throw MixGRPOError(
+        .invalidFormat,
+        "\(try PictureFormat.path(of: folder)): patch: expected \(patch), as config.json demands, got \(remembered)")
     }
     return patch
   }

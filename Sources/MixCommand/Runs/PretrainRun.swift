@@ -1,3 +1,4 @@
+import MixCompare
 import MixGRPO
 
 /// A run of `mixgrpo pretrain`: trains a model on captioned pictures.
@@ -13,6 +14,8 @@ final class PretrainRun {
   private let context: RunContext
   private let journal: RunJournal
   private let progress: ProgressDisplay
+  private var pace = Pace()
+  private var hasSaidPace = false
   private var lastPictures = -1
 
   private var done: Int { pretrainer.optimizer.stepCount }
@@ -21,8 +24,9 @@ final class PretrainRun {
   init(_ settings: PretrainSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
     try settings.validate()
     (self.settings, self.context, folder) = (settings, context, RunFolder(path: settings.out))
-    pictures = try CaptionedPictures(path: settings.data, seed: settings.seed)
-    codec = try PixelCodec(height: pictures.height, width: pictures.width, patch: settings.model.patch)
+    try OutputPlace.requireFolder(folder.path)
+    pictures = try CaptionedPictures(path: settings.data, seed: settings.seed, size: PictureSize(settings.resize))
+    codec = try Self.codec(of: pictures, patch: settings.model.patch)
     try Self.requireRoom(for: settings, codec)
     let encoder = try settings.model.encoder()
     prompts = try encoder.embeddings(of: pictures.captions)
@@ -34,19 +38,37 @@ final class PretrainRun {
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try pretrainer.resume(from: checkpoints) : nil
+    let resumption = resuming ? try Self.resume(pretrainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
-    try SettingsSource.write(settings, to: folder.settings)
+    try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
     progress = ProgressDisplay(
-      total: settings.steps, begun: pretrainer.optimizer.stepCount, lineEvery: settings.steps / 20)
+      total: settings.steps, begun: pretrainer.optimizer.stepCount, lineEvery: settings.steps / 20, unit: "step")
     for skipped in resumption?.skipped ?? [] { progress.announce("skipped a damaged checkpoint: \(skipped)") }
     if isRestarted { progress.announce("no checkpoint yet: the run starts from the beginning") }
     progress.announce(
       "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
         + "\(codec.tokenCount) tokens of \(codec.channels) channels")
+  }
+
+  private static func codec(of pictures: CaptionedPictures, patch: Int) throws(MixGRPOError) -> PixelCodec {
+    do {
+      return try PixelCodec(height: pictures.height, width: pictures.width, patch: patch)
+    } catch {
+      throw MixGRPOError(error.code, "\(error.message); --resize scales the pictures, --patch cuts them into other patches")
+    }
+  }
+
+  private static func resume(
+    _ pretrainer: FlowMatchingPretrainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder
+  ) throws(MixGRPOError) -> Resumption? {
+    do {
+      return try pretrainer.resume(from: checkpoints)
+    } catch {
+      throw folder.explained(error, way: "for others, start a new run with another --out")
+    }
   }
 
   /// All pictures of a step are in memory as latents, even when fewer are trained at a time.
@@ -74,17 +96,18 @@ final class PretrainRun {
         // The loss of a single step is noisy, because noise levels differ from step to step.
         seen += 1
         recentLoss += (loss - recentLoss) / Double(min(seen, 50))
-        progress.show(done, "loss \(fixed(recentLoss, 4))")
+        progress.finished(done, [("loss", recentLoss)])
+        progress.show(done, "loss \(significant(recentLoss))")
       }
       try drawPictures()
     } catch {
       progress.finish()
-      try save()
+      try save(in: checkpoints)
       progress.announce("saved at step \(done); to continue: mixgrpo pretrain --resume --out \(settings.out)")
       throw error
     }
     progress.finish()
-    try save()
+    try save(in: CheckpointFolder(path: folder.checkpoints, keepLast: 1))
   }
 
   /// The checkpoint comes last: a run that resumes from it has everything before it on disk.
@@ -95,18 +118,39 @@ final class PretrainRun {
     try latents.withUnsafeMutableBufferPointer { (latents) throws(MixGRPOError) in
       try codec.encode(drawn.map(\.picture), into: latents)
     }
+    pace.beginStage()
     let rate = settings.learningRate * settings.pretraining.optimizer.schedule.fraction(step: step)
     let loss = try pretrainer.step(
-      latents: latents, prompts: prompts, promptIndex: drawn.map { Int32(truncatingIfNeeded: $0.caption) }, iteration: step)
+      latents: latents, prompts: prompts, promptIndex: drawn.map { Int32(truncatingIfNeeded: $0.caption) }, iteration: step
+    ) { reached($0, of: $1) }
+    sayPace()
     try journal.append(step: step, loss: loss, learningRate: rate)
     if settings.picturesEvery > 0, done % settings.picturesEvery == 0 { try drawPictures() }
     if done % settings.saveEvery == 0 { try pretrainer.save(in: checkpoints) }
     return loss
   }
 
-  private func save() throws(MixGRPOError) {
+  /// Shows the pictures of the current step that are done.
+  private func reached(_ pictures: Int, of total: Int) {
+    pace.reached(pictures, isTrained: true)
+    sayPace()
+    progress.show(done, share: Double(pictures) / Double(total), "picture \(pictures) of \(total)")
+  }
+
+  /// Says once how long a step takes, after half a second of measuring.
+  private func sayPace() {
+    guard !hasSaidPace, pace.seconds > 0.5, let one = pace.estimate(forward: 0, trained: settings.batch) else { return }
+    hasSaidPace = true
+    progress.announce(
+      "a step takes about \(spokenDuration(one)), the run about \(spokenDuration(one * Double(settings.steps - done)))")
+  }
+
+  private func save(in checkpoints: CheckpointFolder) throws(MixGRPOError) {
     try pretrainer.save(in: checkpoints)
     try pretrainer.evaluator.model.save(folder: folder.model, precision: settings.precision.stored)
+    let format = PictureFormat(
+      height: codec.height, width: codec.width, patch: codec.patch, textLength: settings.model.textLength)
+    try format.write(to: folder.model)
   }
 
   /// Samples a picture for each of some evenly chosen captions, from the same noise each time.

@@ -5,7 +5,7 @@ import MixGRPO
 ///     settings.json      all settings, for --config
 ///     model/             the model, a diffusers folder
 ///     best/              the model of the best evaluation, if there is one
-///     checkpoints/       the newest checkpoints, for --resume
+///     checkpoints/       the newest checkpoints, for --resume; of a finished run only the last
 ///     metrics.jsonl      metrics, a line for each iteration
 ///     evaluations.jsonl  scores, a line for each evaluation
 ///     events.out.…       metrics, scores and pictures for TensorBoard
@@ -71,6 +71,12 @@ struct RunFolder {
     }
   }
 
+  /// The error of a resume, with the way to go when the settings differ from the run's.
+  func explained(_ error: MixGRPOError, way: String) -> MixGRPOError {
+    guard error.code == .invalidArgument else { return error }
+    return MixGRPOError(error.code, "\(error.message); a resumed run keeps its settings; \(way)")
+  }
+
   /// Keeps what restarted evaluations would overwrite: the best model so far, and the damaged state if there is one.
   /// - Returns: the new names.
   func setEvaluationsAside(iteration: Int) throws(MixGRPOError) -> [String] {
@@ -90,7 +96,7 @@ struct RunFolder {
   /// Removes the lines of iterations that a resumed run repeats, and an incomplete last line.
   func cut(_ file: String, before iteration: Int) throws(MixGRPOError) {
     guard try FileAccess.isPresent(file) else { return }
-    let bytes = try FileAccess.read(file, limit: Self.maxBytes)
+    let bytes = try FileAccess.readText(file, limit: Self.maxBytes)
     let lines = try Self.lines(bytes, of: file).filter { $0.iteration < iteration }
     let kept = lines.flatMap { $0.bytes + [UInt8(ascii: "\n")] }
     if kept != bytes { try AtomicFile.write(kept, to: file) }
@@ -102,7 +108,7 @@ struct RunFolder {
   /// The complete lines of a file; empty when it is missing.
   func lines(_ file: String) throws(MixGRPOError) -> [Line] {
     guard try FileAccess.isPresent(file) else { return [] }
-    return try Self.lines(FileAccess.read(file, limit: Self.maxBytes), of: file)
+    return try Self.lines(FileAccess.readText(file, limit: Self.maxBytes), of: file)
   }
 
   private static let maxBytes = 1 << 31
@@ -114,8 +120,12 @@ struct RunFolder {
     for (index, line) in bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
     where !line.isEmpty {
       let place = "\(file), line \(index + 1)"
-      guard let object = try JSONParser.parse(Array(line), source: place).object, let iteration = object["iteration"]?.integer
-      else { throw .init(.invalidFormat, "\(place): expected an object with an integer \"iteration\", got another value") }
+      guard let object = try JSONParser.parse(Array(line), source: place).object, let iteration = object["iteration"]?.integer,
+        (0..<Int.max).contains(iteration)
+      else {
+        throw .init(
+          .invalidFormat, "\(place): expected an object with an integer \"iteration\" of 0 or more, got another value")
+      }
       lines.append((iteration, object, line))
     }
     return lines

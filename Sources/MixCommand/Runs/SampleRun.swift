@@ -1,3 +1,4 @@
+import MixCompare
 import MixGRPO
 import MixSettings
 
@@ -8,12 +9,23 @@ struct SampleRun {
 
   func run() throws(MixGRPOError) {
     try settings.validate()
+    try Self.requirePlaces(settings)
     let given = settings.texts.isEmpty ? nil : try PromptList(texts: settings.texts)
-    let model = try PixelModel(folder: settings.model, settings.pictures, prompts: given, context: context)
+    let model = try PixelModel(
+      folder: ShippedModel.folder(unless: settings.model), settings.pictures, prompts: given, context: context)
     let pictures = try draw(model)
     if !settings.each.isEmpty { try writeEach(pictures, model.prompts.texts) }
     let grid = try ImageGrid.compose(pictures, columns: settings.samples, gap: 4, scale: settings.scale)
     try PNG.write(grid, text: PictureText.prompts(model.prompts.texts) + description(), to: settings.out)
+  }
+
+  /// Before anything is drawn.
+  private static func requirePlaces(_ settings: SampleSettings) throws(MixGRPOError) {
+    try require(
+      settings.out.lowercased().hasSuffix(".png"), "out", expected: "a file name that ends in .png, the format that is written",
+      got: settings.out)
+    if try OutputPlace.requireFile(settings.out) { StandardError.write("\(printable(settings.out)) will be replaced\n") }
+    if !settings.each.isEmpty { try OutputPlace.requireFolder(settings.each) }
   }
 
   private func draw(_ model: PixelModel) throws(MixGRPOError) -> [RGBImage] {
@@ -22,10 +34,10 @@ struct SampleRun {
       settings.schedule, solver: try settings.typedSolver(), samplesPerPrompt: settings.samples,
       trainedModelShare: base == nil ? 1 : settings.trainedShare, seed: settings.seed)
     let prompts = model.embeddings.count
-    let progress = ProgressDisplay(total: plan.modelCalls(prompts: prompts), lineEvery: .max)
+    let progress = ProgressDisplay(total: plan.modelCalls(prompts: prompts))
     let latents = try model.evaluator.sample(
       plan, base: base, prompts: model.embeddings, chosen: (0..<prompts).map { Int32($0) }, context: context
-    ) { done, _ in progress.show(done, "drawing") }
+    ) { done, _ in progress.show(done, "model calls") }
     progress.finish()
     return try latents.withUnsafeBufferPointer { (latents) throws(MixGRPOError) in
       try model.codec.decode(latents, count: prompts * settings.samples)
@@ -46,14 +58,15 @@ struct SampleRun {
     for (index, picture) in pictures.enumerated() {
       let (row, column) = (index / settings.samples, index % settings.samples)
       try PNG.write(
-        picture, text: PictureText.prompts([prompts[row]]) + description(),
+        picture, text: PictureText.prompt(prompts[row]) + description(),
         to: FileAccess.join(settings.each, "\(padded(row, 4))-\(padded(column, 4)).png"))
     }
   }
 
   private func description() throws(MixGRPOError) -> [PNGText] {
     var texts = [
-      ("model", settings.model), ("steps", "\(settings.steps)"), ("solver", Choices.solver[Int(settings.solver)]),
+      ("model", try ShippedModel.folder(unless: settings.model)), ("steps", "\(settings.steps)"),
+      ("solver", Choices.solver[Int(settings.solver)]),
       ("shift", "\(settings.shift)"), ("seed", "\(settings.seed)"),
     ]
     if !settings.base.isEmpty { texts += [("base", settings.base), ("trained share", "\(settings.trainedShare)")] }

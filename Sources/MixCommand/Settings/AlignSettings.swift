@@ -24,7 +24,9 @@ struct AlignSettings: SettingsTable {
 
   static var settings: [Setting<AlignSettings>] {
     [
-      .text("model", \.model, "folder of the model to align, in the layout of diffusers"),
+      .text(
+        "model", \.model,
+        "folder of the model to align, in the layout of diffusers; empty for the model that comes with the command"),
       .text("out", \.out, "folder for all files of the run"),
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
       .rewards("rewards", \.rewards, "rewards that score the pictures"),
@@ -36,7 +38,9 @@ struct AlignSettings: SettingsTable {
       .integer(
         "save_every", \.saveEvery, 1...1_000_000, default: 10, unit: "iterations",
         "iterations between checkpoints; the last iteration is always saved"),
-      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "number of newest checkpoints to keep"),
+      .integer(
+        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3,
+        "number of newest checkpoints to keep while the run lasts; a finished run keeps the newest one"),
       .integer(
         "pictures_every", \.picturesEvery, 0...1_000_000, default: 25, unit: "iterations",
         "iterations between picture grids; 0 for no grids"),
@@ -64,7 +68,6 @@ struct AlignSettings: SettingsTable {
   /// - Throws: `invalidArgument` naming every invalid setting.
   func validate() throws(MixGRPOError) {
     var check = Validation()
-    check.require(!model.isEmpty, "model", expected: "a model folder (--model)", got: "none")
     check.require(!out.isEmpty, "out", expected: "a folder for the run (--out)", got: "none")
     check.require(
       !pictures.prompts.isEmpty || !pictures.embeddings.isEmpty, "prompts",

@@ -4,6 +4,7 @@ import MixSettings
 /// All settings of `mixgrpo pretrain`.
 struct PretrainSettings: SettingsTable {
   var data = ""
+  var resize = ""
   var out = ""
   var model = ModelSettings()
   var steps = 1200
@@ -28,7 +29,11 @@ struct PretrainSettings: SettingsTable {
 
   static var settings: [Setting<PretrainSettings>] {
     [
-      .text("data", \.data, "folder of PNGs of one size with metadata.jsonl"),
+      .text("data", \.data, "folder of PNGs with metadata.jsonl"),
+      .text(
+        "resize", \.resize,
+        "size to scale all pictures to, such as 32 or 48x32 (width x height), cut at the edges to its shape; empty for pictures of "
+          + "one size"),
       .text("out", \.out, "folder for all files of the run"),
       .section("model", \.model, "sizes of the model"),
       .integer("steps", \.steps, 1...100_000_000, default: 1_200, "optimizer steps"),
@@ -54,7 +59,9 @@ struct PretrainSettings: SettingsTable {
       .integer(
         "save_every", \.saveEvery, 1...1_000_000, default: 200, "steps between checkpoints; the last step is always saved"
       ),
-      .integer("keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3, "number of newest checkpoints to keep"),
+      .integer(
+        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3,
+        "number of newest checkpoints to keep while the run lasts; a finished run keeps the newest one"),
       .integer(
         "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for no grids"),
       .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "pictures in a grid, one per caption"),
@@ -84,6 +91,7 @@ struct PretrainSettings: SettingsTable {
     check.require(!data.isEmpty, "data", expected: "a folder with metadata.jsonl (--data)", got: "none")
     check.require(!out.isEmpty, "out", expected: "a folder for the run (--out)", got: "none")
     self.check(&check)
+    check.include { () throws(MixGRPOError) in _ = try PictureSize(resize) }
     model.validate(&check)
     let pretraining = pretraining
     if (0...100_000_000).contains(warmupSteps) {

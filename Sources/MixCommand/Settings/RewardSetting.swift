@@ -7,6 +7,8 @@ struct RewardSetting: Equatable {
   var weight = 1.0
   /// The program and its arguments; empty for a built-in reward.
   var program: [String] = []
+  /// The folder in which the program is started; empty for the current one.
+  var directory = ""
   /// Start the program for every batch and close its input after the batch, instead of keeping it running.
   var perBatch = false
   /// Time limit for one batch, in seconds.
@@ -26,7 +28,11 @@ struct RewardSetting: Equatable {
   /// `brightness` or `brightness:0.5`.
   init(builtIn text: String, _ flag: String = "--reward") throws(MixGRPOError) {
     (name, weight) = try Self.nameAndWeight(text, flag)
-    _ = try PictureStatistic(named: name)
+    do throws(MixGRPOError) {
+      _ = try PictureStatistic(named: name)
+    } catch {
+      throw MixGRPOError(error.code, "\(error.message); a program is given with \(flag)-program")
+    }
   }
 
   /// `python3 score.py` or `taste:0.5=python3 score.py`; split into words like a shell, without expansion.
@@ -58,6 +64,7 @@ extension RewardSetting: SettingsTable {
       .text("name", \.name, "a built-in reward, or any name for a program"),
       .number("weight", \.weight, .closed(0, 1e30), default: 1, "weight in the sum of rewards"),
       .texts("program", \.program, "program and arguments, started without a shell"),
+      .text("directory", \.directory, "folder in which the program is started; empty for the current one"),
       .flag("per_batch", \.perBatch, default: false, "start the program for every batch instead of keeping it running"),
       .number("timeout_seconds", \.timeout, .above(0, upTo: 1e6), default: 300, unit: "seconds", "time limit for one batch"),
     ]
@@ -67,7 +74,9 @@ extension RewardSetting: SettingsTable {
     guard let object = json.object else { throw mismatch("objects such as {\"name\": \"brightness\", \"weight\": 1}", json) }
     name = ""
     let problems = apply(object)
-    try require(problems.isEmpty, "rewards", expected: "valid members", got: problems.map { "\($0.path): \($0.message)" })
+    if !problems.isEmpty {
+      throw MixGRPOError(.invalidArgument, problems.map { "\($0.path): \($0.message)" }.joined(separator: "; "))
+    }
     try validate()
   }
 

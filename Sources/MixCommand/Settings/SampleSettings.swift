@@ -21,7 +21,7 @@ struct SampleSettings: SettingsTable {
 
   static var settings: [Setting<SampleSettings>] {
     [
-      .text("model", \.model, "folder of the model"),
+      .text("model", \.model, "folder of the model; empty for the model that comes with the command"),
       .text("base", \.base, "folder of a second model, for the last steps (hybrid sampling against reward hacking)"),
       .number(
         "trained_share", \.trainedShare, .closed(0, 1), default: 0.8,
@@ -57,7 +57,6 @@ struct SampleSettings: SettingsTable {
   /// - Throws: `invalidArgument` naming every invalid setting.
   func validate() throws(MixGRPOError) {
     var check = Validation()
-    check.require(!model.isEmpty, "model", expected: "a model folder (--model)", got: "none")
     check.require(!out.isEmpty, "out", expected: "a PNG to write (--out)", got: "none")
     let sources = [!texts.isEmpty, !pictures.prompts.isEmpty].filter { $0 }.count
     check.require(

@@ -8,7 +8,7 @@ struct SettingsSource {
   /// Applies the JSON file at `path`.
   /// - Throws: `inputOutput`, `invalidFormat` naming line and column, `invalidArgument` naming line and every invalid setting.
   static func apply(file path: String, to settings: inout some SettingsTable) throws(MixGRPOError) {
-    let bytes = try FileAccess.read(path, limit: maximumBytes)
+    let bytes = try FileAccess.readText(path, limit: maximumBytes)
     let document = try JSONParser.parse(bytes, source: path)
     guard let object = document.object else {
       throw MixGRPOError(.invalidFormat, "\(path): expected an object of settings, got \(document.kind)")

@@ -16,13 +16,15 @@ struct AlignCommand: ParsableCommand {
 
       REWARDS are built in (listed by mixgrpo settings rewards, given as name:weight), or your own program: for each picture it \
       reads a line {"image": "/tmp/…/000012-0003.png", "prompt": "…", "iteration": 12, "index": 3, "count": 48} and prints a \
-      line with a number, or nan for no score. The program keeps running, and must flush its output after each line, unless \
+      line with a number, or nan for no score; messages belong on standard error. The command is started without a shell: for pipes and \
+      variables write sh -c '…'. The program keeps running, and must flush its output after each line, unless \
       its setting per_batch is true. See examples/rewards/redness.py.
 
-        mixgrpo align --model examples/base --prompts prompts.txt --out run \\
+        mixgrpo align --prompts prompts.txt --out run \\
           --reward brightness:0.5 --reward symmetry
-        mixgrpo align --model examples/base --prompts prompts.txt --out run \\
-          --reward-program "python3 score.py"
+        mixgrpo align --model run/model --prompts prompts.txt --out further \\
+          --reward-program "python3 score.py" \\
+          --set rewards.0.timeout_seconds=60
         mixgrpo align --config run/settings.json --out second \\
           --preset mixgrpo_flash --print-config
         mixgrpo align --resume --out run --iterations 200
@@ -32,7 +34,7 @@ struct AlignCommand: ParsableCommand {
       training rewards when none is held out, is saved to best/. --watchdog detects reward hacking: training rewards rise \
       while held-out rewards fall.
 
-        mixgrpo align --model examples/base --prompts prompts.txt --out run \\
+        mixgrpo align --prompts prompts.txt --out run \\
           --reward darkness --evaluate-every 5 --held-out contrast --watchdog stop
 
       THE RUN writes to its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and \
@@ -43,8 +45,10 @@ struct AlignCommand: ParsableCommand {
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("The model to align.", valueName: "folder")) var model: String?
-  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder")) var out: String?
+  @Option(
+    help: ArgumentHelp("The model to align (the one that comes with the command).", valueName: "folder"), completion: .directory
+  ) var model: String?
+  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder"), completion: .directory) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @Option(
@@ -64,12 +68,12 @@ struct AlignCommand: ParsableCommand {
     try settings.validate()
     let context = try RunContext(threads: settings.threads)
     StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
-    try AlignRun(settings, resuming: resume, context: context).run()
-    show("model: \(RunFolder(path: settings.out).model)")
+    let summary = try AlignRun(settings, resuming: resume, context: context).run()
+    for line in summary.lines(columns: StandardError.columnsOfOutput) { show(line) }
   }
 
   func settings() throws(MixGRPOError) -> AlignSettings {
-    try config.settings(from: AlignSettings(), earlier: resumed()) { (settings) throws(MixGRPOError) in
+    try config.settings(from: resumed() ?? AlignSettings()) { (settings) throws(MixGRPOError) in
       replace(&settings.model, with: model)
       replace(&settings.out, with: out)
       pictures.apply(to: &settings.pictures)
@@ -81,10 +85,10 @@ struct AlignCommand: ParsableCommand {
   }
 
   /// A resumed run starts from the settings of the earlier run.
-  private func resumed() throws(MixGRPOError) -> String? {
+  private func resumed() throws(MixGRPOError) -> AlignSettings? {
     guard resume else { return nil }
     guard let out else { throw .invalid("--resume", expected: "also --out, the folder of the run", got: "none") }
-    return RunFolder(path: out).settings
+    return try AlignSettings(resuming: RunFolder(path: out), from: AlignSettings())
   }
 }
 
@@ -95,7 +99,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Prompts per iteration (4, or all when there are fewer).") var promptsPerIteration: Int?
   @Option(help: "Pictures per prompt (12).") var groupSize: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
-  @Option(help: "Number of stochastic, trained steps (4).") var windowLength: Int?
+  @Option(help: "Number of stochastic, trained steps (4, or steps − 1 when that is less).") var windowLength: Int?
   @Option(help: "Learning rate of AdamW (1e-5).") var learningRate: Double?
   @Option(help: "Clip range of the probability ratio (1e-4).") var clipRange: Double?
   @Option(help: "Seed of all random numbers (0).") var seed: UInt64?

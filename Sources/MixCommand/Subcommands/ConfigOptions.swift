@@ -4,20 +4,21 @@ import MixSettings
 
 /// The options for settings, shared by all subcommands that have settings.
 struct ConfigOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Settings as JSON; flags override them.", valueName: "json")) var config: String?
+  @Option(help: ArgumentHelp("Settings as JSON; flags override them.", valueName: "json"), completion: .file()) var config:
+    String?
   @Option(
     name: .customLong("set"), parsing: .singleValue,
     help: ArgumentHelp("Any setting by its name, such as sampling.shift=1; repeatable.", valueName: "name=value"))
   var assignments: [String] = []
   @Flag(help: "Print all settings as JSON for --config, without running.") var printConfig = false
 
-  /// Applies the settings of an earlier run, the given file, flags and `--set`, in this order.
+  /// Applies the given file, flags and `--set`, in this order.
   /// - Throws: `MixGRPOError`.
   func settings<Table: SettingsTable>(
-    from start: Table, earlier: String? = nil, flags: (inout Table) throws(MixGRPOError) -> Void
+    from start: Table, flags: (inout Table) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) -> Table {
     var settings = start
-    for file in [earlier, config].compactMap({ $0 }) { try SettingsSource.apply(file: file, to: &settings) }
+    if let config { try SettingsSource.apply(file: config, to: &settings) }
     try flags(&settings)
     for assignment in assignments { try SettingsSource.apply(assignment: assignment, to: &settings) }
     return settings
@@ -45,6 +46,7 @@ struct SolverArgument: ExpressibleByArgument {
   }
 
   static var allValueStrings: [String] { Choices.solver }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 extension PrecisionName: ExpressibleByArgument {}
@@ -59,17 +61,20 @@ struct PresetName: ExpressibleByArgument {
   }
 
   static var allValueStrings: [String] { Preset.allCases.map(\.rawValue) }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 /// The prompts and the size of pictures.
 struct PictureOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Prompts: one per line, or .jsonl with {\"prompt\": …}.", valueName: "file")) var prompts: String?
+  @Option(help: ArgumentHelp("Prompts: one per line, or .jsonl with {\"prompt\": …}.", valueName: "file"), completion: .file())
+  var prompts: String?
   @Option(
-    help: ArgumentHelp("Precomputed embeddings: safetensors with prompt_embeds, pooled_prompt_embeds.", valueName: "file"))
+    help: ArgumentHelp("Precomputed embeddings: safetensors with prompt_embeds, pooled_prompt_embeds.", valueName: "file"),
+    completion: .file())
   var embeddings: String?
-  @Option(help: "Height in pixels (32).") var height: Int?
-  @Option(help: "Width in pixels (32).") var width: Int?
-  @Option(help: "Text tokens: words of a prompt that are encoded, as in pretraining (16).") var textLength: Int?
+  @Option(help: "Height in pixels (the model's, or 32).") var height: Int?
+  @Option(help: "Width in pixels (the model's, or 32).") var width: Int?
+  @Option(help: "Text tokens: words of a prompt that are encoded, as in pretraining (the model's, or 16).") var textLength: Int?
 
   func apply(to settings: inout PictureSettings) {
     replace(&settings.prompts, with: prompts)

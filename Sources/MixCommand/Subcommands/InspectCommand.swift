@@ -6,23 +6,36 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Describes a model, a checkpoint, a run, a safetensors file or a picture.",
     discussion: """
-      Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, the progress of a run, \
+      Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, the results of a run, \
       and the text in a PNG. Only headers are read, so large files take no longer than small ones.
 
         mixgrpo inspect examples/base
-        mixgrpo inspect run
+        mixgrpo inspect run second third
         mixgrpo inspect embeddings.safetensors --json
         mixgrpo inspect samples.png
       """)
 
-  @Argument(help: "A file or a folder.") var path: String
-  @Flag(help: "Print JSON, with all tensors.") var json = false
+  @Argument(help: "Files or folders.") var paths: [String]
+  @Flag(help: "Print JSON, with all tensors: an object, or an array of them for several paths.") var json = false
   @Flag(help: "Omit the list of tensors.") var brief = false
 
   func run() throws {
-    let report = try Inspection.report(of: path)
-    if json { return show(try JSONValue.object(report).text(.indented)) }
-    for member in report.members where !(brief && member.name == "tensors") {
+    if json {
+      let reports = try paths.map { JSONValue.object(try Inspection.report(of: $0)) }
+      return show(try (reports.count == 1 ? reports[0] : .array(reports)).text(.indented))
+    }
+    for (index, path) in paths.enumerated() {
+      if index > 0 { show("") }
+      try describe(path)
+    }
+  }
+
+  private func describe(_ path: String) throws(MixGRPOError) {
+    if let run = try Inspection.run(at: path) {
+      for line in try run.lines() { show(line) }
+      return
+    }
+    for member in try Inspection.report(of: path).members where !(brief && member.name == "tensors") {
       try showMember(member.name, member.value, indent: 0)
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import MixCompare
 import MixGRPO
 
 struct PlanCommand: ParsableCommand {
@@ -8,7 +9,8 @@ struct PlanCommand: ParsableCommand {
     discussion: """
       Takes the settings of `mixgrpo align` and shows the noise levels, the position of the window in each iteration, and the \
       number of model calls: forward in rollouts, forward and backward in updates. A call evaluates one picture at one step; \
-      calls that members of a group share count once. With --model (or a model in --config) it also shows the memory.
+      calls that members of a group share count once. With --model (or a model in --config) it also shows the memory, and the \
+      seconds of an iteration and of the run, from a forward and a backward pass that it measures.
 
         mixgrpo plan --preset mixgrpo_flash
         mixgrpo plan --config run/settings.json --group-size 24
@@ -16,7 +18,7 @@ struct PlanCommand: ParsableCommand {
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("The model to align, for the memory figures.", valueName: "folder")) var model: String?
+  @Option(help: ArgumentHelp("The model to align, for time and memory.", valueName: "folder")) var model: String?
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
@@ -31,13 +33,17 @@ struct PlanCommand: ParsableCommand {
     }
     if config.printConfig { return show(try SettingsSource.text(settings)) }
     let plan = try AlignmentPlan(settings)
-    let memory = settings.model.isEmpty ? nil : try AlignmentMemory(settings, prompts: plan.promptsPerIteration)
+    let planned: PlannedModel? = settings.model.isEmpty ? nil : try PlannedModel(settings)
+    let memory: AlignmentMemory? = try planned.map { try AlignmentMemory(settings, $0, prompts: plan.promptsPerIteration) }
+    let time: AlignmentTime? = try planned.map { AlignmentTime(plan, try ModelSpeed($0)) }
     if json {
       var report = plan.json
       if let memory { report["memory"] = .object(memory.json) }
+      if let time { report["seconds"] = .object(time.json) }
       return show(try JSONValue.object(report).text(.indented))
     }
     report(plan)
+    if let time { for line in time.lines { show(line) } }
     if let memory { report(memory) }
   }
 

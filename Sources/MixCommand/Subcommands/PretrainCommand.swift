@@ -8,10 +8,12 @@ struct PretrainCommand: ParsableCommand {
     discussion: """
       The model is a FLUX transformer on patches of pixels, trained with flow matching; captions are encoded by hashing their words.
 
-      PICTURES are a folder of PNGs of one size with metadata.jsonl, which has a line {"file_name": "0001.png", "text": "a red \
-      circle"} for each, as in Hugging Face's imagefolder.
+      PICTURES are a folder of PNGs with metadata.jsonl, which has a line {"file_name": "0001.png", "text": "a red circle"} for \
+      each, as in Hugging Face's imagefolder ("caption" in place of "text" will do). They have one size, unless --resize scales \
+      them to one.
 
         mixgrpo pretrain --data pictures --out run --steps 6000 --batch 16
+        mixgrpo pretrain --data photos --resize 64 --out run
         mixgrpo sample "a red circle" --model run/model
         mixgrpo pretrain --resume --out run
 
@@ -20,8 +22,11 @@ struct PretrainCommand: ParsableCommand {
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("Pictures with metadata.jsonl.", valueName: "folder")) var data: String?
-  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder")) var out: String?
+  @Option(help: ArgumentHelp("Pictures with metadata.jsonl.", valueName: "folder"), completion: .directory) var data: String?
+  @Option(
+    help: ArgumentHelp("Scale all pictures to this size, cut at the edges to its shape (as they are).", valueName: "side|WxH"))
+  var resize: String?
+  @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder"), completion: .directory) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
   @OptionGroup(title: "Model") var model: ModelOptions
   @Option(help: "Optimizer steps (1200).") var steps: Int?
@@ -40,14 +45,18 @@ struct PretrainCommand: ParsableCommand {
     let context = try RunContext(threads: settings.threads)
     StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
     try PretrainRun(settings, resuming: resume, context: context).run()
-    show("model: \(RunFolder(path: settings.out).model)")
+    let results = try RunResults(RunFolder(path: settings.out), settings: settings.json)
+    for line in results.lines(columns: StandardError.columnsOfOutput) { show(line) }
+    show("model: \(results.folder.model)")
   }
 
   func settings() throws(MixGRPOError) -> PretrainSettings {
     if resume && out == nil { throw .invalid("--resume", expected: "also --out, the folder of the run", got: "none") }
-    let earlier = resume ? RunFolder(path: out ?? "").settings : nil
-    return try config.settings(from: PretrainSettings(), earlier: earlier) { settings in
+    let start = PretrainSettings()
+    let earlier = resume ? try PretrainSettings(resuming: RunFolder(path: out ?? ""), from: start) : start
+    return try config.settings(from: earlier) { settings in
       replace(&settings.data, with: data)
+      replace(&settings.resize, with: resize)
       replace(&settings.out, with: out)
       model.apply(to: &settings.model)
       replace(&settings.steps, with: steps)

@@ -8,13 +8,13 @@ struct SampleCommand: ParsableCommand {
     abstract: "Samples pictures from a model.",
     discussion: """
       Writes a PNG with one row per prompt. The noise of a picture depends on the seed, the row and the column, so that two \
-      models can be compared on the same noise. The PNG contains its prompts, from the top row down, and settings as text: \
+      models can be compared on the same noise. The PNG contains its prompts ("prompt 1" is the top row) and settings as text: \
       mixgrpo inspect samples.png.
 
         mixgrpo sample "a red circle" --model run/model --out after.png
         mixgrpo sample --prompts prompts.txt --model run/model --each pictures
-        mixgrpo sample "a red circle" --model run/model \\
-          --base examples/base --trained-share 0.8
+        mixgrpo sample "a red circle" --model second/model \\
+          --base run/model --trained-share 0.8
 
       The last command evaluates the first 80 % of the steps with the aligned model and the rest with the base model, which \
       reduces artefacts of reward hacking.
@@ -22,11 +22,14 @@ struct SampleCommand: ParsableCommand {
 
   @Argument(help: "Prompts, such as \"a red circle at the left\".") var texts: [String] = []
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("The model.", valueName: "folder")) var model: String?
-  @Option(help: ArgumentHelp("A second model for the last steps.", valueName: "folder")) var base: String?
+  @Option(help: ArgumentHelp("The model (the one that comes with the command).", valueName: "folder"), completion: .directory)
+  var model: String?
+  @Option(help: ArgumentHelp("A second model for the last steps.", valueName: "folder"), completion: .directory) var base:
+    String?
   @Option(help: "With --base: share of the steps that --model evaluates (0.8).") var trainedShare: Double?
-  @Option(help: ArgumentHelp("The PNG to write (samples.png).", valueName: "png")) var out: String?
-  @Option(help: ArgumentHelp("Folder for each picture as a separate PNG.", valueName: "folder")) var each: String?
+  @Option(help: ArgumentHelp("The PNG to write (samples.png).", valueName: "png"), completion: .file()) var out: String?
+  @Option(help: ArgumentHelp("Folder for each picture as a separate PNG.", valueName: "folder"), completion: .directory)
+  var each: String?
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @Option(help: "Pictures per prompt (6).") var samples: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?

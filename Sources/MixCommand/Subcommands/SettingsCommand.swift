@@ -60,6 +60,4 @@ struct SettingsCommand: ParsableCommand {
 }
 
 /// Pads with spaces to a width, plus one space.
-func column(_ text: String, _ width: Int) -> String {
-  text + String(repeating: " ", count: max(0, width - text.count) + 1)
-}
+func column(_ text: String, _ width: Int) -> String { CellWidth.padded(text, width) + " " }

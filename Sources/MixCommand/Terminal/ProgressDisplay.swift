@@ -1,77 +1,91 @@
 import MixGRPO
 
-/// Shows the progress of a run on standard error: a bar on a terminal, otherwise plain lines.
+/// Shows the progress of a run on standard error. On a terminal: a line for each finished iteration, below them a bar that is
+/// drawn again in its place. Elsewhere: plain lines.
+///
+/// Never uses escape sequences: the bar returns to the beginning of its line and is filled up with spaces.
 final class ProgressDisplay {
   private let total: Int
   /// Steps done before this process started.
   private let begun: Int
-  /// Steps between plain lines.
+  /// Steps between lines.
   private let lineEvery: Int
+  private let table: ProgressTable
   private let start = ContinuousClock.now
-  private let isTerminal = StandardError.isTerminal
-  private var isBarOpen = false
+  private var hasHeader = false
+  /// Cells of the open bar; 0 without one.
+  private var barWidth = 0
+  private var lastDrawn: ContinuousClock.Instant?
 
-  init(total: Int, begun: Int = 0, lineEvery: Int = 1) {
+  init(total: Int, begun: Int = 0, lineEvery: Int = 1, unit: String = "step", hasTrend: Bool = false) {
     (self.total, self.begun, self.lineEvery) = (total, begun, max(1, lineEvery))
+    table = ProgressTable(unit: unit, hasTrend: hasTrend)
   }
 
+  /// Draws the bar; does nothing elsewhere.
   /// - Parameters:
   ///   - done: completed steps.
-  ///   - share: completed share of the current step, 0…1; shown only by the bar.
-  func show(_ done: Int, share: Double = 0, _ text: String) {
-    let text = Printable.text(text)
-    if isTerminal {
-      write("\r\(bar(Double(done) + share)) \(done)/\(total)  \(text)  \(remaining(Double(done) + share))\u{1B}[K")
-      isBarOpen = true
-    } else if share == 0 && (done == total || done % lineEvery == 0) {
-      write("\(done)/\(total)  \(text)  \(remaining(Double(done)))\n")
-    }
+  ///   - share: completed share of the current step, 0…1.
+  ///   - secondsLeft: where it is better known than from the time so far.
+  func show(_ done: Int, share: Double = 0, _ what: String, secondsLeft: Double? = nil) {
+    guard StandardError.isTerminal, isTimeToDraw else { return }
+    let position = Double(done) + share
+    let left = (secondsLeft ?? self.secondsLeft(position)).map { "\(duration($0)) left" } ?? ""
+    let columns = StandardError.columns - 1
+    let line = ProgressBar.line(
+      share: position / Double(max(total, 1)), count: "\(done)/\(total)", what: Printable.text(what), left: left,
+      columns: columns)
+    let width = CellWidth.of(line)
+    write("\r" + CellWidth.padded(line, min(barWidth, columns)))
+    barWidth = width
   }
 
-  /// Prints a separate line above the bar.
+  /// Writes the line of a finished step.
+  /// - Parameter figures: see `ProgressRow`.
+  func finished(
+    _ done: Int, _ figures: [(name: String, value: Double)], trend: Double? = nil, remarks: [String] = []
+  ) {
+    guard done == total || done % lineEvery == 0 else { return }
+    let row = ProgressRow(
+      done: done, total: total, figures: figures, trend: trend, secondsLeft: secondsLeft(Double(done)), remarks: remarks)
+    guard StandardError.isTerminal else { return write(Printable.text(table.line(row)) + "\n") }
+    let columns = StandardError.columns - 1
+    if !hasHeader { announce(table.header(row, columns: columns)) }
+    hasHeader = true
+    announce(table.tableRow(row, columns: columns))
+  }
+
+  /// Writes a separate line above the bar.
   func announce(_ line: String) {
-    write((isBarOpen ? "\r\u{1B}[K" : "") + Printable.lines(line) + "\n")
-    isBarOpen = false
+    clearBar()
+    write(Printable.lines(line) + "\n")
   }
 
-  /// Ends the line of the bar.
-  func finish() {
-    if isBarOpen { write("\n") }
-    isBarOpen = false
+  /// Removes the bar.
+  func finish() { clearBar() }
+
+  /// Seconds since the display was made.
+  var secondsSoFar: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+  private func clearBar() {
+    if barWidth > 0 { write("\r" + String(repeating: " ", count: min(barWidth, StandardError.columns - 1)) + "\r") }
+    (barWidth, lastDrawn) = (0, nil)
   }
 
-  private func bar(_ done: Double) -> String {
-    let width = 24
-    let filled = min(width, Int(done / Double(max(total, 1)) * Double(width)))
-    return "[" + String(repeating: "█", count: filled) + String(repeating: "·", count: width - filled) + "]"
+  /// At most twenty times in a second.
+  private var isTimeToDraw: Bool {
+    let now = ContinuousClock.now
+    if let lastDrawn, now - lastDrawn < .milliseconds(50) { return false }
+    lastDrawn = now
+    return true
   }
 
-  private func remaining(_ done: Double) -> String {
+  private func secondsLeft(_ done: Double) -> Double? {
     let doneHere = done - Double(begun)
-    guard doneHere > 0 else { return "" }
-    let elapsed = (ContinuousClock.now - start) / .seconds(1)
-    return "\(duration(elapsed / doneHere * (Double(total) - done))) left"
+    return doneHere > 0 ? secondsSoFar / doneHere * (Double(total) - done) : nil
   }
 
   private func write(_ text: String) { StandardError.write(text) }
-}
-
-/// 1:05, or 2:03:04 from an hour on.
-func duration(_ seconds: Double) -> String {
-  guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
-  let whole = Int(seconds.rounded(.up))
-  let minutes = whole / 60 % 60
-  let hours = whole / 3600
-  return (hours > 0 ? "\(hours):\(padded(minutes, 2))" : "\(minutes)") + ":\(padded(whole % 60, 2))"
-}
-
-/// Formats with a fixed number of decimal digits; NaN and infinities by name.
-func fixed(_ value: Double, _ digits: Int) -> String {
-  guard value.isFinite, value.magnitude < 1e12 else { return "\(value)" }
-  let scale = (0..<digits).reduce(1) { power, _ in power * 10 }
-  let scaled = Int((value.magnitude * Double(scale)).rounded())
-  let sign = value < 0 && scaled > 0 ? "-" : ""
-  return sign + "\(scaled / scale)" + (digits > 0 ? ".\(padded(scaled % scale, digits))" : "")
 }
 
 extension ProgressDisplay {

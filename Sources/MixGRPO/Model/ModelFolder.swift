@@ -15,7 +15,8 @@ extension FlowTransformer {
   /// Loads a diffusers folder: `config.json` beside `diffusion_pytorch_model.safetensors`, in one file or sharded with an
   /// index.
   ///
-  /// F32, F16 and BF16 weights are read. The folder must have exactly the model's weights, with their shapes.
+  /// A variant such as `diffusion_pytorch_model.fp16.safetensors` is read when it is the only one, and of a pipeline's folder its
+  /// `transformer/`. F32, F16 and BF16 weights are read. The folder must have exactly the model's weights, with their shapes.
   /// - Throws: `inputOutput`, `invalidFormat`, `unsupported`, `notFinite`, `outOfMemory`.
   public convenience init(folder path: String) throws(MixGRPOError) {
     let folder = try WeightFolder(path: path)

@@ -81,11 +81,13 @@ public final class FlowMatchingPretrainer {
   ///   - prompts: embeddings of the captions.
   ///   - promptIndex: (B), rows of `prompts`.
   ///   - iteration: a number that is unique within the run.
+  ///   - progress: called with the number of samples evaluated so far and in total.
   /// - Returns: the loss.
   /// - Throws: `invalidArgument`; `cancelled`; `notFinite` when the loss, a gradient or a weight would not be finite. After an
   ///   error the model and the optimizer are unchanged. Gradients are always zero afterwards.
   public func step(
-    latents: [Float], prompts: PromptEmbeddings, promptIndex: [Int32], iteration: Int
+    latents: [Float], prompts: PromptEmbeddings, promptIndex: [Int32], iteration: Int,
+    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> Double {
     let (batch, size) = (promptIndex.count, evaluator.latentSize)
     try require(batch > 0, "prompt_index", expected: "at least one sample", got: 0)
@@ -100,6 +102,7 @@ public final class FlowMatchingPretrainer {
       loss += try accumulate(
         Slice(first: first, count: count, batch: batch), latents, prompts, promptIndex, iteration)
       first += count
+      progress(first, batch)
     }
     try context.checkCancelled()
     try optimizer.step(evaluator.model, workers: workers)

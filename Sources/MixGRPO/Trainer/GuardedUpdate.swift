@@ -30,6 +30,8 @@ struct StepTally {
 final class GuardedUpdate: UpdateMachine {
   private enum Phase {
     case running
+    /// The owner must still be asked to keep the state.
+    case aboutToKeep(minibatch: Int)
     case keeping(minibatch: Int)
     case stepping(minibatch: Int)
     case measuring(VelocityRequest)
@@ -70,6 +72,7 @@ final class GuardedUpdate: UpdateMachine {
   func nextAction() throws(MixGRPOError) -> TrainerAction {
     switch phase {
     case .running: return advance()
+    case .aboutToKeep(let minibatch): return keepState(minibatch)
     case .keeping(let minibatch):
       isStateKept = true
       phase = .stepping(minibatch: minibatch)
@@ -95,8 +98,7 @@ final class GuardedUpdate: UpdateMachine {
     case .evaluate(let request): return .differentiate(request)
     case .optimizerStep(let minibatch):
       guard isStateKept || !mayBeUndone else {
-        phase = .keeping(minibatch: minibatch)
-        return .keepState
+        return keepState(minibatch)
       }
       phase = .stepping(minibatch: minibatch)
       return step(minibatch)
@@ -108,6 +110,16 @@ final class GuardedUpdate: UpdateMachine {
       phase = .measuring(request)
       return .measure(request)
     }
+  }
+
+  private func keepState(_ minibatch: Int) -> TrainerAction {
+    phase = .keeping(minibatch: minibatch)
+    return .keepState
+  }
+
+  /// Reports that the owner did not get the last action: `nextAction` returns it again.
+  func withhold() {
+    if case .keeping(let minibatch) = phase { phase = .aboutToKeep(minibatch: minibatch) }
   }
 
   private func step(_ minibatch: Int) -> TrainerAction {
@@ -153,6 +165,7 @@ final class GuardedUpdate: UpdateMachine {
     tally.steps += 1
     tally.norms += gradientNorm
     tally.learningRate = learningRate
+    update.finishStep()
     phase = .running
   }
 
@@ -176,7 +189,7 @@ final class GuardedUpdate: UpdateMachine {
   }
 
   private func skipStep(_ error: MixGRPOError) -> Bool {
-    guard isTraining, error.code == .notFinite, safety.policy == .skip else { return false }
+    guard isTraining, !update.isFinished, error.code == .notFinite, safety.policy == .skip else { return false }
     tally.skippedSteps += 1
     update.abandonMinibatch()
     phase = .skipping

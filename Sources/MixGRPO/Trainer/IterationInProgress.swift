@@ -55,7 +55,18 @@ struct IterationInProgress {
       degenerateGroups: advantages.degenerateGroups.count, policy: policy, gradientNorm: report.gradientNorm,
       learningRate: report.learningRate, modelCallsRollout: sampled.modelCalls,
       modelCallsUpdate: policy.evaluations, secondsRollout: sampled.seconds, secondsUpdate: secondsUpdate,
-      skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange)
+      skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange,
+      warnings: signs(iteration, rewardNames, weights, report, learning).warnings)
+  }
+
+  private func signs(
+    _ iteration: Int, _ names: [String], _ weights: [Double], _ report: UpdateReport, _ learning: LearningConfiguration
+  ) -> WarningSigns {
+    WarningSigns(
+      iteration: iteration, rewardNames: names, weights: weights, advantages: advantages, policy: guarded.update.metrics,
+      gradientNorm: report.gradientNorm, learningRate: report.learningRate, skippedSteps: report.skippedSteps,
+      isRolledBack: report.isRolledBack, clipRange: learning.policy.clipRange,
+      isRateConstant: learning.optimizer.schedule == LearningRateSchedule())
   }
 
   /// The weighted mean over the rewards. A reward of weight 0 is ignored, even when it is NaN.

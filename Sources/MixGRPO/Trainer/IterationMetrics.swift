@@ -47,20 +47,14 @@ public struct IterationMetrics: Equatable, Sendable {
   public let isRolledBack: Bool
   /// See `SafetyConfiguration.maxVelocityChange`; NaN when it was not measured.
   public let velocityChange: Double
+  /// What keeps the model from learning; at most one of each kind.
+  public let warnings: [TrainingWarning]
 
   /// Number of failed values of all rewards.
   public var failedRewards: Int { rewards.reduce(0) { $0 + $1.failures } }
 
   /// Lines to log as warnings.
-  public var warnings: [String] {
-    var lines: [String] = []
-    func add(_ holds: Bool, _ text: String) { if holds { lines.append("iteration \(iteration): \(text)") } }
-    add(failedRewards > 0, "\(failedRewards) rewards failed; their samples were excluded")
-    add(skippedSteps > 0, "\(skippedSteps) optimizer steps were not finite and were skipped")
-    add(isRolledBack, "the update was rolled back")
-    add(degenerateGroups > 0, "\(degenerateGroups) groups had equal rewards")
-    return lines
-  }
+  package var warningLines: [String] { warnings.map { "iteration \(iteration): \($0.text)" } }
 
   /// One line of JSON; values that are not finite become null.
   public var json: String { get throws(MixGRPOError) { try JSONValue.object(object).text(.compact) } }
@@ -93,7 +87,14 @@ public struct IterationMetrics: Equatable, Sendable {
       "skipped_steps": .integer(Int64(skippedSteps)),
       "rolled_back": .bool(isRolledBack),
       "velocity_change": .measurement(velocityChange),
+      "warnings": .object(warningsJSON),
     ]
+    return object
+  }
+
+  private var warningsJSON: JSONObject {
+    var object = JSONObject()
+    for warning in warnings { object[warning.kind.rawValue] = .string(warning.text) }
     return object
   }
 

@@ -24,10 +24,17 @@ extension ModelFreeTrainer: UpdateMachine {
   public func next() throws(MixGRPOError) -> TrainerAction {
     let action = try nextAction()
     switch action {
-    case .evaluate, .differentiate, .measure, .keepState, .optimizerStep: try context.checkCancelled()
+    case .evaluate, .differentiate, .measure, .keepState, .optimizerStep: try checkCancelled()
     case .restoreState, .zeroGradients, .finished: break
     }
     return action
+  }
+
+  private func checkCancelled() throws(MixGRPOError) {
+    do throws(MixGRPOError) { try context.checkCancelled() } catch {
+      if case .updating(let work) = stage { work.guarded.withhold() }
+      throw error
+    }
   }
 
   func nextAction() throws(MixGRPOError) -> TrainerAction {

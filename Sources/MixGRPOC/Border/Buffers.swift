@@ -7,21 +7,17 @@ import MixNumerics
 /// - Throws: `invalidArgument` when it is larger than any memory.
 func checkedProduct(_ sizes: Int..., field: String) throws(MixGRPOError) -> Int {
   var total = 1
-  for size in sizes {
-    let (value, overflow) = total.multipliedReportingOverflow(by: size)
-    try require(size >= 0 && !overflow && value <= Int.max / 16, field, expected: "a size in memory", got: sizes)
-    total = value
-  }
+  for size in sizes { total = try checkedProduct(size, total, field) }
   return total
 }
 
-/// The product of two sizes from the host, without an allocation.
+/// The product of a size from the host and one that is not negative, without an allocation.
 /// - Throws: `invalidArgument` when it is larger than any memory.
 @discardableResult
 func checkedProduct(_ count: Int, _ size: Int, _ field: @autoclosure () -> String) throws(MixGRPOError) -> Int {
   let (product, overflow) = count.multipliedReportingOverflow(by: size)
   try require(
-    count >= 0 && size >= 0 && !overflow && product <= Int.max / 16, field(), expected: "a size in memory", got: count)
+    count >= 0 && !overflow && product <= Int.max / 16, field(), expected: "a size in memory", got: UInt(bitPattern: count))
   return product
 }
 

@@ -28,6 +28,13 @@ package enum AtomicFile {
     try write(to: path) { (file) throws(MixGRPOError) in try file.write(bytes) }
   }
 
+  /// Checks that a file can be written at `path`: makes a temporary file beside it and removes it.
+  /// - Throws: `inputOutput`.
+  package static func requirePlace(for path: String) throws(MixGRPOError) {
+    try checkTarget(path)
+    try FileAccess.removeFile(try makeTemporary(beside: path).1)
+  }
+
   /// A rename would replace a device or a pipe by a file, and would fail only at the end on a folder.
   private static func checkTarget(_ path: String) throws(MixGRPOError) {
     guard let kind = try FileAccess.kind(of: path) else { return }

@@ -26,6 +26,23 @@ package enum FileAccess {
     return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
   }
 
+  /// The path from the root, without `.` and `..`; `..` is taken to lead back through the component before it.
+  /// - Throws: `inputOutput` when the current folder has no name.
+  package static func absolute(_ path: String) throws(MixGRPOError) -> String {
+    var components: [Substring] = []
+    let whole = path.hasPrefix("/") ? path : join(try currentFolder(), path)
+    for component in whole.split(separator: "/") where component != "." {
+      if component == ".." { _ = components.popLast() } else { components.append(component) }
+    }
+    return "/" + components.joined(separator: "/")
+  }
+
+  private static func currentFolder() throws(MixGRPOError) -> String {
+    guard let path = getcwd(nil, 0) else { throw failure(".", expected: "a current folder", code: errno) }
+    defer { free(path) }
+    return String(cString: path)
+  }
+
   /// True for a name that can only mean a file directly inside a folder.
   package static func isPlainName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".." && !name.utf8.contains { $0 == 0 || $0 == UInt8(ascii: "/") }
@@ -62,6 +79,20 @@ package enum FileAccess {
       throw MixGRPOError(.invalidFormat, "\(printable(path)): expected at most \(limit) bytes, got \(file.byteCount)")
     }
     return try file.bytes(at: 0, count: file.byteCount)
+  }
+
+  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+  /// The whole content of a text file in UTF-8, without the byte order mark that some editors write first.
+  /// - Throws: the errors of `read`; `invalidFormat` for a text in UTF-16, which begins with a mark too.
+  package static func readText(_ path: String, limit: Int) throws(MixGRPOError) -> [UInt8] {
+    let bytes = try read(path, limit: limit)
+    if bytes.starts(with: byteOrderMark) { return Array(bytes.dropFirst(byteOrderMark.count)) }
+    guard !bytes.starts(with: [0xFF, 0xFE]), !bytes.starts(with: [0xFE, 0xFF]) else {
+      throw MixGRPOError(
+        .invalidFormat, "\(printable(path)): expected text in UTF-8, got UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+    }
+    return bytes
   }
 
   /// Creates a folder and its missing ancestors; does nothing when it exists.

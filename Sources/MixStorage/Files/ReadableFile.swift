@@ -17,7 +17,8 @@ package final class ReadableFile: Sendable {
     let file = try OpenFile(path, flags: O_RDONLY | O_NONBLOCK, wanted: "a readable file")
     let status = try file.status()
     guard status.st_mode & S_IFMT == S_IFREG else {
-      throw MixGRPOError(.inputOutput, "\(printable(path)): expected a regular file, got something else")
+      let other = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "something else"
+      throw MixGRPOError(.inputOutput, "\(printable(path)): expected a regular file, got \(other)")
     }
     self.path = path
     self.byteCount = Int(status.st_size)

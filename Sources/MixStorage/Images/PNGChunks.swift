@@ -13,7 +13,8 @@ enum PNGChunks {
     in file: UnsafeRawBufferPointer, _ body: (_ type: String, _ data: UnsafeRawBufferPointer) throws(MixGRPOError) -> Void
   ) throws(MixGRPOError) {
     guard file.count >= headerBytes, file.prefix(signature.count).elementsEqual(signature) else {
-      throw failure("expected the signature of a PNG, got something else")
+      let other = ForeignPicture.format(of: file).map { "that of a \($0) file" } ?? ForeignFile.name(of: file)
+      throw failure("expected the signature of a PNG, got \(other ?? "something else")")
     }
     var position = signature.count
     var isFirst = true

@@ -1,3 +1,5 @@
+import MixBasics
+
 /// A JSON document. Whole numbers keep all 64 bits; objects keep the order of their members.
 package enum JSONValue: Equatable, Sendable {
   case null
@@ -80,6 +82,12 @@ package struct JSONObject: Equatable, Sendable {
 
   /// For the parser, which has checked that names are unique.
   init(uniqueMembers: [Member]) { members = uniqueMembers }
+
+  /// For error messages about a missing member: ` among "a", "b"`, at most six of the names; empty without members.
+  package var memberNames: String {
+    let names = members.prefix(6).map { "\"\(excerpt($0.name))\"" }
+    return names.isEmpty ? "" : " among \(names.joined(separator: ", "))\(members.count > 6 ? ", …" : "")"
+  }
 
   /// Lookup is linear in the number of members; to look up many names of a large object, iterate over `members`.
   package subscript(name: String) -> JSONValue? {

@@ -41,6 +41,9 @@ struct SafetensorsHeader {
     let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let longest = min(maximumBytes, file.byteCount - prefixBytes)
     guard length >= 2, length <= UInt64(longest) else {
+      if let other = ForeignFile.name(of: try file.bytes(at: 0, count: min(32, file.byteCount))) {
+        throw MixGRPOError(.invalidFormat, "\(path): header: expected a safetensors file, got \(other)")
+      }
       throw MixGRPOError(.invalidFormat, "\(path): header length: expected 2…\(longest) bytes, got \(length)")
     }
     return Int(length)

@@ -1,7 +1,8 @@
 import MixBasics
 
 /// A model folder in the layout of diffusers: `config.json` beside `diffusion_pytorch_model.safetensors`, or beside several
-/// weight files and their index.
+/// weight files and their index. A variant such as `diffusion_pytorch_model.fp16.safetensors` is read when it is the only one, and
+/// `transformer/` in the folder of a pipeline.
 ///
 /// Opening checks all headers and reads no weights. Safe to use from several threads at once.
 package final class WeightFolder: Sendable {
@@ -22,16 +23,17 @@ package final class WeightFolder: Sendable {
   /// - Throws: `inputOutput` when a file is missing or unreadable; `invalidFormat` when a file does not follow its format, or
   ///   lacks a tensor that the index assigns to it.
   package init(path: String) throws(MixGRPOError) {
-    self.path = path
-    configuration = try Self.readConfiguration(in: path)
-    let indexPath = FileAccess.join(path, Self.indexName)
-    if try FileAccess.isPresent(indexPath) {
-      let bytes = try FileAccess.read(indexPath, limit: SafetensorsHeader.maximumBytes)
+    let folder = try ModelFiles.folder(in: path)
+    self.path = folder
+    configuration = try Self.readConfiguration(in: folder)
+    switch try ModelFiles.requiredWeights(in: folder) {
+    case .index(let indexPath):
+      let bytes = try FileAccess.readText(indexPath, limit: SafetensorsHeader.maximumBytes)
       let index = try ShardIndex(bytes, source: printable(indexPath))
-      files = try Self.openShards(of: index, in: path)
+      files = try Self.openShards(of: index, in: folder)
       fileOfTensor = index.shardOfTensor
-    } else {
-      let file = try SafetensorsFile(path: FileAccess.join(path, Self.weightsName))
+    case .file(let weightsPath):
+      let file = try SafetensorsFile(path: weightsPath)
       files = [file]
       fileOfTensor = Dictionary(file.tensors.map { ($0.name, 0) }, uniquingKeysWith: min)
     }
@@ -40,17 +42,17 @@ package final class WeightFolder: Sendable {
 
   /// True when the folder has weights for `init(path:)`.
   /// - Throws: `inputOutput` when the system cannot say.
-  package static func holdsModel(_ path: String) throws(MixGRPOError) -> Bool {
-    guard try FileAccess.isFolder(path) else { return false }
-    for name in [weightsName, indexName] where try FileAccess.isPresent(FileAccess.join(path, name)) {
-      return try FileAccess.isPresent(FileAccess.join(path, configurationName))
-    }
-    return false
+  package static func holdsModel(_ path: String) throws(MixGRPOError) -> Bool { try ModelFiles.arePresent(in: path) }
+
+  /// The content of a model's `config.json`, and where it lies, without a look at the weights.
+  package static func configuration(of path: String) throws(MixGRPOError) -> (content: JSONObject, source: String) {
+    let folder = try ModelFiles.folder(in: path)
+    return (try readConfiguration(in: folder), FileAccess.join(folder, configurationName))
   }
 
   private static func readConfiguration(in path: String) throws(MixGRPOError) -> JSONObject {
     let configurationPath = FileAccess.join(path, configurationName)
-    let bytes = try FileAccess.read(configurationPath, limit: maximumConfigurationBytes)
+    let bytes = try FileAccess.readText(configurationPath, limit: maximumConfigurationBytes)
     let document = try JSONParser.parse(bytes, source: configurationPath)
     guard let object = document.object else {
       throw MixGRPOError(.invalidFormat, "\(printable(configurationPath)): expected an object, got \(document.kind)")

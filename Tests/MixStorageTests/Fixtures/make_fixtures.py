@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 from safetensors.torch import save_file
 
 HERE = pathlib.Path(__file__).parent
@@ -70,7 +70,19 @@ def pictures():
     Image.fromarray(np.dstack([rgb, alpha])).save(HERE / "alpha.png")
 
 
+def resized_pictures():
+    """A picture with smooth parts, edges and noise, and what Pillow makes of it at other sizes and shapes."""
+    random = np.random.default_rng(7)
+    y, x = np.mgrid[0:23, 0:37]
+    rgb = np.stack([6 * x, 255 * ((x // 5 + y // 4) % 2), random.integers(0, 256, x.shape)], axis=-1).astype(np.uint8)
+    source = Image.fromarray(rgb)
+    source.save(HERE / "resize.png")
+    for width, height in [(16, 16), (5, 20), (48, 32), (37, 10), (1, 1)]:
+        ImageOps.fit(source, (width, height), Image.Resampling.BICUBIC).save(HERE / f"resize-{width}x{height}.png")
+
+
 if __name__ == "__main__":
     safetensors_files()
     sharded_folder()
     pictures()
+    resized_pictures()

@@ -109,7 +109,13 @@ mixgrpo_sample_config *some_sample_config(void) {
   config->solver = some_int(0, 4);
   config->samples_per_prompt = some_int(1, 3);
   config->trained_model_share = one_in(2) ? 1 : some_double(0, 1);
-  disturb(config, sizeof *config);
+  disturb(config, offsetof(mixgrpo_sample_config, sigmas));
+  if (one_in(4)) {
+    config->sigma_count = below(8);
+    double *sigmas = doubles(config->sigma_count);
+    for (size_t i = 0; i < config->sigma_count; i++) sigmas[i] = one_in(32) ? any_double() : 1 - (double)i / (double)(config->sigma_count - 1);
+    config->sigmas = one_in(32) ? NULL : sigmas;
+  }
   if (config->steps > 100) config->steps = 10001 - (int32_t)below(2) * 10000; /* too many, or one */
   return spoiled(config);
 }

@@ -53,18 +53,18 @@ from .enums import (
     WindowMode,
 )
 from .errors import (
-    BufferTooSmall,
-    Cancelled,
-    Diverged,
+    BufferTooSmallError,
+    CancelledError,
+    DivergedError,
     InputOutputError,
     InternalError,
-    InvalidArgument,
-    InvalidFormat,
-    InvalidState,
+    InvalidArgumentError,
+    InvalidFormatError,
+    InvalidStateError,
     MixGRPOError,
-    NotFinite,
-    OutOfMemory,
-    Unsupported,
+    NotFiniteError,
+    OutOfMemoryError,
+    UnsupportedError,
 )
 from .evaluation import Evaluation, EvaluationResult
 from .evaluator import Evaluator
@@ -81,11 +81,24 @@ from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan,
 from .prompts import Prompts, hashed_words
 from .request import VelocityRequest
 from .rollout import Rollout, StoredStep
+from .scoring import score
 from .settings import check, describe, preset, preset_names
 from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
-from .training import Decoder, Reward, Trainable, score, train
-from .training_evaluation import HackedRewardWarning
+from .training import train
+from .training_checkpoints import TrainingCheckpoints
+from .training_evaluation import HackedRewardWarning, TrainingEvaluation
+from .training_types import (
+    Decoder,
+    EvaluationReceiver,
+    FilePath,
+    IterationReceiver,
+    Keeper,
+    PromptChoice,
+    Reward,
+    Trainable,
+)
+from .training_warnings import LearningWarning
 from .update import Update, UpdateStatistics
 
 __all__ = [
@@ -94,17 +107,19 @@ __all__ = [
     "AdaptiveWindow",
     "AdvantageMode",
     "Advantages",
-    "BufferTooSmall",
-    "Cancelled",
+    "BufferTooSmallError",
+    "CancelledError",
     "Context",
     "Decoder",
-    "Diverged",
+    "DivergedError",
     "Dynamics",
     "Evaluation",
     "EvaluationConfig",
+    "EvaluationReceiver",
     "EvaluationResult",
     "Evaluator",
     "FaultPolicy",
+    "FilePath",
     "HTTPReward",
     "HackedRewardWarning",
     "HostTrainer",
@@ -112,11 +127,14 @@ __all__ = [
     "InitialNoise",
     "InputOutputError",
     "InternalError",
-    "InvalidArgument",
-    "InvalidFormat",
-    "InvalidState",
+    "InvalidArgumentError",
+    "InvalidFormatError",
+    "InvalidStateError",
     "IterationPlan",
+    "IterationReceiver",
+    "Keeper",
     "LearningConfig",
+    "LearningWarning",
     "LogLevel",
     "LogProbability",
     "Memory",
@@ -125,15 +143,16 @@ __all__ = [
     "MixGRPOError",
     "Model",
     "ModelConfig",
-    "NotFinite",
+    "NotFiniteError",
     "Optimizer",
     "OptimizerReport",
-    "OutOfMemory",
+    "OutOfMemoryError",
     "Parameter",
     "PixelCodec",
     "Plan",
     "PolicyLoss",
     "Progress",
+    "PromptChoice",
     "Prompts",
     "RequestKind",
     "Resumption",
@@ -155,11 +174,13 @@ __all__ = [
     "StoredStep",
     "Tensors",
     "TicketedSamples",
-    "TrainedSubset",
     "Trainable",
+    "TrainedSubset",
     "Trainer",
+    "TrainingCheckpoints",
+    "TrainingEvaluation",
     "Undo",
-    "Unsupported",
+    "UnsupportedError",
     "Update",
     "UpdateStatistics",
     "VelocityRequest",

@@ -2,7 +2,6 @@
 
 import argparse
 import platform
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -25,7 +24,6 @@ def info() -> str:
         "presets": ", ".join(preset_names()),
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "NumPy": np.__version__,
-        "tqdm": "installed" if find_spec("tqdm") else "not installed (no progress bars)",
     }
     return "\n".join(f"{name:9}{fact}" for name, fact in facts.items())
 

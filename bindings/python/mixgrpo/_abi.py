@@ -332,6 +332,8 @@ class SampleConfig(Struct):
         ("sigma_rounding", ctypes.c_int32),
         ("trained_model_share", ctypes.c_double),
         ("seed", ctypes.c_uint64),
+        ("sigmas", Doubles),
+        ("sigma_count", ctypes.c_size_t),
     ]
 
 
@@ -399,7 +401,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     Metrics: 184,
     RewardMetrics: 32,
     Resumption: 16,
-    SampleConfig: 48,
+    SampleConfig: 64,
     HostConfig: 24,
     EvaluationConfig: 32,
     EvaluationResult: 64,

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _types
+from ._arguments import short
 from ._types import text_bytes
-from .errors import InvalidArgument, OutOfMemory
+from .errors import InvalidArgumentError, OutOfMemoryError
 
 FloatArray: TypeAlias = NDArray[np.float32]
 DoubleArray: TypeAlias = NDArray[np.float64]
@@ -50,9 +51,9 @@ def integers(values: ArrayLike, name: str) -> IntegerArray:
     """C-contiguous int32; refuses fractions and what does not fit."""
     array = np.asarray(values)
     if array.size and array.dtype.kind not in "iu":
-        raise InvalidArgument(f"{name}: expected integers, got {array.dtype}")
+        raise InvalidArgumentError(f"{name}: expected integers, got {_kind(values, array)}")
     if array.size and not -(2**31) <= int(array.min()) <= int(array.max()) < 2**31:
-        raise InvalidArgument(f"{name}: expected integers of 32 bits, got {array.min()}…{array.max()}")
+        raise InvalidArgumentError(f"{name}: expected integers of 32 bits, got {array.min()}…{array.max()}")
     return np.ascontiguousarray(array, dtype=np.int32)
 
 
@@ -60,7 +61,7 @@ def pixels(values: ArrayLike, name: str) -> ByteArray:
     """C-contiguous uint8; refuses other types, whose scale is not known."""
     array = np.asarray(values)
     if array.dtype != np.uint8:
-        raise InvalidArgument(f"{name}: expected uint8 in 0…255, got {array.dtype}")
+        raise InvalidArgumentError(f"{name}: expected uint8 in 0…255, got {array.dtype}")
     return np.ascontiguousarray(array)
 
 
@@ -68,14 +69,17 @@ def rows(values: ArrayLike, count: int, row_size: int, name: str) -> FloatArray:
     """float32 of shape (count, …) with `row_size` values in each row."""
     array = floats(values, name)
     if array.ndim < 2 or array.shape[0] != count or array.size != count * row_size:
-        raise InvalidArgument(f"{name}: expected shape ({count}, {row_size}), or its rows split up, got {array.shape}")
+        raise InvalidArgumentError(
+            f"{name}: expected shape ({count}, {row_size}), or its rows split up, got {array.shape}"
+        )
     return array
 
 
-def shaped(array: NDArray[_Scalar], shape: tuple[int, ...], name: str) -> NDArray[_Scalar]:
+def shaped(array: NDArray[_Scalar], shape: tuple[int, ...], name: str, meaning: str = "") -> NDArray[_Scalar]:
     """The array itself, of exactly this shape."""
     if array.shape != shape:
-        raise InvalidArgument(f"{name}: expected shape {shape}, got {array.shape}")
+        why = f" ({meaning})" if meaning else ""
+        raise InvalidArgumentError(f"{name}: expected shape {shape}{why}, got {array.shape}")
     return array
 
 
@@ -96,11 +100,11 @@ def output(
         return _new(shape, dtype, name)
     if not isinstance(given, np.ndarray) or given.dtype != dtype or given.shape != shape:
         got = f"{given.dtype} {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
-        raise InvalidArgument(f"{name}: expected an array of {np.dtype(dtype)} {shape}, got {got}")
+        raise InvalidArgumentError(f"{name}: expected an array of {np.dtype(dtype)} {shape}, got {got}")
     if not (given.flags.c_contiguous and given.flags.writeable and given.flags.aligned):
-        raise InvalidArgument(f"{name}: expected a writeable C-contiguous array, got {given.flags!r}")
+        raise InvalidArgumentError(f"{name}: expected a writeable C-contiguous array, got {given.flags!r}")
     if any(other is not None and np.may_share_memory(given, other) for other in apart_from):
-        raise InvalidArgument(f"{name}: expected memory apart from the inputs, got an overlap")
+        raise InvalidArgumentError(f"{name}: expected memory apart from the inputs, got an overlap")
     return given
 
 
@@ -118,14 +122,16 @@ def view(address: Any, shape: tuple[int, ...], dtype: type[_Scalar], owner: obje
 
 def texts(lines: Sequence[str], name: str) -> Any:
     """An array of C strings, which keeps the bytes alive."""
-    if isinstance(lines, str):
-        raise InvalidArgument(f"{name}: expected a sequence of strings, got one string")
+    if isinstance(lines, (str, bytes)) or not isinstance(lines, (Sequence, np.ndarray)):
+        raise InvalidArgumentError(f"{name}: expected a sequence of texts, got {short(lines)}")
     encoded = []
     for index, line in enumerate(lines):
+        if not isinstance(line, str):
+            raise InvalidArgumentError(f"{name}[{index}]: expected a text, got {short(line)}")
         try:
             encoded.append(text_bytes(line))
-        except (TypeError, ValueError) as error:
-            raise InvalidArgument(f"{name}[{index}]: {error}") from None
+        except ValueError as error:
+            raise InvalidArgumentError(f"{name}[{index}]: {error}") from None
     return (ctypes.c_char_p * len(encoded))(*encoded)
 
 
@@ -133,17 +139,25 @@ def _new(shape: tuple[int, ...], dtype: DTypeLike, name: str) -> NDArray[Any]:
     try:
         return np.empty(shape, dtype)
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"{name}: expected a shape that fits in memory, got {shape}: {error}") from None
+        raise InvalidArgumentError(f"{name}: expected a shape that fits in memory, got {shape}: {error}") from None
     except MemoryError as error:
-        raise OutOfMemory(f"{name}: expected memory for {shape}, got none: {error}") from None
+        raise OutOfMemoryError(f"{name}: expected memory for {shape}, got none: {error}") from None
+
+
+def _kind(values: ArrayLike, array: NDArray[Any]) -> str:
+    """What was given in place of an array of the right type."""
+    if array.ndim == 0 or isinstance(values, np.ndarray):
+        return short(values)
+    kind = {"U": "texts", "S": "bytes", "O": "objects"}.get(array.dtype.kind, str(array.dtype))
+    return f"{short(values)} of {kind}"
 
 
 def _real(values: ArrayLike, dtype: type[_Scalar], name: str) -> NDArray[_Scalar]:
     try:
         array = np.asarray(values)
-    except ValueError as error:
-        raise InvalidArgument(f"{name}: expected an array of numbers, got {error}") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists; tensors on a GPU or with gradients
+        raise InvalidArgumentError(f"{name}: expected an array of numbers, got {short(values)}: {error}") from None
     if array.size and array.dtype.kind not in "fiub":
-        raise InvalidArgument(f"{name}: expected real numbers, got {array.dtype}")
+        raise InvalidArgumentError(f"{name}: expected real numbers, got {_kind(values, array)}")
     with np.errstate(over="ignore"):
         return np.asarray(array, dtype=dtype, order="C")

@@ -14,7 +14,7 @@ from typing import Any
 from . import _abi
 from ._types import Handle
 from ._version import __version__
-from .errors import InvalidArgument, error_of
+from .errors import InvalidArgumentError, error_of
 
 FILE_NAME = "libmixgrpo.dylib" if sys.platform == "darwin" else "libmixgrpo.so"
 VARIABLE = "MIXGRPO_LIBRARY"
@@ -51,7 +51,7 @@ def load() -> tuple[ctypes.CDLL, str]:
         declare(library, path)
         return library, path
     raise ImportError(
-        f"mixgrpo: no usable {FILE_NAME} was found. Build it with `swift build -c release` in the source "
+        f"mixgrpo: no usable {FILE_NAME} was found. Build it with `make library` in the source "
         f"checkout, install it, or name the file in {VARIABLE}. Tried: " + "; ".join(problems)
     )
 
@@ -90,7 +90,7 @@ def call(function: str, *arguments: Any) -> None:
     try:
         status = getattr(library, function)(*arguments)
     except ctypes.ArgumentError as error:
-        raise InvalidArgument(_named(function, str(error))) from None
+        raise InvalidArgumentError(_named(function, str(error))) from None
     if status != 0:
         raise error_of(status, library.mixgrpo_last_error().decode(errors="replace"))
 

@@ -7,14 +7,14 @@ from enum import Enum
 from typing import Any, TypeVar, get_type_hints
 
 from ._types import Struct, integer_in_range, real
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 _Struct = TypeVar("_Struct", bound=Struct)
 _Data = TypeVar("_Data")
 
 
 def to_struct(kind: type[_Struct], data: Any) -> _Struct:
-    """A struct with the fields of a dataclass or mapping. Raises `InvalidArgument` where a value does not fit."""
+    """A struct with the fields of a dataclass or mapping. Raises `InvalidArgumentError` where a value does not fit."""
     struct = kind()
     kinds = {name: field_kind for name, field_kind, *_ in kind._fields_}
     values = data if isinstance(data, Mapping) else {field.name: getattr(data, field.name) for field in fields(data)}
@@ -36,15 +36,25 @@ def from_struct(kind: type[_Data], struct: Any) -> _Data:
 
 def _set(struct: Any, name: str, kind: Any, value: Any) -> None:
     try:
-        if issubclass(kind, ctypes.Array):
+        if hasattr(kind, "contents"):
+            if value is not None:
+                _set_array(struct, name, kind, value)
+        elif issubclass(kind, ctypes.Array):
+            if not isinstance(value, (tuple, list)) or len(value) != kind._length_:
+                raise ValueError(f"expected {kind._length_} values, got {value!r}")
             items = [_checked(kind._type_, item) for item in value]
-            if len(items) != kind._length_:
-                raise ValueError(f"expected {kind._length_} values, got {len(items)}")
             setattr(struct, name, kind(*items))
         else:
             setattr(struct, name, _checked(kind, value))
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"{name}: {error}") from None
+        raise InvalidArgumentError(f"{name}: {error}") from None
+
+
+def _set_array(struct: Any, name: str, kind: Any, value: Any) -> None:
+    """Points to a copy of the values, which the struct keeps alive."""
+    items = [_checked(kind._type_, item) for item in value]
+    setattr(struct, name, (kind._type_ * len(items))(*items))
+    setattr(struct, f"{name.removesuffix('s')}_count", len(items))
 
 
 def _checked(kind: Any, value: Any) -> Any:

@@ -35,6 +35,8 @@ def real(value: Any) -> float:
 
 def text_bytes(value: str | bytes | os.PathLike[Any]) -> bytes:
     """UTF-8 bytes for C. Raises `ValueError` for what C cannot take: a zero inside, or half a surrogate pair."""
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise TypeError(f"expected a text or a path, got {value!r}")
     encoded = value.encode() if isinstance(value, str) else os.fsencode(value)
     if b"\0" in encoded:
         raise ValueError(f"expected text without zero bytes, got {encoded!r}")

@@ -1,24 +1,52 @@
 """What trainers with the built-in model and with a model of the host have in common."""
 
 import ctypes
+import functools
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import FloatArray, pointer
 from ._handle import Object
 from ._library import call, library, read_text
+from ._shapes import ShownByShape
 from ._structs import from_struct
+from .errors import InvalidStateError
 from .metrics import Metrics, RewardMetrics
 from .plan import SCHEDULED_WINDOW
 from .reward_names import scores_in_order
 
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
-@dataclass(frozen=True)
-class TicketedSamples:
+
+def exclusive(
+    method: Callable[Concatenate[Any, _Parameters], _Result],
+) -> Callable[Concatenate[Any, _Parameters], _Result]:
+    """A method of a trainer that no other thread may call meanwhile. Raises `InvalidStateError` when one does."""
+
+    def alone(self: Any, /, *arguments: _Parameters.args, **keywords: _Parameters.kwargs) -> _Result:
+        if not self._one_thread.acquire(blocking=False):
+            raise InvalidStateError(
+                f"{type(self).__name__}: expected calls of one thread at a time, got {method.__name__} while another runs"
+            )
+        try:
+            return method(self, *arguments, **keywords)
+        finally:
+            self._one_thread.release()
+
+    functools.update_wrapper(alone, method)
+    return alone
+
+
+@dataclass(frozen=True, repr=False)
+class TicketedSamples(ShownByShape):
     """Samples whose rewards may come later."""
 
     ticket: int
@@ -33,6 +61,14 @@ class AnyTrainer(Object):
 
     _destroy = "mixgrpo_trainer_destroy"
     reward_names: tuple[str, ...]
+    _one_thread: Any
+
+    def _adopt(self, handle: int) -> None:
+        super()._adopt(handle)
+        self._one_thread = threading.RLock()
+
+    def _state(self) -> str:
+        return f"iteration {self.iteration}, rewards {', '.join(self.reward_names)}"
 
     @property
     def iteration(self) -> int:
@@ -43,8 +79,9 @@ class AnyTrainer(Object):
         """Submits the rewards of a ticket, once, in the shapes that `update` takes. From any thread, also while another
         call on this trainer runs.
 
-        Raises `InvalidState` when the ticket already has its rewards, or its iteration is over.
+        Raises `InvalidStateError` when the ticket already has its rewards, or its iteration is over.
         """
+        instance(ticketed, TicketedSamples, "ticketed")
         scores = scores_in_order(rewards, self.reward_names, ticketed.samples.shape[:2])
         call("mixgrpo_trainer_submit_rewards", self.handle, ticketed.ticket, pointer(scores), scores.size)
 
@@ -66,13 +103,13 @@ class AnyTrainer(Object):
         call("mixgrpo_trainer_set_window", self.handle, window_start)
 
     def metrics(self) -> Metrics:
-        """The latest iteration's figures. Raises `InvalidState` before the first update."""
+        """The latest iteration's figures. Raises `InvalidStateError` before the first update."""
         struct = _abi.Metrics()
         call("mixgrpo_trainer_get_metrics", self.handle, ctypes.byref(struct))
         return from_struct(Metrics, struct)
 
     def reward_metrics(self) -> dict[str, RewardMetrics]:
-        """The latest iteration's figures of each reward. Raises `InvalidState` before the first update."""
+        """The latest iteration's figures of each reward. Raises `InvalidStateError` before the first update."""
         struct = _abi.RewardMetrics()
         metrics = {}
         for index, name in enumerate(self.reward_names):
@@ -86,4 +123,4 @@ class AnyTrainer(Object):
 
     def append_metrics(self, path: str | os.PathLike[str]) -> None:
         """Appends that line, with a line end, to a file."""
-        call("mixgrpo_trainer_append_metrics", self.handle, os.fspath(path))
+        call("mixgrpo_trainer_append_metrics", self.handle, path)

@@ -7,16 +7,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import DoubleArray, FloatArray, doubles, output, pointer, rows, shaped
 from ._library import call
+from ._shapes import ShownByShape
 from ._structs import to_struct
 from .configurations import LearningConfig
-from .enums import LogProbability
+from .enums import LogProbability, LogProbabilityName
 from .steps import Step, batch
 
 
-@dataclass(frozen=True)
-class PolicyLoss:
+@dataclass(frozen=True, repr=False)
+class PolicyLoss(ShownByShape):
     """The policy loss of B latents."""
 
     loss: float
@@ -34,8 +36,8 @@ def policy_loss(
     old_log_probabilities: ArrayLike,
     advantages: ArrayLike,
     *,
-    config: LearningConfig | None = None,
-    form: LogProbability = LogProbability.MEAN,
+    config: LearningConfig = LearningConfig(),
+    form: LogProbability | LogProbabilityName = LogProbability.MEAN,
     reference_velocity: ArrayLike | None = None,
     out: FloatArray | None = None,
 ) -> PolicyLoss:
@@ -58,9 +60,9 @@ def policy_loss(
     loss = ctypes.c_double()
     call(
         "mixgrpo_policy_loss",
-        ctypes.byref(to_struct(_abi.LearningConfig, config or LearningConfig())),
-        ctypes.byref(to_struct(_abi.Step, step)),
-        form,
+        ctypes.byref(to_struct(_abi.LearningConfig, instance(config, LearningConfig, "config"))),
+        ctypes.byref(to_struct(_abi.Step, instance(step, Step, "step"))),
+        chosen(LogProbability, form, "form"),
         pointer(before),
         pointer(answer),
         pointer(after),

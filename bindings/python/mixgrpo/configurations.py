@@ -1,34 +1,52 @@
 # Generated from the library's table of settings; write it anew with `make generate` instead of editing it.
 """The configurations. A choice may also be given by its name in lower case, such as `dynamics="dance"`.
 
-Bounds that depend on other settings are checked when a plan, an update or a trainer is made, or by `check`; all problems
-are reported at once.
+Each is checked when it is made, and reports all problems at once. How sampling and learning go together is checked when a
+trainer is made, or by `check`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._configuration import Configuration, ModelFolder
 from .enums import (
     AdvantageMode,
+    AdvantageModeName,
     Dynamics,
+    DynamicsName,
     FaultPolicy,
+    FaultPolicyName,
     InitialNoise,
+    InitialNoiseName,
     LogProbability,
+    LogProbabilityName,
     Schedule,
+    ScheduleName,
     SigmaRounding,
+    SigmaRoundingName,
     Solver,
+    SolverName,
     StdScope,
+    StdScopeName,
     StepWeighting,
+    StepWeightingName,
     TrainedSubset,
+    TrainedSubsetName,
     Undo,
+    UndoName,
     Watchdog,
+    WatchdogName,
     Weights,
+    WeightsName,
     WindowEnd,
+    WindowEndName,
     WindowMode,
+    WindowModeName,
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ModelConfig(ModelFolder):
     """The sizes of a model. The names are those of diffusers' config.json."""
 
@@ -53,8 +71,25 @@ class ModelConfig(ModelFolder):
     axes_dims_rope: tuple[int, int, int] = (4, 14, 14)
     """Rotary dimensions of the three position axes, each even. Range: each 0…4096."""
 
+    if TYPE_CHECKING:
 
-@dataclass(frozen=True, kw_only=True)
+        def __init__(
+            self,
+            *,
+            in_channels: int = ...,
+            out_channels: int = ...,
+            num_layers: int = ...,
+            num_single_layers: int = ...,
+            attention_head_dim: int = ...,
+            num_attention_heads: int = ...,
+            joint_attention_dim: int = ...,
+            pooled_projection_dim: int = ...,
+            guidance_embeds: bool = ...,
+            axes_dims_rope: tuple[int, int, int] = ...,
+        ) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SamplingConfig(Configuration):
     """How samples are drawn. The window has w steps and starts at l in 0...T - 1 - w: the last step is never in it."""
 
@@ -119,8 +154,42 @@ class SamplingConfig(Configuration):
     seed: int = 0
     """Seed of all random numbers of the run. Range: 0…2^64 - 1."""
 
+    if TYPE_CHECKING:
 
-@dataclass(frozen=True, kw_only=True)
+        def __init__(
+            self,
+            *,
+            steps: int = ...,
+            shift: float = ...,
+            image_tokens: int = ...,
+            sigma_rounding: SigmaRounding | SigmaRoundingName = ...,
+            dynamics: Dynamics | DynamicsName = ...,
+            solver: Solver | SolverName = ...,
+            noise_level: float = ...,
+            flash_ratio: float = ...,
+            flash_solver: Solver | SolverName = ...,
+            window_mode: WindowMode | WindowModeName = ...,
+            window_length: int = ...,
+            window_start: int = ...,
+            window_stride: int = ...,
+            window_interval: int = ...,
+            window_minimum_interval: int = ...,
+            window_at_end: WindowEnd | WindowEndName = ...,
+            window_decay_threshold: int = ...,
+            window_trend: int = ...,
+            window_decay_rate: float = ...,
+            window_minimum_gain: float = ...,
+            trained_fraction: float = ...,
+            trained_subset: TrainedSubset | TrainedSubsetName = ...,
+            group_size: int = ...,
+            initial_noise: InitialNoise | InitialNoiseName = ...,
+            exact_sharing: bool = ...,
+            log_probability: LogProbability | LogProbabilityName = ...,
+            seed: int = ...,
+        ) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LearningConfig(Configuration):
     """How the model learns: advantages, policy loss, optimizer."""
 
@@ -181,8 +250,40 @@ class LearningConfig(Configuration):
     roll_back_rate_factor: float = 0.5
     """`fault_policy` `roll_back` multiplies the learning rate by this. Range: above 0, at most 1."""
 
+    if TYPE_CHECKING:
 
-@dataclass(frozen=True, kw_only=True)
+        def __init__(
+            self,
+            *,
+            advantage_mode: AdvantageMode | AdvantageModeName = ...,
+            std_scope: StdScope | StdScopeName = ...,
+            step_weighting: StepWeighting | StepWeightingName = ...,
+            trim_fraction: float = ...,
+            degenerate_tolerance: float = ...,
+            advantage_clip: float = ...,
+            clip_range: float = ...,
+            kl_reference: float = ...,
+            kl_old: float = ...,
+            updates_per_iteration: int = ...,
+            schedule: Schedule | ScheduleName = ...,
+            warmup_steps: int = ...,
+            total_steps: int = ...,
+            min_rate_fraction: float = ...,
+            learning_rate: float = ...,
+            beta1: float = ...,
+            beta2: float = ...,
+            epsilon: float = ...,
+            weight_decay: float = ...,
+            max_gradient_norm: float = ...,
+            ema_decay: float = ...,
+            fault_policy: FaultPolicy | FaultPolicyName = ...,
+            undo: Undo | UndoName = ...,
+            max_velocity_change: float = ...,
+            roll_back_rate_factor: float = ...,
+        ) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SampleConfig(Configuration):
     """How deterministic samples are drawn."""
 
@@ -204,9 +305,28 @@ class SampleConfig(Configuration):
     the rest uses the base. Range: 0…1."""
     seed: int = 0
     """Seed of the initial noise. Range: 0…2^64 - 1."""
+    sigmas: Sequence[float] | None = None
+    """The host's own time grid in place of steps, shift and `image_tokens`: T + 1 values, strictly decreasing, the
+    first at most 1, the last 0."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            steps: int = ...,
+            solver: Solver | SolverName = ...,
+            samples_per_prompt: int = ...,
+            shift: float = ...,
+            image_tokens: int = ...,
+            sigma_rounding: SigmaRounding | SigmaRoundingName = ...,
+            trained_model_share: float = ...,
+            seed: int = ...,
+            sigmas: Sequence[float] | None = ...,
+        ) -> None: ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class EvaluationConfig(Configuration):
     """When a model is evaluated, and what is kept of it. The level of a reward is its mean, counted from its first
     evaluation in standard deviations of its scores then. The levels of the trained rewards are averaged, and so are
@@ -226,3 +346,16 @@ class EvaluationConfig(Configuration):
     """Consecutive suspicious evaluations before the watchdog triggers. Range: 1…1000000 evaluations."""
     watchdog_minimum_delta: float = 0.0
     """Smallest change of a level that counts. Range: 0…1000 standard deviations of the first evaluation."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            every: int = ...,
+            weights: Weights | WeightsName = ...,
+            keep_best: bool = ...,
+            watchdog: Watchdog | WatchdogName = ...,
+            watchdog_patience: int = ...,
+            watchdog_minimum_delta: float = ...,
+        ) -> None: ...

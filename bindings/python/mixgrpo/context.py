@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from . import _abi
+from ._arguments import function, instance
 from ._handle import Object
 from ._library import call, create, library
 from .enums import LogLevel, Stage
@@ -42,16 +43,20 @@ class Context(Object):
     Ctrl-C in a rollout, an update or sampling stops it within one request to the model and raises `KeyboardInterrupt`,
     with all objects as they were before the call.
 
-    Raises `InvalidArgument`; `Unsupported` when the processor lacks the instructions that the library is built for.
+    Raises `InvalidArgumentError`; `UnsupportedError` when the processor lacks the instructions that the library is built for.
     """
 
     _destroy = "mixgrpo_context_destroy"
 
+    def _state(self) -> str:
+        return f"threads {self.threads}{', cancelled' if self.cancelled else ''}"
+
     def __init__(
         self, threads: int = 0, *, log: LogReceiver | None = None, progress: ProgressReceiver | None = None
     ) -> None:
+        receivers = _receiver(log, "log"), _receiver(progress, "progress")
         self._adopt(create("mixgrpo_context_create", threads))
-        self._callbacks = _Callbacks(self._handle, log, progress)
+        self._callbacks = _Callbacks(self._handle, *receivers)
         self._callbacks.install()
 
     @property
@@ -66,7 +71,7 @@ class Context(Object):
 
     @log.setter
     def log(self, receiver: LogReceiver | None) -> None:
-        self._callbacks.log = receiver
+        self._callbacks.log = _receiver(receiver, "log")
 
     @property
     def progress(self) -> ProgressReceiver | None:
@@ -75,10 +80,10 @@ class Context(Object):
 
     @progress.setter
     def progress(self, receiver: ProgressReceiver | None) -> None:
-        self._callbacks.progress = receiver
+        self._callbacks.progress = _receiver(receiver, "progress")
 
     def cancel(self) -> None:
-        """Stops rollouts, updates and sampling of this context: they raise `Cancelled`. Calls that begin later stop
+        """Stops rollouts, updates and sampling of this context: they raise `CancelledError`. Calls that begin later stop
         too, until `reset_cancel`. From any thread."""
         call("mixgrpo_context_cancel", self.handle)
 
@@ -102,6 +107,16 @@ class Context(Object):
 def default_context() -> Context:
     """The context of everything that is created without one: one thread per core, silent."""
     return Context()
+
+
+def given_context(context: Context | None) -> Context:
+    """An argument `context`; None is the default context."""
+    return default_context() if context is None else instance(context, Context, "context")
+
+
+def _receiver(receiver: Any, name: str) -> Any:
+    takes = {"log": ("a level and a line", 2), "progress": ("a Progress", 1)}
+    return None if receiver is None else function(receiver, name, *takes[name])
 
 
 class _Callbacks:

@@ -2,6 +2,7 @@
 """The choices in settings and results; the values are those of the C header."""
 
 from enum import IntEnum
+from typing import Literal, TypeAlias
 
 
 class Status(IntEnum):
@@ -33,6 +34,23 @@ class Status(IntEnum):
     """An update would change the model too much; it was not applied."""
 
 
+StatusName: TypeAlias = Literal[
+    "ok",
+    "cancelled",
+    "invalid_argument",
+    "invalid_state",
+    "buffer_too_small",
+    "out_of_memory",
+    "input_output",
+    "invalid_format",
+    "unsupported",
+    "not_finite",
+    "internal",
+    "diverged",
+]
+"""A case of `Status` by its name."""
+
+
 class LogLevel(IntEnum):
     """How important a log line is."""
 
@@ -40,6 +58,10 @@ class LogLevel(IntEnum):
     """For information."""
     WARNING = 1
     """Something may be wrong."""
+
+
+LogLevelName: TypeAlias = Literal["info", "warning"]
+"""A case of `LogLevel` by its name."""
 
 
 class Stage(IntEnum):
@@ -53,6 +75,10 @@ class Stage(IntEnum):
     """Drawing deterministic samples."""
 
 
+StageName: TypeAlias = Literal["rollout", "update", "sample"]
+"""A case of `Stage` by its name."""
+
+
 class Storage(IntEnum):
     """How weights are stored in a file."""
 
@@ -60,6 +86,10 @@ class Storage(IntEnum):
     """32 bits."""
     BF16 = 1
     """The upper 16 bits, rounded to nearest."""
+
+
+StorageName: TypeAlias = Literal["f32", "bf16"]
+"""A case of `Storage` by its name."""
 
 
 class Dynamics(IntEnum):
@@ -71,6 +101,10 @@ class Dynamics(IntEnum):
     """Dance-SDE (arXiv 2505.07818): noise g = eta."""
     CPS = 2
     """Coefficient-preserving sampling (arXiv 2509.05952)."""
+
+
+DynamicsName: TypeAlias = Literal["flow", "dance", "cps"]
+"""A case of `Dynamics` by its name."""
 
 
 class WindowMode(IntEnum):
@@ -94,6 +128,12 @@ class WindowMode(IntEnum):
     """Moves when the reward's gain flattens, see `AdaptiveWindow`."""
 
 
+WindowModeName: TypeAlias = Literal[
+    "frozen", "progressive", "linear_decay", "exponential_decay", "random", "all", "given", "adaptive"
+]
+"""A case of `WindowMode` by its name."""
+
+
 class WindowEnd(IntEnum):
     """What a moving window does after its last place."""
 
@@ -103,6 +143,10 @@ class WindowEnd(IntEnum):
     """Stays at the last place."""
 
 
+WindowEndName: TypeAlias = Literal["roll_back", "stay"]
+"""A case of `WindowEnd` by its name."""
+
+
 class TrainedSubset(IntEnum):
     """Which stochastic steps are trained when all are stochastic and `trained_fraction` < 1."""
 
@@ -110,6 +154,10 @@ class TrainedSubset(IntEnum):
     """The first steps."""
     RANDOM = 1
     """A random choice for each iteration."""
+
+
+TrainedSubsetName: TypeAlias = Literal["first", "random"]
+"""A case of `TrainedSubset` by its name."""
 
 
 class Solver(IntEnum):
@@ -127,6 +175,10 @@ class Solver(IntEnum):
     """DPM-Solver++, third order."""
 
 
+SolverName: TypeAlias = Literal["euler", "dpm_1", "dpm_2_midpoint", "dpm_2_heun", "dpm_3"]
+"""A case of `Solver` by its name."""
+
+
 class InitialNoise(IntEnum):
     """Where the members of a group start."""
 
@@ -134,6 +186,10 @@ class InitialNoise(IntEnum):
     """All members of a group start from the same noise."""
     OWN = 1
     """Each member starts from its own noise."""
+
+
+InitialNoiseName: TypeAlias = Literal["shared", "own"]
+"""A case of `InitialNoise` by its name."""
 
 
 class LogProbability(IntEnum):
@@ -149,6 +205,10 @@ class LogProbability(IntEnum):
     """mean_D e*mu with the step's noise e (GRPO-Guard, arXiv 2510.22319)."""
 
 
+LogProbabilityName: TypeAlias = Literal["mean", "sum", "cps_peer", "guarded"]
+"""A case of `LogProbability` by its name."""
+
+
 class SigmaRounding(IntEnum):
     """How sigma is rounded before it is passed to the model."""
 
@@ -156,6 +216,10 @@ class SigmaRounding(IntEnum):
     """Not at all."""
     THOUSANDTHS = 1
     """floor(1000 sigma)/1000, for models that take integer timesteps."""
+
+
+SigmaRoundingName: TypeAlias = Literal["exact", "thousandths"]
+"""A case of `SigmaRounding` by its name."""
 
 
 class AdvantageMode(IntEnum):
@@ -169,6 +233,10 @@ class AdvantageMode(IntEnum):
     """Normalise each reward in its group, sum weighted, then whiten over the batch."""
 
 
+AdvantageModeName: TypeAlias = Literal["advantage_aggregation", "reward_aggregation", "gdpo"]
+"""A case of `AdvantageMode` by its name."""
+
+
 class StdScope(IntEnum):
     """Which samples the standard deviation is taken over."""
 
@@ -176,6 +244,10 @@ class StdScope(IntEnum):
     """The samples of one prompt."""
     BATCH = 1
     """All samples of the iteration."""
+
+
+StdScopeName: TypeAlias = Literal["group", "batch"]
+"""A case of `StdScope` by its name."""
 
 
 class StepWeighting(IntEnum):
@@ -187,6 +259,10 @@ class StepWeighting(IntEnum):
     """Proportional to the step's standard deviation, with mean 1."""
 
 
+StepWeightingName: TypeAlias = Literal["uniform", "by_noise"]
+"""A case of `StepWeighting` by its name."""
+
+
 class Schedule(IntEnum):
     """The learning rate after the warm-up."""
 
@@ -194,6 +270,10 @@ class Schedule(IntEnum):
     """Stays the same."""
     COSINE = 1
     """Falls as half a cosine."""
+
+
+ScheduleName: TypeAlias = Literal["constant", "cosine"]
+"""A case of `Schedule` by its name."""
 
 
 class FaultPolicy(IntEnum):
@@ -212,6 +292,10 @@ class FaultPolicy(IntEnum):
     the next iteration."""
 
 
+FaultPolicyName: TypeAlias = Literal["stop", "skip", "roll_back"]
+"""A case of `FaultPolicy` by its name."""
+
+
 class Undo(IntEnum):
     """State left by a cancelled or failed update."""
 
@@ -221,6 +305,10 @@ class Undo(IntEnum):
     NONE = 1
     """The state after the last finished optimizer step, and no copy. The same update may be run again and does the
     rest."""
+
+
+UndoName: TypeAlias = Literal["memory", "none"]
+"""A case of `Undo` by its name."""
 
 
 class SettingKind(IntEnum):
@@ -234,6 +322,10 @@ class SettingKind(IntEnum):
     """0 or 1."""
     CHOICE = 3
     """An enum, one of `cases`."""
+
+
+SettingKindName: TypeAlias = Literal["integer", "number", "flag", "choice"]
+"""A case of `SettingKind` by its name."""
 
 
 class StepKind(IntEnum):
@@ -258,6 +350,10 @@ class StepKind(IntEnum):
     """Stochastic, coefficient-preserving."""
 
 
+StepKindName: TypeAlias = Literal["euler", "dpm_1", "dpm_2_midpoint", "dpm_2_heun", "dpm_3", "flow", "dance", "cps"]
+"""A case of `StepKind` by its name."""
+
+
 class Weights(IntEnum):
     """Which weights of a trainer."""
 
@@ -267,6 +363,10 @@ class Weights(IntEnum):
     """As they were at creation; needs `keep_base`."""
     AVERAGE = 2
     """The exponential moving average; needs `ema_decay` > 0."""
+
+
+WeightsName: TypeAlias = Literal["trained", "base", "average"]
+"""A case of `Weights` by its name."""
 
 
 class RequestKind(IntEnum):
@@ -288,6 +388,12 @@ class RequestKind(IntEnum):
     """Trainer only: zero the accumulated gradients, then call `mixgrpo_trainer_next`; count is 0."""
 
 
+RequestKindName: TypeAlias = Literal[
+    "finished", "evaluate", "optimizer_step", "keep_state", "restore_state", "zero_gradients"
+]
+"""A case of `RequestKind` by its name."""
+
+
 class MissingRewards(IntEnum):
     """What an update does about tickets without rewards."""
 
@@ -295,6 +401,10 @@ class MissingRewards(IntEnum):
     """Return INVALID_STATE, naming the tickets."""
     EXCLUDE = 1
     """Exclude their samples, like samples whose rewards all failed."""
+
+
+MissingRewardsName: TypeAlias = Literal["refuse", "exclude"]
+"""A case of `MissingRewards` by its name."""
 
 
 class Watchdog(IntEnum):
@@ -308,6 +418,10 @@ class Watchdog(IntEnum):
     """Gives the verdict STOP."""
 
 
+WatchdogName: TypeAlias = Literal["off", "warn", "stop"]
+"""A case of `Watchdog` by its name."""
+
+
 class Verdict(IntEnum):
     """What the host should do after an evaluation."""
 
@@ -317,3 +431,7 @@ class Verdict(IntEnum):
     """Warn that training may exploit its rewards."""
     STOP = 2
     """Stop training."""
+
+
+VerdictName: TypeAlias = Literal["continue", "warn", "stop"]
+"""A case of `Verdict` by its name."""

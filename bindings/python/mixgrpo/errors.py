@@ -11,31 +11,31 @@ class MixGRPOError(Exception):
     status: ClassVar[Status] = Status.INTERNAL
 
 
-class Cancelled(MixGRPOError):
+class CancelledError(MixGRPOError):
     """The context was cancelled; everything is as before the call."""
 
     status = Status.CANCELLED
 
 
-class InvalidArgument(MixGRPOError, ValueError):
+class InvalidArgumentError(MixGRPOError, ValueError):
     """A value out of its range, of the wrong size or shape, or not finite."""
 
     status = Status.INVALID_ARGUMENT
 
 
-class InvalidState(MixGRPOError, RuntimeError):
+class InvalidStateError(MixGRPOError, RuntimeError):
     """The call does not fit what came before, such as a submit without a request."""
 
     status = Status.INVALID_STATE
 
 
-class BufferTooSmall(MixGRPOError, ValueError):
+class BufferTooSmallError(MixGRPOError, ValueError):
     """An output array is smaller than what would be written."""
 
     status = Status.BUFFER_TOO_SMALL
 
 
-class OutOfMemory(MixGRPOError, MemoryError):
+class OutOfMemoryError(MixGRPOError, MemoryError):
     """Memory that the call needs cannot be had."""
 
     status = Status.OUT_OF_MEMORY
@@ -47,25 +47,25 @@ class InputOutputError(MixGRPOError, OSError):
     status = Status.INPUT_OUTPUT
 
 
-class InvalidFormat(MixGRPOError, ValueError):
+class InvalidFormatError(MixGRPOError, ValueError):
     """A file's content is not what its format demands."""
 
     status = Status.INVALID_FORMAT
 
 
-class Unsupported(MixGRPOError, NotImplementedError):
+class UnsupportedError(MixGRPOError, NotImplementedError):
     """A valid request that this build or machine cannot serve."""
 
     status = Status.UNSUPPORTED
 
 
-class NotFinite(MixGRPOError, ArithmeticError):
+class NotFiniteError(MixGRPOError, ArithmeticError):
     """A result would be NaN or infinite; it was not applied."""
 
     status = Status.NOT_FINITE
 
 
-class Diverged(MixGRPOError, ArithmeticError):
+class DivergedError(MixGRPOError, ArithmeticError):
     """An update would take the model too far from what it was; it was not applied."""
 
     status = Status.DIVERGED
@@ -78,16 +78,16 @@ class InternalError(MixGRPOError):
 _BY_STATUS: dict[int, type[MixGRPOError]] = {
     kind.status: kind
     for kind in (
-        Cancelled,
-        InvalidArgument,
-        InvalidState,
-        BufferTooSmall,
-        OutOfMemory,
+        CancelledError,
+        InvalidArgumentError,
+        InvalidStateError,
+        BufferTooSmallError,
+        OutOfMemoryError,
         InputOutputError,
-        InvalidFormat,
-        Unsupported,
-        NotFinite,
-        Diverged,
+        InvalidFormatError,
+        UnsupportedError,
+        NotFiniteError,
+        DivergedError,
         InternalError,
     )
 }

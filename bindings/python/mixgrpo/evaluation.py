@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import DoubleArray, FloatArray, doubles, integers, output, pointer, shaped, texts
 from ._handle import Object
 from ._library import call, create, library
 from ._structs import from_struct, to_struct
 from .configurations import EvaluationConfig, SampleConfig
-from .enums import Storage, Verdict
-from .errors import InvalidArgument
+from .enums import Storage, StorageName, Verdict
+from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .model import Model
 from .trainer import Trainer
@@ -54,7 +55,7 @@ class Evaluation(Object):
 
     `prompt_indices`: (P), rows of the trainer's prompts. `rewards`: the names of the K rewards, or their weights by
     name in the score that decides which evaluation is the best; 1 each by default. `held_out`: the names of those that
-    training does not see. `sampling`: how samples are drawn; its seed keys the noise. Raises `InvalidArgument` naming
+    training does not see. `sampling`: how samples are drawn; its seed keys the noise. Raises `InvalidArgumentError` naming
     every field that does not fit.
     """
 
@@ -66,13 +67,16 @@ class Evaluation(Object):
         rewards: Sequence[str] | Mapping[str, float],
         *,
         held_out: Sequence[str] = (),
-        config: EvaluationConfig | None = None,
-        sampling: SampleConfig | None = None,
+        config: EvaluationConfig = EvaluationConfig(),
+        sampling: SampleConfig = SampleConfig(),
     ) -> None:
-        self.config, self.sampling = config or EvaluationConfig(), sampling or SampleConfig()
+        self.config = instance(config, EvaluationConfig, "config")
+        self.sampling = instance(sampling, SampleConfig, "sampling")
+        if isinstance(rewards, str):
+            raise InvalidArgumentError(f"rewards: expected a sequence of names, got the text {rewards!r}")
         self.reward_names = tuple(rewards)
         if unknown := set(held_out) - set(self.reward_names):
-            raise InvalidArgument(f"held_out: expected names of {list(self.reward_names)}, got {sorted(unknown)}")
+            raise InvalidArgumentError(f"held_out: expected names of {list(self.reward_names)}, got {sorted(unknown)}")
         shares = rewards.values() if isinstance(rewards, Mapping) else [1.0] * len(self.reward_names)
         weights = doubles(list(shares), "weights")
         flags = np.array([name in held_out for name in self.reward_names], np.uint8)
@@ -92,6 +96,10 @@ class Evaluation(Object):
             )
         )
 
+    def _state(self) -> str:
+        latest = self.latest_iteration
+        return f"rewards {', '.join(self.reward_names)}, " + (f"latest at {latest}" if latest >= 0 else "no result yet")
+
     def is_due(self, iteration: int) -> bool:
         """Whether an iteration, which is about to be trained, is to be evaluated first."""
         return bool(library.mixgrpo_evaluation_is_due(self.handle, iteration))
@@ -101,13 +109,14 @@ class Evaluation(Object):
         the trainer stays. The trainer may go on before the scores come: the weights of these samples are kept until
         then; a host keeps its own when the result is the best.
 
-        Raises `InvalidState` when the average is asked for and not kept.
+        Raises `InvalidStateError` when the average is asked for and not kept.
         """
         if isinstance(trainer, HostTrainer):
             samples = trainer.sample_evaluation(self.handle, self._shape[1], self._shape[2])
             if out is not None:
                 np.copyto(output(out, samples.shape, np.float32), samples)
             return samples if out is None else out
+        instance(trainer, Trainer, "trainer")
         out = output(out, (*self._shape[1:], *trainer.evaluator.latent_shape), np.float32)
         trainer.context.run("mixgrpo_evaluation_sample", self.handle, trainer.handle, pointer(out), out.size)
         return out
@@ -119,7 +128,7 @@ class Evaluation(Object):
         """
         if isinstance(scores, Mapping):
             if set(scores) != set(self.reward_names):
-                raise InvalidArgument(f"scores: expected {list(self.reward_names)}, got {list(scores)}")
+                raise InvalidArgumentError(f"scores: expected {list(self.reward_names)}, got {list(scores)}")
             scores = [scores[name] for name in self.reward_names]  # type: ignore[assignment]
         values = shaped(doubles(scores, "scores"), self._shape, "scores")  # type: ignore[arg-type]
         struct = _abi.EvaluationResult()
@@ -129,7 +138,7 @@ class Evaluation(Object):
     def means(self) -> dict[str, float]:
         """The means of the latest evaluation's finite scores by name; NaN for a reward without.
 
-        Raises `InvalidState` before the first evaluation.
+        Raises `InvalidStateError` before the first evaluation.
         """
         values: DoubleArray = np.empty(len(self.reward_names))
         call("mixgrpo_evaluation_get_means", self.handle, pointer(values), values.size)
@@ -151,20 +160,20 @@ class Evaluation(Object):
         return Verdict(verdict.value)
 
     def get_best(self, model: Model) -> None:
-        """Puts the best weights into a model of the same sizes. Raises `InvalidState` when none are kept."""
-        call("mixgrpo_evaluation_get_best", self.handle, model.handle)
+        """Puts the best weights into a model of the same sizes. Raises `InvalidStateError` when none are kept."""
+        call("mixgrpo_evaluation_get_best", self.handle, instance(model, Model, "model").handle)
 
-    def save_best(self, folder: str | os.PathLike[str], storage: Storage = Storage.F32) -> None:
-        """Writes the best weights as `Model.save` does. Raises `InvalidState` when none are kept."""
-        call("mixgrpo_evaluation_save_best", self.handle, os.fspath(folder), storage)
+    def save_best(self, folder: str | os.PathLike[str], storage: Storage | StorageName = Storage.F32) -> None:
+        """Writes the best weights as `Model.save` does. Raises `InvalidStateError` when none are kept."""
+        call("mixgrpo_evaluation_save_best", self.handle, folder, chosen(Storage, storage, "storage"))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Saves what a continuation needs into a folder, which may be the trainer's."""
-        call("mixgrpo_evaluation_save", self.handle, os.fspath(folder))
+        call("mixgrpo_evaluation_save", self.handle, folder)
 
     def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this evaluation, which must have the same rewards, prompts and sampling.
 
-        Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+        Raises `InputOutputError`, `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ.
         """
-        call("mixgrpo_evaluation_restore", self.handle, os.fspath(folder))
+        call("mixgrpo_evaluation_restore", self.handle, folder)

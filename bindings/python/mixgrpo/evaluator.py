@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
 from ._handle import Object
 from ._library import call, create
@@ -30,7 +31,7 @@ class Evaluator(Object):
     `guidance`: the value for a model with `guidance_embeds`, 0…1000.
     `max_bytes`: most bytes that the model, the evaluator and everything that training holds may take (what
     `Plan.memory` predicts), 0 for no limit. Batches are split to stay within it, which changes no bit of a result. What
-    does not fit even then raises `OutOfMemory`; the message names the bytes needed. `image_ids`: positions (N, 3) of
+    does not fit even then raises `OutOfMemoryError`; the message names the bytes needed. `image_ids`: positions (N, 3) of
     the image tokens; None for the usual (0, row, column).
     """
 
@@ -50,6 +51,7 @@ class Evaluator(Object):
         max_bytes: int = 0,
         image_ids: ArrayLike | None = None,
     ) -> None:
+        instance(model, Model, "model")
         config = to_struct(
             _abi.EvaluatorConfig,
             dict(
@@ -64,9 +66,13 @@ class Evaluator(Object):
             ),
         )
         self.model = model
+        self.text_length = text_length
         self.tokens = height_tokens * width_tokens
         ids = optional_floats(image_ids, (self.tokens, 3), "image_ids")
         self._adopt(create("mixgrpo_evaluator_create", model.handle, ctypes.byref(config), pointer(ids), size(ids)))
+
+    def _state(self) -> str:
+        return f"latents {self.latent_shape}, text_length {self.text_length}"
 
     @property
     def latent_shape(self) -> tuple[int, int]:
@@ -93,7 +99,8 @@ class Evaluator(Object):
         `latents`: (B, N, C), or (B, D). `sigmas`: (B), each in [0, 1]. `prompt_index`: (B), each a row of `prompts`.
         `keep_activations`: keep what `backward` needs, until the next `velocity` or `backward`; B at most `max_batch`.
 
-        Raises `InvalidArgument` when the prompts do not fit the model; `NotFinite` when a velocity would not be finite.
+        Raises `InvalidArgumentError` when the prompts do not fit the model; `NotFiniteError` when a velocity would not be
+        finite.
         """
         levels = floats(sigmas, "sigmas").reshape(-1)
         batch = rows(latents, len(levels), self.latent_size, "latents")
@@ -103,7 +110,7 @@ class Evaluator(Object):
         call(
             "mixgrpo_evaluator_velocity",
             self.handle,
-            prompts.handle,
+            instance(prompts, Prompts, "prompts").handle,
             pointer(batch),
             pointer(levels),
             pointer(index),
@@ -120,7 +127,7 @@ class Evaluator(Object):
         """Adds dL/dweights of the latest `velocity` to the model's gradients.
 
         `d_velocity`: dL/dvelocity, (B, N, out_channels). Returns dL/dlatents, (B, N, C), when `latents` is true or
-        `out` is given. Raises `InvalidState` when the latest `velocity` kept no activations. The activations are used
+        `out` is given. Raises `InvalidStateError` when the latest `velocity` kept no activations. The activations are used
         up.
         """
         d_velocity = floats(d_velocity, "d_velocity")
@@ -133,7 +140,7 @@ class Evaluator(Object):
         self,
         prompts: Prompts,
         prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
+        config: SampleConfig = SampleConfig(),
         *,
         base: "Evaluator | None" = None,
         initial_noise: ArrayLike | None = None,
@@ -144,7 +151,7 @@ class Evaluator(Object):
         `base`: evaluator of the base model, needed when `config.trained_model_share` is below 1.
         `initial_noise`: the host's own (P, S, N, C), in place of noise drawn from `config.seed`.
         """
-        config = config or SampleConfig()
+        instance(config, SampleConfig, "config")
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")
@@ -152,8 +159,8 @@ class Evaluator(Object):
         self.model.context.run(
             "mixgrpo_evaluator_sample",
             self.handle,
-            base.handle if base else None,
-            prompts.handle,
+            None if base is None else instance(base, Evaluator, "base").handle,
+            instance(prompts, Prompts, "prompts").handle,
             ctypes.byref(to_struct(_abi.SampleConfig, config)),
             pointer(index),
             len(index),

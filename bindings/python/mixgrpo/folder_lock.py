@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from .errors import InputOutputError, InvalidState
+from .errors import InputOutputError, InvalidStateError
 
 LOCK_FILE = "run.lock"
 
@@ -19,7 +19,7 @@ class FolderLock:
     holds it. The system releases the lock when the process ends in whatever way; a forked child does not hold it. On a
     file system without locks nothing is excluded.
 
-    Raises `InvalidState` naming the holder; `InputOutputError`.
+    Raises `InvalidStateError` naming the holder; `InputOutputError`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -76,7 +76,7 @@ def _lock(path: Path) -> int:
         except BlockingIOError:
             holder = _read_holder(descriptor)
             os.close(descriptor)
-            raise InvalidState(
+            raise InvalidStateError(
                 f"{path.parent}: expected a folder that no other run is using, got one in use by {holder}; wait until "
                 "that run has ended, or choose another folder"
             ) from None

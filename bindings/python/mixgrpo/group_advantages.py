@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import DoubleArray, doubles, pointer, shaped, size
 from ._library import call
+from ._shapes import ShownByShape
 from ._structs import to_struct
 from .configurations import LearningConfig
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
-@dataclass(frozen=True)
-class Advantages:
+@dataclass(frozen=True, repr=False)
+class Advantages(ShownByShape):
     """Advantages of P groups of G samples, with counts of failed rewards and excluded samples."""
 
     values: DoubleArray
@@ -33,7 +35,7 @@ class Advantages:
 
 
 def advantages(
-    rewards: ArrayLike, *, weights: ArrayLike | None = None, config: LearningConfig | None = None
+    rewards: ArrayLike, *, weights: ArrayLike | None = None, config: LearningConfig = LearningConfig()
 ) -> Advantages:
     """Group advantages (Mix §3.1, arXiv 2507.21802) from rewards (K, P, G), or (P, G) for one reward.
 
@@ -42,7 +44,7 @@ def advantages(
     """
     scores = doubles(rewards, "rewards")
     if scores.ndim not in (2, 3):
-        raise InvalidArgument(f"rewards: expected shape (K, P, G) or (P, G), got {scores.shape}")
+        raise InvalidArgumentError(f"rewards: expected shape (K, P, G) or (P, G), got {scores.shape}")
     kinds, prompts, group = scores.shape if scores.ndim == 3 else (1, *scores.shape)
     shares = None if weights is None else shaped(doubles(weights, "weights"), (kinds,), "weights")
     values = np.empty((prompts, group), np.float64)
@@ -50,7 +52,7 @@ def advantages(
     report = _abi.AdvantageReport()
     call(
         "mixgrpo_advantages",
-        ctypes.byref(to_struct(_abi.LearningConfig, config or LearningConfig())),
+        ctypes.byref(to_struct(_abi.LearningConfig, instance(config, LearningConfig, "config"))),
         pointer(scores),
         kinds,
         prompts,

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import FloatArray, integers, optional_floats, output, pointer, size, texts
 from ._library import call, create, library, read_text
 from ._structs import to_struct
-from .any_trainer import AnyTrainer, TicketedSamples
+from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
-from .context import Context, default_context
-from .enums import MissingRewards, RequestKind, Status, Weights
-from .errors import InvalidArgument, InvalidFormat, MixGRPOError
+from .context import Context, given_context
+from .enums import MissingRewards, MissingRewardsName, RequestKind, Status, Weights, WeightsName
+from .errors import InvalidArgumentError, InvalidFormatError, MixGRPOError
 from .metrics import Metrics
-from .plan import Plan
+from .plan import Plan, plan_of
 from .request import VelocityRequest, answer_to, next_request
 from .reward_names import scores_in_order, weights_in_order
 
@@ -43,15 +44,15 @@ class HostTrainer(AnyTrainer):
     in one request, 0 for no limit. `rewards`: the K names of the rewards.
 
     The fields of `learning` for AdamW and averaged weights must keep their defaults, because the host owns the
-    optimizer; `step` applies `max_gradient_norm`. Raises `InvalidArgument` naming what does not fit.
+    optimizer; `step` applies `max_gradient_norm`. Raises `InvalidArgumentError` naming what does not fit.
     """
 
     def __init__(
         self,
         lines: Sequence[str],
         latent_shape: Sequence[int],
-        plan: Plan | SamplingConfig | None = None,
-        learning: LearningConfig | None = None,
+        plan: Plan | SamplingConfig = SamplingConfig(),
+        learning: LearningConfig = LearningConfig(),
         *,
         rewards: Sequence[str] = ("reward",),
         batch_size: int = 0,
@@ -60,9 +61,9 @@ class HostTrainer(AnyTrainer):
         self.lines: Sequence[str] = _checked_names(lines, "lines")
         self.reward_names = _checked_names(rewards, "rewards")
         self.latent_shape = tuple(latent_shape)
-        self.plan = plan if isinstance(plan, Plan) else Plan(plan)
-        self.learning = learning or LearningConfig()
-        self.context = context or default_context()
+        self.plan = plan_of(plan)
+        self.learning = instance(learning, LearningConfig, "learning")
+        self.context = given_context(context)
         self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
         self._requested = 0  # latents of the current request
         self._gives_gradient = False
@@ -111,7 +112,7 @@ class HostTrainer(AnyTrainer):
         """Answers the current request with the velocity, (B, D), or its rows split up. Returns dL/dvelocity, of the
         same shape, when the request needs a gradient.
 
-        Raises `NotFinite` for a NaN or infinite value, `Diverged` when an update changed the model too much. The
+        Raises `NotFiniteError` for a NaN or infinite value, `DivergedError` when an update changed the model too much. The
         request then still stands.
         """
         answer = answer_to(self._requested, velocity, prod(self.latent_shape), "velocity")
@@ -132,6 +133,7 @@ class HostTrainer(AnyTrainer):
 
     # One iteration
 
+    @exclusive
     def rollout(self, prompt_indices: ArrayLike) -> FloatArray:
         """Samples a group for each of P distinct prompts: (P, G, *latent_shape) at sigma = 0.
 
@@ -143,12 +145,14 @@ class HostTrainer(AnyTrainer):
         self._groups = (len(index), self.plan.config.group_size)
         return samples
 
+    @exclusive
     def rollout_ticket(self, prompt_indices: ArrayLike) -> TicketedSamples:
         """As `Trainer.rollout_ticket`."""
         index = self._draw(prompt_indices, with_ticket=True)
         samples, ticket = self._drawn(len(index), self.plan.config.group_size)
         return TicketedSamples(ticket, tuple(index.tolist()), samples)
 
+    @exclusive
     def update(
         self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
     ) -> Metrics:
@@ -159,27 +163,43 @@ class HostTrainer(AnyTrainer):
 
         On Ctrl-C or an error, also one that the model raises, everything is as before, and the call may be repeated.
         With `Undo.NONE` the finished optimizer steps stay, and repeating the call with the same rewards does the rest.
-        Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also `NotFinite` and `Diverged`.
+        Raises `InvalidStateError` without a rollout; with `FaultPolicy.STOP` also `NotFiniteError` and `DivergedError`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
         call("mixgrpo_trainer_begin_update", self.handle, pointer(scores), scores.size, pointer(shares), size(shares))
         return self._updated()
 
+    @exclusive
     def update_tickets(
-        self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
+        self,
+        *,
+        missing: MissingRewards | MissingRewardsName = MissingRewards.REFUSE,
+        weights: ArrayLike | Mapping[str, float] | None = None,
     ) -> Metrics:
         """Trains on the samples of all tickets and moves to the next iteration, as `Trainer.update_tickets`."""
         shares = weights_in_order(weights, self.reward_names)
-        call("mixgrpo_trainer_begin_update_tickets", self.handle, missing, pointer(shares), size(shares))
+        call(
+            "mixgrpo_trainer_begin_update_tickets",
+            self.handle,
+            chosen(MissingRewards, missing, "missing"),
+            pointer(shares),
+            size(shares),
+        )
         return self._updated()
 
+    def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
+        """The settings that deterministic samples of this model are drawn with: those given, completed by a subclass
+        whose model has a time grid of its own."""
+        return instance(config, SampleConfig, "config")
+
+    @exclusive
     def sample(
         self,
         prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
+        config: SampleConfig = SampleConfig(),
         *,
-        weights: Weights = Weights.TRAINED,
+        weights: Weights | WeightsName = Weights.TRAINED,
         initial_noise: ArrayLike | None = None,
     ) -> FloatArray:
         """Deterministic samples of the model, (P, S, *latent_shape). A pending rollout stays.
@@ -188,14 +208,14 @@ class HostTrainer(AnyTrainer):
         compared on the same noise. `initial_noise`: the host's noise, (P, S, *latent_shape). `weights`: those that the
         requests name; with `config.trained_model_share` below 1 the last steps name `BASE` (hybrid inference, Mix §5).
         """
-        config = config or SampleConfig()
+        config = self.sample_config(config)
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")
         call(
             "mixgrpo_trainer_begin_sample",
             self.handle,
-            weights,
+            chosen(Weights, weights, "weights"),
             ctypes.byref(to_struct(_abi.SampleConfig, config)),
             pointer(index),
             len(index),
@@ -205,6 +225,7 @@ class HostTrainer(AnyTrainer):
         self._answer_all()
         return self._drawn(len(index), config.samples_per_prompt)[0]
 
+    @exclusive
     def sample_evaluation(self, evaluation: int, prompts: int, samples: int) -> FloatArray:
         """The samples of an evaluation, given by its handle; see `Evaluation.sample`."""
         call("mixgrpo_evaluation_begin_sample", evaluation, self.handle)
@@ -219,17 +240,18 @@ class HostTrainer(AnyTrainer):
         state: dict[str, Any] = json.loads(read_text("mixgrpo_trainer_get_progress", self.handle))
         return state
 
+    @exclusive
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues exactly where `state_dict` was taken, once the host has loaded its weights and optimizer. A pending
         rollout is dropped.
 
-        Raises `InvalidFormat`; `InvalidArgument` naming the settings that differ. Nothing is changed
+        Raises `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ. Nothing is changed
         then.
         """
         try:
             text = json.dumps(state)
         except (TypeError, ValueError) as error:
-            raise InvalidFormat(f"progress: expected what state_dict() gave, got {error}") from None
+            raise InvalidFormatError(f"progress: expected what state_dict() gave, got {error}") from None
         call("mixgrpo_trainer_set_progress", self.handle, text)
 
     # The loop
@@ -301,5 +323,5 @@ def _bytes(text: str) -> bytes:
 
 def _checked_names(names: Sequence[str], field: str) -> tuple[str, ...]:
     if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
-        raise InvalidArgument(f"{field}: expected at least one text in a sequence, got {names!r}")
+        raise InvalidArgumentError(f"{field}: expected at least one text in a sequence, got {names!r}")
     return tuple(names)

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from . import _http
+from ._arguments import short
 from ._arrays import ByteArray, DoubleArray
-from .errors import InputOutputError, InvalidArgument
+from .errors import InputOutputError, InvalidArgumentError
 from .image import Image
 
 FORMATS = ("json", "multipart")
@@ -80,13 +81,21 @@ class HTTPReward:
         self.failures: list[str] = []
         """Why batches of the latest call failed for good; empty when none did."""
 
+    def __repr__(self) -> str:
+        return f"HTTPReward({self.url!r}, format={self.format!r}, batch_size={self.batch_size})"
+
     def __call__(self, images: ByteArray, prompts: Sequence[str]) -> DoubleArray:
         """Scores B images, uint8 (B, height, width, 3), of B prompts: (B), NaN where there is no number."""
+        images = np.asarray(images)
+        if images.ndim != 4 or isinstance(prompts, str):
+            raise InvalidArgumentError(
+                f"images, prompts: expected (B, height, width, 3) and B texts, got shape {images.shape} and {short(prompts)}"
+            )
         if len(images) != len(prompts):
-            raise InvalidArgument(f"prompts: expected {len(images)}, one for each picture, got {len(prompts)}")
+            raise InvalidArgumentError(f"prompts: expected {len(images)}, one for each picture, got {len(prompts)}")
         for index, prompt in enumerate(prompts):
             if any("\ud800" <= character <= "\udfff" for character in prompt):
-                raise InvalidArgument(f"prompts[{index}]: expected text, got a lone surrogate in {prompt[:80]!a}")
+                raise InvalidArgumentError(f"prompts[{index}]: expected text, got a lone surrogate in {prompt[:80]!a}")
         self.failures = []
         starts = range(0, len(images), self.batch_size)
         scores = [self._batch(images[at : at + self.batch_size], prompts[at : at + self.batch_size]) for at in starts]
@@ -118,7 +127,7 @@ class HTTPReward:
 
 def _check(holds: bool, field: str, expected: str, got: object) -> None:
     if not holds:
-        raise InvalidArgument(f"{field}: expected {expected}, got {got!r}")
+        raise InvalidArgumentError(f"{field}: expected {expected}, got {got!r}")
 
 
 def _is_whole(value: object) -> bool:
@@ -154,7 +163,9 @@ def _check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         _check(re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) is not None, "headers", "names of headers", name)
         if not re.fullmatch(r"[\t -~\xa0-\xff]*", value):
-            raise InvalidArgument(f"headers[{name!r}]: expected printable Latin-1 in one line, got other characters")
+            raise InvalidArgumentError(
+                f"headers[{name!r}]: expected printable Latin-1 in one line, got other characters"
+            )
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi, _arrays
+from ._arguments import short
 from ._arrays import ByteArray, output, pointer, texts
 from ._handle import Object
 from ._library import call, create
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 class Image(Object):
@@ -53,15 +54,20 @@ class Image(Object):
         """Reads a PNG file with its texts: grey and palettes become RGB, 16 bits become 8, transparency is laid on
         white.
 
-        Raises `InputOutputError`; `InvalidFormat` when it is not a whole and sound PNG, or has more than 2**26 pixels.
+        Raises `InputOutputError`; `InvalidFormatError` when it is not a whole and sound PNG, or has more than 2**26 pixels.
         """
-        return cls._wrap(create("mixgrpo_image_load", os.fspath(path)))
+        return cls._wrap(create("mixgrpo_image_load", path))
 
     @classmethod
     def decode(cls, png: bytes) -> "Image":
         """Reads a PNG from memory, as `load` does."""
+        if not isinstance(png, (bytes, bytearray, memoryview)):
+            raise InvalidArgumentError(f"png: expected the bytes of a PNG, got {short(png)}")
         data = np.frombuffer(png, np.uint8)
         return cls._wrap(create("mixgrpo_image_decode", pointer(data), data.size))
+
+    def _state(self) -> str:
+        return f"{self.height} x {self.width}"
 
     @property
     def width(self) -> int:
@@ -94,7 +100,10 @@ class Image(Object):
         """Replaces all text entries, at most 1024. Keys: 1…79 printable Latin-1 characters, without outer or double
         spaces; values: at most 4 MiB."""
         pairs = list(entries.items()) if isinstance(entries, Mapping) else list(entries)
-        keys, values = texts([key for key, _ in pairs], "key"), texts([value for _, value in pairs], "value")
+        keys, values = (
+            texts([key for key, _ in pairs], "texts key"),
+            texts([value for _, value in pairs], "texts value"),
+        )
         array = (_abi.TextEntry * len(pairs))(*map(_abi.TextEntry, keys, values))
         call("mixgrpo_image_set_texts", self.handle, array, len(pairs))
 
@@ -108,7 +117,7 @@ class Image(Object):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes a PNG file, aside first and then renamed."""
-        call("mixgrpo_image_save", self.handle, os.fspath(path))
+        call("mixgrpo_image_save", self.handle, path)
 
     def _repr_png_(self) -> bytes:
         """Shows the picture in notebooks."""
@@ -129,5 +138,7 @@ class Image(Object):
 def _picture(pixels: ArrayLike, dimensions: int) -> ByteArray:
     values = _arrays.pixels(pixels, "pixels")
     if values.ndim != dimensions or values.shape[-1] != 3:
-        raise InvalidArgument(f"pixels: expected {dimensions} dimensions, the last of size 3, got shape {values.shape}")
+        raise InvalidArgumentError(
+            f"pixels: expected {dimensions} dimensions, the last of size 3, got shape {values.shape}"
+        )
     return values

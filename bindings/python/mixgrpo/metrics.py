@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from ._numbers import digits
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -44,6 +46,12 @@ class Metrics:
     """Whether the update was undone by `FaultPolicy.SKIP` or `ROLL_BACK`."""
     velocity_change: float = math.nan
     """See `LearningConfig.max_velocity_change`; NaN where it was not measured."""
+
+    def __str__(self) -> str:
+        """The figures that tell most, in one line."""
+        reward = f"reward {digits(self.reward_mean)} ± {digits(self.reward_std)}"
+        seconds = digits(self.seconds_rollout + self.seconds_update)
+        return f"iteration {self.iteration}: {reward}, gradient norm {digits(self.gradient_norm)}, {seconds} s"
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from .errors import InputOutputError, InvalidArgument, InvalidFormat
+from ._folders import replace_file, require_place
+from .errors import InputOutputError, InvalidArgumentError, InvalidFormatError
 
 
 @runtime_checkable
@@ -26,14 +26,15 @@ class MetricsFile:
 
     def __init__(self, path: str | os.PathLike[str], trainer: object) -> None:
         if not isinstance(trainer, Reporting):
-            raise InvalidArgument(f"metrics: expected None, as {type(trainer).__name__} has no append_metrics()")
+            raise InvalidArgumentError(f"metrics: expected None, as {type(trainer).__name__} has no append_metrics()")
         self._path, self._trainer = Path(path), trainer
 
     def resume(self) -> None:
         """Removes the lines of iterations that follow, and an incomplete last line.
 
-        Raises `InvalidFormat` naming a line that is not one of figures; `InputOutputError`. The file is then unchanged.
+        Raises `InvalidFormatError` naming a line that is not one of figures; `InputOutputError`. The file is then unchanged.
         """
+        require_place(self._path)
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -47,7 +48,7 @@ class MetricsFile:
             if self._iteration(line, number) < self._trainer.iteration
         )
         if kept != content:
-            self._replace(kept)
+            replace_file(self._path, kept)
 
     def append(self) -> None:
         """Appends the latest iteration's figures."""
@@ -56,22 +57,7 @@ class MetricsFile:
     def _iteration(self, line: bytes, number: int) -> int:
         try:
             return int(json.loads(line)["iteration"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise InvalidFormat(
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            raise InvalidFormatError(
                 f'{self._path}, line {number}: expected an object with an integer "iteration", got {line[:80]!r}'
             ) from None
-
-    def _replace(self, content: bytes) -> None:
-        try:
-            with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".mixgrpo-", delete=False) as file:
-                try:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    os.chmod(file.name, self._path.stat().st_mode & 0o777)
-                    os.replace(file.name, self._path)
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
-        except OSError as error:
-            raise InputOutputError(f"{self._path}: expected a file that can be replaced, got {error}") from error

@@ -5,12 +5,13 @@ import os
 from collections.abc import Mapping
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
 from .configurations import ModelConfig
-from .context import Context, default_context
-from .enums import Storage
+from .context import Context, given_context
+from .enums import Storage, StorageName
 from .parameters import Parameter, Tensors, parameters_of
 
 
@@ -32,9 +33,9 @@ class Model(Object):
     gradients: Tensors
     """Gradients by name; 0 until a backward adds to them."""
 
-    def __init__(self, config: ModelConfig | None = None, *, seed: int = 0, context: Context | None = None) -> None:
-        context = context or default_context()
-        struct = to_struct(_abi.ModelConfig, config or ModelConfig())
+    def __init__(self, config: ModelConfig = ModelConfig(), *, seed: int = 0, context: Context | None = None) -> None:
+        context = given_context(context)
+        struct = to_struct(_abi.ModelConfig, instance(config, ModelConfig, "config"))
         self._open(create("mixgrpo_model_create", context.handle, ctypes.byref(struct), seed), context)
 
     @classmethod
@@ -42,16 +43,16 @@ class Model(Object):
         """Loads a diffusers folder: `config.json` with `diffusion_pytorch_model.safetensors`, whole or in shards; F32,
         F16, BF16.
 
-        Raises `InputOutputError`; `InvalidFormat` for a truncated or contradictory file, a missing or surplus tensor, a
-        shape that does not follow from the configuration; `NotFinite` for a NaN or infinite weight; `Unsupported`.
+        Raises `InputOutputError`; `InvalidFormatError` for a truncated or contradictory file, a missing or surplus tensor, a
+        shape that does not follow from the configuration; `NotFiniteError` for a NaN or infinite weight; `UnsupportedError`.
         """
-        context = context or default_context()
-        return cls._wrap(create("mixgrpo_model_load", context.handle, os.fspath(folder)), context)
+        context = given_context(context)
+        return cls._wrap(create("mixgrpo_model_load", context.handle, folder), context)
 
-    def save(self, folder: str | os.PathLike[str], storage: Storage = Storage.F32) -> None:
+    def save(self, folder: str | os.PathLike[str], storage: Storage | StorageName = Storage.F32) -> None:
         """Writes a diffusers folder, created if need be (its parent must exist). A crash leaves the old file or the
         new."""
-        call("mixgrpo_model_save", self.handle, os.fspath(folder), storage)
+        call("mixgrpo_model_save", self.handle, folder, chosen(Storage, storage, "storage"))
 
     def copy(self) -> "Model":
         """An independent copy of the weights, without gradients: a frozen reference."""
@@ -60,6 +61,10 @@ class Model(Object):
     def zero_gradients(self) -> None:
         """Sets all gradients to 0."""
         call("mixgrpo_model_zero_gradients", self.handle)
+
+    def _state(self) -> str:
+        blocks = f"{self.config.num_layers} + {self.config.num_single_layers} blocks"
+        return f"{self.parameter_count} weights, {blocks}, {self.config.in_channels} channels"
 
     @property
     def parameter_count(self) -> int:

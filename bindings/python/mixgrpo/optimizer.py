@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import FloatArray, floats, output, pointer, shaped
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
 from .configurations import LearningConfig
-from .context import Context, default_context
+from .context import Context, given_context
 from .model import Model
 
 
@@ -34,18 +35,21 @@ class Optimizer(Object):
     _destroy = "mixgrpo_optimizer_destroy"
 
     def __init__(
-        self, parameter_count: int, config: LearningConfig | None = None, *, context: Context | None = None
+        self, parameter_count: int, config: LearningConfig = LearningConfig(), *, context: Context | None = None
     ) -> None:
-        self.config = config or LearningConfig()
-        self.context = context or default_context()
+        self.config = instance(config, LearningConfig, "config")
+        self.context = given_context(context)
         self.parameter_count = parameter_count
         struct = to_struct(_abi.LearningConfig, self.config)
         self._adopt(create("mixgrpo_optimizer_create", self.context.handle, ctypes.byref(struct), parameter_count))
 
+    def _state(self) -> str:
+        return f"{self.parameter_count} weights, learning rate {self.config.learning_rate:g}"
+
     def step(self, weights: FloatArray, gradients: ArrayLike) -> OptimizerReport:
         """One step on the host's own weights, in place: float32, C-contiguous, `parameter_count` values.
 
-        Raises `NotFinite` when a gradient is not finite or a weight would not be: weights and optimizer stay as they
+        Raises `NotFiniteError` when a gradient is not finite or a weight would not be: weights and optimizer stay as they
         were.
         """
         slopes = floats(gradients, "gradients").reshape(-1)
@@ -61,5 +65,5 @@ class Optimizer(Object):
         """One step on a model with its accumulated gradients, which are zeroed. Raises as `step`; then the gradients
         stay."""
         report = _abi.OptimizerReport()
-        call("mixgrpo_optimizer_step_model", self.handle, model.handle, ctypes.byref(report))
+        call("mixgrpo_optimizer_step_model", self.handle, instance(model, Model, "model").handle, ctypes.byref(report))
         return from_struct(OptimizerReport, report)

@@ -40,7 +40,7 @@ class Tensors(Mapping[str, FloatArray]):
     """The weights of a model, or their gradients, by name.
 
     `tensors[name]` is a copy, float32 in the parameter's shape; `tensors[name] = values` writes. `read` and `write`
-    move the flat vector of all of them. Writing raises `InvalidArgument` for another shape and for a value that is not
+    move the flat vector of all of them. Writing raises `InvalidArgumentError` for another shape and for a value that is not
     finite, and then writes nothing.
     """
 
@@ -48,6 +48,9 @@ class Tensors(Mapping[str, FloatArray]):
         self._model = model
         self._parameters = parameters
         self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} of {self._model!r}>"
 
     @property
     def size(self) -> int:

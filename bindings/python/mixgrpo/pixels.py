@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _arrays
+from ._arguments import whole
 from ._arrays import ByteArray, FloatArray, floats, output, pointer
 from ._library import call
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class PixelCodec:
     patch: int
 
     def __post_init__(self) -> None:
-        if self.patch < 1 or self.height % self.patch or self.width % self.patch:
+        for name in ("height", "width", "patch"):
+            whole(getattr(self, name), name, 1, 65535)
+        if self.height % self.patch or self.width % self.patch:
             size = f"{self.height} x {self.width}"
-            raise InvalidArgument(f"patch: expected 1 or more that divides {size}, got {self.patch}")
+            raise InvalidArgumentError(f"patch: expected a divisor of {size}, got {self.patch}")
 
     @property
     def tokens(self) -> int:
@@ -41,9 +44,9 @@ class PixelCodec:
         return 3 * self.patch**2
 
     def decode(self, latents: ArrayLike, *, out: ByteArray | None = None) -> ByteArray:
-        """Images (…, height, width, 3) of latents (…, N, C). Raises `NotFinite` for a NaN or infinite latent."""
+        """Images (…, height, width, 3) of latents (…, N, C). Raises `NotFiniteError` for a NaN or infinite latent."""
         values = floats(latents, "latents")
-        self._require(values.shape[-2:], (self.tokens, self.channels), "latents")
+        self._require(values.shape, (self.tokens, self.channels), "latents")
         lead = values.shape[:-2]
         out = output(out, (*lead, self.height, self.width, 3), np.uint8)
         call(
@@ -62,7 +65,7 @@ class PixelCodec:
     def encode(self, pixels: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
         """Latents (…, N, C) of images, uint8 (…, height, width, 3)."""
         values = _arrays.pixels(pixels, "pixels")
-        self._require(values.shape[-3:], (self.height, self.width, 3), "pixels")
+        self._require(values.shape, (self.height, self.width, 3), "pixels")
         lead = values.shape[:-3]
         out = output(out, (*lead, self.tokens, self.channels), np.float32)
         call(
@@ -80,5 +83,5 @@ class PixelCodec:
 
     @staticmethod
     def _require(got: tuple[int, ...], expected: tuple[int, ...], name: str) -> None:
-        if got != expected:
-            raise InvalidArgument(f"{name}: expected shape (…, {', '.join(map(str, expected))}), got (…, {got})")
+        if got[-len(expected) :] != expected:
+            raise InvalidArgumentError(f"{name}: expected shape (…, {', '.join(map(str, expected))}), got {got}")

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance, optional, short
 from ._arrays import doubles, pointer, size
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, optional_struct, to_struct
 from .configurations import LearningConfig, ModelConfig, SamplingConfig
-from .enums import Precision
+from .enums import Precision, WindowMode
+from .errors import InvalidArgumentError
 from .steps import Step
 
 SCHEDULED_WINDOW = _abi.WINDOW_START_SCHEDULED
@@ -112,17 +114,24 @@ class Plan(Object):
     """Checked, immutable settings of sampling, with their time grid. Every query depends only on the settings.
 
     `sigmas`: the host's time grid of T + 1 values, strictly decreasing, the first at most 1, the last 0, in place of
-    `steps`, `shift` and `image_tokens`. Raises `InvalidArgument` naming every field that is out of range or conflicts
-    with another.
+    `steps`, `shift` and `image_tokens`; set `steps` to T as well, because the window must fit it. Raises
+    `InvalidArgumentError` naming every field that does not fit.
     """
 
     _destroy = "mixgrpo_plan_destroy"
 
-    def __init__(self, config: SamplingConfig | None = None, *, sigmas: ArrayLike | None = None) -> None:
-        self.config = config or SamplingConfig()
+    def __init__(self, config: SamplingConfig = SamplingConfig(), *, sigmas: ArrayLike | None = None) -> None:
+        self.config = instance(config, SamplingConfig, "config")
         grid = None if sigmas is None else doubles(sigmas, "sigmas")
+        self._steps = self.config.steps if grid is None else grid.size - 1
         struct = to_struct(_abi.SamplingConfig, self.config)
         self._adopt(create("mixgrpo_plan_create", ctypes.byref(struct), pointer(grid), size(grid)))
+
+    def _state(self) -> str:
+        config = self.config
+        window = f"window {config.window_mode.name.lower()}"
+        length = "" if config.window_mode is WindowMode.ALL else f" of {config.window_length}"
+        return f"{self._steps} steps, {window}{length}, groups of {config.group_size}"
 
     def iteration(
         self, iteration: int, *, window_start: int = SCHEDULED_WINDOW, prompt_count: int = 1, minibatches: int = 1
@@ -154,10 +163,10 @@ class Plan(Object):
         """The adaptive window after an iteration at `state.window_start`. Iterations without a usable signal
         (a mean or standard deviation that is not finite, or a deviation of 0) leave the state unchanged.
 
-        Raises `InvalidArgument` for a plan of another window mode, or an invalid state.
+        Raises `InvalidArgumentError` for a plan of another window mode, or an invalid state.
         """
         struct = _abi.AdaptiveWindow()
-        before = {**asdict(state), "gain": 0.0}
+        before = {**asdict(instance(state, AdaptiveWindow, "state")), "gain": 0.0}
         call(
             "mixgrpo_adaptive_window_advance",
             self.handle,
@@ -185,9 +194,9 @@ class Plan(Object):
             self.handle,
             iteration,
             window_start,
-            optional_struct(_abi.LearningConfig, learning),
-            optional_struct(_abi.ModelConfig, model),
-            ctypes.byref(to_struct(_abi.Workload, workload)),
+            optional_struct(_abi.LearningConfig, optional(learning, LearningConfig, "learning")),
+            optional_struct(_abi.ModelConfig, optional(model, ModelConfig, "model")),
+            ctypes.byref(to_struct(_abi.Workload, instance(workload, Workload, "workload"))),
             ctypes.byref(struct),
         )
         return from_struct(Memory, struct)
@@ -196,3 +205,12 @@ class Plan(Object):
         struct = _abi.Step()
         call("mixgrpo_plan_get_step", self.handle, iteration, window_start, index, ctypes.byref(struct))
         return from_struct(Step, struct)
+
+
+def plan_of(plan: Plan | SamplingConfig) -> Plan:
+    """An argument `plan`, made of settings where it is not a plan yet."""
+    if isinstance(plan, Plan):
+        return plan
+    if isinstance(plan, SamplingConfig):
+        return Plan(plan)
+    raise InvalidArgumentError(f"plan: expected a Plan or a SamplingConfig, got {short(plan)}")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._arguments import whole
 from ._arrays import FloatArray, floats, pointer, texts
 from ._handle import Object
 from ._library import call, create, library
-from .context import Context, default_context
-from .errors import InvalidArgument
+from .context import Context, given_context
+from .errors import InvalidArgumentError
 
 
 class Prompts(Object):
@@ -28,7 +29,7 @@ class Prompts(Object):
     ) -> None:
         tokens, pools = floats(text, "text"), floats(pooled, "pooled")
         if tokens.ndim != 3 or pools.ndim != 2 or pools.shape[0] != tokens.shape[0]:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"text, pooled: expected (prompts, L, J) and (prompts, Q), got {tokens.shape} and {pools.shape}"
             )
         arguments = (pointer(tokens), tokens.size, pointer(pools), pools.size, *tokens.shape, pools.shape[1])
@@ -50,6 +51,12 @@ class Prompts(Object):
         prompts._open("mixgrpo_prompts_create_hashed_words", arguments, len(lines), lines, context)
         return prompts
 
+    def _state(self) -> str:
+        count, shown = len(self), [repr(line) for line in (self.lines or ())[:2]]
+        return ", ".join(
+            [f"{count} prompt{'s' if count != 1 else ''}", *shown, *(["…"] if shown and count > 2 else [])]
+        )
+
     def __len__(self) -> int:
         return int(library.mixgrpo_prompts_count(self.handle))
 
@@ -62,8 +69,8 @@ class Prompts(Object):
         context: Context | None,
     ) -> None:
         if lines is not None and len(lines) != count:
-            raise InvalidArgument(f"lines: expected one for each of {count} prompts, got {len(lines)}")
-        self.context = context or default_context()
+            raise InvalidArgumentError(f"lines: expected one for each of {count} prompts, got {len(lines)}")
+        self.context = given_context(context)
         self._adopt(create(function, self.context.handle, *arguments))
         self.lines = None if lines is None else tuple(lines)
 
@@ -83,8 +90,7 @@ def hashed_words(
     """
     encoded = texts(lines, "lines")
     for name, value in (("text_length", text_length), ("text_width", text_width), ("pooled_width", pooled_width)):
-        if not 1 <= value <= 16384:
-            raise InvalidArgument(f"{name}: expected 1…16384, got {value}")
+        whole(value, name, 1, 16384)
     text = np.empty((len(lines), text_length, text_width), np.float32)
     pooled = np.empty((len(lines), pooled_width), np.float32)
     call(

@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike
 
 from . import _abi
 from ._arrays import FloatArray, IntegerArray, floats, rows, view
+from ._shapes import ShownByShape
 from .enums import RequestKind, Weights
 
 
-@dataclass(frozen=True)
-class VelocityRequest:
+@dataclass(frozen=True, repr=False)
+class VelocityRequest(ShownByShape):
     """Latents at which the host evaluates its model, or another step of the iteration, such as an optimizer step.
 
     The arrays are read-only views of the library's memory. They are valid until the answer is submitted; those of an

@@ -8,20 +8,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import DoubleArray, FloatArray, floats, integers, output, pointer, size
 from ._handle import Object
 from ._library import create, library
+from ._shapes import ShownByShape
 from ._structs import to_struct
-from .context import Context, default_context
-from .errors import InvalidArgument, InvalidState
+from .context import Context, given_context
+from .errors import InvalidArgumentError, InvalidStateError
 from .evaluator import Evaluator
 from .plan import SCHEDULED_WINDOW, Plan
 from .prompts import Prompts
 from .request import VelocityRequest, answer_to, next_request
 
 
-@dataclass(frozen=True)
-class StoredStep:
+@dataclass(frozen=True, repr=False)
+class StoredStep(ShownByShape):
     """What was stored of one trained step."""
 
     latents: FloatArray
@@ -65,9 +67,9 @@ class Rollout(Object):
     ) -> None:
         which = dict(window_start=window_start, iteration=iteration, latent_size=latent_size, max_batch=max_batch)
         indices = integers(prompt_ids, "prompt_ids").reshape(-1)
-        groups = (len(indices), plan.config.group_size)
+        groups = (len(indices), instance(plan, Plan, "plan").config.group_size)
         noise = None if initial_noise is None else _group_noise(initial_noise, groups, latent_size)
-        self.context = context or default_context()
+        self.context = given_context(context)
         self.plan = plan
         self.iteration = iteration
         self.window_start = window_start
@@ -95,7 +97,7 @@ class Rollout(Object):
             submits = self._submits
             yield request
             if self._submits == submits:
-                raise InvalidState("submit: expected an answer to the request before the next, got none")
+                raise InvalidStateError("submit: expected an answer to the request before the next, got none")
 
     def request(self) -> VelocityRequest | None:
         """The latents to evaluate now, None when nothing is left. A second call before the submit gives the same
@@ -107,9 +109,9 @@ class Rollout(Object):
     def submit(self, velocity: ArrayLike) -> None:
         """Answers the current request with the velocity, (B, D), or its rows split up.
 
-        Raises `InvalidState` without a request; `NotFinite` for a NaN or infinite velocity. After these the request
+        Raises `InvalidStateError` without a request; `NotFiniteError` for a NaN or infinite velocity. After these the request
         still stands.
-        `NotFinite` also when a latent overflows, which ends the rollout.
+        `NotFiniteError` also when a latent overflows, which ends the rollout.
         """
         answer = answer_to(self._requested, velocity, self.latent_size, "velocity")
         self.context.run("mixgrpo_rollout_submit", self.handle, pointer(answer), answer.size)
@@ -119,19 +121,19 @@ class Rollout(Object):
     def run(self, evaluator: Evaluator, prompts: Prompts) -> None:
         """Answers all remaining requests with the built-in model.
 
-        On `Cancelled` or an error the rollout stands at the request that was not answered, and the call may be
+        On `CancelledError` or an error the rollout stands at the request that was not answered, and the call may be
         repeated.
         """
-        self.context.run("mixgrpo_rollout_run", self.handle, evaluator.handle, prompts.handle)
+        self.context.run("mixgrpo_rollout_run", self.handle, *_answerers(evaluator, prompts))
 
     def samples(self, out: FloatArray | None = None) -> FloatArray:
-        """The finished samples at sigma = 0, (P, G, D). Raises `InvalidState` before the rollout is finished."""
+        """The finished samples at sigma = 0, (P, G, D). Raises `InvalidStateError` before the rollout is finished."""
         out = output(out, self._shape, np.float32)
         self.context.run("mixgrpo_rollout_get_samples", self.handle, pointer(out), out.size)
         return out
 
     def stored_step(self, index: int) -> StoredStep:
-        """What was stored of trained step `index`, 0…trained_step_count - 1. Raises `InvalidState` before the rollout
+        """What was stored of trained step `index`, 0…trained_step_count - 1. Raises `InvalidStateError` before the rollout
         is finished."""
         before, after = np.empty(self._shape, np.float32), np.empty(self._shape, np.float32)
         log_probabilities = np.empty(self._shape[:2], np.float64)
@@ -148,6 +150,9 @@ class Rollout(Object):
         )
         return StoredStep(before, after, log_probabilities)
 
+    def _state(self) -> str:
+        return f"iteration {self.iteration}, samples {self._shape}, model calls {self.model_calls}"
+
     @property
     def model_calls(self) -> int:
         """Latents evaluated so far."""
@@ -158,6 +163,10 @@ class Rollout(Object):
         return self.prompt_count, self.plan.config.group_size, self.latent_size
 
 
+def _answerers(evaluator: Evaluator, prompts: Prompts) -> tuple[int, int]:
+    return instance(evaluator, Evaluator, "evaluator").handle, instance(prompts, Prompts, "prompts").handle
+
+
 def _group_noise(noise: ArrayLike, groups: tuple[int, int], latent_size: int) -> FloatArray:
     """One noise for each group, (P, D), or for each sample, (P, G, D); rows may be split up."""
     array = floats(noise, "initial_noise")
@@ -166,5 +175,5 @@ def _group_noise(noise: ArrayLike, groups: tuple[int, int], latent_size: int) ->
     own = array.shape[:2] == groups and array.size == prompts * members * latent_size
     if not (shared or own):
         expected = f"{(prompts, latent_size)} or {(prompts, members, latent_size)}"
-        raise InvalidArgument(f"initial_noise: expected shape {expected}, got {array.shape}")
+        raise InvalidArgumentError(f"initial_noise: expected shape {expected}, got {array.shape}")
     return array

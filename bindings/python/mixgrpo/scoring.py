@@ -1,14 +1,20 @@
-"""Iterations that compute rewards in threads while the next prompt's images are drawn."""
+"""Rewards of samples, and iterations that compute them in threads while the next prompt's images are drawn."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ._arrays import DoubleArray, FloatArray
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._arguments import function, short
+from ._arrays import DoubleArray, FloatArray, doubles, shaped
 from .any_trainer import TicketedSamples
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .metrics import Metrics
+from .reward_names import weights_in_order
 from .trainer import Trainer
+from .training_types import Decoder, Reward, Trainable
 
 Score = Callable[[Sequence[int], FloatArray], dict[str, DoubleArray]]
 """Prompt indices (P) and samples (P, G, N, C) → rewards (P, G) by name. Called on several threads."""
@@ -18,8 +24,6 @@ class ScoringThreads:
     """Runs iterations of a trainer with `workers` threads that score."""
 
     def __init__(self, trainer: Trainer | HostTrainer, score: Score, workers: int) -> None:
-        if workers < 1:
-            raise InvalidArgument(f"score_workers: expected 0 (score between rollouts) or more, got {workers}")
         self._trainer = trainer
         self._score = score
         self._workers = workers
@@ -49,3 +53,56 @@ class ScoringThreads:
 
     def _score_one(self, ticketed: TicketedSamples) -> None:
         self._trainer.submit_rewards(ticketed, self._score(ticketed.prompt_indices, ticketed.samples))
+
+
+def score(
+    samples: FloatArray, prompts: Sequence[str], rewards: Mapping[str, Reward], decode: Decoder
+) -> dict[str, DoubleArray]:
+    """The rewards of samples (P, G, N, C), (P, G) by name: each function sees all P * G images at once, group by
+    group."""
+    groups = samples.shape[:2]
+    flat = samples.reshape(-1, *samples.shape[2:])
+    images = decode(flat)
+    if not hasattr(images, "__len__") or len(images) != len(flat):
+        got = f"{len(images)} images" if hasattr(images, "__len__") else short(images)
+        raise InvalidArgumentError(f"decode: expected a function that makes {len(flat)} images of samples, got {got}")
+    words = [prompt for prompt in prompts for _ in range(groups[1])]
+    return {name: _checked(reward(images, words), groups, name) for name, reward in rewards.items()}
+
+
+def _checked(scores: ArrayLike, groups: tuple[int, ...], name: str) -> DoubleArray:
+    field = f"reward {name}"
+    count = int(np.prod(groups))
+    if scores is None:
+        raise InvalidArgumentError(f"{field}: expected {count} numbers, one for each image, got None; does it return?")
+    return shaped(doubles(scores, field), (count,), field, "one number for each image").reshape(groups)
+
+
+def rewards_by_name(trainer: Trainable, rewards: Reward | Mapping[str, Reward]) -> dict[str, Reward]:
+    """A function for each of the trainer's rewards. Raises `InvalidArgumentError`."""
+    names = trainer.reward_names
+    if not isinstance(rewards, Mapping):
+        function(rewards, "rewards", "images and prompts, or a mapping of such functions by name", 2)
+        if len(names) != 1:
+            raise InvalidArgumentError(
+                f"rewards: expected a function for each of {list(names)} by name, got one function"
+            )
+        return {names[0]: rewards}
+    if set(rewards) != set(names):
+        raise InvalidArgumentError(f"rewards: expected {list(names)}, as the trainer has them, got {list(rewards)}")
+    return checked_rewards(rewards, "rewards")
+
+
+def checked_weights(trainer: Trainable, weights: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    """The weights themselves. Raises `InvalidArgumentError` where they are not those of the trainer's rewards."""
+    if weights is None:
+        return None
+    weights_in_order(weights, trainer.reward_names)
+    return weights
+
+
+def checked_rewards(rewards: Mapping[str, Reward], name: str) -> dict[str, Reward]:
+    """The functions themselves. Raises `InvalidArgumentError` for what is none."""
+    if not isinstance(rewards, Mapping):
+        raise InvalidArgumentError(f"{name}: expected functions by name, got {short(rewards)}")
+    return {key: function(reward, f"{name}[{key!r}]", "images and prompts", 2) for key, reward in rewards.items()}

@@ -3,6 +3,7 @@
 import ctypes
 
 from . import _abi
+from ._arguments import instance, one_of, optional
 from ._library import call, library, read_text
 from ._structs import from_struct, optional_struct, to_struct
 from .configurations import LearningConfig, SamplingConfig
@@ -17,25 +18,26 @@ def preset_names() -> tuple[str, ...]:
 
 
 def preset(
-    name: str, sampling: SamplingConfig | None = None, learning: LearningConfig | None = None
+    name: str, sampling: SamplingConfig = SamplingConfig(), learning: LearningConfig = LearningConfig()
 ) -> tuple[SamplingConfig, LearningConfig]:
     """A published method as settings; the seed and group size of `sampling` stay as they are.
 
     "mixgrpo" (the defaults), "mixgrpo_flash", "mixgrpo_flash_star" (Mix §3, arXiv 2507.21802), "flow_grpo" (arXiv
-    2505.05470), "dance_grpo" (arXiv 2505.07818). Raises `InvalidArgument` for another name.
+    2505.05470), "dance_grpo" (arXiv 2505.07818). Raises `InvalidArgumentError` for another name.
     """
-    sampling_struct = to_struct(_abi.SamplingConfig, sampling or SamplingConfig())
-    learning_struct = to_struct(_abi.LearningConfig, learning or LearningConfig())
+    sampling_struct = to_struct(_abi.SamplingConfig, instance(sampling, SamplingConfig, "sampling"))
+    learning_struct = to_struct(_abi.LearningConfig, instance(learning, LearningConfig, "learning"))
+    one_of(name, preset_names(), "name")
     call("mixgrpo_config_init_preset", name, ctypes.byref(sampling_struct), ctypes.byref(learning_struct))
     return from_struct(SamplingConfig, sampling_struct), from_struct(LearningConfig, learning_struct)
 
 
 def check(sampling: SamplingConfig | None = None, learning: LearningConfig | None = None) -> None:
-    """Checks configurations and how they go together. Raises `InvalidArgument` naming every field that is wrong."""
+    """Checks configurations and how they go together. Raises `InvalidArgumentError` naming every field that is wrong."""
     call(
         "mixgrpo_config_check",
-        optional_struct(_abi.SamplingConfig, sampling),
-        optional_struct(_abi.LearningConfig, learning),
+        optional_struct(_abi.SamplingConfig, optional(sampling, SamplingConfig, "sampling")),
+        optional_struct(_abi.LearningConfig, optional(learning, LearningConfig, "learning")),
     )
 
 
@@ -44,6 +46,6 @@ def describe(sampling: SamplingConfig | None = None, learning: LearningConfig | 
     calls."""
     return read_text(
         "mixgrpo_config_describe",
-        optional_struct(_abi.SamplingConfig, sampling),
-        optional_struct(_abi.LearningConfig, learning),
+        optional_struct(_abi.SamplingConfig, optional(sampling, SamplingConfig, "sampling")),
+        optional_struct(_abi.LearningConfig, optional(learning, LearningConfig, "learning")),
     )

@@ -8,18 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import chosen, instance
 from ._arrays import FloatArray, doubles, integers, optional_floats, output, pointer, size, texts
 from ._library import call, create
 from ._structs import from_struct, to_struct
 from ._types import Handle
-from .any_trainer import AnyTrainer, TicketedSamples
+from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
-from .enums import MissingRewards, Storage, Weights
+from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Weights, WeightsName
 from .evaluator import Evaluator
 from .image import Image
 from .metrics import Metrics, Resumption
 from .pixels import PixelCodec
-from .plan import Plan
+from .plan import Plan, plan_of
 from .prompts import Prompts
 from .reward_names import scores_in_order, weights_in_order
 
@@ -33,23 +34,24 @@ class Trainer(AnyTrainer):
     `rewards`: the K names of the rewards. `keep_base`: keep a frozen copy of the current weights, for hybrid samples
     and `Weights.BASE`; always kept when `learning.kl_reference` is above 0.
 
-    Raises `InvalidArgument` naming every field that does not fit.
+    Raises `InvalidArgumentError` naming every field that does not fit.
     """
 
     def __init__(
         self,
         evaluator: Evaluator,
         prompts: Prompts,
-        plan: Plan | SamplingConfig | None = None,
-        learning: LearningConfig | None = None,
+        plan: Plan | SamplingConfig = SamplingConfig(),
+        learning: LearningConfig = LearningConfig(),
         *,
         rewards: Sequence[str] = ("reward",),
         keep_base: bool = False,
     ) -> None:
-        self.evaluator = evaluator
-        self.prompts = prompts
-        self.plan = plan if isinstance(plan, Plan) else Plan(plan)
-        self.learning = learning or LearningConfig()
+        self.evaluator = instance(evaluator, Evaluator, "evaluator")
+        self.prompts = instance(prompts, Prompts, "prompts")
+        self.plan = plan_of(plan)
+        self.learning = instance(learning, LearningConfig, "learning")
+        reward_names = texts(rewards, "rewards")
         self.reward_names = tuple(rewards)
         self.context = evaluator.model.context
         self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
@@ -61,8 +63,8 @@ class Trainer(AnyTrainer):
                 prompts.handle,
                 self.plan.handle,
                 ctypes.byref(struct),
-                texts(rewards, "rewards"),
-                len(rewards),
+                reward_names,
+                len(reward_names),
                 keep_base,
             )
         )
@@ -72,6 +74,7 @@ class Trainer(AnyTrainer):
         """The prompts as text, None when only embeddings are known."""
         return self.prompts.lines
 
+    @exclusive
     def rollout(self, prompt_indices: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
         """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0.
 
@@ -84,6 +87,7 @@ class Trainer(AnyTrainer):
         self._groups = (len(index), self.plan.config.group_size)
         return out
 
+    @exclusive
     def rollout_ticket(self, prompt_indices: ArrayLike) -> TicketedSamples:
         """Samples a group for each of P prompts of the iteration and gives out a ticket for their rewards, so that some
         samples can be scored while others are drawn:
@@ -96,7 +100,7 @@ class Trainer(AnyTrainer):
 
         The samples are, to the last bit, those of one `rollout` of all prompts in the order of the tickets.
 
-        Raises `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window has changed
+        Raises `InvalidArgumentError` for a prompt that has a ticket in this iteration, and when the window has changed
         since the first ticket.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
@@ -113,20 +117,30 @@ class Trainer(AnyTrainer):
         )
         return TicketedSamples(ticket.value, tuple(index.tolist()), samples)
 
+    @exclusive
     def update_tickets(
-        self, *, missing: MissingRewards = MissingRewards.REFUSE, weights: ArrayLike | Mapping[str, float] | None = None
+        self,
+        *,
+        missing: MissingRewards | MissingRewardsName = MissingRewards.REFUSE,
+        weights: ArrayLike | Mapping[str, float] | None = None,
     ) -> Metrics:
         """Trains on the samples of all tickets and moves to the next iteration.
 
-        Otherwise as `update`. Raises `InvalidState` without a ticket, or naming the tickets without rewards.
+        Otherwise as `update`. Raises `InvalidStateError` without a ticket, or naming the tickets without rewards.
         """
         shares = weights_in_order(weights, self.reward_names)
         struct = _abi.Metrics()
         self.context.run(
-            "mixgrpo_trainer_update_tickets", self.handle, missing, pointer(shares), size(shares), ctypes.byref(struct)
+            "mixgrpo_trainer_update_tickets",
+            self.handle,
+            chosen(MissingRewards, missing, "missing"),
+            pointer(shares),
+            size(shares),
+            ctypes.byref(struct),
         )
         return from_struct(Metrics, struct)
 
+    @exclusive
     def update(
         self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
     ) -> Metrics:
@@ -135,10 +149,10 @@ class Trainer(AnyTrainer):
         `rewards`: (K, P, G), or (P, G) when K is 1, or (P, G) by name; NaN for a reward that failed. `weights`: (K), or
         by name, each 0 or more, not all 0; 1 each by default.
 
-        On `Cancelled`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
+        On `CancelledError`, Ctrl-C or an error weights, optimizer and iteration are as before, and the call may be repeated.
         With `Undo.NONE` the finished optimizer steps stay and the message says how many; repeating the call with the
-        same rewards does the rest. Raises `InvalidState` without a rollout; with `FaultPolicy.STOP` also
-        `NotFinite` and `Diverged`.
+        same rewards does the rest. Raises `InvalidStateError` without a rollout; with `FaultPolicy.STOP` also
+        `NotFiniteError` and `DivergedError`.
         """
         scores = scores_in_order(rewards, self.reward_names, self._groups)
         shares = weights_in_order(weights, self.reward_names)
@@ -154,60 +168,70 @@ class Trainer(AnyTrainer):
         )
         return from_struct(Metrics, struct)
 
+    @exclusive
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Saves everything that a bit-exact continuation needs: weights, optimizer, averages, iteration, settings."""
-        call("mixgrpo_trainer_save", self.handle, os.fspath(folder))
+        call("mixgrpo_trainer_save", self.handle, folder)
 
+    @exclusive
     def restore(self, folder: str | os.PathLike[str]) -> None:
         """Restores the saved state into this trainer, which must have the same model sizes and settings. A pending
         rollout and tickets are dropped.
 
-        Raises `InputOutputError`, `InvalidFormat`; `InvalidArgument` naming the settings that differ.
+        Raises `InputOutputError`, `InvalidFormatError`; `InvalidArgumentError` naming the settings that differ.
         """
-        call("mixgrpo_trainer_restore", self.handle, os.fspath(folder))
+        call("mixgrpo_trainer_restore", self.handle, folder)
 
+    @exclusive
     def checkpoint(self, folder: str | os.PathLike[str], *, keep_last: int = 3, keep_every: int = 0) -> None:
         """Saves the same into a folder of checkpoints, one file per saved iteration. The newest `keep_last` are kept
         and, with `keep_every` above 0, those whose iteration is a multiple of it.
 
         After a kill or on a full disk the folder still holds a complete checkpoint if it held one before. Raises
-        `InputOutputError`; `InvalidState` when there is a complete checkpoint of a later iteration: it belongs to
+        `InputOutputError`; `InvalidStateError` when there is a complete checkpoint of a later iteration: it belongs to
         another run, or was not resumed from.
         """
-        call("mixgrpo_trainer_checkpoint", self.handle, os.fspath(folder), keep_last, keep_every)
+        call("mixgrpo_trainer_checkpoint", self.handle, folder, keep_last, keep_every)
 
+    @exclusive
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
         """Restores the newest complete checkpoint of a folder, as `load` does. None, with nothing changed, when there
         is none. A log line of the context gives the reason for each checkpoint that is skipped.
 
-        Raises `InvalidFormat` when there are checkpoints and none is complete; `InvalidArgument` naming the settings
+        Raises `InvalidFormatError` when there are checkpoints and none is complete; `InvalidArgumentError` naming the settings
         that differ.
         """
         struct = _abi.Resumption()
-        call("mixgrpo_trainer_resume", self.handle, os.fspath(folder), ctypes.byref(struct))
+        call("mixgrpo_trainer_resume", self.handle, folder, ctypes.byref(struct))
         return None if struct.iteration < 0 else from_struct(Resumption, struct)
 
+    @exclusive
     def save_model(
-        self, folder: str | os.PathLike[str], weights: Weights = Weights.TRAINED, storage: Storage = Storage.F32
+        self,
+        folder: str | os.PathLike[str],
+        weights: Weights | WeightsName = Weights.TRAINED,
+        storage: Storage | StorageName = Storage.F32,
     ) -> None:
         """Writes one of the trainer's sets of weights as `Model.save` does."""
-        call("mixgrpo_trainer_save_model", self.handle, weights, os.fspath(folder), storage)
+        kinds = chosen(Weights, weights, "weights"), chosen(Storage, storage, "storage")
+        call("mixgrpo_trainer_save_model", self.handle, kinds[0], folder, kinds[1])
 
+    @exclusive
     def sample(
         self,
         prompt_indices: ArrayLike,
-        config: SampleConfig | None = None,
+        config: SampleConfig = SampleConfig(),
         *,
-        weights: Weights = Weights.TRAINED,
+        weights: Weights | WeightsName = Weights.TRAINED,
         initial_noise: ArrayLike | None = None,
         out: FloatArray | None = None,
     ) -> FloatArray:
         """Deterministic samples with the trainer's weights, (P, S, N, C), as `Evaluator.sample`. A pending rollout
         stays.
 
-        Raises `InvalidState` when the base or the average is asked for and not kept.
+        Raises `InvalidStateError` when the base or the average is asked for and not kept.
         """
-        config = config or SampleConfig()
+        instance(config, SampleConfig, "config")
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         shape = (len(index), config.samples_per_prompt, *self.evaluator.latent_shape)
         noise = optional_floats(initial_noise, shape, "initial_noise")
@@ -215,7 +239,7 @@ class Trainer(AnyTrainer):
         self.context.run(
             "mixgrpo_trainer_sample",
             self.handle,
-            weights,
+            chosen(Weights, weights, "weights"),
             ctypes.byref(to_struct(_abi.SampleConfig, config)),
             pointer(index),
             len(index),
@@ -226,30 +250,32 @@ class Trainer(AnyTrainer):
         )
         return out
 
+    @exclusive
     def hybrid_grid(
         self,
         prompt_indices: ArrayLike,
         codec: PixelCodec,
         *,
         shares: ArrayLike = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
-        config: SampleConfig | None = None,
-        weights: Weights = Weights.TRAINED,
+        config: SampleConfig = SampleConfig(),
+        weights: Weights | WeightsName = Weights.TRAINED,
         gap: int = 2,
         scale: int = 1,
     ) -> Image:
         """Hybrid inference (Mix §5) at a glance: a row for each p_mix in `shares`, 0…1, and a column for each sample of
         each prompt, every row from the same noise. For models whose latents are pixels.
 
-        Raises `InvalidArgument` when a share is below 1 and the base is not kept.
+        Raises `InvalidArgumentError` when a share is below 1 and the base is not kept.
         """
+        instance(codec, PixelCodec, "codec")
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         rows = doubles(shares, "shares").reshape(-1)
         handle = Handle()
         self.context.run(
             "mixgrpo_trainer_hybrid_grid",
             self.handle,
-            weights,
-            ctypes.byref(to_struct(_abi.SampleConfig, config or SampleConfig())),
+            chosen(Weights, weights, "weights"),
+            ctypes.byref(to_struct(_abi.SampleConfig, instance(config, SampleConfig, "config"))),
             pointer(rows),
             rows.size,
             pointer(index),

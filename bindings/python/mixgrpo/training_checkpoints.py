@@ -1,16 +1,20 @@
 """Checkpoints inside `train`: a stopped run continues where it was."""
 
+from __future__ import annotations  # help() shows the types by their names
+
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from ._arguments import path, whole
 from ._folders import paths_in
-from .errors import InvalidArgument
+from .errors import InvalidArgumentError
 from .folder_lock import FolderLock
 from .metrics import Resumption
 from .training_evaluation import Evaluations
+from .training_types import FilePath
 
 
 @runtime_checkable
@@ -29,42 +33,54 @@ class Checkpointable(Protocol):
 
 
 @dataclass(frozen=True)
-class CheckpointSettings:
-    """How `train` saves; see its documentation."""
+class TrainingCheckpoints:
+    """How `train` saves: everything that a bit-exact continuation needs, including evaluations, into the folder of the
+    run. After a kill or on a full disk the folder still holds a complete checkpoint if it held one before.
 
-    folder: str | os.PathLike[str] | None = None
+    A trainer that has not trained yet first restores the newest complete checkpoint, and its iterations count: a program
+    that is started again ends where it would have ended without the stop. While `train` runs, the folder is locked; also
+    the command `mixgrpo` does not run in it. Raises `InvalidArgumentError` naming a field that does not fit.
+    """
+
+    folder: FilePath
+    """Of the run."""
     every: int = 1
+    """Iterations between two checkpoints; the last iteration is always saved. Range: 1 or more."""
     keep_last: int = 3
+    """The newest ones that are kept. Range: 1…1000000."""
     resume: bool = True
+    """Whether to continue from a checkpoint."""
 
-    def checkpoints(self, trainer: object, evaluations: Evaluations | None) -> "Checkpoints | None":
-        """None without a folder. Raises `InvalidArgument` for settings that need one."""
-        if self.folder is None:
-            if self != CheckpointSettings():
-                raise InvalidArgument(
-                    "checkpoints: expected a folder, as checkpoint_every, keep_checkpoints or resume is set, got None"
-                )
-            return None
-        if self.every < 1:
-            raise InvalidArgument(f"checkpoint_every: expected 1 or more, got {self.every}")
-        if not 1 <= self.keep_last <= 1_000_000:
-            raise InvalidArgument(f"keep_checkpoints: expected 1…1000000, got {self.keep_last}")
-        if not isinstance(trainer, Checkpointable):
-            raise InvalidArgument(f"checkpoints: expected None, as {type(trainer).__name__} has no checkpoint()")
-        return Checkpoints(Path(self.folder), trainer, evaluations, self)
+    def __post_init__(self) -> None:
+        path(self.folder, "folder")
+        whole(self.every, "every", 1)
+        whole(self.keep_last, "keep_last", 1, 1_000_000)
+
+
+def checkpoints_of(
+    settings: FilePath | TrainingCheckpoints | None, trainer: object, evaluations: Evaluations | None
+) -> Checkpoints | None:
+    """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be saved."""
+    if settings is None:
+        return None
+    if not isinstance(settings, TrainingCheckpoints):
+        settings = TrainingCheckpoints(path(settings, "checkpoints"))
+    if not isinstance(trainer, Checkpointable):
+        raise InvalidArgumentError(f"checkpoints: expected None, as {type(trainer).__name__} has no checkpoint()")
+    return Checkpoints(Path(settings.folder), trainer, evaluations, settings)
 
 
 class Checkpoints:
     """The checkpoints of one call of `train`."""
 
     def __init__(
-        self, folder: Path, trainer: Checkpointable, evaluations: Evaluations | None, settings: CheckpointSettings
+        self, folder: Path, trainer: Checkpointable, evaluations: Evaluations | None, settings: TrainingCheckpoints
     ) -> None:
         self._folder, self._trainer, self._evaluations, self._settings = folder, trainer, evaluations, settings
         self._saved = -1
 
     def lock(self) -> FolderLock:
-        """Excludes other runs from the folder. Raises `InvalidState` naming who uses it; `InputOutputError`."""
+        """Excludes other runs from the folder. Raises `InvalidStateError` naming who uses it; `InputOutputError`."""
         return FolderLock(self._folder)
 
     def iterations_done(self) -> int:
@@ -107,6 +123,6 @@ class Checkpoints:
 
 def _numbers(folder: Path) -> Iterator[int]:
     """The iterations of a folder's checkpoints, complete or not."""
-    for path in paths_in(folder):
-        if path.name.startswith("iteration-") and (number := path.stem.removeprefix("iteration-")).isdecimal():
+    for file in paths_in(folder):
+        if file.name.startswith("iteration-") and (number := file.stem.removeprefix("iteration-")).isdecimal():
             yield int(number)

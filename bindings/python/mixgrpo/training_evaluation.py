@@ -1,21 +1,27 @@
 """Evaluations inside `train`: held-out rewards, the best model on disk, the watchdog."""
 
+from __future__ import annotations  # help() shows the types by their names
+
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from ._arrays import DoubleArray, FloatArray
-from ._folders import paths_in
+from ._arguments import chosen, function, instance, path, whole
+from ._arrays import DoubleArray, FloatArray, integers
+from ._folders import paths_in, require_place
+from ._progress import ProgressDisplay
+from ._warnings import warn
 from .configurations import EvaluationConfig, SampleConfig
-from .enums import Verdict, Watchdog, Weights
-from .errors import InvalidArgument, InvalidFormat
-from .evaluation import Evaluation, EvaluationResult
+from .enums import Verdict, Watchdog, WatchdogName, Weights
+from .errors import InvalidArgumentError, InvalidFormatError
+from .evaluation import Evaluation
 from .host_trainer import HostTrainer
+from .scoring import checked_rewards
 from .trainer import Trainer
+from .training_types import EvaluationReceiver, Keeper, Reward
 
 
 class HackedRewardWarning(RuntimeWarning):
@@ -24,11 +30,6 @@ class HackedRewardWarning(RuntimeWarning):
 
 Score: TypeAlias = Callable[[FloatArray, Sequence[int]], Mapping[str, DoubleArray]]
 """Scores samples (P, S, N, C) of these prompts; returns (P, S) by name."""
-
-Receiver: TypeAlias = Callable[[EvaluationResult, Mapping[str, float]], object]
-
-Keeper: TypeAlias = str | os.PathLike[str] | Callable[[], object]
-"""Where the best model is saved: a folder, or a function that saves the current model."""
 
 
 @runtime_checkable
@@ -49,36 +50,76 @@ class Evaluable(Protocol):
         """Deterministic samples, (P, S, …)."""
 
 
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """How `train` evaluates; see its documentation."""
+@dataclass(frozen=True, kw_only=True)
+class TrainingEvaluation:
+    """How `train` evaluates: every `every` iterations, before the first of them and after the last, the model draws the
+    same samples from the same noise, and all rewards score them.
 
-    every: int
-    prompts: Sequence[int] | None
-    sampling: SampleConfig | None
-    keep_best: Keeper | None
-    watchdog: Watchdog
+    Raises `InvalidArgumentError` naming a field that does not fit.
+    """
 
-    def evaluations(
-        self, trainer: object, held_out: Sequence[str], score: Score, receiver: Receiver | None
-    ) -> "Evaluations | None":
-        """None when `every` is 0. Raises `InvalidArgument` for settings that need evaluations."""
-        if self.every != 0:
-            if not isinstance(trainer, Evaluable):
-                raise InvalidArgument(
-                    f"evaluate_every: expected 0, as {type(trainer).__name__} has no sample(), got {self.every}"
-                )
-            return Evaluations(trainer, self, held_out, score, receiver)
-        wanted = {
-            "evaluation_rewards": bool(held_out),
-            "evaluation_prompts": self.prompts is not None,
-            "keep_best": self.keep_best is not None,
-            "watchdog": self.watchdog is not Watchdog.OFF,
-            "on_evaluation": receiver is not None,
-        }
-        if names := [name for name, is_set in wanted.items() if is_set]:
-            raise InvalidArgument(f"evaluate_every: expected a number above 0, as {', '.join(names)} is set, got 0")
+    every: int = 10
+    """Iterations between two evaluations. Range: 1…1000000."""
+    held_out: Mapping[str, Reward] = field(default_factory=dict)
+    """Rewards that the model is not trained on, by name."""
+    prompts: Sequence[int] | None = None
+    """Indices of the prompts; all by default."""
+    sampling: SampleConfig = SampleConfig()
+    """How the samples are drawn."""
+    keep_best: Keeper | None = None
+    """A folder for the best model, that of the highest mean of the held-out rewards, or of the trained ones when none
+    is held out; averaged weights where the trainer keeps them. For a model that the host owns, a function that saves
+    it, called when the current model is the best so far."""
+    watchdog: Watchdog = Watchdog.OFF
+    """When the trained rewards rise while the held-out ones fall for three evaluations, "warn" gives a
+    `HackedRewardWarning`, and "stop" ends the training, also of a run that is resumed where it was stopped."""
+    on_evaluation: EvaluationReceiver | None = None
+    """Called after each evaluation with its figures and the means of all rewards by name."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            every: int = ...,
+            held_out: Mapping[str, Reward] = ...,
+            prompts: Sequence[int] | None = ...,
+            sampling: SampleConfig = ...,
+            keep_best: Keeper | None = ...,
+            watchdog: Watchdog | WatchdogName = ...,
+            on_evaluation: EvaluationReceiver | None = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        whole(self.every, "every", 1, 1_000_000)
+        checked_rewards(self.held_out, "held_out")
+        for index in () if self.prompts is None else integers(self.prompts, "prompts").reshape(-1).tolist():
+            whole(index, "prompts", 0)
+        if not (self.keep_best is None or callable(self.keep_best)):
+            path(self.keep_best, "keep_best")
+        instance(self.sampling, SampleConfig, "sampling")
+        object.__setattr__(self, "watchdog", chosen(Watchdog, self.watchdog, "watchdog"))
+        if self.watchdog is not Watchdog.OFF and not self.held_out:
+            raise InvalidArgumentError("held_out: expected at least one reward, as the watchdog is on, got none")
+        if self.on_evaluation is not None:
+            function(self.on_evaluation, "on_evaluation", "a result and the rewards' means", 2)
+
+
+def evaluations_of(
+    settings: TrainingEvaluation | None,
+    trainer: object,
+    score: Score,
+    receivers: Sequence[EvaluationReceiver],
+    display: ProgressDisplay,
+) -> Evaluations | None:
+    """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be evaluated."""
+    if settings is None:
         return None
+    instance(settings, TrainingEvaluation, "evaluation")
+    if not isinstance(trainer, Evaluable):
+        raise InvalidArgumentError(f"evaluation: expected None, as {type(trainer).__name__} has no sample(), got one")
+    own = [] if settings.on_evaluation is None else [settings.on_evaluation]
+    return Evaluations(trainer, settings, score, [*receivers, *own], display)
 
 
 class Evaluations:
@@ -87,20 +128,25 @@ class Evaluations:
     def __init__(
         self,
         trainer: Trainer | Evaluable,
-        settings: EvaluationSettings,
-        held_out: Sequence[str],
+        settings: TrainingEvaluation,
         score: Score,
-        receiver: Receiver | None,
+        receivers: Sequence[EvaluationReceiver],
+        display: ProgressDisplay,
     ) -> None:
+        held_out = tuple(settings.held_out)
         if taken := set(held_out) & set(trainer.reward_names):
-            raise InvalidArgument(f"evaluation_rewards: expected other names than the trained, got {sorted(taken)}")
-        self._trainer, self._settings, self._score, self._receiver = trainer, settings, score, receiver
+            raise InvalidArgumentError(f"held_out: expected other names than the trained, got {sorted(taken)}")
+        self._trainer, self._settings, self._score, self._receivers = trainer, settings, score, receivers
+        self._display = display
         if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
                 f"got {settings.keep_best!r}"
             )
-        self._prompts = list(range(_prompt_count(trainer)) if settings.prompts is None else settings.prompts)
+        known = range(_prompt_count(trainer))
+        self._prompts = list(known if settings.prompts is None else settings.prompts)
+        if outside := [index for index in self._prompts if index not in known]:
+            raise InvalidArgumentError(f"prompts: expected indices of 0…{len(known) - 1}, got {outside}")
         self._saved = -1
         weights = dict.fromkeys(trainer.reward_names, 0.0 if held_out else 1.0) | dict.fromkeys(held_out, 1.0)
         config = EvaluationConfig(
@@ -109,9 +155,16 @@ class Evaluations:
             keep_best=settings.keep_best is not None and not callable(settings.keep_best),
             watchdog=settings.watchdog,
         )
-        self._evaluation = Evaluation(
-            self._prompts, weights, held_out=held_out, config=config, sampling=settings.sampling
-        )
+        sampling = settings.sampling
+        if isinstance(trainer, HostTrainer):
+            sampling = trainer.sample_config(sampling)
+        self._evaluation = Evaluation(self._prompts, weights, held_out=held_out, config=config, sampling=sampling)
+
+    def begin(self) -> None:
+        """Raises `InputOutputError` where the best model cannot be saved, before any work is done for it."""
+        keep_best = self._settings.keep_best
+        if not (keep_best is None or callable(keep_best)):
+            require_place(Path(keep_best))
 
     def go_on(self, *, always: bool = False) -> bool:
         """Evaluates when an evaluation is due, or always, but never twice. Returns whether training continues."""
@@ -122,10 +175,11 @@ class Evaluations:
         result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
         if result.is_best:
             self._keep()
-        if self._receiver is not None:
-            self._receiver(result, self._evaluation.means())
-        if result.verdict is Verdict.WARN:
-            warnings.warn(result.message, HackedRewardWarning, stacklevel=3)
+        with self._display.aside():
+            for receive in self._receivers:
+                receive(result, self._evaluation.means())
+            if result.verdict is Verdict.WARN:
+                warn(result.message, HackedRewardWarning)
         return result.verdict is not Verdict.STOP
 
     def save(self, folder: Path) -> None:
@@ -152,14 +206,14 @@ class Evaluations:
         state cannot be read, because it may be intact.
         """
         damaged = []
-        for path in reversed(_saved(folder)):
-            if not any(path.iterdir()):  # the save was stopped before its file was there
+        for saved in reversed(_saved(folder)):
+            if not any(saved.iterdir()):  # the save was stopped before its file was there
                 continue
             try:
-                self._evaluation.restore(path)
-            except InvalidFormat as error:
-                warnings.warn(f"skipped a damaged evaluation: {path}: {error}", RuntimeWarning, stacklevel=4)
-                damaged.append(_set_aside(path, "damaged"))
+                self._evaluation.restore(saved)
+            except InvalidFormatError as error:
+                warn(f"skipped a damaged evaluation: {saved}: {error}", RuntimeWarning)
+                damaged.append(_set_aside(saved, "damaged"))
                 continue
             self._saved = self._evaluation.latest_iteration
             return
@@ -172,7 +226,7 @@ class Evaluations:
         if keep_best is None or callable(keep_best) or not os.path.lexists(keep_best):
             return
         kept = _set_aside(Path(keep_best), f"until-{self._trainer.iteration:06d}")
-        warnings.warn(f"evaluations restart; kept the best model so far: {kept}", RuntimeWarning, stacklevel=5)
+        warn(f"evaluations restart; kept the best model so far: {kept}", RuntimeWarning)
 
     def _samples(self) -> FloatArray:
         if isinstance(self._trainer, Trainer | HostTrainer):
@@ -189,20 +243,20 @@ class Evaluations:
 _PREFIX = "evaluation-"
 
 
-def _set_aside(path: Path, why: str) -> Path:
+def _set_aside(file: Path, why: str) -> Path:
     """Renames a file or folder to a name that is free, so that nothing overwrites it."""
     ends = ("", *(f"-{number}" for number in range(2, 1000)))
-    name = next(name for end in ends if not os.path.lexists(name := path.with_name(f"{path.name}-{why}{end}")))
-    path.rename(name)
+    name = next(name for end in ends if not os.path.lexists(name := file.with_name(f"{file.name}-{why}{end}")))
+    file.rename(name)
     return name
 
 
 def _saved(folder: Path) -> list[Path]:
     """The folders of saved evaluations, the oldest first."""
     return sorted(
-        path
-        for path in paths_in(folder)
-        if path.name.startswith(_PREFIX) and path.name.removeprefix(_PREFIX).isdecimal()
+        file
+        for file in paths_in(folder)
+        if file.name.startswith(_PREFIX) and file.name.removeprefix(_PREFIX).isdecimal()
     )
 
 

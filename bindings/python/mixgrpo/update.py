@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
+from ._arguments import instance
 from ._arrays import FloatArray, doubles, optional_floats, output, pointer, shaped
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
 from .configurations import LearningConfig
-from .errors import InvalidState
+from .errors import InvalidStateError
 from .evaluator import Evaluator
 from .group_advantages import Advantages
 from .optimizer import Optimizer, OptimizerReport
@@ -64,7 +65,7 @@ class Update(Object):
     `advantages`: of the rollout's P groups of G samples, as `advantages` gives them, or plain values (P, G) with all
     included. `max_batch`: most latents in one request, 0 for no limit.
 
-    Raises `InvalidState` when the rollout is not finished.
+    Raises `InvalidStateError` when the rollout is not finished.
     """
 
     _destroy = "mixgrpo_update_destroy"
@@ -73,19 +74,21 @@ class Update(Object):
         self,
         rollout: Rollout,
         advantages: Advantages | ArrayLike,
-        config: LearningConfig | None = None,
+        config: LearningConfig = LearningConfig(),
         *,
         max_batch: int = 0,
     ) -> None:
+        instance(rollout, Rollout, "rollout")
         groups = (rollout.prompt_count, rollout.plan.config.group_size)
         included = None
         if isinstance(advantages, Advantages):
             included = shaped(np.ascontiguousarray(advantages.included, np.uint8), groups, "included")
             advantages = advantages.values
         values = shaped(doubles(advantages, "advantages"), groups, "advantages")
-        self.config = config or LearningConfig()
+        self.config = instance(config, LearningConfig, "config")
         self.context = rollout.context
         self.latent_size = rollout.latent_size
+        self._groups = groups
         self._requested = 0  # latents of the current request
         self._submits = 0
         struct = to_struct(_abi.LearningConfig, self.config)
@@ -101,6 +104,9 @@ class Update(Object):
             )
         )
 
+    def _state(self) -> str:
+        return f"samples {self._groups}, latents of {self.latent_size}, optimizer steps {self.statistics().optimizer_steps}"
+
     def __iter__(self) -> Iterator[VelocityRequest]:
         """Requests: evaluations, each of which must be submitted before the next, and optimizer steps, which count
         as done when the next request is taken. A new loop continues where the last one stopped."""
@@ -108,7 +114,7 @@ class Update(Object):
             submits = self._submits
             yield request
             if self._submits == submits and not request.is_optimizer_step:
-                raise InvalidState("submit: expected an answer to the request before the next, got none")
+                raise InvalidStateError("submit: expected an answer to the request before the next, got none")
 
     def request(self) -> VelocityRequest | None:
         """The next thing to do, None when nothing is left. A second call before the submit gives the same request."""
@@ -148,7 +154,7 @@ class Update(Object):
 
         `reference`: an evaluator of a frozen copy, needed when `config.kl_reference` is above 0. Gradients must be 0 at
         the start and are 0 at the end. The report is of the last step, its gradient norm the mean over this run's
-        steps. On `Cancelled` or an error the model and the optimizer are as before, the update is back at its start,
+        steps. On `CancelledError` or an error the model and the optimizer are as before, the update is back at its start,
         and the call may be repeated. With `Undo.NONE` in the update's configuration the finished optimizer steps stay,
         the message says how many, and a repeated call does the rest.
         """
@@ -156,10 +162,10 @@ class Update(Object):
         self.context.run(
             "mixgrpo_update_run",
             self.handle,
-            evaluator.handle,
-            prompts.handle,
-            optimizer.handle,
-            reference.handle if reference else None,
+            instance(evaluator, Evaluator, "evaluator").handle,
+            instance(prompts, Prompts, "prompts").handle,
+            instance(optimizer, Optimizer, "optimizer").handle,
+            None if reference is None else instance(reference, Evaluator, "reference").handle,
             ctypes.byref(report),
         )
         return from_struct(OptimizerReport, report)

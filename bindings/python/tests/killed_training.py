@@ -71,6 +71,6 @@ trainer = mixgrpo.Trainer(
 )
 mixgrpo.train(
     trainer, brightness, decode=mixgrpo.PixelCodec(4, 4, patch=2).decode, iterations=3, prompts_per_iteration=1,
-    progress=False, checkpoints=folder / "checkpoints", checkpoint_every=2, metrics=folder / "metrics.jsonl",
-    evaluate_every=1, evaluation_rewards={"dark": darkness}, keep_best=folder / "best",
+    progress=False, checkpoints=mixgrpo.TrainingCheckpoints(folder / "checkpoints", every=2), metrics=folder / "metrics.jsonl",
+    evaluation=mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, keep_best=folder / "best"),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from tree import ROOT
 def test_threads_are_those_asked_for(mixgrpo):
     assert mixgrpo.Context(3).threads == 3
     assert mixgrpo.Context().threads >= 1
-    with pytest.raises(mixgrpo.InvalidArgument, match="threads: expected 0…1024, got 1025"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="threads: expected 0…1024, got 1025"):
         mixgrpo.Context(1025)
 
 
@@ -45,7 +45,7 @@ def test_progress_comes_on_the_thread_that_called(mixgrpo, context, evaluator, p
 def test_cancel_is_sticky_until_it_is_reset(mixgrpo, context, evaluator, prompts):
     context.cancel()
     for _ in range(2):
-        with pytest.raises(mixgrpo.Cancelled):
+        with pytest.raises(mixgrpo.CancelledError):
             evaluator.sample(prompts, [0])
     assert context.cancelled
     context.reset_cancel()
@@ -57,14 +57,14 @@ def test_another_thread_can_cancel(mixgrpo, context, evaluator, prompts):
     context.progress = lambda _: begun.set()
     stopper = threading.Thread(target=lambda: (begun.wait(30), context.cancel()))
     stopper.start()
-    with pytest.raises(mixgrpo.Cancelled):
+    with pytest.raises(mixgrpo.CancelledError):
         evaluator.sample(prompts, [0] * 64, mixgrpo.SampleConfig(steps=10000))
     stopper.join()
 
 
 def test_a_cancel_in_progress_stops_the_call(mixgrpo, context, evaluator, prompts):
     context.progress = lambda _: context.cancel()
-    with pytest.raises(mixgrpo.Cancelled):
+    with pytest.raises(mixgrpo.CancelledError):
         evaluator.sample(prompts, [0])
     assert context.cancelled
 

@@ -1,5 +1,6 @@
 """Evaluations: fixed noise, the best weights, the watchdog."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_evaluations_are_due_every_k_iterations(mixgrpo):
 
 def test_the_watchdog_triggers_when_only_the_trained_reward_rises(mixgrpo, tmp_path):
     checked = evaluation(mixgrpo, held_out=["dark"], watchdog=mixgrpo.Watchdog.STOP, watchdog_patience=2)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         checked.means()
     first = checked.submit(0, scores(1.0, 5.0))
     assert (first.is_best, first.score, first.verdict, first.message) == (True, 1.0, mixgrpo.Verdict.CONTINUE, "")
@@ -52,13 +53,13 @@ def test_the_watchdog_triggers_when_only_the_trained_reward_rises(mixgrpo, tmp_p
     assert (again.latest_iteration, again.verdict) == (2, mixgrpo.Verdict.STOP)
     assert (last.is_best, last.best_iteration, last.best_score) == (False, 1, 2.0)
     assert checked.submit(3, scores(2.5, np.nan)).failed == 4
-    with pytest.raises(mixgrpo.InvalidArgument, match="iteration"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="iteration"):
         checked.submit(3, scores(1.0, 1.0))
 
 
 def test_the_best_weights_come_back(mixgrpo, make_trainer, model, tmp_path):
     trainer, checked = make_trainer(), evaluation(mixgrpo)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         checked.get_best(model)
     samples, start = checked.sample(trainer), model.weights.read()
     trainer.update(trainer.rollout([0, 1]).mean(axis=(2, 3)))
@@ -73,22 +74,22 @@ def test_the_best_weights_come_back(mixgrpo, make_trainer, model, tmp_path):
     again.get_best(model)
     assert np.array_equal(model.weights.read(), start)
     assert np.array_equal(again.sample(trainer), samples)
-    with pytest.raises(mixgrpo.InvalidArgument, match="rewards"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards"):
         evaluation(mixgrpo, held_out=["dark"]).restore(tmp_path)
 
 
 def test_all_wrong_settings_are_reported_at_once(mixgrpo):
-    with pytest.raises(mixgrpo.InvalidArgument, match="every.*watchdog_patience"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="every.*watchdog_patience"):
         evaluation(mixgrpo, every=0, watchdog_patience=0)
-    with pytest.raises(mixgrpo.InvalidArgument, match="weights"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="weights"):
         evaluation(mixgrpo, weights=mixgrpo.Weights.BASE)
-    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out"):
         evaluation(mixgrpo, watchdog=mixgrpo.Watchdog.WARN)
-    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out"):
         evaluation(mixgrpo, held_out=["nothing"])
-    with pytest.raises(mixgrpo.InvalidArgument, match="scores"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="scores"):
         evaluation(mixgrpo).submit(0, np.zeros((2, 2, 3)))
-    with pytest.raises(mixgrpo.InvalidArgument, match="scores"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="scores"):
         evaluation(mixgrpo).submit(0, {"bright": 0.0})
 
 
@@ -102,8 +103,9 @@ def test_training_evaluates_and_keeps_the_best(mixgrpo, make_trainer, codec, mod
     seen = []
     trainer = make_trainer(learning_rate=3e-3)
     history = train(
-        mixgrpo, trainer, codec, evaluate_every=2, keep_best=tmp_path / "best",
-        on_evaluation=lambda result, means: seen.append((result, means)),
+        mixgrpo, trainer, codec, evaluation=mixgrpo.TrainingEvaluation(
+            every=2, keep_best=tmp_path / "best", on_evaluation=lambda result, means: seen.append((result, means))
+        ),
     )  # fmt: skip
     assert len(history) == 6 and [result.iteration for result, _ in seen] == [0, 2, 4, 6]
     best = max(seen, key=lambda entry: entry[1]["brightness"])[0]
@@ -117,29 +119,49 @@ def test_evaluation_changes_nothing_about_training(mixgrpo, make_trainer, codec,
     train(mixgrpo, make_trainer(), codec)
     plain = model.weights.read()
     model.weights.write(start)
-    train(mixgrpo, make_trainer(), codec, evaluate_every=1, evaluation_rewards={"dark": darkness})
+    train(mixgrpo, make_trainer(), codec, evaluation=mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}))
     assert np.array_equal(model.weights.read(), plain)
 
 
 def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
-    options = {"evaluate_every": 1, "evaluation_rewards": {"dark": darkness}}
+    stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        stopped = train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.STOP, **options)
+        warnings.simplefilter("error", mixgrpo.HackedRewardWarning)
+        stopped = train(mixgrpo, make_trainer(learning_rate=3e-3), codec, evaluation=stops)
     assert len(stopped) == 3  # patience 3: brightness rises, so darkness falls
     with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):
         assert (
-            len(train(mixgrpo, make_trainer(learning_rate=3e-3), codec, watchdog=mixgrpo.Watchdog.WARN, **options)) == 6
+            len(
+                train(
+                    mixgrpo,
+                    make_trainer(learning_rate=3e-3),
+                    codec,
+                    evaluation=dataclasses.replace(stops, watchdog="warn"),
+                )
+            )
+            == 6
         )
 
 
-def test_evaluation_settings_without_evaluations_are_refused(mixgrpo, make_trainer, codec, tmp_path):
-    with pytest.raises(mixgrpo.InvalidArgument, match="evaluate_every.*keep_best, watchdog"):
-        train(mixgrpo, make_trainer(), codec, keep_best=tmp_path, watchdog=mixgrpo.Watchdog.STOP)
-    with pytest.raises(mixgrpo.InvalidArgument, match="held_out"):
-        train(mixgrpo, make_trainer(), codec, evaluate_every=1, watchdog=mixgrpo.Watchdog.STOP)
-    with pytest.raises(mixgrpo.InvalidArgument, match="evaluation_rewards"):
-        train(mixgrpo, make_trainer(), codec, evaluate_every=1, evaluation_rewards={"brightness": darkness})
+def test_evaluation_settings_that_do_not_fit_are_refused(mixgrpo, make_trainer, codec):
+    for wrong, message in (
+        ({"every": 0}, "every: expected a whole number, 1…1000000, got 0"),
+        ({"watchdog": "stop"}, "held_out: expected at least one reward"),
+        (
+            {"watchdog": "stopp", "held_out": {"dark": darkness}},
+            "watchdog: expected one of off, warn, stop such as 'stop'",
+        ),
+        ({"held_out": darkness}, r"held_out: expected functions by name, got a function \(darkness\)"),
+        ({"held_out": {"dark": 3}}, r"held_out\['dark'\]: expected a function of images and prompts, got 3"),
+        ({"sampling": 20}, "sampling: expected a SampleConfig, got 20"),
+        ({"on_evaluation": "log"}, "on_evaluation: expected a function"),
+    ):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=message):
+            mixgrpo.TrainingEvaluation(**wrong)
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="held_out: expected other names"):
+        train(mixgrpo, make_trainer(), codec, evaluation=mixgrpo.TrainingEvaluation(held_out={"brightness": darkness}))
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluation: expected a TrainingEvaluation, got 10"):
+        train(mixgrpo, make_trainer(), codec, evaluation=10)
 
 
 def test_a_grid_has_a_row_for_each_share_of_the_trained_model(mixgrpo, make_trainer, codec):
@@ -151,7 +173,7 @@ def test_a_grid_has_a_row_for_each_share_of_the_trained_model(mixgrpo, make_trai
     assert grid.shape == (3 * 4 + 2, 4 * 4 + 3, 3)
     assert np.array_equal(grid[:4, :4], codec.decode(base[0, :1])[0])
     assert not np.array_equal(grid[:4], grid[10:])
-    with pytest.raises(mixgrpo.InvalidArgument, match="trained_model_share"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="trained_model_share"):
         trainer.hybrid_grid([0], codec, shares=[2.0])
-    with pytest.raises(mixgrpo.InvalidState, match="base"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="base"):
         make_trainer().hybrid_grid([0], codec)

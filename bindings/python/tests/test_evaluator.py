@@ -32,17 +32,17 @@ def test_inputs_are_converted_and_out_is_filled(evaluator, prompts, batch):
 
 def test_misfits_are_named(mixgrpo, evaluator, prompts, batch):
     latents, sigmas, index = batch
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"latents: expected shape \(3, 48\)"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"latents: expected shape \(3, 48\)"):
         evaluator.velocity(prompts, latents.T, sigmas, index)
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"prompt_index: expected shape \(3,\), got \(2,\)"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"prompt_index: expected shape \(3,\), got \(2,\)"):
         evaluator.velocity(prompts, latents, sigmas, index[:2])
-    with pytest.raises(mixgrpo.InvalidArgument, match="prompt_index"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompt_index"):
         evaluator.velocity(prompts, latents, sigmas, index + 5)
-    with pytest.raises(mixgrpo.InvalidArgument, match="overlap"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="overlap"):
         evaluator.velocity(prompts, latents, sigmas, index, out=latents)
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         evaluator.velocity(prompts, latents * np.nan, sigmas, index)
-    with pytest.raises(mixgrpo.InvalidArgument, match="image_ids"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="image_ids"):
         mixgrpo.Evaluator(evaluator.model, height_tokens=2, width_tokens=2, text_length=4, image_ids=np.zeros((3, 3)))
 
 
@@ -79,7 +79,7 @@ def test_backward_adds_and_uses_its_activations_up(mixgrpo, evaluator, prompts, 
         assert evaluator.backward(d_velocity) is None
         gradients.append(evaluator.model.gradients.read())
     assert np.allclose(gradients[1], 2 * gradients[0], rtol=1e-4, atol=1e-6)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         evaluator.backward(d_velocity)
 
 
@@ -107,9 +107,29 @@ def test_own_noise_is_where_samples_begin(mixgrpo, config, context, prompts):
     assert np.array_equal(evaluator.sample(prompts, [1], initial_noise=noise), noise)
 
 
+def test_an_own_time_grid_takes_the_place_of_steps_and_shift(mixgrpo, evaluator, prompts):
+    def samples(**settings):
+        return evaluator.sample(prompts, [0, 2], mixgrpo.SampleConfig(**settings))
+
+    grid = mixgrpo.time_grid(5, shift=2.0)
+    config = mixgrpo.SampleConfig(steps=9, sigmas=grid)
+    assert config.sigmas == tuple(grid) and config == mixgrpo.SampleConfig(steps=9, sigmas=list(grid))
+    assert np.array_equal(samples(steps=9, sigmas=grid), samples(steps=5, shift=2.0))
+    assert not np.array_equal(samples(sigmas=[1, 0.9, 0.8, 0.4, 0.2, 0]), samples(steps=5, shift=2.0))
+    for wrong, error in (
+        ([1, 0.5, 0.5, 0], r"sigmas\[2\]: expected a value below sigmas\[1\] = 0.5, got 0.5"),
+        ([1.1, 0], r"sigmas\[0\]: expected at most 1, got 1.1"),
+        ([1, 0.5], r"sigmas\[1\]: expected 0, as the last value, got 0.5"),
+        ([0], "sigma_count: expected 2…10001, got 1"),
+        ("half", "sigmas: expected real numbers"),
+    ):
+        with pytest.raises(ValueError, match=error):
+            samples(sigmas=wrong)
+
+
 def test_hybrid_samples_need_a_base(mixgrpo, evaluator, prompts):
     half = mixgrpo.SampleConfig(steps=4, trained_model_share=0.5)
-    with pytest.raises(mixgrpo.InvalidArgument, match="base"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="base"):
         evaluator.sample(prompts, [0], half)
     base = mixgrpo.Evaluator(evaluator.model.copy(), height_tokens=2, width_tokens=2, text_length=4)
     whole = evaluator.sample(prompts, [0], mixgrpo.SampleConfig(steps=4))
@@ -127,11 +147,11 @@ def test_hashed_words_are_what_prompts_hold(mixgrpo, evaluator, batch, context, 
 
 
 def test_prompts_say_what_is_wrong(mixgrpo):
-    with pytest.raises(mixgrpo.InvalidArgument, match="text, pooled: expected"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="text, pooled: expected"):
         mixgrpo.Prompts(np.zeros((2, 3, 4)), np.zeros((3, 4)))
-    with pytest.raises(mixgrpo.InvalidArgument, match="lines: expected one for each of 2 prompts, got 1"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="lines: expected one for each of 2 prompts, got 1"):
         mixgrpo.Prompts(np.zeros((2, 3, 4)), np.zeros((2, 4)), lines=["one"])
-    with pytest.raises(mixgrpo.InvalidArgument, match="lines: expected a sequence of strings, got one string"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="lines: expected a sequence of texts, got 'one"):
         mixgrpo.hashed_words("one", text_length=2, text_width=2, pooled_width=2)
-    with pytest.raises(mixgrpo.InvalidArgument, match="text_length: expected"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="text_length: expected"):
         mixgrpo.hashed_words(["one"], text_length=0, text_width=2, pooled_width=2)

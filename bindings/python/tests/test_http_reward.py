@@ -262,24 +262,24 @@ def test_a_password_of_the_url_is_sent_and_never_shown(mixgrpo, server):
         "http://me:secret@[host",
         "http://me:secret@hö",
     ):
-        with pytest.raises(mixgrpo.InvalidArgument, match="url: expected") as error:
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="url: expected") as error:
             mixgrpo.HTTPReward(wrong)
         assert "secret" not in str(error.value)
 
 
 def test_a_header_that_cannot_be_sent_is_refused_without_its_value(mixgrpo):
     for value in ("Bearer secret\r\nX: y", "secret\n", "secret €"):
-        with pytest.raises(mixgrpo.InvalidArgument, match="headers\\['Authorization'\\]") as error:
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="headers\\['Authorization'\\]") as error:
             mixgrpo.HTTPReward("http://localhost", headers={"Authorization": value})
         assert "secret" not in str(error.value)
-    with pytest.raises(mixgrpo.InvalidArgument, match="headers: expected names"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="headers: expected names"):
         mixgrpo.HTTPReward("http://localhost", headers={"a b": "c"})
 
 
 @pytest.mark.parametrize("format", ["json", "multipart"])
 def test_half_a_surrogate_pair_in_a_prompt_is_named(mixgrpo, server, format):
     with pytest.raises(
-        mixgrpo.InvalidArgument, match=r"prompts\[1\]: expected text, got a lone surrogate in 'a \\ud800'"
+        mixgrpo.InvalidArgumentError, match=r"prompts\[1\]: expected text, got a lone surrogate in 'a \\ud800'"
     ):
         reward(mixgrpo, server, format=format)(IMAGES[:2], ["fine", "a \ud800"])
     assert server.requests == []
@@ -307,7 +307,7 @@ def test_settings_are_checked(mixgrpo):
         (dict(retries=-1), "retries"),
         (dict(backoff=-1), "backoff"),
     ):
-        with pytest.raises(mixgrpo.InvalidArgument, match=field):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=field):
             mixgrpo.HTTPReward(**{"url": "http://localhost", **arguments})
-    with pytest.raises(mixgrpo.InvalidArgument, match="prompts: expected 5"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompts: expected 5"):
         mixgrpo.HTTPReward("http://localhost")(IMAGES, PROMPTS[:2])

@@ -29,21 +29,21 @@ def test_a_token_is_one_patch(mixgrpo, pictures):
 def test_values_are_clipped_and_rounded(mixgrpo):
     codec = mixgrpo.PixelCodec(1, 1, patch=1)
     assert codec.decode([[-7.0, 0.0, 7.0]]).tolist() == [[[0, 128, 255]]]
-    with pytest.raises(mixgrpo.NotFinite):
+    with pytest.raises(mixgrpo.NotFiniteError):
         codec.decode([[np.nan, 0, 0]])
 
 
 def test_pixels_of_other_types_and_sizes_are_refused(mixgrpo, pictures):
     codec = mixgrpo.PixelCodec(8, 12, patch=4)
-    with pytest.raises(mixgrpo.InvalidArgument, match="pixels: expected uint8"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="pixels: expected uint8"):
         codec.encode(pictures / 255)
-    with pytest.raises(mixgrpo.InvalidArgument, match="latents: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="latents: expected shape"):
         codec.decode(np.zeros((5, 48)))
     for patch in (5, 0, -4):
-        with pytest.raises(mixgrpo.InvalidArgument, match="patch: expected 1 or more that divides 8 x 12"):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="patch: expected"):
             mixgrpo.PixelCodec(8, 12, patch=patch)
-    with pytest.raises(mixgrpo.InvalidArgument, match="width: expected 1…65535"):
-        mixgrpo.PixelCodec(0, 0, patch=1).encode(np.zeros((0, 0, 3), np.uint8))
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="width: expected a whole number, 1…65535"):
+        mixgrpo.PixelCodec(8, 0, patch=4)
 
 
 def test_a_png_keeps_pixels_and_texts(mixgrpo, pictures, tmp_path):
@@ -83,16 +83,16 @@ def test_a_grid_places_pictures_row_by_row(mixgrpo, pictures):
 def test_what_is_no_png_is_refused(mixgrpo, pictures, tmp_path):
     png = mixgrpo.Image(pictures[0, 0]).encode()
     for broken in (b"", b"no picture", png[:-9], png[:40] + bytes([png[40] ^ 1]) + png[41:]):
-        with pytest.raises((mixgrpo.InvalidFormat, mixgrpo.InvalidArgument)):
+        with pytest.raises((mixgrpo.InvalidFormatError, mixgrpo.InvalidArgumentError)):
             mixgrpo.Image.decode(broken)
     huge = struct.pack(">IIBBBBB", 2**16, 2**16, 8, 2, 0, 0, 0)
     header = b"IHDR" + huge
     lying = png[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
-    with pytest.raises(mixgrpo.InvalidFormat):
+    with pytest.raises(mixgrpo.InvalidFormatError):
         mixgrpo.Image.decode(lying)
     with pytest.raises(mixgrpo.InputOutputError):
         mixgrpo.Image.load(tmp_path / "nowhere.png")
-    with pytest.raises(mixgrpo.InvalidArgument, match="pixels: expected 3 dimensions"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="pixels: expected 3 dimensions"):
         mixgrpo.Image(pictures[0])
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"key\[0\]"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"key\[0\]"):
         mixgrpo.Image(pictures[0, 0], {7: "seven"})

@@ -59,7 +59,9 @@ def test_a_second_run_in_a_folder_is_refused_and_names_the_first(mixgrpo, make_t
     options = dict(decode=codec.decode, iterations=1, prompts_per_iteration=2, progress=False, checkpoints=tmp_path)
 
     def second(metrics):
-        with pytest.raises(mixgrpo.InvalidState, match=rf"in use by process {os.getpid()} on \S+ since 20\S+Z; wait"):
+        with pytest.raises(
+            mixgrpo.InvalidStateError, match=rf"in use by process {os.getpid()} on \S+ since 20\S+Z; wait"
+        ):
             mixgrpo.train(make_trainer(), brightness, **options)
         seen.append(metrics)
 
@@ -74,7 +76,7 @@ def test_a_lock_without_a_readable_holder_still_excludes(mixgrpo, tmp_path, cont
 
     with FolderLock(tmp_path):
         (tmp_path / "run.lock").write_bytes(content)
-        with pytest.raises(mixgrpo.InvalidState, match="in use by another process;"):
+        with pytest.raises(mixgrpo.InvalidStateError, match="in use by another process;"):
             FolderLock(tmp_path)
     (tmp_path / "run.lock").write_bytes(content)  # as a kill leaves it
     with FolderLock(tmp_path):
@@ -105,7 +107,7 @@ def test_a_forked_child_does_not_keep_the_lock(mixgrpo, tmp_path):
 def test_lines_of_figures_that_cannot_be_read_are_an_error_and_stay(mixgrpo, make_trainer, codec, tmp_path):
     figures = tmp_path / "metrics.jsonl"
     figures.write_text('{"iteration": 0}\nnonsense\n')
-    with pytest.raises(mixgrpo.InvalidFormat, match=r"metrics.jsonl, line 2: expected an object"):
+    with pytest.raises(mixgrpo.InvalidFormatError, match=r"metrics.jsonl, line 2: expected an object"):
         mixgrpo.train(
             make_trainer(), brightness, decode=codec.decode, iterations=1, prompts_per_iteration=2, progress=False,
             checkpoints=tmp_path / "run", metrics=figures,

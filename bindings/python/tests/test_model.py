@@ -56,11 +56,11 @@ def test_what_is_written_is_read(model, kind):
 
 def test_wrong_writes_change_nothing(mixgrpo, model):
     before = model.weights.read()
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"x_embedder.bias: expected shape \(16,\), got \(15,\)"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"x_embedder.bias: expected shape \(16,\), got \(15,\)"):
         model.weights["x_embedder.bias"] = np.zeros(15)
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         model.weights["x_embedder.bias"] = np.full(16, np.nan)
-    with pytest.raises(mixgrpo.InvalidArgument, match="weights: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="weights: expected shape"):
         model.weights.write(before[1:])
     with pytest.raises(KeyError):
         model.weights["no_such.weight"]
@@ -98,11 +98,11 @@ def test_missing_and_broken_folders_have_their_own_errors(mixgrpo, model, tmp_pa
     model.save(tmp_path / "broken")
     weights = next((tmp_path / "broken").glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-8])
-    with pytest.raises(mixgrpo.InvalidFormat):
+    with pytest.raises(mixgrpo.InvalidFormatError):
         mixgrpo.Model.load(tmp_path / "broken")
 
 
 def test_impossible_sizes_are_all_named(mixgrpo):
-    with pytest.raises(mixgrpo.InvalidArgument, match="in_channels.*; .*num_layers") as caught:
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="in_channels.*; .*num_layers") as caught:
         mixgrpo.Model(mixgrpo.ModelConfig(in_channels=0, num_layers=-1))
     assert caught.value.status is mixgrpo.Status.INVALID_ARGUMENT

@@ -85,7 +85,16 @@ def test_the_source_archive_builds_a_wheel(backend, tmp_path):
 
 def test_types_hold():
     pytest.importorskip("mypy", reason="mypy is not installed")
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "mixgrpo", "wheel_backend.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--no-incremental",
+        "mixgrpo",
+        "wheel_backend.py",
+        "tests/typed_program.py",
+    ]
     result = subprocess.run(command, cwd=BINDING, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
 

@@ -38,11 +38,11 @@ def test_the_host_gives_grids_and_windows(mixgrpo):
     )
     assert [step.sigma for step in plan.steps(0, window_start=1)] == grid[:-1].tolist()
     assert plan.iteration(5, window_start=3).window_start == 3
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         plan.iteration(5)
-    with pytest.raises(mixgrpo.InvalidArgument, match="window_start"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="window_start"):
         plan.iteration(5, window_start=4)
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         mixgrpo.Plan(mixgrpo.SamplingConfig(steps=6), sigmas=grid[::-1])
 
 
@@ -77,21 +77,21 @@ def test_a_budget_is_kept_or_refused_with_the_bytes_needed(mixgrpo, plan, model,
     assert whole.update_batch > 0
     assert predicted(whole.peak_bytes) == whole
     assert predicted(recompute=True).peak_bytes < whole.peak_bytes
-    with pytest.raises(mixgrpo.OutOfMemory, match="max_bytes: expected at least"):
+    with pytest.raises(mixgrpo.OutOfMemoryError, match="max_bytes: expected at least"):
         predicted(1000)
     sizes = dict(height_tokens=2, width_tokens=2, text_length=4, max_batch=8)
-    with pytest.raises(mixgrpo.OutOfMemory, match="max_bytes"):
+    with pytest.raises(mixgrpo.OutOfMemoryError, match="max_bytes"):
         mixgrpo.Evaluator(model, **sizes, max_bytes=1000)
     tight = mixgrpo.Evaluator(model, **sizes, max_bytes=whole.peak_bytes, recompute_activations=True)
     mixgrpo.Trainer(tight, prompts, plan, mixgrpo.LearningConfig(), rewards=["brightness"])
 
 
 def test_wrong_numbers_are_named(mixgrpo, plan):
-    with pytest.raises(mixgrpo.InvalidArgument, match="iteration"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="iteration"):
         plan.iteration(-1)
-    with pytest.raises(mixgrpo.InvalidArgument, match="prompt_count"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompt_count"):
         plan.iteration(0, prompt_count=0)
-    with pytest.raises(mixgrpo.InvalidArgument, match="window_length"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="window_length"):
         mixgrpo.Plan(mixgrpo.SamplingConfig(steps=4, window_length=4))
 
 
@@ -121,11 +121,11 @@ def test_an_adaptive_window_moves_when_the_gain_flattens(mixgrpo):
 
 def test_an_adaptive_window_that_cannot_be_is_refused(mixgrpo):
     plan, state = adaptive(mixgrpo), mixgrpo.AdaptiveWindow
-    with pytest.raises(mixgrpo.InvalidArgument, match="window_start"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="window_start"):
         plan.advance(state(window_start=21), 0.0, 1.0)
-    with pytest.raises(mixgrpo.InvalidArgument, match="window_mode"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="window_mode"):
         mixgrpo.Plan().advance(state(), 0.0, 1.0)
-    with pytest.raises(mixgrpo.InvalidArgument, match="window_trend") as error:
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="window_trend") as error:
         mixgrpo.check(
             mixgrpo.SamplingConfig(
                 window_mode=mixgrpo.WindowMode.ADAPTIVE, window_trend=1, window_minimum_gain=math.inf, window_stride=0

@@ -73,21 +73,21 @@ def test_a_new_loop_continues_where_the_last_one_stopped(mixgrpo, plan):
 
 
 def test_a_forgotten_submit_is_an_error_and_no_endless_loop(mixgrpo, plan):
-    with pytest.raises(mixgrpo.InvalidState, match="submit"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="submit"):
         for _ in mixgrpo.Rollout(plan, [0], latent_size=D):
             pass
 
 
 def test_wrong_answers_leave_the_request_standing(mixgrpo, plan):
     rollout = mixgrpo.Rollout(plan, [0], latent_size=D)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         rollout.submit(np.zeros((1, D)))
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         rollout.samples()
     request = rollout.request()
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"velocity: expected shape \(1, 10\)"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"velocity: expected shape \(1, 10\)"):
         rollout.submit(np.zeros((D, 1)))
-    with pytest.raises(mixgrpo.NotFinite):
+    with pytest.raises(mixgrpo.NotFiniteError):
         rollout.submit(np.full((1, D), np.nan))
     assert np.array_equal(rollout.request().latents, request.latents)
     answer(rollout)
@@ -100,7 +100,7 @@ def test_noise_comes_in_both_shapes_and_no_other(mixgrpo, plan):
         mixgrpo.Rollout(plan, [0, 1], latent_size=D, initial_noise=noise).request() for noise in (own, own[:, 0])
     ]
     assert [len(request) for request in requests] == [8, 2]
-    with pytest.raises(mixgrpo.InvalidArgument, match="initial_noise: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="initial_noise: expected shape"):
         mixgrpo.Rollout(plan, [0, 1], latent_size=D, initial_noise=own.swapaxes(0, 1))
 
 
@@ -119,7 +119,7 @@ def test_stored_steps_are_transitions_of_the_plan(mixgrpo, plan):
         answers = velocity(before, np.full(8, step.sigma, np.float32), np.repeat([0, 1], 4))
         expected = mixgrpo.step_log_probability(step, before, answers, stored.next_latents.reshape(8, D))
         assert np.allclose(stored.log_probabilities.ravel(), expected, rtol=1e-5)
-    with pytest.raises(mixgrpo.InvalidArgument, match="index"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="index"):
         rollout.stored_step(2)
 
 
@@ -129,10 +129,10 @@ def test_what_a_rollout_is_made_of_is_checked(mixgrpo, plan):
         (dict(latent_size=D, iteration=-1), "iteration"),
         (dict(latent_size=D, window_start=4), "window_start"),
     ):
-        with pytest.raises(mixgrpo.InvalidArgument, match=field):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=field):
             mixgrpo.Rollout(plan, [0], **arguments)
     for indices in ([], [1, 1], [-1]):
-        with pytest.raises(mixgrpo.InvalidArgument, match="prompt"):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="prompt"):
             mixgrpo.Rollout(plan, indices, latent_size=D)
 
 
@@ -150,7 +150,7 @@ def test_a_cancelled_run_can_be_repeated(mixgrpo, plan, evaluator, prompts, cont
     whole.run(evaluator, prompts)
     rollout = mixgrpo.Rollout(plan, [0], latent_size=48, context=context)
     context.progress = lambda _: context.cancel()
-    with pytest.raises(mixgrpo.Cancelled):
+    with pytest.raises(mixgrpo.CancelledError):
         rollout.run(evaluator, prompts)
     context.progress = None
     context.reset_cancel()

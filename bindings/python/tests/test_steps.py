@@ -16,7 +16,7 @@ def test_time_grid_is_the_shifted_line(mixgrpo):
     grid = mixgrpo.time_grid(25)
     assert (grid[0], grid[-1]) == (1, 0) and (np.diff(grid) < 0).all()
     for steps in (0, -3, 10001):
-        with pytest.raises(mixgrpo.InvalidArgument, match="steps"):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="steps"):
             mixgrpo.time_grid(steps)
 
 
@@ -35,7 +35,7 @@ def test_stochastic_steps_follow_their_formulas(mixgrpo):
     assert np.isclose(step.noise, s, rtol=1e-13)
     assert np.isclose(step.latent, (1 - after) + root, rtol=1e-13)
     assert np.isclose(step.velocity, -(1 - after) * sigma + root * (1 - sigma), rtol=1e-12)
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         mixgrpo.stochastic_step(mixgrpo.Dynamics.FLOW, eta, after, sigma)
 
 
@@ -45,7 +45,7 @@ def test_euler_is_x_plus_v_dt(mixgrpo):
     assert (step.latent, step.noise) == (1, 0) and step.kind is mixgrpo.StepKind.EULER
     assert np.isclose(step.velocity, grid[3] - grid[2], rtol=1e-14)
     assert mixgrpo.deterministic_step(mixgrpo.Solver.DPM_3, grid, 4).history == (0, 0)
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         mixgrpo.deterministic_step(mixgrpo.Solver.EULER, grid, 5)
 
 
@@ -70,9 +70,9 @@ def test_log_probability_is_the_normal_density(mixgrpo, transition):
     assert np.allclose(mixgrpo.step_log_probability(step, x, v, after), density.mean(1), rtol=1e-5)
     total = mixgrpo.step_log_probability(step, x, v, after, form=mixgrpo.LogProbability.SUM)
     assert np.allclose(total, density.sum(1), rtol=1e-5)
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         mixgrpo.step_log_probability(dataclasses.replace(step, noise=0.0), x, v, after)
-    with pytest.raises(mixgrpo.InvalidArgument, match="velocity: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="velocity: expected shape"):
         mixgrpo.step_log_probability(step, x, v[:3], after)
 
 
@@ -119,7 +119,7 @@ def test_noise_depends_on_its_key_alone(mixgrpo):
     out = np.empty((5, 2), np.float32)
     assert mixgrpo.normal_noise(1, 2, 3, out=out) is out
     assert np.array_equal(out.ravel(), long[:10])
-    with pytest.raises(mixgrpo.InvalidArgument, match="count, out"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="count, out"):
         mixgrpo.normal_noise(1, 2, 3)
 
 
@@ -141,7 +141,7 @@ def test_samples_with_failed_rewards_are_excluded_and_counted(mixgrpo):
     assert result.included.tolist() == [[1, 1, 0, 1], [1, 1, 1, 1]]
     assert np.allclose(result.values, [[-1, 0, 0, 1], [0, 0, 0, 0]])
     assert (result.failed_rewards, result.excluded_samples, result.degenerate_groups) == (1, 1, 1)
-    with pytest.raises(mixgrpo.InvalidArgument, match="rewards: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards: expected shape"):
         mixgrpo.advantages([1.0, 2.0])
-    with pytest.raises(mixgrpo.InvalidArgument, match="weights"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="weights"):
         mixgrpo.advantages(np.ones((1, 2, 2)), weights=[0.0])

@@ -33,7 +33,7 @@ def test_tickets_in_any_order_give_the_numbers_of_one_rollout(mixgrpo, make_trai
     assert np.array_equal(np.concatenate([part.samples for part in parts]), samples)
     trainer.submit_rewards(parts[1], {"brightness": score(parts[1].samples)})
     assert trainer.open_tickets == (1,)
-    with pytest.raises(mixgrpo.InvalidState, match=r"\[1\]"):
+    with pytest.raises(mixgrpo.InvalidStateError, match=r"\[1\]"):
         trainer.update_tickets()
     trainer.submit_rewards(parts[0], score(parts[0].samples))
     assert figures(trainer.update_tickets()) == figures(expected)
@@ -44,20 +44,20 @@ def test_tickets_are_answered_once_and_in_their_iteration(mixgrpo, make_trainer,
     trainer = make_trainer()
     part = trainer.rollout_ticket([1])
     rewards = score(part.samples)
-    with pytest.raises(mixgrpo.InvalidArgument, match="rewards: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards: expected shape"):
         trainer.submit_rewards(part, rewards[:, :2])
     for call in (lambda: trainer.rollout([0]), lambda: trainer.update(rewards)):
-        with pytest.raises(mixgrpo.InvalidState, match="tickets"):
+        with pytest.raises(mixgrpo.InvalidStateError, match="tickets"):
             call()
     trainer.submit_rewards(part, rewards)
-    with pytest.raises(mixgrpo.InvalidState, match="once"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="once"):
         trainer.submit_rewards(part, rewards)
     trainer.update_tickets(weights={"brightness": 2.0})
-    with pytest.raises(mixgrpo.InvalidState, match="over"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="over"):
         trainer.submit_rewards(part, rewards)
     late = trainer.rollout_ticket([1])
     trainer.drop_tickets()
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         trainer.submit_rewards(late, rewards)
     trainer.rollout_ticket([0])
     metrics = trainer.update_tickets(missing=mixgrpo.MissingRewards.EXCLUDE)
@@ -74,7 +74,7 @@ def test_scoring_in_threads_changes_no_number(mixgrpo, make_trainer, codec):
     threaded = mixgrpo.train(make_trainer(), brightness, score_workers=2, **options)
     assert [figures(one) for one in threaded] == [figures(one) for one in expected]
     assert np.array_equal(weights.read(), trained)
-    with pytest.raises(mixgrpo.InvalidArgument, match="score_workers"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="score_workers"):
         mixgrpo.train(trainer, brightness, score_workers=-1, **options)
 
 

@@ -1,5 +1,6 @@
 """`mixgrpo.train` over a PyTorch model: evaluations, and going on from checkpoints."""
 
+import dataclasses
 import resource
 
 import mixgrpo.torch as mixtorch
@@ -8,7 +9,7 @@ import pytest
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """A stop at an arbitrary place."""
 
 
@@ -50,7 +51,7 @@ def train(mixgrpo, trainer, iterations=6, **options):
 def stopping_at(iteration):
     def stop(metrics):
         if metrics.iteration == iteration:
-            raise Stopped
+            raise StoppedError
 
     return stop
 
@@ -60,9 +61,16 @@ def test_evaluations_sample_with_the_policy_and_change_nothing(mixgrpo, make):
     train(mixgrpo, plain)
     sampling = mixgrpo.SampleConfig(steps=3, samples_per_prompt=2, seed=5)
     train(
-        mixgrpo, evaluated, evaluate_every=2, evaluation_prompts=[0, 2], evaluation_rewards={"dark": dark},
-        evaluation_sampling=sampling, on_evaluation=lambda result, means: seen.append((result, means)),
-    )  # fmt: skip
+        mixgrpo,
+        evaluated,
+        evaluation=mixgrpo.TrainingEvaluation(
+            every=2,
+            prompts=[0, 2],
+            held_out={"dark": dark},
+            sampling=sampling,
+            on_evaluation=lambda result, means: seen.append((result, means)),
+        ),
+    )
     assert torch.equal(weights_of(plain.module), weights_of(evaluated.module))
     assert [result.iteration for result, _ in seen] == [0, 2, 4, 6]
     images = decode(mixtorch.sample(evaluated.policy, [0, 2], sampling).reshape(4, *SHAPE))
@@ -73,21 +81,26 @@ def test_evaluations_sample_with_the_policy_and_change_nothing(mixgrpo, make):
 def test_the_host_keeps_its_best_model_itself(mixgrpo, make):
     trainer, kept, scores = make(), [], []
     train(
-        mixgrpo, trainer, evaluate_every=1, keep_best=lambda: kept.append(weights_of(trainer.module)),
-        on_evaluation=lambda result, means: scores.append((result.is_best, result.best_iteration)),
-    )  # fmt: skip
+        mixgrpo,
+        trainer,
+        evaluation=mixgrpo.TrainingEvaluation(
+            every=1,
+            keep_best=lambda: kept.append(weights_of(trainer.module)),
+            on_evaluation=lambda result, means: scores.append((result.is_best, result.best_iteration)),
+        ),
+    )
     assert len(kept) == sum(is_best for is_best, _ in scores) > 1
     if scores[-1][0]:
         assert torch.equal(kept[-1], weights_of(trainer.module))
-    with pytest.raises(mixgrpo.InvalidArgument, match="keep_best: expected a function"):
-        train(mixgrpo, trainer, evaluate_every=1, keep_best="best")
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="keep_best: expected a function"):
+        train(mixgrpo, trainer, evaluation=mixgrpo.TrainingEvaluation(every=1, keep_best="best"))
 
 
 def test_the_watchdog_stops_a_pytorch_run(mixgrpo, make):
-    options = dict(evaluate_every=1, evaluation_rewards={"dark": dark})
-    assert len(train(mixgrpo, make(), 8, watchdog=mixgrpo.Watchdog.STOP, **options)) == 3
+    stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": dark}, watchdog="stop")
+    assert len(train(mixgrpo, make(), 8, evaluation=stops)) == 3
     with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):
-        assert len(train(mixgrpo, make(), 4, watchdog=mixgrpo.Watchdog.WARN, **options)) == 4
+        assert len(train(mixgrpo, make(), 4, evaluation=dataclasses.replace(stops, watchdog="warn"))) == 4
 
 
 def test_a_trainer_that_cannot_sample_is_refused(mixgrpo, make, tmp_path):
@@ -99,9 +112,9 @@ def test_a_trainer_that_cannot_sample_is_refused(mixgrpo, make, tmp_path):
 
         update = rollout
 
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"evaluate_every: expected 0, as Bare has no sample"):
-        train(mixgrpo, Bare(), evaluate_every=1)
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"checkpoints: expected None, as Bare has no checkpoint"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"evaluation: expected None, as Bare has no sample"):
+        train(mixgrpo, Bare(), evaluation=mixgrpo.TrainingEvaluation())
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"checkpoints: expected None, as Bare has no checkpoint"):
         train(mixgrpo, Bare(), checkpoints=tmp_path)
 
 
@@ -114,15 +127,15 @@ def test_a_state_that_could_not_be_read_again_is_refused_when_it_is_saved(mixgrp
     trainer.checkpoint(tmp_path)
     before = [path.read_bytes() for path in tmp_path.iterdir()]
     trainer.scheduler.momentum = Momentum()
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"LinearLR: expected a state of tensors, numbers and texts"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"LinearLR: expected a state of tensors, numbers and texts"):
         trainer.checkpoint(tmp_path)
     trainer.scheduler.momentum = lambda: 0
-    with pytest.raises(mixgrpo.InvalidArgument, match="LinearLR"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="LinearLR"):
         trainer.checkpoint(tmp_path)
     del trainer.scheduler.momentum
     weight = next(trainer.module.parameters())
     trainer.optimizer.state[weight] = {"momentum": torch.zeros(2), "parts": [Momentum()]}
-    with pytest.raises(mixgrpo.InvalidArgument, match="AdamW: expected a state of tensors"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="AdamW: expected a state of tensors"):
         trainer.checkpoint(tmp_path)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == before
 
@@ -130,12 +143,15 @@ def test_a_state_that_could_not_be_read_again_is_refused_when_it_is_saved(mixgrp
 @pytest.mark.parametrize("stop", [0, 3])
 def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop):
     whole, expected, seen = make(), [], []
-    options = dict(evaluate_every=2, evaluation_rewards={"dark": dark})
-    train(mixgrpo, whole, on_evaluation=lambda result, means: expected.append((result, means)), **options)
-    options |= dict(
-        checkpoints=tmp_path, keep_checkpoints=2, on_evaluation=lambda result, means: seen.append((result, means))
-    )
-    with pytest.raises(Stopped):
+
+    def evaluation(receiver):
+        return mixgrpo.TrainingEvaluation(
+            every=2, held_out={"dark": dark}, on_evaluation=lambda *figures: receiver.append(figures)
+        )
+
+    train(mixgrpo, whole, evaluation=evaluation(expected))
+    options = dict(checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, keep_last=2), evaluation=evaluation(seen))
+    with pytest.raises(StoppedError):
         train(mixgrpo, make(), on_iteration=stopping_at(stop), **options)
     again = make()
     assert train(mixgrpo, again, **options) == list(range(stop + 1, 6))
@@ -148,7 +164,7 @@ def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop)
 
 
 def test_damage_anywhere_in_a_checkpoint_is_found(mixgrpo, make, tmp_path):
-    train(mixgrpo, make(), 3, checkpoints=tmp_path, keep_checkpoints=2)
+    train(mixgrpo, make(), 3, checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, keep_last=2))
     newest, older = tmp_path / "iteration-00000003.pt", tmp_path / "iteration-00000002.pt"
     whole = newest.read_bytes()
     weights = whole.index(weights_of_bytes(make, tmp_path))
@@ -160,7 +176,7 @@ def test_damage_anywhere_in_a_checkpoint_is_found(mixgrpo, make, tmp_path):
     assert not newest.exists()
     older.write_bytes(b"torn")
     with pytest.raises(
-        mixgrpo.InvalidFormat, match=r"expected a complete checkpoint, got none: iteration-00000002\.pt"
+        mixgrpo.InvalidFormatError, match=r"expected a complete checkpoint, got none: iteration-00000002\.pt"
     ):
         make().resume(tmp_path)
 
@@ -184,16 +200,16 @@ def test_other_runs_are_refused_with_everything_as_before(mixgrpo, make, tmp_pat
         (make(dtype=torch.float64), "in torch.float64, as here, got .* in torch.float32"),
     ):
         before = weights_of(other.module)
-        with pytest.raises(mixgrpo.InvalidArgument, match=message):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=message):
             other.resume(tmp_path)
         assert torch.equal(weights_of(other.module), before) and other.iteration == 0
-    with pytest.raises(mixgrpo.InvalidState, match="one of iteration 2"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="one of iteration 2"):
         make().checkpoint(tmp_path)
     for other in ({"something": "else"}, {"weights": [], "states": None, "trainer": {}}):
         torch.save(other, tmp_path / "iteration-00000009.pt")
-        with pytest.raises(mixgrpo.InvalidFormat, match="checkpoint: expected a trainer's"):
+        with pytest.raises(mixgrpo.InvalidFormatError, match="checkpoint: expected a trainer's"):
             make().resume(tmp_path)
-    with pytest.raises(mixgrpo.InvalidArgument, match="keep_last"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="keep_last"):
         make().checkpoint(tmp_path / "new", keep_last=0)
 
 

@@ -175,7 +175,7 @@ def test_a_wrong_answer_is_an_error_and_the_rollout_goes_on(mixgrpo, plan, kind)
     whole = finished(mixgrpo, plan, mixtorch.TorchPolicy(model, SHAPE)).samples()
     rollout = rollout_of(mixgrpo, plan, policy := mixtorch.TorchPolicy(model, SHAPE))
     calls = fail_at(policy, 3, wrong)
-    with pytest.raises(mixgrpo.InvalidArgument, match=message):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=message):
         policy.run(rollout)
     policy.velocity = model
     policy.run(rollout)
@@ -199,7 +199,7 @@ def test_nan_and_overflow_are_named(mixgrpo, plan, value):
     model = SmallFlow(dtype=torch.float64)
     rollout = rollout_of(mixgrpo, plan, policy := mixtorch.TorchPolicy(model, SHAPE))
     fail_at(policy, 2, lambda x, s, p: torch.full_like(x, value))
-    with pytest.raises(mixgrpo.NotFinite, match="step 2"):
+    with pytest.raises(mixgrpo.NotFiniteError, match="step 2"):
         policy.run(rollout)
     policy.velocity = model
     policy.run(rollout)
@@ -217,7 +217,7 @@ def test_what_the_model_raises_comes_out_as_it_is(mixgrpo, plan):
 
 def test_writing_to_the_latents_is_an_error(mixgrpo, plan):
     policy = mixtorch.TorchPolicy(lambda x, s, p: x.mul_(0.5), SHAPE)
-    with pytest.raises(mixgrpo.InvalidState, match="latents: expected to be left as they are"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="latents: expected to be left as they are"):
         policy.run(rollout_of(mixgrpo, plan, policy))
 
 
@@ -226,7 +226,7 @@ def test_a_velocity_cut_off_from_autograd_is_an_error(mixgrpo, plan):
     policy = mixtorch.TorchPolicy(lambda *inputs: model(*inputs).detach(), SHAPE)
     rollout = finished(mixgrpo, plan, policy)
     update = mixgrpo.Update(rollout, spread(rollout))
-    with pytest.raises(mixgrpo.InvalidArgument, match="autograd"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="autograd"):
         policy.backward(update, update.request())
     policy.velocity = model
     policy.backward(update, update.request())
@@ -239,7 +239,7 @@ def test_a_submit_without_a_request_is_an_error(mixgrpo, plan):
     update = mixgrpo.Update(rollout, spread(rollout))
     request = update.request()
     policy.backward(update, request)
-    with pytest.raises(mixgrpo.InvalidState, match="submit"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="submit"):
         policy.backward(update, request)
 
 
@@ -248,10 +248,10 @@ def test_a_reference_is_needed_where_it_is_asked_for(mixgrpo, plan):
     policy = mixtorch.TorchPolicy(SmallFlow(), SHAPE)
     rollout = finished(mixgrpo, plan, policy)
     update = mixgrpo.Update(rollout, spread(rollout), learning)
-    with pytest.raises(mixgrpo.InvalidArgument, match="reference: expected a frozen model, got none"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="reference: expected a frozen model, got none"):
         policy.backward(update, update.request())
     policy.reference = lambda x, s, p: x[:1]
-    with pytest.raises(mixgrpo.InvalidArgument, match="reference_velocity: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="reference_velocity: expected shape"):
         policy.backward(update, update.request())
     policy.reference = SmallFlow(seed=3)
     policy.backward(update, update.request())
@@ -266,7 +266,7 @@ def test_a_policy_s_own_settings_are_checked(mixgrpo):
         (dict(latent_shape=SHAPE, batch_size=-1), "batch_size"),
         (dict(latent_shape=SHAPE, dtype=torch.int32), "dtype"),
     ):
-        with pytest.raises(mixgrpo.InvalidArgument, match=field):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=field):
             mixtorch.TorchPolicy(SmallFlow(), **arguments)
 
 

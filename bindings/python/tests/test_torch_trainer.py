@@ -19,6 +19,7 @@ def run(mixgrpo, plan):
         module = SmallFlow()
         policy = mixtorch.TorchPolicy(velocity(module) if velocity else module, SHAPE, **choices.pop("policy", {}))
         optimizer = optimizer or torch.optim.AdamW(module.parameters(), lr=1e-2)
+        learning = learning or mixgrpo.LearningConfig()
         trainer = mixtorch.TorchTrainer(policy, optimizer, LINES, plan, learning, **choices)
         trainer.module = module
         return trainer
@@ -144,7 +145,7 @@ def test_an_update_is_all_or_nothing(mixgrpo, run, failure):
     iterate(trainer, 1)
     samples = trainer.rollout([0, 1])
     before, state = weights_of(trainer.module), copy.deepcopy(trainer.optimizer.state_dict())
-    with pytest.raises((LookupError, KeyboardInterrupt, mixgrpo.NotFinite)):
+    with pytest.raises((LookupError, KeyboardInterrupt, mixgrpo.NotFiniteError)):
         trainer.update(score(samples))
     assert torch.equal(weights_of(trainer.module), before) and trainer.iteration == 1
     assert torch.equal(trainer.optimizer.state_dict()["state"][0]["exp_avg"], state["state"][0]["exp_avg"])
@@ -166,7 +167,7 @@ def test_a_gradient_that_is_not_finite_takes_no_step(mixgrpo, run):
 
     trainer = run(velocity=lambda module: lambda *inputs: Endless.apply(module(*inputs)))
     before = weights_of(trainer.module)
-    with pytest.raises(mixgrpo.NotFinite, match="gradient: expected a finite norm"):
+    with pytest.raises(mixgrpo.NotFiniteError, match="gradient: expected a finite norm"):
         iterate(trainer, 1)
     assert torch.equal(weights_of(trainer.module), before)
 
@@ -204,7 +205,7 @@ def test_a_learning_rate_that_takes_the_model_too_far_is_undone(mixgrpo, run):
     module = SmallFlow()
     trainer = run(velocity=lambda _: module, optimizer=torch.optim.SGD(module.parameters(), lr=1e6))
     before = weights_of(module)
-    with pytest.raises(mixgrpo.Diverged, match="max_velocity_change"):
+    with pytest.raises(mixgrpo.DivergedError, match="max_velocity_change"):
         iterate(trainer, 1)
     assert torch.equal(weights_of(module), before) and trainer.iteration == 0
 
@@ -268,11 +269,11 @@ def test_a_saved_run_of_other_settings_is_refused(mixgrpo, run):
     state = run().state_dict()
     other = run(learning=mixgrpo.LearningConfig(clip_range=0.2), rewards=["other"])
     with pytest.raises(
-        mixgrpo.InvalidArgument, match=r"clip_range: expected 0.0001, as saved, got 0.2; reward_names: expected"
+        mixgrpo.InvalidArgumentError, match=r"clip_range: expected 0.0001, as saved, got 0.2; reward_names: expected"
     ):
         other.load_state_dict(state)
     seeded = {**state, "settings": {**state["settings"], "seed": "12"}}
-    with pytest.raises(mixgrpo.InvalidArgument, match="seed: expected 12, as saved, got 11"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="seed: expected 12, as saved, got 11"):
         run().load_state_dict(seeded)
     for broken in (
         {},
@@ -282,7 +283,7 @@ def test_a_saved_run_of_other_settings_is_refused(mixgrpo, run):
         {**state, "optimizer": {"rate_factor": 2}},
         {**state, "settings": 3},
     ):
-        with pytest.raises(mixgrpo.InvalidFormat, match="progress"):
+        with pytest.raises(mixgrpo.InvalidFormatError, match="progress"):
             run().load_state_dict(broken)
 
 
@@ -293,7 +294,7 @@ def test_the_host_s_window_is_used_and_saved(mixgrpo, run):
     later = run()
     later.load_state_dict(trainer.state_dict())
     assert iterate(later, 1)[0].window_start == 3
-    with pytest.raises(mixgrpo.InvalidArgument, match="window_start"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="window_start"):
         trainer.set_window(4)
 
 
@@ -321,26 +322,26 @@ def test_an_adaptive_window_moves_and_is_saved(mixgrpo):
     second.load_state_dict(state)
     assert [metrics.window_start for metrics in iterate(second, 3)] == [1, 2, 2]
     assert torch.equal(weights_of(second.module), weights_of(whole.module))
-    with pytest.raises(mixgrpo.InvalidFormat, match="adaptive_window"):
+    with pytest.raises(mixgrpo.InvalidFormatError, match="adaptive_window"):
         second.load_state_dict({**state, "adaptive_window": {"state": "3"}})
 
 
 def test_what_nothing_would_obey_is_refused(mixgrpo, run):
     with pytest.raises(
-        mixgrpo.InvalidArgument, match="learning_rate: expected .*, got 0.5; ema_decay: expected .*, got 0.9"
+        mixgrpo.InvalidArgumentError, match="learning_rate: expected .*, got 0.5; ema_decay: expected .*, got 0.9"
     ):
         run(learning=mixgrpo.LearningConfig(learning_rate=0.5, ema_decay=0.9))
-    with pytest.raises(mixgrpo.InvalidArgument, match="reference: expected a frozen model in the policy"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="reference: expected a frozen model in the policy"):
         run(learning=mixgrpo.LearningConfig(kl_reference=0.1))
     for rewards in ((), "reward", ("a", "a"), ("",)):
-        with pytest.raises(mixgrpo.InvalidArgument, match="reward"):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="reward"):
             run(rewards=rewards)
     trainer = run()
-    with pytest.raises(mixgrpo.InvalidArgument, match="prompt_indices: expected 0…2, got"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompt_indices: expected 0…2, got"):
         trainer.rollout([0, 3])
     samples = trainer.rollout([0, 1])
     for rewards in (np.zeros((2, 3)), np.zeros((2, 2, 4)), {"other": np.zeros((2, 4))}):
-        with pytest.raises(mixgrpo.InvalidArgument, match="rewards"):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards"):
             trainer.update(rewards)
     trainer.update(score(samples))
 
@@ -348,7 +349,7 @@ def test_what_nothing_would_obey_is_refused(mixgrpo, run):
 def test_an_optimizer_of_other_weights_is_an_error(mixgrpo, run):
     stranger = SmallFlow(seed=5)
     trainer = run(optimizer=torch.optim.AdamW(stranger.parameters()))
-    with pytest.raises(mixgrpo.InvalidArgument, match="optimizer: expected weights that the velocity depends on"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="optimizer: expected weights that the velocity depends on"):
         iterate(trainer, 1)
 
 
@@ -387,7 +388,7 @@ def test_nothing_is_begun_once_the_interpreter_ends(mixgrpo, run, monkeypatch):
     trainer = run()
     samples = trainer.rollout([0, 1])
     monkeypatch.setattr("mixgrpo.torch.shutdown._is_ending", True)
-    with pytest.raises(mixgrpo.InvalidState, match="interpreter: expected it to run on"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="interpreter: expected it to run on"):
         trainer.update(score(samples))
     monkeypatch.undo()
     trainer.update(score(samples))

@@ -4,8 +4,6 @@ import json
 import math
 import os
 import signal
-import sys
-import types
 
 import numpy as np
 import pytest
@@ -64,27 +62,27 @@ def test_samples_with_failed_rewards_are_excluded_and_counted(make_trainer, scor
 
 def test_wrong_rewards_are_refused_and_may_be_repeated(mixgrpo, make_trainer, score):
     trainer = make_trainer()
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         trainer.metrics()
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         trainer.update(np.zeros((1, 2, 4)))
     rewards = score(trainer.rollout([0, 1]))
     for wrong in (rewards.T, rewards[:1], {"sharpness": rewards}):
-        with pytest.raises(mixgrpo.InvalidArgument, match="rewards: expected"):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards: expected"):
             trainer.update(wrong)
-    with pytest.raises(mixgrpo.InvalidArgument, match="weights"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="weights"):
         trainer.update(rewards, weights=[1, 2])
     assert trainer.update(rewards).iteration == 0
 
 
 def test_what_a_trainer_is_made_of_is_checked(mixgrpo, evaluator, prompts, sampling):
-    with pytest.raises(mixgrpo.InvalidArgument, match="updates_per_iteration"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="updates_per_iteration"):
         mixgrpo.Trainer(evaluator, prompts, sampling, mixgrpo.LearningConfig(updates_per_iteration=5))
     for names in ((), ("a", "a"), ("",)):
-        with pytest.raises(mixgrpo.InvalidArgument, match="reward"):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match="reward"):
             mixgrpo.Trainer(evaluator, prompts, sampling, rewards=names)
     other = mixgrpo.Prompts.hashed_words(["x"], text_length=4, text_width=7, pooled_width=5)
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         mixgrpo.Trainer(evaluator, other, sampling).rollout([0])
 
 
@@ -130,14 +128,17 @@ def test_an_exception_in_a_reward_comes_out_and_training_can_go_on(mixgrpo, make
 def test_what_a_reward_returns_is_checked(mixgrpo, make_trainer, codec):
     trainer = make_trainer()
     options = dict(decode=codec.decode, iterations=1, prompts_per_iteration=2, progress=False)
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"brightness: expected shape \(8,\), got \(2,\)"):
+    with pytest.raises(
+        mixgrpo.InvalidArgumentError,
+        match=r"reward brightness: expected shape \(8,\) \(one number for each image\), got \(2,\)",
+    ):
         mixgrpo.train(trainer, lambda images, prompts: [1.0, 2.0], **options)
-    with pytest.raises(mixgrpo.InvalidArgument, match="brightness: expected real numbers"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="brightness: expected real numbers"):
         mixgrpo.train(trainer, lambda images, prompts: ["good"] * 8, **options)
-    with pytest.raises(mixgrpo.InvalidArgument, match="rewards: expected"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="rewards: expected"):
         mixgrpo.train(trainer, {"other": brightness}, **options)
-    with pytest.raises(mixgrpo.InvalidArgument, match="prompts_per_iteration: expected 1…3"):
-        mixgrpo.train(trainer, brightness, **{**options, "prompts_per_iteration": 4})
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompts_per_iteration: expected a whole number, 1 or more"):
+        mixgrpo.train(trainer, brightness, **{**options, "prompts_per_iteration": 0})
 
 
 def test_prompts_and_stops_are_the_host_s(mixgrpo, make_trainer, codec):
@@ -156,27 +157,6 @@ def test_prompts_and_stops_are_the_host_s(mixgrpo, make_trainer, codec):
             trainer, brightness, decode=codec.decode, iterations=9, choose=choose, on_iteration=stop, progress=False
         )
     assert chosen == [0, 1] and trainer.iteration == 2
-
-
-def test_a_progress_bar_shows_when_tqdm_is_there(mixgrpo, make_trainer, codec, monkeypatch):
-    shown = []
-
-    class Bar:
-        def __init__(self, iterations, unit):
-            self.iterations = iterations
-
-        def __iter__(self):
-            return iter(self.iterations)
-
-        def set_postfix(self, **values):
-            shown.append(values)
-
-    options = dict(decode=codec.decode, iterations=2, prompts_per_iteration=1)
-    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
-    mixgrpo.train(make_trainer(), brightness, **options)
-    assert len(shown) == 2 and set(shown[0]) == {"reward"}
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    assert len(mixgrpo.train(make_trainer(), brightness, **options)) == 2
 
 
 def test_ctrl_c_in_an_update_leaves_everything_as_before(mixgrpo, context, make_trainer, score):
@@ -209,7 +189,7 @@ def test_a_saved_run_continues_bit_for_bit(mixgrpo, make_trainer, codec, tmp_pat
     assert again.iteration == 2
     mixgrpo.train(again, brightness, iterations=2, **options)
     assert np.array_equal(again.evaluator.model.weights.read(), whole)
-    with pytest.raises(mixgrpo.InvalidArgument, match="learning_rate: expected"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="learning_rate: expected"):
         make_trainer(ema_decay=0.9, learning_rate=0.5).restore(tmp_path / "half")
     with pytest.raises(mixgrpo.InputOutputError):
         again.restore(tmp_path / "nowhere")
@@ -233,15 +213,15 @@ def test_a_run_resumes_from_the_newest_complete_checkpoint(mixgrpo, context, mak
     context.log = None
     assert again.iteration == 2 and np.array_equal(again.evaluator.model.weights.read(), weights[2])
     assert len(warnings) == 1 and newest.name in warnings[0]
-    with pytest.raises(mixgrpo.InvalidArgument, match="learning_rate: expected"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="learning_rate: expected"):
         make_trainer(learning_rate=0.5).resume(folder)
-    with pytest.raises(mixgrpo.InvalidArgument, match="keep_last"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="keep_last"):
         again.checkpoint(folder, keep_last=0)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         make_trainer().checkpoint(folder)
     for path in folder.iterdir():
         path.write_bytes(b"torn")
-    with pytest.raises(mixgrpo.InvalidFormat):
+    with pytest.raises(mixgrpo.InvalidFormatError):
         again.resume(folder)
 
 
@@ -249,7 +229,7 @@ def test_a_learning_rate_far_too_large_ends_in_a_clear_stop(mixgrpo, make_traine
     trainer = make_trainer(learning_rate=3.0)
     before = trainer.evaluator.model.weights.read()
     options = dict(decode=codec.decode, prompts_per_iteration=2, progress=False)
-    with pytest.raises(mixgrpo.Diverged, match="max_velocity_change"):
+    with pytest.raises(mixgrpo.DivergedError, match="max_velocity_change"):
         mixgrpo.train(trainer, brightness, iterations=3, **options)
     assert np.array_equal(trainer.evaluator.model.weights.read(), before)
     trainer.save_model(tmp_path / "last_good")
@@ -272,7 +252,7 @@ def test_three_sets_of_weights_are_sampled_and_saved(mixgrpo, make_trainer, code
     model = mixgrpo.Model.load(tmp_path / "base")
     evaluator = mixgrpo.Evaluator(model, height_tokens=2, width_tokens=2, text_length=4)
     assert np.array_equal(evaluator.sample(trainer.prompts, [0, 1], settings), before)
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         make_trainer().sample([0], settings, weights=mixgrpo.Weights.AVERAGE)
 
 
@@ -293,7 +273,7 @@ def test_the_host_moves_the_window(mixgrpo, make_trainer, score):
     assert trainer.update(score(trainer.rollout([0]))).window_start == 3
     trainer.set_window()
     assert trainer.update(score(trainer.rollout([0]))).window_start == 0
-    with pytest.raises(mixgrpo.InvalidArgument, match="window_start"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="window_start"):
         trainer.set_window(4)
 
 
@@ -314,7 +294,7 @@ def test_without_undo_a_cancelled_update_keeps_its_steps_and_goes_on(mixgrpo, ma
             context.cancel()
 
     context.progress = cancel_late
-    with pytest.raises(mixgrpo.Cancelled, match="1 of 2 optimizer steps are done and stay"):
+    with pytest.raises(mixgrpo.CancelledError, match="1 of 2 optimizer steps are done and stay"):
         trainer.update(rewards)
     context.progress = None
     context.reset_cancel()

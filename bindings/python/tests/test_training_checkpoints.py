@@ -1,10 +1,12 @@
 """`mixgrpo.train` with a folder of checkpoints: what was stopped goes on to the same bits."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """A stop at an arbitrary place."""
 
 
@@ -34,7 +36,7 @@ def start(mixgrpo, model, make_trainer, codec):
 def stopping_at(iteration):
     def stop(metrics):
         if metrics.iteration == iteration:
-            raise Stopped
+            raise StoppedError
 
     return stop
 
@@ -43,12 +45,12 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_stopped_run_continues_to_the_same_bits(start, tmp_path):
+def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, start, tmp_path):
     _, expected = start()
     for stop in (1, 3):
-        with pytest.raises(Stopped):
-            start(checkpoints=tmp_path, checkpoint_every=2, on_iteration=stopping_at(stop))
-    iterations, weights = start(checkpoints=tmp_path, checkpoint_every=2)
+        with pytest.raises(StoppedError):
+            start(checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, every=2), on_iteration=stopping_at(stop))
+    iterations, weights = start(checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, every=2))
     assert iterations == [4, 5] and np.array_equal(weights, expected)
     again, weights = start(checkpoints=tmp_path)
     assert again == [] and np.array_equal(weights, expected)
@@ -61,18 +63,18 @@ def test_a_reward_that_raises_loses_no_finished_iteration(start, tmp_path):
     def failing(images, prompts):
         calls.append(1)
         if len(calls) == 4:
-            raise Stopped
+            raise StoppedError
         return brightness(images, prompts)
 
     _, expected = start()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         start(reward=failing, checkpoints=tmp_path)
     iterations, weights = start(checkpoints=tmp_path, score_workers=2)
     assert iterations == [3, 4, 5] and np.array_equal(weights, expected)
 
 
-def test_the_newest_stay(start, tmp_path):
-    start(5, checkpoints=tmp_path, keep_checkpoints=2)
+def test_the_newest_stay(mixgrpo, start, tmp_path):
+    start(5, checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, keep_last=2))
     assert files(tmp_path) == ["iteration-00000004.safetensors", "iteration-00000005.safetensors"]
 
 
@@ -91,14 +93,20 @@ def test_evaluations_go_on_too(mixgrpo, start, tmp_path, stop):
 
     def run(folder, **options):
         start(
-            checkpoints=folder, evaluate_every=1, evaluation_rewards={"dark": darkness}, keep_best=folder / "best",
-            on_evaluation=lambda result, means: seen.append((result, means["dark"])), **options,
-        )  # fmt: skip
+            checkpoints=folder,
+            evaluation=mixgrpo.TrainingEvaluation(
+                every=1,
+                held_out={"dark": darkness},
+                keep_best=folder / "best",
+                on_evaluation=lambda result, means: seen.append((result, means["dark"])),
+            ),
+            **options,
+        )
 
     seen = []
     run(tmp_path / "whole")
     expected, seen = seen, []
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run(tmp_path / "parts", on_iteration=stopping_at(stop))
     run(tmp_path / "parts")
     assert seen == expected
@@ -109,9 +117,9 @@ def test_evaluations_go_on_too(mixgrpo, start, tmp_path, stop):
 
 
 def test_the_watchdog_remembers(mixgrpo, start, tmp_path):
-    options = dict(evaluate_every=1, evaluation_rewards={"dark": darkness}, watchdog=mixgrpo.Watchdog.STOP)
+    options = dict(evaluation=mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop"))
     whole, _ = start(**options)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         start(checkpoints=tmp_path, on_iteration=stopping_at(1), **options)
     rest, _ = start(checkpoints=tmp_path, **options)
     assert [0, 1, *rest] == whole and len(whole) < 6
@@ -120,25 +128,27 @@ def test_the_watchdog_remembers(mixgrpo, start, tmp_path):
 @pytest.mark.parametrize("resume", [True, False])
 def test_the_watchdog_stops_a_resumed_run_where_it_stopped_it(mixgrpo, start, tmp_path, resume):
     """All that led to the verdict is saved, also between two checkpoints; then nothing is left to do."""
-    options = dict(evaluate_every=1, evaluation_rewards={"dark": darkness}, checkpoint_every=2, resume=resume)
-    stopped, weights = start(checkpoints=tmp_path, watchdog=mixgrpo.Watchdog.STOP, **options)
+    watched = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop")
+    stopped, weights = start(
+        evaluation=watched, checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, every=2, resume=resume)
+    )
     assert stopped == [0, 1, 2] and files(tmp_path)[0] == "evaluation-00000003"
-    options |= dict(checkpoints=tmp_path, resume=True)
-    again, after = start(watchdog=mixgrpo.Watchdog.STOP, **options)
+    options = dict(checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, every=2))
+    again, after = start(evaluation=watched, **options)
     assert again == [] and np.array_equal(after, weights)
     with pytest.warns(mixgrpo.HackedRewardWarning):
-        assert start(watchdog=mixgrpo.Watchdog.WARN, **options)[0] == [3, 4, 5]
+        assert start(evaluation=dataclasses.replace(watched, watchdog="warn"), **options)[0] == [3, 4, 5]
 
 
 def test_the_verdict_is_kept_when_the_checkpoint_after_it_was_not_written(mixgrpo, start, tmp_path):
-    options = dict(evaluate_every=1, evaluation_rewards={"dark": darkness}, watchdog=mixgrpo.Watchdog.STOP)
+    options = dict(evaluation=mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop"))
     start(checkpoints=tmp_path, **options)
     (tmp_path / "iteration-00000003.safetensors").unlink()
     assert start(checkpoints=tmp_path, **options)[0] == [2]
 
 
-def test_a_damaged_evaluation_is_told(start, tmp_path):
-    options = dict(checkpoints=tmp_path, evaluate_every=1)
+def test_a_damaged_evaluation_is_told(mixgrpo, start, tmp_path):
+    options = dict(checkpoints=tmp_path, evaluation=mixgrpo.TrainingEvaluation(every=1))
     start(2, **options)
     (tmp_path / "evaluation-00000002" / "evaluation.safetensors").write_bytes(b"torn")
     with pytest.warns(RuntimeWarning, match=r"damaged evaluation: .*evaluation-00000002: .*expected") as warned:
@@ -146,8 +156,8 @@ def test_a_damaged_evaluation_is_told(start, tmp_path):
     assert warned[0].filename == __file__.replace(".pyc", ".py")
 
 
-def test_damaged_evaluations_and_their_best_model_are_kept(start, tmp_path):
-    options = dict(checkpoints=tmp_path, evaluate_every=1, keep_best=tmp_path / "best")
+def test_damaged_evaluations_and_their_best_model_are_kept(mixgrpo, start, tmp_path):
+    options = dict(checkpoints=tmp_path, evaluation=mixgrpo.TrainingEvaluation(every=1, keep_best=tmp_path / "best"))
     start(2, **options)
     state = tmp_path / "evaluation-00000002" / "evaluation.safetensors"
     data = bytearray(state.read_bytes())
@@ -162,7 +172,7 @@ def test_damaged_evaluations_and_their_best_model_are_kept(start, tmp_path):
 
 
 def test_an_evaluation_that_cannot_be_read_is_an_error_and_stays(mixgrpo, start, tmp_path):
-    options = dict(checkpoints=tmp_path, evaluate_every=1)
+    options = dict(checkpoints=tmp_path, evaluation=mixgrpo.TrainingEvaluation(every=1))
     start(2, **options)
     state = tmp_path / "evaluation-00000002" / "evaluation.safetensors"
     state.rename(tmp_path / "moved")
@@ -184,23 +194,24 @@ def contents(folder):
 
 
 def test_a_folder_of_another_run_is_refused(mixgrpo, start, make_trainer, codec, tmp_path):
-    evaluating = dict(evaluate_every=1, keep_best=tmp_path / "best", checkpoints=tmp_path)
+    evaluating = dict(evaluation=mixgrpo.TrainingEvaluation(every=1, keep_best=tmp_path / "best"), checkpoints=tmp_path)
+    anew = evaluating | dict(checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, resume=False))
     start(3, **evaluating)
     before = contents(tmp_path)
-    with pytest.raises(mixgrpo.InvalidArgument, match="clip_range"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="clip_range"):
         start(learning={"clip_range": 0.1}, **evaluating)
-    with pytest.raises(mixgrpo.InvalidState, match="no checkpoint after iteration 0"):
-        start(resume=False, **evaluating)
+    with pytest.raises(mixgrpo.InvalidStateError, match="no checkpoint after iteration 0"):
+        start(**anew)
     trainer, options = make_trainer(), dict(decode=codec.decode, progress=False)
     mixgrpo.train(trainer, brightness, iterations=1, **options)
-    with pytest.raises(mixgrpo.InvalidState, match="no checkpoint after iteration 1"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="no checkpoint after iteration 1"):
         mixgrpo.train(trainer, brightness, iterations=1, **evaluating, **options)
     assert contents(tmp_path) == before
     for path in tmp_path.glob("iteration-*"):
         path.write_bytes(b"torn")
-    with pytest.raises(mixgrpo.InvalidFormat, match="none"):
+    with pytest.raises(mixgrpo.InvalidFormatError, match="none"):
         start(**evaluating)
-    assert start(1, resume=False, **evaluating)[0] == [0]  # what nobody can go on from is in nobody's way
+    assert start(1, **anew)[0] == [0]  # what nobody can go on from is in nobody's way
     assert files(tmp_path)[1:] == [
         "evaluation-00000001",
         "iteration-00000000.safetensors",
@@ -211,7 +222,7 @@ def test_a_folder_of_another_run_is_refused(mixgrpo, start, make_trainer, codec,
 def test_a_checkpoint_that_fails_leaves_the_evaluations_of_the_one_before(
     mixgrpo, start, make_trainer, codec, tmp_path
 ):
-    start(2, checkpoints=tmp_path, evaluate_every=1)
+    start(2, checkpoints=tmp_path, evaluation=mixgrpo.TrainingEvaluation(every=1))
     before = contents(tmp_path / "evaluation-00000002")
 
     class Full(mixgrpo.Trainer):
@@ -223,7 +234,7 @@ def test_a_checkpoint_that_fails_leaves_the_evaluations_of_the_one_before(
     with pytest.raises(mixgrpo.InputOutputError):
         mixgrpo.train(
             trainer, brightness, decode=codec.decode, iterations=4, prompts_per_iteration=2, progress=False,
-            checkpoints=tmp_path, checkpoint_every=2, evaluate_every=1,
+            checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, every=2), evaluation=mixgrpo.TrainingEvaluation(every=1),
         )  # fmt: skip
     assert contents(tmp_path / "evaluation-00000002") == before
 
@@ -236,14 +247,15 @@ def test_a_trainer_that_has_trained_goes_on_from_its_memory(mixgrpo, make_traine
 
 
 def test_unfit_settings_are_refused(mixgrpo, start, tmp_path):
-    for options, field in (
-        ({"checkpoint_every": 2}, "checkpoints: expected a folder"),
-        ({"resume": False}, "checkpoints: expected a folder"),
-        ({"checkpoints": tmp_path, "checkpoint_every": 0}, "checkpoint_every: expected 1"),
-        ({"checkpoints": tmp_path, "keep_checkpoints": 0}, "keep_checkpoints: expected 1"),
+    for wrong, message in (
+        (dict(folder=3), "folder: expected a path, got 3"),
+        (dict(folder=tmp_path, every=0), "every: expected a whole number, 1 or more, got 0"),
+        (dict(folder=tmp_path, keep_last=0), "keep_last: expected a whole number, 1…1000000, got 0"),
     ):
-        with pytest.raises(mixgrpo.InvalidArgument, match=field):
-            start(**options)
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=message):
+            mixgrpo.TrainingCheckpoints(**wrong)
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="checkpoints: expected a path, got True"):
+        start(checkpoints=True)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(mixgrpo.InputOutputError):
         start(checkpoints=tmp_path / "file")

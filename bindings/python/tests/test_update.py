@@ -100,9 +100,9 @@ def test_a_reference_is_asked_for_when_it_is_needed(mixgrpo, finished):
     update = mixgrpo.Update(rollout, advantages, mixgrpo.LearningConfig(**LEARNING, kl_reference=0.1))
     request = update.request()
     assert request.needs_reference
-    with pytest.raises(mixgrpo.InvalidArgument, match="reference"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="reference"):
         update.submit(model.velocity(request))
-    with pytest.raises(mixgrpo.InvalidArgument, match="reference_velocity: expected shape"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="reference_velocity: expected shape"):
         update.submit(model.velocity(request), reference_velocity=np.zeros(3))
     update.submit(model.velocity(request), reference_velocity=0.5 * model.velocity(request))
     assert update.statistics().kl_reference_nats > 0
@@ -110,13 +110,13 @@ def test_a_reference_is_asked_for_when_it_is_needed(mixgrpo, finished):
 
 def test_an_update_needs_a_finished_rollout_and_fitting_advantages(mixgrpo, plan, finished):
     _, rollout, advantages = finished
-    with pytest.raises(mixgrpo.InvalidState):
+    with pytest.raises(mixgrpo.InvalidStateError):
         mixgrpo.Update(mixgrpo.Rollout(plan, [0, 1], latent_size=D), advantages)
-    with pytest.raises(mixgrpo.InvalidArgument, match=r"advantages: expected shape \(2, 4\), got \(8,\)"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match=r"advantages: expected shape \(2, 4\), got \(8,\)"):
         mixgrpo.Update(rollout, np.zeros(8))
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         mixgrpo.Update(rollout, np.full((2, 4), np.nan))
-    with pytest.raises(mixgrpo.InvalidState, match="submit"):
+    with pytest.raises(mixgrpo.InvalidStateError, match="submit"):
         for _ in mixgrpo.Update(rollout, advantages):
             pass
 
@@ -141,16 +141,16 @@ def test_adamw_is_the_textbook_s(mixgrpo):
 def test_an_optimizer_refuses_what_it_cannot_write_or_trust(mixgrpo):
     optimizer = mixgrpo.Optimizer(3)
     weights = np.ones(3, np.float32)
-    with pytest.raises(mixgrpo.NotFinite):
+    with pytest.raises(mixgrpo.NotFiniteError):
         optimizer.step(weights, [0, np.nan, 0])
     assert (weights == 1).all()
-    with pytest.raises(mixgrpo.InvalidArgument, match="weights: expected an array of float32"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="weights: expected an array of float32"):
         optimizer.step(np.ones(3), np.ones(3))
-    with pytest.raises(mixgrpo.InvalidArgument, match="overlap"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="overlap"):
         optimizer.step(weights, weights)
-    with pytest.raises(mixgrpo.InvalidArgument, match="gradients"):
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="gradients"):
         optimizer.step(weights, np.ones(4))
-    with pytest.raises(mixgrpo.InvalidArgument):
+    with pytest.raises(mixgrpo.InvalidArgumentError):
         mixgrpo.Optimizer(0)
 
 

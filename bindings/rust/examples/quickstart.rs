@@ -1,4 +1,4 @@
-// cargo run --release --example quickstart -- examples/base
+// cargo run --release --manifest-path bindings/rust/Cargo.toml --example quickstart -- examples/base
 use mixgrpo::*;
 
 fn main() -> mixgrpo::Result<()> {

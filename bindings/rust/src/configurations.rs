@@ -200,7 +200,7 @@ mirrored_configuration! {
 
 mirrored_configuration! {
     /// How deterministic samples are drawn.
-    SampleConfig = mixgrpo_sample_config {
+    SampleConfig<'a> = mixgrpo_sample_config {
         /// T, steps of the time grid from noise (sigma = 1) to image (sigma = 0). Default 25, range 1…10000.
         steps: i32 = 25,
         /// Solver of all steps. Default `Euler`.
@@ -220,6 +220,11 @@ mirrored_configuration! {
         trained_model_share: f64 = 1.0,
         /// Seed of the initial noise. Default 0, range 0…2^64 - 1.
         seed: u64 = 0,
+    }
+    arrays {
+        /// The host's own time grid in place of steps, shift and `image_tokens`: T + 1 values, strictly decreasing, the
+        /// first at most 1, the last 0.
+        sigmas, sigma_count: f64,
     }
 }
 

@@ -149,6 +149,46 @@ macro_rules! mirrored_configuration {
             }
         }
     };
+    (
+        $(#[$meta:meta])* $name:ident<$life:lifetime> = $raw:ident {
+            $($(#[$about:meta])* $field:ident: $kind:ty = $default:expr,)+
+        }
+        arrays { $($(#[$array_about:meta])* $array:ident, $count:ident: $item:ty,)+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $name<$life> {
+            $($(#[$about])* pub $field: $kind,)+
+            $($(#[$array_about])* pub $array: Option<&$life [$item]>,)+
+        }
+
+        impl $crate::mirror::MirrorStruct for $name<'_> {
+            type Raw = $crate::sys::$raw;
+            fn sized() -> Self::Raw {
+                $crate::sys::$raw::sized()
+            }
+            /// Points to the arrays, and so must not outlive them.
+            fn to_raw(&self) -> Self::Raw {
+                let mut raw = Self::sized();
+                $(raw.$field = $crate::mirror::Mirror::to_raw(self.$field);)+
+                $((raw.$array, raw.$count) = $crate::border::optional(self.$array);)+
+                raw
+            }
+            fn from_raw(raw: &Self::Raw) -> $crate::Result<Self> {
+                Ok(Self {
+                    $($field: $crate::mirror::Mirror::from_raw(raw.$field, stringify!($field))?,)+
+                    $($array: None,)+
+                })
+            }
+        }
+
+        impl Default for $name<'_> {
+            /// The library's defaults.
+            fn default() -> Self {
+                Self { $($field: $default,)+ $($array: None,)+ }
+            }
+        }
+    };
 }
 
 pub(crate) use {copied_struct, mirrored_configuration, mirrored_enum, mirrored_struct};

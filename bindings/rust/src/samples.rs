@@ -3,7 +3,7 @@
 use crate::border::product;
 use crate::configurations::SampleConfig;
 
-impl SampleConfig {
+impl SampleConfig<'_> {
     /// The number of values in (P, S, N, C).
     pub(crate) fn values(&self, prompt_indices: &[i32], latent_size: usize) -> usize {
         let samples = usize::try_from(self.samples_per_prompt).unwrap_or(0);

@@ -1,8 +1,8 @@
 """Align PyTorch models, on any device, with the library: `pip install mixgrpo[torch]`.
 
-`TorchPolicy` wraps a module or function; `TorchTrainer` joins it with the host's optimizer, and `mixgrpo.train` runs
-it. `FluxVelocity` and `SD3Velocity` are ready for the transformers of diffusers. `import mixgrpo` alone imports no
-PyTorch.
+`from_pipeline` makes a policy of a pipeline of diffusers; `FluxVelocity` and others, one for each family of models, do
+without a pipeline. `TorchPolicy` wraps any module or function; `TorchTrainer` joins it with the host's optimizer, and
+`mixgrpo.train` runs it. `import mixgrpo` alone imports no PyTorch.
 
     import mixgrpo.torch as mixtorch
 
@@ -16,23 +16,49 @@ from importlib.util import find_spec
 if find_spec("torch") is None:
     raise ImportError("mixgrpo.torch needs PyTorch: pip install mixgrpo[torch]")
 
-from .adapters import WithoutAdapters
-from .diffusers_models import FluxVelocity, SD3Velocity
-from .guidance import TextEmbeddings
-from .latents import VAEDecoder, pack_latents, unpack_latents
-from .policy import TorchPolicy, Velocity
+from .adapters import WithInitialWeights, WithoutAdapters
+from .embeddings import TextEmbeddings
+from .first_ratio import FirstRatioWarning
+from .guidance import GuidedVelocity
+from .latents import pack_latents, unpack_latents
+from .pipelines import from_pipeline
+from .pipelines.chroma import ChromaVelocity
+from .pipelines.flux import FluxCondition, FluxVelocity
+from .pipelines.flux2 import Flux2Velocity
+from .pipelines.lumina2 import Lumina2Velocity
+from .pipelines.qwen_image import QwenImageVelocity
+from .pipelines.sana import SanaVelocity
+from .pipelines.sd3 import SD3Velocity
+from .pipelines.wan import WanExpertsVelocity, WanVelocity
+from .pipelines.z_image import ZImageVelocity
+from .policy import TimeGrid, TorchPolicy, Velocity
 from .sampling import sample
 from .trainer import TorchTrainer
+from .vae import VAEDecoder
 
 __all__ = [
+    "ChromaVelocity",
+    "FirstRatioWarning",
+    "Flux2Velocity",
+    "FluxCondition",
     "FluxVelocity",
+    "GuidedVelocity",
+    "Lumina2Velocity",
+    "QwenImageVelocity",
     "SD3Velocity",
+    "SanaVelocity",
     "TextEmbeddings",
+    "TimeGrid",
     "TorchPolicy",
     "TorchTrainer",
     "VAEDecoder",
     "Velocity",
+    "WanExpertsVelocity",
+    "WanVelocity",
+    "WithInitialWeights",
     "WithoutAdapters",
+    "ZImageVelocity",
+    "from_pipeline",
     "pack_latents",
     "sample",
     "unpack_latents",

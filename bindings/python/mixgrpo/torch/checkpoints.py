@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from .._folders import paths_in
-from ..errors import InputOutputError, InvalidArgument, InvalidFormat, InvalidState
+from ..errors import InputOutputError, InvalidArgumentError, InvalidFormatError, InvalidStateError
 
 _NAME = re.compile(r"iteration-(\d{8,})\.pt")
 
@@ -21,10 +21,10 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
     """Saves under the iteration's number, then removes all but the newest `keep_last` and those whose iteration is
     a multiple of `keep_every`. At any moment the folder holds a complete checkpoint if it held one.
 
-    Raises `InvalidState` when there is a complete checkpoint of a later iteration; `InputOutputError`.
+    Raises `InvalidStateError` when there is a complete checkpoint of a later iteration; `InputOutputError`.
     """
     if not 1 <= keep_last <= 1_000_000 or keep_every < 0:
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             f"keep_last, keep_every: expected 1…1000000 and 0 or more, got {keep_last} and {keep_every}"
         )
     try:
@@ -33,7 +33,7 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
         incomplete = [number for number in others if number > iteration]
         for later in incomplete:
             if _fault(others[later]) is None:
-                raise InvalidState(
+                raise InvalidStateError(
                     f"{folder}: expected no checkpoint after iteration {iteration}, got one of iteration {later}: "
                     "resume from it, or choose another folder"
                 )
@@ -47,7 +47,7 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
 
 
 def require_readable(name: str, state: Any) -> None:
-    """Raises `InvalidArgument` unless `_read` will take what is saved of this state. Plain tensors, which it takes and
+    """Raises `InvalidArgumentError` unless `_read` will take what is saved of this state. Plain tensors, which it takes and
     which are large, are not checked."""
     file = io.BytesIO()
     try:
@@ -56,7 +56,7 @@ def require_readable(name: str, state: Any) -> None:
         torch.load(file, weights_only=True)
     except Exception as error:  # whatever an object of the host raises when it is pickled
         reason = str(error).partition("\n")[0]
-        raise InvalidArgument(f"{name}: expected a state of tensors, numbers and texts, got {reason}") from error
+        raise InvalidArgumentError(f"{name}: expected a state of tensors, numbers and texts, got {reason}") from error
 
 
 def _without_tensors(state: Any) -> Any:
@@ -71,7 +71,7 @@ def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
     """The content of the newest complete checkpoint, on the CPU, and how many newer ones are incomplete; None when
     there is none.
 
-    Raises `InvalidFormat` when there are checkpoints and none is complete; `InputOutputError`.
+    Raises `InvalidFormatError` when there are checkpoints and none is complete; `InputOutputError`.
     """
     faults: list[str] = []
     try:
@@ -82,7 +82,7 @@ def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
     except OSError as error:
         raise InputOutputError(f"{folder}: expected to read checkpoints, got {error}") from error
     if faults:
-        raise InvalidFormat(f"{folder}: expected a complete checkpoint, got none: {'; '.join(faults)}")
+        raise InvalidFormatError(f"{folder}: expected a complete checkpoint, got none: {'; '.join(faults)}")
     return None
 
 
@@ -107,7 +107,7 @@ def _read(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise InvalidFormat(f"{path}: expected tensors, numbers and texts, got {reason}") from error
+        raise InvalidFormatError(f"{path}: expected tensors, numbers and texts, got {reason}") from error
 
 
 def _replace(path: Path, content: Any) -> None:

@@ -1,64 +1,87 @@
-"""Text embeddings of the prompts that a diffusers transformer is asked about, and guidance between two of them."""
+"""What the velocities of all transformers share: prompts, and guidance away from negative ones."""
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
+from .embeddings import TextEmbeddings
+from .latents import check_latent_image
+from .tensors import first_parameter
 
 
-class TextEmbeddings:
-    """Embeddings of P prompts.
-
-    `text`: (P, L, J); `pooled`: (P, K), from whatever encoders the model was trained with. As negative prompts of a
-    model they are P for its P prompts, or one for all.
-    """
-
-    def __init__(self, text: torch.Tensor, pooled: torch.Tensor) -> None:
-        if text.ndim != 3 or pooled.ndim != 2 or len(text) != len(pooled) or len(text) == 0:
-            shapes = f"{tuple(text.shape)} and {tuple(pooled.shape)}"
-            raise InvalidArgument(f"embeddings: expected text (P, L, J) and pooled (P, K), got {shapes}")
-        self.text = text.detach()
-        self.pooled = pooled.detach()
-
-    def __len__(self) -> int:
-        """P."""
-        return len(self.text)
-
-    def like(self, module: torch.nn.Module) -> "TextEmbeddings":
-        """The same on a module's device and in its type."""
-        example = next(module.parameters())
-        return TextEmbeddings(self.text.to(example), self.pooled.to(example))
-
-    def of(self, prompt_index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The rows of these prompts, (B, L, J) and (B, K)."""
-        if len(self) == 1:
-            prompt_index = torch.zeros_like(prompt_index)
-        return self.text[prompt_index], self.pooled[prompt_index]
-
-
-class GuidedVelocity:
+class GuidedVelocity(ABC):
     """A transformer's velocity for prompts, guided away from negative ones (arXiv 2207.12598):
     v = v_negative + scale * (v_positive - v_negative). With scale 1 the transformer is called once, else twice.
+
+    `module`: the transformer, also one that peft wraps. `prompts`: the embeddings of all prompts, by prompt index.
+    `true_cfg_scale`: guidance by a second call, away from `negative`; 1 for none.
+    """
+
+    latent_shape: tuple[int, ...]
+    """Of one latent as the transformer takes it."""
+
+    def __init__(
+        self, module: Any, prompts: TextEmbeddings, true_cfg_scale: float, negative: TextEmbeddings | None
+    ) -> None:
+        if true_cfg_scale != 1 and negative is None:
+            raise InvalidArgumentError(
+                f"negative: expected embeddings, as the scale of guidance is {true_cfg_scale}, got none"
+            )
+        if negative is not None and len(negative) not in (1, len(prompts)):
+            raise InvalidArgumentError(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
+        example = first_parameter(module)
+        self.module = module
+        self.device = example.device
+        self.prompts = prompts.near(example)
+        self.negative = negative.near(example) if negative is not None and true_cfg_scale != 1 else None
+        self.true_cfg_scale = true_cfg_scale
+
+    def __call__(self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:
+        """The velocity (B, *latent_shape) of latents (B, *latent_shape) at sigmas (B)."""
+        positive = self.predict(latents, sigmas, self.prompts.of(prompt_index))
+        if self.negative is None:
+            return positive
+        return self.guided(positive, self.predict(latents, sigmas, self.negative.of(prompt_index)))
+
+    @abstractmethod
+    def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
+        """The velocity for the text of each latent, without guidance."""
+
+    def guided(self, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+        """The velocity from those for prompts and for negative prompts."""
+        return negative + self.true_cfg_scale * (positive - negative)
+
+
+class LatentImageVelocity(GuidedVelocity):
+    """The same for a transformer that takes latent images (C, H, W) whole.
+
+    `height`, `width`: of the latent image. Raises `InvalidArgumentError` unless both are multiples of the model's patch
+    size.
     """
 
     def __init__(
-        self, module: torch.nn.Module, prompts: TextEmbeddings, negative: TextEmbeddings | None, scale: float
+        self,
+        module: Any,
+        prompts: TextEmbeddings,
+        *,
+        height: int,
+        width: int,
+        true_cfg_scale: float = 1.0,
+        negative: TextEmbeddings | None = None,
     ) -> None:
-        if scale != 1 and negative is None:
-            raise InvalidArgument(f"negative: expected embeddings, as the scale of guidance is {scale}, got none")
-        if negative is not None and len(negative) not in (1, len(prompts)):
-            raise InvalidArgument(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
-        self.prompts = prompts.like(module)
-        self.negative = negative.like(module) if negative is not None and scale != 1 else None
-        self.scale = scale
+        super().__init__(module, prompts, true_cfg_scale, negative)
+        check_latent_image(height, width, self.patch_size())
+        self.latent_shape = (int(module.config.in_channels), height, width)
 
-    def __call__(
-        self, call: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], prompt_index: torch.Tensor
-    ) -> torch.Tensor:
-        """`call`: the transformer's velocity for text (B, L, J) and pooled text (B, K)."""
-        positive = call(*self.prompts.of(prompt_index))
-        if self.negative is None:
-            return positive
-        negative = call(*self.negative.of(prompt_index))
-        return negative + self.scale * (positive - negative)
+    def patch_size(self) -> int:
+        """Side of a token in latent pixels."""
+        return int(self.module.config.patch_size)
+
+
+def rescaled(guided: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """A guided velocity with the norm that the unguided one has, row by row of the last dimension."""
+    before: torch.Tensor = torch.linalg.vector_norm(positive, dim=-1, keepdim=True)
+    after: torch.Tensor = torch.linalg.vector_norm(guided, dim=-1, keepdim=True)
+    return guided * (before / after)

@@ -7,17 +7,20 @@ from typing import Any, TypeAlias
 
 import torch
 
-from ..errors import InvalidArgument, InvalidState
+from ..errors import InvalidArgumentError, InvalidStateError
 from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
 from ..rollout import Rollout
 from ..update import Update
 from .shutdown import answering
-from .tensors import array_of, checked_velocity, filled_up, shared
+from .tensors import array_of, checked_velocity, filled_up, first_parameter, shared
 
 Velocity: TypeAlias = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Gives the velocity dx/dsigma, (B, *latent_shape), of latents (B, *latent_shape), noise levels (B) float32 and prompt
 indices (B) int64, all on the policy's device. It must not change its arguments in place."""
+
+TimeGrid: TypeAlias = Callable[[int], Sequence[float]]
+"""Gives T + 1 noise levels, strictly decreasing from at most 1 to 0, for T steps."""
 
 
 class TorchPolicy:
@@ -36,8 +39,8 @@ class TorchPolicy:
 
     or `TorchTrainer`, which does that.
 
-    `velocity`: a module or any function, see `Velocity`. Dropout and the like must be off (`module.eval()`), else
-    rollout and update see different models.
+    `velocity`: a module or any function, see `Velocity`. Dropout and batch norm in training mode are refused
+    (`module.eval()`), as far as a module shows them: rollout and update would see different models.
     `latent_shape`: of one latent as the model takes it, such as (N, C) or (C, H, W).
     `reference`: the frozen model of the KL term and of hybrid samples; evaluated without gradient.
     `device`, `dtype`: of the latents that the model is given; by default those of a module's first floating-point
@@ -48,6 +51,8 @@ class TorchPolicy:
     filled up to exactly this size, because a model may round a row otherwise in a batch of another size. The first
     ratio is exactly 1 for a deterministic module with `batch_size=1`; otherwise as exactly as the module computes the
     same row at another place of a batch.
+    `time_grid`: the noise levels that the model is used with; by default those of the settings. `TorchTrainer` and
+    `sample` use it.
 
     Latents cross to a float32 CPU model without a copy, and to others with one in each direction per request.
     """
@@ -62,14 +67,15 @@ class TorchPolicy:
         dtype: torch.dtype | None = None,
         autocast: torch.dtype | None = None,
         batch_size: int = 0,
+        time_grid: TimeGrid | None = None,
     ) -> None:
         if not latent_shape or min(latent_shape) < 1:
-            raise InvalidArgument(f"latent_shape: expected sizes of 1 or more, got {tuple(latent_shape)}")
+            raise InvalidArgumentError(f"latent_shape: expected sizes of 1 or more, got {tuple(latent_shape)}")
         if batch_size < 0:
-            raise InvalidArgument(f"batch_size: expected 0 (no limit) or more, got {batch_size}")
+            raise InvalidArgumentError(f"batch_size: expected 0 (no limit) or more, got {batch_size}")
         if dtype is not None and not dtype.is_floating_point:
-            raise InvalidArgument(f"dtype: expected a floating-point type, got {dtype}")
-        example = _first_parameter(velocity)
+            raise InvalidArgumentError(f"dtype: expected a floating-point type, got {dtype}")
+        example = first_parameter(getattr(velocity, "module", velocity))
         self.velocity = velocity
         self.reference = reference
         self.latent_shape = tuple(latent_shape)
@@ -77,6 +83,7 @@ class TorchPolicy:
         self.dtype = dtype or example.dtype
         self.autocast = autocast
         self.batch_size = batch_size
+        self.time_grid = time_grid
 
     @property
     def latent_size(self) -> int:
@@ -87,11 +94,25 @@ class TorchPolicy:
         """Answers all remaining requests of a rollout.
 
         After an error the rollout stands at the request that was not answered, and the call may be repeated. Raises
-        `InvalidArgument` for an answer that is no tensor of the right shape and type, `NotFinite` for NaN in it,
-        `InvalidState` when the model wrote to its latents, which spoils the rollout; and what the model raises.
+        `InvalidArgumentError` for an answer that is no tensor of the right shape and type, `NotFiniteError` for NaN in it,
+        `InvalidStateError` when the model wrote to its latents, which spoils the rollout; and what the model raises.
         """
+        self.require_repeatable()
         for request in rollout:
             self.answer(rollout, request)
+
+    def require_repeatable(self) -> None:
+        """Raises `InvalidArgumentError`, naming the part, when the module answers the same question differently each time:
+        with dropout, or with a batch norm that counts, in training mode. New adapters are in training mode, also in a
+        module that is not."""
+        module = getattr(self.velocity, "module", self.velocity)
+        for name, part in module.named_modules() if isinstance(module, torch.nn.Module) else ():
+            is_dropout = isinstance(part, torch.nn.modules.dropout._DropoutNd) and part.p > 0
+            if part.training and (is_dropout or isinstance(part, torch.nn.modules.batchnorm._BatchNorm)):
+                raise InvalidArgumentError(
+                    f"{name or 'module'}: expected evaluation mode, so that rollout and update see the same model, got "
+                    f"{part} in training mode; call eval() on the model after adapters are added"
+                )
 
     def answer(self, asker: Rollout | HostTrainer, request: VelocityRequest, *, reference: bool = False) -> None:
         """Answers one evaluation without gradient, with the frozen reference if `reference` is true. Raises as
@@ -106,7 +127,7 @@ class TorchPolicy:
         """Answers one evaluation of an update and backpropagates dL/dvelocity through the model; gradients of the
         parameters add up.
 
-        `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgument` also when
+        `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgumentError` also when
         the velocity depends on no parameter. Then nothing was submitted, and the request may be answered again.
         """
         with answering():
@@ -127,7 +148,7 @@ class TorchPolicy:
         with torch.enable_grad():
             velocity = self._evaluate(self.velocity, request, self.batch_size)
         if not velocity.requires_grad:
-            raise InvalidArgument("velocity: expected a tensor that autograd follows, got one cut off from it")
+            raise InvalidArgumentError("velocity: expected a tensor that autograd follows, got one cut off from it")
         d_velocity = update.submit(array_of(velocity), reference_velocity=reference)
         gradient = torch.from_numpy(d_velocity).to(velocity)
         torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
@@ -138,7 +159,7 @@ class TorchPolicy:
 
     def _reference(self) -> Velocity:
         if self.reference is None:
-            raise InvalidArgument("reference: expected a frozen model, got none")
+            raise InvalidArgumentError("reference: expected a frozen model, got none")
         return self.reference
 
     def _evaluate(self, function: Velocity, request: VelocityRequest, rows: int) -> torch.Tensor:
@@ -148,7 +169,7 @@ class TorchPolicy:
         sigmas, prompts = torch.tensor(request.sigmas), torch.tensor(request.prompt_index)
         velocity = self._in_batches(function, latents, sigmas, prompts, rows)
         if latents._version != writes:
-            raise InvalidState(
+            raise InvalidStateError(
                 "latents: expected to be left as they are by the velocity function, got a change in place; "
                 "draw the rollout again"
             )
@@ -179,11 +200,3 @@ class TorchPolicy:
             return contextlib.nullcontext()
         autocast: contextlib.AbstractContextManager[Any] = torch.autocast(self.device.type, self.autocast)
         return autocast
-
-
-def _first_parameter(velocity: Velocity) -> torch.Tensor:
-    """The tensor that gives device and type of a model: a module's first floating-point parameter, or that of the
-    module that a function object calls its `module`."""
-    module = velocity if isinstance(velocity, torch.nn.Module) else getattr(velocity, "module", None)
-    parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
-    return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))

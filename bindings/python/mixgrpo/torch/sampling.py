@@ -2,18 +2,20 @@
 
 from numpy.typing import ArrayLike
 
+from .._arguments import instance
 from .._arrays import FloatArray, integers
 from ..configurations import SampleConfig
 from ..enums import Weights
 from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
+from .own_grid import sample_config_of
 from .policy import TorchPolicy
 
 
 def sample(
     policy: TorchPolicy,
     prompt_indices: ArrayLike,
-    config: SampleConfig | None = None,
+    config: SampleConfig = SampleConfig(),
     *,
     initial_noise: ArrayLike | None = None,
 ) -> FloatArray:
@@ -21,8 +23,10 @@ def sample(
 
     The noise depends only on seed, place in `prompt_indices` and number of the sample, so two models can be compared on
     the same noise. `initial_noise`: the host's noise, (P, S, *latent_shape). With `config.trained_model_share` below 1
-    the last steps use the policy's reference (hybrid inference, Mix §5, arXiv 2507.21802).
+    the last steps use the policy's reference (hybrid inference, Mix §5, arXiv 2507.21802). The time grid is the policy's
+    own, if it has one and `config.sigmas` is None.
     """
+    config = sample_config_of(policy, instance(config, SampleConfig, "config"))
     index = integers(prompt_indices, "prompt_indices").reshape(-1)
     lines = [""] * (int(index.max(initial=0)) + 1)
     with _Sampler(lines, policy.latent_shape, batch_size=policy.batch_size) as sampler:

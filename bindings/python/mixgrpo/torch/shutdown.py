@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import InvalidState
+from ..errors import InvalidStateError
 
 PATIENCE = 60.0
 """Seconds the end waits at most."""
@@ -21,11 +21,11 @@ _is_ending = False
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Around the work on one request. Raises `InvalidState` when the interpreter is ending."""
+    """Around the work on one request. Raises `InvalidStateError` when the interpreter is ending."""
     global _in_progress
     with _change:
         if _is_ending:
-            raise InvalidState("interpreter: expected it to run on, got its end; the request stands unanswered")
+            raise InvalidStateError("interpreter: expected it to run on, got its end; the request stands unanswered")
         _in_progress += 1
     try:
         yield

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 
 
 class Snapshot:
@@ -30,8 +30,8 @@ class Snapshot:
 
 
 def trained_weights(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """All weights that an optimizer steps. Raises `InvalidArgument` when it has none."""
+    """All weights that an optimizer steps. Raises `InvalidArgumentError` when it has none."""
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     if not weights:
-        raise InvalidArgument("optimizer: expected weights to train, got none")
+        raise InvalidArgumentError("optimizer: expected weights to train, got none")
     return weights

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from .._arrays import FloatArray
-from ..errors import InvalidArgument
+from ..errors import InvalidArgumentError
 
 
 def shared(array: NDArray[Any]) -> torch.Tensor:
@@ -34,9 +34,16 @@ def filled_up(tensor: torch.Tensor, rows: int) -> torch.Tensor:
 def checked_velocity(velocity: Any, shape: tuple[int, ...], name: str) -> torch.Tensor:
     """What a model answered, if it is a tensor of real numbers of exactly this shape."""
     if not isinstance(velocity, torch.Tensor):
-        raise InvalidArgument(f"{name}: expected a tensor {shape}, got {type(velocity).__name__}")
+        raise InvalidArgumentError(f"{name}: expected a tensor {shape}, got {type(velocity).__name__}")
     if not velocity.is_floating_point():
-        raise InvalidArgument(f"{name}: expected floating-point values, got {velocity.dtype}")
+        raise InvalidArgumentError(f"{name}: expected floating-point values, got {velocity.dtype}")
     if tuple(velocity.shape) != shape:
-        raise InvalidArgument(f"{name}: expected shape {shape}, got {tuple(velocity.shape)}")
+        raise InvalidArgumentError(f"{name}: expected shape {shape}, got {tuple(velocity.shape)}")
     return velocity
+
+
+def first_parameter(module: Any) -> torch.Tensor:
+    """The tensor that gives device and type of a model: its first floating-point parameter; an empty one of float32 on
+    the CPU when it has none, or is no module."""
+    parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
+    return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..configurations import LearningConfig, SamplingConfig
+from .._arguments import instance, short
+from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
 from ..enums import Weights
-from ..errors import InvalidArgument, InvalidFormat, NotFinite
+from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
 from ..host_trainer import HostTrainer
-from ..metrics import Resumption
+from ..metrics import Metrics, Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
+from .first_ratio import FirstRatioWatch
+from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
 from .snapshot import Snapshot, trained_weights
 
@@ -36,14 +39,17 @@ class TorchTrainer(HostTrainer):
     Its gradients are zeroed before and after an update. The fields of `learning` for AdamW and averaged weights
     must keep their defaults, because the host owns the optimizer; `max_gradient_norm` is applied.
     `lines`: the prompts as text, one for each prompt index that the policy knows.
+    `plan`: settings are placed on the policy's own time grid, if it has one; a `Plan` is used as it is.
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
+
+    Warns with `FirstRatioWarning`, once, when rollout and update saw different models.
 
     An update is all or nothing: before its first optimizer step weights, optimizer, scheduler and scaler are copied,
     and restored when it fails or is interrupted. With `Undo.NONE` in `learning`, which needs no copy, a failed update
     keeps the finished optimizer steps.
 
-    Raises `InvalidArgument` naming what does not fit.
+    Raises `InvalidArgumentError` naming what does not fit.
     """
 
     def __init__(
@@ -51,25 +57,34 @@ class TorchTrainer(HostTrainer):
         policy: TorchPolicy,
         optimizer: torch.optim.Optimizer,
         lines: Sequence[str],
-        plan: Plan | SamplingConfig | None = None,
-        learning: LearningConfig | None = None,
+        plan: Plan | SamplingConfig = SamplingConfig(),
+        learning: LearningConfig = LearningConfig(),
         *,
         rewards: Sequence[str] = ("reward",),
         scheduler: "torch.optim.lr_scheduler.LRScheduler | None" = None,
         scaler: "torch.amp.GradScaler | None" = None,
         context: Context | None = None,
     ) -> None:
-        self.policy = policy
-        self.optimizer = optimizer
+        self.policy = instance(policy, TorchPolicy, "policy")
+        self.optimizer = _checked_optimizer(optimizer)
         self.scheduler = scheduler
         self.scaler = scaler
         self._kept: Snapshot | None = None
+        self._is_first = True  # whether the next request is the first of a rollout, update or sample
         trained_weights(optimizer)
-        if learning is not None and learning.kl_reference > 0 and policy.reference is None:
-            raise InvalidArgument("reference: expected a frozen model in the policy, as kl_reference is set, got none")
+        if instance(learning, LearningConfig, "learning").kl_reference > 0 and policy.reference is None:
+            raise InvalidArgumentError(
+                "reference: expected a frozen model in the policy, as kl_reference is set, got none"
+            )
         super().__init__(
-            lines, policy.latent_shape, plan, learning, rewards=rewards, batch_size=policy.batch_size, context=context
-        )
+            lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,
+            batch_size=policy.batch_size, context=context,
+        )  # fmt: skip
+        self._first_ratio = FirstRatioWatch(self.learning.clip_range)
+
+    def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
+        """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""
+        return sample_config_of(self.policy, super().sample_config(config))
 
     # Answers to requests
 
@@ -121,13 +136,29 @@ class TorchTrainer(HostTrainer):
             self.scaler.unscale_(self.optimizer)
         weights = [weight for weight in trained_weights(self.optimizer) if weight.grad is not None]
         if not weights:
-            raise InvalidArgument("optimizer: expected weights that the velocity depends on, got none with a gradient")
+            raise InvalidArgumentError(
+                "optimizer: expected weights that the velocity depends on, got none with a gradient"
+            )
         norm = float(torch.nn.utils.clip_grad_norm_(weights, self.learning.max_gradient_norm or float("inf")))
         if self.scaler is None and not np.isfinite(norm):
-            raise NotFinite(f"gradient: expected a finite norm, got {norm} in minibatch {minibatch}; no step was taken")
+            raise NotFiniteError(
+                f"gradient: expected a finite norm, got {norm} in minibatch {minibatch}; no step was taken"
+            )
         return norm
 
+    def _updated(self) -> Metrics:
+        metrics = super()._updated()
+        self._first_ratio.see(metrics)
+        return metrics
+
+    def _answer(self, request: VelocityRequest) -> None:
+        if self._is_first:
+            self.policy.require_repeatable()
+            self._is_first = False
+        super()._answer(request)
+
     def _answer_all(self) -> None:
+        self._is_first = True
         self.zero_gradients()
         try:
             super()._answer_all()
@@ -143,8 +174,8 @@ class TorchTrainer(HostTrainer):
         buffers itself.
 
         After a kill or on a full disk the folder still holds a complete checkpoint if it held one before. Raises
-        `InputOutputError`; `InvalidArgument` when a state holds objects that could not be read again
-        (`torch.load(weights_only=True)`); `InvalidState` when there is a complete checkpoint of a later iteration: it
+        `InputOutputError`; `InvalidArgumentError` when a state holds objects that could not be read again
+        (`torch.load(weights_only=True)`); `InvalidStateError` when there is a complete checkpoint of a later iteration: it
         belongs to another run, or was not resumed from.
         """
         states = [holder.state_dict() for holder in self._holders()]
@@ -162,8 +193,8 @@ class TorchTrainer(HostTrainer):
         """Restores the trainer, its weights and its optimizer from the newest complete checkpoint of a folder. None,
         with nothing changed, when there is none.
 
-        Raises `InvalidFormat` when there are checkpoints and none is complete; `InvalidArgument` naming the settings or
-        weights that differ. Everything is then as before.
+        Raises `InvalidFormatError` when there are checkpoints and none is complete; `InvalidArgumentError` naming the
+        settings or weights that differ. Everything is then as before.
         """
         found = newest_checkpoint(Path(folder))
         if found is None:
@@ -185,16 +216,16 @@ class TorchTrainer(HostTrainer):
             weights, states, progress = content["weights"], content["states"], content["trainer"]
             kinds, state_count = [_kind(weight) for weight in weights], len(states)
         except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidFormat(f"checkpoint: expected a trainer's, got {type(error).__name__}: {error}") from None
+            raise InvalidFormatError(f"checkpoint: expected a trainer's, got {type(error).__name__}: {error}") from None
         wanted = [_kind(weight) for weight in trained_weights(self.optimizer)]
         if len(kinds) != len(wanted) or state_count != len(self._holders()):
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"optimizer: expected {len(wanted)} weights and {len(self._holders())} states, as here, "
                 f"got {len(kinds)} weights and {state_count} states"
             )
         for index, (here, saved) in enumerate(zip(wanted, kinds, strict=True)):
             if saved != here:
-                raise InvalidArgument(f"optimizer: expected weight {index} to be {here}, as here, got {saved}")
+                raise InvalidArgumentError(f"optimizer: expected weight {index} to be {here}, as here, got {saved}")
         with torch.no_grad():
             for weight, saved in zip(trained_weights(self.optimizer), weights, strict=True):
                 weight.copy_(saved)
@@ -202,8 +233,19 @@ class TorchTrainer(HostTrainer):
             try:
                 holder.load_state_dict(state)
             except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-                raise InvalidArgument(f"{type(holder).__name__}: expected the state of one, got {error}") from error
+                raise InvalidArgumentError(
+                    f"{type(holder).__name__}: expected the state of one, got {error}"
+                ) from error
         self.load_state_dict(progress)
+
+
+def _checked_optimizer(optimizer: Any) -> Any:
+    """Any object that steps and holds its weights as those of `torch.optim` do."""
+    if isinstance(optimizer, type) or not all(
+        hasattr(optimizer, name) for name in ("step", "zero_grad", "param_groups")
+    ):
+        raise InvalidArgumentError(f"optimizer: expected one of torch.optim or alike, got {short(optimizer)}")
+    return optimizer
 
 
 def _kind(weight: torch.Tensor) -> str:

@@ -820,8 +820,10 @@ pub struct mixgrpo_sample_config {
     pub sigma_rounding: mixgrpo_sigma_rounding,
     pub trained_model_share: f64,
     pub seed: u64,
+    pub sigmas: *const f64,
+    pub sigma_count: usize,
 }
-layout!(sized mixgrpo_sample_config: 48);
+layout!(sized mixgrpo_sample_config: 64);
 
 extern "C" {
     pub fn mixgrpo_sample_config_init(out_config: *mut mixgrpo_sample_config, struct_size: usize) -> mixgrpo_status;

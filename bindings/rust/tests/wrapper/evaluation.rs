@@ -14,7 +14,7 @@ fn evaluation(watchdog: Watchdog) -> Evaluation {
     Evaluation::new(&config, &drawn(), &[0, 2], &REWARDS).unwrap()
 }
 
-fn drawn() -> SampleConfig {
+fn drawn() -> SampleConfig<'static> {
     SampleConfig { steps: 3, samples_per_prompt: 2, ..Default::default() }
 }
 

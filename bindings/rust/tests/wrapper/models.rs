@@ -63,8 +63,13 @@ fn samples_depend_only_on_the_seed() {
     let first = evaluator.sample(Some(&mut base), &prompts, &config, &[0, 1], None).unwrap();
     assert_eq!(first.len(), 2 * 2 * evaluator.latent_size());
     assert_eq!(first, evaluator.sample(Some(&mut base), &prompts, &config, &[0, 1], None).unwrap());
-    let other = SampleConfig { seed: 1, ..config };
-    assert_ne!(first, evaluator.sample(Some(&mut base), &prompts, &other, &[0, 1], None).unwrap());
+    let sigmas = [1.0, 0.6, 0.2, 0.0];
+    for other in [SampleConfig { seed: 1, ..config }, SampleConfig { sigmas: Some(&sigmas), ..config }] {
+        assert_ne!(first, evaluator.sample(Some(&mut base), &prompts, &other, &[0, 1], None).unwrap());
+    }
+    let rising = SampleConfig { sigmas: Some(&[1.0, 1.0, 0.0]), ..config };
+    let error = evaluator.sample(Some(&mut base), &prompts, &rising, &[0, 1], None).unwrap_err();
+    assert!(error.message().starts_with("sigmas[1]: expected a value below"));
     assert_eq!(
         evaluator.sample(None, &prompts, &config, &[0], None).err().map(|error| error.status()),
         Some(Status::InvalidArgument)

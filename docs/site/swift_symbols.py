@@ -1,6 +1,8 @@
-"""Builds the Swift documentation as a site of static pages; a warning or a public symbol without a docstring is an error.
+"""Lets docc compile the Swift documentation; a warning or a public symbol without a docstring is an error.
 
-python3 Tests/docs/build.py --modules .build/release/Modules --out out/docs [--base-path /where/it/is/hosted]
+python3 docs/site/swift_symbols.py --modules .build/release/Modules --out FOLDER
+
+The result holds each page as JSON, in FOLDER/data. swift_reference.py makes the site's pages of it: docc's own need a server.
 """
 
 import argparse
@@ -63,9 +65,7 @@ def convert(catalogue: pathlib.Path | None, graphs: pathlib.Path, module: str, o
     command = [programs / "docc", "convert", *([catalogue] if catalogue else [])]
     command += ["--additional-symbol-graph-dir", graphs, "--output-dir", options.out, "--warnings-as-errors"]
     command += ["--fallback-display-name", module, "--fallback-bundle-identifier", module.lower()]
-    command += ["--fallback-default-module-kind", "Library", "--transform-for-static-hosting"]
-    if options.base_path:
-        command += ["--hosting-base-path", options.base_path]
+    command += ["--fallback-default-module-kind", "Library"]
     return subprocess.run(command).returncode
 
 
@@ -73,8 +73,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--module", default="MixGRPO", help="what is imported (default: %(default)s)")
     parser.add_argument("--modules", type=pathlib.Path, required=True, help="folder of the compiled modules")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder that becomes the site")
-    parser.add_argument("--base-path", help="the site's path on its server, if it is not the root")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder that docc writes")
     options = parser.parse_args()
     catalogue = ROOT / "Sources" / options.module / f"{options.module}.docc"
     with tempfile.TemporaryDirectory() as folder:
@@ -88,10 +87,7 @@ def main() -> int:
         judge_all_comments(path, graph, options.module)
         if convert(catalogue if catalogue.exists() else None, graphs, options.module, options) != 0:
             return 1
-    print(
-        f"{len(graph['symbols'])} public symbols are documented: "
-        f"{options.out}/documentation/{options.module.lower()}/index.html"
-    )
+    print(f"{len(graph['symbols'])} public symbols of {options.module} are documented")
     return 0
 
 

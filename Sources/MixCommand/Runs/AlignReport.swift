@@ -1,0 +1,135 @@
+import MixCompare
+import MixGRPO
+
+/// What a person sees of an alignment while it runs.
+final class AlignReport {
+  /// The model calls of an iteration.
+  typealias Calls = (rollout: Int, update: Int)
+
+  private let settings: AlignSettings
+  private let progress: ProgressDisplay
+  private let calls: Calls
+  private var trend: RewardTrend
+  private var pace = Pace()
+  private var hasSaidPace = false
+  private var warned: Set<TrainingWarning.Kind> = []
+  private var firstEvaluation: EvaluationResult?
+
+  /// - Parameters:
+  ///   - begun: iterations done before this process started.
+  ///   - earlier: their mean rewards.
+  ///   - iterationsPerRound: iterations after which every prompt has been drawn.
+  ///   - calls: the model calls of the next iteration.
+  init(_ settings: AlignSettings, begun: Int, earlier: [Double], iterationsPerRound: Int, calls: Calls) {
+    (self.settings, self.calls) = (settings, calls)
+    progress = ProgressDisplay(total: settings.iterations, begun: begun, unit: "iteration", hasTrend: true)
+    trend = RewardTrend(iterationsPerRound: iterationsPerRound)
+    for reward in earlier { trend.add(reward) }
+  }
+
+  var secondsSoFar: Double { progress.secondsSoFar }
+
+  func announce(_ line: String) { progress.announce(line) }
+  func finish() { progress.finish() }
+
+  // MARK: - Within an iteration
+
+  enum Work { case pictures, evaluation, rollout, update }
+
+  func begin(_ work: Work, iteration: Int) {
+    pace.beginStage()
+    showBar(work, iteration, 0, of: 0)
+  }
+
+  func reached(_ work: Work, iteration: Int, _ done: Int, of total: Int) {
+    pace.reached(done, isTrained: work == .update)
+    sayPace(iteration)
+    showBar(work, iteration, done, of: total)
+  }
+
+  func scoring(iteration: Int) {
+    progress.show(iteration, share: share(.update, 0, of: 1), "scoring")
+  }
+
+  private func showBar(_ work: Work, _ iteration: Int, _ done: Int, of total: Int) {
+    let name =
+      switch work {
+      case .pictures: "pictures"
+      case .evaluation: "evaluation"
+      case .rollout: "rollout"
+      case .update: "update"
+      }
+    let step = total > 0 ? " \(done) of \(total)" : ""
+    let isTimed = iteration > 0 || work == .update
+    progress.show(
+      iteration, share: share(work, done, of: total), name + step, secondsLeft: isTimed ? nil : estimateOfRun(iteration))
+  }
+
+  /// Completed share of the iteration, by the time that its parts take.
+  private func share(_ work: Work, _ done: Int, of total: Int) -> Double {
+    let (rollout, update) = (Double(calls.rollout), Pace.backwardRatio * Double(calls.update))
+    let part = total > 0 ? min(1, Double(done) / Double(total)) : 0
+    return switch work {
+    case .pictures, .evaluation: 0
+    case .rollout: part * rollout / max(rollout + update, 1)
+    case .update: (rollout + part * update) / max(rollout + update, 1)
+    }
+  }
+
+  private func estimateOfRun(_ iteration: Int) -> Double? {
+    pace.estimate(forward: calls.rollout, trained: calls.update).map { $0 * Double(settings.iterations - iteration) }
+  }
+
+  /// Says once how long an iteration takes, after a second of measuring, unless one has finished before.
+  private func sayPace(_ iteration: Int) {
+    guard !hasSaidPace, pace.seconds > 1, iteration < settings.iterations,
+      let one = pace.estimate(forward: calls.rollout, trained: calls.update), let all = estimateOfRun(iteration)
+    else { return }
+    hasSaidPace = true
+    progress.announce(
+      "an iteration takes about \(spokenDuration(one)), the run about \(spokenDuration(all)) and the time of rewards "
+        + "(estimated from \(pace.rows) model calls)")
+  }
+
+  // MARK: - After it
+
+  func finished(_ metrics: IterationMetrics) {
+    hasSaidPace = true
+    trend.add(metrics.rewardMean)
+    let done = metrics.iteration + 1
+    progress.finished(done, figures(metrics), trend: trend.change, remarks: remarks(metrics))
+    for warning in metrics.warnings where warned.insert(warning.kind).inserted {
+      progress.announce("warning: iteration \(metrics.iteration): \(warning.text)")
+    }
+  }
+
+  /// The mean first when there are several rewards.
+  private func figures(_ metrics: IterationMetrics) -> [(name: String, value: Double)] {
+    let each = metrics.rewards.map { (name: $0.name, value: $0.mean) }
+    return each.count == 1 ? each : [(name: "mean", value: metrics.rewardMean)] + each
+  }
+
+  private func remarks(_ metrics: IterationMetrics) -> [String] {
+    var remarks: [String] = []
+    if metrics.failedRewards > 0 { remarks.append("\(metrics.failedRewards) not scored") }
+    if metrics.skippedSteps > 0 { remarks.append("\(metrics.skippedSteps) steps skipped") }
+    if metrics.isRolledBack { remarks.append("rolled back") }
+    return remarks
+  }
+
+  /// - Parameter rewards: names and whether they are held out, in the order of the means.
+  func evaluated(_ result: EvaluationResult, _ rewards: [EvaluationReward]) {
+    let first = firstEvaluation ?? result
+    firstEvaluation = first
+    let isFirst = first.iteration == result.iteration
+    let parts = zip(rewards, zip(result.means, first.means)).map { reward, means in
+      let change = isFirst ? "" : " (\(signed(means.0 - means.1)))"
+      return "\(reward.name)\(reward.isHeldOut ? " [held out]" : "") \(significant(means.0))\(change)"
+    }
+    progress.announce(
+      "evaluation at iteration \(result.iteration): \(parts.joined(separator: ", "))\(result.isBest ? ", best so far" : "")")
+    if !result.message.isEmpty {
+      progress.announce("\(result.verdict == .stop ? "stopped" : "warning"): \(result.message)")
+    }
+  }
+}

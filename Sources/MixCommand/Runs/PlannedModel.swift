@@ -1,0 +1,28 @@
+import MixGRPO
+
+/// The sizes of the model that settings name, read from the headers of its files.
+struct PlannedModel {
+  let configuration: FlowTransformerConfiguration
+  let codec: PixelCodec
+  let textLength: Int
+  let maxBatch: Int
+  let threads: Int
+
+  /// - Throws: the errors of reading the model's configuration; `invalidArgument` for settings that do not match the model.
+  init(_ settings: AlignSettings) throws(MixGRPOError) {
+    let folder = try WeightFolder(path: settings.model)
+    configuration = try FlowTransformerConfiguration(json: folder.configuration, source: settings.model)
+    let pictures = try settings.pictures.resolved(model: settings.model)
+    codec = try PixelCodec(
+      height: pictures.height, width: pictures.width, patch: PixelModel.patch(of: configuration, settings.model))
+    textLength =
+      try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
+    maxBatch = pictures.maxBatch
+    threads = try RunContext(threads: settings.threads).threads
+  }
+
+  func evaluatorMemory(maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
+    try EvaluatorMemory(
+      configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: maxBatch, threads: threads)
+  }
+}

@@ -1,0 +1,57 @@
+"""The reference of the Python package: pages for its public names, which Sphinx' autodoc fills."""
+
+import ast
+import pathlib
+from collections.abc import Iterator
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "bindings" / "python" / "mixgrpo"
+# The page of what these files define. Other classes have a page of their own.
+SHARED = {
+    "enums": "Enumerations",
+    "errors": "Errors",
+    "configurations": "Configurations",
+    "steps": "Functions",
+    "settings": "Functions",
+}
+
+
+ENDS = ("Configurations", "Enumerations", "Errors", "Functions", "PyTorch")
+
+
+def write(folder: pathlib.Path) -> None:
+    folder.mkdir(parents=True)
+    pages: dict[str, list[str]] = {}
+    for name, title, kind in public(PACKAGE):
+        pages.setdefault(title, []).append(directive("mixgrpo", name, kind))
+    pages["PyTorch"] = [directive("mixgrpo.torch", name, kind) for name, _, kind in public(PACKAGE / "torch")]
+    for title, directives in pages.items():
+        (folder / f"{title}.rst").write_text("\n\n".join([title + "\n" + "=" * len(title), *directives]) + "\n")
+    classes = sorted(title for title in pages if title not in ("Training", *ENDS))
+    heading = "Python\n======\n\n.. automodule:: mixgrpo\n   :no-members:\n\n.. toctree::\n\n"
+    (folder / "index.rst").write_text(heading + "".join(f"   {title}\n" for title in ["Training", *classes, *ENDS]))
+
+
+def public(package: pathlib.Path) -> Iterator[tuple[str, str, str]]:
+    """The names that a package exports, each with the title of its page and the directive that documents it."""
+    for node in ast.parse((package / "__init__.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and not node.module.startswith("_"):
+            for alias in node.names:
+                yield alias.name, *described(package, node.module, alias.name)
+
+
+def described(package: pathlib.Path, module: str, name: str) -> tuple[str, str]:
+    """The title of the page of a name, and its directive."""
+    place = package.joinpath(*module.split("."))
+    files = (place.with_suffix(".py"), place / "__init__.py")
+    body = ast.parse(next(file for file in files if file.exists()).read_text()).body
+    definition = next((one for one in body if getattr(one, "name", None) == name), None)
+    kind = "autoclass" if isinstance(definition, ast.ClassDef) else "autofunction" if definition else "autodata"
+    if module.startswith("training"):
+        return "Training", kind
+    return SHARED.get(module, name if kind == "autoclass" else "Functions"), kind
+
+
+def directive(module: str, name: str, kind: str) -> str:
+    options = "\n   :members:\n   :show-inheritance:" if kind == "autoclass" else ""
+    return f".. {kind}:: {module}.{name}{options}"
