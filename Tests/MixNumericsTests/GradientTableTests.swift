@@ -204,7 +204,7 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
     let activated = withPanels(rows, width) { panels in
       _ = withMatrix(hidden, rows: rows) { hidden in
         _ = withMatrix(gelu.inputs[0], rows: rows) {
-          Activation.geluBackward(hidden: hidden, activated: panels, gradient: $0)
+          Activation.geluBackward(hidden: hidden, activated: panels, firstRow: 0, gradient: $0)
         }
       }
     }

@@ -19,7 +19,7 @@ static void defaults_and_bounds(const fixture *f) {
   INVALID("struct_size", mixgrpo_evaluator_config_init(&config, 0));
   DONE(mixgrpo_evaluator_config_init(&config, sizeof config));
   CHECK(config.height_tokens == 8 && config.width_tokens == 8 && config.text_length == 16 && config.max_batch == 16);
-  CHECK(config.guidance == 3.5 && config.recompute_activations == 0 && config.max_bytes == 0);
+  CHECK(config.guidance == 3.5 && config.precision == MIXGRPO_PRECISION_FLOAT32 && config.recompute_activations == 0 && config.max_bytes == 0);
   CHECK(config.struct_size == sizeof config);
   const mixgrpo_evaluator_config standard = config;
   const int32_t absurd[] = {0, -1, INT32_MIN, INT32_MAX};
@@ -46,6 +46,12 @@ static void defaults_and_bounds(const fixture *f) {
   config = standard;
   config.recompute_activations = 2;
   INVALID("recompute_activations", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config = standard;
+  config.precision = 2;
+  INVALID("precision", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config = standard;
+  config.reserved = 1;
+  INVALID("reserved", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
   config = standard;
   config.max_bytes = UINT64_MAX;
   INVALID("max_bytes", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));

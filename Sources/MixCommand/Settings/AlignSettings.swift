@@ -85,9 +85,3 @@ struct AlignSettings: SettingsTable {
   }
 }
 
-/// The number format of stored weights.
-enum PrecisionName: String, CaseIterable {
-  case f32, bf16
-
-  var stored: StoredPrecision { self == .f32 ? .float32 : .bfloat16 }
-}

@@ -67,7 +67,7 @@ extension CheckpointSettings {
     add(evaluator.model.configuration.record)
     add("text_length", evaluator.textLength)
     if evaluator.model.configuration.guidanceEmbeds { add("guidance", evaluator.guidance) }
-    if evaluator.precision != .float32 { add("precision", "\(evaluator.precision)") }
+    add("precision", evaluator.precision)
     add("image_ids", "\(evaluator.geometry.tokens) tokens at positions with hash \(Self.hash(evaluator.geometry.positions))")
   }
 
