@@ -3,49 +3,77 @@ import MixNumerics
 
 /// A FLUX-type flow transformer: its sizes, weights and gradients. `FlowEvaluator` runs it.
 ///
+/// A model with an adapter shares the frozen weights of another model. Its own weights, those that are read, written, trained and
+/// copied, are the adapter's.
+///
 /// Thread rule: any number of evaluators may read the weights at once; writing weights or gradients requires exclusive access.
 public final class FlowTransformer: @unchecked Sendable {
   /// The model's sizes.
   public let configuration: FlowTransformerConfiguration
+  /// Of the weights that are evaluated.
   package let layout: ParameterLayout
+  /// The model that this one adapts, whose weights must not be written meanwhile; nil without an adapter.
+  public let frozen: FlowTransformer?
+  /// Of the weights of a model with an adapter.
+  package let adapter: AdapterLayout?
+  /// A factor of the adapter, 0…2: 0 evaluates the frozen model. Not saved with weights; trained weights are those at 1.
+  public var adapterStrength = 1.0 { didSet { ownVersion = UniqueNumber.next() } }
   private let storage: FloatStorage
   /// Changes whenever weights may have been written; copies derived from them are then updated. Unique for each state of weights
   /// in a process.
-  package private(set) var weightsVersion = UniqueNumber.next()
+  package var weightsVersion: Int { max(ownVersion, frozen?.ownVersion ?? 0) }
+  private var ownVersion = UniqueNumber.next()
   private var gradientStorage: FloatStorage?
 
   /// Every weight tensor by its checkpoint name.
-  public var parameters: [ParameterEntry] { layout.entries }
+  public var parameters: [ParameterEntry] { adapter?.entries ?? layout.entries }
   /// Trainable values: the size of the flat vector of all weights, in the order of `parameters`.
-  public var parameterCount: Int { layout.count }
+  public var parameterCount: Int { adapter?.count ?? layout.count }
 
   /// A model with all weights zero.
   public init(configuration: FlowTransformerConfiguration) throws(MixGRPOError) {
     try configuration.validate()
     self.configuration = configuration
     layout = try ParameterLayout(configuration)
+    (frozen, adapter) = (nil, nil)
     storage = try FloatStorage(count: layout.count)
   }
 
-  /// An independent copy of the weights, for example as a frozen reference; gradients are not copied.
-  public convenience init(copying other: FlowTransformer) throws(MixGRPOError) {
-    try self.init(configuration: other.configuration)
-    storage.base.update(from: other.storage.base, count: layout.count)
+  /// A model with an adapter whose values are all zero.
+  package init(adapting base: FlowTransformer, _ adapter: AdapterLayout) throws(MixGRPOError) {
+    try require(base.frozen == nil, "model", expected: "one without an adapter (merge it first)", got: "one with an adapter")
+    (configuration, layout, frozen, self.adapter) = (base.configuration, base.layout, base, adapter)
+    storage = try FloatStorage(count: adapter.count)
   }
 
-  /// All weights, for reading.
+  /// An independent copy of the weights, for example as a frozen reference; gradients are not copied. With an adapter, a copy of the
+  /// adapter on the same frozen model.
+  public convenience init(copying other: FlowTransformer) throws(MixGRPOError) {
+    if let frozen = other.frozen, let adapter = other.adapter {
+      try self.init(adapting: frozen, adapter)
+      adapterStrength = other.adapterStrength
+    } else {
+      try self.init(configuration: other.configuration)
+    }
+    storage.base.update(from: other.storage.base, count: parameterCount)
+  }
+
+  /// The weights that are evaluated, before the adapter changes them, laid out as `layout` says.
+  package var baseWeights: UnsafePointer<Float> { frozen?.weights ?? weights }
+
+  /// All weights, for reading; of the adapter if there is one.
   package var weights: UnsafePointer<Float> { UnsafePointer(storage.base) }
 
   /// All weights, for writing; not to be used after the next evaluation begins.
   package func writableWeights() -> UnsafeMutableBufferPointer<Float> {
-    weightsVersion = UniqueNumber.next()
+    ownVersion = UniqueNumber.next()
     return storage.buffer
   }
 
   /// The gradient buffer, laid out like the weights; allocated with zeros at first use.
   package func gradients() throws(MixGRPOError) -> FloatStorage {
     if let gradientStorage { return gradientStorage }
-    let storage = try FloatStorage(count: layout.count)
+    let storage = try FloatStorage(count: parameterCount)
     gradientStorage = storage
     return storage
   }
@@ -57,7 +85,7 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// - Throws: `invalidArgument` for an unknown name.
   public func parameter(named name: String) throws(MixGRPOError) -> ParameterEntry {
-    guard let entry = layout.entries.first(where: { $0.name == name }) else {
+    guard let entry = parameters.first(where: { $0.name == name }) else {
       throw .invalid("name", expected: "a parameter of this model", got: "\"\(name)\"")
     }
     return entry
@@ -70,7 +98,7 @@ public final class FlowTransformer: @unchecked Sendable {
 
   /// Replaces one tensor's weights, row-major.
   public func writeWeights(_ entry: ParameterEntry, from source: UnsafePointer<Float>) {
-    weightsVersion = UniqueNumber.next()
+    ownVersion = UniqueNumber.next()
     (storage.base + entry.offset).update(from: source, count: entry.count)
   }
 

@@ -45,6 +45,8 @@ struct StreamLayout: Sendable {
 struct DoubleBlockLayout: Sendable {
   let image: StreamLayout
   let text: StreamLayout
+
+  var layers: [LinearLayer] { text.layers + image.layers }
 }
 
 struct SingleBlockLayout: Sendable {
@@ -54,6 +56,8 @@ struct SingleBlockLayout: Sendable {
   let out: LinearLayer  // d + 4d → d
   /// First of three chunks (shift, scale, gate) of d in a modulation row.
   let modulation: Int
+
+  var layers: [LinearLayer] { [qkvFeedForward, out] }
 }
 
 /// The only list of the model's weights: name → shape → offset.
@@ -79,14 +83,18 @@ package struct ParameterLayout: Sendable {
   private(set) var out: LinearLayer
   /// The offset of the first layer that is applied to whole sequences; embedders and modulations come before.
   private(set) var projections = 0
-  /// Of these layers, those of the input and the output.
+  /// Every linear layer, by its index.
+  private(set) var layers: [LinearLayer] = []
+  /// The checkpoint's linear layers, in the order of `layers`.
+  package private(set) var modules: [LinearModule] = []
+  var layerCount: Int { layers.count }
+  /// Embedders and modulations.
+  var conditioningLayers: [LinearLayer] { Array(layers.prefix { $0.weight < projections }) }
+  /// Of the layers that are applied to whole sequences, those of the input and the output.
   var edgeLayers: [LinearLayer] { [imageIn, textIn, out] }
-  /// Of these layers, those of the blocks.
-  var blockLayers: [LinearLayer] {
-    doubleBlocks.flatMap { $0.text.layers + $0.image.layers } + singleBlocks.flatMap { [$0.qkvFeedForward, $0.out] }
-  }
-  /// All linear layers.
-  private(set) var layerCount = 0
+  /// Of these layers, those of each block.
+  var layersOfBlocks: [[LinearLayer]] { doubleBlocks.map(\.layers) + singleBlocks.map(\.layers) }
+  var blockLayers: [LinearLayer] { layersOfBlocks.flatMap { $0 } }
 
   static let sinusoidWidth = 256
 
@@ -118,7 +126,7 @@ package struct ParameterLayout: Sendable {
     }
     outModulation = 12 * d * doubles.count + 3 * d * singles.count
     out = table.linear(["proj_out"], d, [configuration.outChannels])
-    (entries, count, layerCount) = (table.entries, table.count, table.layerCount)
+    (entries, count, layers, modules) = (table.entries, table.count, table.layers, table.modules)
   }
 }
 
@@ -126,7 +134,8 @@ package struct ParameterLayout: Sendable {
 private struct Table {
   var entries: [ParameterEntry] = []
   var count = 0
-  var layerCount = 0
+  var layers: [LinearLayer] = []
+  var modules: [LinearModule] = []
 
   mutating func vector(_ name: String, _ size: Int) -> Int { add(name, [size]) }
 
@@ -136,9 +145,15 @@ private struct Table {
     for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs]) }
     let bias = count
     for (name, size) in zip(names, outputs) { _ = add(name + ".bias", [size]) }
-    let width = outputs.reduce(0, +)
-    defer { layerCount += 1 }
-    return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: width, index: layerCount)
+    let layer = LinearLayer(
+      weight: weight, bias: bias, inputs: inputs, outputs: outputs.reduce(0, +), index: layers.count)
+    var row = 0
+    for (name, size) in zip(names, outputs) {
+      modules.append(LinearModule(name: name, layer: layer, rows: row..<row + size))
+      row += size
+    }
+    layers.append(layer)
+    return layer
   }
 
   mutating func embedder(_ name: String, _ inputs: Int, _ d: Int) -> EmbedderLayout {

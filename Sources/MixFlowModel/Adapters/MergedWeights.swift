@@ -1,0 +1,82 @@
+import MixNumerics
+
+/// W′ = W + scale·B·A of the layers that an adapter changes, in memory of the evaluator.
+///
+/// Products read W′ packed, so an adapter costs nothing there. Embedders, modulations, input and output layers have room of their
+/// own. The layers of all blocks share room for one block: they are merged right before they are packed.
+struct MergedWeights {
+  /// Rows that one task merges.
+  static let rows = 32
+
+  private let model: FlowTransformer
+  private let adapter: AdapterLayout
+  /// W′ or, where no adapter changes it, W of each layer, by the layer's index.
+  let table: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
+
+  init(_ model: FlowTransformer, _ adapter: AdapterLayout, in places: MergedPlaces) {
+    (self.model, self.adapter, table) = (model, adapter, places.table)
+    let frozen = UnsafeMutablePointer(mutating: model.baseWeights)
+    for layer in model.layout.layers { table[layer.index] = places.rooms[layer.index] ?? frozen + layer.weight }
+  }
+
+  /// W′ of some layers. The memory of blocks is that of the last block merged.
+  func merge(_ layers: [LinearLayer], _ scratch: WorkerScratch, team: Team) {
+    for layer in layers where adapter.changes(layer) {
+      team.forEach((layer.outputs + Self.rows - 1) / Self.rows) { task, worker in
+        let rows = task * Self.rows..<min(layer.outputs, (task + 1) * Self.rows)
+        merge(layer, rows, scratch[worker])
+      }
+    }
+  }
+
+  private func merge(_ layer: LinearLayer, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
+    let merged = Matrix(table[layer.index], rows: layer.outputs, columns: layer.inputs).rows(rows)
+    let frozen = UnsafeMutablePointer(mutating: model.baseWeights) + layer.weight
+    Reduction.copy(Matrix(frozen, rows: layer.outputs, columns: layer.inputs).rows(rows), into: merged)
+    for matrix in adapter.matrices(of: layer) {
+      let own = rows.clamped(to: matrix.module.rows)
+      if own.isEmpty { continue }
+      let (a, b) = matrix.factors(of: model.weights)
+      let first = matrix.module.rows.lowerBound
+      let scaled = Matrix(scratch + MatrixProduct.panelCount, rows: own.count, columns: matrix.rank)
+      let piece = b.rows(own.lowerBound - first..<own.upperBound - first)
+      Reduction.scale(piece, by: Float(matrix.low.scale * model.adapterStrength), into: scaled)
+      MatrixProduct.times(
+        scaled, a, into: merged.rows(own.lowerBound - rows.lowerBound..<own.upperBound - rows.lowerBound), accumulate: true,
+        panel: scratch)
+    }
+  }
+}
+
+extension AdaptedMatrix {
+  /// A (rank, inputs) and B (outputs, rank) in a vector of the adapter's values, or of their gradients.
+  func factors(of values: UnsafePointer<Float>) -> (a: Matrix, b: Matrix) {
+    let base = UnsafeMutablePointer(mutating: values)
+    return (
+      Matrix(base + a, rows: rank, columns: module.inputs), Matrix(base + b, rows: module.outputs, columns: rank)
+    )
+  }
+}
+
+/// Room for merged weights.
+struct MergedPlaces {
+  let table: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
+  /// By the layer's index; nil where no adapter changes the layer.
+  let rooms: [UnsafeMutablePointer<Float>?]
+
+  init(_ layout: ParameterLayout, _ adapter: AdapterLayout, _ arena: inout Arena) {
+    table = arena.values(UnsafeMutablePointer<Float>.self, layout.layerCount)
+    var rooms: [UnsafeMutablePointer<Float>?] = Array(repeating: nil, count: layout.layerCount)
+    func place(_ layers: [LinearLayer], _ arena: inout Arena) {
+      for layer in layers where adapter.changes(layer) { rooms[layer.index] = arena.floats(layer.outputs, layer.inputs) }
+    }
+    place(layout.conditioningLayers + layout.edgeLayers, &arena)
+    let start = arena.position
+    for block in layout.layersOfBlocks {
+      arena.reuse(from: start)
+      place(block, &arena)
+    }
+    arena.continueBehindAll()
+    self.rooms = rooms
+  }
+}
