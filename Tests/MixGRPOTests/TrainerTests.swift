@@ -108,6 +108,7 @@ struct TinyRun {
   func exactSharingChangesSamplesByNoBitAndWeightsByRounding(precision: Precision) throws {
     let shared = try TinyRun(precision: precision)
     let unshared = try TinyRun(precision: precision, sampling: TinyRun.configuration { $0.exactSharing = false })
+    let start = shared.weights
     let samples = try Array(shared.trainer.rollout(prompts: [0, 1]))
     let others = try Array(unshared.trainer.rollout(prompts: [0, 1]))
     #expect(samples == others)
@@ -116,7 +117,11 @@ struct TinyRun {
     #expect(few.modelCallsUpdate < all.modelCallsUpdate)
     let (weights, unsharedWeights) = (shared.weights, unshared.weights)
     #expect(weights.count == unsharedWeights.count)
-    #expect(zip(weights, unsharedWeights).allSatisfy { abs($0 - $1) <= 2e-5 })
+    func squares(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0) { $0 + pow(Double($1.0) - Double($1.1), 2) } }
+    // Where a gradient is near zero, AdamW's first steps turn its rounding into a step of full size.
+    let difference = (squares(weights, unsharedWeights) / squares(weights, start)).squareRoot()
+    #expect(difference <= (precision == .float32 ? 1e-3 : 0.1), "\(difference)")
+    if precision == .float32 { #expect(zip(weights, unsharedWeights).allSatisfy { abs($0 - $1) <= 2e-5 }) }
   }
 
   @Test func modelCallsAreAsPlanned() throws {

@@ -63,6 +63,27 @@ static void defaults_and_bounds(const fixture *f) {
   CHECK(evaluator == NULL);
 }
 
+static void bfloat16_changes_results_by_its_rounding(const fixture *f) {
+  float half[VALUES], alone[LATENT];
+  double difference = 0, size = 0;
+  mixgrpo_evaluator_config config;
+  mixgrpo_evaluator *evaluator = NULL;
+  DONE(mixgrpo_evaluator_config_init(&config, sizeof config));
+  config.height_tokens = config.width_tokens = 2;
+  config.text_length = TEXT_LENGTH;
+  config.precision = MIXGRPO_PRECISION_BFLOAT16;
+  DONE(mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  DONE(mixgrpo_evaluator_velocity(evaluator, f->prompts, latents, sigmas, prompt_index, COUNT, 0, half, VALUES));
+  DONE(mixgrpo_evaluator_velocity(evaluator, f->prompts, latents, sigmas, prompt_index, 1, 0, alone, LATENT));
+  mixgrpo_evaluator_destroy(evaluator);
+  CHECK(memcmp(half, alone, sizeof alone) == 0);
+  for (int i = 0; i < VALUES; i++) {
+    difference += ((double)half[i] - velocity[i]) * ((double)half[i] - velocity[i]);
+    size += (double)velocity[i] * velocity[i];
+  }
+  CHECK(difference > 0 && difference <= 1e-4 * size);
+}
+
 static void own_positions_are_taken(const fixture *f) {
   float ids[3 * TOKENS] = {0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1}, own[VALUES];
   mixgrpo_evaluator_config config;
@@ -254,6 +275,7 @@ void test_evaluator(void) {
   CHECK(mixgrpo_evaluator_latent_size(f.evaluator) == LATENT);
   DONE(mixgrpo_evaluator_velocity(f.evaluator, f.prompts, latents, sigmas, prompt_index, COUNT, 0, velocity, VALUES));
   defaults_and_bounds(&f);
+  bfloat16_changes_results_by_its_rounding(&f);
   own_positions_are_taken(&f);
   bad_velocity_calls_touch_nothing(&f);
   backward_is_the_derivative_of_velocity(&f);

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Private to the library. */
+#pragma GCC visibility push(hidden)
+
 /* Products of bfloat16 factors with float32 sums.
  *
  * Factors come in pairs: the values of k = 2i and 2i + 1 are the low and the high half of 32 bits. A sum takes pairs upwards,
@@ -34,5 +37,7 @@ void mixgrpo_half_multiply_panel(
 
 /* Rounds `count` values to bfloat16, to nearest, ties to even. NaN stays NaN. */
 void mixgrpo_half_round(const float *x, uint16_t *y, ptrdiff_t count);
+
+#pragma GCC visibility pop
 
 #endif

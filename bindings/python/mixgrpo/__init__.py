@@ -102,7 +102,6 @@ from .training_warnings import LearningWarning
 from .update import Update, UpdateStatistics
 
 __all__ = [
-    "Precision",
     "SCHEDULED_WINDOW",
     "AdaptiveWindow",
     "AdvantageMode",
@@ -154,6 +153,7 @@ __all__ = [
     "Progress",
     "PromptChoice",
     "Prompts",
+    "Precision",
     "RequestKind",
     "Resumption",
     "Reward",

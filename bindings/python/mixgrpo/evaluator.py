@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
-from ._arguments import instance
+from ._arguments import chosen, instance
 from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
 from ._handle import Object
 from ._library import call, create
 from ._structs import to_struct
 from .configurations import SampleConfig
-from .enums import Precision
+from .enums import Precision, PrecisionName
 from .model import Model
 from .prompts import Prompts
 
@@ -46,7 +46,7 @@ class Evaluator(Object):
         text_length: int = 16,
         max_batch: int = 16,
         recompute_activations: bool = False,
-        precision: Precision = Precision.FLOAT32,
+        precision: Precision | PrecisionName = Precision.FLOAT32,
         guidance: float = 3.5,
         max_bytes: int = 0,
         image_ids: ArrayLike | None = None,
@@ -60,7 +60,7 @@ class Evaluator(Object):
                 text_length=text_length,
                 max_batch=max_batch,
                 recompute_activations=recompute_activations,
-                precision=precision,
+                precision=chosen(Precision, precision, "precision"),
                 guidance=guidance,
                 max_bytes=max_bytes,
             ),
