@@ -81,12 +81,8 @@ public final class FlowEvaluator {
     attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     lastAttention = Attention(
       tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
-    let (shape, attention) = (shape, attention)
-    (storage, arena) = try Arena.allocate("max_batch") {
-      InferenceArena(shape, model.layout, model.adapter, attention, threads: threads, maxBatch: maxBatch, &$0)
-    }
-    arena.rotary.fill(
-      positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
+    (storage, arena) = try Self.allocate(shape, model, attention, threads: threads, maxBatch: maxBatch)
+    Self.fill(arena.rotary, model.configuration, geometry, textLength)
     conditioning = Conditioning(shape, model.layout, arena.conditioning, capacity: maxBatch)
     packed = PackedWeights(model.layout, in: arena.packedWeights, merging: model.adapter != nil)
     merged =
@@ -94,6 +90,23 @@ public final class FlowEvaluator {
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
+  }
+
+  @inline(never)
+  private static func allocate(
+    _ shape: EvaluationShape, _ model: FlowTransformer, _ attention: Attention, threads: Int, maxBatch: Int
+  ) throws(MixGRPOError) -> (FloatStorage, InferenceArena) {
+    try Arena.allocate("max_batch") {
+      InferenceArena(shape, model.layout, model.adapter, attention, threads: threads, maxBatch: maxBatch, &$0)
+    }
+  }
+
+  @inline(never)
+  private static func fill(
+    _ rotary: RotaryEmbedding, _ configuration: FlowTransformerConfiguration, _ geometry: TokenGeometry, _ textLength: Int
+  ) {
+    let positions = Array(repeating: Float(0), count: 3 * textLength) + geometry.positions
+    rotary.fill(positions: positions, axesDims: configuration.axesDimsRope)
   }
 
   /// Floats of one latent, D = tokens · in_channels.

@@ -10,7 +10,8 @@ import Testing
     sampling: SamplingConfiguration = TinyRun.configuration(), maxBatch: Int = 8,
     precision: Precision = .float32
   ) throws -> (weights: [Float], recalled: [Int]) {
-    let run = try TinyRun(threads: threads, maxBatch: maxBatch, recomputes: recomputes, precision: precision, sampling: sampling)
+    let run = try TinyRun(
+      threads: threads, maxBatch: maxBatch, recomputes: recomputes, precision: precision, sampling: sampling)
     let (evaluator, model) = (run.trainer.evaluator, run.trainer.evaluator.model)
     var recalled: [Int] = []
     for iteration in 0..<3 {

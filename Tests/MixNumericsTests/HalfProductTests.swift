@@ -1,6 +1,6 @@
+import CHalfProducts
 import Testing
 
-import CHalfProducts
 @testable import MixNumerics
 
 @Suite struct HalfProductTests {
