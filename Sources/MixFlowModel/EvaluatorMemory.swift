@@ -26,10 +26,20 @@ public struct EvaluatorMemory: Equatable, Sendable {
   ///   - threads: 1…1024.
   ///   - recomputesActivations: see the property.
   ///   - precision: of the factors in the blocks' products.
-  /// - Throws: `invalidArgument` for sizes out of bounds.
+  ///   - lora: of the adapter that is trained; nil for all weights.
+  /// - Throws: `invalidArgument` for sizes out of bounds, or an adapter that does not fit the model.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, precision: Precision = .float32, adapter: AdapterLayout? = nil
+    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil
+  ) throws(MixGRPOError) {
+    try self.init(
+      configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
+      recomputesActivations: recomputesActivations, precision: precision, adapter: AdapterLayout.of(configuration, lora))
+  }
+
+  package init(
+    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
+    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?
   ) throws(MixGRPOError) {
     try configuration.validate()
     try require((1...16_777_216).contains(tokens), "token_count", expected: "1…16777216", got: tokens)
@@ -120,11 +130,22 @@ extension EvaluatorMemory {
   ///   - threads: 1…1024.
   ///   - recomputesActivations: see the property.
   ///   - precision: of the factors in the blocks' products.
+  ///   - lora: of the adapter that is trained; nil for all weights.
   ///   - budget: bytes, 0 for none.
   /// - Throws: `invalidArgument`; `outOfMemory` with the bytes needed to evaluate.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, precision: Precision = .float32, adapter: AdapterLayout? = nil, within budget: Int
+    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil, within budget: Int
+  ) throws(MixGRPOError) {
+    try self.init(
+      configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
+      recomputesActivations: recomputesActivations, precision: precision, adapter: AdapterLayout.of(configuration, lora),
+      within: budget)
+  }
+
+  package init(
+    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
+    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?, within budget: Int
   ) throws(MixGRPOError) {
     func memory(_ maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
       try EvaluatorMemory(

@@ -13,7 +13,7 @@ public struct ParameterEntry: Equatable, Sendable {
 }
 
 /// A linear layer y = W·x + b inside the flat buffer; W (outputs, inputs), b (outputs).
-package struct LinearLayer: Sendable {
+package struct LinearLayer: Equatable, Sendable {
   package let weight: Int
   package let bias: Int
   package let inputs: Int

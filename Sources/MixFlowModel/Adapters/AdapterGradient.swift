@@ -1,3 +1,4 @@
+import MixBasics
 import MixNumerics
 
 /// ∂loss/∂A and ∂loss/∂B of adapted layers. With y = W′x: dB += (scale·A·x)·dyᵀ, transposed, and dA += (scale·Bᵀ·dy)·xᵀ, summed

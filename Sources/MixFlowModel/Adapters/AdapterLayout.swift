@@ -1,7 +1,7 @@
 import MixBasics
 
 /// A linear layer of the checkpoint: some rows of a layer that may compute several at once.
-package struct LinearModule: Sendable {
+package struct LinearModule: Equatable, Sendable {
   /// The checkpoint's name, e.g. `transformer_blocks.0.attn.to_q`.
   package let name: String
   let layer: LinearLayer
@@ -22,7 +22,7 @@ package struct LowRank: Equatable, Sendable {
 }
 
 /// One adapted layer: W′ = W + scale·B·A.
-package struct AdaptedMatrix: Sendable {
+package struct AdaptedMatrix: Equatable, Sendable {
   package let module: LinearModule
   package let low: LowRank
   /// The offset of A, (rank, inputs).
@@ -37,7 +37,7 @@ package struct AdaptedMatrix: Sendable {
 }
 
 /// The list of an adapter's values: name → shape → offset. Names are those of PEFT without a prefix.
-package struct AdapterLayout: Sendable {
+package struct AdapterLayout: Equatable, Sendable {
   /// In the order of the model's layers.
   package let matrices: [AdaptedMatrix]
   package let entries: [ParameterEntry]
@@ -98,6 +98,15 @@ package struct AdapterLayout: Sendable {
     try require(
       !chosen.isEmpty, "targets", expected: "at least one layer; a model without blocks needs names", got: "none")
     try self.init(layout, chosen)
+  }
+
+  /// - Throws: also the errors of the model's configuration.
+  static func of(
+    _ configuration: FlowTransformerConfiguration, _ lora: LoRAConfiguration?
+  ) throws(MixGRPOError) -> AdapterLayout? {
+    guard let lora else { return nil }
+    try configuration.validate()
+    return try AdapterLayout(ParameterLayout(configuration), lora)
   }
 
   /// The adapted matrices of a layer.

@@ -1,3 +1,4 @@
+import MixBasics
 import MixNumerics
 
 /// W′ = W + scale·B·A of the layers that an adapter changes, in memory of the evaluator.
@@ -33,14 +34,44 @@ struct MergedWeights {
     let merged = Matrix(table[layer.index], rows: layer.outputs, columns: layer.inputs).rows(rows)
     let frozen = UnsafeMutablePointer(mutating: model.baseWeights) + layer.weight
     Reduction.copy(Matrix(frozen, rows: layer.outputs, columns: layer.inputs).rows(rows), into: merged)
+    model.add(adapter, of: layer, rows, to: merged, scratch)
+  }
+}
+
+extension FlowTransformer {
+  /// A new model with W′ = W + scale·B·A in place of W and without an adapter; of a model without an adapter, a copy.
+  /// - Throws: `outOfMemory`.
+  public func merged() throws(MixGRPOError) -> FlowTransformer {
+    guard let frozen, let adapter else { return try FlowTransformer(copying: self) }
+    let whole = try FlowTransformer(copying: frozen)
+    let scratch = try FloatStorage(count: adapter.scratchCount)
+    guard let weights = whole.writableWeights().baseAddress else { return whole }
+    for layer in layout.layers where adapter.changes(layer) {
+      let matrix = Matrix(weights + layer.weight, rows: layer.outputs, columns: layer.inputs)
+      for first in stride(from: 0, to: layer.outputs, by: MergedWeights.rows) {
+        let rows = first..<min(layer.outputs, first + MergedWeights.rows)
+        add(adapter, of: layer, rows, to: matrix.rows(rows), scratch.base)
+      }
+    }
+    return whole
+  }
+
+  /// merged += scale·B·A for some of a layer's rows.
+  /// - Parameters:
+  ///   - merged: these rows, at most `MergedWeights.rows`.
+  ///   - scratch: `AdapterLayout.scratchCount`.
+  fileprivate func add(
+    _ adapter: AdapterLayout, of layer: LinearLayer, _ rows: Range<Int>, to merged: Matrix,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
     for matrix in adapter.matrices(of: layer) {
       let own = rows.clamped(to: matrix.module.rows)
       if own.isEmpty { continue }
-      let (a, b) = matrix.factors(of: model.weights)
+      let (a, b) = matrix.factors(of: weights)
       let first = matrix.module.rows.lowerBound
       let scaled = Matrix(scratch + MatrixProduct.panelCount, rows: own.count, columns: matrix.rank)
       let piece = b.rows(own.lowerBound - first..<own.upperBound - first)
-      Reduction.scale(piece, by: Float(matrix.low.scale * model.adapterStrength), into: scaled)
+      Reduction.scale(piece, by: Float(matrix.low.scale * adapterStrength), into: scaled)
       MatrixProduct.times(
         scaled, a, into: merged.rows(own.lowerBound - rows.lowerBound..<own.upperBound - rows.lowerBound), accumulate: true,
         panel: scratch)
