@@ -111,7 +111,8 @@ let package = Package(
     .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "MixTerminal", "ProceduralWorld", argumentParser]),
 
     // The command `mixgrpo`: a library, so that its parts can be tested, and an executable that starts it.
-    .target(name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser]),
+    .target(
+      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
