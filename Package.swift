@@ -106,12 +106,16 @@ let package = Package(
       exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
+    // What all subcommands share: standard output and error, and how a run is stopped.
+    .target(name: "MixTerminal", dependencies: ["MixBasics"]),
+
     // `mixgrpo compare`: compares the methods of the paper on a world of simple pictures.
     .target(name: "ProceduralWorld", dependencies: ["MixGRPO"]),
-    .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "ProceduralWorld", argumentParser]),
+    .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "MixTerminal", "ProceduralWorld", argumentParser]),
 
     // The command `mixgrpo`: a library, so that its parts can be tested, and an executable that starts it.
-    .target(name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", argumentParser]),
+    .target(
+      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),

@@ -84,4 +84,3 @@ struct AlignSettings: SettingsTable {
     try check.throwIfAny()
   }
 }
-

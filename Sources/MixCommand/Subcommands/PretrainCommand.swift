@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixTerminal
 
 struct PretrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 import MixGRPO
+import MixTerminal
 
 /// Shows the progress of a run on standard error. On a terminal: a line for each finished iteration, below them a bar that is
 /// drawn again in its place. Elsewhere: plain lines.
