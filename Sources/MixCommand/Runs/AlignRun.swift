@@ -21,7 +21,11 @@ final class AlignRun {
     try settings.validate()
     (self.settings, folder) = (settings, RunFolder(path: settings.out))
     try OutputPlace.requireFolder(folder.path)
-    model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context)
+    let lora = settings.lora.configuration(seed: settings.sampling.record.seed)
+    model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context) {
+      (model) throws(MixGRPOError) in
+      if let lora { try FlowTransformer(adapting: model, lora) } else { model }
+    }
     order = try PromptOrder(
       count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),
       seed: settings.sampling.record.seed)
@@ -122,6 +126,7 @@ final class AlignRun {
     let trained = try trainer.model(settings.learning.record.ema_decay > 0 ? .average : .trained)
     try trained.save(folder: folder.model, precision: settings.precision.stored)
     try model.format.write(to: folder.model)
+    if trained.frozen != nil { try trained.saveAdapter(folder.adapter) }
   }
 
   /// The checkpoint comes last: a run that resumes from it has everything before it on disk.

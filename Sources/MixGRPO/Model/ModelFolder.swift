@@ -48,10 +48,12 @@ extension FlowTransformer {
     do { try check.throwIfAny() } catch { throw MixGRPOError(.invalidFormat, shortened(error.message)) }
   }
 
-  /// Saves a diffusers folder, which is created when it is missing; its parent must exist. Each file is written atomically.
+  /// Saves a diffusers folder, which is created when it is missing; its parent must exist. Each file is written atomically. An adapter
+  /// is merged into the saved weights.
   /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite, or beyond the largest BF16 value when saved as such; then
   ///   nothing is written.
   public func save(folder path: String, precision: StoredPrecision = .float32) throws(MixGRPOError) {
+    if adapter != nil { return try merged().save(folder: path, precision: precision) }
     let entries = parameters.map { entry in
       WeightEntry(
         name: entry.name, shape: entry.shape,
