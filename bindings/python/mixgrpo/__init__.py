@@ -23,9 +23,10 @@ from ._library import library_path, library_version
 from ._version import __version__
 from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
-from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
+from .configurations import EvaluationConfig, LearningConfig, LoraConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, Progress, default_context
 from .enums import (
+    AdapterFormat,
     AdvantageMode,
     Dynamics,
     FaultPolicy,
@@ -103,6 +104,7 @@ from .update import Update, UpdateStatistics
 
 __all__ = [
     "SCHEDULED_WINDOW",
+    "AdapterFormat",
     "AdaptiveWindow",
     "AdvantageMode",
     "Advantages",
@@ -136,6 +138,7 @@ __all__ = [
     "LearningWarning",
     "LogLevel",
     "LogProbability",
+    "LoraConfig",
     "Memory",
     "Metrics",
     "MissingRewards",

@@ -88,6 +88,8 @@ class Workload:
     """As in the evaluator."""
     max_bytes: int = 0
     """As in the evaluator; 0 for no limit."""
+    lora_rank: int = 0
+    """Rank of an adapter of all layers of the blocks that is trained; 0 for all weights."""
 
 
 @dataclass(frozen=True)
