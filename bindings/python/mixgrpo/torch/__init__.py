@@ -18,7 +18,7 @@ if find_spec("torch") is None:
 
 from .adapters import WithInitialWeights, WithoutAdapters
 from .embeddings import TextEmbeddings
-from .first_ratio import FirstRatioWarning
+from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWarning
 from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
 from .pipelines import from_pipeline
@@ -38,6 +38,8 @@ from .vae import VAEDecoder
 
 __all__ = [
     "ChromaVelocity",
+    "FirstRatioAction",
+    "FirstRatioError",
     "FirstRatioWarning",
     "Flux2Velocity",
     "FluxCondition",
