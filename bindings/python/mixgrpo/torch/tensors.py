@@ -64,3 +64,9 @@ def weight_names(velocity: Any) -> dict[int, str]:
     """The name of each weight of the module behind a velocity, by the identity of the weight."""
     module = module_of(velocity)
     return {} if module is None else {id(weight): name for name, weight in module.named_parameters()}
+
+
+def weights_to_train(velocity: Any) -> list[torch.nn.Parameter]:
+    """The weights of the module behind a velocity that require gradients."""
+    module = module_of(velocity)
+    return [] if module is None else [weight for weight in module.parameters() if weight.requires_grad]
