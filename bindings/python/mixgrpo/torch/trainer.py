@@ -21,6 +21,7 @@ from ..metrics import Metrics, Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
+from .embeddings import check_count
 from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWatch
 from .not_finite import answer_error, explained_faults, gradient_error
 from .own_grid import plan_of, sample_config_of
@@ -83,6 +84,7 @@ class TorchTrainer(HostTrainer):
             raise InvalidArgumentError(
                 "reference: expected a frozen model in the policy, as kl_reference is set, got none"
             )
+        check_count(policy.velocity, len(lines), "lines")
         self._first_ratio = FirstRatioWatch(learning.clip_range, first_ratio)
         super().__init__(
             lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,

@@ -109,7 +109,7 @@ def _gradients(
         findings.append(
             Finding(
                 "gradients", "warning", f"no gradient reaches {len(missed)} of the optimizer's {len(weights)} weights, such as "
-                f"{missed[0]}: frozen, or of an adapter that is not active",
+                f"{missed[0]}: frozen, unused, of an adapter that is not active, or of an expert for other noise levels",
             )
         )  # fmt: skip
     if outside:
