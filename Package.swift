@@ -79,11 +79,14 @@ let package = Package(
     .systemLibrary(name: "CProcessor"),
     .target(name: "CStandardError"),
     .target(name: "CProcess"),
+    .target(name: "CHalfProducts"),
     .target(name: "MixGRPOSystemLibraries", linkerSettings: [.linkedLibrary("png16")]),
 
     // Each target may import only targets above it.
     .target(name: "MixBasics", dependencies: ["CProcess", "CProcessor"], swiftSettings: processorSettings),
-    .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcess", "CProcessor"], swiftSettings: kernelSettings),
+    .target(
+      name: "MixNumerics", dependencies: ["MixBasics", "CHalfProducts", "CProcess", "CProcessor"],
+      swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixBasics", "MixNumerics"]),
     .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
     .target(name: "MixSettings", dependencies: ["MixBasics", "MixStorage", "CMixGRPO"]),
@@ -136,7 +139,7 @@ let package = Package(
     // What the tests below share.
     .target(name: "TestSupport", dependencies: ["MixBasics"], path: "Tests/TestSupport"),
     tests("MixBasics"),
-    tests("MixNumerics", ["MixBasics", "COpenBLAS"]),
+    tests("MixNumerics", ["MixBasics", "CHalfProducts", "COpenBLAS"]),
     tests("MixFlowModel", ["MixStorage", "MixGRPO"], resources: [.copy("Fixtures")]),
     tests("MixSampling", ["MixBasics", "MixNumerics"]),
     tests("MixLearning", ["MixBasics", "MixNumerics", "MixSampling"]),
