@@ -115,7 +115,8 @@ let package = Package(
 
     // The command `mixgrpo`: a library, so that its parts can be tested, and an executable that starts it.
     .target(
-      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser]),
+      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser],
+      resources: [.embedInCode("Pages/report.html")]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),

@@ -14,7 +14,8 @@ struct InferenceArena {
   let rotary: RotaryEmbedding
 
   init(
-    _ shape: EvaluationShape, _ layout: ParameterLayout, _ adapter: AdapterLayout?, _ attention: Attention, threads: Int, maxBatch: Int,
+    _ shape: EvaluationShape, _ layout: ParameterLayout, _ adapter: AdapterLayout?, _ attention: Attention, threads: Int,
+    maxBatch: Int,
     _ arena: inout Arena
   ) {
     forward = (0..<threads).map { _ in ForwardScratch(shape, &arena) }

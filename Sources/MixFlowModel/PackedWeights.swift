@@ -30,7 +30,9 @@ final class PackedWeights {
 
   deinit { table.deallocate() }
 
-  func refresh(_ model: FlowTransformer, _ weights: ParameterView, _ merging: MergedWeights?, _ scratch: WorkerScratch, team: Team) {
+  func refresh(
+    _ model: FlowTransformer, _ weights: ParameterView, _ merging: MergedWeights?, _ scratch: WorkerScratch, team: Team
+  ) {
     guard version != model.weightsVersion else { return }
     for group in groups {
       merging?.merge(group.merged, scratch, team: team)

@@ -103,8 +103,10 @@ import Testing
       for (start, range) in [(matrix.a, 0..<rank * inputs), (matrix.b, rank * inputs..<expected.count)] {
         let part = range.map { expected[$0] }
         let norm = part.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        let error = part.indices.reduce(0) { $0 + (Double(found[start + $1]) - part[$1]) * (Double(found[start + $1]) - part[$1]) }
-          .squareRoot()
+        let error = part.indices.reduce(0) {
+          $0 + (Double(found[start + $1]) - part[$1]) * (Double(found[start + $1]) - part[$1])
+        }
+        .squareRoot()
         #expect(error <= (precision == .float32 ? 2e-5 : 2e-2) * norm, "\(matrix.module.name): \(error) of \(norm)")
       }
     }
@@ -152,7 +154,8 @@ import Testing
     let cases = [
       ("to_q", "transformer_blocks.0.attn.to_q", true), ("o_q", "transformer_blocks.0.attn.to_q", false),
       ("transformer_blocks.0.*", "transformer_blocks.0.attn.to_q", true), ("*.to_*", "a.b.to_q", true), ("*x", "abc", false),
-      ("transformer_blocks.0.*", "single_transformer_blocks.0.proj_mlp", false), ("*", "proj_out", true), ("a*b*c", "axxbyyc", true),
+      ("transformer_blocks.0.*", "single_transformer_blocks.0.proj_mlp", false), ("*", "proj_out", true),
+      ("a*b*c", "axxbyyc", true),
     ]
     for (pattern, name, expected) in cases {
       #expect(LayerPattern(text: pattern).matches(name) == expected, "\(pattern) \(name)")

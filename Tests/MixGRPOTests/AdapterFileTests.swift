@@ -65,7 +65,8 @@ import Testing
     let place = try CheckpointPlace()
     let base = try TinyRun().trainer.evaluator.model
     let layer = "lora_unet_double_blocks_0_img_attn_qkv"
-    let path = try file(place, [(layer + ".lora_down.weight", [2, 16]), (layer + ".lora_up.weight", [48, 2]), (layer + ".alpha", [])])
+    let path = try file(
+      place, [(layer + ".lora_down.weight", [2, 16]), (layer + ".lora_up.weight", [48, 2]), (layer + ".alpha", [])])
     let model = try FlowTransformer(adapting: base, file: path)
     #expect(model.parameters.count == 6)
     let entry = try base.parameter(named: "transformer_blocks.0.attn.to_k.weight")

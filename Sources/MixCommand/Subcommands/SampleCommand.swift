@@ -31,7 +31,8 @@ struct SampleCommand: ParsableCommand {
     String?
   @Option(
     parsing: .singleValue,
-    help: ArgumentHelp("An adapter of PEFT, diffusers or kohya to apply to the model; repeatable.", valueName: "file[:strength]"),
+    help: ArgumentHelp(
+      "An adapter of PEFT, diffusers or kohya to apply to the model; repeatable.", valueName: "file[:strength]"),
     completion: .file())
   var lora: [String] = []
   @Option(help: "With --base: share of the steps that --model evaluates (0.8).") var trainedShare: Double?

@@ -28,7 +28,7 @@ extension FlowTransformer {
       }
     }
     let layout: AdapterLayout
-    do throws(MixGRPOError) { layout = try AdapterLayout(base.layout, chosen) } catch where error.code == .invalidArgument {
+    do throws(MixGRPOError) { layout = try AdapterLayout(base.layout, chosen) } catch  where error.code == .invalidArgument {
       throw MixGRPOError(.invalidFormat, "\(printable(source.file)): \(error.message)")
     }
     try self.init(adapting: base, layout)
@@ -73,7 +73,8 @@ extension AdapterTensors {
   /// A single value, above 0.
   func alpha(_ tensor: StoredTensor) throws(MixGRPOError) -> Double {
     guard tensor.elementCount == 1 else {
-      throw MixGRPOError(.invalidFormat, "\(printable(file.path)): \(excerpt(tensor.name)): expected one value, got \(tensor.shape)")
+      throw MixGRPOError(
+        .invalidFormat, "\(printable(file.path)): \(excerpt(tensor.name)): expected one value, got \(tensor.shape)")
     }
     var value: [Float] = [0]
     try value.withUnsafeMutableBufferPointer { (buffer) throws(MixGRPOError) in

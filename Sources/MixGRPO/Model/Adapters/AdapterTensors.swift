@@ -26,7 +26,8 @@ struct AdapterTensors {
     for tensor in file.tensors {
       try refuseOtherKinds(tensor.name)
       guard let (module, part) = Self.split(Self.withoutPrefix(tensor.name)) else {
-        throw failure(tensor.name, "a factor of a low-rank adapter (lora_A, lora_B, lora_down, lora_up, alpha)", "another tensor")
+        throw failure(
+          tensor.name, "a factor of a low-rank adapter (lora_A, lora_B, lora_down, lora_up, alpha)", "another tensor")
       }
       guard let target = names.target(module) else {
         throw failure(tensor.name, "a layer of this model", "\"\(excerpt(module))\"\(Self.hint(module, names))")
@@ -58,7 +59,9 @@ struct AdapterTensors {
 
   /// Of prefixes that wrap a model, in any order.
   private static func withoutPrefix(_ name: String) -> String {
-    let prefixes = ["_orig_mod.", "module.", "base_model.model.", "transformer.", "diffusion_model.", "lora_unet_", "lora_transformer_"]
+    let prefixes = [
+      "_orig_mod.", "module.", "base_model.model.", "transformer.", "diffusion_model.", "lora_unet_", "lora_transformer_",
+    ]
     var rest = Substring(name)
     while let prefix = prefixes.first(where: { rest.hasPrefix($0) }) { rest = rest.dropFirst(prefix.count) }
     return String(rest)
@@ -85,7 +88,8 @@ struct AdapterTensors {
 
   private func refuseOtherKinds(_ name: String) throws(MixGRPOError) {
     let kinds = [
-      ("lora_magnitude_vector", "DoRA"), ("dora_scale", "DoRA"), (".hada_w", "LoHa"), (".lokr_w", "LoKr"), (".lora_mid", "a convolution"),
+      ("lora_magnitude_vector", "DoRA"), ("dora_scale", "DoRA"), (".hada_w", "LoHa"), (".lokr_w", "LoKr"),
+      (".lora_mid", "a convolution"),
       ("lora_te", "a text encoder's adapter"), ("text_encoder", "a text encoder's adapter"),
     ]
     for (part, kind) in kinds where name.contains(part) {
