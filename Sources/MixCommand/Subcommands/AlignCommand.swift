@@ -39,17 +39,12 @@ struct AlignCommand: ParsableCommand {
         mixgrpo align --prompts prompts.txt --out run \\
           --reward darkness --held-out contrast --watchdog stop
 
-<<<<<<< HEAD
       LORA: with --lora-rank 16 the run trains an adapter of a few megabytes and leaves the model's weights as they are; gradients, \
       moments and checkpoints have the adapter's size. The run then also writes adapter/, which peft and diffusers load, and model/ has \
       the adapter merged. --set lora.alpha=32, --set 'lora.targets=["to_q","to_v"]'.
 
-      THE RUN writes to its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and \
-      noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
-=======
       THE RUN writes to its folder report.html (open it in a browser, also while the run lasts), settings.json, model/ (a \
       diffusers folder), metrics.jsonl, pictures/ (the same prompts and noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
->>>>>>> main
       with bit-identical results. An update that is not finite or changes the model too much is never applied, and ends the \
       run; with --set learning.fault_policy=roll_back the run continues with a smaller learning rate, with skip it continues \
       without that update.
