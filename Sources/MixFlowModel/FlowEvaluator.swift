@@ -336,7 +336,7 @@ public final class FlowEvaluator {
   }
 
   /// Merges the weights of a block's layers before they are packed for the backward.
-  func merge(_ layers: [LinearLayer], team: Team) { merged?.merge(layers, workerScratch, team: team) }
+  func merge(_ layers: @autoclosure () -> [LinearLayer], team: Team) { merged?.merge(layers(), workerScratch, team: team) }
 
   @inline(never)
   func doubleBlock(_ index: Int) -> DoubleStreamBlock {

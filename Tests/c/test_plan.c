@@ -143,7 +143,7 @@ static void an_adaptive_window_follows_the_reward(const fixture *f) {
 
 static void memory_is_told_before_anything_runs(const fixture *f) {
   const mixgrpo_model_config model = small_model_config();
-  mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0};
+  mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0, 0, 0};
   mixgrpo_memory rollout = {.struct_size = sizeof rollout}, whole = rollout, large = rollout;
   DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, NULL, &work, &rollout));
   CHECK(rollout.trajectory_bytes > 0 && rollout.weight_bytes == 0 && rollout.activation_bytes == 0);

@@ -1,6 +1,7 @@
 // Every function gets its arguments through: the wrapper's numbers are those of the library.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <thread>

@@ -23,7 +23,7 @@ from ._library import library_path, library_version
 from ._version import __version__
 from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
-from .configurations import EvaluationConfig, LearningConfig, LoraConfig, ModelConfig, SampleConfig, SamplingConfig
+from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, Progress, default_context
 from .enums import (
     AdapterFormat,
@@ -138,7 +138,6 @@ __all__ = [
     "LearningWarning",
     "LogLevel",
     "LogProbability",
-    "LoraConfig",
     "Memory",
     "Metrics",
     "MissingRewards",

@@ -9,7 +9,7 @@ from ._arguments import chosen, instance
 from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, to_struct
-from .configurations import LoraConfig, ModelConfig
+from .configurations import ModelConfig
 from .context import Context, given_context
 from .enums import AdapterFormat, AdapterFormatName, Storage, StorageName
 from .parameters import Parameter, Tensors, parameters_of
@@ -56,16 +56,26 @@ class Model(Object):
         new."""
         call("mixgrpo_model_save", self.handle, folder, chosen(Storage, storage, "storage"))
 
-    def adapt(self, config: LoraConfig = LoraConfig(), *, targets: Sequence[str] = ()) -> "Model":
+    def adapt(
+        self,
+        *,
+        rank: int = 16,
+        alpha: float = 16,
+        rank_stabilized: bool = False,
+        targets: Sequence[str] = (),
+        seed: int = 0,
+    ) -> "Model":
         """A model that trains a new low-rank adapter (LoRA) of this one and nothing else.
 
         Its `weights`, gradients, optimizers and checkpoints are the adapter's; `save` writes a folder with the adapter
         merged. Several adapters share the weights of this model, which must not be written while they exist.
-        `targets`: the linear layers to adapt, each by its name, by the end of its name after a dot (`"to_q"`), or by a
+        `rank`: at most the sizes of each adapted layer. `alpha`: the adapter counts alpha / rank times, or alpha over the
+        root of the rank with `rank_stabilized`. `targets`: the linear layers to adapt, each by its name, by the end of its name after a dot (`"to_q"`), or by a
         pattern with `*`; empty for all layers of the blocks except modulations. Raises `InvalidArgumentError` for a rank
         beyond a layer's size or a target that no layer matches.
         """
-        struct = to_struct(_abi.LoraConfig, instance(config, LoraConfig, "config"))
+        settings = dict(rank=rank, alpha=alpha, rank_stabilized=rank_stabilized, seed=seed)
+        struct = to_struct(_abi.LoraConfig, settings)
         names = (ctypes.c_char_p * len(targets))(*(target.encode() for target in targets))
         handle = create("mixgrpo_model_adapt", self.handle, ctypes.byref(struct), names, len(targets))
         return self._adapted(handle)
@@ -96,7 +106,7 @@ class Model(Object):
     def set_adapter_strength(self, strength: float) -> None:
         """Multiplies the adapter in evaluations and merges, 0…2: 0 for the frozen model, 1 (at first) for the adapter as
         it is trained. It is not saved."""
-        call("mixgrpo_model_set_adapter_strength", self.handle, ctypes.c_double(strength))
+        call("mixgrpo_model_set_adapter_strength", self.handle, strength)
 
     def copy(self) -> "Model":
         """An independent copy of the weights, without gradients: a frozen reference."""

@@ -60,8 +60,8 @@ mod update;
 
 pub use advantages::Advantages;
 pub use configurations::{
-    EvaluationConfig, EvaluatorConfig, HostConfig, LearningConfig, ModelConfig, RolloutConfig, SampleConfig,
-    SamplingConfig,
+    EvaluationConfig, EvaluatorConfig, HostConfig, LearningConfig, LoraConfig, ModelConfig, RolloutConfig,
+    SampleConfig, SamplingConfig,
 };
 pub use context::Context;
 pub use enums::*;

@@ -1,3 +1,4 @@
+import MixBasics
 import MixFlowModel
 
 /// Where a name of an adapter's file leads: some linear layers of the model, whose outputs follow each other.
@@ -17,7 +18,9 @@ struct AdapterNames {
   private(set) var original: [(name: String, target: AdapterTarget)] = []
   private var byUnderscored: [String: String] = [:]
 
-  init(_ layout: ParameterLayout) {
+  /// - Throws: `outOfMemory`.
+  init(_ layout: ParameterLayout) throws(MixGRPOError) {
+    try Memory.require(layout.modules.count, of: 2_048)
     let modules = Dictionary(layout.modules.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for module in layout.modules { byName[module.name] = AdapterTarget(modules: [module]) }
     func add(_ name: String, _ parts: [String], swapsHalves: Bool = false) {

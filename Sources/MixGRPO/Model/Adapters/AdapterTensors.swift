@@ -21,7 +21,7 @@ struct AdapterTensors {
   ///   of adapters.
   init(_ file: SafetensorsFile, _ layout: ParameterLayout) throws(MixGRPOError) {
     self.file = file
-    let names = AdapterNames(layout)
+    let names = try AdapterNames(layout)
     var places: [String: Int] = [:]
     for tensor in file.tensors {
       try refuseOtherKinds(tensor.name)

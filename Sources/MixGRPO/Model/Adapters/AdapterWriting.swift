@@ -88,7 +88,7 @@ extension FlowTransformer {
   private func writeKohya(_ adapter: AdapterLayout, to path: String) throws(MixGRPOError) {
     let matrices = Dictionary(adapter.matrices.map { ($0.module.name, $0) }, uniquingKeysWith: { first, _ in first })
     var (entries, kept): ([WeightEntry], [FloatStorage]) = ([], [])
-    for (name, target) in AdapterNames(layout).original {
+    for (name, target) in try AdapterNames(layout).original {
       let own = target.modules.map { matrices[$0.name] }
       let rank = own.reduce(0) { $0 + ($1?.low.rank ?? 0) }
       if rank == 0 { continue }
