@@ -33,7 +33,10 @@ def published(tmp_path_factory):
     sizes = (tiny.WIDTH, 8, 6, 5, 4)
     linear = [torch.nn.Linear(*pair) for pair in zip(sizes, (*sizes[1:], 1), strict=True)]
     head = tiny.randomized(torch.nn.ModuleDict(dict(zip("02467", linear, strict=True))), seed=2)
-    weights = {"blip.text_encoder.embeddings.position_ids": torch.arange(40)[None], "blip.vision_proj.bias": torch.zeros(3)}
+    weights = {
+        "blip.text_encoder.embeddings.position_ids": torch.arange(40)[None],
+        "blip.vision_proj.bias": torch.zeros(3),
+    }
     for name, weight in vision.state_dict().items():
         for ours, theirs in VISION.items():
             name = name.replace(ours, theirs)
@@ -47,7 +50,9 @@ def published(tmp_path_factory):
 def expected(published, image, prompt):
     """The score of one picture: the first token, five linear layers, standardised."""
     folder, _, vision, text, head = published
-    words = tiny.blip_tokenizer(folder)([prompt], padding="max_length", truncation=True, max_length=35, return_tensors="pt")
+    words = tiny.blip_tokenizer(folder)(
+        [prompt], padding="max_length", truncation=True, max_length=35, return_tensors="pt"
+    )
     pixels = tiny.clip_processor()(Image.fromarray(image), return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         seen = vision(pixel_values=pixels).last_hidden_state
@@ -72,7 +77,9 @@ def test_other_files_are_refused(mixgrpo, published, tmp_path):
 
     folder, checkpoint, *_ = published
     tiny.clip(tmp_path / "clip")
-    with pytest.raises(mixgrpo.InvalidFormatError, match=r"expected a BLIP model \(model_type blip\), .*got model_type 'clip'"):
+    with pytest.raises(
+        mixgrpo.InvalidFormatError, match=r"expected a BLIP model \(model_type blip\), .*got model_type 'clip'"
+    ):
         ImageReward(tmp_path / "clip", checkpoint=checkpoint)
     whole = torch.load(checkpoint)
     for change, reason in (

@@ -37,7 +37,9 @@ def server(mixgrpo, monkeypatch):
 
 
 def completion(text, reason="stop"):
-    return json.dumps({"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": reason}]}).encode()
+    return json.dumps(
+        {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": reason}]}
+    ).encode()
 
 
 def judge(server, **choices):
@@ -59,8 +61,8 @@ def test_each_picture_is_asked_about_with_its_prompt_and_marks_become_0_to_1(ser
 
 @pytest.mark.parametrize(
     "text",
-    ["Final Score: 4", "I thought of Final Score: 2 first.\n**Final Score:** 4", "final score (1-5): [4]", "**Final Score**: 4/5",
-     "<think>Final Score: 1</think>\nGood.\nFinal Score: 4.0"],
+    ["Final Score: 4", "I thought of Final Score: 2 first.\n**Final Score:** 4", "final score (1-5): [4]",
+     "**Final Score**: 4/5", "<think>Final Score: 1</think>\nGood.\nFinal Score: 4.0"],
 )  # fmt: skip
 def test_the_last_mark_counts_however_it_is_emphasised(server, text):
     server.texts = [text]

@@ -40,11 +40,20 @@ RED, BLUE = ("car", "red"), ("car", "blue")
 
 @pytest.mark.parametrize(
     "items, found, expected",
-    [([("car", 3)], [RED, BLUE, RED], 1), ([("car", 3)], [RED, BLUE], 2 / 3), ([("car", 3)], [RED] * 4, 2 / 3),
-     ([("car", 1)], [RED] * 5, 0), ([("car", 1)], [], 0), ([("car", 1, "red")], [RED, BLUE], 1), ([("car", 2, "red")], [RED], 0.5),
-     ([("car", 1, "red")], [BLUE], 0), ([("car", 1, None, True)], [RED] * 5, 1), ([("car", 4, None, True)], [RED], 0.25),
-     ([("dog",), ("car",)], [RED], 0.5)],
-)  # fmt: skip
+    [
+        ([("car", 3)], [RED, BLUE, RED], 1),
+        ([("car", 3)], [RED, BLUE], 2 / 3),
+        ([("car", 3)], [RED] * 4, 2 / 3),
+        ([("car", 1)], [RED] * 5, 0),
+        ([("car", 1)], [], 0),
+        ([("car", 1, "red")], [RED, BLUE], 1),
+        ([("car", 2, "red")], [RED], 0.5),
+        ([("car", 1, "red")], [BLUE], 0),
+        ([("car", 1, None, True)], [RED] * 5, 1),
+        ([("car", 4, None, True)], [RED], 0.25),
+        ([("dog",), ("car",)], [RED], 0.5),
+    ],
+)
 def test_the_score_falls_with_each_object_too_many_or_too_few(rewards, folder, items, found, expected, monkeypatch):
     wanted = [rewards.Wanted(*item) for item in items]
     assert abs(score_of(rewards, folder, wanted, found, monkeypatch) - expected) <= 1e-6
@@ -56,7 +65,7 @@ def test_the_detections_are_those_of_the_model(rewards, folder):
     model = tiny.transformers.YolosForObjectDetection.from_pretrained(folder / "detector")
     processor = tiny.transformers.YolosImageProcessorPil.from_pretrained(folder / "detector")
     counts = []
-    for image, found in zip(IMAGES, [one for image in IMAGES for one in score.detections(image[None])], strict=True):
+    for image, found in zip(IMAGES, score.detections(IMAGES), strict=True):
         with torch.no_grad():
             answer = model(**processor([Image.fromarray(image)], return_tensors="pt"))
         likelihoods, classes = answer.logits[0].softmax(-1)[:, :-1].max(-1)  # the last class is "no object"
@@ -71,7 +80,9 @@ def test_the_detections_are_those_of_the_model(rewards, folder):
 
 
 def test_a_colour_is_the_one_whose_descriptions_fit_the_box_best(rewards, folder):
-    score = rewards.ObjectScore(folder / "detector", {"p": [rewards.Wanted("car", 1, "red")]}, clip=folder / "clip", **QUIET)
+    score = rewards.ObjectScore(
+        folder / "detector", {"p": [rewards.Wanted("car", 1, "red")]}, clip=folder / "clip", **QUIET
+    )
     model = tiny.transformers.CLIPModel.from_pretrained(folder / "clip")
     boxes = [[2.0, 3.0, 12.0, 15.0], [-4.0, 0.5, 40.0, 30.0], [29.9, 19.9, 30.0, 20.0], [-9.0, -9.0, -2.0, -2.0]]
     crops = [IMAGES[0, 3:15, 2:12], IMAGES[0], IMAGES[0, 19:20, 29:30], IMAGES[0, :1, :1]]
@@ -90,9 +101,9 @@ def test_a_colour_is_the_one_whose_descriptions_fit_the_box_best(rewards, folder
 def test_geneval_says_what_its_prompts_want(mixgrpo, rewards, tmp_path):
     file = tmp_path / "evaluation_metadata.jsonl"
     entries = [
-        {"tag": "counting", "include": [{"class": "car", "count": 3}], "exclude": [{"class": "car", "count": 4}], "prompt": "three"},
-        {"tag": "colors", "include": [{"class": "dog", "count": 1, "color": "brown"}], "prompt": "a brown dog"},
-    ]  # fmt: skip
+        {"prompt": "three", "include": [{"class": "car", "count": 3}], "exclude": [{"class": "car", "count": 4}]},
+        {"prompt": "a brown dog", "include": [{"class": "dog", "count": 1, "color": "brown"}], "tag": "colors"},
+    ]
     file.write_text("\n".join(map(json.dumps, entries)) + "\n")
     assert rewards.read_geneval(file) == {
         "three": [rewards.Wanted("car", 3)],

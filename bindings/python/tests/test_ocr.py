@@ -30,7 +30,8 @@ def test_the_reader_reads_real_words(rewards):
 @pytest.mark.parametrize(
     "wanted, read, score",
     [("Open", ["OP", "EN"], 1), ("open", ["We are open now"], 1), ("open", ["opan"], 0.75), ("open", ["pen"], 0.75),
-     ("open", [], 0), ("open", ["something else entirely"], 0), ("New York", ["new", "yorc"], 6 / 7), ("straße", ["STRASSE"], 1)],
+     ("open", [], 0), ("open", ["something else entirely"], 0), ("New York", ["new", "yorc"], 6 / 7),
+     ("straße", ["STRASSE"], 1)],
 )  # fmt: skip
 def test_the_score_is_the_share_of_letters_that_are_right(rewards, wanted, read, score):
     ocr = rewards.OCRScore(engine=lambda image: read)
@@ -52,7 +53,9 @@ def test_the_engine_gets_the_colours_in_its_order(rewards, monkeypatch):
 def test_prompts_without_a_text_are_refused(mixgrpo, rewards):
     ocr = rewards.OCRScore(engine=lambda image: [])
     image = np.zeros((1, 4, 4, 3), np.uint8)
-    with pytest.raises(mixgrpo.InvalidArgumentError, match="prompts: expected the text to be drawn in double quotes, got 'a dog'"):
+    with pytest.raises(
+        mixgrpo.InvalidArgumentError, match="expected the text to be drawn in double quotes, got 'a dog'"
+    ):
         ocr(image, ["a dog"])
     with pytest.raises(mixgrpo.InvalidArgumentError, match="text: expected a text to be drawn, got none for"):
         rewards.OCRScore(engine=lambda image: [], text=lambda prompt: " ")(image, ["a dog"])

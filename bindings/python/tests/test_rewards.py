@@ -7,7 +7,13 @@ from PIL import Image
 from torch_fixtures import torch
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), dtype=np.uint8)
-PROMPTS = ["a red circle", "an old dog at the left", "a red circle", "A small blue car", "a a a a a a a a a a a a a a a"]
+PROMPTS = [
+    "a red circle",
+    "an old dog at the left",
+    "a red circle",
+    "A small blue car",
+    "a a a a a a a a a a a a a a a",
+]
 QUIET = dict(device="cpu", batch_size=2)
 
 
@@ -145,7 +151,9 @@ def test_hps_reads_the_file_of_weights_that_its_authors_published(rewards, tmp_p
     torch.save({"epoch": 3, "state_dict": weights}, tmp_path / "HPS.pt")
     squares = np.ascontiguousarray(IMAGES[:, :16, :16])
     pixels = [tiny.clip_processor()(Image.fromarray(image), return_tensors="pt")["pixel_values"] for image in squares]
-    words = [tiny.clip_tokenizer()([p], truncation=True, max_length=10, return_tensors="pt")["input_ids"] for p in PROMPTS]
+    words = [
+        tiny.clip_tokenizer()([p], truncation=True, max_length=10, return_tensors="pt")["input_ids"] for p in PROMPTS
+    ]
     with torch.no_grad():
         expected = np.array([model.cosine(*pair) for pair in zip(pixels, words, strict=True)])
     score = rewards.HPSv2(tmp_path / "clip", checkpoint=tmp_path / "HPS.pt", **QUIET)
@@ -194,10 +202,14 @@ def test_several_rewards_train_together_each_with_its_weight(mixgrpo, rewards, m
 
 
 def test_another_folder_is_an_error_that_says_what_was_expected(mixgrpo, rewards, folder, tmp_path):
-    with pytest.raises(mixgrpo.InvalidArgumentError, match="folder: expected one with config.json, got .*hf download yuval"):
+    with pytest.raises(
+        mixgrpo.InvalidArgumentError, match="folder: expected one with config.json, got .*hf download yuval"
+    ):
         rewards.PickScore(tmp_path / "nowhere")
     tiny.detector(tmp_path / "yolos")
-    with pytest.raises(mixgrpo.InvalidFormatError, match=r"expected a CLIP model \(model_type clip\).*got model_type 'yolos'"):
+    with pytest.raises(
+        mixgrpo.InvalidFormatError, match=r"expected a CLIP model \(model_type clip\).*got model_type 'yolos'"
+    ):
         rewards.PickScore(tmp_path / "yolos")
     with pytest.raises(mixgrpo.InvalidFormatError, match="expected a detector of objects .*got model_type 'clip'"):
         rewards.ObjectScore(folder, {"a": [rewards.Wanted("dog")]})
@@ -231,7 +243,10 @@ def test_files_of_other_weights_are_refused(mixgrpo, rewards, folder, tmp_path):
     with pytest.raises(mixgrpo.InputOutputError, match="weights.pth: expected a file of weights, got none"):
         rewards.AestheticScore(folder, head=file)
     for content, reason in (
-        ({"layers.0.weight": torch.zeros(3, 7), "layers.0.bias": torch.zeros(3)}, r"expected a weight of shape \(…, 12\)"),
+        (
+            {"layers.0.weight": torch.zeros(3, 7), "layers.0.bias": torch.zeros(3)},
+            r"expected a weight of shape \(…, 12\)",
+        ),
         ({"layers.0.weight": torch.zeros(3, 12), "layers.0.bias": torch.zeros(3)}, "end in one number, got 3"),
         ({"conv.weight": torch.zeros(3)}, "got a weight conv.weight"),
         ({}, "end in one number, got no layers"),
@@ -244,7 +259,9 @@ def test_files_of_other_weights_are_refused(mixgrpo, rewards, folder, tmp_path):
     with pytest.raises(mixgrpo.InvalidFormatError, match="expected weights of PyTorch or safetensors"):
         rewards.AestheticScore(folder, head=file)
     torch.save({"state_dict": {"visual.trunk.norm.weight": torch.zeros(3)}}, file)
-    with pytest.raises(mixgrpo.InvalidFormatError, match="CLIP model of OpenCLIP, got one that is called visual.trunk.norm"):
+    with pytest.raises(
+        mixgrpo.InvalidFormatError, match="CLIP model of OpenCLIP, got one that is called visual.trunk.norm"
+    ):
         rewards.HPSv2(folder, checkpoint=file)
     torch.save({"state_dict": {"logit_scale": torch.zeros(())}}, file)
     with pytest.raises(mixgrpo.InvalidFormatError, match="expected the weights of CLIPModel: .*Missing key"):

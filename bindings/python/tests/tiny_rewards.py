@@ -23,7 +23,9 @@ def clip_tokenizer():
     split = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="<unk>"))
     split.normalizer = tokenizers.normalizers.Lowercase()
     split.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    split.post_processor = tokenizers.processors.TemplateProcessing(single="$A <end>", special_tokens=[("<end>", len(words) - 1)])
+    split.post_processor = tokenizers.processors.TemplateProcessing(
+        single="$A <end>", special_tokens=[("<end>", len(words) - 1)]
+    )
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=split, pad_token="<end>", eos_token="<end>", unk_token="<unk>", model_max_length=10
     )  # fmt: skip
@@ -31,7 +33,9 @@ def clip_tokenizer():
 
 def clip_config(**settings):
     end = len(clip_tokenizer()) - 1
-    text = dict(TOWER, vocab_size=end + 1, max_position_embeddings=10, eos_token_id=end, bos_token_id=0, pad_token_id=end)
+    text = dict(
+        TOWER, vocab_size=end + 1, max_position_embeddings=10, eos_token_id=end, bos_token_id=0, pad_token_id=end
+    )
     vision = dict(TOWER, image_size=SIDE, patch_size=PATCH)
     return transformers.CLIPConfig(
         text_config={**text, **settings}, vision_config={**vision, **settings}, projection_dim=FEATURES
@@ -45,6 +49,7 @@ def clip_processor():
 
 def clip(folder, seed=0, weights=True, **settings):
     """A CLIP model in a folder of transformers; the model itself."""
+    torch.manual_seed(seed)
     model = randomized(transformers.CLIPModel(clip_config(**settings)), seed)
     model.save_pretrained(folder) if weights else model.config.save_pretrained(folder)
     clip_tokenizer().save_pretrained(folder)
