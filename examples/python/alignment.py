@@ -73,7 +73,7 @@ def align(
         save_pictures(chosen, policy, decode, prompts, "before.png")
 
     def show(metrics: mixgrpo.Metrics) -> None:
-        means = "  ".join(f"{reward.name} {reward.mean:.3f}" for reward in metrics.rewards)
+        means = "  ".join(f"{reward.name} {reward.mean:.3f}" for reward in trainer.reward_metrics().values())
         print(f"{metrics.iteration + 1:3d}/{chosen.iterations}  {means}", flush=True)
 
     try:
