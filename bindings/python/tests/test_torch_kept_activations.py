@@ -145,6 +145,29 @@ def test_a_failed_update_may_be_repeated(run, failing):
     assert torch.allclose(weights_of(trainer.module), weights_of(expected.module), atol=1e-3)
 
 
+def test_a_skipped_minibatch_leaves_no_gradient_behind(mixgrpo, run):
+    """It is skipped when one of two latents of a call has its gradient."""
+
+    def skipping(keep):
+        trainer = run(keep, start=0, learning={"fault_policy": mixgrpo.FaultPolicy.SKIP})
+        backward, calls = trainer.policy.backward, []
+
+        def failing(*arguments, **keywords):
+            calls.append(None)
+            if len(calls) == 2:
+                raise mixgrpo.NotFiniteError("the device is too hot")
+            backward(*arguments, **keywords)
+
+        trainer.policy.backward = failing
+        samples = trainer.rollout([0])
+        metrics = trainer.update(samples.mean(axis=(2, 3)))
+        assert metrics.skipped_steps == 1 and len(calls) == 4
+        return weights_of(trainer.module), metrics.gradient_norm
+
+    (kept, kept_norm), (plain, norm) = skipping(KEPT), skipping(0)
+    assert np.isclose(kept_norm, norm, rtol=1e-4) and torch.allclose(kept, plain, atol=1e-5)
+
+
 def test_nothing_outlives_its_use(run):
     trainer = run(KEPT)
     trainer.rollout([0, 1])

@@ -1,7 +1,6 @@
 """How latents, velocities and gradients get from the library's memory to a model's device and back."""
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,8 @@ class Crossing:
         alias.flags.writeable = True
         return torch.from_numpy(alias).view(shape)
 
-    def array(self, velocity: torch.Tensor, *, waits: bool = True) -> FloatArray:
-        """A float32 array of a tensor's values. With `waits=False` the values may be there only after the next call that
-        waits."""
+    def array(self, velocity: torch.Tensor) -> FloatArray:
+        """A float32 array of a tensor's values."""
         return np.asarray(velocity.detach().to("cpu", torch.float32).contiguous().numpy())
 
     def gradient_array(self, shape: tuple[int, ...]) -> FloatArray | None:
@@ -43,10 +41,11 @@ class Crossing:
 class PageLockedCrossing(Crossing):
     """To a model on an accelerator, through page-locked memory and on the model's own stream.
 
-    The processor waits only for velocities; it launches the model while latents are still being copied, and the update's
-    next request is prepared during the backward of this one. Types are converted on the device, which is faster
-    than the processor. PyTorch caches page-locked memory, and hands it out again only when the copies that use
-    it are done.
+    The processor waits only for velocities: it launches the model while latents are being copied, and prepares the
+    update's next request during the backward of this one. Types are converted on the device, because PyTorch's threads
+    on the processor and those of the library would wait for each other.
+
+    PyTorch caches page-locked tensors, and hands out their memory again only when the copies from it are done.
 
     `empty` makes page-locked tensors.
     """
@@ -56,6 +55,7 @@ class PageLockedCrossing(Crossing):
     def __init__(self, device: torch.device, empty: Callable[..., torch.Tensor] | None = None) -> None:
         self._device = device
         self._empty = empty or _page_locked
+        self._gradient: torch.Tensor | None = None  # where the library wrote dL/dvelocity last
 
     def latents(self, values: FloatArray, shape: tuple[int, ...]) -> torch.Tensor:
         """float32 latents of this shape, a copy on the device."""
@@ -63,19 +63,23 @@ class PageLockedCrossing(Crossing):
         staged.numpy().reshape(-1)[:] = values.reshape(-1)
         return staged.to(self._device, non_blocking=True)
 
-    def array(self, velocity: torch.Tensor, *, waits: bool = True) -> FloatArray:
+    def array(self, velocity: torch.Tensor) -> FloatArray:
         """As for the CPU, in page-locked memory."""
         target = self._empty(tuple(velocity.shape))
-        target.copy_(velocity.detach().float(), non_blocking=not waits)
+        target.copy_(velocity.detach().float())
         return np.asarray(target.numpy())
 
     def gradient_array(self, shape: tuple[int, ...]) -> FloatArray | None:
         """Page-locked memory."""
-        return np.asarray(self._empty(shape).numpy())
+        self._gradient = self._empty(shape)
+        return np.asarray(self._gradient.numpy())
 
     def gradient(self, d_velocity: FloatArray, velocity: torch.Tensor) -> torch.Tensor:
         """As for the CPU, converted on the device."""
-        return torch.from_numpy(d_velocity).to(velocity.device, non_blocking=True).to(velocity.dtype)
+        source, self._gradient = self._gradient, None
+        if source is None or d_velocity.size != source.numel() or d_velocity.ctypes.data != source.data_ptr():
+            source = torch.from_numpy(d_velocity)  # other memory
+        return source.view(velocity.shape).to(velocity.device, non_blocking=True).to(velocity.dtype)
 
 
 def crossing_to(device: torch.device) -> Crossing:

@@ -241,12 +241,10 @@ class TorchPolicy:
         torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
 
     def _reference_velocity(self, request: VelocityRequest) -> FloatArray | None:
-        """Its values arrive with those of the velocity, which is waited for."""
         if not request.needs_reference:
             return None
         with torch.no_grad():
-            velocity = self._evaluate(self._reference(), request, self.batch_size)
-            return self._crossing.array(velocity, waits=False)
+            return self._crossing.array(self._evaluate(self._reference(), request, self.batch_size))
 
     def _reference(self) -> Velocity:
         if self.reference is None:
