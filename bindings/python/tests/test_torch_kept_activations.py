@@ -90,6 +90,24 @@ def test_the_first_minibatch_needs_no_forward(run):
     assert kept.module.free == plain.module.free - 6
 
 
+def test_kept_activations_hold_no_memory_of_the_library(run):
+    """The latents of a request are the library's, and valid until it is answered."""
+    trainer = run(KEPT)
+    evaluate, forward, where = trainer.evaluate, trainer.module.inside.forward, []
+
+    def watched(request):
+        where.append(request.latents.ctypes.data)
+        evaluate(request)
+
+    def seen(latents, sigmas, prompt_index):
+        where.append((torch.is_grad_enabled(), latents.data_ptr() == where[-1]))
+        return forward(latents, sigmas, prompt_index)
+
+    trainer.evaluate, trainer.module.inside.forward = watched, seen
+    trainer.rollout([0, 1])
+    assert set(where[1::2]) == {(True, False), (False, True)}
+
+
 @pytest.mark.parametrize(("capacity", "saved"), [(1, 0), (2, 2), (5, 4), (6, 6)])
 def test_no_more_latents_are_kept_than_asked_for(run, capacity, saved):
     kept, plain = run(capacity), run(0)

@@ -13,7 +13,6 @@ the middle of the sweep stands for the mean of the sweep, because time falls lin
 import argparse
 import json
 import statistics
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import mixgrpo.torch as mixtorch
 import torch
 import torch_grpo
 from random_flux import SIZES, RandomFlux
+from torch_grpo import seconds_on
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ def measure_library(flux: RandomFlux, row: Row, chosen: argparse.Namespace) -> M
         trainer.set_window(place_of(row, chosen))
     rollouts, updates = [], []
     for _ in range(chosen.repeats + 1):  # the first one warms up and compiles
-        begin = now(flux)
+        begin = seconds_on(flux.device)
         samples = trainer.rollout([0])
-        middle = now(flux)
+        middle = seconds_on(flux.device)
         metrics = trainer.update(samples[..., 0, 0])
         rollouts.append(middle - begin)
-        updates.append(now(flux) - middle)
+        updates.append(seconds_on(flux.device) - middle)
     ratio = (metrics.first_ratio_min, metrics.first_ratio_max)
     return Measured(statistics.median(rollouts[1:]), statistics.median(updates[1:]), ratio)
 
@@ -130,16 +130,10 @@ def own_seconds(flux: RandomFlux, chosen: argparse.Namespace, batch: int) -> tup
     plan, seconds = mixgrpo.Plan(sampling), []
     for _ in range(4):
         rollout = mixgrpo.Rollout(plan, [0], latent_size=policy.latent_size, max_batch=batch, window_start=0)
-        begin = now(flux)
+        begin = seconds_on(flux.device)
         policy.run(rollout)
-        seconds.append(now(flux) - begin)
+        seconds.append(seconds_on(flux.device) - begin)
     return statistics.median(seconds[1:]), chosen.steps * -(-chosen.group // batch)
-
-
-def now(flux: RandomFlux) -> float:
-    if flux.device.type == "cuda":
-        torch.cuda.synchronize(flux.device)
-    return time.perf_counter()
 
 
 def machine(flux: RandomFlux) -> str:

@@ -157,14 +157,15 @@ class Trainer:
 
     def iteration(self) -> dict[str, float]:
         """One rollout and update; the seconds of each."""
-        begin = self._now()
+        begin = seconds_on(self.flux.device)
         samples, trajectory = self.rollout()
-        middle = self._now()
+        middle = seconds_on(self.flux.device)
         self.update(trajectory, rewards=samples[:, 0, 0])
-        return {"rollout": middle - begin, "update": self._now() - middle}
+        return {"rollout": middle - begin, "update": seconds_on(self.flux.device) - middle}
 
-    def _now(self) -> float:
-        """Seconds, when the device has done all that it was asked for."""
-        if self.flux.device.type == "cuda":
-            torch.cuda.synchronize(self.flux.device)
-        return time.perf_counter()
+
+def seconds_on(device: torch.device) -> float:
+    """The time, when the device has done all that it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
