@@ -34,7 +34,7 @@ PACKAGES = {FONT: "fonts-noto-color-emoji", NAMES: "unicode-data", KEYWORDS: "un
 
 CANVAS = 136  # side of the square that a bitmap of the font is centred in
 COLUMNS = 16  # of sheet.png
-DEFAULT_DISTANCE = 0.2
+DEFAULT_DISTANCE = 0.3
 
 SUBGROUPS = {
     "Smileys & Emotion": "face-smiling face-affection face-tongue face-hand face-neutral-skeptical face-sleepy face-unwell "
@@ -58,12 +58,17 @@ PARTS = {
     "pouting cat",
 }  # fmt: skip
 FAMOUS = {
-    "red apple", "banana", "watermelon", "pizza", "hamburger", "doughnut", "soft ice cream", "birthday cake", "beer mug",
-    "hot beverage", "rabbit face", "pig face", "cow face", "bear", "koala", "elephant", "turtle", "octopus", "whale",
-    "spouting whale", "butterfly", "sunflower", "sun", "star", "snowman", "umbrella", "high voltage", "jack-o-lantern",
-    "wrapped gift", "balloon", "basketball", "baseball", "tennis", "key", "light bulb", "bell", "camera", "crown",
-    "hammer", "house", "bicycle", "automobile", "ghost", "skull", "t-shirt", "hatching chick", "snail", "crab",
-    "spider web", "eyes", "game die", "pool 8 ball",
+    "red apple", "banana", "watermelon", "pizza", "hamburger", "doughnut", "soft ice cream", "birthday cake",
+    "beer mug", "hot beverage", "rabbit face", "pig face", "cow face", "bear", "koala", "elephant", "turtle",
+    "octopus", "whale", "spouting whale", "butterfly", "sunflower", "sun", "star", "snowman", "umbrella",
+    "high voltage", "jack-o-lantern", "wrapped gift", "balloon", "basketball", "baseball", "tennis", "key",
+    "light bulb", "bell", "camera", "crown", "hammer", "house", "bicycle", "automobile", "ghost", "skull", "t-shirt",
+    "hatching chick", "snail", "crab", "spider web", "eyes", "game die", "pool 8 ball", "frog", "panda", "penguin",
+    "owl", "honeybee", "tropical fish", "lady beetle", "fox", "tiger face", "robot", "alien", "pile of poo",
+    "clown face", "smiling face with horns", "cowboy hat face", "strawberry", "pineapple", "carrot", "mushroom",
+    "cactus", "grapes", "lemon", "avocado", "palm tree", "maple leaf", "rocket", "airplane", "fire", "water wave",
+    "guitar", "teddy bear", "bullseye", "puzzle piece", "video game", "jeans", "oncoming taxi", "ambulance",
+    "soccer ball", "evergreen tree",
 }  # fmt: skip
 
 
