@@ -4,7 +4,9 @@ import Testing
 
 /// The lines that a run shows, without a terminal.
 @Suite struct TerminalTests {
-  private func row(_ figures: [(name: String, value: Double)], gauges: [(name: String, text: String)]? = nil, remarks: [String] = [])
+  private func row(
+    _ figures: [(name: String, value: Double)], gauges: [(name: String, text: String)]? = nil, remarks: [String] = []
+  )
     -> ProgressRow
   {
     ProgressRow(
