@@ -196,7 +196,9 @@ def test_weights_that_no_gradient_reaches_are_named(mixgrpo):
     assert "got none that requires" in mixtorch.check(policy_of(model.requires_grad_(False))).about("gradients")[0].text
 
 
-def test_a_gradient_that_is_not_finite_is_explained(mixgrpo):
+def test_a_velocity_or_gradient_that_is_not_finite_is_explained(mixgrpo):
+    broken = Altered(change=lambda model, *inputs: model.flow(*inputs) * torch.nan).eval()
+    assert "expected finite velocities" in found(mixtorch.check(policy_of(broken)), "determinism", "error")
     model = SmallFlow()
     hook = model.enter.register_hook(lambda gradient: gradient * torch.nan)
     assert "the model's backward brought it" in found(mixtorch.check(policy_of(model)), "gradients", "error")
@@ -231,7 +233,10 @@ def test_memory_is_counted_and_a_lack_of_it_is_reported(mixgrpo, monkeypatch):
     def full(*_):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
 
-    text = found(mixtorch.check(policy_of(Altered(change=full).eval())), "memory", "error")
+    without = Altered(change=full).eval()
+    without.flow.enter.grad = gradient = torch.ones_like(without.flow.enter)
+    text = found(mixtorch.check(policy_of(without)), "memory", "error")
+    assert without.flow.enter.grad is gradient
     assert "not enough for one small update: CUDA out of memory. Tried to allocate 2 GiB; take" in text
 
 
@@ -250,7 +255,11 @@ def test_the_clip_range_is_said_in_nats_with_a_suggestion(mixgrpo, latent_size, 
     assert clip_range(latent_size, mixgrpo.LearningConfig(clip_range=0.2), total).severity == "fine"
 
 
-def test_what_the_model_raises_comes_out_and_wrong_arguments_are_refused(mixgrpo):
+def test_what_the_model_raises_comes_out_and_wrong_arguments_are_refused(mixgrpo, pipe):
+    policy, _ = mixtorch.from_pipeline(pipe, LINES, height=8, width=8)
+    with pytest.raises(ValueError, match="prompt_index: expected indices of the 2 prompts .* got 2"):
+        mixtorch.check(policy, prompt_index=2)
+
     def broken(*_):
         raise LookupError("no such prompt")
 
