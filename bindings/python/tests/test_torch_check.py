@@ -47,6 +47,19 @@ def test_a_sound_policy_is_fit_and_every_topic_is_looked_at(mixgrpo, pipe):
     assert f"reach all {len(weights)} weights" in found(report, "gradients", "fine")
 
 
+@pytest.mark.parametrize(("build", "length"), [(tiny.sd3, 10), (tiny.flux2, 80)])
+def test_a_pipeline_in_bf16_with_an_adapter_in_float32_is_fit(mixgrpo, build, length):
+    """There a small change of the adapter is lost in the velocity."""
+    pipe = tiny.made(build).to(torch.bfloat16)
+    pipe.transformer.requires_grad_(False)
+    pipe.transformer.add_adapter(peft.LoraConfig(r=2, target_modules=["to_q"]))
+    tiny.diffusers.training_utils.cast_training_params(pipe.transformer.eval())
+    policy, _ = mixtorch.from_pipeline(pipe, LINES, height=8, width=8, max_sequence_length=length)
+    assert policy.dtype == torch.bfloat16
+    report = mixtorch.check(policy, learning=mixgrpo.LearningConfig(clip_range=0.01))
+    assert report.is_fit and report.about("precision")[0].severity == "fine", report
+
+
 def test_everything_is_left_as_it_was_found(mixgrpo):
     model = SmallFlow()
     optimizer = torch.optim.AdamW([model.enter, model.leave], lr=1e-2)
