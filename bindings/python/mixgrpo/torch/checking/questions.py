@@ -34,6 +34,12 @@ class Questions:
     def determinism(self) -> list[Finding]:
         """The same question twice, after another question, and in a batch."""
         alone, again = self.ask(), self.ask()
+        if not bool(alone.isfinite().all()):
+            return [
+                Finding(
+                    "determinism", "error", "expected finite velocities, got NaN or infinity from the model's forward"
+                )
+            ]
         if not torch.equal(alone, again):
             return [
                 Finding(
