@@ -17,7 +17,8 @@ if find_spec("torch") is None:
     raise ImportError("mixgrpo.torch needs PyTorch: pip install mixgrpo[torch]")
 
 from .adapters import WithInitialWeights, WithoutAdapters
-from .checking import CheckReport, Finding, check
+from .checking import check
+from .checking.report import CheckReport, Finding
 from .embeddings import TextEmbeddings
 from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWarning
 from .guidance import GuidedVelocity
