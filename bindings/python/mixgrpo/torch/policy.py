@@ -122,16 +122,37 @@ class TorchPolicy:
             asker.submit(array_of(self._evaluate(function, request, self.batch_size if request.is_trained else 0)))
 
     def backward(
-        self, update: Update | HostTrainer, request: VelocityRequest, *, scaler: "torch.amp.GradScaler | None" = None
+        self,
+        update: Update | HostTrainer,
+        request: VelocityRequest,
+        *,
+        scaler: "torch.amp.GradScaler | None" = None,
+        gradient_scale: int = 1,
     ) -> None:
         """Answers one evaluation of an update and backpropagates dL/dvelocity through the model; gradients of the
         parameters add up.
 
-        `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgumentError` also when
-        the velocity depends on no parameter. Then nothing was submitted, and the request may be answered again.
+        `scaler`: scales what is carried back, for gradients in float16. `gradient_scale`: multiplies it, for a module that
+        takes the mean over so many ranks. Raises as `run`; `InvalidArgumentError` also when the velocity depends on no
+        parameter. Then nothing was submitted, and the request may be answered again.
         """
         with answering():
-            self._backward(update, request, scaler)
+            self._backward(update, request, scaler, gradient_scale)
+
+    def take_part(self, *, gradient: bool, velocity: bool, reference: bool) -> None:
+        """Evaluates one latent of zeros, for a sharded module whose evaluations need all ranks at once, and carries a
+        gradient of zeros back."""
+        latents = torch.zeros(1, *self.latent_shape)
+        sigmas, prompts = torch.full((1,), 0.5), torch.zeros(1, dtype=torch.int64)
+        with answering():
+            if reference:
+                with torch.no_grad():
+                    self._in_batches(self._reference(), latents, sigmas, prompts, rows=0)
+            if velocity:
+                with torch.set_grad_enabled(gradient):
+                    answer = self._in_batches(self.velocity, latents, sigmas, prompts, rows=0)
+                if gradient:
+                    torch.autograd.backward(answer, torch.zeros_like(answer))
 
     def evaluate(
         self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, *, reference: bool = False
@@ -142,15 +163,27 @@ class TorchPolicy:
             return self._in_batches(function, latents, sigmas, prompt_index, rows=0)
 
     def _backward(
-        self, update: Update | HostTrainer, request: VelocityRequest, scaler: "torch.amp.GradScaler | None"
+        self,
+        update: Update | HostTrainer,
+        request: VelocityRequest,
+        scaler: "torch.amp.GradScaler | None",
+        gradient_scale: int,
     ) -> None:
         reference = self._reference_velocity(request) if request.needs_reference else None
         with torch.enable_grad():
             velocity = self._evaluate(self.velocity, request, self.batch_size)
         if not velocity.requires_grad:
             raise InvalidArgumentError("velocity: expected a tensor that autograd follows, got one cut off from it")
-        d_velocity = update.submit(array_of(velocity), reference_velocity=reference)
-        gradient = torch.from_numpy(d_velocity).to(velocity)
+        try:
+            d_velocity = update.submit(array_of(velocity), reference_velocity=reference)
+        except BaseException:
+            if gradient_scale != 1:  # the other ranks are on their way through the sharded module
+                torch.autograd.backward(velocity, torch.zeros_like(velocity))
+            raise
+        gradient = torch.from_numpy(d_velocity)
+        if gradient_scale != 1:
+            gradient = gradient.double() * gradient_scale
+        gradient = gradient.to(velocity)
         torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
 
     def _reference_velocity(self, request: VelocityRequest) -> Any:
