@@ -216,9 +216,7 @@ class HostTrainer(AnyTrainer):
             lambda: (self._own_scores(rewards), weights_in_order(weights, self.reward_names)), "weights", _weights_token
         )
         scores = self._gathered_scores(own, self._prompts)
-        self._begin_update(
-            "mixgrpo_trainer_begin_update", pointer(scores), scores.size, pointer(shares), size(shares)
-        )
+        self._begin_update("mixgrpo_trainer_begin_update", pointer(scores), scores.size, pointer(shares), size(shares))
         return self._updated()
 
     @exclusive
@@ -349,10 +347,10 @@ class HostTrainer(AnyTrainer):
                 except BaseException as error:
                     if not self._fail(error):
                         raise _raised(failure, error) from None
-                    joint = self.ranks.agree_on_failure(error)
-                    failure = joint.error
-                    if joint.cause is not None:
-                        self._fail(joint.cause)
+                    agreed = self.ranks.agree_on_failure(error)
+                    failure = agreed.error
+                    if agreed.cause is not None:
+                        self._fail(agreed.cause)
 
     def _answer(self, request: VelocityRequest) -> None:
         self._requested, self._gives_gradient = len(request), request.needs_gradient

@@ -1,7 +1,7 @@
 """Several processes that train one model together, each of which answers for its share of an iteration's prompts."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,6 +58,11 @@ class Ranks:
         """Holds Ctrl-C back, so that no rank leaves a common step alone."""
         yield
 
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Lets Ctrl-C through again, around work that this rank does alone."""
+        yield
+
     def raise_interrupt(self) -> None:
         """Raises the Ctrl-C that was held back, if there is one."""
 
@@ -74,7 +79,8 @@ class Ranks:
         try:
             with self.uninterrupted():
                 try:
-                    result = work()
+                    with self.interruptible():
+                        result = work()
                     known = token(result)
                 except BaseException as error:
                     raise self.agree_on_failure(error) from None
@@ -105,8 +111,3 @@ def ranks_of(trainer: object) -> Ranks:
     """The ranks that a trainer works with; any object that knows of none trains alone."""
     ranks = getattr(trainer, "ranks", ALONE)
     return ranks if isinstance(ranks, Ranks) else ALONE
-
-
-def share_of(values: Sequence[_Result], ranks: Ranks) -> Sequence[_Result]:
-    """This rank's part of something that has one element for each prompt."""
-    return values[ranks.share(len(values))]

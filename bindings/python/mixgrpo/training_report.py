@@ -7,6 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ._arrays import FloatArray
 from ._folders import replace_file
 from ._report_page import ReportData, parsed, rendered
 from .configurations import SampleConfig, SamplingConfig
@@ -14,6 +17,7 @@ from .errors import InputOutputError, InvalidFormatError
 from .evaluation import EvaluationResult
 from .image import Image
 from .metrics import Metrics
+from .ranks import ranks_of
 from .training_evaluation import Evaluable, TrainingEvaluation
 from .training_types import Decoder, Trainable
 
@@ -28,6 +32,7 @@ class Report:
 
     def __init__(self, file: Path, trainer: Trainable, decode: Decoder, evaluation: TrainingEvaluation | None) -> None:
         self._file, self._trainer, self._decode = file, trainer, decode
+        self._ranks = ranks_of(trainer)
         self._sampling, self._prompts = _shown(trainer, evaluation)
         self._data = ReportData()
         self._written = 0.0
@@ -38,6 +43,13 @@ class Report:
         Raises `InvalidFormatError` when the file is another than a report; `InputOutputError`. The file is then
         unchanged.
         """
+        self._ranks.first(self._continue)
+        iteration = self._trainer.iteration
+        if self._ranks.gather(np.array(not self._data.pictures))[0]:
+            self._draw("before" if iteration == 0 else f"at iteration {iteration}")
+        self._ranks.first(self.write)
+
+    def _continue(self) -> None:
         earlier = self._read()
         iteration = self._trainer.iteration
         if iteration > 0 and earlier is not None:
@@ -45,9 +57,6 @@ class Report:
             self._data.cut(iteration)
             if self._data.prompts != self._words():
                 self._data.pictures = {}  # of other prompts, to which those of the trained model cannot be compared
-        if not self._data.pictures:
-            self._draw("before" if iteration == 0 else f"at iteration {iteration}")
-        self.write()
 
     def add_iteration(self, figures: Metrics, warnings: list[str]) -> None:
         """Adds the latest iteration."""
@@ -67,7 +76,9 @@ class Report:
         self._draw("after")
 
     def write(self) -> None:
-        """Writes the page. Raises `InputOutputError`."""
+        """Writes the page, on rank 0. Raises `InputOutputError`."""
+        if self._ranks.index > 0:
+            return
         replace_file(self._file, rendered(self._data).encode(errors="replace"))
         self._written = time.monotonic()
 
@@ -96,7 +107,10 @@ class Report:
         trainer = self._trainer
         if not isinstance(trainer, Evaluable):
             return
-        samples = trainer.sample(self._prompts, self._sampling)
+        samples = self._ranks.gather_shares(trainer.sample(self._prompts, self._sampling), len(self._prompts))
+        self._ranks.first(lambda: self._show(title, samples))
+
+    def _show(self, title: str, samples: FloatArray) -> None:
         images = self._decode(samples.reshape(-1, *samples.shape[2:]))
         encoded = [base64.b64encode(Image(image).encode()).decode() for image in images]
         count = samples.shape[1]

@@ -84,8 +84,8 @@ class Case:
                 "window_mode": mixgrpo.WindowMode.ADAPTIVE, "window_interval": 2, "window_minimum_interval": 2,
                 "window_trend": 2, "window_minimum_gain": 1000,
             },
-            "flash": {"flash_ratio": 0.5},
-            "noise": {"initial_noise": mixgrpo.InitialNoise.INDEPENDENT, "trained_fraction": 0.5},
+            "flash": {"flash_ratio": 0.5, "dynamics": mixgrpo.Dynamics.CPS},
+            "noise": {"initial_noise": mixgrpo.InitialNoise.OWN, "trained_fraction": 0.5},
         }  # fmt: skip
         base = {"steps": 6, "window_length": 2, "group_size": GROUP, "seed": 11}
         return mixgrpo.SamplingConfig(**{**base, **settings.get(self.kind, {})})
@@ -159,6 +159,10 @@ def whole(weight):
     return (weight.full_tensor() if hasattr(weight, "full_tensor") else weight).detach().double().flatten()
 
 
+def local(weight):
+    return (weight.to_local() if hasattr(weight, "to_local") else weight).detach()
+
+
 def result_of(trainer, figures):
     weights = torch.cat([whole(weight) for weight in trainer.module.parameters()])
     return {"weights": weights.tolist(), "metrics": [dataclasses.asdict(one) for one in figures]}
@@ -190,6 +194,8 @@ def results(processes, folder, timeout=120):
     """What the ranks wrote, after all ended well."""
     texts = [process.communicate(timeout=timeout) for process in processes]
     for rank, (process, (out, err)) in enumerate(zip(processes, texts, strict=True)):
+        if os.environ.get("SHOW"):
+            print(out, err[-2000:])
         assert process.returncode == 0, f"rank {rank} ended with {process.returncode}:\n{out[-2000:]}{err[-4000:]}"
     return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(len(processes))]
 
@@ -203,9 +209,9 @@ def _main(rank, count, port, folder, program, *arguments):
     )  # fmt: skip
     found = getattr(rank_programs, program)(int(rank), int(count), Path(folder), *arguments)
     (Path(folder) / f"{rank}.json").write_text(json.dumps(found))
-    with contextlib.suppress(RuntimeError):
+    if program != "killed":
         torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
+        torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

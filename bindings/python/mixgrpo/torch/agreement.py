@@ -40,7 +40,9 @@ def require_same_run(
         try:
             _require_equal(f"values of weight {number} of the optimizer", column)
         except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"{error}; seed the model alike on all ranks, or wrap it with DDP first") from None
+            raise InvalidArgumentError(
+                f"{error}; seed the model alike on all ranks, or wrap it with DDP first"
+            ) from None
 
 
 def _require_equal(field: str, values: Sequence[Any]) -> None:

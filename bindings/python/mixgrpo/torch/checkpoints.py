@@ -56,9 +56,7 @@ def finish_sharded(folder: Path, iteration: int, content: Any, *, keep_last: int
     save_checkpoint(folder, iteration, save, keep_last, keep_every)
 
 
-def save_checkpoint(
-    folder: Path, iteration: int, save: Callable[[], None], keep_last: int, keep_every: int
-) -> None:
+def save_checkpoint(folder: Path, iteration: int, save: Callable[[], None], keep_last: int, keep_every: int) -> None:
     """Saves under the iteration's number, then removes all but the newest `keep_last` and those whose iteration is
     a multiple of `keep_every`. At any moment the folder holds a complete checkpoint if it held one.
 

@@ -61,11 +61,12 @@ class TorchRanks(Ranks):
         """Set for a sharded model, whose evaluations need all ranks at once."""
         members = dist.get_process_group_ranks(self.group)
         self.control = dist.new_group(members, timeout=_FOREVER, backend="gloo", use_local_synchronization=True)
-        name = f"mixgrpo/{self.control.group_name}"  # type: ignore[union-attr]
+        name = f"mixgrpo/{self.control.group_name}"
         self._pulse = Pulse(dist.distributed_c10d._get_default_store(), name, self.index, self.count)
         weakref.finalize(self, self._pulse.stop)
         self._lost: RankLostError | None = None
         self._interrupt: BaseException | None = None
+        self._lets_through = False
 
     # Decisions
 
@@ -124,14 +125,18 @@ class TorchRanks(Ranks):
 
     def add_up_flags(self, flags: list[bool]) -> list[bool]:
         """Whether each flag is set on any rank."""
-        return [bool(value) for value in self.gather(np.array(flags, np.uint8)).any(axis=0)]
+        return [bool(count) for count in self.gather(np.array(flags, np.int64)).sum(axis=0)]
 
     # Ctrl-C
 
     @contextlib.contextmanager
     def uninterrupted(self) -> Iterator[None]:
         handler = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is not threading.main_thread() or not callable(handler) or self._is_holding(handler):
+        if (
+            threading.current_thread() is not threading.main_thread()
+            or not callable(handler)
+            or self._is_holding(handler)
+        ):
             yield
             return
 
@@ -139,6 +144,8 @@ class TorchRanks(Ranks):
             try:
                 handler(number, frame)
             except BaseException as interrupt:
+                if self._lets_through:
+                    raise
                 self._interrupt = interrupt
 
         hold.is_of_ranks = True  # type: ignore[attr-defined]
@@ -147,6 +154,14 @@ class TorchRanks(Ranks):
             yield
         finally:
             signal.signal(signal.SIGINT, handler)
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        self._lets_through = True
+        try:
+            yield
+        finally:
+            self._lets_through = False
 
     @staticmethod
     def _is_holding(handler: Any) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ..errors import InputOutputError, InvalidFormatError
@@ -65,7 +66,7 @@ class Shards:
     def write(self, folder: Path, group: Any) -> None:
         """Writes the tensors, each rank its part. Raises `InputOutputError` on all ranks."""
         try:
-            dcp.save(dict(self.tensors), checkpoint_id=folder, process_group=group)
+            save(dict(self.tensors), checkpoint_id=folder, process_group=group)
         except Exception as error:  # CheckpointException is of no common base
             raise InputOutputError(f"{folder}: expected to save shards, got {_reason(error)}") from error
 
@@ -81,7 +82,7 @@ def read_shards(
     kinds = content["tensors"]
     tensors = {name: _empty(name, shape, getattr(torch, dtype), order) for name, (shape, dtype) in kinds.items()}
     try:
-        dcp.load(tensors, checkpoint_id=folder, process_group=group, no_dist=group is None)
+        load(tensors, checkpoint_id=folder, process_group=group, no_dist=group is None)
     except Exception as error:
         raise InvalidFormatError(f"{folder}: expected complete shards, got {_reason(error)}") from error
     weights = [tensors[f"weights.{number}"] for number in range(len(order))]

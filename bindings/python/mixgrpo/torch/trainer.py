@@ -106,7 +106,7 @@ class TorchTrainer(HostTrainer):
             self._build(policy, optimizer, lines, plan, learning, rewards, context)
 
         self.ranks.together(build)
-        self._wrappers = None
+        self._wrappers: Wrappers | None = None
         if isinstance(self.ranks, TorchRanks):
             self._join(self.ranks)
         self._first_ratio = FirstRatioWatch(self.learning.clip_range)
@@ -137,8 +137,8 @@ class TorchTrainer(HostTrainer):
         weights = trained_weights(self.optimizer)
         settings = asdict(self.learning) | asdict(self.plan.config)
         require_same_run(ranks, self.state_dict(), settings, self.lines, weights)
-        self._wrappers = ranks.together(lambda: Wrappers(weights, ranks))
-        if any(ranks.add_up_flags([bool(self._wrappers.shards)])):
+        self._wrappers = wrappers = ranks.together(lambda: Wrappers(weights, ranks))
+        if any(ranks.add_up_flags([bool(wrappers.shards)])):
             if self.scaler is not None:
                 raise InvalidArgumentError(
                     "scaler: expected None for a model that is sharded, which trains in bfloat16 without one, got one"
@@ -329,7 +329,9 @@ class TorchTrainer(HostTrainer):
         settings or weights that differ. Everything is then as before.
         """
         found = self.ranks.together(
-            lambda: newest_checkpoint(Path(folder)), "checkpoint", lambda found: b"" if found is None else bytes(found[0])
+            lambda: newest_checkpoint(Path(folder)),
+            "checkpoint",
+            lambda found: b"" if found is None else bytes(found[0]),
         )
         if found is None:
             return None

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -99,7 +100,7 @@ class Wrappers:
             self._ranks.add_up(flat)
             if self.gradient_scale != 1:
                 flat /= self.gradient_scale
-            parts = flat.split([gradient.numel() for gradient in gradients])
+            parts = torch.split(flat, [gradient.numel() for gradient in gradients])
             for weight, part in zip(bucket, parts, strict=True):
                 weight.grad = part.view_as(weight)
 
@@ -113,7 +114,7 @@ def clip_to_norm(weights: Weights, limit: float) -> float:
         return float(torch.nn.utils.clip_grad_norm_(weights, limit))
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     norms = [torch.nn.utils.get_total_norm(part) for part in _by_mesh(gradients)]
-    norm = sum(float(n.full_tensor() if isinstance(n, DTensor) else n) ** 2 for n in norms) ** 0.5
+    norm = math.hypot(*(float(one.full_tensor() if isinstance(one, DTensor) else one) for one in norms))
     factor = limit / (norm + 1e-6)
     if factor < 1:
         for gradient in gradients:
