@@ -6,12 +6,11 @@ import signal
 import time
 import warnings
 
+import mixgrpo
 import numpy as np
 import ranked_runs as runs
 import torch
 from ranked_runs import Case, iterate, result_of, scores_of, trainer_of, whole
-
-import mixgrpo
 
 warnings.simplefilter("ignore")
 
@@ -156,3 +155,123 @@ def killed(rank, count, folder, wrap):
     after = [runs.local(weight) for weight in trainer.module.parameters()]
     is_before = all(torch.equal(*pair) for pair in zip(before, after, strict=True))
     return {"error": error, "seconds": time.monotonic() - start, "is_before": is_before}
+
+
+def saves(rank, count, folder, wrap):
+    """Two iterations, a checkpoint, and one more: what a continuation must arrive at."""
+    case = Case(wrap=wrap, optimizer="adamw")
+    trainer = trainer_of(case, world=True)
+    iterate(case, trainer, 2)
+    trainer.checkpoint(folder / "run")
+    kept = sorted(path.name for path in (folder / "run").iterdir())
+    iterate(case, trainer, 1)
+    return {"weights": _weights(trainer).tolist(), "files": kept}
+
+
+def resumes(rank, count, folder, wrap, run):
+    """Continues a run of other ranks."""
+    case = Case(wrap=wrap, optimizer="adamw")
+    trainer = trainer_of(case, world=True)
+    iterate(case, trainer, 1)  # so that there is something to replace
+    found = trainer.resume(run)
+    iterate(case, trainer, 1)
+    return {"weights": _weights(trainer).tolist(), "iteration": found.iteration, "skipped": found.skipped}
+
+
+def cannot_save(rank, count, folder):
+    """Rank 0 cannot write, rank 1 learns of it."""
+    found = {}
+    for wrap in ("ddp", "fsdp"):
+        trainer = trainer_of(Case(wrap=wrap), world=True)
+        (folder / "file").write_text("")
+        try:
+            trainer.checkpoint(folder / "file" / "run")
+        except mixgrpo.InputOutputError as error:
+            found[wrap] = str(error)
+    return found
+
+
+def refused(rank, count, folder):
+    """What ranks must have in common."""
+    odd = rank == count - 1
+    plan = {"plan": mixgrpo.SamplingConfig(steps=6, window_length=2, group_size=4, seed=12 if odd else 11)}
+    learning = {"learning": mixgrpo.LearningConfig(clip_range=0.3 if odd else 0.2)}
+    policy = {"learning": mixgrpo.LearningConfig(fault_policy="skip" if odd else "stop")}
+    found = {}
+    for name, options in {"seed": plan, "clip_range": learning, "fault_policy": policy}.items():
+        found[name] = _error(lambda options=options: trainer_of(Case(), world=True, **options))
+    found["rewards"] = _error(lambda: trainer_of(Case(), world=True, rewards=["two" if odd else "one"]))
+    runs.LINES[0] = "pink" if odd else "red"
+    found["prompts"] = _error(lambda: trainer_of(Case(), world=True))
+    runs.LINES[0] = "red"
+    found["sizes"] = _error(lambda: trainer_of(Case(adapted=odd), world=True))
+    runs.SEED = rank
+    found["values"] = _error(lambda: trainer_of(Case(), world=True))
+    runs.SEED = 1
+    found["settings of one rank"] = _error(
+        lambda: trainer_of(Case(), world=True, rewards=["one", "one"] if odd else ["one"])
+    )
+    trainer = trainer_of(Case(), world=True)
+    found["chosen"] = _error(lambda: trainer.rollout([0, 1, 2 + rank]))
+    found["calls"] = _error(lambda: trainer.update(np.zeros((1, 4))) if odd else trainer.rollout([0, 1]))
+    trainer.rollout([0, 1, 2])
+    found["shape"] = _error(lambda: trainer.update(np.zeros((3 if odd else len(trainer.share([0, 1, 2])), 4))))
+    found["no group"] = _error(lambda: trainer_of(Case(), world=True, process_group="world"))
+    return found
+
+
+def _error(work):
+    try:
+        work()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def destroyed(rank, count, folder):
+    """The host destroys the group before the trainer."""
+    trainer = trainer_of(Case(), world=True)
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+    return {"error": _error(lambda: trainer.rollout([0, 1]))}
+
+
+def alone(rank, count, folder):
+    """A group of one, and more ranks than prompts."""
+    groups = [torch.distributed.new_group([other]) for other in range(count)]
+    case = Case()
+    trainer = trainer_of(case, process_group=groups[rank])
+    one = result_of(trainer, iterate(case, trainer))
+    together = trainer_of(case)
+    few = [together.rollout([2]).shape[0]]
+    lines = [runs.LINES[2]] * few[0]
+    together.update(scores_of(case, together.rollout([2]), lines, 0))
+    return {"weights": one["weights"], "few": few, "with few": _weights(together).tolist()}
+
+
+def trains(rank, count, folder, workers):
+    """`mixgrpo.train` with everything: files, pictures, evaluations, checkpoints."""
+    case, calls = Case(wrap="ddp" if count > 1 else "plain", optimizer="adamw"), []
+    trainer = trainer_of(case, world=count > 1)
+
+    def bright(images, prompts):
+        calls.append(list(prompts))
+        return images.mean(axis=(1, 2, 3))
+
+    def dark(images, prompts):
+        return -images.max(axis=(1, 2, 3)).astype(float)
+
+    evaluations = []
+    sampling = mixgrpo.SampleConfig(steps=4, samples_per_prompt=2)
+    evaluation = mixgrpo.TrainingEvaluation(
+        every=1, held_out={"dark": dark}, sampling=sampling, on_evaluation=lambda result, means: evaluations.append(means)
+    )  # fmt: skip
+    history = mixgrpo.train(
+        trainer, bright, decode=decode, iterations=3, prompts_per_iteration=3, evaluation=evaluation,
+        checkpoints=folder / "run", metrics=folder / "metrics.jsonl", report=folder / "report.html",
+        score_workers=int(workers),
+    )  # fmt: skip
+    return {
+        "weights": _weights(trainer).tolist(), "rewards": [one.reward_mean for one in history],
+        "evaluations": evaluations, "scored": [len(prompts) for prompts in calls], "iteration": trainer.iteration,
+    }  # fmt: skip

@@ -1,6 +1,5 @@
 """Small runs that one process and several ranks make alike; a program when it is started with a rank."""
 
-import contextlib
 import copy
 import dataclasses
 import json
@@ -11,17 +10,17 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
-import torch
-
 import mixgrpo
 import mixgrpo.torch as mixtorch
+import numpy as np
+import torch
 
 torch.set_num_threads(1)
 TOKENS, CHANNELS, WIDTH, GROUP = 3, 4, 8, 4
 SHAPE, D = (TOKENS, CHANNELS), TOKENS * CHANNELS
 LINES = ["red", "green", "blue", "white", "black"]
 ITERATIONS = 3
+SEED = 1
 
 
 class Flow(torch.nn.Module):
@@ -29,7 +28,7 @@ class Flow(torch.nn.Module):
 
     def __init__(self, dtype=torch.float64, adapted=False):
         super().__init__()
-        generator = torch.Generator().manual_seed(1)
+        generator = torch.Generator().manual_seed(SEED)
 
         def matrix(rows, columns):
             return torch.randn(rows, columns, generator=generator, dtype=torch.float64).to(dtype) * rows**-0.5
@@ -209,7 +208,7 @@ def _main(rank, count, port, folder, program, *arguments):
     )  # fmt: skip
     found = getattr(rank_programs, program)(int(rank), int(count), Path(folder), *arguments)
     (Path(folder) / f"{rank}.json").write_text(json.dumps(found))
-    if program != "killed":
+    if torch.distributed.is_initialized() and program != "killed":
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
