@@ -5,6 +5,7 @@ import os
 import signal
 import time
 import warnings
+from pathlib import Path
 
 import mixgrpo
 import numpy as np
@@ -22,6 +23,18 @@ def cases(rank, count, folder, *texts):
         case = Case(**json.loads(text))
         trainer = trainer_of(case, world=True)
         found[str(case)] = result_of(trainer, iterate(case, trainer))
+    return found
+
+
+def several(rank, count, folder, *programs):
+    """Runs programs one after the other, each given as JSON: name and arguments."""
+    found = {}
+    for text in programs:
+        name, *arguments = json.loads(text)
+        inner = folder / f"{len(found)}-{name}"
+        inner.mkdir(exist_ok=True)
+        key = " ".join([name, *arguments])[:60]
+        found[f"{key} {len(found)}"] = globals()[name](rank, count, inner, *arguments)
     return found
 
 
@@ -143,16 +156,17 @@ def decode(samples):
 
 def killed(rank, count, folder, wrap):
     """Rank 1 is killed in the middle of an update."""
-    case, trainer = _failing(wrap, "kill", at=3)
+    case, trainer = _failing(wrap, "kill", at=5 if wrap == "plain" else 2)
     samples = trainer.rollout([0, 1, 2, 3])
     lines = [runs.LINES[index] for index in trainer.share([0, 1, 2, 3])]
-    before = [runs.local(weight).clone() for weight in trainer.module.parameters()]
+    weights = trainer.optimizer.param_groups[0]["params"]
+    before = [runs.local(weight).clone() for weight in weights]
     start, error = time.monotonic(), None
     try:
         trainer.update(scores_of(case, samples, lines, 0))
     except BaseException as caught:
         error = f"{type(caught).__name__}: {caught}"
-    after = [runs.local(weight) for weight in trainer.module.parameters()]
+    after = [runs.local(weight) for weight in weights]
     is_before = all(torch.equal(*pair) for pair in zip(before, after, strict=True))
     return {"error": error, "seconds": time.monotonic() - start, "is_before": is_before}
 
@@ -162,14 +176,16 @@ def saves(rank, count, folder, wrap):
     case = Case(wrap=wrap, optimizer="adamw")
     trainer = trainer_of(case, world=True)
     iterate(case, trainer, 2)
-    trainer.checkpoint(folder / "run")
-    kept = sorted(path.name for path in (folder / "run").iterdir())
+    trainer.checkpoint(folder / f"run-{wrap}")
+    kept = sorted(path.name for path in (folder / f"run-{wrap}").iterdir())
     iterate(case, trainer, 1)
     return {"weights": _weights(trainer).tolist(), "files": kept}
 
 
 def resumes(rank, count, folder, wrap, run):
-    """Continues a run of other ranks."""
+    """Continues a run of other ranks, once it is there."""
+    while not list(Path(run).glob("iteration-*")):
+        time.sleep(0.1)
     case = Case(wrap=wrap, optimizer="adamw")
     trainer = trainer_of(case, world=True)
     iterate(case, trainer, 1)  # so that there is something to replace
@@ -244,8 +260,7 @@ def alone(rank, count, folder):
     one = result_of(trainer, iterate(case, trainer))
     together = trainer_of(case)
     few = [together.rollout([2]).shape[0]]
-    lines = [runs.LINES[2]] * few[0]
-    together.update(scores_of(case, together.rollout([2]), lines, 0))
+    together.update(scores_of(case, together.rollout([2]), [runs.LINES[2]] * few[0], 0))
     return {"weights": one["weights"], "few": few, "with few": _weights(together).tolist()}
 
 

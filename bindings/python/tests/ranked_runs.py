@@ -56,7 +56,7 @@ class Case:
     wrap: str = "plain"  # plain, ddp, fsdp
     kind: str = "group"
     optimizer: str = "sgd"
-    dtype: str = "float64"
+    dtype: str = "float64"  # bfloat16: autocast of float32 weights
     adapted: bool = False
     batch_size: int = 3
 
@@ -92,7 +92,7 @@ class Case:
 
 def wrapped(module, wrap):
     if wrap == "ddp":
-        return torch.nn.parallel.DistributedDataParallel(module, broadcast_buffers=True)
+        return torch.nn.parallel.DistributedDataParallel(module)
     if wrap == "fsdp":
         from torch.distributed.fsdp import fully_shard
 
@@ -103,12 +103,15 @@ def wrapped(module, wrap):
 
 def trainer_of(case, *, world=False, velocity=lambda module: module, **options):
     """A trainer; its `module` is the unwrapped one. `world`: wrap the module for several ranks."""
-    module = Flow(getattr(torch, case.dtype), case.adapted)
+    is_mixed = case.dtype == "bfloat16"
+    dtype = torch.float32 if is_mixed else getattr(torch, case.dtype)
+    module = Flow(dtype, case.adapted)
     reference = copy.deepcopy(module).requires_grad_(False) if case.kind == "kl" else None
     inner = wrapped(module, case.wrap) if world else module
     policy = mixtorch.TorchPolicy(
-        velocity(inner), SHAPE, reference=reference, batch_size=case.batch_size, dtype=getattr(torch, case.dtype)
-    )
+        velocity(inner), SHAPE, reference=reference, batch_size=case.batch_size, dtype=dtype,
+        autocast=torch.bfloat16 if is_mixed else None,
+    )  # fmt: skip
     weights = [weight for weight in module.parameters() if weight.requires_grad]
     rate = 0.5 if case.optimizer == "sgd" else 1e-3
     optimizer = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[case.optimizer](weights, lr=rate)
@@ -120,7 +123,7 @@ def trainer_of(case, *, world=False, velocity=lambda module: module, **options):
 
 def scores_of(case, samples, lines, iteration):
     """Rewards of samples (P, G, …) of these prompts; those of some fail."""
-    flat = samples.reshape(*samples.shape[:2], -1)
+    flat = samples.reshape(*samples.shape[:2], D)
     scores = {"one": flat.mean(axis=2) * 3, "two": np.abs(flat).max(axis=2)}
     for place, line in enumerate(lines):
         if case.kind == "failures" and line in ("red", "black"):
@@ -193,8 +196,6 @@ def results(processes, folder, timeout=120):
     """What the ranks wrote, after all ended well."""
     texts = [process.communicate(timeout=timeout) for process in processes]
     for rank, (process, (out, err)) in enumerate(zip(processes, texts, strict=True)):
-        if os.environ.get("SHOW"):
-            print(out, err[-2000:])
         assert process.returncode == 0, f"rank {rank} ended with {process.returncode}:\n{out[-2000:]}{err[-4000:]}"
     return [json.loads((Path(folder) / f"{rank}.json").read_text()) for rank in range(len(processes))]
 
