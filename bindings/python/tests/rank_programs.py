@@ -156,7 +156,7 @@ def decode(samples):
 
 def killed(rank, count, folder, wrap):
     """Rank 1 is killed in the middle of an update."""
-    case, trainer = _failing(wrap, "kill", at=5 if wrap == "plain" else 2)
+    case, trainer = _failing(wrap, "kill", at=3)
     samples = trainer.rollout([0, 1, 2, 3])
     lines = [runs.LINES[index] for index in trainer.share([0, 1, 2, 3])]
     weights = trainer.optimizer.param_groups[0]["params"]

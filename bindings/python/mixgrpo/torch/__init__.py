@@ -32,6 +32,7 @@ from .pipelines.sd3 import SD3Velocity
 from .pipelines.wan import WanExpertsVelocity, WanVelocity
 from .pipelines.z_image import ZImageVelocity
 from .policy import TimeGrid, TorchPolicy, Velocity
+from .ranks import RankLostError
 from .sampling import sample
 from .trainer import TorchTrainer
 from .vae import VAEDecoder
@@ -45,6 +46,7 @@ __all__ = [
     "GuidedVelocity",
     "Lumina2Velocity",
     "QwenImageVelocity",
+    "RankLostError",
     "SD3Velocity",
     "SanaVelocity",
     "TextEmbeddings",
