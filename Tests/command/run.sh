@@ -18,7 +18,7 @@ has_lines() { [ -f "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 printf 'a red circle at the left\n\n  a blue square in the middle \na green triangle at the top\n' >prompts.txt
 printf '%s\n' '{"prompt": "a red circle", "difficulty": 10}' '{"prompt": "ein grüner Kreis", "difficulty": 10}' >prompts.jsonl
-small=(--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --set learning.updates_per_iteration=2)
+small=(--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --evaluate-every 0 --set learning.updates_per_iteration=2)
 align=(align --model "$base" --prompts prompts.txt "${small[@]}")
 
 # ------------------------------------------------------------------------------------------------------ help and settings
@@ -202,7 +202,7 @@ cp hacked-before/checkpoints/iteration-* hacked-again/checkpoints/
 resume_hacked "a verdict whose checkpoint was not written holds"
 mixgrpo align --resume --out hacked-again --watchdog warn --iterations $((stopped_at + 1)) >answer 2>&1
 [ "$(wc -l <hacked-again/metrics.jsonl)" -eq $((stopped_at + 1)) ] || fail "a watchdog that only warns does not let go on"
-refuse 2 "evaluation.every: expected a number above 0 (--evaluate-every), because rewards are held out" "${align[@]}" --reward darkness --held-out contrast --out o
+refuse 2 "evaluation.every: expected a number above 0 (--evaluate-every), because rewards are held out" "${align[@]}" --reward darkness --held-out contrast --evaluate-every 0 --out o
 refuse 2 "held_out: expected a reward that is held out" "${align[@]}" --reward darkness --evaluate-every 2 --watchdog warn --out o
 refuse 2 "rewards: expected a different name for each" "${align[@]}" --reward darkness --evaluate-every 2 --held-out darkness --out o
 
@@ -424,6 +424,13 @@ mixgrpo pretrain --resume --out stopped-pretrain >answer 2>&1
 same_run learnt stopped-pretrain "pretrain, Ctrl-C and resume"
 mixgrpo sample "a red circle" --model learnt/model --samples 1 --steps 1 --out e.png >answer 2>&1
 refuse 2 "learning_rate: expected 0.001, as saved, got 0.01" pretrain --resume --out stopped-pretrain --learning-rate 0.01
+mixgrpo pretrain --data each "${tiny[@]}" --steps 2 --seed 1 --start-from learnt/model --out further >answer 2>&1
+python3 - <<'PYTHON' || fail "pretrain does not start from the given weights"
+import json
+loss = lambda run, place: json.loads(open(f"{run}/metrics.jsonl").read().splitlines()[place])["loss"]
+assert loss("further", 0) < 0.8 * loss("learnt", 0), (loss("further", 0), loss("learnt", 0))
+PYTHON
+refuse 2 "start_from: expected a model of 48 channels, 4 heads of 16" pretrain --data each "${tiny[@]}" --heads 4 --start-from learnt/model --out o
 refuse 1 "nowhere/metadata.jsonl" pretrain --data nowhere --out o
 refuse 2 "model.head_dim: expected" pretrain --data each --out o --head-dim 1
 [ "$(ls learnt/checkpoints)" = "iteration-00000400.safetensors" ] || fail "checkpoints of pretrain: $(ls learnt/checkpoints)"

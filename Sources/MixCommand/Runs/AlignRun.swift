@@ -12,6 +12,7 @@ final class AlignRun {
   private let evaluations: EvaluationRun?
   private let journal: RunJournal
   private let report: AlignReport
+  private let page: RunReport
   private let checkpoints: CheckpointFolder
   private let lock: FolderLock
   private var lastPictures = -1
@@ -49,6 +50,9 @@ final class AlignRun {
       settings.evaluation.isOn
       ? try EvaluationRun(
         settings, folder, model, rewards: rewards, resumedAt: resumption?.iteration, warn: report.announce) : nil
+    page = RunReport(
+      folder, settings, codec: model.codec,
+      prompts: Array(model.prompts.texts.prefix(min(settings.picturePrompts, model.embeddings.count))))
     try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
   }
@@ -59,8 +63,19 @@ final class AlignRun {
     let earlier = try folder.lines(folder.metrics).filter { $0.iteration < begun }
     return AlignReport(
       settings, begun: begun, earlier: earlier.map { $0.object["reward_mean"]?.double ?? .nan },
+      evaluated: try evaluated(folder, settings, until: begun),
       iterationsPerRound: order.count / order.perIteration,
       calls: try AlignmentPlan.calls(settings, prompts: order.perIteration, iteration: begun))
+  }
+
+  /// The means of the first and the latest evaluation so far, the training rewards first.
+  private static func evaluated(
+    _ folder: RunFolder, _ settings: AlignSettings, until begun: Int
+  ) throws(MixGRPOError) -> (first: [Double], latest: [Double])? {
+    let lines = try folder.lines(folder.evaluations).filter { $0.iteration <= begun }
+    let names = (settings.rewards + settings.evaluation.heldOut).map(\.name)
+    let means = lines.map { line in names.map { line.object["means"]?.object?[$0]?.double ?? .nan } }
+    return means.first.flatMap { first in means.last.map { (first, $0) } }
   }
 
   private static func resume(
@@ -81,17 +96,20 @@ final class AlignRun {
     do throws(MixGRPOError) {
       if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
       try evaluations?.showEarlier(since: trainer.iteration, journal)
+      try page.write(.running)
       while trainer.iteration < settings.iterations, try evaluate(always: false) { try step() }
       _ = try evaluate(always: true)
       try drawPictures(everyTime: true)
     } catch {
       report.finish()
       try save(in: checkpoints)
+      try page.write(.stopped)
       report.announce("saved at iteration \(trainer.iteration); to continue: mixgrpo align --resume --out \(settings.out)")
       throw error
     }
     report.finish()
     try save(in: CheckpointFolder(path: folder.checkpoints, keepLast: 1))
+    try page.write(.finished)
     return AlignSummary(
       settings: settings, results: try RunResults(folder, settings: settings.json), prompt: model.prompts.texts.first ?? "",
       seconds: report.secondsSoFar)
@@ -139,6 +157,7 @@ final class AlignRun {
     report.finished(metrics)
     if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
     if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint(in: checkpoints) }
+    try page.write(.running)
   }
 
   private func score(_ pictures: [RGBImage], _ chosen: [Int32], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
@@ -168,7 +187,7 @@ final class AlignRun {
     }
     let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
     let grid = try ImageGrid.compose(
-      pictures, columns: settings.picturesPerPrompt, gap: 4, scale: PictureScale.fitting(model.codec))
+      pictures, columns: settings.picturesPerPrompt, gap: PictureScale.gap, scale: PictureScale.fitting(model.codec))
     try PNG.write(
       grid, text: PictureText.prompts(model.prompts.texts.prefix(rows)), to: folder.pictures(iteration: trainer.iteration))
     try journal.append(grid, iteration: trainer.iteration)

@@ -17,7 +17,7 @@ struct AlignSummary {
 
   private func notes(_ model: String) -> [String] {
     if !settings.evaluation.isOn {
-      return ["rewards of different prompts cannot be compared: --evaluate-every 5 draws the same ones each time"]
+      return ["rewards of different prompts cannot be compared: evaluations (--evaluate-every 10) draw the same ones each time"]
     }
     guard let best = results.bestIteration, best != results.done else { return [] }
     return model == results.folder.model

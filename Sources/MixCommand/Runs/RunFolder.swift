@@ -10,6 +10,7 @@ import MixGRPO
 ///     evaluations.jsonl  scores, a line for each evaluation
 ///     events.out.…       metrics, scores and pictures for TensorBoard
 ///     pictures/          picture grids, by iteration
+///     report.html        curves and pictures, to be opened in a browser
 struct RunFolder {
   let path: String
 
@@ -19,6 +20,17 @@ struct RunFolder {
   var metrics: String { FileAccess.join(path, "metrics.jsonl") }
   var best: String { FileAccess.join(path, "best") }
   var evaluations: String { FileAccess.join(path, "evaluations.jsonl") }
+
+  var report: String { FileAccess.join(path, "report.html") }
+
+  /// The last part of its path.
+  var name: String { path.split(separator: "/").last { $0 != "." }.map(String.init) ?? path }
+
+  /// Iterations with a picture grid, up to `last`, in their order.
+  func pictureIterations(until last: Int) throws(MixGRPOError) -> [Int] {
+    let names = try FileAccess.names(in: FileAccess.join(path, "pictures")).filter { $0.hasSuffix(".png") }
+    return names.compactMap { Int($0.dropLast(4)) }.filter { $0 <= last }.sorted()
+  }
 
   func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
 

@@ -5,6 +5,7 @@ import MixSettings
 struct PretrainSettings: SettingsTable {
   var data = ""
   var resize = ""
+  var startFrom = ""
   var out = ""
   var model = ModelSettings()
   var steps = 1200
@@ -24,6 +25,7 @@ struct PretrainSettings: SettingsTable {
   var picturesEvery = 400
   var pictureCaptions = 24
   var precision = PrecisionName.f32
+  var computePrecision = PrecisionName.f32
   var tensorBoard = true
   var threads = 0
 
@@ -34,6 +36,9 @@ struct PretrainSettings: SettingsTable {
         "resize", \.resize,
         "size to scale all pictures to, such as 32 or 48x32 (width x height), cut at the edges to its shape; empty for pictures of "
           + "one size"),
+      .text(
+        "start_from", \.startFrom,
+        "folder of a model of the same sizes whose weights are trained further; empty for new, random weights"),
       .text("out", \.out, "folder for all files of the run"),
       .section("model", \.model, "sizes of the model"),
       .integer("steps", \.steps, 1...100_000_000, default: 1_200, "optimizer steps"),
@@ -66,6 +71,7 @@ struct PretrainSettings: SettingsTable {
         "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for no grids"),
       .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "pictures in a grid, one per caption"),
       .choice("precision", \.precision, default: .f32, "number format of the saved model"),
+      PrecisionName.computeSetting(\.computePrecision),
       .flag("tensorboard", \.tensorBoard, default: true, "write TensorBoard event files"),
       .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,

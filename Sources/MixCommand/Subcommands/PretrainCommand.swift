@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixTerminal
 
 struct PretrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -28,6 +29,10 @@ struct PretrainCommand: ParsableCommand {
   var resize: String?
   @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder"), completion: .directory) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
+  @Option(
+    help: ArgumentHelp("A model of the same sizes to train further (random weights).", valueName: "folder"),
+    completion: .directory
+  ) var startFrom: String?
   @OptionGroup(title: "Model") var model: ModelOptions
   @Option(help: "Optimizer steps (1200).") var steps: Int?
   @Option(help: "Pictures per step (64).") var batch: Int?
@@ -36,6 +41,7 @@ struct PretrainCommand: ParsableCommand {
   @Option(help: "Steps between checkpoints (200).") var saveEvery: Int?
   @Option(help: "Steps between picture grids, 0 for none (400).") var picturesEvery: Int?
   @Option(help: "Number format of the saved model: f32 or bf16 (f32).") var precision: PrecisionName?
+  @Option(help: "Number format of the factors in the model's products: f32 or bf16 (f32).") var computePrecision: PrecisionName?
   @Option(help: "Worker threads, 0 for one per core (0).") var threads: Int?
 
   func run() throws {
@@ -57,6 +63,7 @@ struct PretrainCommand: ParsableCommand {
     return try config.settings(from: earlier) { settings in
       replace(&settings.data, with: data)
       replace(&settings.resize, with: resize)
+      replace(&settings.startFrom, with: startFrom)
       replace(&settings.out, with: out)
       model.apply(to: &settings.model)
       replace(&settings.steps, with: steps)
@@ -66,6 +73,7 @@ struct PretrainCommand: ParsableCommand {
       replace(&settings.saveEvery, with: saveEvery)
       replace(&settings.picturesEvery, with: picturesEvery)
       replace(&settings.precision, with: precision)
+      replace(&settings.computePrecision, with: computePrecision)
       replace(&settings.threads, with: threads)
     }
   }

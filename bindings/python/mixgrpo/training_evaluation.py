@@ -114,6 +114,7 @@ def evaluations_of(
     score: Score,
     receivers: Sequence[EvaluationReceiver],
     display: ProgressDisplay,
+    show: Callable[[FloatArray], None] | None = None,
 ) -> Evaluations | None:
     """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be evaluated."""
     if settings is None:
@@ -122,7 +123,7 @@ def evaluations_of(
     if not isinstance(trainer, Evaluable):
         raise InvalidArgumentError(f"evaluation: expected None, as {type(trainer).__name__} has no sample(), got one")
     own = [] if settings.on_evaluation is None else [settings.on_evaluation]
-    return Evaluations(trainer, settings, score, [*receivers, *own], display)
+    return Evaluations(trainer, settings, score, [*receivers, *own], display, show)
 
 
 class Evaluations:
@@ -135,12 +136,13 @@ class Evaluations:
         score: Score,
         receivers: Sequence[EvaluationReceiver],
         display: ProgressDisplay,
+        show: Callable[[FloatArray], None] | None = None,
     ) -> None:
         held_out = tuple(settings.held_out)
         if taken := set(held_out) & set(trainer.reward_names):
             raise InvalidArgumentError(f"held_out: expected other names than the trained, got {sorted(taken)}")
         self._trainer, self._settings, self._score, self._receivers = trainer, settings, score, receivers
-        self._display, self._ranks = display, ranks_of(trainer)
+        self._display, self._show, self._ranks = display, show, ranks_of(trainer)
         if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
             raise InvalidArgumentError(
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
@@ -191,6 +193,9 @@ class Evaluations:
     def _scores(self) -> Mapping[str, DoubleArray]:
         """(P, S) by name; each rank scores its own samples."""
         samples, ranks = self._samples(), self._ranks
+        if show := self._show:
+            everything = ranks.gather_shares(samples, len(self._prompts))
+            ranks.first(lambda: show(everything))
         own = self._prompts[ranks.share(len(self._prompts))]
         none = {name: np.empty(samples.shape[:2]) for name in self._evaluation.reward_names}
         scores = ranks.together(lambda: self._score(samples, own) if own else none)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from enum import IntEnum
 from pathlib import Path
@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from .._arguments import instance, short
+from .._arrays import FloatArray
+from ..any_trainer import exclusive
 from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
-from ..enums import Weights
-from ..errors import InvalidArgumentError, InvalidFormatError, MixGRPOError, NotFiniteError
+from ..enums import MissingRewards, MissingRewardsName, Weights
+from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
 from ..host_trainer import HostTrainer
 from ..metrics import Metrics, Resumption
 from ..plan import Plan
@@ -31,12 +34,16 @@ from .checkpoints import (
     require_readable,
     write_checkpoint,
 )
-from .first_ratio import FirstRatioWatch
+from .embeddings import check_count
+from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWatch
+from .kept_activations import KeptActivations
+from .not_finite import answer_error, explained_faults, gradient_error
 from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
 from .ranks import TorchRanks, ranks_of_group
 from .sharded_checkpoints import Shards, checksums, like, mapped, read_shards, tensor_kinds, whole
-from .snapshot import Snapshot, trained_weights
+from .snapshot import Snapshot, require_trainable, trained_weights
+from .tensors import weight_names
 from .wrappers import Wrappers, clip_to_norm, require_whole
 
 _FORMAT = 2
@@ -67,8 +74,13 @@ class TorchTrainer(HostTrainer):
     `plan`: settings are placed on the policy's own time grid, if it has one; a `Plan` is used as it is.
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
+    `keep_activations`: latents of a rollout whose activations are kept for the update's first minibatch, which then
+    needs no forward for them; 0 (default) for none. It costs the memory of their activations from the rollout to the
+    update. Kept are whole calls of the model whose latents are all in the first minibatch, so `batch_size` should divide
+    G / `updates_per_iteration`. Rollouts with tickets keep nothing.
 
-    Warns with `FirstRatioWarning`, once, when rollout and update saw different models.
+    `first_ratio`: what happens when rollout and update saw different models: `"warn"` (default) gives one
+    `FirstRatioWarning`, `"error"` undoes the update and raises `FirstRatioError`, `"ignore"` does nothing.
 
     An update is all or nothing: before its first optimizer step weights, optimizer, scheduler and scaler are copied,
     and restored when it fails or is interrupted. With `Undo.NONE` in `learning`, which needs no copy, a failed update
@@ -94,6 +106,8 @@ class TorchTrainer(HostTrainer):
         rewards: Sequence[str] = ("reward",),
         scheduler: "torch.optim.lr_scheduler.LRScheduler | None" = None,
         scaler: "torch.amp.GradScaler | None" = None,
+        keep_activations: int = 0,
+        first_ratio: FirstRatioAction = "warn",
         context: Context | None = None,
         process_group: "torch.distributed.ProcessGroup | None" = None,
     ) -> None:
@@ -103,13 +117,14 @@ class TorchTrainer(HostTrainer):
 
         def build() -> None:
             self.scheduler, self.scaler = scheduler, scaler
-            self._build(policy, optimizer, lines, plan, learning, rewards, context)
+            self._build(
+                policy, optimizer, lines, plan, learning, rewards, keep_activations, first_ratio, context
+            )  # fmt: skip
 
         self.ranks.together(build)
         self._wrappers: Wrappers | None = None
         if isinstance(self.ranks, TorchRanks):
-            self._join(self.ranks)
-        self._first_ratio = FirstRatioWatch(self.learning.clip_range)
+            self._join(self.ranks, keep_activations)
 
     def _build(
         self,
@@ -119,31 +134,48 @@ class TorchTrainer(HostTrainer):
         plan: Plan | SamplingConfig,
         learning: LearningConfig,
         rewards: Sequence[str],
+        keep_activations: int,
+        first_ratio: FirstRatioAction,
         context: Context | None,
     ) -> None:
+        if keep_activations < 0:
+            raise InvalidArgumentError(f"keep_activations: expected 0 (none) or more latents, got {keep_activations}")
         self.policy = instance(policy, TorchPolicy, "policy")
         self.optimizer = _checked_optimizer(optimizer)
+        require_trainable(optimizer, weight_names(policy.velocity))
         require_whole(trained_weights(optimizer), self.ranks.count)
         if instance(learning, LearningConfig, "learning").kl_reference > 0 and policy.reference is None:
             raise InvalidArgumentError(
                 "reference: expected a frozen model in the policy, as kl_reference is set, got none"
             )
+        check_count(policy.velocity, len(lines), "lines")
+        self._first_ratio = FirstRatioWatch(learning.clip_range, first_ratio)
         super().__init__(
             lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,
             batch_size=policy.batch_size, context=context,
         )  # fmt: skip
+        group_size = self.plan.config.group_size
+        self._activations = KeptActivations(
+            keep_activations, group_size=group_size, first_members=group_size // self.learning.updates_per_iteration,
+            weights=lambda: trained_weights(self.optimizer),
+        )  # fmt: skip
 
-    def _join(self, ranks: TorchRanks) -> None:
+    def _join(self, ranks: TorchRanks, keep_activations: int) -> None:
         weights = trained_weights(self.optimizer)
         settings = asdict(self.learning) | asdict(self.plan.config)
         require_same_run(ranks, self.state_dict(), settings, self.lines, weights)
         self._wrappers = wrappers = ranks.together(lambda: Wrappers(weights, ranks))
-        if any(ranks.add_up_flags([bool(wrappers.shards)])):
-            if self.scaler is not None:
-                raise InvalidArgumentError(
-                    "scaler: expected None for a model that is sharded, which trains in bfloat16 without one, got one"
-                )
-            ranks.empty_round = self._empty_round
+        if not any(ranks.add_up_flags([bool(wrappers.shards)])):
+            return
+        if self.scaler is not None:
+            raise InvalidArgumentError(
+                "scaler: expected None for a model that is sharded, which trains in bfloat16 without one, got one"
+            )
+        if keep_activations > 0:
+            raise InvalidArgumentError(
+                f"keep_activations: expected 0 for a model that is sharded, got {keep_activations}"
+            )
+        ranks.empty_round = self._empty_round
 
     def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
         """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""
@@ -157,17 +189,26 @@ class TorchTrainer(HostTrainer):
         self._in_round(
             _Round.REFERENCE if is_reference else _Round.VELOCITY,
             True,
-            lambda: self.policy.answer(self, request, reference=is_reference),
+            lambda: self.policy.answer(self, request, reference=is_reference, kept=self._activations),
         )
 
     def differentiate(self, request: VelocityRequest) -> None:
         """The velocity; dL/dvelocity is backpropagated."""
-        scale = 1 if self._wrappers is None else self._wrappers.gradient_scale
-        self._in_round(
-            _Round.GRADIENT_AND_REFERENCE if request.needs_reference else _Round.GRADIENT,
-            request.completes_minibatch,
-            lambda: self.policy.backward(self, request, scaler=self.scaler, gradient_scale=scale),
-        )
+        with explained_faults(self.policy):
+            self._in_round(
+                _Round.GRADIENT_AND_REFERENCE if request.needs_reference else _Round.GRADIENT,
+                request.completes_minibatch,
+                lambda: self.policy.backward(self, request, scaler=self._gradient_scaler, kept=self._activations),
+            )
+
+    def submit(self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None) -> FloatArray | None:
+        """As `HostTrainer.submit`; its `NotFiniteError` says what was not finite."""
+        try:
+            d_velocity = super().submit(velocity, reference_velocity=reference_velocity)
+        except NotFiniteError as error:
+            raise answer_error(error, velocity) from None
+        self._is_submitted = True
+        return d_velocity
 
     def step(self, request: VelocityRequest) -> tuple[float, float]:
         """Adds up the gradients of all ranks, clips, steps, zeroes."""
@@ -206,6 +247,7 @@ class TorchTrainer(HostTrainer):
 
     def zero_gradients(self) -> None:
         """Gradients become none."""
+        self._activations.forget_gradients()
         self.optimizer.zero_grad(set_to_none=True)
         if self._wrappers is not None:
             self._wrappers.forget_gradients()
@@ -213,6 +255,11 @@ class TorchTrainer(HostTrainer):
     def _weights_changed(self) -> None:
         if self._wrappers is not None:
             self._wrappers.forget_weights()
+
+    @property
+    def _gradient_scaler(self) -> Any:
+        """What multiplies a gradient before it is carried back."""
+        return self.scaler if self._wrappers is None or not self._wrappers.shards else self._wrappers
 
     # Evaluations of a sharded model, in which all ranks take part
 
@@ -222,15 +269,30 @@ class TorchTrainer(HostTrainer):
             return
         exchanges = self.ranks.enter_round(kind, is_last)
         self._wrappers.exchange_in_backward(exchanges)
-        before = self._wrappers.entered
+        self._is_submitted = False
+        self._wrappers.begin_round()
         try:
             work()
         except BaseException as error:
-            if self._wrappers.entered == before:
-                self._empty_round(kind, exchanges)
-            elif not isinstance(error, MixGRPOError):
-                self.ranks.leave(error)  # in the middle of what the other ranks are in
+            self._complete_round(kind, exchanges, self.ranks, self._wrappers, error)
             raise
+        finally:
+            self._wrappers.end_round()
+
+    def _complete_round(
+        self, kind: "_Round", exchanges: bool, ranks: TorchRanks, wrappers: Wrappers, error: BaseException
+    ) -> None:
+        """After a failure: does what the other ranks wait for in the sharded module, or says that this cannot be done."""
+        outputs = wrappers.outputs
+        has_gradient = kind in (_Round.GRADIENT, _Round.GRADIENT_AND_REFERENCE)
+        if not wrappers.has_entered:
+            self._empty_round(kind, exchanges)
+        elif wrappers.is_inside or self._is_submitted:
+            ranks.leave(error)
+        elif has_gradient and outputs:
+            torch.autograd.backward(outputs, [torch.zeros_like(output) for output in outputs])
+        elif has_gradient:
+            self.policy.take_part(gradient=True, velocity=True, reference=False)
 
     def _empty_round(self, kind: int, exchanges: bool) -> None:
         if self._wrappers is not None:
@@ -251,30 +313,74 @@ class TorchTrainer(HostTrainer):
             )
         norm = clip_to_norm(weights, self.learning.max_gradient_norm or float("inf"))
         if self.scaler is None and not np.isfinite(norm):
-            raise NotFiniteError(
-                f"gradient: expected a finite norm, got {norm} in minibatch {minibatch}; no step was taken"
-            )
+            raise gradient_error(self.policy, weights, norm, minibatch)
         return norm
 
+    def _gradient_array(self, shape: tuple[int, ...]) -> FloatArray:
+        given = self.policy.gradient_array(shape)
+        return super()._gradient_array(shape) if given is None else given
+
+    def _draw(self, prompt_indices: ArrayLike, *, with_ticket: bool) -> Any:
+        self._activations.begin(is_alone=not with_ticket)
+        try:
+            return super()._draw(prompt_indices, with_ticket=with_ticket)
+        except BaseException:
+            self._activations.drop()
+            raise
+        finally:
+            self._activations.end()
+
     def _updated(self) -> Metrics:
-        metrics = super()._updated()
-        self._first_ratio.see(metrics)
+        try:
+            return super()._updated()
+        finally:
+            self._activations.drop()
+
+    @exclusive
+    def update(
+        self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
+    ) -> Metrics:
+        """As `HostTrainer.update`. Raises `FirstRatioError` also."""
+        return self._watched(lambda: super(TorchTrainer, self).update(rewards, weights=weights))
+
+    @exclusive
+    def update_tickets(
+        self,
+        *,
+        missing: MissingRewards | MissingRewardsName = MissingRewards.REFUSE,
+        weights: ArrayLike | Mapping[str, float] | None = None,
+    ) -> Metrics:
+        """As `HostTrainer.update_tickets`. Raises `FirstRatioError` also."""
+        return self._watched(lambda: super(TorchTrainer, self).update_tickets(missing=missing, weights=weights))
+
+    def _watched(self, update: Callable[[], Metrics]) -> Metrics:
+        before = self.state_dict() if self._first_ratio.raises else {}
+        try:
+            metrics = update()
+            self._first_ratio.see(metrics)
+        except FirstRatioError:
+            if self._kept is not None:
+                self.restore_state()
+                self.load_state_dict(before)
+            raise
+        finally:
+            self._kept = None
         return metrics
 
     def _answer(self, request: VelocityRequest) -> None:
+        if request.is_optimizer_step:
+            with explained_faults(self.policy):
+                self.policy.finish_backward(self._activations, self._gradient_scaler)
         if self._is_first:
-            self.policy.require_repeatable()
+            self.policy.begin()
             self._is_first = False
         super()._answer(request)
 
     def _answer_all(self) -> None:
         self._is_first = True
         self.zero_gradients()
-        try:
-            with contextlib.nullcontext() if self._wrappers is None else self._wrappers.silent():
-                super()._answer_all()
-        finally:
-            self._kept = None
+        with contextlib.nullcontext() if self._wrappers is None else self._wrappers.silent():
+            super()._answer_all()
 
     # Checkpoints
 

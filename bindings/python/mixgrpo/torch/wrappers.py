@@ -10,6 +10,7 @@ import torch
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils._pytree import tree_leaves
 
 from ..errors import InvalidArgumentError
 from .ranks import TorchRanks
@@ -47,15 +48,37 @@ class Wrappers:
         self._replicas = _living(DistributedDataParallel)
         self.shards = _living(FSDPModule)
         """The sharded modules, from the outermost."""
-        self.entered = 0
-        """Evaluations of a sharded module that have begun."""
+        self._entered = self._left = 0  # evaluations of an outermost sharded module
+        self.outputs: list[torch.Tensor] = []
+        """What they gave in this round that a gradient can be carried back from."""
+        inner = {id(part) for module in self.shards for part in module.modules() if part is not module}
         for module in self.shards:
-            module.register_forward_pre_hook(self._enter)
+            if id(module) not in inner:
+                module.register_forward_pre_hook(self._enter)
+                module.register_forward_hook(self._leave)
+
+    def begin_round(self) -> None:
+        """Begins to look at the evaluations of sharded modules."""
+        self._entered = self._left = 0
+        self.outputs = []
+
+    def end_round(self) -> None:
+        """Releases their outputs."""
+        self.outputs = []
 
     @property
-    def gradient_scale(self) -> int:
-        """What dL/dvelocity is multiplied by: FSDP2 gives the mean over ranks, and the sum is needed."""
-        return self._ranks.count if self.shards else 1
+    def has_entered(self) -> bool:
+        """Whether an evaluation of a sharded module has begun in this round."""
+        return self._entered > 0
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether one has begun and not finished."""
+        return self._entered > self._left
+
+    def scale(self, gradient: torch.Tensor) -> torch.Tensor:
+        """dL/dvelocity times the number of ranks: FSDP2 gives the mean over ranks, and the sum is needed."""
+        return gradient * self._ranks.count
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
@@ -98,14 +121,19 @@ class Wrappers:
             gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in bucket]
             flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
             self._ranks.add_up(flat)
-            if self.gradient_scale != 1:
-                flat /= self.gradient_scale
+            if self.shards:
+                flat /= self._ranks.count
             parts = torch.split(flat, [gradient.numel() for gradient in gradients])
             for weight, part in zip(bucket, parts, strict=True):
                 weight.grad = part.view_as(weight)
 
     def _enter(self, module: Any, arguments: Any) -> None:
-        self.entered += 1
+        self._entered += 1
+
+    def _leave(self, module: Any, arguments: Any, output: Any) -> None:
+        self._left += 1
+        tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)]
+        self.outputs += [tensor for tensor in tensors if tensor.requires_grad]
 
 
 def clip_to_norm(weights: Weights, limit: float) -> float:
