@@ -7,7 +7,7 @@ import time
 import warnings
 from pathlib import Path
 
-import mixgrpo
+import mixgrpo.torch
 import numpy as np
 import ranked_runs as runs
 import torch
@@ -24,6 +24,23 @@ def cases(rank, count, folder, *texts):
         trainer = trainer_of(case, world=True)
         found[str(case)] = result_of(trainer, iterate(case, trainer))
     return found
+
+
+def accelerated(rank, count, folder):
+    """A module and an optimizer that accelerate has prepared, with bfloat16 mixed precision left out."""
+    from accelerate import Accelerator
+
+    case = Case(optimizer="adamw")
+    accelerator = Accelerator(cpu=True)
+    module = runs.Flow()
+    prepared, optimizer = accelerator.prepare(module, torch.optim.AdamW(module.parameters(), lr=1e-3))
+    policy = mixgrpo.torch.TorchPolicy(prepared, runs.SHAPE, batch_size=3, dtype=torch.float64)
+    trainer = mixgrpo.torch.TorchTrainer(
+        policy, optimizer, runs.LINES, case.sampling(), case.learning(), rewards=["one"]
+    )
+    trainer.module = module
+    found = result_of(trainer, iterate(case, trainer))
+    return {"weights": found["weights"], "is_ddp": isinstance(prepared, torch.nn.parallel.DistributedDataParallel)}
 
 
 def several(rank, count, folder, *programs):

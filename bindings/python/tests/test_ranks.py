@@ -1,5 +1,6 @@
 """Several processes that train one model together, over gloo on this machine: to the result of one process."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -37,6 +38,9 @@ ODD = [
 ]  # fmt: skip
 
 
+HAS_ACCELERATE = importlib.util.find_spec("accelerate") is not None
+
+
 def cases_of(ranks):
     if IS_WHOLE:
         return [Case(wrap, kind, optimizer) for kind in KINDS for wrap in WRAPS for optimizer in OPTIMIZERS] + ODD
@@ -62,7 +66,8 @@ def ranks(tmp_path_factory):
     programs = [
         program("saves", "ddp"), program("saves", "fsdp"), cases(2), program("failures", *FAILURES),
         program("policies"), program("rewards_fail"), program("refused"), program("cannot_save"),
-        program("trains", 0), program("trains", 2), program("destroyed"),
+        program("trains", 0), program("trains", 2), *([program("accelerated")] if HAS_ACCELERATE else []),
+        program("destroyed"),
     ]  # fmt: skip
     others = [
         cases(3), program("alone"), program("resumes", "fsdp", saved["fsdp"]),
@@ -160,6 +165,16 @@ REFUSED = {
 def test_ranks_that_differ_are_refused_on_all_naming_rank_and_field(ranks, field):
     first, second = (rank[field] for rank in part(ranks, 2, "refused"))
     assert REFUSED[field] in first and REFUSED[field] in second
+
+
+@pytest.mark.skipif(not HAS_ACCELERATE, reason="accelerate is not installed: .ci/setup python .venv")
+def test_what_accelerate_has_prepared_trains_alike(ranks):
+    case = Case(optimizer="adamw")
+    trainer = runs.trainer_of(case)
+    expected = runs.result_of(trainer, runs.iterate(case, trainer))
+    for rank in part(ranks, 2, "accelerated"):
+        assert rank["is_ddp"]
+        same(rank["weights"], expected["weights"], 1e-12, "accelerate")
 
 
 def test_a_group_that_was_destroyed_is_named(ranks):

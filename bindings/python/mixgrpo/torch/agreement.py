@@ -15,7 +15,12 @@ from .wrappers import Weights, is_sharded, local
 
 
 def require_same_run(
-    ranks: TorchRanks, state: Mapping[str, Any], settings: Mapping[str, Any], lines: Sequence[str], weights: Weights
+    ranks: TorchRanks,
+    state: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    lines: Sequence[str],
+    weights: Weights,
+    frozen: Weights,
 ) -> None:
     """Raises `InvalidArgumentError` on every rank, naming field and rank, when one of them has other settings, rewards,
     prompts, library versions, or weights of other sizes or values than rank 0.
@@ -36,9 +41,11 @@ def require_same_run(
     for field in texts[0]:
         _require_equal(field, [text.get(field) for text in texts])
     sums = ranks.gather(np.array([0 if is_sharded(weight) else _bit_sum(weight) for weight in weights], np.int64))
-    for number, column in enumerate(sums.T.tolist()):
+    others = ranks.gather(np.array(sum(_bit_sum(weight) % 2**31 for weight in frozen if not is_sharded(weight))))
+    names = [f"values of weight {number} of the optimizer" for number in range(len(weights))]
+    for name, column in zip([*names, "values of frozen weights"], [*sums.T.tolist(), others.tolist()], strict=True):
         try:
-            _require_equal(f"values of weight {number} of the optimizer", column)
+            _require_equal(name, column)
         except InvalidArgumentError as error:
             raise InvalidArgumentError(
                 f"{error}; seed the model alike on all ranks, or wrap it with DDP first"

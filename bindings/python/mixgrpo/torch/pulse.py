@@ -8,6 +8,8 @@ from typing import Any
 
 PERIOD = 1.0
 """Seconds between two signs."""
+_SECONDS_BETWEEN_LOOKS = 3.0
+
 PATIENCE = 15.0
 """Seconds without a sign after which a rank counts as lost."""
 
@@ -19,8 +21,9 @@ class Pulse:
         self._store = store.clone() if hasattr(store, "clone") else store
         self._own = f"{name}/sign/{rank}"
         self._signs = [f"{name}/sign/{other}" for other in range(count)]
-        self._reasons = [f"{name}/reason/{other}" for other in range(count)]
+        self._left = f"{name}/left"
         self._rank = rank
+        self._next_look = 0.0
         self._seen: dict[int, tuple[bytes, float]] = {}
         self._lock = threading.Lock()  # a store answers one question at a time
         self._end = threading.Event()
@@ -39,16 +42,19 @@ class Pulse:
     def leave(self, reason: str) -> None:
         """Tells the others why this rank goes."""
         with contextlib.suppress(RuntimeError), self._lock:
-            self._store.set(self._reasons[self._rank], reason)
+            self._store.set(self._left, f"rank {self._rank} has left: {reason}")
 
     def lost(self) -> str | None:
-        """Which rank has left or gives no signs any more, and why; None when all are there."""
+        """Which rank has left or gives no signs any more, and why; None when all are there. Looks at the signs every few
+        seconds only."""
         try:
             with self._lock:
-                left = [rank for rank, key in enumerate(self._reasons) if self._store.check([key])]
-                if left:
-                    return f"rank {left[0]} has left: {self._store.get(self._reasons[left[0]]).decode()}"
-                signs = [self._store.get(key) for key in self._signs]
+                if self._store.check([self._left]):
+                    return str(self._store.get(self._left).decode())
+                if time.monotonic() < self._next_look or not self._store.check(self._signs):
+                    return None
+                signs = self._store.multi_get(self._signs)
+                self._next_look = time.monotonic() + _SECONDS_BETWEEN_LOOKS
         except RuntimeError as error:
             reason = str(error).partition("\n")[0][:200]
             return f"the store of the process group, which rank 0 or the launcher holds, cannot be reached: {reason}"

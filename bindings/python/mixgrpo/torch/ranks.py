@@ -243,7 +243,7 @@ class TorchRanks(Ranks):
 
     def _reason(self, error: str) -> str:
         """Which rank has gone, once an exchange has failed: waits until its signs stop."""
-        end = time.monotonic() + PATIENCE + 3 * PERIOD
+        end = time.monotonic() + PATIENCE + 6 * PERIOD
         while time.monotonic() < end:
             if (reason := self._pulse.lost()) is not None:
                 return f"{reason} ({error[:200]})"

@@ -43,7 +43,7 @@ from .policy import TorchPolicy
 from .ranks import TorchRanks, ranks_of_group
 from .sharded_checkpoints import Shards, checksums, like, mapped, read_shards, tensor_kinds, whole
 from .snapshot import Snapshot, require_trainable, trained_weights
-from .tensors import weight_names
+from .tensors import module_of, weight_names
 from .wrappers import Wrappers, clip_to_norm, require_whole
 
 _FORMAT = 2
@@ -163,7 +163,9 @@ class TorchTrainer(HostTrainer):
     def _join(self, ranks: TorchRanks, keep_activations: int) -> None:
         weights = trained_weights(self.optimizer)
         settings = asdict(self.learning) | asdict(self.plan.config)
-        require_same_run(ranks, self.state_dict(), settings, self.lines, weights)
+        module = module_of(self.policy.velocity)
+        frozen = [] if module is None else [weight for weight in module.parameters() if not weight.requires_grad]
+        require_same_run(ranks, self.state_dict(), settings, self.lines, weights, frozen)
         self._wrappers = wrappers = ranks.together(lambda: Wrappers(weights, ranks))
         if not any(ranks.add_up_flags([bool(wrappers.shards)])):
             return

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import math
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -48,23 +49,23 @@ class Wrappers:
         self._replicas = _living(DistributedDataParallel)
         self.shards = _living(FSDPModule)
         """The sharded modules, from the outermost."""
+        self._is_watching = False
         self._entered = self._left = 0  # evaluations of an outermost sharded module
         self.outputs: list[torch.Tensor] = []
         """What they gave in this round that a gradient can be carried back from."""
         inner = {id(part) for module in self.shards for part in module.modules() if part is not module}
         for module in self.shards:
             if id(module) not in inner:
-                module.register_forward_pre_hook(self._enter)
-                module.register_forward_hook(self._leave)
+                _watch(module, weakref.ref(self))
 
     def begin_round(self) -> None:
         """Begins to look at the evaluations of sharded modules."""
         self._entered = self._left = 0
-        self.outputs = []
+        self.outputs, self._is_watching = [], True
 
     def end_round(self) -> None:
         """Releases their outputs."""
-        self.outputs = []
+        self.outputs, self._is_watching = [], False
 
     @property
     def has_entered(self) -> bool:
@@ -127,13 +128,31 @@ class Wrappers:
             for weight, part in zip(bucket, parts, strict=True):
                 weight.grad = part.view_as(weight)
 
-    def _enter(self, module: Any, arguments: Any) -> None:
+    def enter(self) -> None:
+        """An evaluation of an outermost sharded module begins."""
         self._entered += 1
 
-    def _leave(self, module: Any, arguments: Any, output: Any) -> None:
+    def leave(self, output: Any) -> None:
+        """It has given this."""
         self._left += 1
-        tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)]
-        self.outputs += [tensor for tensor in tensors if tensor.requires_grad]
+        if self._is_watching:
+            tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)]
+            self.outputs += [tensor for tensor in tensors if tensor.requires_grad]
+
+
+def _watch(module: Any, wrappers: "weakref.ref[Wrappers]") -> None:
+    """Reports the evaluations of a module, as long as somebody asks."""
+
+    def enter(*_: Any) -> None:
+        if (found := wrappers()) is not None:
+            found.enter()
+
+    def leave(module: Any, arguments: Any, output: Any) -> None:
+        if (found := wrappers()) is not None:
+            found.leave(output)
+
+    module.register_forward_pre_hook(enter)
+    module.register_forward_hook(leave)
 
 
 def clip_to_norm(weights: Weights, limit: float) -> float:
