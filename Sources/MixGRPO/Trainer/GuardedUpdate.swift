@@ -135,7 +135,8 @@ final class GuardedUpdate: UpdateMachine {
 
   /// Whether a later failure could require undoing the current step.
   private var mayBeUndone: Bool {
-    safety.undo == .memory && (!update.isInLastMinibatch || safety.velocityGuard != nil || safety.hasRanks || !safety.stepsAreAtomic)
+    safety.undo == .memory
+      && (!update.isInLastMinibatch || safety.velocityGuard != nil || safety.hasRanks || !safety.stepsAreAtomic)
   }
 
   private func outcome(_ error: MixGRPOError?) throws(MixGRPOError) -> TrainerAction {

@@ -180,7 +180,8 @@ extension ModelFreeTrainer {
     self.updateBatch = updateBatch
     if let chosen {
       ticketed.append(
-        TicketedRollout(prompts: chosen, trajectory: trajectory, modelCalls: rollout.modelCalls, seconds: seconds(since: started)))
+        TicketedRollout(
+          prompts: chosen, trajectory: trajectory, modelCalls: rollout.modelCalls, seconds: seconds(since: started)))
       drawn = (rollout, inbox.open(samples: rollout.samplesOfAllRanks))
     } else {
       (self.rollout, secondsRollout) = (rollout, seconds(since: started))

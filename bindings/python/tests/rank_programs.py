@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 import warnings
 from pathlib import Path
@@ -73,6 +74,8 @@ class Failing:
             os.kill(os.getpid(), signal.SIGINT)
         if self.failure == "cancel":
             self.trainer.context.cancel()
+        if self.failure.startswith("cut "):
+            subprocess.run(["ip", "link", "set", self.failure.removeprefix("cut "), "down"], check=True)
         if self.failure == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         return self.module(*inputs) * (float("nan") if self.failure == "nan" else 1)
@@ -171,9 +174,21 @@ def decode(samples):
     return np.clip(128 + 60 * samples[:, :, :3], 0, 255).astype(np.uint8)[:, None]
 
 
+def cut(rank, count, folder, link, run):
+    """The link between two machines is cut in the second update, after a checkpoint."""
+    case, trainer = _failing("ddp", f"cut {link}", at=5)
+    iterate(case, trainer, 1)
+    trainer.checkpoint(run)
+    return _lost(case, trainer)
+
+
 def killed(rank, count, folder, wrap):
     """Rank 1 is killed in the middle of an update."""
-    case, trainer = _failing(wrap, "kill", at=3)
+    return _lost(*_failing(wrap, "kill", at=3))
+
+
+def _lost(case, trainer):
+    """What an update leaves in which a rank is lost."""
     samples = trainer.rollout([0, 1, 2, 3])
     lines = [runs.LINES[index] for index in trainer.share([0, 1, 2, 3])]
     weights = trainer.optimizer.param_groups[0]["params"]
@@ -199,7 +214,7 @@ def saves(rank, count, folder, wrap):
     return {"weights": _weights(trainer).tolist(), "files": kept}
 
 
-def resumes(rank, count, folder, wrap, run):
+def resumes(rank, count, folder, wrap, run, more=1):
     """Continues a run of other ranks, once it is there."""
     while not list(Path(run).glob("iteration-*")):
         time.sleep(0.1)
@@ -207,7 +222,7 @@ def resumes(rank, count, folder, wrap, run):
     trainer = trainer_of(case, world=True)
     iterate(case, trainer, 1)  # so that there is something to replace
     found = trainer.resume(run)
-    iterate(case, trainer, 1)
+    iterate(case, trainer, int(more))
     return {"weights": _weights(trainer).tolist(), "iteration": found.iteration, "skipped": found.skipped}
 
 

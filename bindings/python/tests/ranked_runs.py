@@ -203,13 +203,17 @@ def results(processes, folder, timeout=120):
 def _main(rank, count, port, folder, program, *arguments):
     import rank_programs
 
+    address = os.environ.get("MIXGRPO_TEST_ADDRESS", "127.0.0.1")
     torch.distributed.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=int(rank), world_size=int(count),
+        "gloo",
+        init_method=f"tcp://{address}:{port}",
+        rank=int(rank),
+        world_size=int(count),
         timeout=timedelta(seconds=60),
-    )  # fmt: skip
+    )
     found = getattr(rank_programs, program)(int(rank), int(count), Path(folder), *arguments)
     (Path(folder) / f"{rank}.json").write_text(json.dumps(found))
-    if torch.distributed.is_initialized() and program != "killed":
+    if torch.distributed.is_initialized() and program not in ("killed", "cut"):
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
