@@ -507,7 +507,8 @@ static mixgrpo_status combine(host *h) {
 }
 
 static void a_rank_samples_and_trains_its_share_and_combines_the_figures(fixture *f) {
-  host h = host_create(f, 0);
+  const mixgrpo_learning_config learning = host_learning(f);
+  host h = host_create(f, &learning);
   double rewards[REWARDS], figures[MIXGRPO_FIGURE_COUNT];
   float samples[VALUES];
   mixgrpo_metrics metrics = {.struct_size = sizeof metrics};

@@ -1,14 +1,22 @@
 import MixBasics
 import MixLearning
 
-/// What one rank contributes to the metrics of an iteration, or what all ranks have together.
-struct RankFigures {
+/// What one rank contributes to the metrics of an iteration, or what all ranks have together. A class, because the trainer's state
+/// holds it and is moved on the stack.
+final class RankFigures {
   let policy: UpdateMetrics
   let modelCallsRollout: Int
   let secondsRollout: Double
   let secondsUpdate: Double
   /// NaN except on the rank that measured it.
   let velocityChange: Double
+
+  init(
+    policy: UpdateMetrics, modelCallsRollout: Int, secondsRollout: Double, secondsUpdate: Double, velocityChange: Double
+  ) {
+    (self.policy, self.modelCallsRollout) = (policy, modelCallsRollout)
+    (self.secondsRollout, self.secondsUpdate, self.velocityChange) = (secondsRollout, secondsUpdate, velocityChange)
+  }
 
   /// Number of values of one rank.
   static let count = UpdateMetrics.sumCount + 4
