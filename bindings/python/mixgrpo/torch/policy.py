@@ -314,10 +314,10 @@ class TorchPolicy:
         with self._autocast():
             velocity = function(latents, sigmas, prompts)
         name = "velocity" if function is self.velocity else "reference_velocity"
-        checked = checked_velocity(velocity, tuple(latents.shape), name)[:count]
-        return (
-            checked.clone() if self._is_compiled else checked
-        )  # a CUDA graph writes its next answer to the same memory
+        answer = checked_velocity(velocity, tuple(latents.shape), name)[:count]
+        if self._is_compiled:
+            answer = answer.clone()  # a CUDA graph writes its next answer to the same memory
+        return answer
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.autocast is None:
