@@ -187,7 +187,8 @@ def start(count, folder, program, *arguments):
     return [
         subprocess.Popen(
             [sys.executable, __file__, str(rank), str(count), str(port), str(folder), program, *arguments],
-            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for rank in range(count)
     ]  # fmt: skip
