@@ -108,7 +108,9 @@ let package = Package(
     .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "ProceduralWorld", argumentParser]),
 
     // The command `mixgrpo`: a library, so that its parts can be tested, and an executable that starts it.
-    .target(name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", argumentParser]),
+    .target(
+      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", argumentParser],
+      resources: [.embedInCode("Person/person.html")]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),

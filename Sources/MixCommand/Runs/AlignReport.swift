@@ -47,9 +47,10 @@ final class AlignReport {
     showBar(work, iteration, done, of: total)
   }
 
-  func scoring(iteration: Int) {
-    progress.show(iteration, share: share(.update, 0, of: 1), "scoring")
-  }
+  func scoring(iteration: Int) { wait(iteration, "scoring") }
+  func voting(iteration: Int) { wait(iteration, "waiting for votes") }
+
+  private func wait(_ iteration: Int, _ what: String) { progress.show(iteration, share: share(.update, 0, of: 1), what) }
 
   private func showBar(_ work: Work, _ iteration: Int, _ done: Int, of total: Int) {
     let name =

@@ -8,6 +8,7 @@ import MixGRPO
 ///     checkpoints/       the newest checkpoints, for --resume; of a finished run only the last
 ///     metrics.jsonl      metrics, a line for each iteration
 ///     evaluations.jsonl  scores, a line for each evaluation
+///     votes.jsonl        votes of a person, a line for each
 ///     events.out.…       metrics, scores and pictures for TensorBoard
 ///     pictures/          picture grids, by iteration
 struct RunFolder {
@@ -19,8 +20,19 @@ struct RunFolder {
   var metrics: String { FileAccess.join(path, "metrics.jsonl") }
   var best: String { FileAccess.join(path, "best") }
   var evaluations: String { FileAccess.join(path, "evaluations.jsonl") }
+  var votes: String { FileAccess.join(path, "votes.jsonl") }
 
   func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
+
+  /// The picture grids of iterations up to one, in their order.
+  func earlierPictures(until last: Int) throws(MixGRPOError) -> [(iteration: Int, grid: RGBImage)] {
+    let names = try FileAccess.names(in: FileAccess.join(path, "pictures")).filter { $0.hasSuffix(".png") }
+    var grids: [(iteration: Int, grid: RGBImage)] = []
+    for iteration in names.compactMap({ Int($0.dropLast(4)) }).sorted() where iteration <= last {
+      grids.append((iteration, try PNG.read(path: pictures(iteration: iteration))))
+    }
+    return grids
+  }
 
   /// True when the folder has files of an earlier run that a new one would overwrite.
   var isTaken: Bool {
