@@ -1,4 +1,3 @@
-import Dispatch
 import MixGRPO
 
 #if canImport(Glibc)
@@ -8,7 +7,7 @@ import Darwin
 #endif
 
 /// A small HTTP server for programs on this machine: one request in a connection, heads of at most 16 KiB, bodies of at most 64 KiB,
-/// 32 connections at once, ten seconds for each. What is more is refused, so that no request can make the run wait or take its
+/// 32 connections at once, a thread and ten seconds for each. What is more is refused, so that no request can make the run wait or take its
 /// memory.
 final class LoopbackServer: Sendable {
   typealias Answer = @Sendable (HTTPRequest) -> HTTPAnswer
@@ -26,7 +25,7 @@ final class LoopbackServer: Sendable {
   init(port: Int, answer: @escaping Answer) throws(MixGRPOError) {
     self.answer = answer
     (listener, self.port) = try Self.listen(port)
-    DispatchQueue(label: "voting page").async { [self] in acceptAll() }
+    Self.startThread { [self] in acceptAll() }
   }
 
   /// Takes no more connections.
@@ -35,7 +34,6 @@ final class LoopbackServer: Sendable {
   // MARK: - Connections
 
   private func acceptAll() {
-    let requests = DispatchQueue(label: "requests of the voting page", attributes: .concurrent)
     while true {
       let connection = accept(listener, nil, nil)
       if connection < 0 {
@@ -48,13 +46,41 @@ final class LoopbackServer: Sendable {
         count += 1
         return count <= Self.maximumConnections
       }
-      requests.async { [self] in
-        if isOne { serve(connection) }
-        close(connection)
-        connections.withLock { $0 -= 1 }
-      }
+      let isServed =
+        isOne
+        && Self.startThread { [self] in
+          serve(connection)
+          end(connection)
+        }
+      if !isServed { end(connection) }
     }
     close(listener)
+  }
+
+  private func end(_ connection: Int32) {
+    close(connection)
+    connections.withLock { $0 -= 1 }
+  }
+
+  /// A thread of its own, which may wait: the threads of Dispatch are few.
+  /// - Returns: whether it could be started.
+  @discardableResult
+  private static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+    final class Work { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
+    let work = Unmanaged.passRetained(Work(body))
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    defer { pthread_attr_destroy(&attributes) }
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    var thread = pthread_t()
+    let code = pthread_create(
+      &thread, &attributes,
+      { argument in
+        if let argument { Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body() }
+        return nil
+      }, work.toOpaque())
+    if code != 0 { work.release() }
+    return code == 0
   }
 
   private func serve(_ connection: Int32) {

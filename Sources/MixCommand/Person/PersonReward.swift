@@ -84,8 +84,8 @@ final class PersonReward: PictureReward {
   }
 
   /// Shows where the results are, and waits a moment until an open page has them.
-  func finish(_ results: JSONObject) {
-    session.finish(results)
+  func finish(_ results: JSONObject, iteration: Int) {
+    session.finish(results, iteration: iteration)
     guard server != nil, let seconds = session.secondsSinceRequest, seconds < 30 else { return }
     for _ in 0..<100 where !session.isSeenToTheEnd { usleep(Self.pollInterval) }
     if session.isSeenToTheEnd { usleep(500_000) }  // for the pictures of the last state

@@ -136,10 +136,13 @@ final class VotingSession: Sendable {
   }
 
   /// Shows the end.
-  /// - Parameter results: names and paths of what the run leaves behind.
-  func finish(_ results: JSONObject) {
+  /// - Parameters:
+  ///   - results: names and paths of what the run leaves behind.
+  ///   - iteration: the number of iterations done.
+  func finish(_ results: JSONObject, iteration: Int) {
     content.withLock { content in
       content.results = results
+      content.iteration = iteration
       content.groups = []
     }
   }

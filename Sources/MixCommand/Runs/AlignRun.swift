@@ -105,7 +105,7 @@ final class AlignRun {
     let summary = AlignSummary(
       settings: settings, results: try RunResults(folder, settings: settings.json), prompt: model.prompts.texts.first ?? "",
       seconds: report.secondsSoFar)
-    try person?.finish(summary.leftBehind)
+    try person?.finish(summary.leftBehind, iteration: trainer.iteration)
     return summary
   }
 
