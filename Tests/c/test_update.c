@@ -306,6 +306,7 @@ static void bad_handles_are_errors(const fixture *f) {
 void test_update(void) {
   fixture f = fixture_create(2);
   advantages_are_checked_and_reported(&f);
+  votes_become_scores();
   spread_rewards(&f);
   pulling_gives_ratio_one_and_a_gradient(&f);
   bad_answers_leave_the_request_standing(&f);

@@ -70,7 +70,7 @@ class Alignment:
         return wait_for(lambda: self.state()["group"], "a group to vote on", self)
 
 
-def wait_for(question: Any, what: str, run: Alignment | None = None, seconds: float = 120) -> Any:
+def wait_for(question: Any, what: str, run: Alignment | None = None, seconds: float = 60) -> Any:
     """The first answer that is not empty."""
     for _ in range(int(seconds / 0.02)):
         if answer := question():
