@@ -79,11 +79,14 @@ let package = Package(
     .systemLibrary(name: "CProcessor"),
     .target(name: "CStandardError"),
     .target(name: "CProcess"),
+    .target(name: "CHalfProducts"),
     .target(name: "MixGRPOSystemLibraries", linkerSettings: [.linkedLibrary("png16")]),
 
     // Each target may import only targets above it.
     .target(name: "MixBasics", dependencies: ["CProcess", "CProcessor"], swiftSettings: processorSettings),
-    .target(name: "MixNumerics", dependencies: ["MixBasics", "CProcess", "CProcessor"], swiftSettings: kernelSettings),
+    .target(
+      name: "MixNumerics", dependencies: ["MixBasics", "CHalfProducts", "CProcess", "CProcessor"],
+      swiftSettings: kernelSettings),
     .target(name: "MixFlowModel", dependencies: ["MixBasics", "MixNumerics"]),
     .target(name: "MixStorage", dependencies: ["MixBasics", "CPNG"]),
     .target(name: "MixSettings", dependencies: ["MixBasics", "MixStorage", "CMixGRPO"]),
@@ -103,14 +106,17 @@ let package = Package(
       exclude: ["exports.map"],
       linkerSettings: [.unsafeFlags(libraryLinkerFlags)]),
 
+    // What all subcommands share: standard output and error, and how a run is stopped.
+    .target(name: "MixTerminal", dependencies: ["MixBasics"]),
+
     // `mixgrpo compare`: compares the methods of the paper on a world of simple pictures.
     .target(name: "ProceduralWorld", dependencies: ["MixGRPO"]),
-    .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "ProceduralWorld", argumentParser]),
+    .target(name: "MixCompare", dependencies: ["MixBasics", "MixStorage", "MixTerminal", "ProceduralWorld", argumentParser]),
 
     // The command `mixgrpo`: a library, so that its parts can be tested, and an executable that starts it.
     .target(
-      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", argumentParser],
-      resources: [.embedInCode("Person/person.html")]),
+      name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser],
+      resources: [.embedInCode("Pages/report.html"), .embedInCode("Pages/person.html")]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
@@ -133,7 +139,7 @@ let package = Package(
     // What the tests below share.
     .target(name: "TestSupport", dependencies: ["MixBasics"], path: "Tests/TestSupport"),
     tests("MixBasics"),
-    tests("MixNumerics", ["MixBasics", "COpenBLAS"]),
+    tests("MixNumerics", ["MixBasics", "CHalfProducts", "COpenBLAS"]),
     tests("MixFlowModel", ["MixStorage", "MixGRPO"], resources: [.copy("Fixtures")]),
     tests("MixSampling", ["MixBasics", "MixNumerics"]),
     tests("MixLearning", ["MixBasics", "MixNumerics", "MixSampling"]),

@@ -387,7 +387,17 @@ size_t mixgrpo_prompts_count(const mixgrpo_prompts *prompts);
  * model. */
 typedef struct mixgrpo_evaluator mixgrpo_evaluator;
 
-/* The image size and the working memory of an evaluator. */
+/* The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the optimizer are float32
+ * with both. */
+typedef int32_t mixgrpo_precision;
+enum {
+  MIXGRPO_PRECISION_FLOAT32 = 0, /* 24 bits of mantissa */
+  MIXGRPO_PRECISION_BFLOAT16 = 1 /* 8 bits of mantissa, rounded to nearest: half the memory for packed weights and factors, and
+                                    faster products where the processor has AVX512_BF16. The bits of a result are the same on
+                                    every processor, for any number of threads and in any batch */
+};
+
+/* The image size, the working memory and the precision of an evaluator. */
 typedef struct mixgrpo_evaluator_config {
   uint32_t struct_size;
   int32_t height_tokens;  /* rows of image tokens. Default 8, 1...4096 */
@@ -397,6 +407,8 @@ typedef struct mixgrpo_evaluator_config {
                              activations are split. Memory grows with it. Default 16, 1...65536 */
   int32_t recompute_activations; /* flag: keep only the input of each block and compute the block again in the backward: a
                                     fraction of the memory, one more forward, the same bits. Default 0 */
+  mixgrpo_precision precision; /* of the factors in the blocks' products. Default FLOAT32 */
+  int32_t reserved;       /* 0 */
   double guidance;        /* the guidance value for a model with guidance_embeds. Default 3.5, 0...1000 */
   size_t max_bytes;       /* most bytes that the model, the evaluator and everything that training holds may take (the memory
                              that mixgrpo_plan_predict_memory predicts); 0 for no limit. Batches are split to stay within it,
@@ -780,7 +792,7 @@ typedef struct mixgrpo_workload {
   int32_t threads;        /* of the context, 1...1024 */
   int32_t keep_reference; /* flag: a frozen reference model is kept beside the trained one */
   int32_t recompute_activations; /* flag, of the evaluator */
-  int32_t reserved;       /* 0 */
+  mixgrpo_precision precision;   /* of the evaluator */
   size_t max_bytes;       /* of the evaluator; 0 for no limit */
 } mixgrpo_workload;
 

@@ -19,9 +19,14 @@ public final class RunContext: Sendable {
     parent = nil
   }
 
-  /// Creates a context with the same threads. Cancelling `parent` cancels it too; cancelling it does not affect the parent.
+  /// Creates a context whose work stops with its parent's. Cancelling it does not affect the parent.
   public init(childOf parent: RunContext) {
     (threads, self.parent) = (parent.threads, parent)
+  }
+
+  /// A child with one thread, for work that is spread over the cores in another way.
+  package init(oneThreadOf parent: RunContext) {
+    (threads, self.parent) = (1, parent)
   }
 
   /// Cancels current and later work of this context until `resetCancel`. May be called from any thread.

@@ -2,6 +2,7 @@ import ArgumentParser
 import MixCompare
 import MixGRPO
 import MixSettings
+import MixTerminal
 
 #if canImport(Glibc)
 @preconcurrency import Glibc
@@ -87,10 +88,4 @@ package struct MixgrpoCommand: ParsableCommand {
     fflush(nil)
     Glibc.exit(code)
   }
-}
-
-/// Prints to standard output. A closed pipe, as with `| head`, is not an error.
-func show(_ text: String) {
-  let text = Printable.lines(text)
-  fputs(text.hasSuffix("\n") ? text : text + "\n", stdout)
 }

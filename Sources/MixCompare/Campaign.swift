@@ -15,15 +15,15 @@ struct Campaign: Sendable {
 
   func run(_ arm: Arm, _ seed: Int) -> RewardRun { RewardRun(arm: arm, seed: seed, stage: stage, folder: runsFolder) }
 
-  /// Runs the missing runs, `workers` in parallel.
-  func runRewards(workers: Int, report: @Sendable (String) -> Void) throws(MixGRPOError) {
+  /// Runs the missing runs, `workers` in parallel, until `stop` is cancelled.
+  func runRewards(workers: Int, stop: RunContext, report: @Sendable (String) -> Void) throws(MixGRPOError) {
     try FileAccess.createFolder(runsFolder)
     var missing: [RewardRun] = []
     for run in runs where try run.finished() == nil { missing.append(run) }
     if missing.count < runs.count { report("\(runs.count - missing.count) of \(runs.count) runs are already done") }
     let total = stage.size.iterations
     // The most expensive arms come first; started last, they would leave cores idle at the end.
-    try RunQueue().run(missing, workers: workers) { run, result in
+    try RunQueue().run(missing, workers: workers, stop: stop) { run, result in
       guard let point = result.last else { return }
       let rewards = zip(Judges.names, point.rewards).map { "\($0) \(fixed($1, 3))" }
       report("\(run.arm.label), seed \(run.seed), \(point.iteration)/\(total): " + rewards.joined(separator: ", "))

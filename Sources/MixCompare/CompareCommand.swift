@@ -1,6 +1,7 @@
 import ArgumentParser
 import MixBasics
 import MixStorage
+import MixTerminal
 import ProceduralWorld
 
 /// The command `mixgrpo compare`.
@@ -53,19 +54,20 @@ public struct CompareCommand: ParsableCommand {
     let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
     let lock = try FolderLock(folder: tune ? out : folder)
     defer { withExtendedLifetime(lock) {} }
-    if tune {
-      return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, report: Self.printLine)
-    }
     let context = try RunContext()
+    StopSignals.watch(context) { StandardError.write("stopping; the same command goes on where this one stands\n") }
+    if tune {
+      return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, stop: context, report: show)
+    }
     let arms = try ablation?.arms(stage.size) ?? chosen().map { $0.arm(stage.size) }
     let campaign = Campaign(stage: stage, out: folder, arms: arms, seeds: Array(1...stage.size.seeds))
     let base = try campaign.evaluateBase(context)
-    if !onlyTiming { try campaign.runRewards(workers: workers, report: Self.printLine) }
+    if !onlyTiming { try campaign.runRewards(workers: workers, stop: context, report: show) }
     let timing = try timing(campaign, context)
     let title = ablation.map { "MixGRPO: \($0.title)" } ?? "MixGRPO, Flow-GRPO and DanceGRPO"
     let comparison = try campaign.comparison(title, base: base, timing: timing, reference: reference(of: arms, stage.size))
     try Publication(comparison: comparison, folder: folder).write()
-    Self.printLine("\n" + ResultTable(comparison: comparison).markdown + "\n\(folder)/report.html")
+    show("\n" + ResultTable(comparison: comparison).markdown + "\n\(folder)/report.html")
   }
 
   /// The reference for relative times: DanceGRPO as in the paper, or in an ablation the arm with the table's settings.
@@ -80,7 +82,7 @@ public struct CompareCommand: ParsableCommand {
     let isComplete = campaign.arms.allSatisfy { known?.entry($0.name) != nil }
     if onlyRewards || (isComplete && !onlyTiming) { return known }
     let timing = try Timing.measure(
-      campaign.arms, stage: campaign.stage, turns: turns, context: context, report: Self.printLine)
+      campaign.arms, stage: campaign.stage, turns: turns, context: context, report: show)
     try timing.write(to: path)
     return timing
   }
@@ -94,10 +96,5 @@ public struct CompareCommand: ParsableCommand {
       throw ValidationError("--methods: expected \(known), got \(unknown.first ?? "none")")
     }
     return Method.allCases.filter { names.contains($0.rawValue) }
-  }
-
-  @Sendable private static func printLine(_ text: String) {
-    print(Printable.lines(text))
-    Machine.flushOutput()
   }
 }

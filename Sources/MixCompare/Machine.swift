@@ -30,6 +30,4 @@ enum Machine {
     }
     return "unknown processor"
   }
-
-  static func flushOutput() { fflush(nil) }
 }

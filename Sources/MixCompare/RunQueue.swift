@@ -9,12 +9,13 @@ final class RunQueue: Sendable {
 
   /// Runs the unfinished runs.
   /// - Parameters:
+  ///   - stop: stops all runs when it is cancelled; the latest evaluation of each is kept.
   ///   - report: called by several threads, one at a time, after each evaluation.
   /// - Throws: the first error; the other runs stop at their next request.
   func run(
-    _ runs: [RewardRun], workers: Int, report: @Sendable (RewardRun, RunResult) -> Void
+    _ runs: [RewardRun], workers: Int, stop: RunContext, report: @Sendable (RewardRun, RunResult) -> Void
   ) throws(MixGRPOError) {
-    let contexts = try (0..<max(1, workers)).map { (_) throws(MixGRPOError) in try RunContext(threads: 1) }
+    let contexts = (0..<max(1, workers)).map { _ in RunContext(oneThreadOf: stop) }
     let turn = Mutex(())
     DispatchQueue.concurrentPerform(iterations: contexts.count) { worker in
       while let run = take(runs) {

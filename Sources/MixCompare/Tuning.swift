@@ -18,9 +18,9 @@ struct Tuning {
   }
 
   /// Runs all rates and writes `tuning.md`. The best rate has the highest mean of the final trained rewards.
-  func run(workers: Int, report: @Sendable (String) -> Void) throws(MixGRPOError) {
+  func run(workers: Int, stop: RunContext, report: @Sendable (String) -> Void) throws(MixGRPOError) {
     let campaign = campaign
-    try campaign.runRewards(workers: workers, report: report)
+    try campaign.runRewards(workers: workers, stop: stop, report: report)
     var table = "| method | " + TunedRates.grid.map { "\($0)" }.joined(separator: " | ") + " | best |\n"
     table += "| --- |" + TunedRates.grid.map { _ in " --: |" }.joined() + " --: |\n"
     for (index, method) in methods.enumerated() {

@@ -139,7 +139,7 @@ struct ForwardScratch {
 
   /// The first float of each matrix. Matrices are made when they are asked for, because this struct is copied to every layer.
   private struct Places {
-    let stream, normalized, joint, attended, wide, activated, branch, feedForward: UnsafeMutablePointer<Float>
+    let stream, normalized, joint, attended, wide, activated, branch, feedForward, rounded: UnsafeMutablePointer<Float>
   }
 
   init(_ shape: EvaluationShape, _ arena: inout Arena) {
@@ -148,7 +148,9 @@ struct ForwardScratch {
       stream: arena.floats(tokens, width), normalized: arena.floats(tokens, width), joint: arena.floats(tokens, 3 * width),
       attended: arena.floats(tokens, width), wide: arena.floats(tokens, 3 * width + feedForwardWidth),
       activated: arena.floats(tokens, feedForwardWidth), branch: arena.floats(tokens, width),
-      feedForward: arena.floats(tokens, width))
+      feedForward: arena.floats(tokens, width),
+      rounded: arena.floats(
+        shape.precision == .float32 ? 0 : HalfRows.floats(rows: tokens, columns: 3 * width + feedForwardWidth)))
   }
 
   /// (tokens, d): the residual stream when nothing is saved
@@ -167,6 +169,15 @@ struct ForwardScratch {
   var branch: Matrix { matrix(places.branch, width) }
   /// (tokens, d)
   var feedForward: Matrix { matrix(places.feedForward, width) }
+
+  /// Room for the left factor of a product in bfloat16, up to (tokens, 7d)
+  func rounded(rows: Int, columns: Int) -> HalfRows { HalfRows(places.rounded, rows: rows, columns: columns) }
+
+  /// Room for those of two streams, together up to (tokens, 7d)
+  func rounded(rows: (Int, Int), columns: Int) -> (HalfRows, HalfRows) {
+    let second = places.rounded + HalfRows.floats(rows: rows.0, columns: columns)
+    return (rounded(rows: rows.0, columns: columns), HalfRows(second, rows: rows.1, columns: columns))
+  }
 
   @inline(__always)
   private func matrix(_ base: UnsafeMutablePointer<Float>, _ columns: Int) -> Matrix {

@@ -19,8 +19,8 @@ struct BackwardWeights {
 
 extension Arena {
   /// W of a layer, (outputs, inputs); empty in a model without such blocks.
-  fileprivate mutating func packed(outputs: Int, inputs: Int, blocks: Int) -> PackedMatrix {
-    packed(depth: blocks > 0 ? outputs : 0, columns: inputs)
+  fileprivate mutating func packed(outputs: Int, inputs: Int, _ shape: EvaluationShape, blocks: Int) -> PackedMatrix {
+    packed(depth: blocks > 0 ? outputs : 0, columns: inputs, shape.precision)
   }
 }
 
@@ -32,9 +32,9 @@ struct SingleWeights {
 
   fileprivate init(_ shape: EvaluationShape, _ blocks: Int, _ arena: inout Arena) {
     let (d, wide) = (shape.width, shape.feedForward)
-    qkvFeedForward = arena.packed(outputs: 3 * d + wide, inputs: d, blocks: blocks)
-    attentionOut = arena.packed(outputs: d, inputs: d, blocks: blocks)
-    feedForwardOut = arena.packed(outputs: d, inputs: wide, blocks: blocks)
+    qkvFeedForward = arena.packed(outputs: 3 * d + wide, inputs: d, shape, blocks: blocks)
+    attentionOut = arena.packed(outputs: d, inputs: d, shape, blocks: blocks)
+    feedForwardOut = arena.packed(outputs: d, inputs: wide, shape, blocks: blocks)
   }
 }
 
@@ -47,10 +47,10 @@ struct StreamWeights {
 
   fileprivate init(_ shape: EvaluationShape, _ blocks: Int, _ arena: inout Arena) {
     let (d, wide) = (shape.width, shape.feedForward)
-    qkv = arena.packed(outputs: 3 * d, inputs: d, blocks: blocks)
-    attentionOut = arena.packed(outputs: d, inputs: d, blocks: blocks)
-    feedForwardIn = arena.packed(outputs: wide, inputs: d, blocks: blocks)
-    feedForwardOut = arena.packed(outputs: d, inputs: wide, blocks: blocks)
+    qkv = arena.packed(outputs: 3 * d, inputs: d, shape, blocks: blocks)
+    attentionOut = arena.packed(outputs: d, inputs: d, shape, blocks: blocks)
+    feedForwardIn = arena.packed(outputs: wide, inputs: d, shape, blocks: blocks)
+    feedForwardOut = arena.packed(outputs: d, inputs: wide, shape, blocks: blocks)
   }
 }
 

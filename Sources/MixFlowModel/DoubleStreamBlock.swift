@@ -110,7 +110,7 @@ private struct Streams {
   @inline(never)
   func project(_ operands: (StreamPass) -> (x: Matrix, layer: LinearLayer, y: Matrix)) {
     let (text, image, weights) = (operands(text), operands(image), self.text.pass.weights)
-    self.text.pass.team.project(
+    self.text.pass.project(
       (text.x, image.x), (weights.packed(text.layer), weights.packed(image.layer)), into: (text.y, image.y))
   }
 }

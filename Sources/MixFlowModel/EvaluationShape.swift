@@ -1,3 +1,4 @@
+import MixBasics
 import MixNumerics
 
 /// The sizes of one evaluation.
@@ -15,6 +16,8 @@ struct EvaluationShape: Equatable {
   let doubleBlocks: Int
   let singleBlocks: Int
   let modulationWidth: Int
+  /// Of the factors in the blocks' products.
+  let precision: Precision
   /// Text tokens, then image tokens.
   var tokens: Int { textTokens + imageTokens }
   var latentSize: Int { imageTokens * latentChannels }  // D
@@ -25,7 +28,10 @@ struct EvaluationShape: Equatable {
     (joint.rows(0..<textTokens), joint.rows(textTokens..<tokens))
   }
 
-  init(_ configuration: FlowTransformerConfiguration, _ layout: ParameterLayout, imageTokens: Int, textTokens: Int) {
+  init(
+    _ configuration: FlowTransformerConfiguration, _ layout: ParameterLayout, imageTokens: Int, textTokens: Int,
+    precision: Precision
+  ) {
     width = configuration.width
     feedForward = configuration.feedForwardWidth
     heads = configuration.numAttentionHeads
@@ -39,14 +45,15 @@ struct EvaluationShape: Equatable {
     doubleBlocks = configuration.numLayers
     singleBlocks = configuration.numSingleLayers
     modulationWidth = layout.modulation.outputs
+    self.precision = precision
   }
 }
 
 /// Weights or gradients, addressed by the layout.
 struct ParameterView {
   let base: UnsafeMutablePointer<Float>
-  /// The address of packed offset 0; weights only.
-  var packedBase: UnsafeMutablePointer<Float>?
+  /// Wᵀ of each projection, by the layer's index; weights only.
+  var packedTable: UnsafePointer<PackedMatrix>?
 
   @inline(__always)
   func weight(_ layer: LinearLayer) -> Matrix { Matrix(base + layer.weight, rows: layer.outputs, columns: layer.inputs) }
@@ -54,51 +61,11 @@ struct ParameterView {
   /// Wᵀ (inputs, outputs) of a projection, packed.
   @inline(__always)
   func packed(_ layer: LinearLayer) -> PackedMatrix {
-    PackedMatrix((packedBase ?? base) + layer.packed, depth: layer.inputs, columns: layer.outputs)
+    packedTable.unsafelyUnwrapped[layer.index]
   }
 
   @inline(__always)
   func bias(_ layer: LinearLayer) -> UnsafeMutablePointer<Float> { base + layer.bias }
-}
-
-extension Team {
-  /// One panel for a team of one.
-  @inline(__always)
-  private func panels(_ columns: Int) -> Panels { Panels(columns: columns, most: self === Team.alone ? 1 : 8, least: 32) }
-
-  /// y = x·Wᵀ given Wᵀ packed, or y += x·Wᵀ, panel by panel of its columns.
-  @inline(__always)
-  func project(_ x: Matrix, _ weight: PackedMatrix, into y: Matrix, accumulate: Bool = false) {
-    let panels = panels(weight.columns)
-    forEach(panels.count) { panel, _ in
-      let columns = panels[panel]
-      MatrixProduct.times(x, weight.columns(columns), into: y.columns(columns), accumulate: accumulate)
-    }
-  }
-
-  /// The same for two streams in one stage.
-  @inline(__always)
-  func project(_ x: (Matrix, Matrix), _ weight: (PackedMatrix, PackedMatrix), into y: (Matrix, Matrix)) {
-    let panels = panels(weight.0.columns)
-    forEach(2 * panels.count) { task, _ in
-      let columns = panels[task / 2]
-      if task % 2 == 0 {
-        MatrixProduct.times(x.0, weight.0.columns(columns), into: y.0.columns(columns))
-      } else {
-        MatrixProduct.times(x.1, weight.1.columns(columns), into: y.1.columns(columns))
-      }
-    }
-  }
-
-  /// dx = dy·W, panel by panel of W's columns.
-  @inline(__always)
-  func projectBackward(_ dy: Matrix, _ weight: Matrix, into dx: Matrix, _ scratch: WorkerScratch) {
-    let panels = panels(weight.columns)
-    forEach(panels.count) { panel, worker in
-      let columns = panels[panel]
-      MatrixProduct.times(dy, weight.columns(columns), into: dx.columns(columns), panel: scratch[worker])
-    }
-  }
 }
 
 /// dW += dyᵀ·x and db += Σ dy over the rows of all samples, in independent pieces of W.

@@ -22,10 +22,11 @@ public struct EvaluatorMemory: Equatable, Sendable {
   ///   - maxBatch: most samples of one call, 1…65536.
   ///   - threads: 1…1024.
   ///   - recomputesActivations: see the property.
+  ///   - precision: of the factors in the blocks' products.
   /// - Throws: `invalidArgument` for sizes out of bounds.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false
+    recomputesActivations: Bool = false, precision: Precision = .float32
   ) throws(MixGRPOError) {
     try configuration.validate()
     try require((1...16_777_216).contains(tokens), "token_count", expected: "1…16777216", got: tokens)
@@ -34,7 +35,8 @@ public struct EvaluatorMemory: Equatable, Sendable {
     try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
     try Self.requireCountable(configuration, rows: Double(maxBatch) * Double(tokens + textLength), tokens: tokens + textLength)
     let layout = try ParameterLayout(configuration)
-    shape = EvaluationShape(configuration, layout, imageTokens: tokens, textTokens: textLength)
+    shape = EvaluationShape(
+      configuration, layout, imageTokens: tokens, textTokens: textLength, precision: precision)
     (self.maxBatch, self.recomputesActivations) = (maxBatch, recomputesActivations)
     updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
     weightBytes = 4 * layout.count
@@ -112,16 +114,17 @@ extension EvaluatorMemory {
   ///   - maxBatch: most samples of one call, 1…65536; reduced if there is a budget.
   ///   - threads: 1…1024.
   ///   - recomputesActivations: see the property.
+  ///   - precision: of the factors in the blocks' products.
   ///   - budget: bytes, 0 for none.
   /// - Throws: `invalidArgument`; `outOfMemory` with the bytes needed to evaluate.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, within budget: Int
+    recomputesActivations: Bool = false, precision: Precision = .float32, within budget: Int
   ) throws(MixGRPOError) {
     func memory(_ maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
       try EvaluatorMemory(
         configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
-        recomputesActivations: recomputesActivations)
+        recomputesActivations: recomputesActivations, precision: precision)
     }
     let whole = try memory(maxBatch)
     self = budget > 0 ? try memory(whole.updateBatch) : whole

@@ -23,6 +23,9 @@ public final class FlowEvaluator {
   /// Guidance for models with `guidance_embeds` when a request has none; other models ignore it.
   public var guidance: Float = 3.5 { didSet { defaultGuidance.update(repeating: guidance, count: maxBatch) } }
 
+  /// Of the factors in the blocks' products.
+  public var precision: Precision { shape.precision }
+
   let shape: EvaluationShape
   let workers: Workers
   let attention: Attention
@@ -54,37 +57,52 @@ public final class FlowEvaluator {
   ///   - threads: 1…1024; more threads than cores are allowed but slower.
   ///   - recomputesActivations: save only the blocks' inputs and compute each block again in the backward: less memory, one more
   ///     forward, the same bits.
+  ///   - precision: of the factors in the blocks' products; it changes results.
   ///   - maxBytes: a budget for model, evaluator and training, 0 for none. Batches are split to stay within it; results are the
   ///     same to the bit.
   /// - Throws: `invalidArgument`; `outOfMemory`, also when the budget is too small for one sample.
   public init(
     model: FlowTransformer, geometry: TokenGeometry, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, maxBytes: Int = 0
+    recomputesActivations: Bool = false, precision: Precision = .float32, maxBytes: Int = 0
   ) throws(MixGRPOError) {
     try require(maxBytes >= 0, "max_bytes", expected: "0 (no limit) or more", got: maxBytes)
     memory = try EvaluatorMemory(
       configuration: model.configuration, tokens: geometry.tokens, textLength: textLength, maxBatch: maxBatch,
-      threads: threads, recomputesActivations: recomputesActivations, within: maxBytes)
+      threads: threads, recomputesActivations: recomputesActivations, precision: precision, within: maxBytes)
     let maxBatch = memory.maxBatch
     // Positions, tables and names; large blocks are checked when they are allocated.
     try Memory.require(geometry.tokens + textLength + maxBatch, of: 128 + 8 * model.configuration.attentionHeadDim)
     (self.model, self.geometry, self.textLength, self.maxBytes) = (model, geometry, textLength, maxBytes)
-    shape = EvaluationShape(model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength)
+    shape = EvaluationShape(
+      model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength, precision: precision)
     workers = Workers(threads: threads)
     attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     lastAttention = Attention(
       tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
-    let (shape, attention) = (shape, attention)
-    (storage, arena) = try Arena.allocate("max_batch") {
-      InferenceArena(shape, model.layout, attention, threads: threads, maxBatch: maxBatch, &$0)
-    }
-    arena.rotary.fill(
-      positions: Array(repeating: 0, count: 3 * textLength) + geometry.positions, axesDims: model.configuration.axesDimsRope)
+    (storage, arena) = try Self.allocate(shape, model, attention, threads: threads, maxBatch: maxBatch)
+    Self.fill(arena.rotary, model.configuration, geometry, textLength)
     conditioning = Conditioning(shape, model.layout, arena.conditioning, capacity: maxBatch)
     packed = PackedWeights(model.layout, in: arena.packedWeights)
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
+  }
+
+  @inline(never)
+  private static func allocate(
+    _ shape: EvaluationShape, _ model: FlowTransformer, _ attention: Attention, threads: Int, maxBatch: Int
+  ) throws(MixGRPOError) -> (FloatStorage, InferenceArena) {
+    try Arena.allocate("max_batch") {
+      InferenceArena(shape, model.layout, attention, threads: threads, maxBatch: maxBatch, &$0)
+    }
+  }
+
+  @inline(never)
+  private static func fill(
+    _ rotary: RotaryEmbedding, _ configuration: FlowTransformerConfiguration, _ geometry: TokenGeometry, _ textLength: Int
+  ) {
+    let positions = Array(repeating: Float(0), count: 3 * textLength) + geometry.positions
+    rotary.fill(positions: positions, axesDims: configuration.axesDimsRope)
   }
 
   /// Floats of one latent, D = tokens · in_channels.
@@ -307,7 +325,7 @@ public final class FlowEvaluator {
   // MARK: - Layers
 
   var weights: ParameterView {
-    ParameterView(base: UnsafeMutablePointer(mutating: model.weights), packedBase: packed.base)
+    ParameterView(base: UnsafeMutablePointer(mutating: model.weights), packedTable: UnsafePointer(packed.table))
   }
 
   @inline(never)

@@ -13,13 +13,14 @@ struct GradientFactors {
   /// - Parameter capacity: samples.
   init(_ shape: EvaluationShape, capacity: Int, _ arena: inout Arena) {
     self.shape = shape
-    let (text, image) = (capacity * shape.textTokens, capacity * shape.imageTokens)
+    func rows(_ tokens: Int, blocks: Int) -> Int { blocks > 0 ? capacity * shape.factorRows(tokens) : 0 }
     let start = arena.position
-    singleBlock = SingleFactors(shape, rows: shape.singleBlocks > 0 ? text + image : 0, &arena)
+    singleBlock = SingleFactors(shape, rows: rows(shape.tokens, blocks: shape.singleBlocks), &arena)
     arena.reuse(from: start)
-    doubleBlock.text = StreamFactors(shape, rows: shape.doubleBlocks > 0 ? text : 0, &arena)
-    doubleBlock.image = StreamFactors(shape, rows: shape.doubleBlocks > 0 ? image : 0, &arena)
+    doubleBlock.text = StreamFactors(shape, rows: rows(shape.textTokens, blocks: shape.doubleBlocks), &arena)
+    doubleBlock.image = StreamFactors(shape, rows: rows(shape.imageTokens, blocks: shape.doubleBlocks), &arena)
     arena.reuse(from: start)
+    let (text, image) = (capacity * shape.textTokens, capacity * shape.imageTokens)
     input.text = LayerFactors(outputs: shape.width, inputs: shape.textWidth, rows: text, &arena)
     input.image = LayerFactors(outputs: shape.width, inputs: shape.latentChannels, rows: image, &arena)
     arena.reuse(from: start)
@@ -27,10 +28,13 @@ struct GradientFactors {
     arena.continueBehindAll()
   }
 
-  func single(samples: Range<Int>) -> SingleFactors { singleBlock.rows(rows(shape.tokens, samples)) }
+  func single(samples: Range<Int>) -> SingleFactors { singleBlock.rows(rows(shape.factorRows(shape.tokens), samples)) }
 
   func double(samples: Range<Int>) -> (text: StreamFactors, image: StreamFactors) {
-    (doubleBlock.text.rows(rows(shape.textTokens, samples)), doubleBlock.image.rows(rows(shape.imageTokens, samples)))
+    (
+      doubleBlock.text.rows(rows(shape.factorRows(shape.textTokens), samples)),
+      doubleBlock.image.rows(rows(shape.factorRows(shape.imageTokens), samples))
+    )
   }
 
   /// Of the input layer, stream by stream.
@@ -44,6 +48,11 @@ struct GradientFactors {
   private func rows(_ tokens: Int, _ samples: Range<Int>) -> Range<Int> {
     samples.lowerBound * tokens..<samples.upperBound * tokens
   }
+}
+
+extension EvaluationShape {
+  /// Rows that a sample takes among a block's factors: in bfloat16 rows come in pairs, and no pair spans two samples.
+  fileprivate func factorRows(_ tokens: Int) -> Int { precision == .float32 ? tokens : tokens + tokens % 2 }
 }
 
 struct LayerFactors {
@@ -69,11 +78,11 @@ struct SingleFactors {
 
   fileprivate init(_ shape: EvaluationShape, rows: Int, _ arena: inout Arena) {
     let (d, wide) = (shape.width, shape.feedForward)
-    branch = arena.packed(depth: rows, columns: d)
-    activated = arena.packed(depth: rows, columns: wide)
-    raw = arena.packed(depth: rows, columns: 3 * d + wide)
-    normalized = arena.packed(depth: rows, columns: d)
-    attended = arena.packed(depth: rows, columns: d)
+    branch = arena.packed(depth: rows, columns: d, shape.precision)
+    activated = arena.packed(depth: rows, columns: wide, shape.precision)
+    raw = arena.packed(depth: rows, columns: 3 * d + wide, shape.precision)
+    normalized = arena.packed(depth: rows, columns: d, shape.precision)
+    attended = arena.packed(depth: rows, columns: d, shape.precision)
   }
 
   fileprivate func rows(_ rows: Range<Int>) -> SingleFactors {
@@ -99,14 +108,14 @@ struct StreamFactors {
 
   fileprivate init(_ shape: EvaluationShape, rows: Int, _ arena: inout Arena) {
     let (d, wide) = (shape.width, shape.feedForward)
-    feedForward = arena.packed(depth: rows, columns: d)
-    activated = arena.packed(depth: rows, columns: wide)
-    hidden = arena.packed(depth: rows, columns: wide)
-    normalizedMiddle = arena.packed(depth: rows, columns: d)
-    branch = arena.packed(depth: rows, columns: d)
-    raw = arena.packed(depth: rows, columns: 3 * d)
-    normalized = arena.packed(depth: rows, columns: d)
-    attended = arena.packed(depth: rows, columns: d)
+    feedForward = arena.packed(depth: rows, columns: d, shape.precision)
+    activated = arena.packed(depth: rows, columns: wide, shape.precision)
+    hidden = arena.packed(depth: rows, columns: wide, shape.precision)
+    normalizedMiddle = arena.packed(depth: rows, columns: d, shape.precision)
+    branch = arena.packed(depth: rows, columns: d, shape.precision)
+    raw = arena.packed(depth: rows, columns: 3 * d, shape.precision)
+    normalized = arena.packed(depth: rows, columns: d, shape.precision)
+    attended = arena.packed(depth: rows, columns: d, shape.precision)
   }
 
   fileprivate func rows(_ rows: Range<Int>) -> StreamFactors {

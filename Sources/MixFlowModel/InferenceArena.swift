@@ -8,7 +8,7 @@ struct InferenceArena {
   let guidance: UnsafeMutablePointer<Float>  // (maxBatch): the evaluator's own
   let answers: UnsafeMutablePointer<Float>  // (maxBatch, tokens · out_channels)
   let conditioning: ConditioningRows
-  let packedWeights: UnsafeMutablePointer<Float>
+  let packedWeights: PackedPlaces
   let rotary: RotaryEmbedding
 
   init(
@@ -22,7 +22,7 @@ struct InferenceArena {
     guidance = arena.floats(maxBatch)
     answers = arena.floats(maxBatch, shape.outputSize)
     conditioning = ConditioningRows(shape, layout, capacity: maxBatch, &arena)
-    packedWeights = arena.floats(layout.packedProjections.count)
+    packedWeights = PackedPlaces(shape, layout, &arena)
     rotary = RotaryEmbedding(tokens: shape.tokens, headDim: shape.headDim, &arena)
   }
 }

@@ -6,27 +6,38 @@ import MixNumerics
 /// the optimizer changes it.
 final class PackedWeights {
   private let layers: [LinearLayer]
-  private let origin: Int
-  private let memory: UnsafeMutablePointer<Float>
+  /// Wᵀ of each layer, by the layer's index.
+  let table: UnsafeMutablePointer<PackedMatrix>
   private var version: Int?
 
-  /// - Parameter memory: room for all packed projections.
-  init(_ layout: ParameterLayout, in memory: UnsafeMutablePointer<Float>) {
-    (layers, origin) = (layout.projectionLayers, layout.packedProjections.lowerBound)
-    self.memory = memory
+  init(_ layout: ParameterLayout, in places: PackedPlaces) {
+    layers = layout.edgeLayers + layout.blockLayers
+    table = .allocate(capacity: layout.layerCount)
+    for (layer, matrix) in zip(layers, places.matrices) { table[layer.index] = matrix }
   }
 
-  /// The address of packed offset 0.
-  var base: UnsafeMutablePointer<Float> { memory - origin }
+  deinit { table.deallocate() }
 
   func refresh(_ model: FlowTransformer, team: Team) {
     guard version != model.weightsVersion else { return }
     let weights = UnsafeMutablePointer(mutating: model.weights)
     team.forEach(layers.count) { index, _ in
       let layer = layers[index]
-      PackedMatrix(base + layer.packed, depth: layer.inputs, columns: layer.outputs).packTranspose(
-        of: Matrix(weights + layer.weight, rows: layer.outputs, columns: layer.inputs))
+      table[layer.index].packTranspose(of: Matrix(weights + layer.weight, rows: layer.outputs, columns: layer.inputs))
     }
     version = model.weightsVersion
+  }
+}
+
+/// Room for Wᵀ of the input's and the output's layers, in float32, then of the blocks' layers.
+struct PackedPlaces {
+  let matrices: [PackedMatrix]
+
+  init(_ shape: EvaluationShape, _ layout: ParameterLayout, _ arena: inout Arena) {
+    var matrices = layout.edgeLayers.map { arena.packed(depth: $0.inputs, columns: $0.outputs) }
+    for layer in layout.blockLayers {
+      matrices.append(arena.packed(depth: layer.inputs, columns: layer.outputs, shape.precision))
+    }
+    self.matrices = matrices
   }
 }

@@ -1,5 +1,4 @@
 import MixBasics
-import MixNumerics
 
 /// One weight tensor of the checkpoint and its place in the model's flat buffer.
 public struct ParameterEntry: Equatable, Sendable {
@@ -19,8 +18,8 @@ package struct LinearLayer: Sendable {
   package let bias: Int
   package let inputs: Int
   package let outputs: Int
-  /// The offset of Wᵀ among all packed weights.
-  package let packed: Int
+  /// The place of the layer among all linear layers.
+  let index: Int
 }
 
 /// Linear, SiLU, Linear.
@@ -80,10 +79,14 @@ package struct ParameterLayout: Sendable {
   private(set) var out: LinearLayer
   /// The offset of the first layer that is applied to whole sequences; embedders and modulations come before.
   private(set) var projections = 0
-  /// The packed weights of these layers.
-  private(set) var packedProjections = 0..<0
-  /// These layers.
-  private(set) var projectionLayers: [LinearLayer] = []
+  /// Of these layers, those of the input and the output.
+  var edgeLayers: [LinearLayer] { [imageIn, textIn, out] }
+  /// Of these layers, those of the blocks.
+  var blockLayers: [LinearLayer] {
+    doubleBlocks.flatMap { $0.text.layers + $0.image.layers } + singleBlocks.flatMap { [$0.qkvFeedForward, $0.out] }
+  }
+  /// All linear layers.
+  private(set) var layerCount = 0
 
   static let sinusoidWidth = 256
 
@@ -105,7 +108,6 @@ package struct ParameterLayout: Sendable {
         + ["norm_out.linear"],
       d, Array(repeating: 6 * d, count: 2 * doubles.count) + Array(repeating: 3 * d, count: singles.count) + [2 * d])
     projections = table.count
-    let firstPacked = table.packedCount
     imageIn = table.linear(["x_embedder"], configuration.inChannels, [d])
     textIn = table.linear(["context_embedder"], configuration.jointAttentionDim, [d])
     for (index, block) in doubles.enumerated() {
@@ -116,11 +118,7 @@ package struct ParameterLayout: Sendable {
     }
     outModulation = 12 * d * doubles.count + 3 * d * singles.count
     out = table.linear(["proj_out"], d, [configuration.outChannels])
-    (entries, count) = (table.entries, table.count)
-    packedProjections = firstPacked..<table.packedCount
-    projectionLayers =
-      [imageIn, textIn, out] + doubleBlocks.flatMap { $0.text.layers + $0.image.layers }
-      + singleBlocks.flatMap { [$0.qkvFeedForward, $0.out] }
+    (entries, count, layerCount) = (table.entries, table.count, table.layerCount)
   }
 }
 
@@ -128,7 +126,7 @@ package struct ParameterLayout: Sendable {
 private struct Table {
   var entries: [ParameterEntry] = []
   var count = 0
-  var packedCount = 0
+  var layerCount = 0
 
   mutating func vector(_ name: String, _ size: Int) -> Int { add(name, [size]) }
 
@@ -139,8 +137,8 @@ private struct Table {
     let bias = count
     for (name, size) in zip(names, outputs) { _ = add(name + ".bias", [size]) }
     let width = outputs.reduce(0, +)
-    defer { packedCount += PackedMatrix.floats(depth: inputs, columns: width) }
-    return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: width, packed: packedCount)
+    defer { layerCount += 1 }
+    return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: width, index: layerCount)
   }
 
   mutating func embedder(_ name: String, _ inputs: Int, _ d: Int) -> EmbedderLayout {

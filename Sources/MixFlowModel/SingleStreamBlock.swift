@@ -37,8 +37,8 @@ struct SingleStreamBlock {
     }
     let out = pass.weights.packed(layout.out)
     let branch = saved.branch.rows(outputRows)
-    team.project(saved.attended.rows(outputRows), out.rows(attentionColumns), into: branch)
-    team.project(scratch.activated.rows(outputRows), out.rows(feedForwardColumns), into: branch, accumulate: true)
+    pass.project(saved.attended.rows(outputRows), out.rows(attentionColumns), into: branch)
+    pass.project(scratch.activated.rows(outputRows), out.rows(feedForwardColumns), into: branch, accumulate: true)
     team.forEachRows(shape.tokens) { rows in
       let rows = rows.clamped(to: outputRows)
       GatedResidual.apply(
@@ -49,13 +49,13 @@ struct SingleStreamBlock {
 
   /// q, k, v and the feed-forward of output rows, k and v of the others; q of those is set to 0 and not used.
   private func projectIn(_ saved: SingleActivations, _ pass: SamplePass) {
-    let (team, normalized) = (pass.team, pass.scratch.normalized)
+    let normalized = pass.scratch.normalized
     let weight = pass.weights.packed(layout.qkvFeedForward)
-    team.project(normalized.rows(outputRows), weight, into: saved.raw.rows(outputRows))
+    pass.project(normalized.rows(outputRows), weight, into: saved.raw.rows(outputRows))
     if otherRows.isEmpty { return }
     Reduction.clear(saved.raw.rows(otherRows).columns(queryColumns))
     let columns = PackedMatrix.panelStart(shape.width)..<3 * shape.width
-    team.project(normalized.rows(otherRows), weight.columns(columns), into: saved.raw.rows(otherRows).columns(columns))
+    pass.project(normalized.rows(otherRows), weight.columns(columns), into: saved.raw.rows(otherRows).columns(columns))
   }
 
   /// From the projections to attention's q, k, v and the activated feed-forward.
@@ -85,8 +85,8 @@ struct SingleStreamBlock {
     GatedResidual.backward(
       dy: gradients.dx.rows(outputRows), branch: saved.branch.rows(outputRows), gate: modulation + 2 * d,
       into: dBranch.rows(outputRows), dGate: dModulation + 2 * d)
-    team.project(dBranch.rows(outputRows), packed.attentionOut, into: scratch.attended.rows(outputRows))
-    team.project(
+    pass.project(dBranch.rows(outputRows), packed.attentionOut, into: scratch.attended.rows(outputRows))
+    pass.project(
       dBranch.rows(outputRows), packed.feedForwardOut, into: dRaw.columns(hiddenColumns).rows(outputRows))
     activateBackward(saved, dRaw, dBranch, factors, pass)
     attendBackward(saved, dRaw, gradients, pass)
@@ -110,7 +110,7 @@ struct SingleStreamBlock {
         firstToken: rows.lowerBound, into: pass.scratch.joint.rows(rows))
       let rows = rows.clamped(to: outputRows)
       Activation.geluBackward(
-        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: factors.activated.rows(rows),
+        hidden: saved.raw.rows(rows).columns(hiddenColumns), activated: factors.activated, firstRow: rows.lowerBound,
         gradient: dRaw.rows(rows).columns(hiddenColumns))
     }
   }
@@ -130,10 +130,10 @@ struct SingleStreamBlock {
 
   /// The gradient of the modulated norm, in `scratch.normalized`.
   private func projectInBackward(_ dRaw: Matrix, _ packed: SingleWeights, _ pass: SamplePass) {
-    let (team, dNormalized) = (pass.team, pass.scratch.normalized)
-    team.project(dRaw.rows(outputRows), packed.qkvFeedForward, into: dNormalized.rows(outputRows))
+    let dNormalized = pass.scratch.normalized
+    pass.project(dRaw.rows(outputRows), packed.qkvFeedForward, into: dNormalized.rows(outputRows))
     if otherRows.isEmpty { return }
-    team.project(
+    pass.project(
       dRaw.rows(otherRows).columns(keyValueColumns), packed.qkvFeedForward.rows(keyValueColumns),
       into: dNormalized.rows(otherRows))
   }

@@ -76,7 +76,7 @@ extension StreamPass {
     let (team, dBranch) = (pass.team, pass.scratch.branch.rows(rows))
     GatedResidual.backward(
       dy: gradients.dx, branch: saved.branch, gate: modulation + 2 * d, into: dBranch, dGate: gradients.dModulation + 2 * d)
-    team.project(dBranch, packed.attentionOut, into: pass.scratch.attended.rows(rows))
+    pass.project(dBranch, packed.attentionOut, into: pass.scratch.attended.rows(rows))
     team.forEachRows(rows.count) { piece in
       factors.branch.pack(dBranch, rows: piece)
       factors.attended.pack(saved.attended, rows: piece)
@@ -92,14 +92,15 @@ extension StreamPass {
     let (dFeedForward, dHidden) = (pass.scratch.feedForward.rows(rows), activated)
     GatedResidual.backward(
       dy: gradients.dx, branch: saved.feedForward, gate: modulation + 5 * d, into: dFeedForward, dGate: dModulation + 5 * d)
-    team.project(dFeedForward, packed.feedForwardOut, into: dHidden)
+    pass.project(dFeedForward, packed.feedForwardOut, into: dHidden)
     team.forEachRows(rows.count) { piece in
       factors.feedForward.pack(dFeedForward, rows: piece)
       Activation.geluBackward(
-        hidden: saved.hidden.rows(piece), activated: factors.activated.rows(piece), gradient: dHidden.rows(piece))
+        hidden: saved.hidden.rows(piece), activated: factors.activated, firstRow: piece.lowerBound,
+        gradient: dHidden.rows(piece))
       factors.hidden.pack(dHidden, rows: piece)
     }
-    team.project(dHidden, packed.feedForwardIn, into: normalized)
+    pass.project(dHidden, packed.feedForwardIn, into: normalized)
     LayerNormalization.modulateBackward(
       saved.middle, shift: modulation + 3 * d, scale: modulation + 4 * d, dy: normalized, into: gradients.dx,
       y: factors.normalizedMiddle, dShift: dModulation + 3 * d, dScale: dModulation + 4 * d)
@@ -114,7 +115,7 @@ extension StreamPass {
     queryKey.backward(
       raw: saved.raw, dJoint: dRaw, queryWeight: queryWeight, keyWeight: keyWeight, firstToken: rows.lowerBound,
       into: dRaw, dQueryWeight: gradients.dNorms, dKeyWeight: gradients.dNorms + queryKey.headDim)
-    team.project(dRaw, packed.qkv, into: normalized)
+    pass.project(dRaw, packed.qkv, into: normalized)
     team.forEachRows(rows.count) { piece in factors.raw.pack(dRaw, rows: piece) }
     LayerNormalization.modulateBackward(
       saved.x, shift: modulation, scale: modulation + d, dy: normalized, into: gradients.dx, y: factors.normalized,

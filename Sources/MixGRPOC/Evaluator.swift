@@ -20,6 +20,7 @@ final class EvaluatorObject: HandleObject, @unchecked Sendable {
 extension mixgrpo_evaluator_config {
   func validate() throws(MixGRPOError) {
     try check()
+    try requireReserved(reserved)
     try require(
       Int(height_tokens) * Int(width_tokens) <= 65_536, "height_tokens · width_tokens", expected: "at most 65536",
       got: Int(height_tokens) * Int(width_tokens))
@@ -48,7 +49,8 @@ public func mixgrpo_evaluator_create(
       let evaluator = try FlowEvaluator(
         model: model.model, geometry: try geometry(config, ids), textLength: Int(config.text_length),
         maxBatch: Int(config.max_batch), threads: model.context.run.threads,
-        recomputesActivations: config.recompute_activations == 1, maxBytes: Int(config.max_bytes))
+        recomputesActivations: config.recompute_activations == 1, precision: try choice(config.precision, "precision"),
+        maxBytes: Int(config.max_bytes))
       evaluator.guidance = Float(config.guidance)
       return EvaluatorObject(evaluator, model, config)
     }

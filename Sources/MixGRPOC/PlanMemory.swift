@@ -47,9 +47,9 @@ extension mixgrpo_workload {
       range(threads, 1...1_024, "threads")
       range(keep_reference, 0...1, "keep_reference")
       range(recompute_activations, 0...1, "recompute_activations")
+      check.include { () throws(MixGRPOError) in _ = try choice(precision, "precision", as: Precision.self) }
       check.include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...Int.max, "max_bytes") }
     }
-    check.include { () throws(MixGRPOError) in try requireReserved(reserved) }
     try check.throwIfAny()
   }
 
@@ -77,7 +77,8 @@ extension mixgrpo_workload {
     let budget = max_bytes
     let evaluator = try EvaluatorMemory(
       configuration: configuration, tokens: Int(token_count), textLength: Int(text_length), maxBatch: Int(max_batch),
-      threads: Int(threads), recomputesActivations: recompute_activations == 1, within: budget)
+      threads: Int(threads), recomputesActivations: recompute_activations == 1, precision: try choice(precision, "precision"),
+      within: budget)
     return try IterationMemory(
       plan: plan, prompts: Int(prompt_count), latentSize: latentSize(), evaluator: evaluator, learning: learning,
       keepsBase: keep_reference == 1, maxBytes: budget)

@@ -17,7 +17,8 @@ package enum Activation {
   }
 
   /// activated ← GELU(hidden) and gradient ← gradient·GELU′(hidden), from the saved hidden rows.
-  package static func geluBackward(hidden: Matrix, activated: PackedMatrix, gradient: Matrix) {
+  /// - Parameter firstRow: the row of `activated` that belongs to the first row of `hidden`.
+  package static func geluBackward(hidden: Matrix, activated: PackedMatrix, firstRow: Int, gradient: Matrix) {
     for row in 0..<hidden.rows {
       let h = hidden.row(row)
       let dy = gradient.row(row)
@@ -27,7 +28,7 @@ package enum Activation {
         let gelu = x * s
         let slope = Vector(repeating: 3 * cubic * twiceRoot2OverPi).multiplyAdd(x * x, Vector(repeating: twiceRoot2OverPi))
         let derivative = (gelu - gelu * s).multiplyAdd(slope, s)
-        store(first(lanes, of: gelu), activated.place(row, i), 0, vectorWidth)
+        activated.put(first(lanes, of: gelu), firstRow &+ row, i)
         store(load(dy, i, lanes) * derivative, dy, i, lanes)
       }
     }

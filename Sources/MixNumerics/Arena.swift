@@ -63,8 +63,9 @@ package struct Arena {
     Matrix(place(multiply(rows, columns)), rows: rows, columns: columns)
   }
 
-  package mutating func packed(depth: Int, columns: Int) -> PackedMatrix {
-    PackedMatrix(floats(PackedMatrix.floats(depth: depth, columns: columns)), depth: depth, columns: columns)
+  package mutating func packed(depth: Int, columns: Int, _ precision: Precision = .float32) -> PackedMatrix {
+    let floats = floats(PackedMatrix.floats(depth: depth, columns: columns, precision))
+    return PackedMatrix(floats, depth: depth, columns: columns, precision)
   }
 
   private mutating func place(_ size: Int) -> UnsafeMutablePointer<Float> {

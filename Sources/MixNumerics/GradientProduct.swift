@@ -5,9 +5,11 @@
 package enum GradientProduct {
   /// Block sizes for which one panel of b and a block of panels of a stay in a core's own caches.
   private static let depthBlock = 384
-  private static let panelBlock = 8
+  static let panelBlock = 8
 
+  /// - Parameters a, b: of one precision.
   package static func add(_ a: PackedMatrix, _ b: PackedMatrix, to c: Matrix) {
+    if a.precision == .bfloat16 { return HalfProduct.addTransposed(a, b, to: c) }
     for first in stride(from: 0, to: a.depth, by: depthBlock) {
       let depth = first..<min(a.depth, first + depthBlock)
       for panel in stride(from: 0, to: a.panels, by: panelBlock) {

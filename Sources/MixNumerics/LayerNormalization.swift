@@ -43,7 +43,7 @@ package enum LayerNormalization {
         weighted = dNormalized.multiplyAdd(normalized, weighted)
         store(d.multiplyAdd(normalized, load(dScale, i, lanes)), dScale, i, lanes)
         store(d + load(dShift, i, lanes), dShift, i, lanes)
-        store(normalized.multiplyAdd(onePlusScale, load(shift, i, lanes)), y.place(row, i), 0, vectorWidth)
+        y.put(normalized.multiplyAdd(onePlusScale, load(shift, i, lanes)), row, i)
       }
       forEachBlock(x.columns, gather)
       let meanGradient = horizontalSum(sum) / Float(x.columns)

@@ -1,32 +1,48 @@
-/// A matrix (depth, columns) in panels of sixteen columns, each stored row by row, in the order in which products read it.
+import MixBasics
+
+/// A matrix (depth, columns) in panels of sixteen columns, each stored line by line, in the order in which products read it.
 ///
-/// The last panel is padded with zeros.
+/// In float32 a line is a row. In bfloat16 a line is a pair of rows, 2i and 2i + 1, whose values share 32 bits: the low and the
+/// high half. The last panel is padded with zeros, and so is the last pair.
 package struct PackedMatrix {
   let base: UnsafeMutablePointer<Float>
   package let depth: Int
   package let columns: Int
+  package let precision: Precision
   private let panelStride: Int
 
   /// Floats that hold a matrix of this size.
-  package static func floats(depth: Int, columns: Int) -> Int {
-    (columns + ProductPanel.width - 1) / ProductPanel.width * ProductPanel.width * depth
+  package static func floats(depth: Int, columns: Int, _ precision: Precision = .float32) -> Int {
+    (columns + ProductPanel.width - 1) / ProductPanel.width * ProductPanel.width * lines(depth, precision)
   }
 
   /// The packed matrix at `base`, which should be aligned to 64 bytes.
   @inline(__always)
-  package init(_ base: UnsafeMutablePointer<Float>, depth: Int, columns: Int) {
-    self.init(base, depth, columns, ProductPanel.width * depth)
+  package init(_ base: UnsafeMutablePointer<Float>, depth: Int, columns: Int, _ precision: Precision = .float32) {
+    self.init(base, depth, columns, ProductPanel.width * Self.lines(depth, precision), precision)
   }
 
   @inline(__always)
-  private init(_ base: UnsafeMutablePointer<Float>, _ depth: Int, _ columns: Int, _ panelStride: Int) {
-    (self.base, self.depth, self.columns, self.panelStride) = (base, depth, columns, panelStride)
+  private init(_ base: UnsafeMutablePointer<Float>, _ depth: Int, _ columns: Int, _ panelStride: Int, _ precision: Precision) {
+    (self.base, self.depth, self.columns, self.panelStride, self.precision) = (base, depth, columns, panelStride, precision)
   }
 
+  /// Lines of so many rows.
+  @inline(__always)
+  private static func lines(_ rows: Int, _ precision: Precision) -> Int { precision == .float32 ? rows : (rows + 1) / 2 }
+
+  /// Lines of one panel.
+  var lines: Int { Self.lines(depth, precision) }
   var panels: Int { (columns + ProductPanel.width - 1) / ProductPanel.width }
 
   @inline(__always)
   func panel(_ index: Int) -> UnsafeMutablePointer<Float> { base + index * panelStride }
+
+  /// A panel in bfloat16.
+  @inline(__always)
+  func pairs(ofPanel index: Int) -> UnsafeMutablePointer<UInt32> {
+    UnsafeMutableRawPointer(panel(index)).assumingMemoryBound(to: UInt32.self)
+  }
 
   @inline(__always)
   func columns(ofPanel index: Int) -> Range<Int> {
@@ -39,46 +55,91 @@ package struct PackedMatrix {
   /// Some of the columns; `range` begins at a multiple of sixteen.
   @inline(__always)
   package func columns(_ range: Range<Int>) -> PackedMatrix {
-    PackedMatrix(panel(range.lowerBound / ProductPanel.width), depth, range.count, panelStride)
+    PackedMatrix(panel(range.lowerBound / ProductPanel.width), depth, range.count, panelStride, precision)
   }
 
+  /// Some of the rows; in bfloat16 `range` begins at an even row.
   @inline(__always)
   package func rows(_ range: Range<Int>) -> PackedMatrix {
-    PackedMatrix(base + ProductPanel.width * range.lowerBound, range.count, columns, panelStride)
+    assert(precision == .float32 || range.lowerBound % 2 == 0)
+    let first = Self.lines(range.lowerBound, precision)
+    return PackedMatrix(base + ProductPanel.width * first, range.count, columns, panelStride, precision)
   }
 
-  /// The address of a row's columns `column`…`column + 15`; `column` is a multiple of sixteen.
+  /// Writes a row's columns `column`…`column + 15`; `column` is a multiple of sixteen, and lanes behind the last column are 0.
+  ///
+  /// An even row also clears the odd row of its pair, which is written after it.
   @inline(__always)
-  func place(_ row: Int, _ column: Int) -> UnsafeMutablePointer<Float> {
-    panel(column / ProductPanel.width) + row &* ProductPanel.width
+  func put(_ values: Vector, _ row: Int, _ column: Int) {
+    let panel = panel(column / ProductPanel.width)
+    if precision == .float32 {
+      store(values, panel, row &* ProductPanel.width, vectorWidth)
+    } else {
+      Half.put(values, row, UnsafeMutableRawPointer(panel + row / 2 &* ProductPanel.width))
+    }
+  }
+
+  /// Sixteen columns of one row of a panel.
+  @inline(__always)
+  func values(_ row: Int, ofPanel index: Int) -> Vector {
+    if precision == .float32 { return load(panel(index), row &* ProductPanel.width, vectorWidth) }
+    return Half.values(row, UnsafeRawPointer(panel(index) + row / 2 &* ProductPanel.width))
   }
 
   /// Some rows ← 0.
   package func clear(rows: Range<Int>) {
-    for index in 0..<panels {
-      (panel(index) + rows.lowerBound * ProductPanel.width).update(repeating: 0, count: rows.count * ProductPanel.width)
+    for row in rows {
+      for index in 0..<panels { put(.zero, row, index &* ProductPanel.width) }
     }
   }
 
   /// Copies some rows of `matrix` (depth, columns), reading them in the order of memory.
   package func pack(_ matrix: Matrix, rows: Range<Int>) {
-    let whole = columns / ProductPanel.width
     for row in rows {
       let source = matrix.row(row)
-      for index in 0..<whole {
-        store(load(source, index &* vectorWidth, vectorWidth), panel(index), row &* vectorWidth, vectorWidth)
-      }
+      forEachBlock(columns) { column, lanes in put(load(source, column, lanes), row, column) }
     }
-    guard whole < panels else { return }
-    let rest = columns(ofPanel: whole)
-    PanelPacking.copy(matrix.rows(rows).columns(rest), into: panel(whole) + rows.lowerBound * ProductPanel.width)
   }
 
   /// Copies the transpose of `matrix` (columns, depth).
   package func packTranspose(of matrix: Matrix) {
     for index in 0..<panels {
-      PanelPacking.transpose(matrix.rows(columns(ofPanel: index)), into: panel(index))
+      let rows = matrix.rows(columns(ofPanel: index))
+      if precision == .float32 {
+        PanelPacking.transpose(rows, into: panel(index))
+      } else {
+        PanelPacking.transposeRounded(rows, into: panel(index))
+      }
     }
+  }
+}
+
+/// Values in bfloat16, rounded to nearest, ties to even.
+enum Half {
+  typealias Bits = SIMD16<UInt32>
+
+  /// Each value in the high half of 32 bits.
+  @inline(__always)
+  private static func rounded(_ values: Vector) -> Bits {
+    let bits = unsafeBitCast(values, to: Bits.self)
+    var rounded = bits &+ 0x7FFF &+ (bits &>> 16 & 1)
+    rounded.replace(with: 0x7FC0_0000, where: values .!= values)
+    return rounded
+  }
+
+  /// Writes a row of the pair of rows at `pair`.
+  @inline(__always)
+  static func put(_ values: Vector, _ row: Int, _ pair: UnsafeMutableRawPointer) {
+    let high = rounded(values) & 0xFFFF_0000
+    let low = row & 1 == 0 ? high &>> 16 : high | pair.loadUnaligned(as: Bits.self) & 0xFFFF
+    pair.storeBytes(of: low, as: Bits.self)
+  }
+
+  /// A row of the pair of rows at `pair`.
+  @inline(__always)
+  static func values(_ row: Int, _ pair: UnsafeRawPointer) -> Vector {
+    let both = pair.loadUnaligned(as: Bits.self)
+    return unsafeBitCast(row & 1 == 0 ? both &<< 16 : both & 0xFFFF_0000, to: Vector.self)
   }
 }
 
@@ -92,6 +153,27 @@ enum PanelPacking {
       store(load(source, 0, matrix.columns), target, 0, vectorWidth)
       source += matrix.stride
       target += ProductPanel.width
+    }
+  }
+
+  /// Rows of `matrix` (≤ 16, depth) side by side, each pair of values in bfloat16.
+  ///
+  /// A pair of values is moved as if it were one float.
+  static func transposeRounded(_ matrix: Matrix, into panel: UnsafeMutablePointer<Float>) {
+    let pairs = 16
+    var block = InlineArray<256, Float>(repeating: 0)  // sixteen rows of sixteen pairs
+    var span = block.mutableSpan
+    span.withUnsafeMutableBufferPointer { block in
+      let rounded = Matrix(block.baseAddress.unsafelyUnwrapped, rows: matrix.rows, columns: pairs)
+      for first in stride(from: 0, to: matrix.columns, by: 2 * pairs) {
+        let values = min(2 * pairs, matrix.columns - first)
+        let width = (values + 1) / 2
+        for row in 0..<matrix.rows {
+          rounded.row(row)[width - 1] = 0
+          HalfRows.round(matrix.row(row) + first, into: UnsafeMutableRawPointer(rounded.row(row)), count: values)
+        }
+        transpose(rounded.columns(0..<width), into: panel + first / 2 * ProductPanel.width)
+      }
     }
   }
 

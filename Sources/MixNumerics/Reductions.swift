@@ -10,7 +10,7 @@ package enum Reduction {
     for index in 0..<matrix.panels {
       let columns = matrix.columns(ofPanel: index)
       var sum = load(sums, columns.lowerBound, columns.count)
-      for row in 0..<matrix.depth { sum += load(matrix.panel(index), row &* vectorWidth, vectorWidth) }
+      for row in 0..<matrix.depth { sum += matrix.values(row, ofPanel: index) }
       store(sum, sums, columns.lowerBound, columns.count)
     }
   }

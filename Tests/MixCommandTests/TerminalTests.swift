@@ -4,11 +4,16 @@ import Testing
 
 /// The lines that a run shows, without a terminal.
 @Suite struct TerminalTests {
-  private func row(_ figures: [(name: String, value: Double)], trend: Double? = 0.0125, remarks: [String] = []) -> ProgressRow {
-    ProgressRow(done: 7, total: 20, figures: figures, trend: trend, secondsLeft: 65, remarks: remarks)
+  private func row(
+    _ figures: [(name: String, value: Double)], gauges: [(name: String, text: String)]? = nil, remarks: [String] = []
+  )
+    -> ProgressRow
+  {
+    ProgressRow(
+      done: 7, total: 20, figures: figures, gauges: gauges ?? [("trend", "+0.0125")], secondsLeft: 65, remarks: remarks)
   }
 
-  private let table = ProgressTable(unit: "iteration", hasTrend: true)
+  private let table = ProgressTable(unit: "iteration")
   private let many = (1...12).map { (name: "reward-\($0)", value: 0.5 / Double($0)) }
 
   @Test func cellsAreCountedAsTerminalsDrawThem() {
@@ -55,6 +60,17 @@ import Testing
     #expect(table.header(row(many), columns: 39) == "iteration  reward-1     trend      left")
   }
 
+  @Test func evaluationsAreShownWithTheirChange() {
+    let evaluated = row([("darkness", 0.592)], gauges: [("evaluated", "0.6100"), ("change", "+0.1200")])
+    #expect(table.header(evaluated, columns: 79) == "iteration  darkness evaluated    change      left")
+    #expect(table.tableRow(evaluated, columns: 79) == "     7/20    0.5920    0.6100   +0.1200      1:05")
+    #expect(table.header(evaluated, columns: 39) == "iteration  darkness    change      left")
+    #expect(table.line(evaluated) == "7/20  darkness 0.5920  evaluated 0.6100  change +0.1200  1:05 left")
+    let first = row([("darkness", 0.592)], gauges: [("evaluated", ""), ("change", "")])
+    #expect(table.tableRow(first, columns: 79) == "     7/20    0.5920         –         –      1:05")
+    #expect(table.line(first) == "7/20  darkness 0.5920  1:05 left")
+  }
+
   @Test func rewardsThatDoNotFitAreLeftOutWhole() {
     let header = table.header(row(many), columns: 79)
     #expect(
@@ -65,7 +81,7 @@ import Testing
     #expect(
       table.line(row([("darkness", 0.592), ("depth", .nan)], remarks: ["rolled back"]))
         == "7/20  darkness 0.5920  depth –  trend +0.0125  1:05 left  rolled back")
-    #expect(table.line(row([("loss", 4e-6)], trend: nil)) == "7/20  loss 4e-6  1:05 left")
+    #expect(table.line(row([("loss", 4e-6)], gauges: [])) == "7/20  loss 4e-6  1:05 left")
   }
 
   @Test func theBarShowsWhatIsBeingDone() {

@@ -17,7 +17,7 @@ struct TuningTests {
 
   @Test func everyRateIsTriedAndTheBestIsNamed() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    try Tuning(stage: stage(), out: folder, methods: [.flashStar]).run(workers: 2) { _ in }
+    try Tuning(stage: stage(), out: folder, methods: [.flashStar]).run(workers: 2, stop: RunContext(threads: 1)) { _ in }
     let runs = try FileManager.default.contentsOfDirectory(atPath: folder + "/runs").filter { $0.hasSuffix(".json") }
     #expect(runs.count == TunedRates.grid.count)
     let rewards = try TunedRates.grid.map { rate in
@@ -35,7 +35,7 @@ struct TuningTests {
     let campaign = Campaign(
       stage: stage, out: "/proc/nowhere", arms: [Method.flash.arm(stage.size)], seeds: [1, 2, 3])
     let error = #expect(throws: MixGRPOError.self) {
-      try RunQueue().run(campaign.runs, workers: 2) { _, _ in }
+      try RunQueue().run(campaign.runs, workers: 2, stop: RunContext(threads: 1)) { _, _ in }
     }
     #expect(error?.code == .inputOutput && error?.message.contains("/proc/nowhere") == true)
     #expect(throws: MixGRPOError.self) {

@@ -31,6 +31,23 @@ private let cases = [
     }
   }
 
+  /// Products of factors with 8 bits of mantissa; sums and all other layers have 24.
+  @Test(arguments: cases) func bfloat16AgreesWithinItsRounding(name: String) throws {
+    let reference = try ReferenceCase(name)
+    let evaluator = try reference.evaluator(precision: .bfloat16)
+    let velocity = try reference.velocity(evaluator, saving: true)
+    let difference = try relativeError(velocity, reference.values("velocity"))
+    #expect(difference <= 1e-2)
+    #expect(difference > 1e-5, "no factor was rounded")
+    try evaluator.backward(dVelocity: reference.values("cotangent"))
+    for entry in reference.model.parameters {
+      var gradient = [Float](repeating: 0, count: entry.count)
+      reference.model.readGradients(entry, into: &gradient)
+      let error = try relativeError(gradient, reference.values("grad." + entry.name))
+      #expect(error <= 3e-2, "\(entry.name)")
+    }
+  }
+
   @Test func gradientsAddUpOverCalls() throws {
     let reference = try ReferenceCase(cases[3])
     let evaluator = try reference.evaluator()

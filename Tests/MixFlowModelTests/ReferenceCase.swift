@@ -32,10 +32,10 @@ struct ReferenceCase {
       text: values("text"), pooled: values("pooled"), count: batch, textLength: shape["text"]![1])
   }
 
-  func evaluator(threads: Int = 2, maxBatch: Int? = nil) throws -> FlowEvaluator {
+  func evaluator(threads: Int = 2, maxBatch: Int? = nil, precision: Precision = .float32) throws -> FlowEvaluator {
     try FlowEvaluator(
       model: model, geometry: TokenGeometry(positions: values("image_ids")), textLength: shape["text"]![1],
-      maxBatch: maxBatch ?? batch, threads: threads)
+      maxBatch: maxBatch ?? batch, threads: threads, precision: precision)
   }
 
   func velocity(_ evaluator: FlowEvaluator, saving: Bool = false) throws -> [Float] {

@@ -24,7 +24,8 @@ final class CheckpointPlace {
 
 @Suite struct CheckpointTests {
   private func run(
-    _ preset: Preset, threads: Int = 2, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0
+    _ preset: Preset, threads: Int = 2, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0,
+    precision: Precision = .float32
   ) throws -> TinyRun {
     var (sampling, learning) = (preset.sampling, preset.learning)
     sampling.schedule = .shifted(steps: 6, shift: 3)
@@ -35,7 +36,8 @@ final class CheckpointPlace {
     learning.optimizer.learningRate = 1e-3
     learning.averageDecay = 0.9
     return try TinyRun(
-      threads: threads, maxBatch: maxBatch, recomputes: recomputes, maxBytes: maxBytes, sampling: sampling, learning: learning)
+      threads: threads, maxBatch: maxBatch, recomputes: recomputes, maxBytes: maxBytes, precision: precision,
+      sampling: sampling, learning: learning)
   }
 
   @Test(arguments: Preset.allCases)
@@ -77,6 +79,21 @@ final class CheckpointPlace {
         #expect(isSame, "stopped before \(stop), iteration \(iteration)")
       }
     }
+  }
+
+  @Test func aRunInBfloat16IsResumedWithTheSameBitsAndOnlyInBfloat16() throws {
+    let place = try CheckpointPlace()
+    let whole = try run(.mixGRPO, precision: .bfloat16)
+    try whole.iterate()
+    try whole.trainer.save(folder: place.path)
+    for _ in 0..<2 { try whole.iterate() }
+    let resumed = try run(.mixGRPO, threads: 3, maxBatch: 64, recomputes: true, precision: .bfloat16)
+    try resumed.trainer.load(folder: place.path)
+    for _ in 0..<2 { try resumed.iterate() }
+    let isSame = resumed.weights == whole.weights
+    #expect(isSame)
+    let error = #expect(throws: MixGRPOError.self) { try run(.mixGRPO).trainer.load(folder: place.path) }
+    #expect(error?.message.contains("precision: expected bfloat16, as saved, got float32") == true)
   }
 
   @Test func theNewestAndEveryKthAreKept() throws {

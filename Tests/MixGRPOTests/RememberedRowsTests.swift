@@ -7,9 +7,11 @@ import Testing
   /// Iterations in which the update either finds the rollout's activations or, as weights were written meanwhile, does not.
   private func run(
     isDisturbed: Bool, threads: Int = 2, recomputes: Bool = false, rewards: (Int, [Double]) -> [Double] = { $1 },
-    sampling: SamplingConfiguration = TinyRun.configuration(), maxBatch: Int = 8
+    sampling: SamplingConfiguration = TinyRun.configuration(), maxBatch: Int = 8,
+    precision: Precision = .float32
   ) throws -> (weights: [Float], recalled: [Int]) {
-    let run = try TinyRun(threads: threads, maxBatch: maxBatch, recomputes: recomputes, sampling: sampling)
+    let run = try TinyRun(
+      threads: threads, maxBatch: maxBatch, recomputes: recomputes, precision: precision, sampling: sampling)
     let (evaluator, model) = (run.trainer.evaluator, run.trainer.evaluator.model)
     var recalled: [Int] = []
     for iteration in 0..<3 {
@@ -29,19 +31,21 @@ import Testing
   }
 
   // Two prompts, the first three members of each, three steps, the first of them shared: 2 + 6 + 6 rows.
-  @Test(arguments: [8, 14, 20]) func anUpdateTakesWhatItsRolloutComputed(maxBatch: Int) throws {
-    let known = try run(isDisturbed: false, maxBatch: maxBatch)
-    let again = try run(isDisturbed: true, maxBatch: maxBatch)
+  @Test(arguments: Precision.allCases, [8, 14, 20])
+  func anUpdateTakesWhatItsRolloutComputed(precision: Precision, maxBatch: Int) throws {
+    let known = try run(isDisturbed: false, maxBatch: maxBatch, precision: precision)
+    let again = try run(isDisturbed: true, maxBatch: maxBatch, precision: precision)
     #expect(known.recalled == Array(repeating: min(maxBatch, 14), count: 3))
     #expect(again.recalled == [0, 0, 0])
     #expect(known.weights == again.weights)
   }
 
-  @Test func updateMatchesUnsharedSingleThreadedRecomputedRun() throws {
+  @Test(arguments: Precision.allCases) func updateMatchesUnsharedSingleThreadedRecomputedRun(precision: Precision) throws {
     let apart = TinyRun.configuration { $0.exactSharing = false }
-    let known = try run(isDisturbed: false, threads: 1, recomputes: true, sampling: apart, maxBatch: 18)
+    let known = try run(isDisturbed: false, threads: 1, recomputes: true, sampling: apart, maxBatch: 18, precision: precision)
     #expect(known.recalled == [18, 18, 18])
-    #expect(try run(isDisturbed: true, sampling: apart, maxBatch: 18).weights == known.weights)
+    let again = try run(isDisturbed: true, sampling: apart, maxBatch: 18, precision: precision)
+    #expect(again.weights == known.weights)
   }
 
   @Test func rowsThatMoveUpAreComputedAgain() throws {

@@ -30,7 +30,7 @@ struct TinyRun {
 
   init(
     threads: Int = 2, side: Int = 3, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0,
-    rewards: [String] = ["brightness"],
+    precision: Precision = .float32, rewards: [String] = ["brightness"],
     sampling: SamplingConfiguration = Self.configuration(), learning: LearningConfiguration = Self.learning()
   ) throws {
     context = try RunContext(threads: threads)
@@ -43,7 +43,7 @@ struct TinyRun {
     model.writeWeights(output, from: (0..<output.count).map { Float($0 % 7) * 0.05 - 0.15 })
     let evaluator = try FlowEvaluator(
       model: model, geometry: TokenGeometry(height: side, width: side), textLength: 2, maxBatch: maxBatch, threads: threads,
-      recomputesActivations: recomputes, maxBytes: maxBytes)
+      recomputesActivations: recomputes, precision: precision, maxBytes: maxBytes)
     let embeddings = try PromptEmbeddings(
       text: (0..<3 * 2 * 6).map { Float($0 % 5) * 0.3 - 0.6 }, pooled: (0..<3 * 5).map { Float($0 % 4) * 0.4 - 0.6 },
       count: 3, textLength: 2)
@@ -75,8 +75,8 @@ struct TinyRun {
 }
 
 @Suite struct TrainerTests {
-  @Test func firstRatioIsExactlyOneInEveryIteration() throws {
-    let run = try TinyRun()
+  @Test(arguments: Precision.allCases) func firstRatioIsExactlyOneInEveryIteration(precision: Precision) throws {
+    let run = try TinyRun(precision: precision)
     for _ in 0..<8 {
       let metrics = try run.iterate()
       #expect(metrics.policy.firstRatioMin == 1)
@@ -85,16 +85,18 @@ struct TinyRun {
     }
   }
 
-  @Test func trainingRaisesTheReward() throws {
-    let run = try TinyRun(sampling: TinyRun.configuration { $0.groupSize = 16 })
+  @Test(arguments: Precision.allCases) func trainingRaisesTheReward(precision: Precision) throws {
+    let run = try TinyRun(precision: precision, sampling: TinyRun.configuration { $0.groupSize = 16 })
     let first = try run.iterate().rewardMean
     for _ in 0..<30 { try run.iterate() }
     let last = try run.iterate().rewardMean
     #expect(last - first >= 0.2)
   }
 
-  @Test(arguments: [1, 2, 4]) func theNumberOfThreadsChangesNoBit(threads: Int) throws {
-    let (one, other) = (try TinyRun(threads: 1), try TinyRun(threads: threads))
+  @Test(arguments: Precision.allCases, [1, 2, 4])
+  func theNumberOfThreadsChangesNoBit(precision: Precision, threads: Int) throws {
+    let one = try TinyRun(threads: 1, precision: precision)
+    let other = try TinyRun(threads: threads, precision: precision)
     for _ in 0..<3 {
       try one.iterate()
       try other.iterate()
@@ -102,9 +104,11 @@ struct TinyRun {
     #expect(one.weights == other.weights)
   }
 
-  @Test func exactSharingChangesSamplesByNoBitAndWeightsByRounding() throws {
-    let shared = try TinyRun()
-    let unshared = try TinyRun(sampling: TinyRun.configuration { $0.exactSharing = false })
+  @Test(arguments: Precision.allCases)
+  func exactSharingChangesSamplesByNoBitAndWeightsByRounding(precision: Precision) throws {
+    let shared = try TinyRun(precision: precision)
+    let unshared = try TinyRun(precision: precision, sampling: TinyRun.configuration { $0.exactSharing = false })
+    let start = shared.weights
     let samples = try Array(shared.trainer.rollout(prompts: [0, 1]))
     let others = try Array(unshared.trainer.rollout(prompts: [0, 1]))
     #expect(samples == others)
@@ -113,7 +117,11 @@ struct TinyRun {
     #expect(few.modelCallsUpdate < all.modelCallsUpdate)
     let (weights, unsharedWeights) = (shared.weights, unshared.weights)
     #expect(weights.count == unsharedWeights.count)
-    #expect(zip(weights, unsharedWeights).allSatisfy { abs($0 - $1) <= 2e-5 })
+    func squares(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0) { $0 + pow(Double($1.0) - Double($1.1), 2) } }
+    // Where a gradient is near zero, AdamW's first steps turn its rounding into a step of full size.
+    let difference = (squares(weights, unsharedWeights) / squares(weights, start)).squareRoot()
+    #expect(difference <= (precision == .float32 ? 1e-3 : 0.1), "\(difference)")
+    if precision == .float32 { #expect(zip(weights, unsharedWeights).allSatisfy { abs($0 - $1) <= 2e-5 }) }
   }
 
   @Test func modelCallsAreAsPlanned() throws {

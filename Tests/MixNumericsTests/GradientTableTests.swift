@@ -51,7 +51,7 @@ private let gelu = KernelCase(
     let hidden = (0..<rows * width).map { inputs[0][$0] + inputs[1][$0 % width] }
     let dx = withMatrix(dy, rows: rows) { gradient in
       _ = withMatrix(hidden, rows: rows) { hidden in
-        withPanels(rows, width) { Activation.geluBackward(hidden: hidden, activated: $0, gradient: gradient) }
+        withPanels(rows, width) { Activation.geluBackward(hidden: hidden, activated: $0, firstRow: 0, gradient: gradient) }
       }
     }
     var dBias = [Float](repeating: 0, count: width)
@@ -204,7 +204,7 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
     let activated = withPanels(rows, width) { panels in
       _ = withMatrix(hidden, rows: rows) { hidden in
         _ = withMatrix(gelu.inputs[0], rows: rows) {
-          Activation.geluBackward(hidden: hidden, activated: panels, gradient: $0)
+          Activation.geluBackward(hidden: hidden, activated: panels, firstRow: 0, gradient: $0)
         }
       }
     }

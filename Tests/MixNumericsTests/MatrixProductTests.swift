@@ -158,7 +158,7 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
       Reduction.addColumnSums(packed, to: &sums)
       let rows = shape.k / 3..<shape.k / 2
       packed.clear(rows: rows)
-      for row in 0..<shape.k { #expect(packed.place(row, 0)[0] == (rows.contains(row) ? 0 : a.row(row)[0])) }
+      for row in 0..<shape.k { #expect(packed.values(row, ofPanel: 0)[0] == (rows.contains(row) ? 0 : a.row(row)[0])) }
     }
     #expect(sums == expected)
   }

@@ -33,6 +33,11 @@ enum probe_mixgrpo_storage {
   probe_MIXGRPO_STORAGE_BF16 = MIXGRPO_STORAGE_BF16,
 } probe_mixgrpo_storage;
 
+enum probe_mixgrpo_precision {
+  probe_MIXGRPO_PRECISION_FLOAT32 = MIXGRPO_PRECISION_FLOAT32,
+  probe_MIXGRPO_PRECISION_BFLOAT16 = MIXGRPO_PRECISION_BFLOAT16,
+} probe_mixgrpo_precision;
+
 enum probe_mixgrpo_dynamics {
   probe_MIXGRPO_DYNAMICS_FLOW = MIXGRPO_DYNAMICS_FLOW,
   probe_MIXGRPO_DYNAMICS_DANCE = MIXGRPO_DYNAMICS_DANCE,

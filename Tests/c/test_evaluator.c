@@ -19,7 +19,7 @@ static void defaults_and_bounds(const fixture *f) {
   INVALID("struct_size", mixgrpo_evaluator_config_init(&config, 0));
   DONE(mixgrpo_evaluator_config_init(&config, sizeof config));
   CHECK(config.height_tokens == 8 && config.width_tokens == 8 && config.text_length == 16 && config.max_batch == 16);
-  CHECK(config.guidance == 3.5 && config.recompute_activations == 0 && config.max_bytes == 0);
+  CHECK(config.guidance == 3.5 && config.precision == MIXGRPO_PRECISION_FLOAT32 && config.recompute_activations == 0 && config.max_bytes == 0);
   CHECK(config.struct_size == sizeof config);
   const mixgrpo_evaluator_config standard = config;
   const int32_t absurd[] = {0, -1, INT32_MIN, INT32_MAX};
@@ -47,6 +47,12 @@ static void defaults_and_bounds(const fixture *f) {
   config.recompute_activations = 2;
   INVALID("recompute_activations", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
   config = standard;
+  config.precision = 2;
+  INVALID("precision", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config = standard;
+  config.reserved = 1;
+  INVALID("reserved", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  config = standard;
   config.max_bytes = UINT64_MAX;
   INVALID("max_bytes", mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
   config.max_bytes = 1000;
@@ -55,6 +61,27 @@ static void defaults_and_bounds(const fixture *f) {
   INVALID("config", mixgrpo_evaluator_create(f->model, NULL, NULL, 0, &evaluator));
   INVALID("out_evaluator", mixgrpo_evaluator_create(f->model, &standard, NULL, 0, NULL));
   CHECK(evaluator == NULL);
+}
+
+static void bfloat16_changes_results_by_its_rounding(const fixture *f) {
+  float half[VALUES], alone[LATENT];
+  double difference = 0, size = 0;
+  mixgrpo_evaluator_config config;
+  mixgrpo_evaluator *evaluator = NULL;
+  DONE(mixgrpo_evaluator_config_init(&config, sizeof config));
+  config.height_tokens = config.width_tokens = 2;
+  config.text_length = TEXT_LENGTH;
+  config.precision = MIXGRPO_PRECISION_BFLOAT16;
+  DONE(mixgrpo_evaluator_create(f->model, &config, NULL, 0, &evaluator));
+  DONE(mixgrpo_evaluator_velocity(evaluator, f->prompts, latents, sigmas, prompt_index, COUNT, 0, half, VALUES));
+  DONE(mixgrpo_evaluator_velocity(evaluator, f->prompts, latents, sigmas, prompt_index, 1, 0, alone, LATENT));
+  mixgrpo_evaluator_destroy(evaluator);
+  CHECK(memcmp(half, alone, sizeof alone) == 0);
+  for (int i = 0; i < VALUES; i++) {
+    difference += ((double)half[i] - velocity[i]) * ((double)half[i] - velocity[i]);
+    size += (double)velocity[i] * velocity[i];
+  }
+  CHECK(difference > 0 && difference <= 1e-4 * size);
 }
 
 static void own_positions_are_taken(const fixture *f) {
@@ -248,6 +275,7 @@ void test_evaluator(void) {
   CHECK(mixgrpo_evaluator_latent_size(f.evaluator) == LATENT);
   DONE(mixgrpo_evaluator_velocity(f.evaluator, f.prompts, latents, sigmas, prompt_index, COUNT, 0, velocity, VALUES));
   defaults_and_bounds(&f);
+  bfloat16_changes_results_by_its_rounding(&f);
   own_positions_are_taken(&f);
   bad_velocity_calls_touch_nothing(&f);
   backward_is_the_derivative_of_velocity(&f);

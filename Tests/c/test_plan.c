@@ -182,6 +182,10 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   CHECK(strstr(mixgrpo_last_error(), "max_bytes: expected at least") != NULL);
   work.recompute_activations = 0;
   work.max_bytes = 0;
+  work.precision = MIXGRPO_PRECISION_BFLOAT16;
+  DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &work, &large));
+  CHECK(large.activation_bytes != whole.activation_bytes && large.weight_bytes == whole.weight_bytes);
+  work.precision = MIXGRPO_PRECISION_FLOAT32;
   work.prompt_count = 1000000;
   work.token_count = 65536;
   work.channels = 65536;
@@ -189,10 +193,10 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   CHECK(large.trajectory_bytes > rollout.trajectory_bytes);
   const int32_t absurd[] = {0, -1, INT32_MIN, INT32_MAX};
   for (int i = 0; i < 4; i++) {
-    mixgrpo_workload bad = {sizeof bad, absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], 2, 2, 1, UINT64_MAX};
+    mixgrpo_workload bad = {sizeof bad, absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], 2, 2, 2, UINT64_MAX};
     INVALID("prompt_count", mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, &model, &bad, &rollout));
     const char *const others[] = {"token_count", "channels", "text_length", "max_batch", "threads", "keep_reference",
-                                  "recompute_activations", "reserved", "max_bytes"};
+                                  "recompute_activations", "precision", "max_bytes"};
     for (int k = 0; k < 9; k++) CHECK(strstr(mixgrpo_last_error(), others[k]) != NULL);
   }
   /* Each size within its bounds, their product beyond all memory. */

@@ -24,7 +24,7 @@ echo "the model that comes with the command"
 
 # ----------------------------------------------------------------------------------------------- moved and resumed elsewhere
 
-small=(--group-size 2 --steps 2 --pictures-every 0)
+small=(--group-size 2 --steps 2 --pictures-every 0 --evaluate-every 0)
 mkdir -p project/inputs
 printf 'a red circle\na blue square\n' >project/inputs/prompts.txt
 cp -r "$base" project/model
@@ -75,7 +75,7 @@ refuse 2 "height: expected 24, which the model was trained with (other/model/mix
   sample x --model other/model --height 32 --text-length 16
 refuse 2 "width: expected 16" align --model other/model --prompts other.txt --reward darkness --width 32 --out o
 printf 'a\n' >one.txt
-mixgrpo align --model other/model --prompts one.txt --reward darkness --evaluate-every 1 "${small[@]}" --iterations 1 --out kept >answer 2>&1
+mixgrpo align --model other/model --prompts one.txt --reward darkness "${small[@]}" --evaluate-every 1 --iterations 1 --out kept >answer 2>&1
 cmp other/model/mixgrpo.json kept/model/mixgrpo.json || fail "align forgets the size"
 cmp other/model/mixgrpo.json kept/best/mixgrpo.json || fail "the best model forgets the size"
 mixgrpo plan --model other/model --prompts one.txt >answer || fail "plan of a model with a size of its own"

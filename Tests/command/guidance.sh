@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 . Tests/command/helpers.sh
 
 printf 'a red circle\na blue square\n' >prompts.txt
-small=(align --prompts prompts.txt --group-size 2 --steps 2 --pictures-every 0)
+small=(align --prompts prompts.txt --group-size 2 --steps 2 --pictures-every 0 --evaluate-every 0)
 
 # ------------------------------------------------------------------------------------------------------ names and settings
 

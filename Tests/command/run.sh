@@ -18,7 +18,7 @@ has_lines() { [ -f "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 printf 'a red circle at the left\n\n  a blue square in the middle \na green triangle at the top\n' >prompts.txt
 printf '%s\n' '{"prompt": "a red circle", "difficulty": 10}' '{"prompt": "ein grüner Kreis", "difficulty": 10}' >prompts.jsonl
-small=(--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --set learning.updates_per_iteration=2)
+small=(--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --evaluate-every 0 --set learning.updates_per_iteration=2)
 align=(align --model "$base" --prompts prompts.txt "${small[@]}")
 
 # ------------------------------------------------------------------------------------------------------ help and settings
@@ -202,7 +202,7 @@ cp hacked-before/checkpoints/iteration-* hacked-again/checkpoints/
 resume_hacked "a verdict whose checkpoint was not written holds"
 mixgrpo align --resume --out hacked-again --watchdog warn --iterations $((stopped_at + 1)) >answer 2>&1
 [ "$(wc -l <hacked-again/metrics.jsonl)" -eq $((stopped_at + 1)) ] || fail "a watchdog that only warns does not let go on"
-refuse 2 "evaluation.every: expected a number above 0 (--evaluate-every), because rewards are held out" "${align[@]}" --reward darkness --held-out contrast --out o
+refuse 2 "evaluation.every: expected a number above 0 (--evaluate-every), because rewards are held out" "${align[@]}" --reward darkness --held-out contrast --evaluate-every 0 --out o
 refuse 2 "held_out: expected a reward that is held out" "${align[@]}" --reward darkness --evaluate-every 2 --watchdog warn --out o
 refuse 2 "rewards: expected a different name for each" "${align[@]}" --reward darkness --evaluate-every 2 --held-out darkness --out o
 

@@ -49,6 +49,17 @@ if flock "$odd/run.lock" "$command" compare --out "$odd" >"$out/fifth.txt" 2>&1;
 grep -q 'expected a folder that no other run is using' "$out/fifth.txt" || fail "expected a lock, got: $(cat "$out/fifth.txt")"
 grep -q $'\e' "$out/fifth.txt" && fail "an escape sequence was printed"
 
+# Ctrl-C keeps the latest evaluation of each run, and the same command goes on there.
+stoppable() { run --out "$out/stopped" --only-rewards --methods mixgrpo --seeds 1 --iterations "$1" --evaluations "$1"; }
+stoppable 1000 >"$out/sixth.txt" 2>"$out/stopping.txt" &
+for _ in $(seq 1 600); do grep -q ' [0-9]*/1000: ' "$out/sixth.txt" && break; sleep 0.05; done
+kill -INT "$(pgrep -P $! || echo $!)"
+status=0
+wait $! || status=$?
+[ "$status" = 130 ] || fail "a comparison that was stopped: expected exit code 130, got $status: $(cat "$out/stopping.txt")"
+grep -q 'the same command goes on where this one stands' "$out/stopping.txt" || fail "expected the way on, got: $(cat "$out/stopping.txt")"
+ls "$out"/stopped/runs/*/progress.json >/dev/null || fail "the latest evaluation was not kept"
+
 for file in table.md table.csv curves-iterations.svg curves-seconds.svg timing.json report.html samples-base.png samples-mixgrpo.png; do
   [ -s "$out/$file" ] || fail "$file is missing"
 done

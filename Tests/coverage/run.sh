@@ -23,7 +23,7 @@ MIXGRPO_LIBRARY_FOLDER=$folder Tests/c/run.sh
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/cpp/run.sh
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/limits/run.sh
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/failures/run.sh
-COMMAND=$folder/mixgrpo-command Tests/command/run.sh
+for test in run guidance anywhere; do COMMAND=$folder/mixgrpo-command "Tests/command/$test.sh"; done
 MIXGRPO_COMMAND=$folder/mixgrpo-command Tests/compare/run.sh
 if [ -n "${PYTHON:-}" ]; then
   MIXGRPO_LIBRARY=$folder/libmixgrpo.so "$PYTHON" -m pytest -q bindings/python/tests ||

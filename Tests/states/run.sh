@@ -15,4 +15,4 @@ MIXGRPO_SANITIZER=1 swift build -c release --product mixgrpo --sanitize=address 
 resources=$(swift -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
 # Python itself never gives back all that it takes.
 export MIXGRPO_LIBRARY=$PWD/.build-address-library/release/libmixgrpo.so ASAN_OPTIONS=detect_leaks=0
-LD_PRELOAD=$(find "$resources/linux" "$resources/../clang/lib/linux" -name "libclang_rt.asan-$(uname -m).so" | head -1) exec "${run[@]}"
+LD_PRELOAD=$(find -L "$resources/clang/lib" -name "libclang_rt.asan-$(uname -m).so" | head -1) exec "${run[@]}"

@@ -57,7 +57,9 @@ def build_sdist(sdist_directory: str, config_settings: Any = None) -> str:
 
 
 def package_files() -> list[Path]:
-    return sorted(file for file in (HERE / "mixgrpo").rglob("*") if file.suffix == ".py" or file.name == "py.typed")
+    return sorted(
+        file for file in (HERE / "mixgrpo").rglob("*") if file.suffix in (".py", ".html") or file.name == "py.typed"
+    )
 
 
 def shared_library() -> Path | None:

@@ -94,6 +94,8 @@ def save_pictures(policy: mixtorch.TorchPolicy, path: Path) -> None:
 
 def main() -> None:
     chosen = options()
+    if chosen.bf16:  # cuDNN's attention has a backward that gives NaN for some shapes
+        torch.backends.cuda.enable_cudnn_sdp(False)
     chosen.out.mkdir(parents=True, exist_ok=True)
     model = transformer(chosen)
     policy = create_policy(model, chosen)

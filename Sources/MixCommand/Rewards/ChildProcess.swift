@@ -1,4 +1,5 @@
 import MixGRPO
+import MixTerminal
 
 #if canImport(Glibc)
 @preconcurrency import Glibc

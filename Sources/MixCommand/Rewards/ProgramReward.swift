@@ -1,4 +1,5 @@
 import MixGRPO
+import MixTerminal
 
 /// A user's program that scores pictures.
 ///

@@ -13,18 +13,24 @@ final class AlignReport {
   private var pace = Pace()
   private var hasSaidPace = false
   private var warned: Set<TrainingWarning.Kind> = []
-  private var firstEvaluation: EvaluationResult?
+  private var firstEvaluation: [Double]?
+  private var latestEvaluation: [Double]?
 
   /// - Parameters:
   ///   - begun: iterations done before this process started.
   ///   - earlier: their mean rewards.
+  ///   - evaluated: the means of the run's first evaluation, when it has been done before.
   ///   - iterationsPerRound: iterations after which every prompt has been drawn.
   ///   - calls: the model calls of the next iteration.
-  init(_ settings: AlignSettings, begun: Int, earlier: [Double], iterationsPerRound: Int, calls: Calls) {
+  init(
+    _ settings: AlignSettings, begun: Int, earlier: [Double], evaluated: (first: [Double], latest: [Double])?,
+    iterationsPerRound: Int, calls: Calls
+  ) {
     (self.settings, self.calls) = (settings, calls)
-    progress = ProgressDisplay(total: settings.iterations, begun: begun, unit: "iteration", hasTrend: true)
+    progress = ProgressDisplay(total: settings.iterations, begun: begun, unit: "iteration")
     trend = RewardTrend(iterationsPerRound: iterationsPerRound)
     for reward in earlier { trend.add(reward) }
+    (firstEvaluation, latestEvaluation) = (evaluated?.first, evaluated?.latest)
   }
 
   var secondsSoFar: Double { progress.secondsSoFar }
@@ -98,10 +104,24 @@ final class AlignReport {
     hasSaidPace = true
     trend.add(metrics.rewardMean)
     let done = metrics.iteration + 1
-    progress.finished(done, figures(metrics), trend: trend.change, remarks: remarks(metrics))
+    progress.finished(done, figures(metrics), gauges: gauges, remarks: remarks(metrics))
     for warning in metrics.warnings where warned.insert(warning.kind).inserted {
       progress.announce("warning: iteration \(metrics.iteration): \(warning.text)")
     }
+  }
+
+  /// Evaluations draw the same pictures each time, so that their change is the model's; a trend of the training rewards is not
+  /// that exact.
+  private var gauges: [(name: String, text: String)] {
+    guard settings.isEvaluated else { return [("trend", trend.change.map { signed($0) } ?? "")] }
+    let (first, latest) = (firstEvaluation.map(trainedMean), latestEvaluation.map(trainedMean))
+    let change = latest.flatMap { latest in first.map { signed(latest - $0) } }
+    return [("evaluated", latest.map { significant($0) } ?? ""), ("change", change ?? "")]
+  }
+
+  /// As the mean reward of an iteration.
+  private func trainedMean(_ means: [Double]) -> Double {
+    zip(settings.rewards, means).reduce(0) { $0 + $1.0.weight * $1.1 } / settings.rewards.reduce(0) { $0 + $1.weight }
   }
 
   /// The mean first when there are several rewards.
@@ -120,10 +140,10 @@ final class AlignReport {
 
   /// - Parameter rewards: names and whether they are held out, in the order of the means.
   func evaluated(_ result: EvaluationResult, _ rewards: [EvaluationReward]) {
-    let first = firstEvaluation ?? result
-    firstEvaluation = first
-    let isFirst = first.iteration == result.iteration
-    let parts = zip(rewards, zip(result.means, first.means)).map { reward, means in
+    let first = firstEvaluation ?? result.means
+    let isFirst = firstEvaluation == nil
+    (firstEvaluation, latestEvaluation) = (first, result.means)
+    let parts = zip(rewards, zip(result.means, first)).map { reward, means in
       let change = isFirst ? "" : " (\(signed(means.0 - means.1)))"
       return "\(reward.name)\(reward.isHeldOut ? " [held out]" : "") \(significant(means.0))\(change)"
     }

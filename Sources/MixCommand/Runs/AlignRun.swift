@@ -13,6 +13,7 @@ final class AlignRun {
   private let evaluations: EvaluationRun?
   private let journal: RunJournal
   private let report: AlignReport
+  private let page: RunReport
   private let checkpoints: CheckpointFolder
   private let lock: FolderLock
   private var lastPictures = -1
@@ -58,7 +59,11 @@ final class AlignRun {
     evaluations =
       settings.isEvaluated
       ? try EvaluationRun(
-        settings, folder, model, rewards: rewards.filter { !($0 is PersonReward) }, resumedAt: resumption?.iteration, warn: report.announce) : nil
+        settings, folder, model, rewards: rewards.filter { !($0 is PersonReward) },
+        resumedAt: resumption?.iteration, warn: report.announce) : nil
+    page = RunReport(
+      folder, settings, codec: model.codec,
+      prompts: Array(model.prompts.texts.prefix(min(settings.picturePrompts, model.embeddings.count))))
     try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
   }
@@ -69,8 +74,19 @@ final class AlignRun {
     let earlier = try folder.lines(folder.metrics).filter { $0.iteration < begun }
     return AlignReport(
       settings, begun: begun, earlier: earlier.map { $0.object["reward_mean"]?.double ?? .nan },
+      evaluated: try evaluated(folder, settings, until: begun),
       iterationsPerRound: order.count / order.perIteration,
       calls: try AlignmentPlan.calls(settings, prompts: order.perIteration, iteration: begun))
+  }
+
+  /// The means of the first and the latest evaluation so far, the training rewards first.
+  private static func evaluated(
+    _ folder: RunFolder, _ settings: AlignSettings, until begun: Int
+  ) throws(MixGRPOError) -> (first: [Double], latest: [Double])? {
+    let lines = try folder.lines(folder.evaluations).filter { $0.iteration <= begun }
+    let names = (settings.rewards + settings.evaluation.heldOut).map(\.name)
+    let means = lines.map { line in names.map { line.object["means"]?.object?[$0]?.double ?? .nan } }
+    return means.first.flatMap { first in means.last.map { (first, $0) } }
   }
 
   private static func resume(
@@ -91,17 +107,20 @@ final class AlignRun {
     do throws(MixGRPOError) {
       if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
       try evaluations?.showEarlier(since: trainer.iteration, journal)
+      try page.write(.running)
       while trainer.iteration < settings.iterations, person?.hasStopped != true, try evaluate(always: false) { try step() }
       _ = try evaluate(always: true)
       try drawPictures(everyTime: true)
     } catch {
       report.finish()
       try save(in: checkpoints)
+      try page.write(.stopped)
       report.announce("saved at iteration \(trainer.iteration); to continue: mixgrpo align --resume --out \(settings.out)")
       throw error
     }
     report.finish()
     try save(in: CheckpointFolder(path: folder.checkpoints, keepLast: 1))
+    try page.write(.finished)
     let summary = AlignSummary(
       settings: settings, results: try RunResults(folder, settings: settings.json), prompt: model.prompts.texts.first ?? "",
       seconds: report.secondsSoFar)
@@ -146,6 +165,7 @@ final class AlignRun {
     report.finished(metrics)
     if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
     if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint(in: checkpoints) }
+    try page.write(.running)
   }
 
   private func update(_ chosen: [Int32]) throws(MixGRPOError) -> IterationMetrics {
@@ -215,7 +235,7 @@ final class AlignRun {
     }
     let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
     let grid = try ImageGrid.compose(
-      pictures, columns: settings.picturesPerPrompt, gap: 4, scale: PictureScale.fitting(model.codec))
+      pictures, columns: settings.picturesPerPrompt, gap: PictureScale.gap, scale: PictureScale.fitting(model.codec))
     try PNG.write(
       grid, text: PictureText.prompts(model.prompts.texts.prefix(rows)), to: folder.pictures(iteration: trainer.iteration))
     try journal.append(grid, iteration: trainer.iteration)
@@ -224,8 +244,8 @@ final class AlignRun {
 
   private func showEarlierPictures() throws(MixGRPOError) {
     if try journal.appendEarlierPictures(folder, iteration: trainer.iteration) { lastPictures = trainer.iteration }
-    for (iteration, grid) in try person == nil ? [] : folder.earlierPictures(until: trainer.iteration) {
-      try person?.add(grid: grid, iteration: iteration)
+    for iteration in try person == nil ? [] : folder.pictureIterations(until: trainer.iteration) {
+      try person?.add(grid: PNG.read(path: folder.pictures(iteration: iteration)), iteration: iteration)
     }
   }
 

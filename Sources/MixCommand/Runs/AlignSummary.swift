@@ -18,22 +18,20 @@ struct AlignSummary {
   /// What the run leaves behind, for the page of a person.
   var leftBehind: JSONObject {
     get throws(MixGRPOError) {
-      let report = FileAccess.join(results.folder.path, "report.html")
-      var object: JSONObject = [
+      return [
         "model": .string(try FileAccess.absolute(results.bestModel ?? results.folder.model)),
         "votes": .string(try FileAccess.absolute(results.folder.votes)),
+        "report": .string(try FileAccess.absolute(results.folder.report)),
         "pictures": .string(try FileAccess.absolute(FileAccess.join(results.folder.path, "pictures"))),
         "next": .string(nextCommand(results.bestModel ?? results.folder.model)),
       ]
-      if try FileAccess.isPresent(report) { object["report"] = .string(try FileAccess.absolute(report)) }
-      return object
     }
   }
 
   private func notes(_ model: String) -> [String] {
     if !settings.isEvaluated {
       if settings.hasPerson { return [] }
-      return ["rewards of different prompts cannot be compared: --evaluate-every 5 draws the same ones each time"]
+      return ["rewards of different prompts cannot be compared: evaluations (--evaluate-every 10) draw the same ones each time"]
     }
     guard let best = results.bestIteration, best != results.done else { return [] }
     return model == results.folder.model

@@ -24,7 +24,7 @@ struct ModelSpeed {
   init(_ model: PlannedModel) throws(MixGRPOError) {
     let full = Part(
       configuration: model.configuration, rows: model.codec.tokenRows, columns: model.codec.tokenColumns,
-      textLength: model.textLength)
+      textLength: model.textLength, precision: model.precision)
     let hasRoom = try full.fits(threads: model.threads)
     isMeasured = hasRoom && full.operations <= Self.tryableOperations
     let part = isMeasured ? full : full.reduced(side: Self.partSide)
@@ -39,6 +39,7 @@ struct ModelSpeed {
     var rows: Int
     var columns: Int
     let textLength: Int
+    let precision: Precision
 
     private var tokens: Int { rows * columns }
 
@@ -60,7 +61,8 @@ struct ModelSpeed {
     /// Whether weights, gradients and the activations of one picture have room.
     func fits(threads: Int) throws(MixGRPOError) -> Bool {
       let memory = try EvaluatorMemory(
-        configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: 1, threads: threads)
+        configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: 1, threads: threads,
+        precision: precision)
       do {
         try Memory.require(bytes: memory.inferenceBytes + 3 * memory.weightBytes + memory.trainingBytes(samples: 1))
         return true
@@ -72,7 +74,7 @@ struct ModelSpeed {
     func evaluator(maxBatch: Int, threads: Int) throws(MixGRPOError) -> FlowEvaluator {
       try FlowEvaluator(
         model: FlowTransformer(configuration: configuration), geometry: TokenGeometry(height: rows, width: columns),
-        textLength: textLength, maxBatch: maxBatch, threads: threads)
+        textLength: textLength, maxBatch: maxBatch, threads: threads, precision: precision)
     }
   }
 

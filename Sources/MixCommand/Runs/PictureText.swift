@@ -21,6 +21,9 @@ enum PictureText {
 }
 
 enum PictureScale {
+  /// Pixels between the pictures of a grid.
+  static let gap = 4
+
   /// A scale that makes small pictures about a hundred pixels wide.
   static func fitting(_ codec: PixelCodec) -> Int { max(1, 96 / codec.width) }
 }

@@ -21,7 +21,8 @@ struct PixelModel {
     (embeddings, prompts) = try Self.prompts(given, settings, model.configuration)
     evaluator = try FlowEvaluator(
       model: model, geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns),
-      textLength: embeddings.textLength, maxBatch: settings.maxBatch, threads: context.threads)
+      textLength: embeddings.textLength, maxBatch: settings.maxBatch, threads: context.threads,
+      precision: settings.computePrecision.computed)
     format = PictureFormat(
       height: codec.height, width: codec.width, patch: codec.patch,
       textLength: settings.embeddings.isEmpty ? embeddings.textLength : nil)

@@ -7,6 +7,7 @@ struct PlannedModel {
   let textLength: Int
   let maxBatch: Int
   let threads: Int
+  let precision: Precision
 
   /// - Throws: the errors of reading the model's configuration; `invalidArgument` for settings that do not match the model.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
@@ -17,12 +18,13 @@ struct PlannedModel {
       height: pictures.height, width: pictures.width, patch: PixelModel.patch(of: configuration, settings.model))
     textLength =
       try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
-    maxBatch = pictures.maxBatch
+    (maxBatch, precision) = (pictures.maxBatch, pictures.computePrecision.computed)
     threads = try RunContext(threads: settings.threads).threads
   }
 
   func evaluatorMemory(maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
     try EvaluatorMemory(
-      configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: maxBatch, threads: threads)
+      configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: maxBatch, threads: threads,
+      precision: precision)
   }
 }

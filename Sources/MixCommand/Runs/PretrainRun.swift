@@ -34,7 +34,8 @@ final class PretrainRun {
     model.initializeWeights(seed: settings.seed)
     let evaluator = try FlowEvaluator(
       model: model, geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns),
-      textLength: encoder.textLength, maxBatch: min(settings.batch, settings.maxBatch), threads: context.threads)
+      textLength: encoder.textLength, maxBatch: min(settings.batch, settings.maxBatch), threads: context.threads,
+      precision: settings.computePrecision.computed)
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = try folder.prepare(resuming: resuming)

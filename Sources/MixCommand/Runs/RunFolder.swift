@@ -11,6 +11,7 @@ import MixGRPO
 ///     votes.jsonl        votes of a person, a line for each
 ///     events.out.…       metrics, scores and pictures for TensorBoard
 ///     pictures/          picture grids, by iteration
+///     report.html        curves and pictures, to be opened in a browser
 struct RunFolder {
   let path: String
 
@@ -22,17 +23,18 @@ struct RunFolder {
   var evaluations: String { FileAccess.join(path, "evaluations.jsonl") }
   var votes: String { FileAccess.join(path, "votes.jsonl") }
 
-  func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
+  var report: String { FileAccess.join(path, "report.html") }
 
-  /// The picture grids of iterations up to one, in their order.
-  func earlierPictures(until last: Int) throws(MixGRPOError) -> [(iteration: Int, grid: RGBImage)] {
+  /// The last part of its path.
+  var name: String { path.split(separator: "/").last { $0 != "." }.map(String.init) ?? path }
+
+  /// Iterations with a picture grid, up to `last`, in their order.
+  func pictureIterations(until last: Int) throws(MixGRPOError) -> [Int] {
     let names = try FileAccess.names(in: FileAccess.join(path, "pictures")).filter { $0.hasSuffix(".png") }
-    var grids: [(iteration: Int, grid: RGBImage)] = []
-    for iteration in names.compactMap({ Int($0.dropLast(4)) }).sorted() where iteration <= last {
-      grids.append((iteration, try PNG.read(path: pictures(iteration: iteration))))
-    }
-    return grids
+    return names.compactMap { Int($0.dropLast(4)) }.filter { $0 <= last }.sorted()
   }
+
+  func pictures(iteration: Int) -> String { FileAccess.join(path, "pictures/\(padded(iteration, 6)).png") }
 
   /// True when the folder has files of an earlier run that a new one would overwrite.
   var isTaken: Bool {

@@ -1,4 +1,5 @@
 import MixGRPO
+import MixTerminal
 
 /// A run's folder: what it has reached, where its models are, and the settings in short.
 struct RunInspection {

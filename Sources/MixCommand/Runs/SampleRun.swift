@@ -1,6 +1,7 @@
 import MixCompare
 import MixGRPO
 import MixSettings
+import MixTerminal
 
 /// A run of `mixgrpo sample`: pictures of prompts, in a grid and, optionally, one by one.
 struct SampleRun {

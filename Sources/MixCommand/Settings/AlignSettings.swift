@@ -102,10 +102,3 @@ struct AlignSettings: SettingsTable {
     try check.throwIfAny()
   }
 }
-
-/// The number format of stored weights.
-enum PrecisionName: String, CaseIterable {
-  case f32, bf16
-
-  var stored: StoredPrecision { self == .f32 ? .float32 : .bfloat16 }
-}

@@ -16,9 +16,9 @@ struct EvaluationSettings: SettingsTable {
     }
   }
 
-  var every = 0
+  var every = 10
   var heldOut: [RewardSetting] = []
-  var prompts = 0
+  var prompts = 16
   var samplesPerPrompt = 1
   var keepBest = true
   var watchdog = WatchdogName.off
@@ -28,11 +28,12 @@ struct EvaluationSettings: SettingsTable {
   static var settings: [Setting<EvaluationSettings>] {
     [
       .integer(
-        "every", \.every, 0...1_000_000, default: 0, unit: "iterations",
+        "every", \.every, 0...1_000_000, default: 10, unit: "iterations",
         "iterations between evaluations; the last iteration is always evaluated; 0 for no evaluations"),
       .rewards("held_out", \.heldOut, "rewards that score the pictures but are not trained on"),
       .integer(
-        "prompts", \.prompts, 0...65_536, default: 0, "number of prompts to evaluate, evenly spread over the file; 0 for all"),
+        "prompts", \.prompts, 0...65_536, default: 16,
+        "most prompts to evaluate, evenly spread over the file; 0 for all"),
       .integer("samples_per_prompt", \.samplesPerPrompt, 1...4_096, default: 1, "pictures of each prompt"),
       .flag("keep_best", \.keepBest, default: true, "save the model of the best evaluation to best/"),
       .choice("watchdog", \.watchdog, default: .off, "reaction when training rewards rise while held-out rewards fall"),

@@ -12,6 +12,7 @@ struct PictureSettings: SettingsTable, Equatable {
   var width = 0
   var guidance = 3.5
   var maxBatch = 16
+  var computePrecision = PrecisionName.f32
 
   static var settings: [Setting<PictureSettings>] {
     [
@@ -30,6 +31,7 @@ struct PictureSettings: SettingsTable, Equatable {
       .number("guidance", \.guidance, .closed(-10_000, 10_000), default: 3.5, "guidance value for models with guidance_embeds"),
       .integer("max_batch", \.maxBatch, 1...65_536, default: 16, "pictures evaluated at once; results of align do not change")
         .withoutEffect,
+      PrecisionName.computeSetting(\.computePrecision),
     ]
   }
 }

@@ -24,6 +24,7 @@ struct PretrainSettings: SettingsTable {
   var picturesEvery = 400
   var pictureCaptions = 24
   var precision = PrecisionName.f32
+  var computePrecision = PrecisionName.f32
   var tensorBoard = true
   var threads = 0
 
@@ -66,6 +67,7 @@ struct PretrainSettings: SettingsTable {
         "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for no grids"),
       .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "pictures in a grid, one per caption"),
       .choice("precision", \.precision, default: .f32, "number format of the saved model"),
+      PrecisionName.computeSetting(\.computePrecision),
       .flag("tensorboard", \.tensorBoard, default: true, "write TensorBoard event files"),
       .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,

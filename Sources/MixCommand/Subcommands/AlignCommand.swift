@@ -1,6 +1,7 @@
 import ArgumentParser
 import MixGRPO
 import MixSettings
+import MixTerminal
 
 struct AlignCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -37,16 +38,17 @@ struct AlignCommand: ParsableCommand {
         mixgrpo align --prompts prompts.txt --out again --reward-person \
           --votes mine/votes.jsonl
 
-      EVALUATION (--evaluate-every) samples the same prompts from the same noise every few iterations and scores them also with \
-      rewards that are not trained on (--held-out, --held-out-program). The model with the best held-out rewards, or the best \
+      EVALUATION samples the same prompts (16 at most) from the same noise before the first iteration, every ten (--evaluate-every) \
+      and after the last, so that its change is the model's. It scores them also with rewards that are not trained on (--held-out, \
+      --held-out-program). The model with the best held-out rewards, or the best \
       training rewards when none is held out, is saved to best/. --watchdog detects reward hacking: training rewards rise \
       while held-out rewards fall.
 
         mixgrpo align --prompts prompts.txt --out run \\
-          --reward darkness --evaluate-every 5 --held-out contrast --watchdog stop
+          --reward darkness --held-out contrast --watchdog stop
 
-      THE RUN writes to its folder settings.json, model/ (a diffusers folder), metrics.jsonl, pictures/ (the same prompts and \
-      noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
+      THE RUN writes to its folder report.html (open it in a browser, also while the run lasts), settings.json, model/ (a \
+      diffusers folder), metrics.jsonl, pictures/ (the same prompts and noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
       with bit-identical results. An update that is not finite or changes the model too much is never applied, and ends the \
       run; with --set learning.fault_policy=roll_back the run continues with a smaller learning rate, with skip it continues \
       without that update.
@@ -159,7 +161,7 @@ struct TrainingOptions: ParsableArguments {
 
 /// How the model is evaluated during training.
 struct EvaluationOptions: ParsableArguments {
-  @Option(help: "Iterations between evaluations, 0 for none (0).") var evaluateEvery: Int?
+  @Option(help: "Iterations between evaluations, 0 for none (10).") var evaluateEvery: Int?
   @Option(
     name: .customLong("held-out"), parsing: .singleValue,
     help: ArgumentHelp("A built-in reward that is not trained on; repeatable.", valueName: "name[:weight]"))

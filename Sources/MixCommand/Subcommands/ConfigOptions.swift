@@ -75,6 +75,7 @@ struct PictureOptions: ParsableArguments {
   @Option(help: "Height in pixels (the model's, or 32).") var height: Int?
   @Option(help: "Width in pixels (the model's, or 32).") var width: Int?
   @Option(help: "Text tokens: words of a prompt that are encoded, as in pretraining (the model's, or 16).") var textLength: Int?
+  @Option(help: "Number format of the factors in the model's products: f32 or bf16 (f32).") var computePrecision: PrecisionName?
 
   func apply(to settings: inout PictureSettings) {
     replace(&settings.prompts, with: prompts)
@@ -82,5 +83,6 @@ struct PictureOptions: ParsableArguments {
     replace(&settings.height, with: height)
     replace(&settings.width, with: width)
     replace(&settings.textLength, with: textLength)
+    replace(&settings.computePrecision, with: computePrecision)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixTerminal
 
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import MixCompare
 import MixGRPO
+import MixTerminal
 
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MixGRPO
+import MixTerminal
 
 struct PretrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -36,6 +37,7 @@ struct PretrainCommand: ParsableCommand {
   @Option(help: "Steps between checkpoints (200).") var saveEvery: Int?
   @Option(help: "Steps between picture grids, 0 for none (400).") var picturesEvery: Int?
   @Option(help: "Number format of the saved model: f32 or bf16 (f32).") var precision: PrecisionName?
+  @Option(help: "Number format of the factors in the model's products: f32 or bf16 (f32).") var computePrecision: PrecisionName?
   @Option(help: "Worker threads, 0 for one per core (0).") var threads: Int?
 
   func run() throws {
@@ -66,6 +68,7 @@ struct PretrainCommand: ParsableCommand {
       replace(&settings.saveEvery, with: saveEvery)
       replace(&settings.picturesEvery, with: picturesEvery)
       replace(&settings.precision, with: precision)
+      replace(&settings.computePrecision, with: computePrecision)
       replace(&settings.threads, with: threads)
     }
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import MixGRPO
 import MixSettings
+import MixTerminal
 
 struct SampleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

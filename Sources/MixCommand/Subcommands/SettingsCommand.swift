@@ -1,6 +1,7 @@
 import ArgumentParser
 import MixGRPO
 import MixSettings
+import MixTerminal
 
 struct SettingsCommand: ParsableCommand {
   enum Topic: String, CaseIterable, ExpressibleByArgument { case align, pretrain, sample, rewards, presets }

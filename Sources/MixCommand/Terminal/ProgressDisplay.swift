@@ -1,4 +1,5 @@
 import MixGRPO
+import MixTerminal
 
 /// Shows the progress of a run on standard error. On a terminal: a line for each finished iteration, below them a bar that is
 /// drawn again in its place. Elsewhere: plain lines.
@@ -17,9 +18,9 @@ final class ProgressDisplay {
   private var barWidth = 0
   private var lastDrawn: ContinuousClock.Instant?
 
-  init(total: Int, begun: Int = 0, lineEvery: Int = 1, unit: String = "step", hasTrend: Bool = false) {
+  init(total: Int, begun: Int = 0, lineEvery: Int = 1, unit: String = "step") {
     (self.total, self.begun, self.lineEvery) = (total, begun, max(1, lineEvery))
-    table = ProgressTable(unit: unit, hasTrend: hasTrend)
+    table = ProgressTable(unit: unit)
   }
 
   /// Draws the bar; does nothing elsewhere.
@@ -41,13 +42,15 @@ final class ProgressDisplay {
   }
 
   /// Writes the line of a finished step.
-  /// - Parameter figures: see `ProgressRow`.
+  /// - Parameters:
+  ///   - figures: see `ProgressRow`.
+  ///   - gauges: see `ProgressRow`.
   func finished(
-    _ done: Int, _ figures: [(name: String, value: Double)], trend: Double? = nil, remarks: [String] = []
+    _ done: Int, _ figures: [(name: String, value: Double)], gauges: [(name: String, text: String)] = [], remarks: [String] = []
   ) {
     guard done == total || done % lineEvery == 0 else { return }
     let row = ProgressRow(
-      done: done, total: total, figures: figures, trend: trend, secondsLeft: secondsLeft(Double(done)), remarks: remarks)
+      done: done, total: total, figures: figures, gauges: gauges, secondsLeft: secondsLeft(Double(done)), remarks: remarks)
     guard StandardError.isTerminal else { return write(Printable.text(table.line(row)) + "\n") }
     let columns = StandardError.columns - 1
     if !hasHeader { announce(table.header(row, columns: columns)) }

@@ -7,8 +7,8 @@ struct ProgressRow {
   let total: Int
   /// By name, in a fixed order; the first is shown in any case.
   let figures: [(name: String, value: Double)]
-  /// See `RewardTrend`; nil when there is none yet.
-  var trend: Double?
+  /// What shows whether it works, such as the trend: columns that stay; where there is little room, the last of them.
+  var gauges: [(name: String, text: String)] = []
   let secondsLeft: Double?
   var remarks: [String] = []
 }
@@ -16,38 +16,38 @@ struct ProgressRow {
 /// The lines of finished iterations: columns of a table for a terminal, or complete lines for a file.
 struct ProgressTable {
   let unit: String
-  let hasTrend: Bool
 
   private static let numberWidth = 9
+  private static let narrow = 60
   private static let nameWidth = 14
 
   /// A line with everything, however long.
   func line(_ row: ProgressRow) -> String {
     var parts = ["\(row.done)/\(row.total)"] + row.figures.map { "\($0.name) \(significant($0.value))" }
-    if let trend = row.trend { parts.append("trend \(signed(trend))") }
+    parts += row.gauges.filter { !$0.text.isEmpty }.map { "\($0.name) \($0.text)" }
     if let left = row.secondsLeft { parts.append("\(duration(left)) left") }
     return (parts + row.remarks).joined(separator: "  ")
   }
 
   /// The names of the columns.
   func header(_ row: ProgressRow, columns: Int) -> String {
-    cells(row, columns: columns, first: unit, figure: { Printable.text($0.name) }, trend: "trend", left: "left", last: "")
+    cells(row, columns: columns, first: unit, figure: { Printable.text($0.name) }, gauge: \.name, left: "left", last: "")
   }
 
   /// The same columns with the row's figures.
   func tableRow(_ row: ProgressRow, columns: Int) -> String {
     cells(
       row, columns: columns, first: "\(row.done)/\(row.total)", figure: { significant($0.value) },
-      trend: row.trend.map { signed($0) } ?? "–", left: row.secondsLeft.map { duration($0) } ?? "",
+      gauge: { $0.text.isEmpty ? "–" : $0.text }, left: row.secondsLeft.map { duration($0) } ?? "",
       last: row.remarks.joined(separator: ", "))
   }
 
   private func cells(
-    _ row: ProgressRow, columns: Int, first: String, figure: ((name: String, value: Double)) -> String, trend: String,
-    left: String, last: String
+    _ row: ProgressRow, columns: Int, first: String, figure: ((name: String, value: Double)) -> String,
+    gauge: ((name: String, text: String)) -> String, left: String, last: String
   ) -> String {
     let lead = max(CellWidth.of(unit), 2 * "\(row.total)".count + 1)
-    let ends = (hasTrend ? [trend] : []) + [left]
+    let ends = row.gauges.suffix(columns < Self.narrow ? 1 : .max).map(gauge) + [left]
     let endsWidth = ends.count * (Self.numberWidth + 1)
     var line = CellWidth.padded(CellWidth.fit(first, lead), lead, atLeft: true)
     var room = columns - lead - endsWidth

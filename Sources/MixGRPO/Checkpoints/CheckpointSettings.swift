@@ -67,6 +67,7 @@ extension CheckpointSettings {
     add(evaluator.model.configuration.record)
     add("text_length", evaluator.textLength)
     if evaluator.model.configuration.guidanceEmbeds { add("guidance", evaluator.guidance) }
+    add("precision", evaluator.precision)
     add("image_ids", "\(evaluator.geometry.tokens) tokens at positions with hash \(Self.hash(evaluator.geometry.positions))")
   }
 

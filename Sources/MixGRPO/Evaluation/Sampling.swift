@@ -6,7 +6,7 @@ extension FlowEvaluator {
   /// An evaluator for another model of the same sizes, with the same geometry and batches.
   public func sibling(of model: FlowTransformer, threads: Int) throws(MixGRPOError) -> FlowEvaluator {
     let made = try FlowEvaluator(
-      model: model, geometry: geometry, textLength: textLength, maxBatch: maxBatch, threads: threads)
+      model: model, geometry: geometry, textLength: textLength, maxBatch: maxBatch, threads: threads, precision: precision)
     made.guidance = guidance
     return made
   }

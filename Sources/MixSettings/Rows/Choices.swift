@@ -17,6 +17,7 @@ package enum Choices {
   package static let schedule = ["constant", "cosine"]
   package static let faultPolicy = ["stop", "skip", "roll_back"]
   package static let undo = ["memory", "none"]
+  package static let precision = ["float32", "bfloat16"]
   package static let weights = ["trained", "base", "average"]
   package static let watchdog = ["off", "warn", "stop"]
 }

@@ -31,6 +31,30 @@ public enum ImageGrid {
     return try RGBImage(width: width, height: height, pixels: pixels)
   }
 
+  /// The images of a grid that `compose` made, row by row, without their enlargement; empty for an image of another size.
+  /// - Parameters:
+  ///   - width: of each image before its enlargement, from 1.
+  ///   - height: of each image before its enlargement, from 1.
+  package static func split(
+    _ grid: RGBImage, width: Int, height: Int, gap: Int, scale: Int
+  ) throws(MixGRPOError) -> [[RGBImage]] {
+    let (across, down) = (width * scale + gap, height * scale + gap)
+    guard (grid.width + gap) % across == 0, (grid.height + gap) % down == 0 else { return [] }
+    return try (0..<(grid.height + gap) / down).map { (row) throws(MixGRPOError) in
+      try (0..<(grid.width + gap) / across).map { (column) throws(MixGRPOError) in
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(3 * width * height)
+        for y in 0..<height {
+          for x in 0..<width {
+            let place = 3 * ((row * down + y * scale) * grid.width + column * across + x * scale)
+            pixels += grid.pixels[place..<place + 3]
+          }
+        }
+        return try RGBImage(width: width, height: height, pixels: pixels)
+      }
+    }
+  }
+
   private static func check(_ images: [RGBImage], columns: Int, gap: Int, scale: Int) throws(MixGRPOError) {
     // These bounds, and the limits of RGBImage, keep every product below within 64 bits.
     let bound = RGBImage.maximumSide

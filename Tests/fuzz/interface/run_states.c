@@ -50,6 +50,7 @@ static void *make_evaluator(void *model) {
   config->height_tokens = config->width_tokens = 2, config->text_length = 3;
   config->max_batch = 1 + (int32_t)below(6);
   config->recompute_activations = one_in(3);
+  config->precision = one_in(3) ? MIXGRPO_PRECISION_BFLOAT16 : MIXGRPO_PRECISION_FLOAT32;
   return keep_focused(EVALUATOR, CALL(mixgrpo_evaluator_create, model, config, NULL, 0, (void *)place), place);
 }
 static void *make_plan(void) {

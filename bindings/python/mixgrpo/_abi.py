@@ -65,6 +65,8 @@ class EvaluatorConfig(Struct):
         ("text_length", ctypes.c_int32),
         ("max_batch", ctypes.c_int32),
         ("recompute_activations", ctypes.c_int32),
+        ("precision", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
         ("guidance", ctypes.c_double),
         ("max_bytes", ctypes.c_size_t),
     ]
@@ -189,7 +191,7 @@ class Workload(Struct):
         ("threads", ctypes.c_int32),
         ("keep_reference", ctypes.c_int32),
         ("recompute_activations", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("precision", ctypes.c_int32),
         ("max_bytes", ctypes.c_size_t),
     ]
 
@@ -384,7 +386,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     Progress: 24,
     ModelConfig: 56,
     ParameterInfo: 48,
-    EvaluatorConfig: 40,
+    EvaluatorConfig: 48,
     SamplingConfig: 144,
     LearningConfig: 168,
     Setting: 104,

@@ -1,48 +1,50 @@
-"""The page of a run as HTML, complete in one file, with the data that it was made of inside."""
+"""The page of a run as HTML, complete in one file, with the data that it draws inside."""
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
-from html import escape
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
 from typing import Any
 
-from ._line_chart import STYLE, LineChart, Points
-from ._numbers import digits
-
 _MARK = '<script type="application/json" id="mixgrpo-report">'
-_FORMAT = 1
-_FIGURES = {
-    "gradient_norm": "gradient norm",
-    "clip_fraction": "clip fraction",
-    "max_log_ratio_nats": "largest change of a log-probability, nats",
-    "learning_rate": "learning rate",
-}
-_STYLE = (
-    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:900px;margin:24px auto;padding:0 16px}"
-    "table{border-collapse:collapse}td,th{padding:4px 12px 4px 0;text-align:left;vertical-align:middle}"
-    "td.number{text-align:right;font-variant-numeric:tabular-nums}.charts{display:flex;flex-wrap:wrap;gap:16px}"
-    ".chart{width:420px;max-width:100%}img{width:96px;max-width:30vw;image-rendering:pixelated;margin:2px}" + STYLE
-)
+_FORMAT = 2
+_MOST_MOMENTS = 9  # of pictures
 
 
 @dataclass
 class ReportData:
-    """What a page shows."""
+    """What a page shows. The page itself is `report.html`, which the command `mixgrpo` fills too."""
 
+    title: str = "MixGRPO"
+    state: str = "running"
+    """running, stopped or finished."""
+    planned: int = 0
+    """Iterations; 0 where that is not known."""
     iterations: list[dict[str, Any]] = field(default_factory=list)
-    """Figures, and the rewards' means by name."""
+    """The lines of a metrics file: figures, and under "rewards" each reward's mean by name."""
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     """Iteration, and the means by name."""
+    held_out: list[str] = field(default_factory=list)
+    """Names of the rewards that are not trained on."""
     warnings: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     """Of the pictures."""
-    pictures: dict[str, list[list[str]]] = field(default_factory=dict)
-    """By title, for each prompt: PNGs in base64."""
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+    """Iteration, and rows: for each prompt, PNGs in base64."""
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def cut(self, iteration: int) -> None:
         """Forgets what a resumed run does again."""
         self.iterations = [entry for entry in self.iterations if entry["iteration"] < iteration]
         self.evaluations = [entry for entry in self.evaluations if entry["iteration"] <= iteration]
+        self.pictures = [entry for entry in self.pictures if entry["iteration"] <= iteration]
+
+    def add_pictures(self, iteration: int, rows: list[list[str]]) -> None:
+        """Adds or replaces the pictures of an iteration. The first and the latest stay, and some between."""
+        self.pictures = [entry for entry in self.pictures if entry["iteration"] < iteration]
+        self.pictures.append({"iteration": iteration, "rows": rows})
+        if len(self.pictures) > _MOST_MOMENTS:
+            self.pictures = self.pictures[:-1:2] + self.pictures[-1:]
 
 
 def parsed(page: str) -> ReportData:
@@ -57,8 +59,12 @@ def parsed(page: str) -> ReportData:
         data = ReportData(**content)
     except TypeError as error:
         raise ValueError(str(error)) from None
-    for entries in (data.iterations, data.evaluations):
-        if not isinstance(entries, list) or not all(map(_has_iteration, entries)):
+    empty = ReportData()
+    for part in fields(ReportData):
+        if type(getattr(data, part.name)) is not type(getattr(empty, part.name)):
+            raise ValueError(f"{part.name} of another type")
+    for entries in (data.iterations, data.evaluations, data.pictures):
+        if not all(map(_has_iteration, entries)):
             raise ValueError("figures without an iteration")
     return data
 
@@ -70,104 +76,13 @@ def _has_iteration(entry: Any) -> bool:
 def rendered(data: ReportData) -> str:
     """The whole page."""
     content = json.dumps(_plain({"format": _FORMAT, **asdict(data)}), allow_nan=False).replace("<", "\\u003c")
-    done = data.iterations[-1]["iteration"] + 1 if data.iterations else 0
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>MixGRPO: {done} iterations</title><style>{_STYLE}</style>"
-        f"<h1>MixGRPO: {done} iterations</h1>{_warnings(data)}{_summary(data)}{_pictures(data)}"
-        f'<h2>Rewards</h2><div class="charts">{"".join(_reward_charts(data))}</div>'
-        f'<h2>Learning</h2><div class="charts">{"".join(_figure_charts(data))}</div>'
-        f"{_MARK}{content}</script></html>\n"
-    )
+    return files(__package__).joinpath("report.html").read_text("utf-8").replace(_MARK, _MARK + content, 1)
 
 
 def _plain(value: Any) -> Any:
     """Numbers that JSON has no word for become null."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _warnings(data: ReportData) -> str:
-    items = "".join(f"<li>{escape(text)}</li>" for text in data.warnings)
-    return f"<h2>Warnings</h2><ul>{items}</ul>" if items else ""
-
-
-def _summary(data: ReportData) -> str:
-    rows = [_row(f"{name}, evaluation", points) for name, points in _means(data.evaluations).items()]
-    rows += [
-        _row(f"{name}, training (mean of a tenth)", _ends(points)) for name, points in _means(data.iterations).items()
-    ]
-    rows = [row for row in rows if row]
-    head = "<tr><th>reward<th>first<th>last<th>change</tr>"
-    return f"<table>{head}{''.join(rows)}</table>" if rows else ""
-
-
-def _ends(points: Points) -> Points:
-    """The means of the first and of the last tenth: the reward of a single iteration depends on its prompts."""
-    known = [y for _, y in points if math.isfinite(y)]
-    size = max(1, len(known) // 10)
-    return [(0, sum(part) / size) for part in (known[:size], known[-size:]) if part]
-
-
-def _row(label: str, points: Points) -> str:
-    known = [y for _, y in points if math.isfinite(y)]
-    if not known:
-        return ""
-    numbers = (
-        digits(known[0]),
-        digits(known[-1]),
-        f"{'+' if known[-1] >= known[0] else ''}{digits(known[-1] - known[0])}",
-    )
-    return f"<tr><td>{escape(label)}{''.join(f'<td class=number>{number}' for number in numbers)}</tr>"
-
-
-def _pictures(data: ReportData) -> str:
-    if not data.pictures:
-        return ""
-    head = "".join(f"<th>{escape(title)}" for title in data.pictures)
-    rows = "".join(
-        f"<tr><td>{escape(prompt)}{''.join(f'<td>{_images(rows[index])}' for rows in data.pictures.values())}</tr>"
-        for index, prompt in enumerate(data.prompts)
-    )
-    return f"<h2>Samples, from the same noise</h2><table><tr><th>prompt{head}</tr>{rows}</table>"
-
-
-def _images(encoded: list[str]) -> str:
-    return "".join(f'<img alt="" src="data:image/png;base64,{escape(png)}">' for png in encoded)
-
-
-def _reward_charts(data: ReportData) -> list[str]:
-    training, evaluation = _means(data.iterations), _means(data.evaluations)
-    return [
-        LineChart(
-            name if name in training else f"{name}, held out",
-            {"training": training.get(name, []), "evaluation": evaluation.get(name, [])},
-        ).svg()
-        for name in {**training, **evaluation}
-    ]
-
-
-def _figure_charts(data: ReportData) -> list[str]:
-    """Charts of what changes; a constant learning rate is none."""
-    series = {key: [(entry["iteration"], _number(entry.get(key))) for entry in data.iterations] for key in _FIGURES}
-    changing = {
-        key: points for key, points in series.items() if key != "learning_rate" or len({y for _, y in points}) > 1
-    }
-    return [LineChart(_FIGURES[key], {_FIGURES[key]: points}).svg() for key, points in changing.items()]
-
-
-def _means(entries: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
-    """(iteration, mean) of each reward by name."""
-    points: dict[str, list[tuple[float, float]]] = {}
-    for entry in entries:
-        for name, mean in entry["means"].items():
-            points.setdefault(name, []).append((entry["iteration"], _number(mean)))
-    return points
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -92,6 +92,22 @@ StorageName: TypeAlias = Literal["f32", "bf16"]
 """A case of `Storage` by its name."""
 
 
+class Precision(IntEnum):
+    """The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the optimizer
+    are float32 with both."""
+
+    FLOAT32 = 0
+    """24 bits of mantissa."""
+    BFLOAT16 = 1
+    """8 bits of mantissa, rounded to nearest: half the memory for packed weights and factors, and faster products where
+    the processor has AVX512_BF16. The bits of a result are the same on every processor, for any number of threads and
+    in any batch."""
+
+
+PrecisionName: TypeAlias = Literal["float32", "bfloat16"]
+"""A case of `Precision` by its name."""
+
+
 class Dynamics(IntEnum):
     """The stochastic step inside the window."""
 

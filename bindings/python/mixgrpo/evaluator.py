@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _abi
-from ._arguments import instance
+from ._arguments import chosen, instance
 from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
 from ._handle import Object
 from ._library import call, create
 from ._structs import to_struct
 from .configurations import SampleConfig
+from .enums import Precision, PrecisionName
 from .model import Model
 from .prompts import Prompts
 
@@ -26,7 +27,8 @@ class Evaluator(Object):
     `text_length`: L, text tokens of every prompt, 1…65536.
     `max_batch`: latents that are evaluated, or whose activations are kept, at a time, 1…65536; memory grows with it.
     `recompute_activations`: keep only the input of each block and compute the block again in the backward: a fraction
-    of the memory, one more forward, the same bits. `guidance`: the value for a model with `guidance_embeds`, 0…1000.
+    of the memory, one more forward, the same bits. `precision`: of the factors of the products in the model's blocks.
+    `guidance`: the value for a model with `guidance_embeds`, 0…1000.
     `max_bytes`: most bytes that the model, the evaluator and everything that training holds may take (what
     `Plan.memory` predicts), 0 for no limit. Batches are split to stay within it, which changes no bit of a result. What
     does not fit even then raises `OutOfMemoryError`; the message names the bytes needed. `image_ids`: positions (N, 3) of
@@ -44,6 +46,7 @@ class Evaluator(Object):
         text_length: int = 16,
         max_batch: int = 16,
         recompute_activations: bool = False,
+        precision: Precision | PrecisionName = Precision.FLOAT32,
         guidance: float = 3.5,
         max_bytes: int = 0,
         image_ids: ArrayLike | None = None,
@@ -57,6 +60,7 @@ class Evaluator(Object):
                 text_length=text_length,
                 max_batch=max_batch,
                 recompute_activations=recompute_activations,
+                precision=chosen(Precision, precision, "precision"),
                 guidance=guidance,
                 max_bytes=max_bytes,
             ),

@@ -13,7 +13,7 @@ from ._handle import Object
 from ._library import call, create
 from ._structs import from_struct, optional_struct, to_struct
 from .configurations import LearningConfig, ModelConfig, SamplingConfig
-from .enums import WindowMode
+from .enums import Precision, WindowMode
 from .errors import InvalidArgumentError
 from .steps import Step
 
@@ -83,6 +83,8 @@ class Workload:
     keep_reference: bool = False
     """Whether a frozen reference model is kept beside the trained one."""
     recompute_activations: bool = False
+    """As in the evaluator."""
+    precision: Precision = Precision.FLOAT32
     """As in the evaluator."""
     max_bytes: int = 0
     """As in the evaluator; 0 for no limit."""

@@ -51,7 +51,7 @@ def train(
     checkpoints    a folder, or TrainingCheckpoints(folder, every=..., ...):
                    the same program started again continues, bit for bit
     metrics        a file that gets one line of JSON for each iteration
-    report         an HTML page: curves, samples before and after; written
+    report         an HTML page: curves, samples over the iterations; written
                    anew while the training runs, continued when resumed
     on_iteration   called with the figures of each iteration, before its
                    checkpoint is saved; may raise, to stop
@@ -72,14 +72,16 @@ def train(
     function(decode, "decode", "samples")
     lines = _lines(trainer)
     held_out = evaluation.held_out if isinstance(evaluation, TrainingEvaluation) else {}
+    page = None if report is None else Report(path(report, "report"), trainer, decode, evaluation, iterations)
 
     def score_all(chosen: Sequence[int], samples: FloatArray) -> dict[str, DoubleArray]:
         return score(samples, [lines[index] for index in chosen], functions, decode)
 
     def score_evaluation(samples: FloatArray, chosen: Sequence[int]) -> dict[str, DoubleArray]:
+        if page is not None:
+            page.add_samples(samples)
         return score(samples, [lines[index] for index in chosen], {**functions, **held_out}, decode)
 
-    page = None if report is None else Report(path(report, "report"), trainer, decode, evaluation)
     display = ProgressDisplay(bool(progress))
     receivers = [] if page is None else [page.add_evaluation]
     evaluations = evaluations_of(evaluation, trainer, score_evaluation, receivers, display)

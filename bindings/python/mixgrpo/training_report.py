@@ -1,12 +1,14 @@
-"""The page that `train` writes: curves of a run, and samples before and after."""
+"""The page that `train` writes: curves of a run, and samples before, meanwhile and after."""
 
 import base64
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from ._arrays import FloatArray
 from ._folders import replace_file
 from ._report_page import ReportData, parsed, rendered
 from .configurations import SampleConfig, SamplingConfig
@@ -24,16 +26,19 @@ _SECONDS_BETWEEN_WRITES = 5.0
 
 class Report:
     """One HTML file, written whole each time, at most every few seconds. It contains its own data, from which a resumed
-    run continues it."""
+    run continues it. Its samples are those of the evaluations, or else drawn at both ends."""
 
-    def __init__(self, file: Path, trainer: Trainable, decode: Decoder, evaluation: TrainingEvaluation | None) -> None:
-        self._file, self._trainer, self._decode = file, trainer, decode
-        self._sampling, self._prompts = _shown(trainer, evaluation)
+    def __init__(
+        self, file: Path, trainer: Trainable, decode: Decoder, evaluation: TrainingEvaluation | None, iterations: int
+    ) -> None:
+        self._file, self._trainer, self._decode, self._iterations = file, trainer, decode, iterations
+        self._evaluation = evaluation
+        self._prompts = _shown(trainer, evaluation)
         self._data = ReportData()
         self._written = 0.0
 
     def begin(self) -> None:
-        """Continues the page of a resumed run, or begins a new one with samples of the model as it is.
+        """Continues the page of a resumed run, or begins a new one.
 
         Raises `InvalidFormatError` when the file is another than a report; `InputOutputError`. The file is then
         unchanged.
@@ -44,14 +49,17 @@ class Report:
             self._data = earlier
             self._data.cut(iteration)
             if self._data.prompts != self._words():
-                self._data.pictures = {}  # of other prompts, to which those of the trained model cannot be compared
+                self._data.pictures = []  # of other prompts, to which those of the trained model cannot be compared
+        self._data.title, self._data.state, self._data.planned = self._file.stem, "running", self._iterations
+        self._data.held_out = list(self._evaluation.held_out) if self._evaluation else []
+        self._data.settings = _settings(self._trainer)
         if not self._data.pictures:
-            self._draw("before" if iteration == 0 else f"at iteration {iteration}")
+            self._draw()
         self.write()
 
     def add_iteration(self, figures: Metrics, warnings: list[str]) -> None:
         """Adds the latest iteration."""
-        self._data.iterations.append({**asdict(figures), "means": self._means(figures)})
+        self._data.iterations.append({**asdict(figures), "rewards": self._rewards(figures)})
         self._data.warnings += warnings
         if time.monotonic() - self._written >= _SECONDS_BETWEEN_WRITES:
             self.write()
@@ -60,11 +68,24 @@ class Report:
         """Adds an evaluation."""
         self._data.evaluations.append({"iteration": result.iteration, "means": dict(means)})
 
+    def add_samples(self, samples: FloatArray) -> None:
+        """Adds the samples (P, S, …) of an evaluation of the model as it is."""
+        self._data.prompts = self._words()
+        shown = samples[: len(self._prompts), :_SAMPLES]
+        images = self._decode(shown.reshape(-1, *shown.shape[2:]))
+        encoded = [base64.b64encode(Image(image).encode()).decode() for image in images]
+        rows = [encoded[at : at + shown.shape[1]] for at in range(0, len(encoded), shown.shape[1])]
+        self._data.add_pictures(self._trainer.iteration, rows)
+
     def finish(self) -> None:
         """Draws the samples of the trained model."""
-        first = next(iter(self._data.pictures), None)
-        self._data.pictures = {title: rows for title, rows in self._data.pictures.items() if title == first}
-        self._draw("after")
+        self._draw()
+        self._data.state = "finished"
+
+    def stop(self) -> None:
+        """The last word of a run, whether it has finished or not. Raises `InputOutputError`."""
+        self._data.state = "finished" if self._data.state == "finished" else "stopped"
+        self.write()
 
     def write(self) -> None:
         """Writes the page. Raises `InputOutputError`."""
@@ -83,39 +104,57 @@ class Report:
                 f"report: expected a new file or the report of an earlier run, got {self._file} with {error}"
             ) from None
 
-    def _means(self, figures: Metrics) -> dict[str, float]:
+    def _rewards(self, figures: Metrics) -> dict[str, dict[str, float]]:
         by_name: Any = getattr(self._trainer, "reward_metrics", None)
         if by_name is None:
-            return {"reward": figures.reward_mean}
-        return {name: reward.mean for name, reward in by_name().items()}
+            return {"reward": {"mean": figures.reward_mean}}
+        return {name: {"mean": reward.mean} for name, reward in by_name().items()}
 
     def _words(self) -> list[str]:
         return [(self._trainer.lines or ())[index] for index in self._prompts]
 
-    def _draw(self, title: str) -> None:
-        trainer = self._trainer
-        if not isinstance(trainer, Evaluable):
-            return
-        samples = trainer.sample(self._prompts, self._sampling)
-        images = self._decode(samples.reshape(-1, *samples.shape[2:]))
-        encoded = [base64.b64encode(Image(image).encode()).decode() for image in images]
-        count = samples.shape[1]
-        self._data.prompts = self._words()
-        self._data.pictures[title] = [encoded[at : at + count] for at in range(0, len(encoded), count)]
+    def _draw(self) -> None:
+        """Draws samples of the model as it is, unless evaluations do."""
+        if self._evaluation is None and isinstance(self._trainer, Evaluable):
+            self.add_samples(self._trainer.sample(self._prompts, _sampling(self._trainer)))
 
 
-def _shown(trainer: Trainable, evaluation: TrainingEvaluation | None) -> tuple[SampleConfig, list[int]]:
-    """How samples are drawn and of which prompts: as in evaluations, or as in training but without its noise."""
-    known = list(range(len(trainer.lines or ())))
-    if evaluation is not None:
-        known = known if evaluation.prompts is None else list(evaluation.prompts)
-        return evaluation.sampling, known[:_SHOWN_PROMPTS]
+def _shown(trainer: Trainable, evaluation: TrainingEvaluation | None) -> Sequence[int]:
+    known = range(len(trainer.lines or ()))
+    evaluated = evaluation.prompts if evaluation else None
+    return list(known if evaluated is None else evaluated)[:_SHOWN_PROMPTS]
+
+
+def _sampling(trainer: Trainable) -> SampleConfig:
+    """How samples are drawn: as in training but without its noise."""
     plan = getattr(getattr(trainer, "plan", None), "config", SamplingConfig())
-    sampling = SampleConfig(
+    return SampleConfig(
         steps=plan.steps,
         shift=plan.shift,
         image_tokens=plan.image_tokens,
         sigma_rounding=plan.sigma_rounding,
         samples_per_prompt=_SAMPLES,
     )
-    return sampling, known[:_SHOWN_PROMPTS]
+
+
+def _settings(trainer: Trainable) -> dict[str, Any]:
+    parts = {
+        "sampling": getattr(getattr(trainer, "plan", None), "config", None),
+        "learning": getattr(trainer, "learning", None),
+    }
+    return {
+        name: {key: _word(value) for key, value in asdict(part).items()}
+        for name, part in parts.items()
+        if is_dataclass(part) and not isinstance(part, type)
+    }
+
+
+def _word(value: Any) -> Any:
+    """As the settings are written: choices by their names."""
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, Mapping):
+        return {str(key): _word(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_word(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)

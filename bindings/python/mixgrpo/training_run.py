@@ -66,7 +66,7 @@ class TrainingRun:
         finally:
             self.display.finish()
             if self.report:
-                self.report.write()
+                self.report.stop()
 
     def _evaluate(self, *, always: bool = False) -> bool:
         """Evaluates when it is due. Returns whether training continues."""

@@ -155,3 +155,15 @@ def test_prompts_say_what_is_wrong(mixgrpo):
         mixgrpo.hashed_words("one", text_length=2, text_width=2, pooled_width=2)
     with pytest.raises(mixgrpo.InvalidArgumentError, match="text_length: expected"):
         mixgrpo.hashed_words(["one"], text_length=0, text_width=2, pooled_width=2)
+
+
+def test_bfloat16_changes_velocities_by_its_rounding(mixgrpo, model, prompts, batch):
+    sizes = dict(height_tokens=2, width_tokens=2, text_length=4, max_batch=8)
+    whole = mixgrpo.Evaluator(model, **sizes).velocity(prompts, *batch)
+    half = mixgrpo.Evaluator(model, **sizes, precision="bfloat16")
+    velocity = half.velocity(prompts, *batch)
+    difference = np.linalg.norm(velocity - whole) / np.linalg.norm(whole)
+    assert 0 < difference <= 1e-2
+    assert np.array_equal(half.velocity(prompts, *(part[1:2] for part in batch))[0], velocity[1])
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="precision"):
+        mixgrpo.Evaluator(model, **sizes, precision="float16")

@@ -60,7 +60,7 @@ def test_memory_grows_with_the_run(mixgrpo, plan, config):
 
 
 def test_a_budget_is_kept_or_refused_with_the_bytes_needed(mixgrpo, plan, model, config, prompts):
-    def predicted(max_bytes=0, recompute=False):
+    def predicted(max_bytes=0, recompute=False, precision=mixgrpo.Precision.FLOAT32):
         workload = mixgrpo.Workload(
             prompt_count=1,
             token_count=4,
@@ -69,6 +69,7 @@ def test_a_budget_is_kept_or_refused_with_the_bytes_needed(mixgrpo, plan, model,
             max_batch=8,
             threads=2,
             recompute_activations=recompute,
+            precision=precision,
             max_bytes=max_bytes,
         )
         return plan.memory(0, workload, model=config, learning=mixgrpo.LearningConfig())
@@ -77,6 +78,7 @@ def test_a_budget_is_kept_or_refused_with_the_bytes_needed(mixgrpo, plan, model,
     assert whole.update_batch > 0
     assert predicted(whole.peak_bytes) == whole
     assert predicted(recompute=True).peak_bytes < whole.peak_bytes
+    assert predicted(precision=mixgrpo.Precision.BFLOAT16).activation_bytes != whole.activation_bytes
     with pytest.raises(mixgrpo.OutOfMemoryError, match="max_bytes: expected at least"):
         predicted(1000)
     sizes = dict(height_tokens=2, width_tokens=2, text_length=4, max_batch=8)

@@ -1,6 +1,7 @@
 """The examples with PyTorch run as they stand (with fewer iterations)."""
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -50,3 +51,22 @@ def test_a_lora_run_goes_on_as_if_never_stopped(example, tmp_path):
     assert all(torch.equal(*pair) for pair in zip(*saved, strict=True))
     for name in ("before.png", "after.png", "lora/pytorch_lora_weights.safetensors"):
         assert (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_lora_run_in_bf16_needs_no_further_setting(mixgrpo, tmp_path, monkeypatch, capsys):
+    """On CUDA it must not run cuDNN's attention, whose backward may give NaN."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    program, options = (
+        str(EXAMPLES / "torch_flux_lora.py"),
+        ["--random", "--bf16", "--iterations", "1", "--device", "cpu"],
+    )
+    monkeypatch.setattr(sys, "argv", [program, *options, "--out", str(tmp_path)])
+    assert torch.backends.cuda.cudnn_sdp_enabled()
+    main = runpy.run_path(program)["main"]
+    monkeypatch.setitem(main.__globals__, "save_pictures", lambda *_: None)  # which take most of the time
+    try:
+        main()
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+    assert "  1/1  reward" in capsys.readouterr().out

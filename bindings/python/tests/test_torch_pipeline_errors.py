@@ -54,6 +54,40 @@ def test_prompts_must_be_texts_or_embeddings_that_fit(flux):
         policy_of(flux, true_cfg_scale=2.0, negative_prompt=["a", "a", "a"])
 
 
+def test_embeddings_of_another_encoder_or_of_too_few_prompts_are_refused(mixgrpo, flux):
+    text, pooled = torch.zeros(2, 3, 16), torch.zeros(2, 5)
+    for wrong, error in (
+        (
+            mixtorch.TextEmbeddings(text[..., 1:], pooled),
+            "prompts: expected text of width 16, the joint_attention_dim .*15",
+        ),
+        (
+            mixtorch.TextEmbeddings(text, pooled[:, 1:]),
+            "prompts: expected pooled text of width 5, the pooled_proj.*, got 4",
+        ),
+    ):
+        with pytest.raises(ValueError, match=error):
+            policy_of(flux, wrong)
+    negative = mixtorch.TextEmbeddings(text[:1, :, 1:], pooled[:1])
+    with pytest.raises(ValueError, match="negative: expected text of width 16"):
+        policy_of(flux, true_cfg_scale=2.0, negative_prompt=negative)
+    other_width = mixtorch.TextEmbeddings(torch.zeros(1, 3, 15))
+    for build, sizes in ((tiny.sana, 64), (tiny.wan, 32), (tiny.z_image, 8)):
+        with pytest.raises(ValueError, match="expected text of width 16, the (caption_channels|text_dim|cap_feat_dim)"):
+            policy_of(tiny.made(build), other_width, sizes, sizes)
+    for shapes in (((2, 3), None, None), ((2, 3, 4), (3, 5), None), ((2, 3, 4), None, (2, 4))):
+        with pytest.raises(ValueError, match=r"embeddings: expected text \(P, L, J\), pooled \(P, K\) and mask"):
+            mixtorch.TextEmbeddings(*(None if shape is None else torch.zeros(shape) for shape in shapes))
+    policy, _ = policy_of(flux)
+    optimizer = torch.optim.SGD(flux.transformer.parameters(), lr=0.1)
+    with pytest.raises(
+        ValueError, match="lines: expected at most 2, as the velocity has embeddings of as many .*got 3"
+    ):
+        mixtorch.TorchTrainer(policy, optimizer, [*LINES, "a boat"])
+    with pytest.raises(ValueError, match="prompt_indices: expected indices of the 2 prompts .*, got 2"):
+        mixtorch.sample(policy, [0, 2], mixgrpo.SampleConfig(steps=2))
+
+
 def test_parts_that_are_missing_are_named():
     pipe = tiny.made(tiny.flux)
     embedded = policy_of(pipe)[0].velocity.prompts

@@ -31,7 +31,7 @@ mirrored_configuration! {
 }
 
 mirrored_configuration! {
-    /// The image size and the working memory of an evaluator.
+    /// The image size, the working memory and the precision of an evaluator.
     EvaluatorConfig = mixgrpo_evaluator_config {
         /// Rows of image tokens. Default 8, range 1…4096 tokens.
         height_tokens: i32 = 8,
@@ -45,6 +45,9 @@ mirrored_configuration! {
         /// Keep only the input of each block and compute the block again in the backward: a fraction of the memory, one
         /// more forward, the same bits. Default false.
         recompute_activations: bool = false,
+        /// Factors of the products in the model's blocks; sums, attention and gradients of weights are float32 with
+        /// both. Default `Float32`.
+        precision: Precision = Precision::Float32,
         /// Guidance value for a model with `guidance_embeds`. Default 3.5, range 0…1000.
         guidance: f64 = 3.5,
         /// Memory that model, evaluator and training may take; batches are split to stay within it; 0 for no limit.

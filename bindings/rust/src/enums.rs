@@ -36,6 +36,19 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
+    /// The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the
+    /// optimizer are float32 with both.
+    Precision {
+        /// 24 bits of mantissa.
+        Float32 = MIXGRPO_PRECISION_FLOAT32,
+        /// 8 bits of mantissa, rounded to nearest: half the memory for packed weights and factors, and faster products
+        /// where the processor has AVX512_BF16. The bits of a result are the same on every processor, for any number of
+        /// threads and in any batch.
+        Bfloat16 = MIXGRPO_PRECISION_BFLOAT16,
+    }
+}
+
+mirrored_enum! {
     /// The stochastic step inside the window.
     Dynamics {
         /// Flow-SDE (arXiv 2505.05470): noise g = eta·sqrt(sigma/(1 - sigma)).

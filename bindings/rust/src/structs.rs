@@ -81,6 +81,8 @@ mirrored_struct! {
         keep_reference: bool,
         /// Of the evaluator.
         recompute_activations: bool,
+        /// Of the evaluator.
+        precision: Precision,
         /// Of the evaluator; 0 for no limit.
         max_bytes: usize,
     }

@@ -2,7 +2,7 @@
 
 `from_pipeline` makes a policy of a pipeline of diffusers; `FluxVelocity` and others, one for each family of models, do
 without a pipeline. `TorchPolicy` wraps any module or function; `TorchTrainer` joins it with the host's optimizer, and
-`mixgrpo.train` runs it. `import mixgrpo` alone imports no PyTorch.
+`mixgrpo.train` runs it; `check` looks for faults before a run. `import mixgrpo` alone imports no PyTorch.
 
     import mixgrpo.torch as mixtorch
 
@@ -17,8 +17,9 @@ if find_spec("torch") is None:
     raise ImportError("mixgrpo.torch needs PyTorch: pip install mixgrpo[torch]")
 
 from .adapters import WithInitialWeights, WithoutAdapters
+from .checking import CheckReport, Finding, check
 from .embeddings import TextEmbeddings
-from .first_ratio import FirstRatioWarning
+from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWarning
 from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
 from .pipelines import from_pipeline
@@ -37,7 +38,11 @@ from .trainer import TorchTrainer
 from .vae import VAEDecoder
 
 __all__ = [
+    "CheckReport",
     "ChromaVelocity",
+    "Finding",
+    "FirstRatioAction",
+    "FirstRatioError",
     "FirstRatioWarning",
     "Flux2Velocity",
     "FluxCondition",
@@ -58,6 +63,7 @@ __all__ = [
     "WithInitialWeights",
     "WithoutAdapters",
     "ZImageVelocity",
+    "check",
     "from_pipeline",
     "pack_latents",
     "sample",

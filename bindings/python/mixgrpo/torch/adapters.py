@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, InvalidStateError
 from .policy import Velocity
 
 
@@ -51,29 +51,71 @@ class WithInitialWeights:
     """
 
     def __init__(self, velocity: Velocity, *modules: torch.nn.Module) -> None:
-        weights = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
-        if not weights:
+        self.velocity = velocity
+        self._weights = [
+            _Initial(module, name, weight.detach().clone())
+            for module in modules
+            for name, weight in module.named_parameters()
+            if weight.requires_grad
+        ]
+        if not self._weights:
             raise InvalidArgumentError(
                 "module: expected weights that require gradients, got none; add the adapters first"
             )
-        self.velocity = velocity
-        self._weights = [(weight, weight.detach().clone()) for weight in weights]
 
     def __call__(self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:
-        """The velocity of the model as it was, without gradient."""
-        trained = [weight.data for weight, _ in self._weights]
+        """The velocity of the model as it was, without gradient. Raises `InvalidStateError` when a weight is gone."""
+        weights = [initial.weight() for initial in self._weights]
+        trained = [weight.data for weight in weights]
         try:
-            for weight, initial in self._weights:
-                weight.data = initial.to(weight.data)  # the module may have moved
+            for initial, weight in zip(self._weights, weights, strict=True):
+                weight.data = initial.values_for(weight)
             with torch.no_grad():
                 return self.velocity(latents, sigmas, prompt_index)
         finally:
-            for (weight, _), values in zip(self._weights, trained, strict=True):
+            for weight, values in zip(weights, trained, strict=True):
                 weight.data = values
+
+
+class _Initial:
+    """The initial values of one weight, found again by its name, because `Module.to` may put another object there."""
+
+    def __init__(self, module: torch.nn.Module, name: str, values: torch.Tensor) -> None:
+        self._module = module
+        self._name = name
+        self._values = values
+
+    def weight(self) -> torch.nn.Parameter:
+        """The weight that has the name now."""
+        try:
+            return self._module.get_parameter(self._name)
+        except AttributeError:
+            raise InvalidStateError(
+                f"reference: expected a module with {self._name}, as when WithInitialWeights was made, got one without; "
+                "make the reference again after adapters were added or removed"
+            ) from None
+
+    def values_for(self, weight: torch.Tensor) -> torch.Tensor:
+        """The values on the weight's device, where they stay, and in its type."""
+        self._values = self._values.to(weight.device)
+        return self._values.to(weight.dtype)
 
 
 @contextlib.contextmanager
 def _without_adapters(module: Any) -> Iterator[None]:
+    """Meanwhile the adapters are off. Switching them on again unfreezes all that are active, so what is frozen now is
+    frozen again."""
+    frozen = [weight for weight in module.parameters() if not weight.requires_grad and weight.is_floating_point()]
+    try:
+        with _switched_off(module):
+            yield
+    finally:
+        for weight in frozen:
+            weight.requires_grad_(False)
+
+
+@contextlib.contextmanager
+def _switched_off(module: Any) -> Iterator[None]:
     if hasattr(module, "disable_adapter"):
         with module.disable_adapter():
             yield

@@ -1,6 +1,7 @@
 """Text embeddings of the prompts that a diffusers transformer is asked about."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -81,6 +82,35 @@ class TextEmbeddings:
         if self.pooled is None:
             raise InvalidArgumentError("pooled: expected pooled text (P, K), which this model takes, got none")
         return self.pooled
+
+
+_TEXT_WIDTHS = ("joint_attention_dim", "cap_feat_dim", "caption_channels", "text_dim")
+"""The names that transformers give to the width of text, J."""
+
+
+def check_widths(prompts: TextEmbeddings, settings: Any, field: str) -> None:
+    """Raises `InvalidArgumentError` unless embeddings have the widths that a transformer's config names."""
+    names = [name for name in _TEXT_WIDTHS if isinstance(getattr(settings, name, None), int)]
+    parts = [(prompts.text, "text", names[0])] if names else []
+    if prompts.pooled is not None and isinstance(getattr(settings, "pooled_projection_dim", None), int):
+        parts.append((prompts.pooled, "pooled text", "pooled_projection_dim"))
+    for values, kind, name in parts:
+        if values.shape[-1] != getattr(settings, name):
+            raise InvalidArgumentError(
+                f"{field}: expected {kind} of width {getattr(settings, name)}, the {name} of the transformer, got "
+                f"{values.shape[-1]}; they are of another model's encoder"
+            )
+
+
+def check_count(velocity: Any, count: int, field: str) -> None:
+    """Raises `InvalidArgumentError` when a velocity has embeddings of fewer prompts than `count`, unless of one for all."""
+    prompts = getattr(velocity, "prompts", None)
+    if isinstance(prompts, TextEmbeddings) and 1 < len(prompts) < count:
+        raise InvalidArgumentError(
+            f"{field}: expected indices of the {len(prompts)} prompts whose embeddings the velocity has, got {count - 1}"
+            if field == "prompt_indices"
+            else f"{field}: expected at most {len(prompts)}, as the velocity has embeddings of as many prompts, got {count}"
+        )
 
 
 def _filled(rows: torch.Tensor, length: int) -> torch.Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ..errors import InvalidArgumentError
-from .embeddings import TextEmbeddings
+from .embeddings import TextEmbeddings, check_widths
 from .latents import check_latent_image
 from .tensors import first_parameter
 
@@ -31,6 +31,10 @@ class GuidedVelocity(ABC):
             )
         if negative is not None and len(negative) not in (1, len(prompts)):
             raise InvalidArgumentError(f"negative: expected 1 or {len(prompts)} prompts, got {len(negative)}")
+        settings = getattr(module, "config", None)
+        check_widths(prompts, settings, "prompts")
+        if negative is not None:
+            check_widths(negative, settings, "negative")
         example = first_parameter(module)
         self.module = module
         self.device = example.device

@@ -8,6 +8,7 @@ from ..configurations import SampleConfig
 from ..enums import Weights
 from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
+from .embeddings import check_count
 from .own_grid import sample_config_of
 from .policy import TorchPolicy
 
@@ -28,6 +29,7 @@ def sample(
     """
     config = sample_config_of(policy, instance(config, SampleConfig, "config"))
     index = integers(prompt_indices, "prompt_indices").reshape(-1)
+    check_count(policy.velocity, int(index.max(initial=0)) + 1, "prompt_indices")
     lines = [""] * (int(index.max(initial=0)) + 1)
     with _Sampler(lines, policy.latent_shape, batch_size=policy.batch_size) as sampler:
         sampler.policy = policy

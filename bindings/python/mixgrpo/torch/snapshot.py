@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from ..errors import InvalidArgumentError
+from .tensors import is_quantised
 
 
 class Snapshot:
@@ -30,8 +31,21 @@ class Snapshot:
 
 
 def trained_weights(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """All weights that an optimizer steps. Raises `InvalidArgumentError` when it has none."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    """All weights that an optimizer steps."""
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
+def require_trainable(optimizer: torch.optim.Optimizer, names: dict[int, str]) -> None:
+    """Raises `InvalidArgumentError` unless an optimizer has weights, none of which is quantised. `names`: of weights, by
+    their identity."""
+    weights = trained_weights(optimizer)
     if not weights:
         raise InvalidArgumentError("optimizer: expected weights to train, got none")
-    return weights
+    for weight in weights:
+        if is_quantised(weight):
+            name = names.get(id(weight), "a weight")
+            raise InvalidArgumentError(
+                f"optimizer: expected weights in floating point, got {name} {tuple(weight.shape)} in {weight.dtype}, which "
+                "is quantised and cannot be trained; give the optimizer only the weights that require gradients, such as "
+                "those of adapters"
+            )

@@ -43,7 +43,30 @@ def checked_velocity(velocity: Any, shape: tuple[int, ...], name: str) -> torch.
 
 
 def first_parameter(module: Any) -> torch.Tensor:
-    """The tensor that gives device and type of a model: its first floating-point parameter; an empty one of float32 on
-    the CPU when it has none, or is no module."""
+    """The tensor that gives device and type of a model: its first floating-point parameter that is not quantised; an
+    empty one of float32 on the CPU when it has none, or is no module."""
     parameters = module.parameters() if isinstance(module, torch.nn.Module) else ()
-    return next((value for value in parameters if value.is_floating_point()), torch.empty(0, dtype=torch.float32))
+    return next((value for value in parameters if not is_quantised(value)), torch.empty(0, dtype=torch.float32))
+
+
+def is_quantised(weight: torch.Tensor) -> bool:
+    """Whether a weight holds integers or 8-bit floats, which a model stores and does not compute with."""
+    return not weight.is_floating_point() or weight.element_size() == 1
+
+
+def module_of(velocity: Any) -> torch.nn.Module | None:
+    """The module behind a velocity: itself or its `module`; None for a plain function."""
+    module = getattr(velocity, "module", velocity)
+    return module if isinstance(module, torch.nn.Module) else None
+
+
+def weight_names(velocity: Any) -> dict[int, str]:
+    """The name of each weight of the module behind a velocity, by the identity of the weight."""
+    module = module_of(velocity)
+    return {} if module is None else {id(weight): name for name, weight in module.named_parameters()}
+
+
+def weights_to_train(velocity: Any) -> list[torch.nn.Parameter]:
+    """The weights of the module behind a velocity that require gradients."""
+    module = module_of(velocity)
+    return [] if module is None else [weight for weight in module.parameters() if weight.requires_grad]

@@ -1,27 +1,33 @@
 """Trainer for a PyTorch model: rollout, the host's rewards, update with the host's optimizer."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from .._arguments import instance, short
+from .._arrays import FloatArray
+from ..any_trainer import exclusive
 from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
-from ..enums import Weights
+from ..enums import MissingRewards, MissingRewardsName, Weights
 from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
 from ..host_trainer import HostTrainer
 from ..metrics import Metrics, Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
-from .first_ratio import FirstRatioWatch
+from .embeddings import check_count
+from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWatch
+from .not_finite import answer_error, explained_faults, gradient_error
 from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
-from .snapshot import Snapshot, trained_weights
+from .snapshot import Snapshot, require_trainable, trained_weights
+from .tensors import weight_names
 
 _FORMAT = 2
 
@@ -43,7 +49,8 @@ class TorchTrainer(HostTrainer):
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
 
-    Warns with `FirstRatioWarning`, once, when rollout and update saw different models.
+    `first_ratio`: what happens when rollout and update saw different models: `"warn"` (default) gives one
+    `FirstRatioWarning`, `"error"` undoes the update and raises `FirstRatioError`, `"ignore"` does nothing.
 
     An update is all or nothing: before its first optimizer step weights, optimizer, scheduler and scaler are copied,
     and restored when it fails or is interrupted. With `Undo.NONE` in `learning`, which needs no copy, a failed update
@@ -63,6 +70,7 @@ class TorchTrainer(HostTrainer):
         rewards: Sequence[str] = ("reward",),
         scheduler: "torch.optim.lr_scheduler.LRScheduler | None" = None,
         scaler: "torch.amp.GradScaler | None" = None,
+        first_ratio: FirstRatioAction = "warn",
         context: Context | None = None,
     ) -> None:
         self.policy = instance(policy, TorchPolicy, "policy")
@@ -71,16 +79,17 @@ class TorchTrainer(HostTrainer):
         self.scaler = scaler
         self._kept: Snapshot | None = None
         self._is_first = True  # whether the next request is the first of a rollout, update or sample
-        trained_weights(optimizer)
+        require_trainable(optimizer, weight_names(policy.velocity))
         if instance(learning, LearningConfig, "learning").kl_reference > 0 and policy.reference is None:
             raise InvalidArgumentError(
                 "reference: expected a frozen model in the policy, as kl_reference is set, got none"
             )
+        check_count(policy.velocity, len(lines), "lines")
+        self._first_ratio = FirstRatioWatch(learning.clip_range, first_ratio)
         super().__init__(
             lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,
             batch_size=policy.batch_size, context=context,
         )  # fmt: skip
-        self._first_ratio = FirstRatioWatch(self.learning.clip_range)
 
     def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
         """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""
@@ -94,7 +103,15 @@ class TorchTrainer(HostTrainer):
 
     def differentiate(self, request: VelocityRequest) -> None:
         """The velocity; dL/dvelocity is backpropagated."""
-        self.policy.backward(self, request, scaler=self.scaler)
+        with explained_faults(self.policy):
+            self.policy.backward(self, request, scaler=self.scaler)
+
+    def submit(self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None) -> FloatArray | None:
+        """As `HostTrainer.submit`; its `NotFiniteError` says what was not finite."""
+        try:
+            return super().submit(velocity, reference_velocity=reference_velocity)
+        except NotFiniteError as error:
+            raise answer_error(error, velocity) from None
 
     def step(self, request: VelocityRequest) -> tuple[float, float]:
         """Clips, steps, zeroes."""
@@ -141,14 +158,38 @@ class TorchTrainer(HostTrainer):
             )
         norm = float(torch.nn.utils.clip_grad_norm_(weights, self.learning.max_gradient_norm or float("inf")))
         if self.scaler is None and not np.isfinite(norm):
-            raise NotFiniteError(
-                f"gradient: expected a finite norm, got {norm} in minibatch {minibatch}; no step was taken"
-            )
+            raise gradient_error(self.policy, weights, norm, minibatch)
         return norm
 
-    def _updated(self) -> Metrics:
-        metrics = super()._updated()
-        self._first_ratio.see(metrics)
+    @exclusive
+    def update(
+        self, rewards: ArrayLike | Mapping[str, ArrayLike], *, weights: ArrayLike | Mapping[str, float] | None = None
+    ) -> Metrics:
+        """As `HostTrainer.update`. Raises `FirstRatioError` also."""
+        return self._watched(lambda: super(TorchTrainer, self).update(rewards, weights=weights))
+
+    @exclusive
+    def update_tickets(
+        self,
+        *,
+        missing: MissingRewards | MissingRewardsName = MissingRewards.REFUSE,
+        weights: ArrayLike | Mapping[str, float] | None = None,
+    ) -> Metrics:
+        """As `HostTrainer.update_tickets`. Raises `FirstRatioError` also."""
+        return self._watched(lambda: super(TorchTrainer, self).update_tickets(missing=missing, weights=weights))
+
+    def _watched(self, update: Callable[[], Metrics]) -> Metrics:
+        before = self.state_dict() if self._first_ratio.raises else {}
+        try:
+            metrics = update()
+            self._first_ratio.see(metrics)
+        except FirstRatioError:
+            if self._kept is not None:
+                self.restore_state()
+                self.load_state_dict(before)
+            raise
+        finally:
+            self._kept = None
         return metrics
 
     def _answer(self, request: VelocityRequest) -> None:
@@ -160,10 +201,7 @@ class TorchTrainer(HostTrainer):
     def _answer_all(self) -> None:
         self._is_first = True
         self.zero_gradients()
-        try:
-            super()._answer_all()
-        finally:
-            self._kept = None
+        super()._answer_all()
 
     # Checkpoints
 

@@ -178,6 +178,10 @@ extern "C" {
 
 opaque!(mixgrpo_evaluator);
 
+pub type mixgrpo_precision = i32;
+pub const MIXGRPO_PRECISION_FLOAT32: mixgrpo_precision = 0;
+pub const MIXGRPO_PRECISION_BFLOAT16: mixgrpo_precision = 1;
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct mixgrpo_evaluator_config {
@@ -187,10 +191,12 @@ pub struct mixgrpo_evaluator_config {
     pub text_length: i32,
     pub max_batch: i32,
     pub recompute_activations: i32,
+    pub precision: mixgrpo_precision,
+    pub reserved: i32,
     pub guidance: f64,
     pub max_bytes: usize,
 }
-layout!(sized mixgrpo_evaluator_config: 40);
+layout!(sized mixgrpo_evaluator_config: 48);
 
 extern "C" {
     pub fn mixgrpo_evaluator_config_init(
@@ -457,7 +463,7 @@ pub struct mixgrpo_workload {
     pub threads: i32,
     pub keep_reference: i32,
     pub recompute_activations: i32,
-    pub reserved: i32,
+    pub precision: mixgrpo_precision,
     pub max_bytes: usize,
 }
 layout!(sized mixgrpo_workload: 48);

@@ -97,6 +97,7 @@ fn a_plan_predicts_steps_work_and_memory() {
         threads: 1,
         keep_reference: false,
         recompute_activations: false,
+        precision: Precision::Float32,
         max_bytes: 0,
     };
     let alone = plan.memory(0, None, None, None, &workload).unwrap();

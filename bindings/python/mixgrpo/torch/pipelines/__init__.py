@@ -69,7 +69,7 @@ def from_pipeline(
     for each.
     `batch_size`, `autocast`: of the policy.
 
-    If the transformer has adapters, the policy's reference is the transformer with its adapters as they are now.
+    If the transformer has adapters to train, the policy's reference is the transformer with its adapters as they are now.
 
     Raises `InvalidArgumentError` naming what does not fit: a pipeline of an unknown class, one that lacks a part, a size
     that is no multiple of the patch, a setting that this pipeline does not take.
@@ -85,13 +85,17 @@ def from_pipeline(
     parts.refuse_others()
     velocity = made.velocity
     modules = list(velocity.module) if isinstance(velocity.module, torch.nn.ModuleList) else [velocity.module]
-    adapted = [module for module in modules if getattr(module, "peft_config", None)]
+    adapted = [module for module in modules if getattr(module, "peft_config", None) and _is_trained(module)]
     reference = WithInitialWeights(velocity, *adapted) if adapted else None
     policy = TorchPolicy(
         velocity, velocity.latent_shape, reference=reference, autocast=autocast, batch_size=batch_size,
         time_grid=made.time_grid,
     )  # fmt: skip
     return policy, made.decode
+
+
+def _is_trained(module: torch.nn.Module) -> bool:
+    return any(weight.requires_grad for weight in module.parameters())
 
 
 def _family(pipe: Any) -> Any:

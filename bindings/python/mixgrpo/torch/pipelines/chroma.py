@@ -1,5 +1,7 @@
 """Chroma."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -36,17 +38,41 @@ class ChromaVelocity(GuidedVelocity):
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, N, C) without guidance."""
-        mask = text.counting().to(text.text.dtype)
-        answer: torch.Tensor = self.module(
-            hidden_states=latents,
-            encoder_hidden_states=text.text,
-            timestep=1000 * sigmas / 1000,  # rounded as the pipeline's; the model itself multiplies by 1000
-            img_ids=self._image_ids,
-            txt_ids=self._image_ids.new_zeros(text.text.shape[1], 3),
-            attention_mask=torch.cat([mask, mask.new_ones(latents.shape[:2])], dim=1),
-            return_dict=False,
-        )[0]
+        of_text = text.counting().to(text.text.dtype)
+        mask = torch.cat([of_text, of_text.new_ones(latents.shape[:2])], dim=1)
+        with _mask_in_checkpoints(self.module, mask):
+            answer: torch.Tensor = self.module(
+                hidden_states=latents,
+                encoder_hidden_states=text.text,
+                timestep=1000 * sigmas / 1000,  # rounded as the pipeline's; the model itself multiplies by 1000
+                img_ids=self._image_ids,
+                txt_ids=self._image_ids.new_zeros(text.text.shape[1], 3),
+                attention_mask=mask,
+                return_dict=False,
+            )[0]
         return answer
+
+
+@contextlib.contextmanager
+def _mask_in_checkpoints(module: Any, mask: torch.Tensor) -> Iterator[None]:
+    """Under gradient checkpointing diffusers (0.42) calls the single blocks without the mask, so that an update would see
+    another model than the rollout. Here they get it."""
+    transformer = module.get_base_model() if hasattr(module, "get_base_model") else module
+    plain = getattr(transformer, "_gradient_checkpointing_func", None)
+    if plain is None:
+        yield
+        return
+
+    def masked(block: Any, *arguments: Any) -> Any:
+        if type(block).__name__ == "ChromaSingleTransformerBlock" and len(arguments) == 3:
+            arguments = (*arguments, mask)
+        return plain(block, *arguments)
+
+    transformer._gradient_checkpointing_func = masked
+    try:
+        yield
+    finally:
+        transformer._gradient_checkpointing_func = plain
 
 
 def assemble(parts: PipelineParts) -> Assembled:

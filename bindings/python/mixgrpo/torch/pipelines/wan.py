@@ -68,6 +68,7 @@ class WanExpertsVelocity:
         self.boundary = boundary
         self.latent_shape = high.latent_shape
         self.module = torch.nn.ModuleList([high.module, low.module])
+        self.module.training = False  # the list itself; the experts keep their modes
 
     @property
     def prompts(self) -> TextEmbeddings:

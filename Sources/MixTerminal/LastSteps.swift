@@ -10,13 +10,13 @@ import Darwin
 ///
 /// The steps run under a lock that is never released. Other uses of the lock therefore happen before the steps or not at all; a
 /// run whose program has just been stopped waits at the lock.
-enum LastSteps {
-  struct Table: ~Copyable {
+package enum LastSteps {
+  package struct Table: ~Copyable {
     fileprivate var steps: [(number: Int, step: @Sendable () -> Void)] = []
     private var last = 0
 
     /// - Returns: a number for `remove`.
-    mutating func add(_ step: @escaping @Sendable () -> Void) -> Int {
+    package mutating func add(_ step: @escaping @Sendable () -> Void) -> Int {
       last += 1
       steps.append((last, step))
       return last
@@ -26,17 +26,17 @@ enum LastSteps {
   private static let table = Mutex(Table())
 
   /// Runs `body`, or waits for the process to end if that has begun. Used by code that creates a process or a file to clean up.
-  static func beforeEnd<Result, Failure>(_ body: (inout Table) throws(Failure) -> Result) throws(Failure) -> Result {
+  package static func beforeEnd<Result, Failure>(_ body: (inout Table) throws(Failure) -> Result) throws(Failure) -> Result {
     try table.withLock { (table) throws(Failure) in try body(&table) }
   }
 
   /// Call after a failure, which may be caused by the last steps.
-  static func waitIfEnding() { beforeEnd { _ in } }
+  package static func waitIfEnding() { beforeEnd { _ in } }
 
-  static func remove(_ number: Int) { beforeEnd { $0.steps.removeAll { $0.number == number } } }
+  package static func remove(_ number: Int) { beforeEnd { $0.steps.removeAll { $0.number == number } } }
 
   /// Runs the steps, the latest first, and ends the process.
-  static func end(_ code: Int32) -> Never {
+  package static func end(_ code: Int32) -> Never {
     table.withLock { table in
       for (_, step) in table.steps.reversed() { step() }
       _exit(code)

@@ -1,5 +1,5 @@
 import Dispatch
-import MixGRPO
+import MixBasics
 import Synchronization
 
 #if canImport(Glibc)
@@ -10,11 +10,11 @@ import Darwin
 
 /// Ctrl-C, SIGTERM, SIGHUP and a closed pipe: the first stops the run after saving; a later Ctrl-C or SIGTERM ends the process at
 /// once.
-enum StopSignals {
+package enum StopSignals {
   /// Exit code of a process stopped by a signal.
-  static let exitCode: Int32 = 130
+  package static let exitCode: Int32 = 130
   /// Signals this soon after the first are the same stop: `timeout` signals the process and its group.
-  static let sameStop = Duration.milliseconds(500)
+  package static let sameStop = Duration.milliseconds(500)
 
   private struct Watched {
     let context: RunContext
@@ -31,7 +31,7 @@ enum StopSignals {
   private static let watched = Mutex<Watched?>(nil)
 
   /// Call before other threads are created: they inherit the blocked signals, so that only this watcher receives them.
-  static func watch(_ context: RunContext, onFirst: @escaping @Sendable () -> Void) {
+  package static func watch(_ context: RunContext, onFirst: @escaping @Sendable () -> Void) {
     watched.withLock { $0 = Watched(context: context) }
     signal(SIGPIPE, SIG_IGN)
     var signals = sigset_t()
@@ -49,7 +49,7 @@ enum StopSignals {
   }
 
   /// Call when nobody reads the output any more.
-  static func outputIsClosed() { watched.withLock { _ = $0?.stop() } }
+  package static func outputIsClosed() { watched.withLock { _ = $0?.stop() } }
 
   /// `nohup` starts a program with SIGHUP ignored.
   private static var isHangUpIgnored: Bool {

@@ -5,17 +5,17 @@ import Darwin
 #endif
 
 /// Standard error: everything that the command reports goes through `write`.
-enum StandardError {
+package enum StandardError {
   /// Whether lines can be drawn again in their place: a terminal that is not called "dumb".
-  static let isTerminal = isatty(STDERR_FILENO) != 0 && terminalName != "dumb" && terminalName != ""
+  package static let isTerminal = isatty(STDERR_FILENO) != 0 && terminalName != "dumb" && terminalName != ""
 
   private static var terminalName: String { getenv("TERM").map { String(cString: $0) } ?? "" }
 
   /// The width of the terminal now, at least 20; 80 where it is not known.
-  static var columns: Int { columns(of: STDERR_FILENO) ?? 80 }
+  package static var columns: Int { columns(of: STDERR_FILENO) ?? 80 }
 
   /// The same of standard output; nil when it is no terminal.
-  static var columnsOfOutput: Int? { columns(of: STDOUT_FILENO) }
+  package static var columnsOfOutput: Int? { columns(of: STDOUT_FILENO) }
 
   private static func columns(of descriptor: Int32) -> Int? {
     var size = winsize()
@@ -24,7 +24,7 @@ enum StandardError {
   }
 
   /// A closed pipe, as with `| head`, stops a run like Ctrl-C, so that its progress is saved.
-  static func write(_ text: String) {
+  package static func write(_ text: String) {
     let isWritten = fputs(text, stderr) >= 0
     let code = errno
     if !isWritten && code == EPIPE { StopSignals.outputIsClosed() }
