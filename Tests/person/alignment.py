@@ -16,7 +16,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = os.environ.get("COMMAND") or str(ROOT / ".build/release/mixgrpo-command")
-SMALL = "--steps 4 --window-length 2 --pictures-every 1 --set learning.updates_per_iteration=2 --set save_every=1".split()
+SMALL = (
+    "--steps 4 --window-length 2 --pictures-every 1 --set learning.updates_per_iteration=2 --set save_every=1".split()
+)
 
 
 class Alignment:

@@ -16,10 +16,19 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from alignment import COMMAND, ROOT, SMALL, Alignment, get, post, request, wait_for
+from alignment import COMMAND, ROOT, SMALL, Alignment, post, request, wait_for
 
 PROMPTS = "a red circle at the left\na blue <b>square</b>\n<img src=x onerror=alert(1)>\n"
-RUN = ["--model", str(ROOT / "examples/base"), "--prompts", "prompts.txt", "--reward-person", "--group-size", "4", *SMALL]
+RUN = [
+    "--model",
+    str(ROOT / "examples/base"),
+    "--prompts",
+    "prompts.txt",
+    "--reward-person",
+    "--group-size",
+    "4",
+    *SMALL,
+]
 QUICK = ["--set", "person.undo_seconds=0"]
 
 
@@ -86,7 +95,13 @@ def floods(run: Alignment) -> None:
     expect(b" 400 " in raw(run, head + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"), "two lengths")
     expect(b" 411 " in raw(run, head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "a body without a length")
     expect(b" 431 " in raw(run, b"GET " + path + b" HTTP/1.1\r\nX: " + b"a" * (1 << 20)), "a head without end")
-    for text in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/3\r\n\r\n", b"\xff\xfe\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n"):
+    for text in (
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/3\r\n\r\n",
+        b"\xff\xfe\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+    ):
         expect(b" 400 " in raw(run, text), "garbage is refused", text)
     expect(memory(run) - before < 32, "floods take no memory", f"{before} MiB, then {memory(run)}")
     address = urllib.parse.urlsplit(run.address)
@@ -109,7 +124,8 @@ def wrong_votes(run: Alignment) -> None:
     group = run.group()["id"]
     for vote in (
         {}, {"favourites": []}, {"favourites": [0, 1, 2, 3]}, {"favourites": [4]}, {"favourites": [-1]}, {"favourites": [0, 0]},
-        {"favourites": "0"}, {"favourites": [0.5]}, {"favourites": [0], "skipped": True}, {"skipped": False}, {"stars": [1, 2, 3]},
+        {"favourites": "0"}, {"favourites": [0.5]}, {"favourites": [0], "skipped": True}, {"skipped": False},
+        {"stars": [1, 2, 3]},
         {"stars": [6, 1, 1, 1]}, {"stars": [1, None, None, None]}, {"pairs": []}, {"pairs": [[0, 0]]}, {"pairs": [[0, 4]]},
         {"pairs": [[0]]}, {"pairs": [[0, 1], 2]},
     ):  # fmt: skip
@@ -201,7 +217,16 @@ def interrupted(folder: Path) -> None:
     (folder / "torn.jsonl").write_text('{"iteration": 0, "prompt')
     refused(folder, 2, "torn.jsonl, line 1", *RUN, "--votes", "torn.jsonl", "--out", "torn")
     (folder / "strange.jsonl").write_text('{"iteration": 0}\n')
-    refused(folder, 2, "strange.jsonl, line 1: expected iteration and prompt_index", *RUN, "--votes", "strange.jsonl", "--out", "s")
+    refused(
+        folder,
+        2,
+        "strange.jsonl, line 1: expected iteration and prompt_index",
+        *RUN,
+        "--votes",
+        "strange.jsonl",
+        "--out",
+        "s",
+    )
 
 
 def ended_early(folder: Path) -> None:
@@ -213,7 +238,9 @@ def ended_early(folder: Path) -> None:
         expect(run.state()["skipped"] == 2, "skipped groups are counted apart", run.state())
         post(run.address + "stop", {})
         results = wait_for(lambda: run.state().get("results"), "the results", run)
-        expect(Path(results["model"]).is_dir() and Path(results["votes"]).is_file(), "the page names the files", results)
+        expect(
+            Path(results["model"]).is_dir() and Path(results["votes"]).is_file(), "the page names the files", results
+        )
         expect(run.end() == 0, "a run that the person ends is a whole one", run.lines)
     expect(len(lines(folder / "early/metrics.jsonl")) == 2, "two iterations are done")
 
@@ -235,7 +262,9 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp())
     try:
         (folder / "prompts.txt").write_text(PROMPTS)
-        with Alignment(*RUN, "--set", "person.undo_seconds=0.5", "--iterations", "3", "--out", "run", folder=folder) as run:
+        with Alignment(
+            *RUN, "--set", "person.undo_seconds=0.5", "--iterations", "3", "--out", "run", folder=folder
+        ) as run:
             for part in (strangers, floods, wrong_votes, late_votes):
                 part(run)
                 print(part.__name__.replace("_", " "))

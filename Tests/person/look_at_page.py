@@ -1,7 +1,7 @@
 """The page on which a person votes, in a headless Chromium: look_at_page.py
 
-Pages of a phone and of a desktop, light and dark: nothing sticks out, everything has a name for a screen reader, contrast is enough.
-Prompts with HTML in them, a reload, a second page, a page that is closed, frozen or left alone, keys and touch.
+Pages of a phone and of a desktop, light and dark: nothing sticks out, everything has a name for a screen reader, contrast is
+enough. Prompts with HTML in them, a reload, a second page, a page that is closed, frozen or left alone, keys and touch.
 
 CHROMIUM: the executable. OUT: a folder for screenshots.
 """
@@ -22,26 +22,35 @@ from voter import click, press, screenshot  # noqa: E402
 
 PROMPTS = (
     "<img src=x onerror=\"document.title='stolen'\"> & <b>a red circle</b>\n"
-    "a prompt that is quite long, as people write them for large models, with an unbreakablewordthatgoesonandonandonandonandon\n"
+    "a prompt that is quite long, as people write them for large models, with an unbreakablewordthatgoesonandonandon\n"
 )
 LOOK = """(() => {
   const number = text => { const v = text.match(/[\\d.]+/g).map(Number); return v.length < 4 ? [...v, 1] : v; };
-  const light = c => { const l = c.slice(0, 3).map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
-    return .2126 * l[0] + .7152 * l[1] + .0722 * l[2]; };
-  const ground = e => { for (; e; e = e.parentElement) { const c = number(getComputedStyle(e).backgroundColor); if (c[3] > .9) return c; }
-    return [255, 255, 255]; };
-  const seen = [...document.querySelectorAll("body *")].filter(e => e.checkVisibility() && e.getBoundingClientRect().width > 1);
-  const faint = seen.filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) && !e.closest(":disabled, .heard")
-      && !(e.className === "tick" && !e.closest(".marked")))
-    .map(e => { const [a, b] = [light(number(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
-      return [(a + .05) / (b + .05), e.textContent.trim().slice(0, 30)]; }).filter(c => c[0] < 4.5);
+  const linear = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = c => .2126 * linear(c[0]) + .7152 * linear(c[1]) + .0722 * linear(c[2]);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const colour = number(getComputedStyle(e).backgroundColor);
+      if (colour[3] > .9) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const contrast = e => {
+    const [a, b] = [light(number(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    return (a + .05) / (b + .05);
+  };
+  const seen = [...document.querySelectorAll("body *")]
+    .filter(e => e.checkVisibility() && e.getBoundingClientRect().width > 1);
+  const hasText = e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+  const written = seen.filter(e => hasText(e) && !e.closest(":disabled, .heard") && !e.matches(".tile:not(.marked) .tick"));
   const name = e => (e.getAttribute("aria-label") || e.textContent || e.alt || "").trim();
+  const nameless = e => e.matches("button, input, [role=group]") && !name(e) && !(e.labels && e.labels.length);
   return {
     wider: document.documentElement.scrollWidth - innerWidth,
-    faint,
-    nameless: seen.filter(e => e.matches("button, input, [role=group]") && !name(e) && !e.labels?.length).map(e => e.outerHTML.slice(0, 80)),
-    small: seen.filter(e => e.matches("button") && e.getBoundingClientRect().height < 36).map(e => name(e)),
-    missing: [...document.images].filter(i => i.checkVisibility() && (!i.complete || !i.naturalWidth)).map(i => i.src),
+    faint: written.filter(e => contrast(e) < 4.5).map(e => [contrast(e), e.textContent.trim().slice(0, 30)]),
+    nameless: seen.filter(nameless).map(e => e.outerHTML.slice(0, 80)),
+    small: seen.filter(e => e.matches("button") && e.getBoundingClientRect().height < 36).map(name),
+    missing: [...document.images].filter(i => i.checkVisibility() && !(i.complete && i.naturalWidth)).map(i => i.src),
   };
 })()"""
 
@@ -104,8 +113,16 @@ def keeps_html_as_text(page: Page) -> None:
 def survives_a_reload(page: Page) -> None:
     click(page.browser, "#pictures .tile > button", 1)
     press(page.browser, "3")
-    expect(page.browser.ask("marks.favourites.join()") == "1,2", "a click and a key mark pictures", page.browser.ask("marks"))
-    expect(page.browser.ask("document.querySelectorAll('[aria-pressed=true].tile, .tile [aria-pressed=true]').length") == 2, "named")
+    expect(
+        page.browser.ask("marks.favourites.join()") == "1,2",
+        "a click and a key mark pictures",
+        page.browser.ask("marks"),
+    )
+    expect(
+        page.browser.ask("document.querySelectorAll('[aria-pressed=true].tile, .tile [aria-pressed=true]').length")
+        == 2,
+        "named",
+    )
     page.browser.call("Page.reload")
     time.sleep(0.3)
     page.wait("typeof shown !== 'undefined' && shown !== null", "the page after a reload")
@@ -191,15 +208,33 @@ def main() -> int:
     out = Path(os.environ["OUT"]) if "OUT" in os.environ else None
     folder = Path(tempfile.mkdtemp())
     (folder / "prompts.txt").write_text(PROMPTS)
-    given = ["--model", str(ROOT / "examples/base"), "--prompts", "prompts.txt", "--reward-person", "--group-size", "6", *SMALL]
+    given = [
+        "--model",
+        str(ROOT / "examples/base"),
+        "--prompts",
+        "prompts.txt",
+        "--reward-person",
+        "--group-size",
+        "6",
+        *SMALL,
+    ]
     try:
         with Browser(executable) as browser:
-            with Alignment(*given, "--set", "person.undo_seconds=3", "--iterations", "9", "--out", "a", folder=folder) as run:
+            with Alignment(
+                *given, "--set", "person.undo_seconds=3", "--iterations", "9", "--out", "a", folder=folder
+            ) as run:
                 page = Page(browser, run)
                 page.screen(1280, 900, dark=False, mouse=True)
                 page.open()
                 looks_right(page, out)
-                for part in (keeps_html_as_text, survives_a_reload, is_closed_and_opened, sleeps, hears_of_another_page, obeys_fingers):
+                for part in (
+                    keeps_html_as_text,
+                    survives_a_reload,
+                    is_closed_and_opened,
+                    sleeps,
+                    hears_of_another_page,
+                    obeys_fingers,
+                ):
                     part(page)
                     print(part.__name__.replace("_", " "))
                 ends(page, out)

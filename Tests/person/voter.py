@@ -1,8 +1,8 @@
 """A person with a hidden taste, who votes on the page in a headless Chromium: voter.py [--long]
 
-The person looks at the pictures of the page, marks the three that are to their taste, every fifth time another one by mistake, and
-sends. Then the same prompts and noise as before must be more to their taste. The short form takes half a minute; --long votes with
-several seeds, more groups and each way of voting, and writes the curve of votes against gain.
+The person looks at the pictures of the page, marks the quarter that is most to their taste, every fifth time another one by
+mistake, and sends. Then the same prompts and noise as before must be more to their taste. The short form takes half a minute;
+--long votes with several seeds, more groups and each way of voting, and prints the curve of votes against gain.
 
 CHROMIUM: the executable. OUT: a folder for screenshots.
 """
@@ -39,7 +39,9 @@ TASTE = """(async () => {
   }
   return seen;
 })()"""
-PROMPTS = "a red circle at the left\na blue square in the middle\na green triangle at the top\na yellow star at the right\n"
+PROMPTS = (
+    "a red circle at the left\na blue square in the middle\na green triangle at the top\na yellow star at the right\n"
+)
 
 
 def liked(browser: Browser, selector: str) -> list[float]:
@@ -50,8 +52,9 @@ def liked(browser: Browser, selector: str) -> list[float]:
 def click(browser: Browser, selector: str, place: int = 0) -> None:
     """A click of a mouse at the middle of an element."""
     box = browser.ask(
-        f"(() => {{ const e = document.querySelectorAll({json.dumps(selector)})[{place}]; e.scrollIntoView({{block: 'center'}});"
-        "const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+        f"(() => {{ const e = document.querySelectorAll({json.dumps(selector)})[{place}];"
+        "e.scrollIntoView({block: 'center'}); const b = e.getBoundingClientRect();"
+        "return [b.x + b.width / 2, b.y + b.height / 2]; })()"
     )
     for kind in ("mousePressed", "mouseReleased"):
         browser.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
@@ -139,8 +142,9 @@ def taught(browser: Browser, folder: Path, seed: int, kind: str, options: list[s
     return curve
 
 
-SHORT = "--iterations 8 --prompts-per-iteration 2 --group-size 8 --steps 8 --window-length 3 --learning-rate 2e-4 --pictures-every 8".split()
-LONG = "--iterations 15 --prompts-per-iteration 2 --group-size 12 --steps 12 --window-length 4 --learning-rate 2e-4 --pictures-every 3".split()
+STEPS = "--prompts-per-iteration 2 --learning-rate 2e-4"
+SHORT = f"{STEPS} --iterations 8 --group-size 8 --steps 8 --window-length 3 --pictures-every 8".split()
+LONG = f"{STEPS} --iterations 15 --group-size 12 --steps 12 --window-length 4 --pictures-every 3".split()
 
 
 def main() -> int:
@@ -158,7 +162,9 @@ def main() -> int:
     base = ["--model", str(ROOT / "examples/base")]
     try:
         with Browser(executable) as browser:
-            browser.call("Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False)
+            browser.call(
+                "Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False
+            )
             if not given.long:
                 before, after = taught(browser, folder, 1, "favourites", base + SHORT)
                 print(f"the hidden taste rose from {before:.3f} to {after:.3f} by 16 votes, a fifth of them wrong")

@@ -62,11 +62,15 @@ final class LoopbackServer: Sendable {
     connections.withLock { $0 -= 1 }
   }
 
+  private final class Work {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+
   /// A thread of its own, which may wait: the threads of Dispatch are few.
   /// - Returns: whether it could be started.
   @discardableResult
   private static func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Work { let body: @Sendable () -> Void; init(_ body: @escaping @Sendable () -> Void) { self.body = body } }
     let work = Unmanaged.passRetained(Work(body))
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)

@@ -192,8 +192,8 @@ extension VotingSession {
   /// The PNG of a member of a group that is still there.
   func picture(group: Int, member: Int) -> [UInt8]? {
     content.withLock { content in
-      guard let files = content.groups.first(where: { $0.id == group })?.files, files.indices.contains(member) else { return nil }
-      return files[member]
+      let files = content.groups.first { $0.id == group }?.files ?? []
+      return files.indices.contains(member) ? files[member] : nil
     }
   }
 
@@ -230,7 +230,9 @@ extension VotingSession {
         throw .late("this group has no vote that could be taken back")
       }
       let shown = content.groups[place]
-      do throws(MixGRPOError) { try content.votes.appendUndo(of: shown.group, prompt: shown.prompt) } catch { throw .notStored(error.message) }
+      do throws(MixGRPOError) {
+        try content.votes.appendUndo(of: shown.group, prompt: shown.prompt)
+      } catch { throw .notStored(error.message) }
       content.groups[place].vote = nil
       content.groups[place].shownAt = .now
       content.count(vote, by: -1)

@@ -51,7 +51,9 @@ final class AlignRun {
         settings, folder, prompts: model.prompts.texts, order: order, begun: trainer.iteration, context: context,
         announce: report.announce) : nil
     for setting in settings.rewards + heldOut {
-      if let person, setting.isPerson { rewards.append(person) } else {
+      if let person, setting.isPerson {
+        rewards.append(person)
+      } else {
         rewards.append(try setting.reward(context, warn: report.announce))
       }
     }

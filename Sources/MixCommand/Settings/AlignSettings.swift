@@ -83,7 +83,8 @@ struct AlignSettings: SettingsTable {
     check.require(
       !pictures.prompts.isEmpty || !pictures.embeddings.isEmpty, "prompts",
       expected: "a file of prompts (--prompts) or of embeddings (--embeddings)", got: "none")
-    check.require(!rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program, --reward-person)", got: "none")
+    check.require(
+      !rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program, --reward-person)", got: "none")
     let names = (rewards + evaluation.heldOut).map(\.name)
     check.require(Set(names).count == names.count, "rewards", expected: "a different name for each", got: names)
     self.check(&check)

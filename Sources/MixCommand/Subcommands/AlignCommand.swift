@@ -32,7 +32,7 @@ struct AlignCommand: ParsableCommand {
 
       A PERSON (--reward-person) votes on a page of this machine, whose address is printed: favourites, stars or pairs. While the \
       person votes, the next prompt is drawn. Votes are kept in votes.jsonl; --votes repeats them, to the same bits. \
-      docs/teach-a-model-your-taste.md shows how.
+      docs/guides/teach-a-model-your-taste.md shows how.
 
         mixgrpo align --prompts prompts.txt --out mine --reward-person
         mixgrpo align --prompts prompts.txt --out again --reward-person \
