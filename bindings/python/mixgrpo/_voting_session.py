@@ -114,9 +114,10 @@ class VotesFile:
     def append(self, prompt: str, pictures: ByteArray, content: Mapping[str, Any]) -> None:
         """Raises `OSError`."""
         line = {"prompt": prompt, "pictures": digest(pictures), **content}
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if self._path is None:
+            return
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._votes[prompt, line["pictures"]] = None if content.get("undone") is True else line
 
 
@@ -206,7 +207,7 @@ class VotingSession:
         """Shows the end. Returns whether a page is open and has seen it."""
         with self._changed:
             self._results, self._groups, self._iteration = results, [], self._iteration + 1
-            is_open = time.monotonic() - self._asked < 30
+            is_open = time.monotonic() - self._asked < 5
         return is_open and self._seen.wait(5)
 
     # ---------------------------------------------------------------------------------------------- for the server

@@ -93,10 +93,24 @@ def asking(mixgrpo):
 
 
 @pytest.fixture
-def person(mixgrpo):
-    with mixgrpo.PersonReward(undo_seconds=0, announce=lambda line: None) as reward:
-        yield reward
+def reward_of(mixgrpo):
+    """Makes rewards; no page is waited for at the end."""
+    rewards = []
+
+    def make(**settings):
+        rewards.append(mixgrpo.PersonReward(**{"undo_seconds": 0, "announce": print, **settings}))
+        return rewards[-1]
+
+    yield make
+    for reward in rewards:
         reward._session.stop()  # frees a call that a failed test leaves behind
+        reward._session._seen.set()
+        reward.close()
+
+
+@pytest.fixture
+def person(reward_of):
+    return reward_of()
 
 
 @pytest.mark.parametrize(
@@ -123,41 +137,41 @@ def test_groups_of_several_prompts_are_asked_one_after_another(person, asking):
     np.testing.assert_allclose(answer(), [1, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1 / 3, 1])
 
 
-def test_group_size_separates_groups_of_equal_prompts(mixgrpo, asking):
-    with mixgrpo.PersonReward(undo_seconds=0, group_size=2, announce=print) as reward:
-        page, answer = asking(reward)
-        page.vote(favourites=[0])
-        page.vote(favourites=[1])
-        np.testing.assert_array_equal(answer(), [1, 0, 0, 1])
+def test_group_size_separates_groups_of_equal_prompts(reward_of, asking):
+    reward = reward_of(group_size=2)
+    page, answer = asking(reward)
+    page.vote(favourites=[0])
+    page.vote(favourites=[1])
+    np.testing.assert_array_equal(answer(), [1, 0, 0, 1])
 
 
-def test_a_person_takes_a_vote_back_until_the_model_learns(mixgrpo, asking):
-    with mixgrpo.PersonReward(undo_seconds=0.4, announce=print) as reward:
-        page, answer = asking(reward)
-        group = page.group()
-        assert page.vote(favourites=[0])[1]["undo"] == group
-        assert page.post("vote", {"group": group, "favourites": [1]})[0] == 409
-        assert page.post("undo", {"group": group})[1]["group"]["id"] == group
-        page.vote(favourites=[2])
-        assert answer()[2] == 1
-        assert page.post("undo", {"group": group})[0] == 409
-        page, answer = asking(reward)
-        page.group()
-        assert page.post("vote", {"group": group, "favourites": [1]})[0] == 409
-        assert page.post("vote", {"group": group + 9, "favourites": [1]})[0] == 400
-        page.vote(favourites=[1])
-        answer()
+def test_a_person_takes_a_vote_back_until_the_model_learns(reward_of, asking):
+    reward = reward_of(undo_seconds=0.4)
+    page, answer = asking(reward)
+    group = page.group()
+    assert page.vote(favourites=[0])[1]["undo"] == group
+    assert page.post("vote", {"group": group, "favourites": [1]})[0] == 409
+    assert page.post("undo", {"group": group})[1]["group"]["id"] == group
+    page.vote(favourites=[2])
+    assert answer()[2] == 1
+    assert page.post("undo", {"group": group})[0] == 409
+    page, answer = asking(reward)
+    page.group()
+    assert page.post("vote", {"group": group, "favourites": [1]})[0] == 409
+    assert page.post("vote", {"group": group + 9, "favourites": [1]})[0] == 400
+    page.vote(favourites=[1])
+    answer()
 
 
-def test_stored_votes_need_no_person(mixgrpo, asking, tmp_path):
+def test_stored_votes_need_no_person(reward_of, mixgrpo, asking, tmp_path):
     votes = tmp_path / "votes.jsonl"
-    with mixgrpo.PersonReward(votes=votes, undo_seconds=0.2, announce=print) as reward:
-        page, answer = asking(reward)
-        group = page.group()
-        page.vote(favourites=[3])
-        page.post("undo", {"group": group})
-        page.vote(favourites=[0, 1])
-        scores = answer()
+    reward = reward_of(votes=votes, undo_seconds=0.2)
+    page, answer = asking(reward)
+    group = page.group()
+    page.vote(favourites=[3])
+    page.post("undo", {"group": group})
+    page.vote(favourites=[0, 1])
+    scores = answer()
     lines = [json.loads(line) for line in votes.read_text().splitlines()]
     assert [line.get("undone") for line in lines] == [None, True, None] and lines[2]["favourites"] == [0, 1]
     repeated = mixgrpo.PersonReward(votes=votes)
@@ -223,8 +237,8 @@ def test_a_port_in_use_is_named(mixgrpo):
             mixgrpo.PersonReward(port=port)(IMAGES, PROMPTS)
 
 
-def test_progress_and_results_are_shown(mixgrpo, asking, tmp_path):
-    reward = mixgrpo.PersonReward(votes=tmp_path / "votes.jsonl", undo_seconds=0, announce=print)
+def test_progress_and_results_are_shown(reward_of, asking, tmp_path):
+    reward = reward_of(votes=tmp_path / "votes.jsonl")
     reward.show_progress(IMAGES, ["a cat", "a dog"])
     page, answer = asking(reward)
     page.vote(favourites=[0])
@@ -243,7 +257,7 @@ def test_progress_and_results_are_shown(mixgrpo, asking, tmp_path):
 
 
 def test_training_learns_from_votes_and_repeats_them(
-    mixgrpo, model, evaluator, prompts, sampling, codec, asking, tmp_path
+    reward_of, mixgrpo, model, evaluator, prompts, sampling, codec, asking, tmp_path
 ):
     """With a thread that scores the next prompt is drawn while the person votes."""
 
@@ -257,22 +271,22 @@ def test_training_learns_from_votes_and_repeats_them(
 
     start = model.weights.read()
     votes = tmp_path / "votes.jsonl"
-    with mixgrpo.PersonReward(votes=votes, undo_seconds=0, announce=print) as reward:
-        done = threading.Event()
+    reward = reward_of(votes=votes)
+    done = threading.Event()
 
-        def person():
-            while not done.is_set():
-                if reward.address and (group := Page(reward).state()["group"]):
-                    Page(reward).post("vote", {"group": group["id"], "favourites": [1]})
-                time.sleep(0.01)
+    def person():
+        while not done.is_set():
+            if reward.address and (group := Page(reward).state()["group"]):
+                Page(reward).post("vote", {"group": group["id"], "favourites": [1]})
+            time.sleep(0.01)
 
-        thread = threading.Thread(target=person)
-        thread.start()
-        try:
-            weights = trained(reward)
-        finally:
-            done.set()
-            thread.join()
+    thread = threading.Thread(target=person)
+    thread.start()
+    try:
+        weights = trained(reward)
+    finally:
+        done.set()
+        thread.join()
     assert len(votes.read_text().splitlines()) == 4
     assert not np.array_equal(weights, start)
     repeated = mixgrpo.PersonReward(votes=votes)
