@@ -273,10 +273,11 @@ test-person: command
 	.ci/setup browser
 	Tests/person/run.sh
 
-# How many votes a taste needs: several seeds, each way of voting; writes docs/pictures/voting.svg and the table beside it.
+# How many votes a taste needs: several seeds, each way of voting; and the picture of the guide.
 teach: command
 	.ci/setup browser
 	python3 Tests/person/voter.py --long
+	python3 Tests/person/voter.py --picture docs/pictures/voting.png
 
 test-compare: command
 	.ci/setup browser

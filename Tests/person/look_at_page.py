@@ -91,7 +91,7 @@ def looks_right(page: Page, out: Path | None) -> None:
                 page.wait("[...document.images].every(i => i.complete)", "the pictures")
                 time.sleep(0.3)
                 if out:
-                    screenshot(page.browser, out / f"{kind}-{name}-{'dark' if dark else 'light'}.png")
+                    (out / f"{kind}-{name}-{'dark' if dark else 'light'}.png").write_bytes(screenshot(page.browser))
                 seen = page.browser.ask(LOOK)
                 faults = {key: value for key, value in seen.items() if value}
                 expect(not faults, f"{kind} on a {name}{' in the dark' if dark else ''}", faults)
@@ -186,7 +186,7 @@ def ends(page: Page, out: Path | None) -> None:
         seen = {key: value for key, value in page.browser.ask(LOOK).items() if value}
         expect(not seen, f"the results on a {name}", seen)
         if out:
-            screenshot(page.browser, out / f"results-{name}.png")
+            (out / f"results-{name}.png").write_bytes(screenshot(page.browser))
     expect(page.run.end() == 0, "the run ends well", page.run.lines)
     time.sleep(2.5)
     expect(page.browser.ask("at('trouble').hidden"), "a finished page asks no more")

@@ -1,10 +1,11 @@
-"""A person with a hidden taste, who votes on the page in a headless Chromium: voter.py [--long]
+"""A person with a hidden taste, who votes on the page in a headless Chromium: voter.py [--long | --picture PNG]
 
 The person looks at the pictures of the page, marks the quarter that is most to their taste, every fifth time another one by
 mistake, and sends. Then the same prompts and noise as before must be more to their taste. The short form takes half a minute;
---long votes with several seeds, more groups and each way of voting, and prints the curve of votes against gain.
+--long votes with several seeds, more groups and each way of voting, and prints the curve of votes against gain; --picture
+records the page and the pictures over the votes for the documents.
 
-CHROMIUM: the executable. OUT: a folder for screenshots.
+CHROMIUM: the executable.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "compare"))
@@ -67,9 +69,39 @@ def press(browser: Browser, key: str) -> None:
     browser.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
 
-def screenshot(browser: Browser, path: Path) -> None:
-    taken = browser.call("Page.captureScreenshot", format="png")
-    path.write_bytes(base64.b64decode(taken["data"]))
+def screenshot(browser: Browser) -> bytes:
+    """What is seen, as a PNG."""
+    return base64.b64decode(browser.call("Page.captureScreenshot", format="png")["data"])
+
+
+def screen(browser: Browser, width: int, height: int) -> None:
+    browser.call(
+        "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+    )
+
+
+STRIP = """<!doctype html><style>
+  body {{ margin: 0; padding: 24px; width: 1232px; background: #f6f5f2; font: 600 17px system-ui, sans-serif; color: #1c1b19; }}
+  div {{ display: flex; gap: 20px; justify-content: space-between; align-items: start; }}
+  .pages img {{ height: 620px; border-radius: 14px; border: 1px solid #dedbd4; }}
+  figure {{ margin: 22px 0 0; }} figcaption {{ margin-bottom: 8px; }}
+  figure img {{ width: {width}px; border-radius: 10px; image-rendering: pixelated; }}
+</style><div class="pages">{pages}</div><div>{grids}</div>"""
+
+
+def picture(browser: Browser, pages: list[bytes], grids: list[tuple[str, bytes]], path: Path) -> None:
+    """Writes screenshots, and below them grids with their captions, as one PNG."""
+
+    def image(png: bytes) -> str:
+        return f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+    figures = [f"<figure><figcaption>{words}</figcaption>{image(png)}</figure>" for words, png in grids]
+    width = (1232 - 20 * (len(grids) - 1)) // len(grids)
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "strip.html"
+        page.write_text(STRIP.format(width=width, pages="".join(map(image, pages)), grids="".join(figures)))
+        browser.show(page, width=1280, height=700, dark=False)
+        browser.screenshot(path)
 
 
 class Voter:
@@ -142,6 +174,38 @@ def taught(browser: Browser, folder: Path, seed: int, kind: str, options: list[s
     return curve
 
 
+def recorded(browser: Browser, folder: Path, options: list[str], path: Path) -> None:
+    """Teaches, and makes a picture of the page and of what the model becomes."""
+    (folder / "prompts.txt").write_text(PROMPTS)
+    given = ["--prompts", "prompts.txt", "--out", "recorded", "--reward-person", "--set", "person.undo_seconds=0"]
+    pages = []
+    with Alignment(*given, *options, folder=folder) as run:
+        person = Voter(browser, 1)
+        person.open(run.address)
+        while person.wait():
+            if person.groups in (3, 4):
+                pages.append(marked(browser, *((1280, 900) if person.groups == 3 else (390, 844))))
+            person.vote()
+        assert run.end() == 0, run.lines
+    grids = sorted((folder / "recorded/pictures").glob("*.png"))
+    captions = [f"after {2 * int(grid.stem)} votes" if int(grid.stem) else "before" for grid in grids]
+    picture(browser, pages, [(words, grid.read_bytes()) for words, grid in zip(captions, grids, strict=True)], path)
+
+
+def marked(browser: Browser, width: int, height: int) -> bytes:
+    """The page on a screen of this size, with three pictures marked for the moment."""
+    screen(browser, width, height)
+    browser.ask("draw()")
+    liking = liked(browser, "#pictures img")
+    for index in sorted(range(len(liking)), key=lambda index: -liking[index])[:3]:
+        browser.ask(f"press({index})")
+    browser.ask("scrollTo(0, 0)")
+    time.sleep(0.4)
+    seen = screenshot(browser)
+    browser.ask("marks.favourites = []; mark()")
+    return seen
+
+
 STEPS = "--prompts-per-iteration 2 --learning-rate 2e-4"
 SHORT = f"{STEPS} --iterations 8 --group-size 8 --steps 8 --window-length 3 --pictures-every 8".split()
 LONG = f"{STEPS} --iterations 15 --group-size 12 --steps 12 --window-length 4 --pictures-every 3".split()
@@ -151,6 +215,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     executable = os.environ.get("CHROMIUM") or next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -162,9 +227,10 @@ def main() -> int:
     base = ["--model", str(ROOT / "examples/base")]
     try:
         with Browser(executable) as browser:
-            browser.call(
-                "Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False
-            )
+            screen(browser, 1280, 900)
+            if given.picture:
+                recorded(browser, folder, [*base, *LONG, "--pictures-every", "5"], given.picture.resolve())
+                return 0
             if not given.long:
                 before, after = taught(browser, folder, 1, "favourites", base + SHORT)
                 print(f"the hidden taste rose from {before:.3f} to {after:.3f} by 16 votes, a fifth of them wrong")
