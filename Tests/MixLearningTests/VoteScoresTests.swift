@@ -52,7 +52,7 @@ import Testing
 
   @Test func alwaysWinningStaysFinite() throws {
     let scores = try VoteScores.strengths(
-      ofPairs: [(winner: Int, loser: Int)](repeating: (0, 1), count: 65_536), groupSize: 2)
+      ofPairs: Array(repeating: (winner: 0, loser: 1), count: 65_536), groupSize: 2)
     #expect(scores[0] > 0.99 && scores[0] < 1 && scores[1] > 0)
   }
 

@@ -168,7 +168,7 @@ def taught(browser: Browser, folder: Path, seed: int, kind: str, options: list[s
         for place, iteration in enumerate(figures):
             if place in (0, len(figures) - 1) or (every and iteration % every == 0):
                 browser.ask(f"(() => {{ at('time').value = {place}; at('time').oninput(); }})()")
-                curve += liked(browser, "#now")
+                curve += liked(browser, "#now img")
         assert run.end() == 0, run.lines
     assert len((out / "votes.jsonl").read_text().splitlines()) == person.groups
     return curve

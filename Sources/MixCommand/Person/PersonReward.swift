@@ -88,6 +88,6 @@ final class PersonReward: PictureReward {
     session.finish(results, iteration: iteration)
     guard server != nil, let seconds = session.secondsSinceRequest, seconds < 30 else { return }
     for _ in 0..<100 where !session.isSeenToTheEnd { usleep(Self.pollInterval) }
-    if session.isSeenToTheEnd { usleep(500_000) }  // for the pictures of the last state
+    if session.isSeenToTheEnd { usleep(1_000_000) }  // for the pictures of the last state
   }
 }

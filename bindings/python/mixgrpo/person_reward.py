@@ -1,6 +1,7 @@
 """A person as the reward: votes on a page of this machine."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,9 @@ from ._voting_session import KINDS, VotesFile, VotingSession, scores
 from .errors import CancelledError, InvalidArgumentError
 from .image import Image
 from .training_types import FilePath
+
+_SECONDS_FOR_PICTURES = 1.0
+"""In which an open page fetches the last pictures."""
 
 
 class PersonReward:
@@ -110,7 +114,8 @@ class PersonReward:
         found = {name: str(Path(file).resolve()) for name, file in results.items()}
         if self._file is not None:
             found.setdefault("votes", str(self._file.resolve()))
-        self._session.finish(found)
+        if self._session.finish(found):
+            time.sleep(_SECONDS_FOR_PICTURES)
         page, self._page = self._page, None
         page.close()
 

@@ -93,8 +93,9 @@ def asking(mixgrpo):
 
 
 @pytest.fixture
-def reward_of(mixgrpo):
+def reward_of(mixgrpo, monkeypatch):
     """Makes rewards; no page is waited for at the end."""
+    monkeypatch.setattr("mixgrpo.person_reward._SECONDS_FOR_PICTURES", 0)
     rewards = []
 
     def make(**settings):
