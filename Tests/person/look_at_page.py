@@ -1,7 +1,7 @@
 """The page on which a person votes, in a headless Chromium: look_at_page.py
 
 Pages of a phone and of a desktop, light and dark: nothing sticks out, everything has a name for a screen reader, contrast is
-enough. Prompts with HTML in them, a reload, a second page, a page that is closed, frozen or left alone, keys and touch.
+enough. Prompts with HTML in them, a reload, a second page, a page that is closed or loses its connection, keys and touch.
 
 CHROMIUM: the executable. OUT: a folder for screenshots.
 """
@@ -138,10 +138,20 @@ def is_closed_and_opened(page: Page) -> None:
 
 
 def sleeps(page: Page) -> None:
-    page.browser.call("Page.setWebLifecycleState", state="frozen")
-    time.sleep(1.5)
-    page.browser.call("Page.setWebLifecycleState", state="active")
-    expect(page.browser.ask("at('trouble').hidden"), "a page that slept is as it was")
+    """The connection is away for a while, as when a laptop is closed."""
+
+    def connected(state: bool) -> None:
+        page.browser.call(
+            "Network.emulateNetworkConditions", offline=not state, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+
+    page.browser.call("Network.enable")
+    connected(False)
+    page.wait("!at('trouble').hidden", "the word that the run is away")
+    connected(True)
+    page.wait("at('trouble').hidden", "the run to be back")
+    expect(page.browser.ask("marks.favourites.join()") == "1,2", "marks survive a sleep")
+    page.browser.call("Network.disable")
 
 
 def hears_of_another_page(page: Page) -> None:
