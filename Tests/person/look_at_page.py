@@ -204,7 +204,7 @@ def ends(page: Page, out: Path | None) -> None:
 
 def misses_the_run(page: Page) -> None:
     page.run.process.kill()
-    page.wait("!at('trouble').hidden", "the word that the run does not answer")
+    wait_for(lambda: page.browser.ask("!at('trouble').hidden"), "the word that the run does not answer")
     expect("--resume" in page.browser.ask("at('trouble').textContent"), "the page says how to go on")
 
 
