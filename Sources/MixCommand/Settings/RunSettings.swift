@@ -16,7 +16,7 @@ extension AlignSettings: RunSettings {
 }
 
 extension PretrainSettings: RunSettings {
-  static var paths: [WritableKeyPath<Self, String>] { [\.data] }
+  static var paths: [WritableKeyPath<Self, String>] { [\.data, \.startFrom] }
   static var programs: [WritableKeyPath<Self, [RewardSetting]>] { [] }
 }
 

@@ -119,7 +119,7 @@ class HostTrainer(AnyTrainer):
         reference = optional_floats(reference_velocity, answer.shape, "reference_velocity")
         d_velocity: FloatArray | None = None
         if self._gives_gradient:
-            d_velocity = output(None, answer.shape, np.float32)
+            d_velocity = self._gradient_array(answer.shape)
         self.context.run(
             "mixgrpo_trainer_submit",
             self.handle,
@@ -130,6 +130,11 @@ class HostTrainer(AnyTrainer):
             size(d_velocity),
         )
         return d_velocity
+
+    def _gradient_array(self, shape: tuple[int, ...]) -> FloatArray:
+        """Where the library writes dL/dvelocity."""
+        array: FloatArray = output(None, shape, np.float32)
+        return array
 
     # One iteration
 

@@ -17,11 +17,13 @@ if find_spec("torch") is None:
     raise ImportError("mixgrpo.torch needs PyTorch: pip install mixgrpo[torch]")
 
 from .adapters import WithInitialWeights, WithoutAdapters
-from .checking import CheckReport, Finding, check
+from .checking import check
+from .checking.report import CheckReport, Finding
 from .embeddings import TextEmbeddings
 from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWarning
 from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
+from .lora_file import save_lora
 from .pipelines import from_pipeline
 from .pipelines.chroma import ChromaVelocity
 from .pipelines.flux import FluxCondition, FluxVelocity
@@ -67,5 +69,6 @@ __all__ = [
     "from_pipeline",
     "pack_latents",
     "sample",
+    "save_lora",
     "unpack_latents",
 ]

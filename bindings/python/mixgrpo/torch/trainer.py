@@ -23,6 +23,7 @@ from ..request import VelocityRequest
 from .checkpoints import newest_checkpoint, require_readable, write_checkpoint
 from .embeddings import check_count
 from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWatch
+from .kept_activations import KeptActivations
 from .not_finite import answer_error, explained_faults, gradient_error
 from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
@@ -48,6 +49,10 @@ class TorchTrainer(HostTrainer):
     `plan`: settings are placed on the policy's own time grid, if it has one; a `Plan` is used as it is.
     `rewards`: the K names of the rewards.
     `scheduler`: stepped after each optimizer step. `scaler`: of gradients in float16.
+    `keep_activations`: latents of a rollout whose activations are kept for the update's first minibatch, which then
+    needs no forward for them; 0 (default) for none. It costs the memory of their activations from the rollout to the
+    update. Kept are whole calls of the model whose latents are all in the first minibatch, so `batch_size` should divide
+    G / `updates_per_iteration`. Rollouts with tickets keep nothing.
 
     `first_ratio`: what happens when rollout and update saw different models: `"warn"` (default) gives one
     `FirstRatioWarning`, `"error"` undoes the update and raises `FirstRatioError`, `"ignore"` does nothing.
@@ -70,9 +75,12 @@ class TorchTrainer(HostTrainer):
         rewards: Sequence[str] = ("reward",),
         scheduler: "torch.optim.lr_scheduler.LRScheduler | None" = None,
         scaler: "torch.amp.GradScaler | None" = None,
+        keep_activations: int = 0,
         first_ratio: FirstRatioAction = "warn",
         context: Context | None = None,
     ) -> None:
+        if keep_activations < 0:
+            raise InvalidArgumentError(f"keep_activations: expected 0 (none) or more latents, got {keep_activations}")
         self.policy = instance(policy, TorchPolicy, "policy")
         self.optimizer = _checked_optimizer(optimizer)
         self.scheduler = scheduler
@@ -90,6 +98,11 @@ class TorchTrainer(HostTrainer):
             lines, policy.latent_shape, plan_of(policy, plan), learning, rewards=rewards,
             batch_size=policy.batch_size, context=context,
         )  # fmt: skip
+        group_size = self.plan.config.group_size
+        self._activations = KeptActivations(
+            keep_activations, group_size=group_size, first_members=group_size // self.learning.updates_per_iteration,
+            weights=lambda: trained_weights(self.optimizer),
+        )  # fmt: skip
 
     def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
         """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""
@@ -99,12 +112,12 @@ class TorchTrainer(HostTrainer):
 
     def evaluate(self, request: VelocityRequest) -> None:
         """The velocity without gradient; `BASE` is the policy's reference."""
-        self.policy.answer(self, request, reference=request.weights is Weights.BASE)
+        self.policy.answer(self, request, reference=request.weights is Weights.BASE, kept=self._activations)
 
     def differentiate(self, request: VelocityRequest) -> None:
         """The velocity; dL/dvelocity is backpropagated."""
         with explained_faults(self.policy):
-            self.policy.backward(self, request, scaler=self.scaler)
+            self.policy.backward(self, request, scaler=self.scaler, kept=self._activations)
 
     def submit(self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None) -> FloatArray | None:
         """As `HostTrainer.submit`; its `NotFiniteError` says what was not finite."""
@@ -115,6 +128,8 @@ class TorchTrainer(HostTrainer):
 
     def step(self, request: VelocityRequest) -> tuple[float, float]:
         """Clips, steps, zeroes."""
+        with explained_faults(self.policy):
+            self.policy.finish_backward(self._activations, self.scaler)
         norm = self._clipped_norm(request.minibatch)
         groups = self.optimizer.param_groups
         rates = [group["lr"] for group in groups]
@@ -146,6 +161,7 @@ class TorchTrainer(HostTrainer):
 
     def zero_gradients(self) -> None:
         """Gradients become none."""
+        self._activations.forget_gradients()
         self.optimizer.zero_grad(set_to_none=True)
 
     def _clipped_norm(self, minibatch: int) -> float:
@@ -160,6 +176,26 @@ class TorchTrainer(HostTrainer):
         if self.scaler is None and not np.isfinite(norm):
             raise gradient_error(self.policy, weights, norm, minibatch)
         return norm
+
+    def _gradient_array(self, shape: tuple[int, ...]) -> FloatArray:
+        given = self.policy.gradient_array(shape)
+        return super()._gradient_array(shape) if given is None else given
+
+    def _draw(self, prompt_indices: ArrayLike, *, with_ticket: bool) -> Any:
+        self._activations.begin(is_alone=not with_ticket)
+        try:
+            return super()._draw(prompt_indices, with_ticket=with_ticket)
+        except BaseException:
+            self._activations.drop()
+            raise
+        finally:
+            self._activations.end()
+
+    def _updated(self) -> Metrics:
+        try:
+            return super()._updated()
+        finally:
+            self._activations.drop()
 
     @exclusive
     def update(
@@ -194,7 +230,7 @@ class TorchTrainer(HostTrainer):
 
     def _answer(self, request: VelocityRequest) -> None:
         if self._is_first:
-            self.policy.require_repeatable()
+            self.policy.begin()
             self._is_first = False
         super()._answer(request)
 
