@@ -25,6 +25,7 @@
 # Measure it
 #   make bench            time rollout and update on this machine
 #   make bench-torch      the same, side by side with PyTorch
+#   make teach            count the votes that a taste needs: a script votes on the page of a person
 #   make pictures         make the captioned emoji that examples/emoji was trained on, in out/emoji
 #   make compare          compare MixGRPO with Flow-GRPO and DanceGRPO; continues where it was stopped
 #
@@ -57,7 +58,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -103,7 +104,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-examples test-runtimes test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-examples test-runtimes test-compare test-person test-docs
 	@echo "all tests passed"
 
 # Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
@@ -283,6 +284,17 @@ wheel: portable
 	rm -rf dist .build/wheel
 	MIXGRPO_LIBRARY=$(abspath $(PORTABLE_LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
 	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel repair --wheel-dir dist .build/wheel/*.whl
+# Chromium votes on the page of --reward-person: bad input, the look of the page, a person with a hidden taste.
+test-person: command
+	.ci/setup browser
+	Tests/person/run.sh
+
+# How many votes a taste needs: several seeds, each way of voting; and the picture of the guide.
+teach: command
+	.ci/setup browser
+	python3 Tests/person/voter.py --long
+	python3 Tests/person/voter.py --picture docs/pictures/voting.png
+
 test-compare: command
 	.ci/setup browser
 	Tests/compare/run.sh

@@ -4,8 +4,8 @@
  * The library samples groups of images with a mixed ODE-SDE sampler, takes the host's rewards, and updates the model with
  * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. It can be copied into any
  * project: it needs nothing but the C standard library. Its sections follow the data: version, status and errors, context,
- * model, prompts, evaluator, settings, plan, rollout, advantages, update, optimizer, trainer, tickets, checkpoints,
- * deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
+ * model, prompts, evaluator, settings, plan, rollout, advantages, votes, update, optimizer, trainer, tickets,
+ * checkpoints, deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
  * words, pixels, PNG.
  *
  * Each section is marked stable or experimental, with the release it first appeared in. Stable: programs compiled against this
@@ -1006,6 +1006,25 @@ mixgrpo_status mixgrpo_advantages(
     const mixgrpo_learning_config *config, const double *rewards, size_t reward_count, size_t prompt_count,
     int32_t group_size, const double *weights, size_t weight_count, double *out_advantages, uint8_t *out_included,
     size_t capacity, mixgrpo_advantage_report *out_report);
+
+/* ================================================================================================================== */
+/* Votes of a person                                                                        experimental, since 0.1.0 */
+/* ================================================================================================================== */
+
+/* A reward from a person's ratings of one group: mean normalised ranks, 0...1, the share of the other rated images that an image
+ * beats, where a tie counts as half. Stars are ratings; so are favourites, as 1 for a favourite and 0 for the others.
+ *   ratings     (count), higher is better; NaN for an image without a rating
+ *   out_scores  (count); NaN for an image without a rating, 0.5 for the only image that has one
+ * count in 1...4096. Errors: INVALID_ARGUMENT also for an infinite rating. */
+mixgrpo_status mixgrpo_scores_from_ratings(const double *ratings, size_t count, double *out_scores, size_t capacity);
+
+/* A reward from pairs of one group: strengths of the model of Bradley and Terry, 0...1, the probability to beat an average image.
+ * Each image of a pair counts as if it had also drawn once against an average image, so that always winning stays finite.
+ *   pairs       (pair_count, 2): winner and loser, 0...group_size - 1; a pair may come several times, and in both orders
+ *   out_scores  (group_size); NaN for an image in no pair
+ * pair_count in 0...65536, group_size in 1...4096. Errors: INVALID_ARGUMENT also for an image paired with itself. */
+mixgrpo_status mixgrpo_scores_from_pairs(
+    const int32_t *pairs, size_t pair_count, int32_t group_size, double *out_scores, size_t capacity);
 
 /* ================================================================================================================== */
 /* Update: policy gradients of one iteration                                                      stable, since 0.1.0 */

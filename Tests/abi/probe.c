@@ -234,6 +234,8 @@ mixgrpo_status mixgrpo_rollout_get_samples(const mixgrpo_rollout *rollout, float
 mixgrpo_status mixgrpo_rollout_get_step(const mixgrpo_rollout *rollout, int32_t index, float *out_latents, size_t latents_capacity, float *out_next_latents, size_t next_latents_capacity, double *out_log_probabilities, size_t log_probabilities_capacity) { return 0; }
 int64_t mixgrpo_rollout_model_calls(const mixgrpo_rollout *rollout) { return 0; }
 mixgrpo_status mixgrpo_advantages(const mixgrpo_learning_config *config, const double *rewards, size_t reward_count, size_t prompt_count, int32_t group_size, const double *weights, size_t weight_count, double *out_advantages, uint8_t *out_included, size_t capacity, mixgrpo_advantage_report *out_report) { return 0; }
+mixgrpo_status mixgrpo_scores_from_ratings(const double *ratings, size_t count, double *out_scores, size_t capacity) { return 0; }
+mixgrpo_status mixgrpo_scores_from_pairs(const int32_t *pairs, size_t pair_count, int32_t group_size, double *out_scores, size_t capacity) { return 0; }
 mixgrpo_status mixgrpo_update_create(const mixgrpo_rollout *rollout, const mixgrpo_learning_config *config, const double *advantages, const uint8_t *included, size_t count, int32_t max_batch, mixgrpo_update **out_update) { return 0; }
 void mixgrpo_update_destroy(mixgrpo_update *update) {}
 mixgrpo_status mixgrpo_update_next(mixgrpo_update *update, mixgrpo_velocity_request *out_request) { return 0; }

@@ -48,6 +48,31 @@ static void advantages_are_checked_and_reported(const fixture *f) {
   INVALID("struct_size", ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
 }
 
+static void votes_become_scores(void) {
+  const double stars[] = {1, 5, NAN, 3, 3}, infinite[] = {1, INFINITY};
+  const int32_t pairs[] = {0, 1, 2, 1}, itself[] = {0, 1, 2, 2}, outside[] = {0, 3};
+  double scores[5];
+  DONE(mixgrpo_scores_from_ratings(stars, 5, scores, 5));
+  CHECK(scores[0] == 0 && scores[1] == 1 && isnan(scores[2]) && scores[3] == 0.5 && scores[4] == 0.5);
+  DONE(mixgrpo_scores_from_ratings(stars + 1, 2, scores, 5));
+  CHECK(scores[0] == 0.5 && isnan(scores[1]));
+  INVALID("ratings[1]", mixgrpo_scores_from_ratings(infinite, 2, scores, 5));
+  INVALID("ratings", mixgrpo_scores_from_ratings(NULL, 2, scores, 5));
+  INVALID("count", mixgrpo_scores_from_ratings(stars, 0, scores, 5));
+  INVALID("count", mixgrpo_scores_from_ratings(stars, 4097, scores, 5));
+  TOO_SMALL("out_scores", mixgrpo_scores_from_ratings(stars, 5, scores, 4));
+  DONE(mixgrpo_scores_from_pairs(pairs, 2, 4, scores, 4));
+  CHECK(scores[0] == scores[2] && scores[0] > 0.5 && scores[1] < 0.5 && isnan(scores[3]));
+  DONE(mixgrpo_scores_from_pairs(NULL, 0, 2, scores, 2));
+  CHECK(isnan(scores[0]) && isnan(scores[1]));
+  INVALID("pairs[1]", mixgrpo_scores_from_pairs(itself, 2, 3, scores, 5));
+  INVALID("pairs[0]", mixgrpo_scores_from_pairs(outside, 1, 3, scores, 5));
+  INVALID("pairs", mixgrpo_scores_from_pairs(NULL, 1, 3, scores, 5));
+  INVALID("pair_count", mixgrpo_scores_from_pairs(pairs, 65537, 3, scores, 5));
+  INVALID("group_size", mixgrpo_scores_from_pairs(pairs, 2, 0, scores, 5));
+  TOO_SMALL("out_scores", mixgrpo_scores_from_pairs(pairs, 2, 4, scores, 3));
+}
+
 static void spread_rewards(const fixture *f) {
   for (int i = 0; i < SAMPLES; i++) rewards[i] = (i * 7) % 5;
   DONE(mixgrpo_advantages(&f->learning, rewards, 1, BATCH, GROUP, NULL, 0, advantages, included, SAMPLES, NULL));
@@ -318,6 +343,7 @@ static void bad_handles_are_errors(const fixture *f) {
 void test_update(void) {
   fixture f = fixture_create(2);
   advantages_are_checked_and_reported(&f);
+  votes_become_scores();
   spread_rewards(&f);
   pulling_gives_ratio_one_and_a_gradient(&f);
   the_loss_at_ratio_one_is_minus_the_mean_advantage(&f);

@@ -21,6 +21,7 @@ struct AlignSettings: SettingsTable {
   var sampling = SamplingSettings()
   var learning = LearningSettings()
   var evaluation = EvaluationSettings()
+  var person = PersonSettings()
 
   static var settings: [Setting<AlignSettings>] {
     [
@@ -34,7 +35,7 @@ struct AlignSettings: SettingsTable {
         "iterations", \.iterations, 0...1_000_000_000, default: 100, "number of iterations: a rollout and an update each"),
       .integer(
         "prompts_per_iteration", \.promptsPerIteration, 0...65_536, default: 0,
-        "prompts per iteration, each sampled group_size times; 0 for 4, or all when there are fewer"),
+        "prompts per iteration, each sampled group_size times; 0 for 4, with the reward person 2, or all when there are fewer"),
       .integer(
         "save_every", \.saveEvery, 1...1_000_000, default: 10, unit: "iterations",
         "iterations between checkpoints; the last iteration is always saved"),
@@ -53,16 +54,26 @@ struct AlignSettings: SettingsTable {
       .section("sampling", \.sampling, "how pictures are sampled in training"),
       .section("learning", \.learning, "how the model learns from rewards"),
       .section("evaluation", \.evaluation, "how the model in training is evaluated"),
+      .section("person", \.person, "how a person votes, with the reward person"),
     ]
   }
 
   var groupSize: Int { Int(sampling.record.group_size) }
 
-  static let usualPrompts = 4
+  /// A person votes on one prompt while the next is drawn; after few votes the model learns.
+  var usualPrompts: Int { hasPerson ? 2 : 4 }
+
+  var hasPerson: Bool { rewards.contains(where: \.isPerson) }
+
+  /// The rewards that score pictures by themselves, also those of evaluations.
+  var computedRewards: [RewardSetting] { rewards.filter { !$0.isPerson } }
+
+  /// Whether there are evaluations, and something to score them with.
+  var isEvaluated: Bool { evaluation.isOn && !(computedRewards + evaluation.heldOut).isEmpty }
 
   /// Prompts per iteration, given the number of prompts; nil when it is unknown.
   func promptsPerIteration(of count: Int?) -> Int {
-    promptsPerIteration > 0 ? promptsPerIteration : min(Self.usualPrompts, count ?? Self.usualPrompts)
+    promptsPerIteration > 0 ? promptsPerIteration : min(usualPrompts, count ?? usualPrompts)
   }
 
   /// - Throws: `invalidArgument` naming every invalid setting.
@@ -72,11 +83,19 @@ struct AlignSettings: SettingsTable {
     check.require(
       !pictures.prompts.isEmpty || !pictures.embeddings.isEmpty, "prompts",
       expected: "a file of prompts (--prompts) or of embeddings (--embeddings)", got: "none")
-    check.require(!rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program)", got: "none")
+    check.require(
+      !rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program, --reward-person)", got: "none")
     let names = (rewards + evaluation.heldOut).map(\.name)
     check.require(Set(names).count == names.count, "rewards", expected: "a different name for each", got: names)
     self.check(&check)
-    evaluation.validate(&check, trained: rewards)
+    evaluation.validate(&check, trained: computedRewards)
+    person.check(&check, prefix: "person.")
+    check.require(
+      hasPerson || person.votes.isEmpty, "person.votes", expected: "none without the reward person (--reward-person)",
+      got: person.votes)
+    check.require(
+      !evaluation.heldOut.contains(where: \.isPerson), "evaluation.held_out",
+      expected: "rewards that a program computes; a person votes in training only", got: RewardSetting.person)
     check.include { () throws(MixGRPOError) in _ = try sampling.configuration() }
     check.include { () throws(MixGRPOError) in
       _ = try learning.configuration(weights: rewards.map(\.weight), groupSize: groupSize)

@@ -11,7 +11,7 @@ protocol RunSettings: SettingsTable {
 }
 
 extension AlignSettings: RunSettings {
-  static var paths: [WritableKeyPath<Self, String>] { [\.model, \.pictures.prompts, \.pictures.embeddings] }
+  static var paths: [WritableKeyPath<Self, String>] { [\.model, \.pictures.prompts, \.pictures.embeddings, \.person.votes] }
   static var programs: [WritableKeyPath<Self, [RewardSetting]>] { [\.rewards, \.evaluation.heldOut] }
 }
 

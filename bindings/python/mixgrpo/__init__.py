@@ -76,6 +76,7 @@ from .metrics import Metrics, Resumption, RewardMetrics
 from .model import Model
 from .optimizer import Optimizer, OptimizerReport
 from .parameters import Parameter, Tensors
+from .person_reward import PersonReward
 from .pixels import PixelCodec
 from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan, Workload
 from .prompts import Prompts, hashed_words
@@ -100,6 +101,7 @@ from .training_types import (
 )
 from .training_warnings import LearningWarning
 from .update import Update, UpdateStatistics
+from .votes import scores_from_pairs, scores_from_ratings
 
 __all__ = [
     "SCHEDULED_WINDOW",
@@ -147,6 +149,7 @@ __all__ = [
     "OptimizerReport",
     "OutOfMemoryError",
     "Parameter",
+    "PersonReward",
     "PixelCodec",
     "Plan",
     "PolicyLoss",
@@ -204,6 +207,8 @@ __all__ = [
     "preset",
     "preset_names",
     "score",
+    "scores_from_pairs",
+    "scores_from_ratings",
     "step_log_probability",
     "stochastic_step",
     "time_grid",

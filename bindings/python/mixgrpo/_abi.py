@@ -644,6 +644,12 @@ FUNCTIONS: dict[str, Function] = {
             "out_report": ctypes.POINTER(AdvantageReport),
         },
     ),
+    "mixgrpo_scores_from_ratings": Function(
+        Status, {"ratings": Doubles, "count": Size, "out_scores": Doubles, "capacity": Size}
+    ),
+    "mixgrpo_scores_from_pairs": Function(
+        Status, {"pairs": Integers, "pair_count": Size, "group_size": Int32, "out_scores": Doubles, "capacity": Size}
+    ),
     "mixgrpo_update_create": Function(
         Status,
         {

@@ -615,6 +615,17 @@ extern "C" {
     ) -> mixgrpo_status;
 }
 
+// Votes of a person                                                                        experimental, since 0.1.0
+
+extern "C" {
+    pub fn mixgrpo_scores_from_ratings(
+        ratings: *const f64, count: usize, out_scores: *mut f64, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_scores_from_pairs(
+        pairs: *const i32, pair_count: usize, group_size: i32, out_scores: *mut f64, capacity: usize,
+    ) -> mixgrpo_status;
+}
+
 // Update: policy gradients of one iteration                                                      stable, since 0.1.0
 
 opaque!(mixgrpo_update);
