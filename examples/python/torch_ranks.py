@@ -1,4 +1,4 @@
-"""Aligns a diffusers FLUX transformer with LoRA in several processes, one for each GPU: DDP, or FSDP2 with --shard.
+"""Aligns a diffusers FLUX transformer with LoRA in several processes, one for each GPU; with --shard (FSDP2) each holds a part.
 
     pip install './bindings/python[torch]' diffusers peft
     torchrun --nproc-per-node 2 examples/python/torch_ranks.py --out out
@@ -23,7 +23,6 @@ from diffusers import FluxTransformer2DModel
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch.distributed.fsdp import fully_shard
-from torch.nn.parallel import DistributedDataParallel
 
 captions = [world.caption(prompt) for prompt in range(world.PROMPTS)]
 codec = mixgrpo.PixelCodec(world.SIZE, world.SIZE, patch=4)
@@ -51,7 +50,7 @@ def transformer(folder: str, device: torch.device) -> FluxTransformer2DModel:
 
 def in_parallel(model: FluxTransformer2DModel, shard: bool) -> torch.nn.Module:
     if not shard:
-        return DistributedDataParallel(model)
+        return model  # the trainer adds up the gradients; a module that is wrapped in DDP does as well
     for block in [*model.transformer_blocks, *model.single_transformer_blocks]:
         fully_shard(block)
     return fully_shard(model)
