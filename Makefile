@@ -58,7 +58,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -208,6 +208,11 @@ test-cpp: library
 test-python: library
 	.ci/setup python $(VENV)
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests
+
+# Every combination of wrapper, statistics and optimizer over several processes; test-python runs one of each kind.
+test-ranks: library
+	.ci/setup python $(VENV)
+	MIXGRPO_RANKS=all MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests/test_ranks.py
 
 test-wheel: wheel
 	Tests/python/wheel.sh dist/mixgrpo-$(VERSION)-*.whl

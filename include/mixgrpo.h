@@ -897,8 +897,10 @@ enum {
   MIXGRPO_REQUEST_KIND_KEEP_STATE = 3,     /* trainer only: copy all that an optimizer step changes (weights, optimizer,
                                               schedule, averages), then call mixgrpo_trainer_next; count is 0 */
   MIXGRPO_REQUEST_KIND_RESTORE_STATE = 4,  /* trainer only: bring that copy back, then call mixgrpo_trainer_next; count is 0 */
-  MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = 5  /* trainer only: zero the accumulated gradients, then call mixgrpo_trainer_next;
+  MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = 5, /* trainer only: zero the accumulated gradients, then call mixgrpo_trainer_next;
                                               count is 0 */
+  MIXGRPO_REQUEST_KIND_COMBINE_FIGURES = 6 /* trainer with mixgrpo_trainer_set_rank only: exchange the ranks' figures, then call
+                                              mixgrpo_trainer_submit_figures; count is 0 */
 };
 
 /* What a rollout, an update or a host's trainer asks for. The arrays belong to the library. They are valid until the next
@@ -913,7 +915,7 @@ typedef struct mixgrpo_velocity_request {
   int32_t is_trained;          /* flag: the update evaluates these latents (again). A host whose rounding depends on the size of
                                   a batch evaluates all of them in batches of one size */
   mixgrpo_weights weights;     /* to evaluate: TRAINED, except for a trainer's deterministic samples */
-  int32_t reserved;            /* 0 */
+  int32_t completes_minibatch; /* flag, update only: the last request before the optimizer step */
   size_t count;                /* B, the latents to evaluate */
   size_t latent_size;          /* D, values in one latent */
   const float *latents;        /* (B, D) */
@@ -1399,6 +1401,7 @@ mixgrpo_status mixgrpo_trainer_save_model(
  *   KEEP_STATE       copy all that an optimizer step changes: weights, optimizer, schedule, averages
  *   RESTORE_STATE    bring back that copy
  *   ZERO_GRADIENTS   zero the accumulated gradients
+ *   COMBINE_FIGURES  only after mixgrpo_trainer_set_rank: exchange the figures of the ranks
  * mixgrpo_trainer_rollout, _rollout_ticket, _update, _update_tickets, _sample, _save, _restore, _checkpoint, _resume, _save_model
  * and mixgrpo_evaluation_sample need the built-in model: they are INVALID_STATE for such a trainer. The functions of this section
  * are INVALID_STATE for a trainer with the built-in model. All others serve both. */
@@ -1476,6 +1479,33 @@ mixgrpo_status mixgrpo_trainer_submit(
 /* Answers an OPTIMIZER_STEP with figures for the metrics: the norm of all gradients before the clip, and the learning rate of the
  * step. Errors: INVALID_STATE without such a request. */
 mixgrpo_status mixgrpo_trainer_submit_step(mixgrpo_trainer *trainer, double gradient_norm, double learning_rate);
+
+/* Makes this trainer one of `rank_count` (1...1000000) that train one model together, each in its own process with the same
+ * settings. `rank`: 0...rank_count - 1. Every rank begins the same rollouts and samples, with the prompts of all ranks, and the same
+ * updates, with the rewards of all ranks. The trainer samples and evaluates its share: of P prompts, rank r has those from
+ * r * P / rank_count up to, not including, (r + 1) * P / rank_count, rounded down; a rank may have none. It gives the samples of
+ * these alone; `sample` of a request counts them from 0.
+ *   - The losses of all ranks have one denominator: the host adds up the gradients of all ranks before each OPTIMIZER_STEP.
+ *   - Every rank gets the same optimizer steps, also without an EVALUATE before them. Before and after each, and before
+ *     COMBINE_FIGURES is answered, the host makes sure that no rank has failed; else every rank calls mixgrpo_trainer_fail with the
+ *     same status.
+ *   - Advantages, metrics, warnings and the window are then the same on every rank, and those of one process, up to the rounding of
+ *     sums.
+ * Errors: INVALID_STATE while samples wait for an update, or work is in progress. */
+mixgrpo_status mixgrpo_trainer_set_rank(mixgrpo_trainer *trainer, int32_t rank, int32_t rank_count);
+
+/* Values in the figures of one rank. */
+#define MIXGRPO_FIGURE_COUNT 16
+
+/* The figures of this rank, after COMBINE_FIGURES. The host gives them to all ranks.
+ *   out_figures  (MIXGRPO_FIGURE_COUNT)
+ * Errors: INVALID_STATE without such a request. */
+mixgrpo_status mixgrpo_trainer_get_figures(const mixgrpo_trainer *trainer, double *out_figures, size_t capacity);
+
+/* Answers a COMBINE_FIGURES.
+ *   figures  (rank_count, MIXGRPO_FIGURE_COUNT), of each rank in order
+ * Errors: INVALID_STATE without such a request; INVALID_ARGUMENT for values that mixgrpo_trainer_get_figures cannot have given. */
+mixgrpo_status mixgrpo_trainer_submit_figures(mixgrpo_trainer *trainer, const double *figures, size_t count);
 
 /* Reports that a request could not be answered, or that mixgrpo_trainer_next or _submit returned `status`. A rollout or samples
  * are dropped. An update follows fault_policy when `status` is NOT_FINITE or DIVERGED. Otherwise it is undone as a whole (with

@@ -153,6 +153,7 @@ enum probe_mixgrpo_request_kind {
   probe_MIXGRPO_REQUEST_KIND_KEEP_STATE = MIXGRPO_REQUEST_KIND_KEEP_STATE,
   probe_MIXGRPO_REQUEST_KIND_RESTORE_STATE = MIXGRPO_REQUEST_KIND_RESTORE_STATE,
   probe_MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS,
+  probe_MIXGRPO_REQUEST_KIND_COMBINE_FIGURES = MIXGRPO_REQUEST_KIND_COMBINE_FIGURES,
 } probe_mixgrpo_request_kind;
 
 enum probe_mixgrpo_missing_rewards {
@@ -277,6 +278,9 @@ mixgrpo_status mixgrpo_trainer_begin_update_tickets(mixgrpo_trainer *trainer, mi
 mixgrpo_status mixgrpo_trainer_next(mixgrpo_trainer *trainer, mixgrpo_velocity_request *out_request) { return 0; }
 mixgrpo_status mixgrpo_trainer_submit(mixgrpo_trainer *trainer, const float *velocity, const float *reference_velocity, size_t count, float *out_d_velocity, size_t d_velocity_capacity) { return 0; }
 mixgrpo_status mixgrpo_trainer_submit_step(mixgrpo_trainer *trainer, double gradient_norm, double learning_rate) { return 0; }
+mixgrpo_status mixgrpo_trainer_set_rank(mixgrpo_trainer *trainer, int32_t rank, int32_t rank_count) { return 0; }
+mixgrpo_status mixgrpo_trainer_get_figures(const mixgrpo_trainer *trainer, double *out_figures, size_t capacity) { return 0; }
+mixgrpo_status mixgrpo_trainer_submit_figures(mixgrpo_trainer *trainer, const double *figures, size_t count) { return 0; }
 mixgrpo_status mixgrpo_trainer_fail(mixgrpo_trainer *trainer, mixgrpo_status status, const char *message) { return 0; }
 mixgrpo_status mixgrpo_trainer_get_samples(const mixgrpo_trainer *trainer, float *out_samples, size_t capacity, int64_t *out_ticket) { return 0; }
 mixgrpo_status mixgrpo_trainer_get_progress(const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size) { return 0; }

@@ -39,7 +39,10 @@ def public(package: pathlib.Path) -> Iterator[tuple[str, str, str]]:
     for node in ast.walk(ast.parse((package / "__init__.py").read_text())):
         if isinstance(node, ast.ImportFrom) and node.level == 1 and not node.module.startswith("_"):
             for alias in node.names:
-                yield alias.name, *described(package, node.module, alias.name)
+                # autodoc finds the docstring of a constant only where it is defined
+                inside = package != PACKAGE and alias.name.isupper()
+                name = f"{node.module}.{alias.name}" if inside else alias.name
+                yield name, *described(package, node.module, alias.name)
 
 
 def described(package: pathlib.Path, module: str, name: str) -> tuple[str, str]:

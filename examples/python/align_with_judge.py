@@ -15,7 +15,7 @@ from pathlib import Path
 
 import alignment
 import mixgrpo.torch as mixtorch
-from mixgrpo.rewards import RUBRIC, Judge
+from mixgrpo.rewards import Judge
 
 options = alignment.parser(__doc__.partition("\n")[0])
 options.add_argument("--url", required=True, help="address of the API, such as http://localhost:8000/v1")
@@ -26,6 +26,6 @@ chosen = options.parse_args()
 pipe = alignment.load(chosen)
 prompts = alignment.prompts_of(chosen)
 policy, decode = mixtorch.from_pipeline(pipe, prompts, height=chosen.size, width=chosen.size, batch_size=chosen.batch)
-rubric = chosen.rubric.read_text() if chosen.rubric else RUBRIC
+rubric = chosen.rubric.read_text() if chosen.rubric else None
 judge = Judge(chosen.url, chosen.model, rubric=rubric, api_key=os.environ.get("OPENAI_API_KEY"))
 alignment.align(chosen, pipe, policy, decode, prompts, {"judge": judge})

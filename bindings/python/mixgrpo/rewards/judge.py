@@ -38,9 +38,10 @@ class Judge(Endpoint):
     writes freely and ends with "Final Score: 4"; the last such mark counts. The reward is 0…1: (mark − 1) / 4.
 
     `model`: its name on the server.
-    `rubric`: the text that is sent; {prompt} in it becomes the prompt. `marks`: what stands before the colon of a mark, one
-    or several, whose mean counts, such as ["Alignment Score", "Coherence Score", "Style Score"]. `scale`: the lowest and
-    the highest mark. For a model that was trained on one rubric, pass that rubric.
+    `rubric`: the text that is sent, by default `RUBRIC`; {prompt} in it becomes the prompt. For a model that was trained on
+    one rubric, pass that rubric.
+    `marks`: what stands before the colon of a mark, one or several, whose mean counts, such as ["Alignment Score",
+    "Coherence Score", "Style Score"]. `scale`: the lowest and the highest mark.
     `api_key`: sent as bearer token. `headers`: sent along.
     `max_tokens`, `temperature`: of the answer.
     `parallel`: pictures that the server is asked about at the same time.
@@ -56,7 +57,7 @@ class Judge(Endpoint):
         url: str,
         model: str,
         *,
-        rubric: str = RUBRIC,
+        rubric: str | None = None,
         marks: str | Sequence[str] = "Final Score",
         scale: tuple[float, float] = (1.0, 5.0),
         api_key: str | None = None,
@@ -72,13 +73,13 @@ class Judge(Endpoint):
         super().__init__(url, bearer | dict(headers or {}), timeout=timeout, retries=retries, backoff=backoff)
         self.url = _completions(self.url)
         self.model = model
-        self.rubric = rubric
+        self.rubric = RUBRIC if rubric is None else rubric
         self.marks = (marks,) if isinstance(marks, str) else tuple(marks)
         self.scale = _checked_scale(scale)
         self.max_tokens = whole(max_tokens, "max_tokens", 1)
         self.temperature = temperature
         self.parallel = whole(parallel, "parallel", 1)
-        _check_rubric(rubric, self.marks)
+        _check_rubric(self.rubric, self.marks)
 
     def __repr__(self) -> str:
         return f"Judge({self.url!r}, {self.model!r})"

@@ -35,6 +35,7 @@ from .pipelines.sd3 import SD3Velocity
 from .pipelines.wan import WanExpertsVelocity, WanVelocity
 from .pipelines.z_image import ZImageVelocity
 from .policy import TimeGrid, TorchPolicy, Velocity
+from .ranks import RankLostError
 from .sampling import sample
 from .trainer import TorchTrainer
 from .vae import VAEDecoder
@@ -52,6 +53,7 @@ __all__ = [
     "GuidedVelocity",
     "Lumina2Velocity",
     "QwenImageVelocity",
+    "RankLostError",
     "SD3Velocity",
     "SanaVelocity",
     "TextEmbeddings",

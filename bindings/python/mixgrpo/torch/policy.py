@@ -185,6 +185,21 @@ class TorchPolicy:
         with answering():
             kept.finish(lambda velocity, d_velocity: self._backpropagate(velocity, d_velocity, scaler))
 
+    def take_part(self, *, gradient: bool, velocity: bool, reference: bool) -> None:
+        """Evaluates one latent of zeros, for a sharded module whose evaluations need all ranks at once, and carries a
+        gradient of zeros back."""
+        latents = torch.zeros(1, *self.latent_shape)
+        sigmas, prompts = torch.full((1,), 0.5), torch.zeros(1, dtype=torch.int64)
+        with answering():
+            if reference:
+                with torch.no_grad():
+                    self._in_batches(self._reference(), latents, sigmas, prompts, rows=0)
+            if velocity:
+                with torch.set_grad_enabled(gradient):
+                    answer = self._in_batches(self.velocity, latents, sigmas, prompts, rows=0)
+                if gradient:
+                    torch.autograd.backward(answer, torch.zeros_like(answer))
+
     def evaluate(
         self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, *, reference: bool = False
     ) -> torch.Tensor:
