@@ -207,6 +207,7 @@ test-cpp: library
 
 test-python: library
 	.ci/setup python $(VENV)
+	.ci/setup browser
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests
 
 # Every combination of wrapper, statistics and optimizer over several processes; test-python runs one of each kind.
