@@ -60,7 +60,9 @@ import Testing
     // A plan without trained steps stores nothing, so many samples cost no memory.
     let plan = try SamplingPlan.deterministic(.shifted(steps: 1, shift: 1), samplesPerPrompt: 4096)
     func trajectory(_ prompts: Range<Int32>) throws -> Trajectory {
-      try Trajectory(plan: plan, promptNumbers: Array(prompts), latentSize: 1, sharesStart: false)
+      try Trajectory(
+        plan: plan, promptNumbers: Array(prompts), places: 0..<prompts.count, allPrompts: prompts.count, latentSize: 1,
+        sharesStart: false)
     }
     let first = try trajectory(0..<262_144)
     let fitting = try Trajectory(joining: [first, try trajectory(262_144..<524_287)])
