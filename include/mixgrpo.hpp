@@ -883,7 +883,7 @@ inline std::vector<double> scores_from_ratings(view<const double> ratings) {
 /// Scores of a group's images, 0…1, from pairs (P, 2) of a winner and a loser; NaN for an image in no pair.
 inline std::vector<double> scores_from_pairs(view<const std::int32_t> pairs, std::int32_t group_size) {
   if (pairs.size() % 2 != 0) detail::refuse("pairs", "a winner and a loser each", std::to_string(pairs.size()) + " indices");
-  std::vector<double> scores(group_size > 0 ? group_size : 0);
+  std::vector<double> scores(group_size > 0 ? static_cast<std::size_t>(group_size) : 0);
   detail::check(mixgrpo_scores_from_pairs(
       detail::pointer(pairs), pairs.size() / 2, group_size, scores.data(), scores.size()));
   return scores;

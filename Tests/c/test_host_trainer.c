@@ -509,7 +509,7 @@ static mixgrpo_status combine(host *h) {
 static void a_rank_samples_and_trains_its_share_and_combines_the_figures(fixture *f) {
   const mixgrpo_learning_config learning = host_learning(f);
   host h = host_create(f, &learning);
-  double rewards[REWARDS], figures[MIXGRPO_FIGURE_COUNT];
+  double rewards[REWARDS], figures[2 * MIXGRPO_FIGURE_COUNT] = {0};
   float samples[VALUES];
   mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
   INVALID("rank_count", mixgrpo_trainer_set_rank(h.trainer, 0, 0));
