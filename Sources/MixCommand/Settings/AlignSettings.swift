@@ -69,7 +69,7 @@ struct AlignSettings: SettingsTable {
   var computedRewards: [RewardSetting] { rewards.filter { !$0.isPerson } }
 
   /// Whether there are evaluations, and something to score them with.
-  var isEvaluated: Bool { evaluation.isOn && !(computedRewards + evaluation.heldOut).isEmpty }
+  var isEvaluated: Bool { evaluation.isOn && !(hasPerson && (computedRewards + evaluation.heldOut).isEmpty) }
 
   /// Prompts per iteration, given the number of prompts; nil when it is unknown.
   func promptsPerIteration(of count: Int?) -> Int {

@@ -36,7 +36,8 @@ final class GuardedUpdate: UpdateMachine {
     case aboutToKeep(minibatch: Int)
     case keeping(minibatch: Int)
     case stepping(minibatch: Int)
-    case measuring(VelocityRequest)
+    /// In a box, so that the phase itself is small.
+    indirect case measuring(VelocityRequest)
     /// The velocity's change is within the limit.
     case measured
     /// The owner is asked for the figures of all ranks.
