@@ -122,7 +122,7 @@ class VotesFile:
 
 
 def digest(pictures: ByteArray) -> str:
-    """What tells the pictures of one group from those of another."""
+    """A checksum by which the pictures of one group are known."""
     return hashlib.blake2b(np.ascontiguousarray(pictures).tobytes(), digest_size=8).hexdigest()
 
 

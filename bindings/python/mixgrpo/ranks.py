@@ -20,7 +20,7 @@ class JointFailure(BaseException):
         self.error = error
         """What this rank raises."""
         self.cause = cause
-        """What the library of each rank is told; None for the error itself."""
+        """The error that the library of each rank gets; None for the one above."""
 
 
 class Ranks:
