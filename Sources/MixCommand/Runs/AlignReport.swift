@@ -114,14 +114,9 @@ final class AlignReport {
   /// that exact.
   private var gauges: [(name: String, text: String)] {
     guard settings.isEvaluated else { return [("trend", trend.change.map { signed($0) } ?? "")] }
-    let (first, latest) = (firstEvaluation.map(trainedMean), latestEvaluation.map(trainedMean))
+    let (first, latest) = (firstEvaluation.map(settings.evaluatedMean), latestEvaluation.map(settings.evaluatedMean))
     let change = latest.flatMap { latest in first.map { signed(latest - $0) } }
     return [("evaluated", latest.map { significant($0) } ?? ""), ("change", change ?? "")]
-  }
-
-  /// As the mean reward of an iteration.
-  private func trainedMean(_ means: [Double]) -> Double {
-    zip(settings.rewards, means).reduce(0) { $0 + $1.0.weight * $1.1 } / settings.rewards.reduce(0) { $0 + $1.weight }
   }
 
   /// The mean first when there are several rewards.

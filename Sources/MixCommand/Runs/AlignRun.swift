@@ -86,7 +86,7 @@ final class AlignRun {
     _ folder: RunFolder, _ settings: AlignSettings, until begun: Int
   ) throws(MixGRPOError) -> (first: [Double], latest: [Double])? {
     let lines = try folder.lines(folder.evaluations).filter { $0.iteration <= begun }
-    let names = (settings.rewards + settings.evaluation.heldOut).map(\.name)
+    let names = (settings.computedRewards + settings.evaluation.heldOut).map(\.name)
     let means = lines.map { line in names.map { line.object["means"]?.object?[$0]?.double ?? .nan } }
     return means.first.flatMap { first in means.last.map { (first, $0) } }
   }

@@ -71,6 +71,13 @@ struct AlignSettings: SettingsTable {
   /// Whether there are evaluations, and something to score them with.
   var isEvaluated: Bool { evaluation.isOn && !(hasPerson && (computedRewards + evaluation.heldOut).isEmpty) }
 
+  /// The weighted mean of the rewards that are trained on and computed, or of the held-out ones where a person gives all others.
+  /// - Parameter means: of an evaluation: `computedRewards`, then the held-out rewards.
+  func evaluatedMean(_ means: [Double]) -> Double {
+    let shown = computedRewards.isEmpty ? evaluation.heldOut : computedRewards
+    return zip(shown, means).reduce(0) { $0 + $1.0.weight * $1.1 } / shown.reduce(0) { $0 + $1.weight }
+  }
+
   /// Prompts per iteration, given the number of prompts; nil when it is unknown.
   func promptsPerIteration(of count: Int?) -> Int {
     promptsPerIteration > 0 ? promptsPerIteration : min(usualPrompts, count ?? usualPrompts)
