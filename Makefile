@@ -1,7 +1,7 @@
 # Use it
-#   make demo             align the shipped model with a reward written in C; pictures and figures go to out/
+#   make demo             align a model that draws emoji with a reward written in C; pictures and figures go to out/
 #   make install          install command, library, headers, mixgrpo.pc, CMake package, manual pages, shell completions, examples and
-#                         the small model into PREFIX (default /usr/local)
+#                         the small models into PREFIX (default /usr/local)
 #   make library          build .build/release/libmixgrpo.so
 #   make command          build .build/release/mixgrpo-command
 #   make wheel            build a Python wheel for other machines, into dist/
@@ -25,6 +25,8 @@
 # Measure it
 #   make bench            time rollout and update on this machine
 #   make bench-torch      the same, side by side with PyTorch
+#   make teach            count the votes that a taste needs: a script votes on the page of a person
+#   make pictures         make the captioned emoji that examples/emoji was trained on, in out/emoji
 #   make compare          compare MixGRPO with Flow-GRPO and DanceGRPO; continues where it was stopped
 #
 # MIXGRPO_PROCESSOR=x86-64-v3 make …    builds for machines without AVX-512, where this one has it
@@ -56,7 +58,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
+.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -77,9 +79,17 @@ command: packages
 
 # ---------------------------------------------------------------------------------------------------------------- demo
 
-demo: library $(EXAMPLES)/align
+demo: library $(EXAMPLES)/epaper
 	@mkdir -p $(OUT)
-	$(EXAMPLES)/align --out $(OUT)
+	$(EXAMPLES)/epaper --out $(OUT)
+
+$(EXAMPLES)/epaper: examples/c/epaper.c include/mixgrpo.h | library
+	@mkdir -p $(@D)
+	cc $(CFLAGS) -Iinclude -o $@ examples/c/epaper.c -L.build/release -lmixgrpo -lm -Wl,-rpath,'$$ORIGIN/../release'
+
+pictures:
+	.ci/setup pictures $(VENV)
+	$(VENV)/bin/python examples/lab/pictures/emoji.py --out $(OUT)/emoji
 
 $(EXAMPLES)/align: examples/c/align.c examples/c/world.c examples/c/world.h include/mixgrpo.h | library
 	@mkdir -p $(@D)
@@ -94,7 +104,7 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-examples test-runtimes test-compare test-docs
+test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-first-hour test-examples test-runtimes test-compare test-person test-docs
 	@echo "all tests passed"
 
 # Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
@@ -197,7 +207,13 @@ test-cpp: library
 
 test-python: library
 	.ci/setup python $(VENV)
+	.ci/setup browser
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests
+
+# Every combination of wrapper, statistics and optimizer over several processes; test-python runs one of each kind.
+test-ranks: library
+	.ci/setup python $(VENV)
+	MIXGRPO_RANKS=all MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests/test_ranks.py
 
 test-wheel: wheel
 	Tests/python/wheel.sh dist/mixgrpo-$(VERSION)-*.whl
@@ -235,6 +251,8 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	Tests/examples/world.sh
 	Tests/examples/own_model.sh
 	Tests/examples/evaluate.sh
+	.ci/setup pictures $(VENV)
+	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/emoji.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/same_numbers.sh
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/conformance.sh
 	python3 Tests/examples/readme_snippets.py
@@ -267,6 +285,17 @@ wheel: portable
 	rm -rf dist .build/wheel
 	MIXGRPO_LIBRARY=$(abspath $(PORTABLE_LIBRARY)) $(VENV)/bin/python -m build -q --wheel --no-isolation --outdir .build/wheel bindings/python
 	PATH=$(abspath $(VENV))/bin:$$PATH $(VENV)/bin/auditwheel repair --wheel-dir dist .build/wheel/*.whl
+# Chromium votes on the page of --reward-person: bad input, the look of the page, a person with a hidden taste.
+test-person: command
+	.ci/setup browser
+	Tests/person/run.sh
+
+# How many votes a taste needs: several seeds, each way of voting; and the picture of the guide.
+teach: command
+	.ci/setup browser
+	python3 Tests/person/voter.py --long
+	python3 Tests/person/voter.py --picture docs/pictures/voting.png
+
 test-compare: command
 	.ci/setup browser
 	Tests/compare/run.sh
@@ -315,16 +344,18 @@ install: library command
 	install -m 644 cmake/mixgrpoConfig.cmake $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo
 	sed 's/@VERSION@/$(VERSION)/' cmake/mixgrpoConfigVersion.cmake.in > \
 	  $(DESTDIR)$(PREFIX)/lib/cmake/mixgrpo/mixgrpoConfigVersion.cmake
-	install -d $(SHARE)/mixgrpo/base $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	install -d $(SHARE)/mixgrpo/base $(SHARE)/mixgrpo/emoji $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
 	  $(SHARE)/fish/vendor_completions.d $(EXAMPLES_SHARE)
 	install -m 644 $(addprefix examples/base/,config.json mixgrpo.json diffusion_pytorch_model.safetensors README.md) \
 	  $(SHARE)/mixgrpo/base
+	install -m 644 examples/emoji/* $(SHARE)/mixgrpo/emoji
 	$(COMMAND) --generate-completion-script bash > $(SHARE)/bash-completion/completions/mixgrpo
 	$(COMMAND) --generate-completion-script zsh > $(SHARE)/zsh/site-functions/_mixgrpo
 	$(COMMAND) --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/mixgrpo.fish
 	$(COMMAND) --experimental-dump-help | python3 packaging/manual.py $(SHARE)/man/man1 $(VERSION)
-	tar -C examples --exclude=./base --exclude=./lab --exclude=__pycache__ -cf - . | tar -C $(EXAMPLES_SHARE) -xf -
+	tar -C examples --exclude=./base --exclude=./emoji --exclude=./lab --exclude=__pycache__ -cf - . | tar -C $(EXAMPLES_SHARE) -xf -
 	ln -sfn ../../../mixgrpo/base $(EXAMPLES_SHARE)/base
+	ln -sfn ../../../mixgrpo/emoji $(EXAMPLES_SHARE)/emoji
 
 # --------------------------------------------------------------------------------------------------------- housekeeping
 

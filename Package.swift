@@ -116,7 +116,7 @@ let package = Package(
     // The command `mixgrpo`: a library, so that its parts can be tested, and an executable that starts it.
     .target(
       name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser],
-      resources: [.embedInCode("Pages/report.html")]),
+      resources: [.embedInCode("Pages/report.html"), .embedInCode("Pages/person.html")]),
     .executableTarget(
       name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),

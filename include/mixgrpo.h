@@ -4,8 +4,8 @@
  * The library samples groups of images with a mixed ODE-SDE sampler, takes the host's rewards, and updates the model with
  * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. It can be copied into any
  * project: it needs nothing but the C standard library. Its sections follow the data: version, status and errors, context,
- * model, prompts, evaluator, settings, plan, rollout, advantages, update, optimizer, trainer, tickets, checkpoints,
- * deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
+ * model, prompts, evaluator, settings, plan, rollout, advantages, votes, update, optimizer, trainer, tickets,
+ * checkpoints, deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
  * words, pixels, PNG.
  *
  * Each section is marked stable or experimental, with the release it first appeared in. Stable: programs compiled against this
@@ -948,8 +948,10 @@ enum {
   MIXGRPO_REQUEST_KIND_KEEP_STATE = 3,     /* trainer only: copy all that an optimizer step changes (weights, optimizer,
                                               schedule, averages), then call mixgrpo_trainer_next; count is 0 */
   MIXGRPO_REQUEST_KIND_RESTORE_STATE = 4,  /* trainer only: bring that copy back, then call mixgrpo_trainer_next; count is 0 */
-  MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = 5  /* trainer only: zero the accumulated gradients, then call mixgrpo_trainer_next;
+  MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = 5, /* trainer only: zero the accumulated gradients, then call mixgrpo_trainer_next;
                                               count is 0 */
+  MIXGRPO_REQUEST_KIND_COMBINE_FIGURES = 6 /* trainer with mixgrpo_trainer_set_rank only: exchange the ranks' figures, then call
+                                              mixgrpo_trainer_submit_figures; count is 0 */
 };
 
 /* What a rollout, an update or a host's trainer asks for. The arrays belong to the library. They are valid until the next
@@ -964,7 +966,7 @@ typedef struct mixgrpo_velocity_request {
   int32_t is_trained;          /* flag: the update evaluates these latents (again). A host whose rounding depends on the size of
                                   a batch evaluates all of them in batches of one size */
   mixgrpo_weights weights;     /* to evaluate: TRAINED, except for a trainer's deterministic samples */
-  int32_t reserved;            /* 0 */
+  int32_t completes_minibatch; /* flag, update only: the last request before the optimizer step */
   size_t count;                /* B, the latents to evaluate */
   size_t latent_size;          /* D, values in one latent */
   const float *latents;        /* (B, D) */
@@ -1055,6 +1057,25 @@ mixgrpo_status mixgrpo_advantages(
     const mixgrpo_learning_config *config, const double *rewards, size_t reward_count, size_t prompt_count,
     int32_t group_size, const double *weights, size_t weight_count, double *out_advantages, uint8_t *out_included,
     size_t capacity, mixgrpo_advantage_report *out_report);
+
+/* ================================================================================================================== */
+/* Votes of a person                                                                        experimental, since 0.1.0 */
+/* ================================================================================================================== */
+
+/* A reward from a person's ratings of one group: mean normalised ranks, 0...1, the share of the other rated images that an image
+ * beats, where a tie counts as half. Stars are ratings; so are favourites, as 1 for a favourite and 0 for the others.
+ *   ratings     (count), higher is better; NaN for an image without a rating
+ *   out_scores  (count); NaN for an image without a rating, 0.5 for the only image that has one
+ * count in 1...4096. Errors: INVALID_ARGUMENT also for an infinite rating. */
+mixgrpo_status mixgrpo_scores_from_ratings(const double *ratings, size_t count, double *out_scores, size_t capacity);
+
+/* A reward from pairs of one group: strengths of the model of Bradley and Terry, 0...1, the probability to beat an average image.
+ * Each image of a pair counts as if it had also drawn once against an average image, so that always winning stays finite.
+ *   pairs       (pair_count, 2): winner and loser, 0...group_size - 1; a pair may come several times, and in both orders
+ *   out_scores  (group_size); NaN for an image in no pair
+ * pair_count in 0...65536, group_size in 1...4096. Errors: INVALID_ARGUMENT also for an image paired with itself. */
+mixgrpo_status mixgrpo_scores_from_pairs(
+    const int32_t *pairs, size_t pair_count, int32_t group_size, double *out_scores, size_t capacity);
 
 /* ================================================================================================================== */
 /* Update: policy gradients of one iteration                                                      stable, since 0.1.0 */
@@ -1431,6 +1452,7 @@ mixgrpo_status mixgrpo_trainer_save_model(
  *   KEEP_STATE       copy all that an optimizer step changes: weights, optimizer, schedule, averages
  *   RESTORE_STATE    bring back that copy
  *   ZERO_GRADIENTS   zero the accumulated gradients
+ *   COMBINE_FIGURES  only after mixgrpo_trainer_set_rank: exchange the figures of the ranks
  * mixgrpo_trainer_rollout, _rollout_ticket, _update, _update_tickets, _sample, _save, _restore, _checkpoint, _resume, _save_model
  * and mixgrpo_evaluation_sample need the built-in model: they are INVALID_STATE for such a trainer. The functions of this section
  * are INVALID_STATE for a trainer with the built-in model. All others serve both. */
@@ -1508,6 +1530,33 @@ mixgrpo_status mixgrpo_trainer_submit(
 /* Answers an OPTIMIZER_STEP with figures for the metrics: the norm of all gradients before the clip, and the learning rate of the
  * step. Errors: INVALID_STATE without such a request. */
 mixgrpo_status mixgrpo_trainer_submit_step(mixgrpo_trainer *trainer, double gradient_norm, double learning_rate);
+
+/* Makes this trainer one of `rank_count` (1...1000000) that train one model together, each in its own process with the same
+ * settings. `rank`: 0...rank_count - 1. Every rank begins the same rollouts and samples, with the prompts of all ranks, and the same
+ * updates, with the rewards of all ranks. The trainer samples and evaluates its share: of P prompts, rank r has those from
+ * r * P / rank_count up to, not including, (r + 1) * P / rank_count, rounded down; a rank may have none. It gives the samples of
+ * these alone; `sample` of a request counts them from 0.
+ *   - The losses of all ranks have one denominator: the host adds up the gradients of all ranks before each OPTIMIZER_STEP.
+ *   - Every rank gets the same optimizer steps, also without an EVALUATE before them. Before and after each, and before
+ *     COMBINE_FIGURES is answered, the host makes sure that no rank has failed; else every rank calls mixgrpo_trainer_fail with the
+ *     same status.
+ *   - Advantages, metrics, warnings and the window are then the same on every rank, and those of one process, up to the rounding of
+ *     sums.
+ * Errors: INVALID_STATE while samples wait for an update, or work is in progress. */
+mixgrpo_status mixgrpo_trainer_set_rank(mixgrpo_trainer *trainer, int32_t rank, int32_t rank_count);
+
+/* Values in the figures of one rank. */
+#define MIXGRPO_FIGURE_COUNT 16
+
+/* The figures of this rank, after COMBINE_FIGURES. The host gives them to all ranks.
+ *   out_figures  (MIXGRPO_FIGURE_COUNT)
+ * Errors: INVALID_STATE without such a request. */
+mixgrpo_status mixgrpo_trainer_get_figures(const mixgrpo_trainer *trainer, double *out_figures, size_t capacity);
+
+/* Answers a COMBINE_FIGURES.
+ *   figures  (rank_count, MIXGRPO_FIGURE_COUNT), of each rank in order
+ * Errors: INVALID_STATE without such a request; INVALID_ARGUMENT for values that mixgrpo_trainer_get_figures cannot have given. */
+mixgrpo_status mixgrpo_trainer_submit_figures(mixgrpo_trainer *trainer, const double *figures, size_t count);
 
 /* Reports that a request could not be answered, or that mixgrpo_trainer_next or _submit returned `status`. A rollout or samples
  * are dropped. An update follows fault_policy when `status` is NOT_FINITE or DIVERGED. Otherwise it is undone as a whole (with

@@ -902,6 +902,22 @@ inline group_advantages advantages(
   return result;
 }
 
+/// Scores of a group's images, 0…1, from a person's ratings, such as stars; NaN for an image without one.
+inline std::vector<double> scores_from_ratings(view<const double> ratings) {
+  std::vector<double> scores(ratings.size());
+  detail::check(mixgrpo_scores_from_ratings(ratings.data(), ratings.size(), scores.data(), scores.size()));
+  return scores;
+}
+
+/// Scores of a group's images, 0…1, from pairs (P, 2) of a winner and a loser; NaN for an image in no pair.
+inline std::vector<double> scores_from_pairs(view<const std::int32_t> pairs, std::int32_t group_size) {
+  if (pairs.size() % 2 != 0) detail::refuse("pairs", "a winner and a loser each", std::to_string(pairs.size()) + " indices");
+  std::vector<double> scores(group_size > 0 ? static_cast<std::size_t>(group_size) : 0);
+  detail::check(mixgrpo_scores_from_pairs(
+      detail::pointer(pairs), pairs.size() / 2, group_size, scores.data(), scores.size()));
+  return scores;
+}
+
 // -------------------------------------------------------------------------------------------------- optimizer, update
 
 /// AdamW.
@@ -1170,7 +1186,7 @@ class host_trainer : public any_trainer {
   /// Begins to sample a group for each of P prompts, with a ticket if wanted; then `run`.
   void begin_rollout(view<const std::int32_t> prompt_indices, bool with_ticket = false) {
     detail::check(mixgrpo_trainer_begin_rollout(get(), prompt_indices.data(), prompt_indices.size(), with_ticket));
-    drawn_ = detail::product(prompt_indices.size(), group_size_, latent_size_);
+    drawn_ = detail::product(share(prompt_indices.size()), group_size_, latent_size_);
   }
   /// Begins to draw deterministic samples (P, S, D); then `run`. `weights` comes back in the requests.
   void begin_sample(
@@ -1179,7 +1195,7 @@ class host_trainer : public any_trainer {
     detail::check(mixgrpo_trainer_begin_sample(
         get(), weights, &config, prompt_indices.data(), prompt_indices.size(), detail::pointer(initial_noise),
         initial_noise.size()));
-    drawn_ = detail::product(prompt_indices.size(), config.samples_per_prompt, latent_size_);
+    drawn_ = detail::product(share(prompt_indices.size()), config.samples_per_prompt, latent_size_);
   }
   /// Begins to train on the latest rollout; then `run`, after which the trainer is at the next iteration. `rewards`:
   /// (K, P, G), NaN for one that failed; `weights`: (K), or empty for 1 each.
@@ -1213,6 +1229,26 @@ class host_trainer : public any_trainer {
   /// Answers an optimizer step: the norm of all gradients before the clip, and the rate.
   void submit_step(double gradient_norm, double learning_rate) {
     detail::check(mixgrpo_trainer_submit_step(get(), gradient_norm, learning_rate));
+  }
+  /// Makes this trainer one of `rank_count` processes that train one model together; see mixgrpo_trainer_set_rank.
+  void set_rank(std::int32_t rank, std::int32_t rank_count) {
+    detail::check(mixgrpo_trainer_set_rank(get(), rank, rank_count));
+    rank_ = static_cast<std::size_t>(rank);
+    rank_count_ = static_cast<std::size_t>(rank_count);
+  }
+  /// How many of so many prompts are this rank's.
+  std::size_t share(std::size_t prompts) const {
+    return (rank_ + 1) * prompts / rank_count_ - rank_ * prompts / rank_count_;
+  }
+  /// The figures of this rank, after MIXGRPO_REQUEST_KIND_COMBINE_FIGURES.
+  std::vector<double> figures() const {
+    std::vector<double> own(MIXGRPO_FIGURE_COUNT);
+    detail::check(mixgrpo_trainer_get_figures(get(), own.data(), own.size()));
+    return own;
+  }
+  /// Answers that request with the figures of all ranks, one after the other.
+  void submit_figures(const std::vector<double>& all) {
+    detail::check(mixgrpo_trainer_submit_figures(get(), all.data(), all.size()));
   }
   /// Reports that a request could not be answered. True when the host continues with `next`, which undoes the work or follows
   /// the fault policy; false when no work was begun.
@@ -1269,6 +1305,8 @@ class host_trainer : public any_trainer {
   std::int32_t group_size_;
   std::size_t latent_size_;
   std::size_t drawn_ = 0;
+  std::size_t rank_ = 0;
+  std::size_t rank_count_ = 1;
 };
 
 /// What a host_trainer must know about the model: fill in prompt_count and latent_size.
@@ -1316,7 +1354,8 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
                   held_out.data(), names.size(), out);
             }),
         reward_count_(rewards.size()),
-        sample_count_(detail::product(prompt_indices.size(), sample.samples_per_prompt)) {}
+        sample_count_(detail::product(prompt_indices.size(), sample.samples_per_prompt)),
+        prompts_(prompt_indices.size()) {}
 
   /// Whether an iteration that is about to be trained must be evaluated first.
   bool is_due(std::int64_t iteration) const noexcept { return mixgrpo_evaluation_is_due(get(), iteration) != 0; }
@@ -1331,7 +1370,8 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
   /// Begins to draw the samples with a model that the host owns; then host_trainer::run and samples.
   void begin_sample(host_trainer& trainer) const {
     detail::check(mixgrpo_evaluation_begin_sample(get(), trainer.get()));
-    trainer.drawn_ = detail::product(sample_count_, trainer.latent_size_);
+    const std::size_t of_a_prompt = prompts_ == 0 ? 0 : sample_count_ / prompts_;
+    trainer.drawn_ = detail::product(trainer.share(prompts_), of_a_prompt, trainer.latent_size_);
   }
 
   /// Submits the scores (K, P, S). The message is valid until the next submit.
@@ -1379,6 +1419,7 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
  private:
   std::size_t reward_count_;
   std::size_t sample_count_;
+  std::size_t prompts_;
 };
 
 // --------------------------------------------------------------------------------------------------- stateless pieces

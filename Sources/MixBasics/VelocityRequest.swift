@@ -29,6 +29,8 @@ public struct VelocityRequest {
 
   /// Whether the update trains on these latents, now or in a later request.
   public let isTrained: Bool
+  /// Whether the optimizer step of an update's minibatch follows this request.
+  public let completesMinibatch: Bool
 
   /// The number of values that `submit` expects.
   public var velocityCount: Int { count * latentSize }
@@ -54,13 +56,13 @@ public struct VelocityRequest {
     latents: UnsafePointer<Float>, latentSize: Int, sigmas: UnsafeBufferPointer<Float>,
     promptIndex: UnsafeBufferPointer<Int32>, guidance: UnsafeBufferPointer<Float>? = nil,
     sampleOfRow: UnsafeBufferPointer<Int32>, stepOfRow: UnsafeBufferPointer<Int32>, model: ModelChoice = .trained,
-    minibatch: Int = 0, needsReference: Bool = false, isTrained: Bool = false
+    minibatch: Int = 0, needsReference: Bool = false, isTrained: Bool = false, completesMinibatch: Bool = false
   ) {
     (count, self.latents, self.latentSize) = (sigmas.count, latents, latentSize)
     (self.sigmas, self.promptIndex, self.guidance) = (sigmas, promptIndex, guidance)
     (self.sampleOfRow, self.stepOfRow) = (sampleOfRow, stepOfRow)
     (self.model, self.minibatch, self.needsReference) = (model, minibatch, needsReference)
-    self.isTrained = isTrained
+    (self.isTrained, self.completesMinibatch) = (isTrained, completesMinibatch)
   }
 
   /// Calls `body` with a request over the arrays' values. `body` must not keep the request.

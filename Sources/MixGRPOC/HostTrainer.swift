@@ -159,6 +159,38 @@ public func mixgrpo_trainer_submit_step(
   }
 }
 
+@_cdecl("mixgrpo_trainer_set_rank") @implementation
+public func mixgrpo_trainer_set_rank(_ trainer: OpaquePointer?, _ rank: Int32, _ rank_count: Int32) -> mixgrpo_status {
+  withStatus {
+    let machine = try resolve(trainer, "trainer", as: TrainerObject.self).hostMachine(for: "set_rank")
+    try machine.setRank(Rank(Int(rank), of: Int(rank_count)))
+  }
+}
+
+@_cdecl("mixgrpo_trainer_get_figures") @implementation
+public func mixgrpo_trainer_get_figures(
+  _ trainer: OpaquePointer?, _ out_figures: UnsafeMutablePointer<Double>?, _ capacity: Int
+) -> mixgrpo_status {
+  withStatus {
+    let machine = try resolve(trainer, "trainer", as: TrainerObject.self).hostMachine(for: "get_figures")
+    let figures = try machine.rankFigures()
+    try output(out_figures, capacity: capacity, needed: figures.count, "out_figures").fill(from: figures)
+  }
+}
+
+@_cdecl("mixgrpo_trainer_submit_figures") @implementation
+public func mixgrpo_trainer_submit_figures(
+  _ trainer: OpaquePointer?, _ figures: UnsafePointer<Double>?, _ count: Int
+) -> mixgrpo_status {
+  withStatus {
+    let machine = try resolve(trainer, "trainer", as: TrainerObject.self).hostMachine(for: "submit_figures")
+    let expected = machine.rank.count * Int(MIXGRPO_FIGURE_COUNT)
+    let values = try input(figures, count: count, expected: expected, "figures")
+    try Memory.require(count, of: 64)  // copies of them
+    try machine.submitFigures(Array(values))
+  }
+}
+
 @_cdecl("mixgrpo_trainer_fail") @implementation
 public func mixgrpo_trainer_fail(
   _ trainer: OpaquePointer?, _ status: mixgrpo_status, _ message: UnsafePointer<CChar>?

@@ -22,6 +22,7 @@ extension mixgrpo_velocity_request {
     needs_reference = request.needsReference ? 1 : 0
     needs_gradient = needsGradient ? 1 : 0
     is_trained = request.isTrained ? 1 : 0
+    completes_minibatch = request.completesMinibatch ? 1 : 0
     self.weights = weights.rawValue
     latent_size = request.latentSize
     latents = request.latents
@@ -53,6 +54,7 @@ extension mixgrpo_velocity_request {
     case .optimizerStep(let minibatch, let rateFactor): self.init(optimizerStep: minibatch, rateFactor: rateFactor)
     case .keepState: self.init(MIXGRPO_REQUEST_KIND_KEEP_STATE)
     case .restoreState: self.init(MIXGRPO_REQUEST_KIND_RESTORE_STATE)
+    case .combineFigures: self.init(MIXGRPO_REQUEST_KIND_COMBINE_FIGURES)
     case .zeroGradients: self.init(MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS)
     case .finished: self = .finished
     }

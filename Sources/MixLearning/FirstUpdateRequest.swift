@@ -20,8 +20,8 @@ package struct FirstUpdateRequest {
   /// - Throws: `outOfMemory`.
   package init(_ plan: SamplingPlan, prompts: Int, minibatches: Int, maxBatch: Int) throws(MixGRPOError) {
     let layout = try UpdateLayout(
-      plan, prompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true }, minibatches: minibatches,
-      firstOnly: true)
+      plan, places: Array(0..<prompts), allPrompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true },
+      minibatches: minibatches, firstOnly: true)
     samples = prompts * plan.groupSize
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
     let rows = layout.minibatches.first?.rows ?? 0..<0

@@ -28,7 +28,7 @@ public final class Update {
   private var metricsBeforeMinibatch = UpdateMetrics()
 
   private let trajectory: Trajectory
-  private let advantages: [Double]  // (P·G)
+  private let advantages: [Double]  // (samples of all ranks)
   private let layout: UpdateLayout
   private let stepWeights: [Double]  // (trained steps)
   private let workers: Workers
@@ -41,8 +41,8 @@ public final class Update {
   private var rows = 0..<0
 
   /// - Parameters:
-  ///   - advantages: (P·G), finite
-  ///   - isIncluded: (P·G), false for excluded samples, which are not evaluated
+  ///   - advantages: of the samples of all ranks, P·G for a process that trains alone; finite
+  ///   - isIncluded: the same number, false for excluded samples, which are not evaluated
   ///   - maxBatch: most rows in one request; 0 means no limit
   /// - Throws: `invalidArgument` naming each invalid field, `outOfMemory`.
   package init(
@@ -75,7 +75,7 @@ public final class Update {
     _ trajectory: Trajectory, _ advantages: [Double], _ isIncluded: [Bool], _ configuration: PolicyConfiguration,
     _ maxBatch: Int
   ) throws(MixGRPOError) {
-    let samples = trajectory.samples
+    let samples = trajectory.allPrompts * trajectory.plan.groupSize
     var validation = Validation()
     validation.include { () throws(MixGRPOError) in try configuration.validate(groupSize: trajectory.plan.groupSize) }
     validation.require(!trajectory.plan.trainedSteps.isEmpty, "trajectory", expected: "trained steps", got: "none")
@@ -114,7 +114,7 @@ extension Update {
       batch.gather(rows, layout, trajectory, workers)
       phase = .waiting
     }
-    return .evaluate(batch.request(rows, minibatch: current.index, needsReference: needsReference))
+    return .evaluate(batch.request(rows, of: current, needsReference: needsReference))
   }
 
   /// Takes the velocity of the last request, (request.count, D), and returns ∂L/∂v, (request.count, D), valid until the
@@ -156,12 +156,13 @@ extension Update {
     begin(minibatch: minibatch + 1)
   }
 
-  /// A request for the update's first row, to evaluate it again after the update; not to be submitted. Nil without a row.
+  /// A request for the update's first row, to evaluate it again after the update; not to be submitted. Nil without a row, or
+  /// when another rank has it.
   package func firstRow() -> VelocityRequest? {
-    guard phase == .finished, let first = layout.minibatches.first else { return nil }
+    guard phase == .finished, layout.holdsFirstRow, let first = layout.minibatches.first else { return nil }
     let row = first.rows.lowerBound..<first.rows.lowerBound + 1
     batch.gather(row, layout, trajectory, workers)
-    return batch.request(row, minibatch: first.index, needsReference: false)
+    return batch.request(row, of: first, needsReference: false)
   }
 
   /// Goes back to the first request, with empty metrics.
@@ -194,6 +195,9 @@ extension Update {
   package var plannedEvaluations: Int {
     trajectory.plan.trainingEvaluations(prompts: trajectory.prompts, minibatches: configuration.updatesPerIteration)
   }
+
+  /// Whether the first submitted row is the first of all ranks.
+  package var holdsFirstRow: Bool { layout.holdsFirstRow }
 
   /// D
   package var latentSize: Int { trajectory.latentSize }
@@ -258,7 +262,8 @@ extension Update {
     let step = JudgedStep(
       row: stepRow, velocity: velocity, reference: reference, transition: trajectory.transition(trained),
       form: trajectory.plan.logProbability,
-      oldLogProbability: trajectory.oldLogProbability(trained, sample: sample), advantage: advantages[sample],
+      oldLogProbability: trajectory.oldLogProbability(trained, sample: sample),
+      advantage: advantages[trajectory.place(ofSample: sample)],
       stepWeight: stepWeights[trained])
     let terms = Double(layout.minibatches[minibatch].samples * stepWeights.count)
     return PolicyLoss(configuration: configuration).evaluate(step, scale: 1 / terms, dVelocity: dVelocity)

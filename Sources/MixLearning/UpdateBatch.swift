@@ -61,9 +61,9 @@ final class UpdateBatch {
     }
   }
 
-  func request(_ rows: Range<Int>, minibatch: Int, needsReference: Bool) -> VelocityRequest {
+  func request(_ rows: Range<Int>, of minibatch: UpdateLayout.Minibatch, needsReference: Bool) -> VelocityRequest {
     table.request(
-      rows, latents: UnsafePointer(arena.latents), latentSize: size, minibatch: minibatch,
-      needsReference: needsReference, isTrained: true)
+      rows, latents: UnsafePointer(arena.latents), latentSize: size, minibatch: minibatch.index,
+      needsReference: needsReference, isTrained: true, completesMinibatch: rows.upperBound == minibatch.rows.upperBound)
   }
 }

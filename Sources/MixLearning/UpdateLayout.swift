@@ -5,7 +5,7 @@ import MixSampling
 ///
 /// Minibatch m of U has members ⌊m·G/U⌋ ..< ⌊(m+1)·G/U⌋ of every group. Its rows are ordered by trained step, then prompt, then
 /// member. Where the members of a group share the latent before a step, those of a minibatch share one row. Excluded samples
-/// have no row.
+/// have no row. Where several ranks train, the rows are those of this rank, and the minibatches the same on every rank.
 struct UpdateLayout {
   struct Row {
     let trained: Int  // index into plan.trainedSteps
@@ -15,41 +15,47 @@ struct UpdateLayout {
   struct Minibatch {
     let index: Int
     let rows: Range<Int>
-    /// Its samples, the denominator of its mean.
+    /// Its samples on all ranks, the denominator of its mean.
     let samples: Int
   }
 
   private(set) var rows: [Row] = []
   /// The samples of all rows, one after the other.
   private(set) var samples: [Int] = []
-  /// Minibatches without samples are not in the list.
+  /// Minibatches without samples on any rank are not in the list.
   private(set) var minibatches: [Minibatch] = []
+  /// Whether the first row of all ranks is the first of this one.
+  private(set) var holdsFirstRow = false
 
+  /// - Parameter isIncluded: of the samples of all ranks.
   init(_ trajectory: Trajectory, isIncluded: [Bool], minibatches count: Int) throws(MixGRPOError) {
     try self.init(
-      trajectory.plan, prompts: trajectory.prompts, sharesStart: trajectory.sharesStart, isIncluded: { isIncluded[$0] },
-      minibatches: count)
+      trajectory.plan, places: trajectory.places, allPrompts: trajectory.allPrompts, sharesStart: trajectory.sharesStart,
+      isIncluded: { isIncluded[$0] }, minibatches: count)
   }
 
-  /// - Parameter firstOnly: lay out no minibatch after the first that has samples.
+  /// - Parameters:
+  ///   - places: of this rank's prompts among those of all ranks.
+  ///   - firstOnly: lay out no minibatch after the first that has samples.
   init(
-    _ plan: SamplingPlan, prompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool, minibatches count: Int,
-    firstOnly: Bool = false
+    _ plan: SamplingPlan, places: [Int], allPrompts: Int, sharesStart: Bool, isIncluded: (_ sample: Int) -> Bool,
+    minibatches count: Int, firstOnly: Bool = false
   ) throws(MixGRPOError) {
     let groupSize = plan.groupSize
-    try Memory.require(prompts * groupSize, of: 128 * (plan.trainedSteps.count + 1))  // lists that grow
+    try Memory.require(places.count * groupSize, of: 128 * (plan.trainedSteps.count + 1))  // lists that grow
     for index in 0..<count where !firstOnly || minibatches.isEmpty {
       let members = plan.members(ofMinibatch: index, of: count)
-      let groups = (0..<prompts).map { prompt in
-        members.map { prompt * groupSize + $0 }.filter(isIncluded)
+      let counts = (0..<allPrompts).map { place in members.count { isIncluded(place * groupSize + $0) } }
+      guard let firstPlace = counts.firstIndex(where: { $0 > 0 }), !plan.trainedSteps.isEmpty else { continue }
+      if minibatches.isEmpty { holdsFirstRow = places.contains(firstPlace) }
+      let groups = places.enumerated().map { prompt, place in
+        members.filter { isIncluded(place * groupSize + $0) }.map { prompt * groupSize + $0 }
       }
       let first = rows.count
       for (trained, step) in plan.trainedSteps.enumerated() {
         append(groups, trained, plan.isShared(state: step, sharesStart))
       }
-      guard rows.count > first else { continue }
-      minibatches.append(
-        Minibatch(index: index, rows: first..<rows.count, samples: groups.reduce(0) { $0 + $1.count }))
+      minibatches.append(Minibatch(index: index, rows: first..<rows.count, samples: counts.reduce(0, +)))
     }
   }
 

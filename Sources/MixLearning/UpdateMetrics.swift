@@ -1,3 +1,5 @@
+import MixBasics
+
 /// Metrics of an update so far, over samples and trained steps. Means are NaN before the first request.
 public struct UpdateMetrics: Equatable, Sendable {
   /// Ratios before the first optimizer step: exactly 1 when the model returns the same velocities as in the rollout.
@@ -23,6 +25,48 @@ public struct UpdateMetrics: Equatable, Sendable {
   private var clipped = 0
 
   package init() {}
+
+  /// Number of values in `sums`.
+  package static let sumCount = 12
+
+  /// What the ranks of one update add up.
+  package var sums: [Double] {
+    [
+      Double(terms), Double(clipped), Double(evaluations), lossSum, ratioSum, oldPolicySum, referenceSum, firstRatioMin,
+      firstRatioMax, ratioMin, ratioMax, logRatioNatsMax,
+    ]
+  }
+
+  /// The metrics over the samples of several ranks.
+  /// - Parameter ranks: the `sums` of each rank, in order.
+  /// - Throws: `invalidArgument` for a count that is not a whole number.
+  package func combined(_ ranks: [[Double]]) throws(MixGRPOError) -> UpdateMetrics {
+    var all = UpdateMetrics()
+    all.optimizerSteps = optimizerSteps
+    for sums in ranks {
+      all.terms += try Self.count(sums[0])
+      all.clipped += try Self.count(sums[1])
+      all.evaluations += try Self.count(sums[2])
+      all.lossSum += sums[3]
+      all.ratioSum += sums[4]
+      all.oldPolicySum += sums[5]
+      all.referenceSum += sums[6]
+      all.firstRatioMin = .minimum(all.firstRatioMin, sums[7])
+      all.firstRatioMax = .maximum(all.firstRatioMax, sums[8])
+      all.ratioMin = .minimum(all.ratioMin, sums[9])
+      all.ratioMax = .maximum(all.ratioMax, sums[10])
+      all.logRatioNatsMax = .maximum(all.logRatioNatsMax, sums[11])
+    }
+    return all
+  }
+
+  /// - Throws: `invalidArgument` for what is no count of one rank.
+  package static func count(_ value: Double) throws(MixGRPOError) -> Int {
+    guard (0...1e12).contains(value), let count = Int(exactly: value) else {
+      throw .invalid("figures", expected: "counts, as mixgrpo_trainer_get_figures gives them", got: value)
+    }
+    return count
+  }
 
   /// Mean of the clipped loss with its penalties.
   public var loss: Double { lossSum / Double(terms) }

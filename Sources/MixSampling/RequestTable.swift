@@ -27,7 +27,7 @@ package final class RequestTable {
   /// - Parameter latents: (rows.count, latentSize).
   package func request(
     _ rows: Range<Int>, latents: UnsafePointer<Float>, latentSize: Int, model: ModelChoice = .trained, minibatch: Int = 0,
-    needsReference: Bool = false, isTrained: Bool
+    needsReference: Bool = false, isTrained: Bool, completesMinibatch: Bool = false
   ) -> VelocityRequest {
     func view<Element>(_ table: Table<Element>) -> UnsafeBufferPointer<Element> {
       UnsafeBufferPointer(start: table.base + rows.lowerBound, count: rows.count)
@@ -35,6 +35,6 @@ package final class RequestTable {
     return VelocityRequest(
       latents: latents, latentSize: latentSize, sigmas: view(sigmas), promptIndex: view(promptIndex),
       sampleOfRow: view(sampleOfRow), stepOfRow: view(stepOfRow), model: model, minibatch: minibatch,
-      needsReference: needsReference, isTrained: isTrained)
+      needsReference: needsReference, isTrained: isTrained, completesMinibatch: completesMinibatch)
   }
 }

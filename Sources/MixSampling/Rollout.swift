@@ -16,7 +16,7 @@ public final class Rollout {
 
   /// As given to `init`.
   public let plan: SamplingPlan
-  /// P
+  /// P, of this rank
   public let prompts: Int
   /// D
   public let latentSize: Int
@@ -39,12 +39,15 @@ public final class Rollout {
   ///   - latentSize: D, at least 1
   ///   - initialNoise: latents to start from: (P, D), the same for all members of a group, or (P·G, D); copied
   ///   - maxBatch: most rows in one request; 0 means no limit
+  ///   - rank: samples this rank's share of the prompts; `initialNoise` is of that share
   /// - Throws: `invalidArgument` naming each invalid field, `outOfMemory`.
   package init(
-    plan: SamplingPlan, prompts: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
-    maxBatch: Int = 0, workers: Workers
+    plan: SamplingPlan, prompts all: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
+    maxBatch: Int = 0, rank: Rank = .alone, workers: Workers
   ) throws(MixGRPOError) {
-    try Self.validate(plan, prompts, latentSize: latentSize, maxBatch: maxBatch)
+    try Self.validate(plan, all, latentSize: latentSize, maxBatch: maxBatch)
+    let places = rank.share(ofPrompts: all.count)
+    let prompts = Array(all[places])
     self.plan = plan
     self.prompts = prompts.count
     self.latentSize = latentSize
@@ -53,21 +56,23 @@ public final class Rollout {
     let isSame = try InitialNoise.isShared(initialNoise, plan, prompts: prompts.count, latentSize: latentSize)
     let sharesStart = isSame && plan.exactSharing && plan.groupSize > 1
     let trajectory = try Trajectory(
-      plan: plan, promptNumbers: prompts, latentSize: latentSize, sharesStart: sharesStart)
+      plan: plan, promptNumbers: prompts, places: places, allPrompts: all.count, latentSize: latentSize,
+      sharesStart: sharesStart)
     memory = try RolloutMemory(trajectory: trajectory)
     table = try RequestTable(rows: trajectory.samples)
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
     faults = try Table(count: trajectory.samples, filledWith: false)
     InitialNoise.fill(memory.states[0], from: initialNoise, isSame: isSame, trajectory, workers)
+    if prompts.isEmpty { phase = .finished }
   }
 
   /// The same with the threads of `context`.
   public convenience init(
     plan: SamplingPlan, prompts: [Int32], latentSize: Int, initialNoise: UnsafeBufferPointer<Float>? = nil,
-    maxBatch: Int = 0, context: RunContext
+    maxBatch: Int = 0, rank: Rank = .alone, context: RunContext
   ) throws(MixGRPOError) {
     try self.init(
-      plan: plan, prompts: prompts, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch,
+      plan: plan, prompts: prompts, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch, rank: rank,
       workers: Workers(threads: context.threads))
   }
 
@@ -233,6 +238,9 @@ extension Rollout {
 // MARK: - Results
 
 extension Rollout {
+  /// Samples of all ranks.
+  package var samplesOfAllRanks: Int { memory.trajectory.allPrompts * plan.groupSize }
+
   /// Whether all samples are finished.
   public var isFinished: Bool { phase == .finished }
 

@@ -10,6 +10,10 @@ public final class Trajectory: @unchecked Sendable {
   public let plan: SamplingPlan
   /// The host's prompt ids.
   public let promptNumbers: [Int32]  // (P)
+  /// The place of each prompt among those of all ranks.
+  package let places: [Int]  // (P)
+  /// Prompts of all ranks; P for a process that trains alone.
+  package let allPrompts: Int
   /// D
   public let latentSize: Int
   package let sharesStart: Bool
@@ -24,10 +28,11 @@ public final class Trajectory: @unchecked Sendable {
   }
 
   init(
-    plan: SamplingPlan, promptNumbers: [Int32], latentSize: Int, sharesStart: Bool
+    plan: SamplingPlan, promptNumbers: [Int32], places: Range<Int>, allPrompts: Int, latentSize: Int, sharesStart: Bool
   ) throws(MixGRPOError) {
     self.plan = plan
     self.promptNumbers = promptNumbers
+    (self.places, self.allPrompts) = (Array(places), allPrompts)
     self.latentSize = latentSize
     self.sharesStart = sharesStart
     let (storage, states) = try Arena.allocate("trajectory") {
@@ -53,12 +58,13 @@ public final class Trajectory: @unchecked Sendable {
     (plan, promptNumbers, latentSize, sharesStart) = (first.plan, numbers, first.latentSize, first.sharesStart)
     logProbabilities = try Self.table(first.plan, prompts: numbers.count)
     var parts: [Part] = []
-    var prompts = 0
+    var (prompts, places, allPrompts) = (0, [Int](), 0)
     for one in trajectories {
       parts += one.parts.map { Part(firstPrompt: prompts + $0.firstPrompt, states: $0.states, storage: $0.storage) }
-      prompts += one.prompts
+      places += one.places.map { allPrompts + $0 }
+      (prompts, allPrompts) = (prompts + one.prompts, allPrompts + one.allPrompts)
     }
-    self.parts = parts
+    (self.parts, self.places, self.allPrompts) = (parts, places, allPrompts)
     copyLogProbabilities(of: trajectories)
   }
 
@@ -86,6 +92,11 @@ public final class Trajectory: @unchecked Sendable {
 
   /// P·G
   public var samples: Int { prompts * plan.groupSize }
+
+  /// The number of a sample among those of all ranks.
+  package func place(ofSample sample: Int) -> Int {
+    places[sample / plan.groupSize] * plan.groupSize + sample % plan.groupSize
+  }
 
   /// The log-probabilities of the rollout, in the plan's form.
   public var oldLogProbabilities: UnsafeBufferPointer<Double> { logProbabilities.buffer }  // (trained steps, P·G)
@@ -134,6 +145,6 @@ extension Trajectory {
 
   /// Training noise is keyed by prompt id; evaluation noise by the prompt's index, so that prompts may repeat.
   func noiseKey(_ prompt: Int) -> Int {
-    plan.initialNoisePurpose == .evaluationNoise ? prompt : Int(promptNumbers[prompt])
+    plan.initialNoisePurpose == .evaluationNoise ? places[prompt] : Int(promptNumbers[prompt])
   }
 }

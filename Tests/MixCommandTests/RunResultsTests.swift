@@ -115,7 +115,7 @@ import Testing
     try place.evaluate([(0, 0.5, 0.25), (10, 0.75, 0.5), (20, 1, 0.125)], best: 10)
     for path in [place.folder.model, place.folder.best] { try place.saveModel(path) }
     var settings = AlignSettings()
-    (settings.iterations, settings.out, settings.evaluation.every) = (40, place.folder.path, 10)
+    (settings.iterations, settings.out, settings.rewards) = (40, place.folder.path, [try RewardSetting(builtIn: "darkness")])
     let lines = AlignSummary(
       settings: settings, results: try RunResults(place.folder, settings: self.settings), prompt: "it's a red circle",
       seconds: 65

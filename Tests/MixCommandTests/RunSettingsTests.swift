@@ -21,6 +21,17 @@ private final class Place {
 }
 
 @Suite struct RunSettingsTests {
+  @Test func anEvaluationsMeanLeavesThePersonOut() throws {
+    var settings = AlignSettings()
+    settings.rewards = [try RewardSetting(builtIn: "darkness"), try RewardSetting(builtIn: "contrast:3")]
+    #expect(settings.evaluatedMean([0.5, 0.25, 9]) == 0.3125)
+    settings.rewards[0].name = RewardSetting.person
+    #expect(settings.evaluatedMean([0.25, 9]) == 0.25)
+    settings.rewards.removeLast()
+    settings.evaluation.heldOut = [try RewardSetting(builtIn: "symmetry")]
+    #expect(settings.evaluatedMean([0.75]) == 0.75)
+  }
+
   @Test func savedPathsAreAbsolute() throws {
     var settings = AlignSettings()
     (settings.model, settings.out, settings.pictures.prompts) = ("", "run", "/p/prompts.txt")

@@ -55,7 +55,7 @@ import Testing
       case .keepState: kept = weight
       case .restoreState: weight = kept
       case .zeroGradients: gradient = 0
-      case .finished: break
+      case .combineFigures, .finished: break
       }
     }
 

@@ -93,7 +93,7 @@ import Testing
           let velocity = (0..<request.velocityCount).map { scale * request.latents[$0] }
           _ = try trainer.submit(velocity: velocity, count: velocity.count)
         case .optimizerStep: try trainer.submitStep(gradientNorm: 0, learningRate: 0.1)
-        case .keepState, .restoreState, .zeroGradients: break
+        case .keepState, .restoreState, .zeroGradients, .combineFigures: break
         case .finished: return
         }
       }

@@ -113,6 +113,10 @@ import Testing
     #expect(found.includedCount == 3 && found.rewards[1].failures == 3 && found.rewards[1].mean.isNaN)
   }
 
+  @Test func aGroupMayHaveTwoMembers() throws {
+    expect(try advantages([[1, 3]], 2).values, [-0.707107, 0.707107])
+  }
+
   @Test func aGroupWithTwoRewardsIsKept() throws {
     let found = try advantages([[1, .nan, 3]], 3)
     #expect(found.isIncluded == [true, false, true] && found.droppedGroups.isEmpty)

@@ -65,6 +65,13 @@ import Testing
     #expect(try run(try record(minimumDelta: 0.71), evaluations).last?.verdict == .goOn)
   }
 
+  @Test func aRiseBelowTheSmallestChangeIsNotSuspicious() throws {
+    // A rise by 1 is 0.707 standard deviations, a fall by 3 is 2.12.
+    let evaluations = [[0.0, 5], [1, 2], [1, 2]]
+    #expect(try run(try record(minimumDelta: 0.70), evaluations).last?.verdict == .warn)
+    #expect(try run(try record(minimumDelta: 0.71), evaluations).last?.verdict == .goOn)
+  }
+
   @Test func rewardsOfDifferentScaleCountAlike() throws {
     let rewards = [
       EvaluationReward("trained"), EvaluationReward("large", isHeldOut: true), EvaluationReward("small", isHeldOut: true),

@@ -143,6 +143,18 @@ import Testing
     #expect(weights == left && weights.allSatisfy(\.isFinite))
   }
 
+  @Test func aSmallGradientHasASmallBound() throws {
+    // A step moves a weight by at most learning rate · gradient / ε = 5·10²⁹, which is below the limit of 10³⁰.
+    let settings = configuration { ($0.learningRate, $0.beta1, $0.epsilon) = (1, 0, 2e-31) }
+    let optimizer = try AdamW(count: 1, configuration: settings)
+    var weights: [Float] = [1]
+    for step in 0..<2 {
+      var gradients: [Float] = [0.1]
+      try optimizer.step(weights: &weights, clearing: &gradients, versions: (step, step + 1), workers: Workers(threads: 1))
+    }
+    #expect(optimizer.checks == 1)
+  }
+
   @Test func weightsWrittenBetweenTwoStepsAreLookedAt() throws {
     let optimizer = try AdamW(count: 3, configuration: configuration { ($0.learningRate, $0.weightDecay) = (1000, 1000) })
     var (weights, gradients): ([Float], [Float]) = ([1, 2, 3], [0.1, 0.2, 0.3])
@@ -188,11 +200,23 @@ import Testing
     #expect(LearningRateSchedule(.constant, warmupSteps: 2).fraction(step: 0) == 0.5)
   }
 
+  @Test func aWarmUpAsLongAsTheScheduleEndsAtTheMinimum() {
+    let schedule = LearningRateSchedule(.cosine(totalSteps: 4, minimumFraction: 0.2), warmupSteps: 4)
+    #expect((3...5).map(schedule.fraction(step:)) == [1, 0.2, 0.2])
+  }
+
   @Test func theAverageFollowsTheWeights() throws {
     let average = try [1, 2].withUnsafeBufferPointer { try ExponentialMovingAverage(decay: 0.75, weights: $0) }
     average.update(weights: [5, -2], workers: Workers(threads: 1))
     #expect(Array(average.average.buffer) == [2, 1])
     #expect(failure { _ = try [1].withUnsafeBufferPointer { try ExponentialMovingAverage(decay: 1.5, weights: $0) } } != nil)
+  }
+
+  @Test(arguments: [(0.0, [5, -2]), (1, [1, 2])] as [(Double, [Float])])
+  func theAverageMayHaveNoMemoryOrNeverChange(decay: Double, expected: [Float]) throws {
+    let average = try [1, 2].withUnsafeBufferPointer { try ExponentialMovingAverage(decay: decay, weights: $0) }
+    average.update(weights: [5, -2], workers: Workers(threads: 1))
+    #expect(Array(average.average.buffer) == expected)
   }
 
   @Test func unfitSettingsAreErrorsThatNameEveryField() {

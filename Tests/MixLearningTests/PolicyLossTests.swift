@@ -231,9 +231,20 @@ import Testing
     }
   }
 
+  @Test func aBatchChecksItsConfiguration() throws {
+    let row = [Float](repeating: 0, count: size)
+    let flow = try Transition.stochastic(.flow(noiseLevel: 1), from: 0.8, to: 0.6)
+    var dVelocity = row
+    try withBatch(flow, .mean, row, row, row, row, [0], [1], configuration(clip: 2, old: -1)) { batch in
+      let message = failure { _ = try batch.evaluate(dVelocity: &dVelocity) }?.message ?? ""
+      #expect(message.contains("clip_range: expected") && message.contains("kl_old: expected"))
+    }
+  }
+
   private func withBatch(
     _ transition: Transition, _ form: LogProbabilityForm, _ latents: [Float], _ velocity: [Float], _ next: [Float],
-    _ reference: [Float], _ old: [Double], _ advantages: [Double], _ body: (StepLossBatch) throws -> Void
+    _ reference: [Float], _ old: [Double], _ advantages: [Double], _ policy: PolicyConfiguration? = nil,
+    _ body: (StepLossBatch) throws -> Void
   ) throws {
     try latents.withUnsafeBufferPointer { latents in
       try velocity.withUnsafeBufferPointer { velocity in
@@ -243,7 +254,8 @@ import Testing
               try advantages.withUnsafeBufferPointer { advantages in
                 try body(
                   StepLossBatch(
-                    configuration: configuration(), transition: transition, form: form, latents: latents.baseAddress!,
+                    configuration: policy ?? configuration(), transition: transition, form: form,
+                    latents: latents.baseAddress!,
                     velocity: velocity.baseAddress!, nextLatents: next.baseAddress!,
                     referenceVelocity: reference.baseAddress, oldLogProbabilities: old.baseAddress!,
                     advantages: advantages.baseAddress!, count: old.count, latentSize: size))

@@ -55,4 +55,19 @@ import Testing
     #expect(failure { _ = try Trajectory(joining: [first, again]) }?.message.contains("different prompts") == true)
     #expect(failure { _ = try Trajectory(joining: []) }?.message.contains("trajectories") == true)
   }
+
+  @Test func joinedRolloutsHaveFewerThanTwoToThe31Samples() throws {
+    // A plan without trained steps stores nothing, so many samples cost no memory.
+    let plan = try SamplingPlan.deterministic(.shifted(steps: 1, shift: 1), samplesPerPrompt: 4096)
+    func trajectory(_ prompts: Range<Int32>) throws -> Trajectory {
+      try Trajectory(
+        plan: plan, promptNumbers: Array(prompts), places: 0..<prompts.count, allPrompts: prompts.count, latentSize: 1,
+        sharesStart: false)
+    }
+    let first = try trajectory(0..<262_144)
+    let fitting = try Trajectory(joining: [first, try trajectory(262_144..<524_287)])
+    #expect(fitting.samples == (1 << 31) - 4096)
+    let tooMany = try trajectory(262_144..<524_288)
+    #expect(failure { _ = try Trajectory(joining: [first, tooMany]) }?.message.contains("2³¹ − 1 samples") == true)
+  }
 }

@@ -61,4 +61,10 @@ import Testing
     let error = failure { _ = try TimeGrid(schedule) }
     #expect(error?.code == .invalidArgument && error?.message.contains(field) == true)
   }
+
+  @Test(arguments: [0, -1, 1001, .nan])
+  func aShiftOutsideItsRangeIsNamedOnce(shift: Double) throws {
+    let error = try #require(failure { _ = try TimeGrid(.shifted(steps: 5, shift: shift)) })
+    #expect(error.message.hasPrefix("shift: expected") && !error.message.contains("; "))
+  }
 }

@@ -159,6 +159,7 @@ enum probe_mixgrpo_request_kind {
   probe_MIXGRPO_REQUEST_KIND_KEEP_STATE = MIXGRPO_REQUEST_KIND_KEEP_STATE,
   probe_MIXGRPO_REQUEST_KIND_RESTORE_STATE = MIXGRPO_REQUEST_KIND_RESTORE_STATE,
   probe_MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS = MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS,
+  probe_MIXGRPO_REQUEST_KIND_COMBINE_FIGURES = MIXGRPO_REQUEST_KIND_COMBINE_FIGURES,
 } probe_mixgrpo_request_kind;
 
 enum probe_mixgrpo_missing_rewards {
@@ -245,6 +246,8 @@ mixgrpo_status mixgrpo_rollout_get_samples(const mixgrpo_rollout *rollout, float
 mixgrpo_status mixgrpo_rollout_get_step(const mixgrpo_rollout *rollout, int32_t index, float *out_latents, size_t latents_capacity, float *out_next_latents, size_t next_latents_capacity, double *out_log_probabilities, size_t log_probabilities_capacity) { return 0; }
 int64_t mixgrpo_rollout_model_calls(const mixgrpo_rollout *rollout) { return 0; }
 mixgrpo_status mixgrpo_advantages(const mixgrpo_learning_config *config, const double *rewards, size_t reward_count, size_t prompt_count, int32_t group_size, const double *weights, size_t weight_count, double *out_advantages, uint8_t *out_included, size_t capacity, mixgrpo_advantage_report *out_report) { return 0; }
+mixgrpo_status mixgrpo_scores_from_ratings(const double *ratings, size_t count, double *out_scores, size_t capacity) { return 0; }
+mixgrpo_status mixgrpo_scores_from_pairs(const int32_t *pairs, size_t pair_count, int32_t group_size, double *out_scores, size_t capacity) { return 0; }
 mixgrpo_status mixgrpo_update_create(const mixgrpo_rollout *rollout, const mixgrpo_learning_config *config, const double *advantages, const uint8_t *included, size_t count, int32_t max_batch, mixgrpo_update **out_update) { return 0; }
 void mixgrpo_update_destroy(mixgrpo_update *update) {}
 mixgrpo_status mixgrpo_update_next(mixgrpo_update *update, mixgrpo_velocity_request *out_request) { return 0; }
@@ -287,6 +290,9 @@ mixgrpo_status mixgrpo_trainer_begin_update_tickets(mixgrpo_trainer *trainer, mi
 mixgrpo_status mixgrpo_trainer_next(mixgrpo_trainer *trainer, mixgrpo_velocity_request *out_request) { return 0; }
 mixgrpo_status mixgrpo_trainer_submit(mixgrpo_trainer *trainer, const float *velocity, const float *reference_velocity, size_t count, float *out_d_velocity, size_t d_velocity_capacity) { return 0; }
 mixgrpo_status mixgrpo_trainer_submit_step(mixgrpo_trainer *trainer, double gradient_norm, double learning_rate) { return 0; }
+mixgrpo_status mixgrpo_trainer_set_rank(mixgrpo_trainer *trainer, int32_t rank, int32_t rank_count) { return 0; }
+mixgrpo_status mixgrpo_trainer_get_figures(const mixgrpo_trainer *trainer, double *out_figures, size_t capacity) { return 0; }
+mixgrpo_status mixgrpo_trainer_submit_figures(mixgrpo_trainer *trainer, const double *figures, size_t count) { return 0; }
 mixgrpo_status mixgrpo_trainer_fail(mixgrpo_trainer *trainer, mixgrpo_status status, const char *message) { return 0; }
 mixgrpo_status mixgrpo_trainer_get_samples(const mixgrpo_trainer *trainer, float *out_samples, size_t capacity, int64_t *out_ticket) { return 0; }
 mixgrpo_status mixgrpo_trainer_get_progress(const mixgrpo_trainer *trainer, char *out_json, size_t capacity, size_t *out_size) { return 0; }

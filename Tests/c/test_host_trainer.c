@@ -80,6 +80,8 @@ static mixgrpo_status evaluate(host *h, const mixgrpo_velocity_request *request)
   return status;
 }
 
+static mixgrpo_status combine(host *h);
+
 static mixgrpo_status answer(host *h, const mixgrpo_velocity_request *request) {
   mixgrpo_optimizer_report report = {.struct_size = sizeof report};
   if (++h->calls == h->fails_at) return h->failure;
@@ -100,6 +102,7 @@ static mixgrpo_status answer(host *h, const mixgrpo_velocity_request *request) {
     case MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS:
       h->zeroed++;
       return mixgrpo_model_zero_gradients(h->f->model);
+    case MIXGRPO_REQUEST_KIND_COMBINE_FIGURES: return combine(h);
     default: CHECK(!"a kind of request that is known"); return MIXGRPO_STATUS_INTERNAL;
   }
 }
@@ -487,6 +490,49 @@ static void calls_of_the_other_owner_are_refused(const fixture *f) {
   host_destroy(&h);
 }
 
+/* The figures of the other rank are those of this one. */
+static mixgrpo_status combine(host *h) {
+  double figures[2 * MIXGRPO_FIGURE_COUNT];
+  REFUSED(MIXGRPO_STATUS_BUFFER_TOO_SMALL, "out_figures", mixgrpo_trainer_get_figures(h->trainer, figures, 3));
+  DONE(mixgrpo_trainer_get_figures(h->trainer, figures, MIXGRPO_FIGURE_COUNT));
+  memcpy(figures + MIXGRPO_FIGURE_COUNT, figures, sizeof figures / 2);
+  INVALID("figures", mixgrpo_trainer_submit_figures(h->trainer, figures, MIXGRPO_FIGURE_COUNT));
+  const double terms = figures[0];
+  for (int i = 0; i < 3; i++) {
+    figures[0] = (const double[]){NAN, -1, 1e300}[i];
+    INVALID("figures", mixgrpo_trainer_submit_figures(h->trainer, figures, 2 * MIXGRPO_FIGURE_COUNT));
+  }
+  figures[0] = terms;
+  return mixgrpo_trainer_submit_figures(h->trainer, figures, 2 * MIXGRPO_FIGURE_COUNT);
+}
+
+static void a_rank_samples_and_trains_its_share_and_combines_the_figures(fixture *f) {
+  const mixgrpo_learning_config learning = host_learning(f);
+  host h = host_create(f, &learning);
+  double rewards[REWARDS], figures[2 * MIXGRPO_FIGURE_COUNT] = {0};
+  float samples[VALUES];
+  mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
+  INVALID("rank_count", mixgrpo_trainer_set_rank(h.trainer, 0, 0));
+  INVALID("rank", mixgrpo_trainer_set_rank(h.trainer, 2, 2));
+  INVALID("rank", mixgrpo_trainer_set_rank(h.trainer, -1, 2));
+  DONE(mixgrpo_trainer_set_rank(h.trainer, 1, 2));
+  for (int i = 0; i < REWARDS; i++) rewards[i] = i * 7 % 5; /* of both ranks */
+  DONE(mixgrpo_trainer_begin_rollout(h.trainer, chosen_prompts, BATCH, 0));
+  DONE(run(&h));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "rank", mixgrpo_trainer_set_rank(h.trainer, 0, 2));
+  TOO_SMALL("out_samples", mixgrpo_trainer_get_samples(h.trainer, samples, VALUES / 2 - 1, NULL));
+  DONE(mixgrpo_trainer_get_samples(h.trainer, samples, VALUES / 2, NULL));
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "get_figures", mixgrpo_trainer_get_figures(h.trainer, figures, MIXGRPO_FIGURE_COUNT));
+  DONE(update(&h, rewards));
+  DONE(mixgrpo_trainer_get_metrics(h.trainer, &metrics));
+  CHECK(metrics.iteration == 0 && metrics.model_calls_update > 0 && metrics.model_calls_update % 2 == 0);
+  CHECK(metrics.first_ratio_min == 1 && metrics.first_ratio_max == 1 && mixgrpo_trainer_iteration(h.trainer) == 1);
+  REFUSED(
+      MIXGRPO_STATUS_INVALID_STATE, "submit_figures",
+      mixgrpo_trainer_submit_figures(h.trainer, figures, 2 * MIXGRPO_FIGURE_COUNT));
+  host_destroy(&h);
+}
+
 void test_host_trainer(void) {
   fixture f = fixture_create(1);
   a_host_and_the_built_in_model_train_to_the_same_bits(&f);
@@ -498,6 +544,7 @@ void test_host_trainer(void) {
   deterministic_samples_leave_the_rollout_and_ask_for_the_weights(&f);
   an_evaluation_draws_with_the_hosts_model(&f);
   tickets_join_into_one_update(&f);
+  a_rank_samples_and_trains_its_share_and_combines_the_figures(&f);
   progress_goes_on_in_another_trainer(&f);
   settings_that_a_host_would_not_obey_are_refused(&f);
   calls_of_the_other_owner_are_refused(&f);

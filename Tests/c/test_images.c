@@ -95,6 +95,7 @@ static void texts_live_in_the_image_and_in_its_file(void) {
   const mixgrpo_text spaced[1] = {{" prompt", "x"}}, null_value[1] = {{"prompt", NULL}}, not_utf8[1] = {{"prompt", "\xff"}};
   mixgrpo_image *image = image_of(), *loaded = NULL;
   mixgrpo_text text = {NULL, NULL};
+  mixgrpo_image_info info = {.struct_size = sizeof info};
   DONE(mixgrpo_image_set_texts(image, texts, 2));
   INVALID("keyword", mixgrpo_image_set_texts(image, spaced, 1));
   INVALID("texts[0].value", mixgrpo_image_set_texts(image, null_value, 1));
@@ -103,6 +104,8 @@ static void texts_live_in_the_image_and_in_its_file(void) {
   INVALID("text_count", mixgrpo_image_set_texts(image, texts, 1025));
   DONE(mixgrpo_image_save(image, scratch_path("image.png")));
   DONE(mixgrpo_image_load(scratch_path("image.png"), &loaded));
+  DONE(mixgrpo_image_get_info(loaded, &info));
+  CHECK(info.text_count == 2);
   DONE(mixgrpo_image_get_text(loaded, 0, &text));
   CHECK(strcmp(text.key, texts[0].key) == 0 && strcmp(text.value, texts[0].value) == 0);
   DONE(mixgrpo_image_get_text(loaded, 1, &text));
@@ -111,6 +114,8 @@ static void texts_live_in_the_image_and_in_its_file(void) {
   INVALID("index", mixgrpo_image_get_text(loaded, SIZE_MAX, &text));
   INVALID("out_text", mixgrpo_image_get_text(loaded, 0, NULL));
   DONE(mixgrpo_image_set_texts(loaded, NULL, 0));
+  DONE(mixgrpo_image_get_info(loaded, &info));
+  CHECK(info.text_count == 0);
   INVALID("index", mixgrpo_image_get_text(loaded, 0, &text));
   mixgrpo_image_destroy(image);
   mixgrpo_image_destroy(loaded);

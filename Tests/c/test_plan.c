@@ -147,6 +147,7 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   mixgrpo_memory rollout = {.struct_size = sizeof rollout}, whole = rollout, large = rollout;
   DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, NULL, &work, &rollout));
   CHECK(rollout.trajectory_bytes > 0 && rollout.weight_bytes == 0 && rollout.activation_bytes == 0);
+  CHECK(rollout.peak_bytes == rollout.trajectory_bytes); /* the model's memory is the host's */
   mixgrpo_workload other = work;
   other.max_batch = 0;
   DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, NULL, &work, &large));

@@ -74,6 +74,7 @@ static void pull(const fixture *f, mixgrpo_rollout *rollout, float *samples) {
   while (mixgrpo_rollout_next(rollout, &request) == MIXGRPO_STATUS_OK && request.kind == MIXGRPO_REQUEST_KIND_EVALUATE) {
     const size_t values = request.count * request.latent_size;
     CHECK(request.minibatch == 0 && request.needs_reference == 0 && request.latent_size == LATENT);
+    CHECK(request.is_trained == (request.step[0] < WINDOW) && request.rate_factor == 1); /* the window starts at 0 */
     for (size_t i = 0; i < request.count; i++) {
       CHECK(request.step[i] == request.step[0] && request.sample[i] < SAMPLES);
       CHECK(request.prompt_index[i] == chosen_prompts[request.sample[i] / GROUP]);
@@ -85,6 +86,7 @@ static void pull(const fixture *f, mixgrpo_rollout *rollout, float *samples) {
     requests++;
   }
   CHECK(requests == STEPS && request.kind == MIXGRPO_REQUEST_KIND_FINISHED && request.count == 0 && !request.latents);
+  CHECK(request.rate_factor == 1 && request.is_trained == 0);
   DONE(mixgrpo_rollout_get_samples(rollout, samples, VALUES));
 }
 

@@ -233,6 +233,10 @@ static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *
   BAD_HANDLES(h, "trainer", f->plan, GRID(h, shares, 1, &none));
   INVALID("share_count", mixgrpo_trainer_hybrid_grid(
       trainer, 0, &config, shares, 0, chosen_prompts, BATCH, SIDE, SIDE, 1, 1, 1, &none));
+  INVALID("prompt_count", mixgrpo_trainer_hybrid_grid(
+      trainer, 0, &config, shares, SHARES, chosen_prompts, 0, SIDE, SIDE, 1, 1, 1, &none));
+  INVALID("prompt_count", mixgrpo_trainer_hybrid_grid(
+      trainer, 0, &config, shares, SHARES, chosen_prompts, SIZE_MAX, SIDE, SIDE, 1, 1, 1, &none));
   INVALID("gap", mixgrpo_trainer_hybrid_grid(
       trainer, 0, &config, shares, SHARES, chosen_prompts, BATCH, SIDE, SIDE, 1, -1, 1, &none));
   CHECK(none == NULL);

@@ -100,7 +100,12 @@ static void rewards_may_come_during_the_next_rollout(const fixture *f) {
   mixgrpo_trainer_destroy(trainer);
 }
 
-static void missing_rewards_are_refused_or_left_out(const fixture *f) {
+static void count_warnings(void *warnings, mixgrpo_log_level level, const char *message) {
+  if (level == MIXGRPO_LOG_LEVEL_WARNING && strncmp(message, "iteration 0: ", 13) == 0) ++*(int *)warnings;
+}
+
+static void missing_rewards_are_excluded_with_a_warning(const fixture *f) {
+  int warnings = 0;
   mixgrpo_trainer *trainer = fixture_trainer(f, 0);
   mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
   int64_t ticket = 0;
@@ -108,7 +113,10 @@ static void missing_rewards_are_refused_or_left_out(const fixture *f) {
     DONE(mixgrpo_trainer_rollout_ticket(trainer, &chosen_prompts[i], 1, parts[i], PART_VALUES, &ticket));
   scoring last = {trainer, ticket, parts[BATCH - 1], 0};
   score_and_submit(&last);
+  DONE(mixgrpo_context_set_log(f->context, count_warnings, &warnings));
   DONE(mixgrpo_trainer_update_tickets(trainer, MIXGRPO_MISSING_REWARDS_EXCLUDE, NULL, 0, &metrics));
+  DONE(mixgrpo_context_set_log(f->context, NULL, NULL));
+  CHECK(warnings > 0);
   CHECK(metrics.failed_rewards == PART_REWARDS && metrics.gradient_norm > 0 && mixgrpo_trainer_iteration(trainer) == 1);
   score(parts[0], GROUP, rewards);
   REFUSED(MIXGRPO_STATUS_INVALID_STATE, "ticket", mixgrpo_trainer_submit_rewards(trainer, 1, rewards, PART_REWARDS));
@@ -165,7 +173,7 @@ static void bad_handles_are_errors(const fixture *f) {
 void test_tickets(void) {
   fixture f = fixture_create(2);
   rewards_may_come_during_the_next_rollout(&f);
-  missing_rewards_are_refused_or_left_out(&f);
+  missing_rewards_are_excluded_with_a_warning(&f);
   bad_calls_change_nothing(&f);
   bad_handles_are_errors(&f);
   fixture_destroy(&f);

@@ -48,6 +48,31 @@ static void advantages_are_checked_and_reported(const fixture *f) {
   INVALID("struct_size", ADVANTAGES(two, 2, BATCH, GROUP, NULL, 0, SAMPLES));
 }
 
+static void votes_become_scores(void) {
+  const double stars[] = {1, 5, NAN, 3, 3}, infinite[] = {1, INFINITY};
+  const int32_t pairs[] = {0, 1, 2, 1}, itself[] = {0, 1, 2, 2}, outside[] = {0, 3};
+  double scores[5];
+  DONE(mixgrpo_scores_from_ratings(stars, 5, scores, 5));
+  CHECK(scores[0] == 0 && scores[1] == 1 && isnan(scores[2]) && scores[3] == 0.5 && scores[4] == 0.5);
+  DONE(mixgrpo_scores_from_ratings(stars + 1, 2, scores, 5));
+  CHECK(scores[0] == 0.5 && isnan(scores[1]));
+  INVALID("ratings[1]", mixgrpo_scores_from_ratings(infinite, 2, scores, 5));
+  INVALID("ratings", mixgrpo_scores_from_ratings(NULL, 2, scores, 5));
+  INVALID("count", mixgrpo_scores_from_ratings(stars, 0, scores, 5));
+  INVALID("count", mixgrpo_scores_from_ratings(stars, 4097, scores, 5));
+  TOO_SMALL("out_scores", mixgrpo_scores_from_ratings(stars, 5, scores, 4));
+  DONE(mixgrpo_scores_from_pairs(pairs, 2, 4, scores, 4));
+  CHECK(scores[0] == scores[2] && scores[0] > 0.5 && scores[1] < 0.5 && isnan(scores[3]));
+  DONE(mixgrpo_scores_from_pairs(NULL, 0, 2, scores, 2));
+  CHECK(isnan(scores[0]) && isnan(scores[1]));
+  INVALID("pairs[1]", mixgrpo_scores_from_pairs(itself, 2, 3, scores, 5));
+  INVALID("pairs[0]", mixgrpo_scores_from_pairs(outside, 1, 3, scores, 5));
+  INVALID("pairs", mixgrpo_scores_from_pairs(NULL, 1, 3, scores, 5));
+  INVALID("pair_count", mixgrpo_scores_from_pairs(pairs, 65537, 3, scores, 5));
+  INVALID("group_size", mixgrpo_scores_from_pairs(pairs, 2, 0, scores, 5));
+  TOO_SMALL("out_scores", mixgrpo_scores_from_pairs(pairs, 2, 4, scores, 3));
+}
+
 static void spread_rewards(const fixture *f) {
   for (int i = 0; i < SAMPLES; i++) rewards[i] = (i * 7) % 5;
   DONE(mixgrpo_advantages(&f->learning, rewards, 1, BATCH, GROUP, NULL, 0, advantages, included, SAMPLES, NULL));
@@ -66,31 +91,68 @@ static void answer(const fixture *f, const mixgrpo_velocity_request *request, fl
       velocity, VALUES));
 }
 
-static void pulling_gives_ratio_one_and_a_gradient(const fixture *f) {
-  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
-  mixgrpo_update *update = update_of(f, rollout);
+/* Answers all requests of an update, and sums the size of its gradient. Returns the number of optimizer steps. */
+static int pull(const fixture *f, mixgrpo_update *update, double *gradient) {
   mixgrpo_velocity_request request = {.struct_size = sizeof request};
-  mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
   float velocity[VALUES], d_velocity[VALUES], latents[VALUES];
-  int steps = 0, nonzero = 0;
-  mixgrpo_rollout_destroy(rollout);
+  int steps = 0;
   while (mixgrpo_update_next(update, &request) == MIXGRPO_STATUS_OK && request.kind != MIXGRPO_REQUEST_KIND_FINISHED) {
     if (request.kind == MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP) {
-      CHECK(request.count == 0 && request.minibatch == steps);
+      CHECK(request.count == 0 && request.minibatch == steps && request.rate_factor == 1);
       steps++;
       continue;
     }
+    CHECK(request.minibatch == steps && request.is_trained == 1 && request.needs_gradient == 1 && request.rate_factor == 1);
     answer(f, &request, velocity);
+    for (int i = 0; i < VALUES; i++) d_velocity[i] = NAN;
     memcpy(latents, request.latents, request.count * LATENT * sizeof *latents);
     DONE(mixgrpo_update_submit(update, velocity, NULL, request.count * request.latent_size, d_velocity, VALUES));
     CHECK(memcmp(latents, request.latents, request.count * LATENT * sizeof *latents) == 0); /* a backward may read them */
-    for (size_t i = 0; i < request.count * request.latent_size; i++) nonzero += d_velocity[i] != 0;
+    for (size_t i = 0; i < request.count * request.latent_size; i++) *gradient += fabs(d_velocity[i]);
   }
+  return steps;
+}
+
+static void pulling_gives_ratio_one_and_a_gradient(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = update_of(f, rollout);
+  mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
+  double gradient = 0;
+  mixgrpo_rollout_destroy(rollout);
+  CHECK(pull(f, update, &gradient) == 2);
   DONE(mixgrpo_update_get_statistics(update, &seen));
-  CHECK(steps == 2 && nonzero > 0 && seen.optimizer_steps == 2);
+  CHECK(isfinite(gradient) && gradient > 0 && seen.optimizer_steps == 2); /* all of the gradient is written */
   CHECK(seen.first_ratio_min == 1 && seen.first_ratio_max == 1 && seen.ratio_min == 1 && seen.ratio_max == 1);
   CHECK(seen.max_log_ratio_nats == 0 && seen.clip_fraction == 0 && seen.model_calls > 0 && isfinite(seen.loss));
   mixgrpo_update_destroy(update);
+}
+
+static void the_loss_at_ratio_one_is_minus_the_mean_advantage(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = NULL;
+  mixgrpo_update_statistics seen = {.struct_size = sizeof seen};
+  double gradient = 0, own[SAMPLES];
+  for (int i = 0; i < SAMPLES; i++) own[i] = i < GROUP ? 0.5 : 1;
+  DONE(mixgrpo_update_create(rollout, &f->learning, own, NULL, SAMPLES, 0, &update));
+  pull(f, update, &gradient);
+  DONE(mixgrpo_update_get_statistics(update, &seen));
+  CHECK(fabs(seen.loss + 0.75) <= 1e-12);
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
+}
+
+static void a_cancelled_context_gives_no_request(const fixture *f) {
+  mixgrpo_rollout *rollout = fixture_finished_rollout(f);
+  mixgrpo_update *update = update_of(f, rollout);
+  mixgrpo_velocity_request request = {.struct_size = sizeof request};
+  DONE(mixgrpo_context_cancel(f->context));
+  REFUSED(MIXGRPO_STATUS_CANCELLED, "cancel", mixgrpo_update_next(update, &request));
+  CHECK(request.count == 0 && request.latents == NULL);
+  DONE(mixgrpo_context_reset_cancel(f->context));
+  DONE(mixgrpo_update_next(update, &request));
+  CHECK(request.kind == MIXGRPO_REQUEST_KIND_EVALUATE && request.count > 0);
+  mixgrpo_update_destroy(update);
+  mixgrpo_rollout_destroy(rollout);
 }
 
 static void bad_answers_leave_the_request_standing(const fixture *f) {
@@ -281,8 +343,11 @@ static void bad_handles_are_errors(const fixture *f) {
 void test_update(void) {
   fixture f = fixture_create(2);
   advantages_are_checked_and_reported(&f);
+  votes_become_scores();
   spread_rewards(&f);
   pulling_gives_ratio_one_and_a_gradient(&f);
+  the_loss_at_ratio_one_is_minus_the_mean_advantage(&f);
+  a_cancelled_context_gives_no_request(&f);
   bad_answers_leave_the_request_standing(&f);
   an_update_needs_what_belongs_to_its_rollout(&f);
   without_undo_a_stopped_update_keeps_its_steps_and_goes_on(&f);

@@ -424,6 +424,13 @@ mixgrpo pretrain --resume --out stopped-pretrain >answer 2>&1
 same_run learnt stopped-pretrain "pretrain, Ctrl-C and resume"
 mixgrpo sample "a red circle" --model learnt/model --samples 1 --steps 1 --out e.png >answer 2>&1
 refuse 2 "learning_rate: expected 0.001, as saved, got 0.01" pretrain --resume --out stopped-pretrain --learning-rate 0.01
+mixgrpo pretrain --data each "${tiny[@]}" --steps 2 --seed 1 --start-from learnt/model --out further >answer 2>&1
+python3 - <<'PYTHON' || fail "pretrain does not start from the given weights"
+import json
+loss = lambda run, place: json.loads(open(f"{run}/metrics.jsonl").read().splitlines()[place])["loss"]
+assert loss("further", 0) < 0.8 * loss("learnt", 0), (loss("further", 0), loss("learnt", 0))
+PYTHON
+refuse 2 "start_from: expected a model of 48 channels, 4 heads of 16" pretrain --data each "${tiny[@]}" --heads 4 --start-from learnt/model --out o
 refuse 1 "nowhere/metadata.jsonl" pretrain --data nowhere --out o
 refuse 2 "model.head_dim: expected" pretrain --data each --out o --head-dim 1
 [ "$(ls learnt/checkpoints)" = "iteration-00000400.safetensors" ] || fail "checkpoints of pretrain: $(ls learnt/checkpoints)"

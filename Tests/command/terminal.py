@@ -11,7 +11,9 @@ from PIL import Image
 from virtual_terminal import Terminal
 
 command, base = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-small = "--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --evaluate-every 0".split()
+small = (
+    "--group-size 4 --steps 4 --window-length 2 --prompts-per-iteration 1 --pictures-every 0 --evaluate-every 0".split()
+)
 small += ["--set", "learning.updates_per_iteration=2"]
 BAR = re.compile(r"^\[[#.]+\]")
 

@@ -136,6 +136,9 @@ void failed_rewards_are_left_out() {
   CHECK(result.report.failed_rewards == 1 && result.report.excluded_samples == 1);
   CHECK(result.included == (std::vector<std::uint8_t>{1, 1, 1, 0}) && result.values[3] == 0);
   CHECK(invalid("weights", [&] { mixgrpo::advantages(learning, {1, 2, 3, 4}, 1, 4, {1, 3}); }));
+  CHECK((mixgrpo::scores_from_ratings({1, 3, 3}) == std::vector<double>{0, 0.75, 0.75}));
+  CHECK(mixgrpo::scores_from_pairs({0, 1}, 2)[0] > 0.5);
+  CHECK(invalid("pairs", [&] { mixgrpo::scores_from_pairs({0, 1, 0}, 2); }));
 }
 
 void trainers_report_save_and_go_on() {

@@ -28,6 +28,11 @@ struct owner {
       case MIXGRPO_REQUEST_KIND_KEEP_STATE: kept = f.model.weights(); return;
       case MIXGRPO_REQUEST_KIND_RESTORE_STATE: return f.model.set_weights(0, kept);
       case MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: return f.model.zero_gradients();
+      case MIXGRPO_REQUEST_KIND_COMBINE_FIGURES: {  // of two ranks that found the same
+        auto all = trainer.figures();
+        all.insert(all.end(), all.begin(), all.begin() + MIXGRPO_FIGURE_COUNT);
+        return trainer.submit_figures(all);
+      }
       default: CHECK(false);
     }
   }
@@ -110,10 +115,28 @@ void samples_evaluations_and_progress_serve_hosts_too() {
   CHECK(refused(MIXGRPO_STATUS_INVALID_FORMAT, "progress", [&] { next.set_progress("{}"); }));
 }
 
+void a_rank_trains_on_its_share_of_the_prompts() {
+  fixture f;
+  auto trainer = host_trainer(f);
+  owner answer(f, trainer);
+  CHECK(refused(MIXGRPO_STATUS_INVALID_ARGUMENT, "rank", [&] { trainer.set_rank(2, 2); }));
+  trainer.set_rank(0, 2);
+  trainer.begin_rollout({2, 0});
+  trainer.run(answer);
+  const auto drawn = trainer.samples();
+  CHECK(drawn.size() == group * latent);
+  auto rewards = score(drawn);
+  rewards.insert(rewards.end(), rewards.begin(), rewards.end());
+  trainer.begin_update(rewards);
+  trainer.run(answer);
+  CHECK(trainer.iteration() == 1 && trainer.metrics().first_ratio_min == 1 && trainer.metrics().first_ratio_max == 1);
+}
+
 }  // namespace
 
 void test_host_trainer() {
   a_host_s_trainer_gives_the_numbers_of_the_built_in_one();
   what_the_host_throws_comes_out_when_all_is_undone();
   samples_evaluations_and_progress_serve_hosts_too();
+  a_rank_trains_on_its_share_of_the_prompts();
 }

@@ -43,7 +43,7 @@ grep -q nothing-here message
 cd "$prefix/share/doc/mixgrpo"
 # shellcheck disable=SC2046
 cc -std=c99 -Wall -Wextra -pedantic -Werror examples/c/own_model.c $(pkg-config --cflags --libs mixgrpo) -lm -o "$prefix/own_model"
-[ -s examples/base/mixgrpo.json ] && [ ! -e examples/lab ]
+[ -s examples/base/mixgrpo.json ] && [ -s examples/emoji/OFL.txt ] && [ ! -e examples/lab ]
 
 # The command finds its model anywhere.
 mkdir "$prefix/elsewhere"

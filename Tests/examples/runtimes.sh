@@ -75,7 +75,10 @@ if available Ruby ruby; then
 fi
 
 if available Go go; then
-  export GOCACHE=$root/.build/go CGO_CFLAGS=-I$root/include CGO_LDFLAGS="-L$libraries -Wl,-rpath,$libraries"
+  export GOCACHE=$root/.build/go CGO_LDFLAGS="-L$libraries -Wl,-rpath,$libraries"
+  # Go does not look whether the header has changed, but at the flags.
+  CGO_CFLAGS="-I$root/include -DHEADER_SUM=$(cksum <"$root/include/mixgrpo.h" | cut -d" " -f1)"
+  export CGO_CFLAGS
   [ -z "$(gofmt -l examples/runtimes/go)" ] || fail "gofmt would change $(gofmt -l examples/runtimes/go)"
   for program in quickstart goroutines; do go build -o "$out/go-$program" "examples/runtimes/go/$program.go"; done
   quickstart go "$out/go-quickstart"

@@ -98,6 +98,15 @@ typedef struct {
   int is_kept; /* flag: the update has asked to keep the state */
 } host;
 
+/* As if the other of two ranks had the same figures. */
+static mixgrpo_status combine(mixgrpo_trainer *trainer) {
+  double figures[2 * MIXGRPO_FIGURE_COUNT];
+  const mixgrpo_status status = mixgrpo_trainer_get_figures(trainer, figures, MIXGRPO_FIGURE_COUNT);
+  if (status != MIXGRPO_STATUS_OK) return status;
+  memcpy(figures + MIXGRPO_FIGURE_COUNT, figures, MIXGRPO_FIGURE_COUNT * sizeof *figures);
+  return mixgrpo_trainer_submit_figures(trainer, figures, 2 * MIXGRPO_FIGURE_COUNT);
+}
+
 static mixgrpo_status answer(host *h, const mixgrpo_velocity_request *request) {
   const size_t values = request->count * request->latent_size;
   switch (request->kind) {
@@ -121,6 +130,7 @@ static mixgrpo_status answer(host *h, const mixgrpo_velocity_request *request) {
       return MIXGRPO_STATUS_OK;
     case MIXGRPO_REQUEST_KIND_RESTORE_STATE: h->model.weight = h->model.kept; return MIXGRPO_STATUS_OK;
     case MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: h->model.gradient = 0; return MIXGRPO_STATUS_OK;
+    case MIXGRPO_REQUEST_KIND_COMBINE_FIGURES: return combine(h->trainer);
     default: return MIXGRPO_STATUS_INTERNAL;
   }
 }
@@ -202,6 +212,22 @@ static void evaluate_host(host *h, world *w) {
   mixgrpo_evaluation_destroy(evaluation);
 }
 
+/* The first of two ranks, which draws half of the prompts and is given the rewards of all. */
+static void train_rank(host *h, world *w, const mixgrpo_host_config *config) {
+  const size_t values = (size_t)(w->sizes.prompts / 2) * (size_t)w->sizes.group * w->latent_size;
+  TRY(mixgrpo_trainer_create_for_host(
+          w->context, w->plan, &w->learning, config, w->names, (size_t)w->sizes.rewards, &h->trainer),
+      HANDLE(h->trainer));
+  TRY(mixgrpo_trainer_set_rank(h->trainer, 0, 2));
+  h->is_kept = 0;
+  TRY(rollout_of(h, w, 0));
+  TRY(mixgrpo_trainer_get_samples(h->trainer, w->latents, values, NULL), OUTS(w->latents, values));
+  world_score(w);
+  TRY(update_of(h, w));
+  judge_note("weight", &h->model.weight, sizeof h->model.weight);
+  mixgrpo_trainer_destroy(h->trainer);
+}
+
 void run_host(const sizes *sizes, const char *folder) {
   world *const w = world_create(sizes);
   mixgrpo_host_config config;
@@ -231,5 +257,7 @@ void run_host(const sizes *sizes, const char *folder) {
   h.goes_on = 1;
   train(&h, w, 0);
   mixgrpo_trainer_destroy(h.trainer);
+  h.goes_on = 0;
+  train_rank(&h, w, &config);
   world_destroy(w);
 }

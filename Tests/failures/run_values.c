@@ -73,6 +73,14 @@ static void step_once(world *w) {
       OUT(loss), OUT(ratios), OUTS(d_velocity, count * D));
 }
 
+static void count_votes(void) {
+  const double stars[4] = {5, 3, 3, 1};
+  const int32_t pairs[4] = {0, 1, 1, 3};
+  double scores[4];
+  TRY(mixgrpo_scores_from_ratings(stars, 4, scores, 4), OUT(scores));
+  TRY(mixgrpo_scores_from_pairs(pairs, 2, 4, scores, 4), OUT(scores));
+}
+
 static void encode(world *w) {
   const size_t lines = (size_t)w->sizes.lines, length = (size_t)w->sizes.text_length, width = 6;
   const size_t text_count = lines * length * width, pooled_count = lines * width;
@@ -93,5 +101,6 @@ void run_plan(const sizes *sizes, const char *folder) {
   adapt(w);
   step_once(w);
   encode(w);
+  count_votes();
   world_destroy(w);
 }

@@ -129,6 +129,10 @@ static void plan_much(world *w) {
   mixgrpo_plan_destroy(plan);
   for (int i = 0; i < MANY; i++) many[i] = i % 7;
   TRY(mixgrpo_advantages(&learning, many, 2, MANY / 20, 10, NULL, 0, answers, included, MANY / 2, NULL));
+  static int32_t pairs[2 * 4096];
+  for (int i = 0; i < 4096; i++) pairs[2 * i] = i, pairs[2 * i + 1] = (i + 1) % 4096;
+  TRY(mixgrpo_scores_from_pairs(pairs, 4096, 4096, answers, 4096));
+  TRY(mixgrpo_scores_from_ratings(many, 4096, answers, 4096));
 }
 
 static void keep_files(world *w, const char *folder) {

@@ -25,6 +25,7 @@ RAW = {
     "MixStorage/Files/OutputPlace.swift": "asks what is in the way of a result before the work",
     "MixStorage/Files/AtomicFile.swift": "names of temporary files; syncing a folder",
     "MixCommand/Rewards/ChildProcess.swift": "pipes to a program, read and written without waiting",
+    "MixCommand/Person/LoopbackServer.swift": "sockets of the page on which a person votes",
     "MixCommand/Rewards/ScratchFolder.swift": "temporary files, removed as the process ends",
     "MixCompare/Machine.swift": "the name of the processor, for a report",
     "MixCompare/RewardRun.swift": "removes its own folder if that is empty",

@@ -34,10 +34,23 @@ def table_row(title: str, rows: list[dict], reasons: dict[str, str]) -> str:
     return f"| {title} | {total} | {killed} | {same} | {survivors} | {share} |\n"
 
 
+def first_try(rows: list[dict], reasons: dict[str, str]) -> str:
+    """What was killed before tests were written for the survivors; nothing where that is all."""
+    total, killed, same, _ = counts(rows, reasons)
+    first = sum(row["first"].startswith("killed") for row in rows)
+    if first == killed:
+        return ""
+    return (
+        f"Before tests were written for the survivors, {first} were killed: {100 * first / (total - same):.0f} % of those\n"
+        "that matter. That is the estimate for mutants outside the sample; the table shows the sample since then.\n\n"
+    )
+
+
 def page(rows: list[dict], reasons: dict[str, str], possible: int, seed: int) -> str:
     modules = sorted({row["file"].split("/")[1] for row in rows})
     kinds = sorted({row["kind"] for row in rows})
     text = HEAD + f"Tried: {len(rows)} of {possible} possible mutants, a random sample (seed {seed}).\n\n"
+    text += first_try(rows, reasons)
     text += "| where, what | mutants | killed | equivalent | survived | killed of those that matter |\n"
     text += "|---|--:|--:|--:|--:|--:|\n"
     for module in modules:

@@ -133,11 +133,11 @@ def numbered(sites_by_number: dict[int, sites.Site]) -> dict[tuple[str, int], in
     return found
 
 
-def earlier(path: Path, by_number: dict[int, sites.Site]) -> dict[int, str]:
-    """The results of the last run for mutants that still exist."""
+def earlier(path: Path, by_number: dict[int, sites.Site]) -> dict[int, dict]:
+    """The rows of the last run for mutants that still exist."""
     numbers = numbered(by_number)
     rows = json.loads(path.read_text())
-    return {numbers[key]: row["result"] for row in rows if (key := (row["name"], row["occurrence"])) in numbers}
+    return {numbers[key]: row for row in rows if (key := (row["name"], row["occurrence"])) in numbers}
 
 
 def main() -> None:
@@ -170,10 +170,13 @@ def main() -> None:
     chosen = sampled(tree.sites, options.count, options.seed)
     if options.only:
         chosen = [number for number, site in tree.sites.items() if options.only in site.name]
-    results = {}
+    results: dict[int, str] = {}
+    first: dict[int, str] = {}
     results_file = ROOT / ".build" / "mutants" / "results.json"
     if options.again:
-        results = earlier(results_file, tree.sites)
+        last = earlier(results_file, tree.sites)
+        results = {number: row["result"] for number, row in last.items()}
+        first = {number: row["first"] for number, row in last.items()}
         chosen = [number for number, result in results.items() if not result.startswith("killed")]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for number, result in pool.map(lambda number: outcome(number, tree, all_suites), chosen):
@@ -181,7 +184,13 @@ def main() -> None:
             print(f"{len(results)}/{len(chosen)} {result}: {tree.sites[number].name}", flush=True)
     occurrences = {number: occurrence for (_, occurrence), number in numbered(tree.sites).items()}
     rows = [
-        {**vars(site), "name": site.name, "occurrence": occurrences[number], "result": result}
+        {
+            **vars(site),
+            "name": site.name,
+            "occurrence": occurrences[number],
+            "result": result,
+            "first": first.get(number, result),
+        }
         for number, result in sorted(results.items())
         if (site := tree.sites[number])
     ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # What a line of output contains when a test has failed; the rest need not run.
-FAILURE = ("✘", ": not true: ", ": expected ")
+SWIFT_FAILURE = ("✘",)
+C_FAILURE = (": not true: ", ": expected ")
 
 
 @dataclass
@@ -16,6 +17,7 @@ class Suite:
     name: str
     command: list[str]
     folder: Path
+    failure: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     seconds: float = 0
     reached: set[int] = field(default_factory=set)
@@ -40,13 +42,18 @@ class Suite:
             self.seconds = time.monotonic() - started
             if process.returncode != 0:
                 raise SystemExit(f"{self.name}: fails without any change:\n{output[-4000:]}")
+            if wrong := [line for line in output.split("\n") if self.has_failed(line)]:
+                raise SystemExit(f"{self.name}: passes, and yet its output has a line of a failure: {wrong[0]}")
             self.reached = {int(line) for line in Path(trace.name).read_text().split()}
+
+    def has_failed(self, line: str) -> bool:
+        return any(mark in line for mark in self.failure)
 
     def fails(self, number: int) -> bool:
         process = self.start(MUTANT=str(number))
         assert process.stdout is not None
         for line in process.stdout:
-            if any(mark in line for mark in FAILURE):
+            if self.has_failed(line):
                 os.killpg(process.pid, 9)
                 break
         else:
@@ -58,7 +65,7 @@ class Suite:
 
 def swift(folder: Path, name: str, modules: str) -> Suite:
     binary = str(folder / ".build/release/mixgrpoPackageTests.xctest")
-    return Suite(name, [binary, "--testing-library", "swift-testing", "--filter", modules], folder)
+    return Suite(name, [binary, "--testing-library", "swift-testing", "--filter", modules], folder, SWIFT_FAILURE)
 
 
 def c_program(folder: Path, name: str, standard: str, sources: list[str]) -> list[str]:
@@ -82,9 +89,13 @@ def prepared(folder: Path) -> list[Suite]:
             "the C tests",
             c_program(folder, "c-tests", "c99", ["c/main.c", "c/check.c", "c/fixture.c", "c/test_*.c"]),
             folder,
+            C_FAILURE,
         ),
         Suite(
-            "the tests at a process's limits", c_program(folder, "limits", "c11", ["limits/*.c", "c/check.c"]), folder
+            "the tests at a process's limits",
+            c_program(folder, "limits", "c11", ["limits/*.c", "c/check.c"]),
+            folder,
+            C_FAILURE,
         ),
     ]
     for suite in found:

@@ -53,6 +53,17 @@ class Command:
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
 
 
+def untimed(figures):
+    return {key: value for key, value in figures.items() if "seconds" not in key}
+
+
+def shown(page):
+    """The data of a page, without the folder's name in its title and settings."""
+    data = json.loads(page.partition(b'id="mixgrpo-report">')[2].partition(b"</script>")[0])
+    data["iterations"] = [untimed(figures) for figures in data["iterations"]]
+    return {key: value for key, value in data.items() if key not in ("title", "settings")}
+
+
 def contents(run):
     """What must not depend on a kill."""
     files = {}
@@ -62,7 +73,9 @@ def contents(run):
             continue
         data = path.read_bytes()
         if name == "metrics.jsonl":
-            data = [{k: v for k, v in json.loads(line).items() if "seconds" not in k} for line in data.splitlines()]
+            data = [untimed(json.loads(line)) for line in data.splitlines()]
+        if name == "report.html":
+            data = shown(data)
         files[name] = data
     return files
 

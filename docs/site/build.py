@@ -29,7 +29,8 @@ ROOT = HERE.parents[1]
 LANGUAGES = {"command": "The command", "c": "C", "cpp": "C++", "python": "Python", "swift": "Swift", "rust": "Rust"}
 # The pages of docs/ in the order of the navigation; those that are not here come last.
 GUIDES = (
-    "command", "c", "cpp", "python", "align-your-diffusers-model", "pytorch", "swift", "rust", "from-any-other-language",
+    "command", "teach-a-model-your-taste", "c", "cpp", "python", "align-your-diffusers-model", "rewards", "pytorch", "swift",
+    "rust", "from-any-other-language",
 )  # fmt: skip
 QUESTIONS = (
     "troubleshooting", "my-reward-does-not-rise", "choosing-rate-clip-and-group-size", "bring-your-own-model",

@@ -16,7 +16,8 @@ SHARED = {
 }
 
 
-ENDS = ("Configurations", "Enumerations", "Errors", "Functions", "PyTorch")
+ENDS = ("Configurations", "Enumerations", "Errors", "Functions", "PyTorch", "Rewards")
+PACKAGES = {"PyTorch": "torch", "Rewards": "rewards"}  # with one page each
 
 
 def write(folder: pathlib.Path) -> None:
@@ -24,7 +25,8 @@ def write(folder: pathlib.Path) -> None:
     pages: dict[str, list[str]] = {}
     for name, title, kind in public(PACKAGE):
         pages.setdefault(title, []).append(directive("mixgrpo", name, kind))
-    pages["PyTorch"] = [directive("mixgrpo.torch", name, kind) for name, _, kind in public(PACKAGE / "torch")]
+    for title, part in PACKAGES.items():
+        pages[title] = [directive(f"mixgrpo.{part}", name, kind) for name, _, kind in public(PACKAGE / part)]
     for title, directives in pages.items():
         (folder / f"{title}.rst").write_text("\n\n".join([title + "\n" + "=" * len(title), *directives]) + "\n")
     classes = sorted(title for title in pages if title not in ("Training", *ENDS))
@@ -34,10 +36,13 @@ def write(folder: pathlib.Path) -> None:
 
 def public(package: pathlib.Path) -> Iterator[tuple[str, str, str]]:
     """The names that a package exports, each with the title of its page and the directive that documents it."""
-    for node in ast.parse((package / "__init__.py").read_text()).body:
+    for node in ast.walk(ast.parse((package / "__init__.py").read_text())):
         if isinstance(node, ast.ImportFrom) and node.level == 1 and not node.module.startswith("_"):
             for alias in node.names:
-                yield alias.name, *described(package, node.module, alias.name)
+                # autodoc finds the docstring of a constant only where it is defined
+                inside = package != PACKAGE and alias.name.isupper()
+                name = f"{node.module}.{alias.name}" if inside else alias.name
+                yield name, *described(package, node.module, alias.name)
 
 
 def described(package: pathlib.Path, module: str, name: str) -> tuple[str, str]:

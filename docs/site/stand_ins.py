@@ -11,7 +11,7 @@ import types
 
 import numpy.typing
 
-PACKAGES = {"torch", "diffusers", "safetensors", "peft", "transformers"}
+PACKAGES = {"torch", "diffusers", "safetensors", "peft", "transformers", "PIL"}
 CLASSES = {"device", "dtype"}
 
 

@@ -2,7 +2,7 @@ import diffusers
 import mixgrpo
 import mixgrpo.torch as mixtorch
 import torch
-from peft import LoraConfig, get_peft_model_state_dict
+from peft import LoraConfig
 
 torch.backends.cuda.enable_cudnn_sdp(False)  # the backward of cuDNN's attention gives NaN for some shapes
 prompts = ["a red circle at the left", "a blue square in the middle"]
@@ -20,4 +20,4 @@ def darkness(images, prompts):  # (B, 512, 512, 3) bytes → (B) numbers
 
 
 mixgrpo.train(trainer, darkness, decode=decode, iterations=100, prompts_per_iteration=2)
-pipe.save_lora_weights("aligned", get_peft_model_state_dict(pipe.transformer))
+mixtorch.save_lora(pipe, "aligned")

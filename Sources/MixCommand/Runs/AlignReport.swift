@@ -53,9 +53,10 @@ final class AlignReport {
     showBar(work, iteration, done, of: total)
   }
 
-  func scoring(iteration: Int) {
-    progress.show(iteration, share: share(.update, 0, of: 1), "scoring")
-  }
+  func scoring(iteration: Int) { wait(iteration, "scoring") }
+  func voting(iteration: Int) { wait(iteration, "waiting for votes") }
+
+  private func wait(_ iteration: Int, _ what: String) { progress.show(iteration, share: share(.update, 0, of: 1), what) }
 
   private func showBar(_ work: Work, _ iteration: Int, _ done: Int, of total: Int) {
     let name =
@@ -112,15 +113,10 @@ final class AlignReport {
   /// Evaluations draw the same pictures each time, so that their change is the model's; a trend of the training rewards is not
   /// that exact.
   private var gauges: [(name: String, text: String)] {
-    guard settings.evaluation.isOn else { return [("trend", trend.change.map { signed($0) } ?? "")] }
-    let (first, latest) = (firstEvaluation.map(trainedMean), latestEvaluation.map(trainedMean))
+    guard settings.isEvaluated else { return [("trend", trend.change.map { signed($0) } ?? "")] }
+    let (first, latest) = (firstEvaluation.map(settings.evaluatedMean), latestEvaluation.map(settings.evaluatedMean))
     let change = latest.flatMap { latest in first.map { signed(latest - $0) } }
     return [("evaluated", latest.map { significant($0) } ?? ""), ("change", change ?? "")]
-  }
-
-  /// As the mean reward of an iteration.
-  private func trainedMean(_ means: [Double]) -> Double {
-    zip(settings.rewards, means).reduce(0) { $0 + $1.0.weight * $1.1 } / settings.rewards.reduce(0) { $0 + $1.weight }
   }
 
   /// The mean first when there are several rewards.

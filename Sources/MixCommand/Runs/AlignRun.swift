@@ -9,6 +9,7 @@ final class AlignRun {
   private let trainer: Trainer
   private let order: PromptOrder
   private let rewards: [any PictureReward]
+  private let person: PersonReward?
   private let evaluations: EvaluationRun?
   private let journal: RunJournal
   private let report: AlignReport
@@ -43,17 +44,29 @@ final class AlignRun {
     self.report = report
     for skipped in resumption?.skipped ?? [] { report.announce("skipped a damaged checkpoint: \(skipped)") }
     if isRestarted { report.announce("no checkpoint yet: the run starts from the beginning") }
-    if settings.promptsPerIteration == 0, order.perIteration < AlignSettings.usualPrompts {
+    if settings.promptsPerIteration == 0, order.perIteration < settings.usualPrompts {
       report.announce("prompts_per_iteration: using all \(order.perIteration) prompts")
     }
     let heldOut = settings.evaluation.heldOut
     var rewards: [any PictureReward] = []
-    for setting in settings.rewards + heldOut { rewards.append(try setting.reward(context, warn: report.announce)) }
+    person =
+      settings.hasPerson
+      ? try PersonReward(
+        settings, folder, prompts: model.prompts.texts, order: order, begun: trainer.iteration, context: context,
+        announce: report.announce) : nil
+    for setting in settings.rewards + heldOut {
+      if let person, setting.isPerson {
+        rewards.append(person)
+      } else {
+        rewards.append(try setting.reward(context, warn: report.announce))
+      }
+    }
     self.rewards = rewards.dropLast(heldOut.count)
     evaluations =
-      settings.evaluation.isOn
+      settings.isEvaluated
       ? try EvaluationRun(
-        settings, folder, model, rewards: rewards, resumedAt: resumption?.iteration, warn: report.announce) : nil
+        settings, folder, model, rewards: rewards.filter { !($0 is PersonReward) },
+        resumedAt: resumption?.iteration, warn: report.announce) : nil
     page = RunReport(
       folder, settings, codec: model.codec,
       prompts: Array(model.prompts.texts.prefix(min(settings.picturePrompts, model.embeddings.count))))
@@ -77,7 +90,7 @@ final class AlignRun {
     _ folder: RunFolder, _ settings: AlignSettings, until begun: Int
   ) throws(MixGRPOError) -> (first: [Double], latest: [Double])? {
     let lines = try folder.lines(folder.evaluations).filter { $0.iteration <= begun }
-    let names = (settings.rewards + settings.evaluation.heldOut).map(\.name)
+    let names = (settings.computedRewards + settings.evaluation.heldOut).map(\.name)
     let means = lines.map { line in names.map { line.object["means"]?.object?[$0]?.double ?? .nan } }
     return means.first.flatMap { first in means.last.map { (first, $0) } }
   }
@@ -101,7 +114,7 @@ final class AlignRun {
       if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
       try evaluations?.showEarlier(since: trainer.iteration, journal)
       try page.write(.running)
-      while trainer.iteration < settings.iterations, try evaluate(always: false) { try step() }
+      while trainer.iteration < settings.iterations, person?.hasStopped != true, try evaluate(always: false) { try step() }
       _ = try evaluate(always: true)
       try drawPictures(everyTime: true)
     } catch {
@@ -114,9 +127,11 @@ final class AlignRun {
     report.finish()
     try save(in: CheckpointFolder(path: folder.checkpoints, keepLast: 1))
     try page.write(.finished)
-    return AlignSummary(
+    let summary = AlignSummary(
       settings: settings, results: try RunResults(folder, settings: settings.json), prompt: model.prompts.texts.first ?? "",
       seconds: report.secondsSoFar)
+    try person?.finish(summary.leftBehind, iteration: trainer.iteration)
+    return summary
   }
 
   /// Whether the watchdog allows training to continue.
@@ -149,20 +164,54 @@ final class AlignRun {
 
   /// The checkpoint comes last: a run that resumes from it has everything before it on disk.
   private func step() throws(MixGRPOError) {
+    let chosen = order.rows(iteration: trainer.iteration)
+    let done: IterationMetrics?
+    if let person { done = try update(chosen, person) } else { done = try update(chosen) }
+    guard let metrics = done else { return }
+    try journal.append(metrics)
+    report.finished(metrics)
+    if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
+    if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint(in: checkpoints) }
+    try page.write(.running)
+  }
+
+  private func update(_ chosen: [Int32]) throws(MixGRPOError) -> IterationMetrics {
     let iteration = trainer.iteration
-    let chosen = order.rows(iteration: iteration)
     report.begin(.rollout, iteration: iteration)
     let samples = try trainer.rollout(prompts: chosen) { report.reached(.rollout, iteration: iteration, $0, of: $1) }
     let pictures = try model.codec.decode(samples, count: chosen.count * settings.groupSize)
     report.scoring(iteration: iteration)
     let scores = try score(pictures, chosen, iteration)
     report.begin(.update, iteration: iteration)
-    let metrics = try trainer.update(rewards: scores) { report.reached(.update, iteration: iteration, $0, of: $1) }
-    try journal.append(metrics)
-    report.finished(metrics)
-    if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
-    if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint(in: checkpoints) }
-    try page.write(.running)
+    return try trainer.update(rewards: scores) { report.reached(.update, iteration: iteration, $0, of: $1) }
+  }
+
+  /// A ticket for each prompt: the person votes on a group while the next one is sampled.
+  /// - Returns: nil when the person has ended the run.
+  private func update(_ chosen: [Int32], _ person: PersonReward) throws(MixGRPOError) -> IterationMetrics? {
+    let iteration = trainer.iteration
+    defer { trainer.dropTickets() }
+    person.begin(iteration: iteration)
+    var tickets: [RolloutTicket] = []
+    var pictures: [RGBImage] = []
+    for row in chosen where !person.hasStopped {
+      report.begin(.rollout, iteration: iteration)
+      let drawn = try trainer.ticketedRollout(prompts: [row]) { report.reached(.rollout, iteration: iteration, $0, of: $1) }
+      let group = try decode(drawn.samples, count: settings.groupSize)
+      try person.show(group, prompt: model.prompts.prompts[Int(row)], row: Int(row), iteration: iteration)
+      tickets.append(drawn.ticket)
+      pictures += group
+    }
+    guard tickets.count == chosen.count else { return nil }
+    report.voting(iteration: iteration)
+    let scores = try score(pictures, chosen, iteration)
+    if person.hasStopped { return nil }
+    for (index, ticket) in tickets.enumerated() {
+      let members = index * settings.groupSize..<(index + 1) * settings.groupSize
+      try trainer.inbox.submit(scores.map { Array($0[members]) }, for: ticket)
+    }
+    report.begin(.update, iteration: iteration)
+    return try trainer.updateFromTickets { report.reached(.update, iteration: iteration, $0, of: $1) }
   }
 
   private func score(_ pictures: [RGBImage], _ chosen: [Int32], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
@@ -187,6 +236,7 @@ final class AlignRun {
       seed: settings.sampling.record.seed)
     let iteration = trainer.iteration
     report.begin(.pictures, iteration: iteration)
+    person?.isDoing("pictures")
     let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) }) {
       report.reached(.pictures, iteration: iteration, $0, of: $1)
     }
@@ -196,10 +246,14 @@ final class AlignRun {
     try PNG.write(
       grid, text: PictureText.prompts(model.prompts.texts.prefix(rows)), to: folder.pictures(iteration: trainer.iteration))
     try journal.append(grid, iteration: trainer.iteration)
+    try person?.add(grid: grid, iteration: trainer.iteration)
   }
 
   private func showEarlierPictures() throws(MixGRPOError) {
     if try journal.appendEarlierPictures(folder, iteration: trainer.iteration) { lastPictures = trainer.iteration }
+    for iteration in try person == nil ? [] : folder.pictureIterations(until: trainer.iteration) {
+      try person?.add(grid: PNG.read(path: folder.pictures(iteration: iteration)), iteration: iteration)
+    }
   }
 
   private func decode(_ samples: [Float], count: Int) throws(MixGRPOError) -> [RGBImage] {

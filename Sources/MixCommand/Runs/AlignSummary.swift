@@ -15,8 +15,22 @@ struct AlignSummary {
     return [done] + results.lines(columns: columns) + notes(model) + ["next: \(nextCommand(model))", "model: \(model)"]
   }
 
+  /// What the run leaves behind, for the page of a person.
+  var leftBehind: JSONObject {
+    get throws(MixGRPOError) {
+      return [
+        "model": .string(try FileAccess.absolute(results.bestModel ?? results.folder.model)),
+        "votes": .string(try FileAccess.absolute(results.folder.votes)),
+        "report": .string(try FileAccess.absolute(results.folder.report)),
+        "pictures": .string(try FileAccess.absolute(FileAccess.join(results.folder.path, "pictures"))),
+        "next": .string(nextCommand(results.bestModel ?? results.folder.model)),
+      ]
+    }
+  }
+
   private func notes(_ model: String) -> [String] {
-    if !settings.evaluation.isOn {
+    if !settings.isEvaluated {
+      if settings.hasPerson { return [] }
       return ["rewards of different prompts cannot be compared: evaluations (--evaluate-every 10) draw the same ones each time"]
     }
     guard let best = results.bestIteration, best != results.done else { return [] }

@@ -54,7 +54,7 @@ struct AlignmentPlan {
   private static func evaluationCalls(
     _ settings: AlignSettings, _ sampling: SamplingConfiguration, prompts: Int
   ) throws(MixGRPOError) -> Int {
-    guard settings.evaluation.isOn else { return 0 }
+    guard settings.isEvaluated else { return 0 }
     let plan = try SamplingPlan.deterministic(
       sampling.schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt, seed: settings.sampling.record.seed)
     let every = settings.evaluation.every

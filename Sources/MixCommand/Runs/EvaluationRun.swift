@@ -10,7 +10,7 @@ final class EvaluationRun {
   private let log: MetricsLog
 
   /// - Parameters:
-  ///   - rewards: the training rewards, then the held-out ones.
+  ///   - rewards: the training rewards that are computed, then the held-out ones.
   ///   - resumedAt: the iteration of the checkpoint from which the trainer resumes; then the evaluations resume too, if they were
   ///     saved with it. Otherwise they restart; what is reported about earlier iterations is kept.
   ///   - warn: receives warnings.
@@ -27,7 +27,7 @@ final class EvaluationRun {
       seed: settings.sampling.record.seed)
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
-      rewards: settings.evaluation.rewards(trained: settings.rewards), configuration: configuration)
+      rewards: settings.evaluation.rewards(trained: settings.computedRewards), configuration: configuration)
     if let resumedAt { try Self.resume(evaluation, folder, at: resumedAt, warn: warn) }
     try folder.cut(folder.evaluations, before: max(evaluation.latestIteration + 1, resumedAt ?? 0))
     log = try MetricsLog(path: folder.evaluations)

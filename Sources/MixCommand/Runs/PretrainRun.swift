@@ -30,8 +30,7 @@ final class PretrainRun {
     try Self.requireRoom(for: settings, codec)
     let encoder = try settings.model.encoder()
     prompts = try encoder.embeddings(of: pictures.captions)
-    let model = try FlowTransformer(configuration: settings.model.configuration(channels: codec.channels))
-    model.initializeWeights(seed: settings.seed)
+    let model = try Self.model(settings, codec, resuming: resuming)
     let evaluator = try FlowEvaluator(
       model: model, geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns),
       textLength: encoder.textLength, maxBatch: min(settings.batch, settings.maxBatch), threads: context.threads,
@@ -60,6 +59,28 @@ final class PretrainRun {
     } catch {
       throw MixGRPOError(error.code, "\(error.message); --resize scales the pictures, --patch cuts them into other patches")
     }
+  }
+
+  /// The weights that the first step changes. A resumed run replaces them.
+  private static func model(
+    _ settings: PretrainSettings, _ codec: PixelCodec, resuming: Bool
+  ) throws(MixGRPOError) -> FlowTransformer {
+    let sizes = settings.model.configuration(channels: codec.channels)
+    guard !settings.startFrom.isEmpty, !resuming else {
+      let model = try FlowTransformer(configuration: sizes)
+      model.initializeWeights(seed: settings.seed)
+      return model
+    }
+    let model = try FlowTransformer(folder: settings.startFrom)
+    guard model.configuration == sizes else {
+      throw .invalid("start_from", expected: "a model of \(words(sizes)), as set", got: words(model.configuration))
+    }
+    return model
+  }
+
+  private static func words(_ sizes: FlowTransformerConfiguration) -> String {
+    "\(sizes.inChannels) channels, \(sizes.numAttentionHeads) heads of \(sizes.attentionHeadDim), \(sizes.numLayers) double and "
+      + "\(sizes.numSingleLayers) single blocks, text of \(sizes.jointAttentionDim) and \(sizes.pooledProjectionDim)"
   }
 
   private static func resume(

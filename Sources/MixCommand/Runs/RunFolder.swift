@@ -9,6 +9,7 @@ import MixGRPO
 ///     checkpoints/       the newest checkpoints, for --resume; of a finished run only the last
 ///     metrics.jsonl      metrics, a line for each iteration
 ///     evaluations.jsonl  scores, a line for each evaluation
+///     votes.jsonl        votes of a person, a line for each
 ///     events.out.…       metrics, scores and pictures for TensorBoard
 ///     pictures/          picture grids, by iteration
 ///     report.html        curves and pictures, to be opened in a browser
@@ -22,6 +23,7 @@ struct RunFolder {
   var metrics: String { FileAccess.join(path, "metrics.jsonl") }
   var best: String { FileAccess.join(path, "best") }
   var evaluations: String { FileAccess.join(path, "evaluations.jsonl") }
+  var votes: String { FileAccess.join(path, "votes.jsonl") }
 
   var report: String { FileAccess.join(path, "report.html") }
 

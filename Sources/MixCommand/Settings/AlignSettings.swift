@@ -22,6 +22,7 @@ struct AlignSettings: SettingsTable {
   var learning = LearningSettings()
   var lora = LoRASettings()
   var evaluation = EvaluationSettings()
+  var person = PersonSettings()
 
   static var settings: [Setting<AlignSettings>] {
     [
@@ -35,7 +36,7 @@ struct AlignSettings: SettingsTable {
         "iterations", \.iterations, 0...1_000_000_000, default: 100, "number of iterations: a rollout and an update each"),
       .integer(
         "prompts_per_iteration", \.promptsPerIteration, 0...65_536, default: 0,
-        "prompts per iteration, each sampled group_size times; 0 for 4, or all when there are fewer"),
+        "prompts per iteration, each sampled group_size times; 0 for 4, with the reward person 2, or all when there are fewer"),
       .integer(
         "save_every", \.saveEvery, 1...1_000_000, default: 10, unit: "iterations",
         "iterations between checkpoints; the last iteration is always saved"),
@@ -55,16 +56,33 @@ struct AlignSettings: SettingsTable {
       .section("learning", \.learning, "how the model learns from rewards"),
       .section("lora", \.lora, "the low-rank adapter that is trained in place of all weights"),
       .section("evaluation", \.evaluation, "how the model in training is evaluated"),
+      .section("person", \.person, "how a person votes, with the reward person"),
     ]
   }
 
   var groupSize: Int { Int(sampling.record.group_size) }
 
-  static let usualPrompts = 4
+  /// A person votes on one prompt while the next is drawn; after few votes the model learns.
+  var usualPrompts: Int { hasPerson ? 2 : 4 }
+
+  var hasPerson: Bool { rewards.contains(where: \.isPerson) }
+
+  /// The rewards that score pictures by themselves, also those of evaluations.
+  var computedRewards: [RewardSetting] { rewards.filter { !$0.isPerson } }
+
+  /// Whether there are evaluations, and something to score them with.
+  var isEvaluated: Bool { evaluation.isOn && !(hasPerson && (computedRewards + evaluation.heldOut).isEmpty) }
+
+  /// The weighted mean of the rewards that are trained on and computed, or of the held-out ones where a person gives all others.
+  /// - Parameter means: of an evaluation: `computedRewards`, then the held-out rewards.
+  func evaluatedMean(_ means: [Double]) -> Double {
+    let shown = computedRewards.isEmpty ? evaluation.heldOut : computedRewards
+    return zip(shown, means).reduce(0) { $0 + $1.0.weight * $1.1 } / shown.reduce(0) { $0 + $1.weight }
+  }
 
   /// Prompts per iteration, given the number of prompts; nil when it is unknown.
   func promptsPerIteration(of count: Int?) -> Int {
-    promptsPerIteration > 0 ? promptsPerIteration : min(Self.usualPrompts, count ?? Self.usualPrompts)
+    promptsPerIteration > 0 ? promptsPerIteration : min(usualPrompts, count ?? usualPrompts)
   }
 
   /// - Throws: `invalidArgument` naming every invalid setting.
@@ -74,11 +92,19 @@ struct AlignSettings: SettingsTable {
     check.require(
       !pictures.prompts.isEmpty || !pictures.embeddings.isEmpty, "prompts",
       expected: "a file of prompts (--prompts) or of embeddings (--embeddings)", got: "none")
-    check.require(!rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program)", got: "none")
+    check.require(
+      !rewards.isEmpty, "rewards", expected: "at least one (--reward, --reward-program, --reward-person)", got: "none")
     let names = (rewards + evaluation.heldOut).map(\.name)
     check.require(Set(names).count == names.count, "rewards", expected: "a different name for each", got: names)
     self.check(&check)
-    evaluation.validate(&check, trained: rewards)
+    evaluation.validate(&check, trained: computedRewards)
+    person.check(&check, prefix: "person.")
+    check.require(
+      hasPerson || person.votes.isEmpty, "person.votes", expected: "none without the reward person (--reward-person)",
+      got: person.votes)
+    check.require(
+      !evaluation.heldOut.contains(where: \.isPerson), "evaluation.held_out",
+      expected: "rewards that a program computes; a person votes in training only", got: RewardSetting.person)
     check.include { () throws(MixGRPOError) in _ = try sampling.configuration() }
     check.include { () throws(MixGRPOError) in
       _ = try learning.configuration(weights: rewards.map(\.weight), groupSize: groupSize)

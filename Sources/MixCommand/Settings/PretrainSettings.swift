@@ -5,6 +5,7 @@ import MixSettings
 struct PretrainSettings: SettingsTable {
   var data = ""
   var resize = ""
+  var startFrom = ""
   var out = ""
   var model = ModelSettings()
   var steps = 1200
@@ -35,6 +36,9 @@ struct PretrainSettings: SettingsTable {
         "resize", \.resize,
         "size to scale all pictures to, such as 32 or 48x32 (width x height), cut at the edges to its shape; empty for pictures of "
           + "one size"),
+      .text(
+        "start_from", \.startFrom,
+        "folder of a model of the same sizes whose weights are trained further; empty for new, random weights"),
       .text("out", \.out, "folder for all files of the run"),
       .section("model", \.model, "sizes of the model"),
       .integer("steps", \.steps, 1...100_000_000, default: 1_200, "optimizer steps"),

@@ -11,6 +11,8 @@ struct RewardSetting: Equatable {
   var directory = ""
   /// Start the program for every batch and close its input after the batch, instead of keeping it running.
   var perBatch = false
+  /// The name of the reward that is a person's votes.
+  static let person = "person"
   /// Time limit for one batch, in seconds.
   var timeout = 300.0
 
@@ -28,12 +30,16 @@ struct RewardSetting: Equatable {
   /// `brightness` or `brightness:0.5`.
   init(builtIn text: String, _ flag: String = "--reward") throws(MixGRPOError) {
     (name, weight) = try Self.nameAndWeight(text, flag)
+    if name == Self.person { return }
     do throws(MixGRPOError) {
       _ = try PictureStatistic(named: name)
     } catch {
       throw MixGRPOError(error.code, "\(error.message); a program is given with \(flag)-program")
     }
   }
+
+  /// Votes of a person.
+  var isPerson: Bool { program.isEmpty && name == Self.person }
 
   /// `python3 score.py` or `taste:0.5=python3 score.py`; split into words like a shell, without expansion.
   init(program text: String, number: Int, _ flag: String = "--reward-program") throws(MixGRPOError) {
@@ -83,7 +89,7 @@ extension RewardSetting: SettingsTable {
   /// - Throws: `invalidArgument` for an unknown built-in reward, and for values out of range.
   func validate() throws(MixGRPOError) {
     var check = Validation()
-    if program.isEmpty { check.include { () throws(MixGRPOError) in _ = try PictureStatistic(named: name) } }
+    if program.isEmpty, !isPerson { check.include { () throws(MixGRPOError) in _ = try PictureStatistic(named: name) } }
     check.require(!name.isEmpty, "rewards: name", expected: "a name", got: "none")
     self.check(&check, prefix: "rewards: ")
     try check.throwIfAny()

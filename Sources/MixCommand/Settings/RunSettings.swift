@@ -11,12 +11,12 @@ protocol RunSettings: SettingsTable {
 }
 
 extension AlignSettings: RunSettings {
-  static var paths: [WritableKeyPath<Self, String>] { [\.model, \.pictures.prompts, \.pictures.embeddings] }
+  static var paths: [WritableKeyPath<Self, String>] { [\.model, \.pictures.prompts, \.pictures.embeddings, \.person.votes] }
   static var programs: [WritableKeyPath<Self, [RewardSetting]>] { [\.rewards, \.evaluation.heldOut] }
 }
 
 extension PretrainSettings: RunSettings {
-  static var paths: [WritableKeyPath<Self, String>] { [\.data] }
+  static var paths: [WritableKeyPath<Self, String>] { [\.data, \.startFrom] }
   static var programs: [WritableKeyPath<Self, [RewardSetting]>] { [] }
 }
 

@@ -30,6 +30,14 @@ struct AlignCommand: ParsableCommand {
           --preset mixgrpo_flash --print-config
         mixgrpo align --resume --out run --iterations 200
 
+      A PERSON (--reward-person) votes on a page of this machine, whose address is printed: favourites, stars or pairs. While the \
+      person votes, the next prompt is drawn. Votes are kept in votes.jsonl; --votes repeats them, to the same bits. \
+      docs/guides/teach-a-model-your-taste.md shows how.
+
+        mixgrpo align --prompts prompts.txt --out mine --reward-person
+        mixgrpo align --prompts prompts.txt --out again --reward-person \
+          --votes mine/votes.jsonl
+
       EVALUATION samples the same prompts (16 at most) from the same noise before the first iteration, every ten (--evaluate-every) \
       and after the last, so that its change is the model's. It scores them also with rewards that are not trained on (--held-out, \
       --held-out-program). The model with the best held-out rewards, or the best \
@@ -65,6 +73,7 @@ struct AlignCommand: ParsableCommand {
     name: .customLong("reward-program"), parsing: .singleValue,
     help: ArgumentHelp("A program that scores pictures; repeatable.", valueName: "[name[:weight]=]command"))
   var programs: [String] = []
+  @OptionGroup(title: "A person as the reward") var person: PersonOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
 
@@ -83,8 +92,10 @@ struct AlignCommand: ParsableCommand {
       replace(&settings.model, with: model)
       replace(&settings.out, with: out)
       pictures.apply(to: &settings.pictures)
-      let given = try RewardSetting.given(rewards, programs: programs, "--reward")
+      let given = try RewardSetting.given(
+        rewards + (person.rewardPerson ? [RewardSetting.person] : []), programs: programs, "--reward")
       if !given.isEmpty { settings.rewards = given }
+      person.apply(to: &settings)
       training.apply(to: &settings)
       try evaluation.apply(to: &settings.evaluation)
     }
@@ -95,6 +106,23 @@ struct AlignCommand: ParsableCommand {
     guard resume else { return nil }
     guard let out else { throw .invalid("--resume", expected: "also --out, the folder of the run", got: "none") }
     return try AlignSettings(resuming: RunFolder(path: out), from: AlignSettings())
+  }
+}
+
+/// How a person votes.
+struct PersonOptions: ParsableArguments {
+  @Flag(help: "A person votes on the pictures, on a page of this machine whose address is printed.") var rewardPerson = false
+  @Option(
+    help: ArgumentHelp("The votes.jsonl of an earlier run, to repeat it without the person.", valueName: "file"),
+    completion: .file())
+  var votes: String?
+  @Option(help: "Port of the page on 127.0.0.1, 0 for any that is free (0).") var port: Int?
+
+  /// The page shows what the model has become more often than other runs do.
+  func apply(to settings: inout AlignSettings) {
+    replace(&settings.person.votes, with: votes)
+    replace(&settings.person.port, with: port)
+    if rewardPerson { settings.picturesEvery = 5 }
   }
 }
 

@@ -29,6 +29,10 @@ struct PretrainCommand: ParsableCommand {
   var resize: String?
   @Option(help: ArgumentHelp("Folder for all files of the run.", valueName: "folder"), completion: .directory) var out: String?
   @Flag(help: "Continue the run in --out, with its settings.") var resume = false
+  @Option(
+    help: ArgumentHelp("A model of the same sizes to train further (random weights).", valueName: "folder"),
+    completion: .directory
+  ) var startFrom: String?
   @OptionGroup(title: "Model") var model: ModelOptions
   @Option(help: "Optimizer steps (1200).") var steps: Int?
   @Option(help: "Pictures per step (64).") var batch: Int?
@@ -59,6 +63,7 @@ struct PretrainCommand: ParsableCommand {
     return try config.settings(from: earlier) { settings in
       replace(&settings.data, with: data)
       replace(&settings.resize, with: resize)
+      replace(&settings.startFrom, with: startFrom)
       replace(&settings.out, with: out)
       model.apply(to: &settings.model)
       replace(&settings.steps, with: steps)

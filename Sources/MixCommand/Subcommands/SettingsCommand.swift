@@ -29,7 +29,9 @@ struct SettingsCommand: ParsableCommand {
     case .align: try explain(AlignSettings().lines())
     case .pretrain: try explain(PretrainSettings().lines())
     case .sample: try explain(SampleSettings().lines())
-    case .rewards: for reward in PictureStatistic.allCases { show("\(column(reward.rawValue, 18))\(reward.summary)") }
+    case .rewards:
+      for reward in PictureStatistic.allCases { show("\(column(reward.rawValue, 18))\(reward.summary)") }
+      show("\(column(RewardSetting.person, 18))votes of a person, on a page of this machine")
     case .presets: try explainPresets()
     }
   }

@@ -122,6 +122,7 @@ final class BuiltInOwner {
       try machine.submitStep(gradientNorm: report.gradientNorm, learningRate: report.learningRate)
     case .keepState: kept = try LearnerSnapshot(learner)
     case .restoreState: kept?.restore(learner)
+    case .combineFigures: throw MixGRPOError(.internalFault, "figures: expected a process that trains alone, got several")
     case .zeroGradients: learner.evaluator.model.zeroGradients()
     case .evaluate, .finished: break
     }

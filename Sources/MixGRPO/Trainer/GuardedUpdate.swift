@@ -13,6 +13,8 @@ struct UpdateSafety {
   var rateFactor = 1.0
   /// Whether an optimizer step either succeeds or changes nothing. Otherwise the last step needs a copy to restore.
   var stepsAreAtomic = true
+  /// Whether the update ends with the figures of several ranks.
+  var hasRanks = false
 }
 
 /// What the optimizer steps of an update report, over all its runs.
@@ -34,9 +36,12 @@ final class GuardedUpdate: UpdateMachine {
     case aboutToKeep(minibatch: Int)
     case keeping(minibatch: Int)
     case stepping(minibatch: Int)
-    case measuring(VelocityRequest)
+    /// In a box, so that the phase itself is small.
+    indirect case measuring(VelocityRequest)
     /// The velocity's change is within the limit.
     case measured
+    /// The owner is asked for the figures of all ranks.
+    case combining
     /// A minibatch was skipped; its gradients must be zeroed.
     case skipping
     /// The remaining actions are in `cleanup`; then the update ends with this error.
@@ -79,16 +84,16 @@ final class GuardedUpdate: UpdateMachine {
       return step(minibatch)
     case .stepping(let minibatch): return step(minibatch)
     case .measuring(let request): return .measure(request)
-    case .measured:
-      phase = .over(nil)
-      return .finished
+    case .measured: return conclude()
+    case .combining: return .combineFigures
     case .skipping:
       phase = .running
       return .zeroGradients
     case .ending(let error):
       if let action = cleanup.popLast() { return action }
+      guard let error else { return conclude() }
       phase = .over(error)
-      return try outcome(error)
+      throw error
     case .over(let error): return try outcome(error)
     }
   }
@@ -103,13 +108,16 @@ final class GuardedUpdate: UpdateMachine {
       phase = .stepping(minibatch: minibatch)
       return step(minibatch)
     case .finished:
-      guard safety.velocityGuard != nil, tally.steps > 0, let request = update.firstRow() else {
-        phase = .over(nil)
-        return .finished
-      }
+      guard safety.velocityGuard != nil, tally.steps > 0, let request = update.firstRow() else { return conclude() }
       phase = .measuring(request)
       return .measure(request)
     }
+  }
+
+  /// All is done, but with several ranks every one must have come this far.
+  private func conclude() -> TrainerAction {
+    phase = safety.hasRanks ? .combining : .over(nil)
+    return safety.hasRanks ? .combineFigures : .finished
   }
 
   private func keepState(_ minibatch: Int) -> TrainerAction {
@@ -128,7 +136,8 @@ final class GuardedUpdate: UpdateMachine {
 
   /// Whether a later failure could require undoing the current step.
   private var mayBeUndone: Bool {
-    safety.undo == .memory && (!update.isInLastMinibatch || safety.velocityGuard != nil || !safety.stepsAreAtomic)
+    safety.undo == .memory
+      && (!update.isInLastMinibatch || safety.velocityGuard != nil || safety.hasRanks || !safety.stepsAreAtomic)
   }
 
   private func outcome(_ error: MixGRPOError?) throws(MixGRPOError) -> TrainerAction {
@@ -169,20 +178,26 @@ final class GuardedUpdate: UpdateMachine {
     phase = .running
   }
 
+  var isCombining: Bool { if case .combining = phase { true } else { false } }
+
+  /// Reports that the figures of all ranks have arrived.
+  func finishCombining() { phase = .over(nil) }
+
   // MARK: - Failure
 
   func fail(_ error: MixGRPOError) -> Bool {
     switch phase {
     case .over: return false
-    case .ending: failDuringCleanup(error)
+    case .ending(nil): endUndone(error)
+    case .ending: break
+    case .combining where isUndone: endUndone(error)
     default: if !skipStep(error) { end(error) }
     }
     return true
   }
 
-  /// Undoing failed: the update ends with this error.
-  private func failDuringCleanup(_ error: MixGRPOError) {
-    guard case .ending(nil) = phase else { return }
+  /// Undoing failed, here or on another rank: the update ends with this error.
+  private func endUndone(_ error: MixGRPOError) {
     isUndone = false
     update.restart()
     phase = .ending(error)
@@ -198,7 +213,7 @@ final class GuardedUpdate: UpdateMachine {
 
   private var isTraining: Bool {
     switch phase {
-    case .measuring, .measured: false
+    case .measuring, .measured, .combining: false
     default: true
     }
   }

@@ -11,6 +11,8 @@ struct SampledGroups {
 
 /// One rollout of an iteration with several rollouts.
 struct TicketedRollout {
+  /// Of all ranks.
+  let prompts: [Int32]
   let trajectory: Trajectory
   let modelCalls: Int
   let seconds: Double
@@ -37,14 +39,24 @@ struct IterationInProgress {
   let started: DispatchTime
   /// Wall time of the earlier runs of an update that stopped between two optimizer steps.
   let secondsBefore: Double
+  /// The figures of all ranks, once they have arrived.
+  var combined: RankFigures?
 
   var secondsUpdate: Double { secondsBefore + seconds(since: started) }
+
+  /// The figures of this rank.
+  var figures: RankFigures {
+    RankFigures(
+      policy: guarded.update.metrics, modelCallsRollout: sampled.modelCalls, secondsRollout: sampled.seconds,
+      secondsUpdate: secondsUpdate, velocityChange: guarded.report(optimizerSteps: 0).velocityChange)
+  }
 
   /// The metrics of the finished iteration.
   func metrics(iteration: Int, rewardNames: [String], learning: LearningConfiguration) -> IterationMetrics {
     let weights = weights ?? (learning.advantages.weights.isEmpty ? rewardNames.map { _ in 1 } : learning.advantages.weights)
     let report = guarded.report(optimizerSteps: 0)
-    let policy = guarded.update.metrics
+    let figures = combined ?? figures
+    let policy = figures.policy
     return IterationMetrics(
       iteration: iteration, window: sampled.trajectory.plan.window,
       rewards: zip(rewardNames, advantages.rewards).map { name, reward in
@@ -53,17 +65,18 @@ struct IterationInProgress {
       },
       rewardMean: mean(weights, \.mean), rewardStandardDeviation: mean(weights, \.standardDeviation),
       degenerateGroups: advantages.degenerateGroups.count, policy: policy, gradientNorm: report.gradientNorm,
-      learningRate: report.learningRate, modelCallsRollout: sampled.modelCalls,
-      modelCallsUpdate: policy.evaluations, secondsRollout: sampled.seconds, secondsUpdate: secondsUpdate,
-      skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: report.velocityChange,
-      warnings: signs(iteration, rewardNames, weights, report, learning).warnings)
+      learningRate: report.learningRate, modelCallsRollout: figures.modelCallsRollout,
+      modelCallsUpdate: policy.evaluations, secondsRollout: figures.secondsRollout, secondsUpdate: figures.secondsUpdate,
+      skippedSteps: report.skippedSteps, isRolledBack: report.isRolledBack, velocityChange: figures.velocityChange,
+      warnings: signs(iteration, rewardNames, weights, policy, report, learning).warnings)
   }
 
   private func signs(
-    _ iteration: Int, _ names: [String], _ weights: [Double], _ report: UpdateReport, _ learning: LearningConfiguration
+    _ iteration: Int, _ names: [String], _ weights: [Double], _ policy: UpdateMetrics, _ report: UpdateReport,
+    _ learning: LearningConfiguration
   ) -> WarningSigns {
     WarningSigns(
-      iteration: iteration, rewardNames: names, weights: weights, advantages: advantages, policy: guarded.update.metrics,
+      iteration: iteration, rewardNames: names, weights: weights, advantages: advantages, policy: policy,
       gradientNorm: report.gradientNorm, learningRate: report.learningRate, skippedSteps: report.skippedSteps,
       isRolledBack: report.isRolledBack, clipRange: learning.policy.clipRange,
       isRateConstant: learning.optimizer.schedule == LearningRateSchedule())

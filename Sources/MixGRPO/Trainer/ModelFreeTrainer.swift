@@ -43,6 +43,8 @@ public final class ModelFreeTrainer {
   public package(set) var adaptiveWindow: AdaptiveWindowState?
   /// Learning rate factor left by roll-backs; 1 without any.
   public package(set) var rateFactor = 1.0
+  /// The place of this process among those that train the model together; set by `setRank`.
+  public private(set) var rank = Rank.alone
   /// Receives the rewards of ticketed rollouts.
   public let inbox: RewardInbox
 
@@ -112,6 +114,17 @@ public final class ModelFreeTrainer {
     try check.throwIfAny()
   }
 
+  /// Makes this trainer one of several that train one model together, each in its process. Each samples and evaluates its share
+  /// of an iteration's prompts. Prompts and rewards are given for all ranks; then every rank has the same advantages, metrics and
+  /// window. An update ends with `TrainerAction.combineFigures`.
+  /// - Throws: `invalidState` while samples wait for an update, or work is in progress.
+  public func setRank(_ rank: Rank) throws(MixGRPOError) {
+    guard case .idle = stage, rollout == nil, ticketed.isEmpty else {
+      throw MixGRPOError(.invalidState, "rank: expected no rollout or update before it is set, got one")
+    }
+    self.rank = rank
+  }
+
   /// The window set by the host, or the adaptive window; nil for the scheduled one.
   func currentWindow() throws(MixGRPOError) -> SDEWindow? {
     guard window == nil, let adaptiveWindow else { return window }
@@ -154,18 +167,22 @@ extension ModelFreeTrainer {
     let started = DispatchTime.now()
     (stage, drawn) = (.idle, nil)
     let rollout = try Rollout(
-      plan: plan, prompts: chosen, latentSize: model.latentSize, maxBatch: model.maxBatch, context: context)
-    stage = .drawing(rollout, withTicket: withTicket, updateBatch: updateBatch, started)
+      plan: plan, prompts: chosen, latentSize: model.latentSize, maxBatch: model.maxBatch, rank: rank,
+      context: context)
+    stage = .drawing(rollout, ticketFor: withTicket ? chosen : nil, updateBatch: updateBatch, started)
   }
 
-  func finishRollout(_ rollout: Rollout, withTicket: Bool, updateBatch: Int, _ started: DispatchTime) throws(MixGRPOError) {
+  func finishRollout(
+    _ rollout: Rollout, ticketFor chosen: [Int32]?, updateBatch: Int, _ started: DispatchTime
+  ) throws(MixGRPOError) {
     let trajectory = try rollout.trajectory()
     dropRollout()
     self.updateBatch = updateBatch
-    if withTicket {
+    if let chosen {
       ticketed.append(
-        TicketedRollout(trajectory: trajectory, modelCalls: rollout.modelCalls, seconds: seconds(since: started)))
-      drawn = (rollout, inbox.open(samples: rollout.prompts * sampling.groupSize))
+        TicketedRollout(
+          prompts: chosen, trajectory: trajectory, modelCalls: rollout.modelCalls, seconds: seconds(since: started)))
+      drawn = (rollout, inbox.open(samples: rollout.samplesOfAllRanks))
     } else {
       (self.rollout, secondsRollout) = (rollout, seconds(since: started))
       drawn = (rollout, nil)
@@ -227,9 +244,17 @@ extension ModelFreeTrainer {
     try require(plan.window.isEmpty, "plan", expected: "deterministic sampling", got: "a window \(plan.window)")
     (stage, drawn) = (.idle, nil)
     let rollout = try Rollout(
-      plan: plan, prompts: chosen, latentSize: model.latentSize, initialNoise: initialNoise, maxBatch: model.maxBatch,
+      plan: plan, prompts: chosen, latentSize: model.latentSize,
+      initialNoise: initialNoise.map { share(ofNoise: $0, prompts: chosen.count) }, maxBatch: model.maxBatch, rank: rank,
       context: context)
     stage = .sampling(rollout, weights)
+  }
+
+  /// The noise of this rank's prompts.
+  private func share(ofNoise all: UnsafeBufferPointer<Float>, prompts: Int) -> UnsafeBufferPointer<Float> {
+    guard rank.count > 1, prompts > 0, all.count % prompts == 0 else { return all }
+    let (share, size) = (rank.share(ofPrompts: prompts), all.count / prompts)
+    return UnsafeBufferPointer(rebasing: all[share.lowerBound * size..<share.upperBound * size])
   }
 
   func finishSamples(_ rollout: Rollout) { drawn = (rollout, nil) }
@@ -252,7 +277,7 @@ extension ModelFreeTrainer {
   }
 
   private func requireFreeForTicket(_ chosen: [Int32]) throws(MixGRPOError) {
-    let taken = ticketed.flatMap(\.trajectory.promptNumbers).filter(chosen.contains)
+    let taken = ticketed.flatMap(\.prompts).filter(chosen.contains)
     try require(
       taken.isEmpty, "prompt_indices", expected: "prompts without a ticket in this iteration", got: taken)
     guard stopped == nil || ticketed.isEmpty else {

@@ -7,7 +7,7 @@ extension ModelFreeTrainer {
   /// Starts training on the latest rollout. `next` then gives the actions of the update; when it is finished, the trainer is at
   /// the next iteration. Gradients must be zero.
   /// - Parameters:
-  ///   - rewards: (K, prompts · group size), NaN for a reward that failed.
+  ///   - rewards: (K, prompts · group size), of all ranks; NaN for a reward that failed.
   ///   - weights: (K), the weight of each reward; nil for those of the configuration.
   /// - Throws: `invalidState` without a rollout or while another update is not finished; `invalidArgument`; `outOfMemory`.
   public func beginUpdate(rewards: [[Double]], weights: [Double]? = nil) throws(MixGRPOError) {
@@ -34,9 +34,11 @@ extension ModelFreeTrainer {
     try begin(updateOn: sampled, stopped?.rewards ?? collected, weights)
   }
 
-  /// P·G, the number of samples that wait for rewards.
+  /// P·G of all ranks, the number of samples that wait for rewards.
   /// - Throws: `invalidState` without a rollout, or when the iteration has tickets.
-  package func pendingSamples() throws(MixGRPOError) -> Int { try pendingGroups().trajectory.samples }
+  package func pendingSamples() throws(MixGRPOError) -> Int { try samples(of: pendingGroups().trajectory) }
+
+  private func samples(of trajectory: Trajectory) -> Int { trajectory.allPrompts * sampling.groupSize }
 
   private func pendingGroups() throws(MixGRPOError) -> SampledGroups {
     try requireNoTickets("update")
@@ -51,11 +53,11 @@ extension ModelFreeTrainer {
   ) throws(MixGRPOError) {
     let started = DispatchTime.now()
     try requireNoUpdate("update")
-    let advantages = try advantages(rewards, weights, samples: sampled.trajectory.samples)
+    let advantages = try advantages(rewards, weights, samples: samples(of: sampled.trajectory))
     let update = try self.update(sampled.trajectory, advantages)
     let safety = UpdateSafety(
-      undo: learning.undo, policy: learning.safety.faultPolicy, velocityGuard: velocityGuard, rateFactor: rateFactor,
-      stepsAreAtomic: stepsAreAtomic)
+      undo: learning.undo, policy: learning.safety.faultPolicy, velocityGuard: update.holdsFirstRow ? velocityGuard : nil,
+      rateFactor: rateFactor, stepsAreAtomic: stepsAreAtomic, hasRanks: rank.count > 1)
     stage = .updating(
       IterationInProgress(
         guarded: GuardedUpdate(update, safety, continuing: stopped?.tally ?? StepTally()), sampled: sampled, rewards: rewards,
@@ -116,7 +118,7 @@ extension ModelFreeTrainer {
   ) throws(MixGRPOError) -> AdaptiveWindowState? {
     let (trajectory, advantages) = (work.sampled.trajectory, work.advantages)
     let idleGroups = advantages.degenerateGroups.count + advantages.droppedGroups.count
-    guard let state = adaptiveWindow, trajectory.plan.window.lowerBound == state.start, idleGroups < trajectory.prompts
+    guard let state = adaptiveWindow, trajectory.plan.window.lowerBound == state.start, idleGroups < trajectory.allPrompts
     else { return adaptiveWindow }
     return try sampling.windowSchedule().advance(
       state, rewardMean: made.rewardMean, rewardDeviation: made.rewardStandardDeviation)

@@ -141,11 +141,11 @@ public final class Trainer {
   private func answerRollout(
     updateBatch: Int, _ progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) {
-    guard case .drawing(let rollout, let withTicket, _, _) = machine.stage else { return }
+    guard case .drawing(let rollout, let ticketFor, _, _) = machine.stage else { return }
     let plan = rollout.plan
     // If this is the iteration's only rollout, the evaluator may keep activations for the first request of the update.
     let first =
-      withTicket
+      ticketFor != nil
       ? nil
       : try FirstUpdateRequest(
         plan, prompts: rollout.prompts, minibatches: learning.policy.updatesPerIteration, maxBatch: updateBatch)

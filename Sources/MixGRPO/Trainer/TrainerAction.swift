@@ -19,6 +19,9 @@ public enum TrainerAction {
   case keepState
   /// Restore the kept copy. The next call of `next` confirms it.
   case restoreState
+  /// Give the figures of this rank (`rankFigures`) to all ranks and `submitFigures` those of all. Only with several ranks; the
+  /// update ends with it.
+  case combineFigures
   /// Zero the gradients. The next call of `next` confirms it.
   case zeroGradients
   /// Nothing remains to be done.

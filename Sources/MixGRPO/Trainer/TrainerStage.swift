@@ -6,7 +6,8 @@ import MixSampling
 /// The current work of a trainer.
 enum TrainerStage {
   case idle
-  case drawing(Rollout, withTicket: Bool, updateBatch: Int, DispatchTime)
+  /// `ticketFor`: the prompts of all ranks if the rollout gets a ticket.
+  case drawing(Rollout, ticketFor: [Int32]?, updateBatch: Int, DispatchTime)
   case sampling(Rollout, TrainerWeights)
   case updating(IterationInProgress)
   /// A rollout or deterministic sampling has failed; the next call of `next` throws this error.
@@ -24,7 +25,7 @@ extension ModelFreeTrainer: UpdateMachine {
   public func next() throws(MixGRPOError) -> TrainerAction {
     let action = try nextAction()
     switch action {
-    case .evaluate, .differentiate, .measure, .keepState, .optimizerStep: try checkCancelled()
+    case .evaluate, .differentiate, .measure, .keepState, .optimizerStep, .combineFigures: try checkCancelled()
     case .restoreState, .zeroGradients, .finished: break
     }
     return action
@@ -43,9 +44,9 @@ extension ModelFreeTrainer: UpdateMachine {
     case .failed(let error):
       stage = .idle
       throw error
-    case .drawing(let rollout, let withTicket, let updateBatch, let started):
+    case .drawing(let rollout, let prompts, let updateBatch, let started):
       if let request = try rollout.next() { return .evaluate(request, weights: .trained) }
-      try finishRollout(rollout, withTicket: withTicket, updateBatch: updateBatch, started)
+      try finishRollout(rollout, ticketFor: prompts, updateBatch: updateBatch, started)
     case .sampling(let rollout, let weights):
       if let request = try rollout.next() {
         return .evaluate(request, weights: request.model == .base ? .base : weights)
@@ -102,6 +103,32 @@ extension ModelFreeTrainer: UpdateMachine {
       throw MixGRPOError(.invalidState, "submit_step: expected an optimizer step from next() first, got none")
     }
     try work.guarded.submitStep(gradientNorm: gradientNorm, learningRate: learningRate)
+  }
+
+  /// The figures of this rank, for `combineFigures`.
+  /// - Throws: `invalidState` when the current action is another.
+  public func rankFigures() throws(MixGRPOError) -> [Double] { try combining("get_figures").figures.values }
+
+  /// Answers `combineFigures`. The next call of `next` ends the iteration.
+  /// - Parameter figures: the `rankFigures` of each rank, in order.
+  /// - Throws: `invalidState` when the current action is another; `invalidArgument` for another number of values.
+  public func submitFigures(_ figures: [Double]) throws(MixGRPOError) {
+    var work = try combining("submit_figures")
+    let size = RankFigures.count
+    try require(
+      figures.count == rank.count * size, "figures", expected: "\(size) values of each of \(rank.count) ranks",
+      got: figures.count)
+    let ranks = (0..<rank.count).map { Array(figures[$0 * size..<($0 + 1) * size]) }
+    work.combined = try work.figures.combined(ranks)
+    work.guarded.finishCombining()
+    stage = .updating(work)
+  }
+
+  private func combining(_ call: String) throws(MixGRPOError) -> IterationInProgress {
+    guard case .updating(let work) = stage, work.guarded.isCombining else {
+      throw MixGRPOError(.invalidState, "\(call): expected to be asked for the figures of all ranks first, got another state")
+    }
+    return work
   }
 
   /// Reports that an action failed, or that `next` or `submit` threw and no other answer follows.

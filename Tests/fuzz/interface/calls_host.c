@@ -67,6 +67,17 @@ RANDOM_CALL(trainer_submit, 4) {
 }
 RANDOM_CALL(trainer_submit_step, 1) { CALL(mixgrpo_trainer_submit_step, pick(TRAINER), any_double(), any_double()); }
 
+RANDOM_CALL(trainer_set_rank, 1) { CALL(mixgrpo_trainer_set_rank, pick(TRAINER), some_int(-1, 3), some_int(0, 3)); }
+RANDOM_CALL(trainer_get_figures, 1) {
+  double *figures = output(MIXGRPO_FIGURE_COUNT * sizeof *figures);
+  CALL(mixgrpo_trainer_get_figures, pick_const(TRAINER), spoiled(figures), one_in(8) ? below(99) : MIXGRPO_FIGURE_COUNT);
+}
+RANDOM_CALL(trainer_submit_figures, 1) {
+  const size_t count = below(4) * MIXGRPO_FIGURE_COUNT;
+  double *figures = doubles(count);
+  CALL(mixgrpo_trainer_submit_figures, pick(TRAINER), spoiled(figures), size_near(count));
+}
+
 mixgrpo_status report_failure(void *trainer, mixgrpo_status reported, const char *message) {
   begin("mixgrpo_trainer_fail");
   const mixgrpo_status status = mixgrpo_trainer_fail(trainer, reported, message);

@@ -182,3 +182,18 @@ RANDOM_CALL(advantages, 6) {
   CALL(mixgrpo_advantages, spoiled(config), is_small ? spoiled(values) : values, rewards, prompts, group,
        weight_count ? weights : NULL, weight_count, spoiled(out), spoiled(included), one_in(8) ? below((uint32_t)samples) : samples, report);
 }
+RANDOM_CALL(scores_from_ratings, 2) {
+  const size_t count = below(9);
+  double *ratings = doubles(count), *out = output(count * sizeof *out);
+  if (count && one_in(3)) ratings[below((uint32_t)count)] = any_double();
+  CALL(mixgrpo_scores_from_ratings, spoiled(ratings), count, spoiled(out), one_in(8) ? below((uint32_t)count) : count);
+}
+RANDOM_CALL(scores_from_pairs, 2) {
+  const size_t count = below(9);
+  const int32_t group = some_int(1, 6);
+  const size_t images = group > 0 && group < 9 ? (size_t)group : 0;
+  int32_t *pairs = room(2 * count * sizeof *pairs);
+  double *out = output(images * sizeof *out);
+  for (size_t i = 0; i < 2 * count; i++) pairs[i] = some_int(0, 5);
+  CALL(mixgrpo_scores_from_pairs, spoiled(pairs), count, group, spoiled(out), one_in(8) ? below((uint32_t)images) : images);
+}

@@ -28,6 +28,18 @@ static mixgrpo_status evaluate(owner *o, const mixgrpo_velocity_request *request
   return status;
 }
 
+/* All ranks have the figures of this one; random calls make at most three ranks. */
+static mixgrpo_status combine(owner *o) {
+  double *figures = room(3 * MIXGRPO_FIGURE_COUNT * sizeof *figures);
+  mixgrpo_status status = CALL(mixgrpo_trainer_get_figures, o->trainer, figures, MIXGRPO_FIGURE_COUNT);
+  for (size_t rank = 1; rank < 3; rank++)
+    memcpy(figures + rank * MIXGRPO_FIGURE_COUNT, figures, MIXGRPO_FIGURE_COUNT * sizeof *figures);
+  if (status != MIXGRPO_STATUS_OK) return status;
+  status = CALL(mixgrpo_trainer_submit_figures, o->trainer, figures, 2 * MIXGRPO_FIGURE_COUNT);
+  return status == MIXGRPO_STATUS_OK ? status
+                                     : CALL(mixgrpo_trainer_submit_figures, o->trainer, figures, 3 * MIXGRPO_FIGURE_COUNT);
+}
+
 static mixgrpo_status answer(owner *o, const mixgrpo_velocity_request *request, uint32_t faults) {
   const int undoes = request->kind == MIXGRPO_REQUEST_KIND_RESTORE_STATE || request->kind == MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS;
   if (faults && !undoes && one_in(faults)) return some_int(-10, -1) < -9 ? MIXGRPO_STATUS_DIVERGED : MIXGRPO_STATUS_UNSUPPORTED;
@@ -41,6 +53,7 @@ static mixgrpo_status answer(owner *o, const mixgrpo_velocity_request *request, 
     case MIXGRPO_REQUEST_KIND_KEEP_STATE: o->kept = o->weight, o->has_kept = 1; break;
     case MIXGRPO_REQUEST_KIND_RESTORE_STATE: o->weight = o->kept; break;
     case MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: o->gradient = 0; break;
+    case MIXGRPO_REQUEST_KIND_COMBINE_FIGURES: return combine(o);
     default: must(0, "a request of the header");
   }
   return MIXGRPO_STATUS_OK;

@@ -63,7 +63,7 @@ static void check_outputs_untouched(void) {
 
 void *spoiled(void *pointer) {
   if (!one_in(48)) return pointer;
-  return one_in(2) ? NULL : (char *)pointer - 1;
+  return one_in(2) ? NULL : (void *)((uintptr_t)pointer - 1);
 }
 
 float *floats(size_t count) {

@@ -77,6 +77,7 @@ from .metrics import Metrics, Resumption, RewardMetrics
 from .model import Model
 from .optimizer import Optimizer, OptimizerReport
 from .parameters import Parameter, Tensors
+from .person_reward import PersonReward
 from .pixels import PixelCodec
 from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan, Workload
 from .prompts import Prompts, hashed_words
@@ -101,6 +102,7 @@ from .training_types import (
 )
 from .training_warnings import LearningWarning
 from .update import Update, UpdateStatistics
+from .votes import scores_from_pairs, scores_from_ratings
 
 __all__ = [
     "SCHEDULED_WINDOW",
@@ -149,6 +151,7 @@ __all__ = [
     "OptimizerReport",
     "OutOfMemoryError",
     "Parameter",
+    "PersonReward",
     "PixelCodec",
     "Plan",
     "PolicyLoss",
@@ -206,6 +209,8 @@ __all__ = [
     "preset",
     "preset_names",
     "score",
+    "scores_from_pairs",
+    "scores_from_ratings",
     "step_log_probability",
     "stochastic_step",
     "time_grid",

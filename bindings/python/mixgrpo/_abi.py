@@ -26,6 +26,7 @@ from ._types import (
 
 ABI_VERSION = 1
 WINDOW_START_SCHEDULED = -1
+FIGURE_COUNT = 16
 
 
 class Progress(Struct):
@@ -236,7 +237,7 @@ class VelocityRequest(Struct):
         ("needs_gradient", ctypes.c_int32),
         ("is_trained", ctypes.c_int32),
         ("weights", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("completes_minibatch", ctypes.c_int32),
         ("count", ctypes.c_size_t),
         ("latent_size", ctypes.c_size_t),
         ("latents", Floats),
@@ -671,6 +672,12 @@ FUNCTIONS: dict[str, Function] = {
             "out_report": ctypes.POINTER(AdvantageReport),
         },
     ),
+    "mixgrpo_scores_from_ratings": Function(
+        Status, {"ratings": Doubles, "count": Size, "out_scores": Doubles, "capacity": Size}
+    ),
+    "mixgrpo_scores_from_pairs": Function(
+        Status, {"pairs": Integers, "pair_count": Size, "group_size": Int32, "out_scores": Doubles, "capacity": Size}
+    ),
     "mixgrpo_update_create": Function(
         Status,
         {
@@ -897,6 +904,9 @@ FUNCTIONS: dict[str, Function] = {
     "mixgrpo_trainer_submit_step": Function(
         Status, {"trainer": Handle, "gradient_norm": Double, "learning_rate": Double}
     ),
+    "mixgrpo_trainer_set_rank": Function(Status, {"trainer": Handle, "rank": Int32, "rank_count": Int32}),
+    "mixgrpo_trainer_get_figures": Function(Status, {"trainer": Handle, "out_figures": Doubles, "capacity": Size}),
+    "mixgrpo_trainer_submit_figures": Function(Status, {"trainer": Handle, "figures": Doubles, "count": Size}),
     "mixgrpo_trainer_fail": Function(Status, {"trainer": Handle, "status": Int32, "message": Text}),
     "mixgrpo_trainer_get_samples": Function(
         Status,

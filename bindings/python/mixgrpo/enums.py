@@ -417,10 +417,13 @@ class RequestKind(IntEnum):
     """Trainer only: bring that copy back, then call `mixgrpo_trainer_next`; count is 0."""
     ZERO_GRADIENTS = 5
     """Trainer only: zero the accumulated gradients, then call `mixgrpo_trainer_next`; count is 0."""
+    COMBINE_FIGURES = 6
+    """Trainer with `mixgrpo_trainer_set_rank` only: exchange the ranks' figures, then call
+    `mixgrpo_trainer_submit_figures`; count is 0."""
 
 
 RequestKindName: TypeAlias = Literal[
-    "finished", "evaluate", "optimizer_step", "keep_state", "restore_state", "zero_gradients"
+    "finished", "evaluate", "optimizer_step", "keep_state", "restore_state", "zero_gradients", "combine_figures"
 ]
 """A case of `RequestKind` by its name."""
 

@@ -1,32 +1,24 @@
 """Rewards from a server of the host's: pictures go out as PNG in one POST, numbers come back."""
 
 import base64
-import http.client
 import json
 import math
-import re
-import time
-import urllib.error
-import urllib.parse
 import uuid
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from . import _http
-from ._arguments import short
+from ._arguments import one_of, whole
 from ._arrays import ByteArray, DoubleArray
-from .errors import InputOutputError, InvalidArgumentError
+from ._endpoint import Endpoint, NoAnswerError
+from ._pictures import pictures_of
+from .errors import InputOutputError
 from .image import Image
 
 FORMATS = ("json", "multipart")
-LARGEST_ANSWER = 64 * 2**20
-LONGEST_SECONDS = 1_000_000
-"""Bytes; a longer answer is garbage."""
-_WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class HTTPReward:
+class HTTPReward(Endpoint):
     """A reward that a server computes, for `mixgrpo.train` or by itself:
 
         taste = mixgrpo.HTTPReward("http://localhost:8000/score", timeout=60)
@@ -62,40 +54,16 @@ class HTTPReward:
         retries: int = 3,
         backoff: float = 0.5,
     ) -> None:
-        _check(isinstance(url, str), "url", "text", url)
-        url, authorization = _without_password(url)
-        headers = authorization | dict(headers or {})
-        _check_headers(headers)
-        _check(format in FORMATS, "format", " or ".join(FORMATS), format)
-        _check(_is_whole(batch_size) and batch_size >= 1, "batch_size", "a whole number, 1 or more", batch_size)
-        _check(_is_seconds(timeout) and timeout > 0, "timeout", f"seconds above 0, at most {LONGEST_SECONDS}", timeout)
-        _check(_is_whole(retries) and retries >= 0, "retries", "a whole number, 0 or more", retries)
-        _check(_is_seconds(backoff), "backoff", f"seconds, 0 to {LONGEST_SECONDS}", backoff)
-        self.url = url
-        self.format = format
-        self.headers = headers
-        self.batch_size = batch_size
-        self.timeout = timeout
-        self.retries = retries
-        self.backoff = backoff
-        self.failures: list[str] = []
-        """Why batches of the latest call failed for good; empty when none did."""
+        super().__init__(url, headers, timeout=timeout, retries=retries, backoff=backoff)
+        self.format = one_of(format, FORMATS, "format")
+        self.batch_size = whole(batch_size, "batch_size", 1)
 
     def __repr__(self) -> str:
         return f"HTTPReward({self.url!r}, format={self.format!r}, batch_size={self.batch_size})"
 
     def __call__(self, images: ByteArray, prompts: Sequence[str]) -> DoubleArray:
         """Scores B images, uint8 (B, height, width, 3), of B prompts: (B), NaN where there is no number."""
-        images = np.asarray(images)
-        if images.ndim != 4 or isinstance(prompts, str):
-            raise InvalidArgumentError(
-                f"images, prompts: expected (B, height, width, 3) and B texts, got shape {images.shape} and {short(prompts)}"
-            )
-        if len(images) != len(prompts):
-            raise InvalidArgumentError(f"prompts: expected {len(images)}, one for each picture, got {len(prompts)}")
-        for index, prompt in enumerate(prompts):
-            if any("\ud800" <= character <= "\udfff" for character in prompt):
-                raise InvalidArgumentError(f"prompts[{index}]: expected text, got a lone surrogate in {prompt[:80]!a}")
+        images = pictures_of(images, prompts)
         self.failures = []
         starts = range(0, len(images), self.batch_size)
         scores = [self._batch(images[at : at + self.batch_size], prompts[at : at + self.batch_size]) for at in starts]
@@ -106,75 +74,11 @@ class HTTPReward:
     def _batch(self, images: ByteArray, prompts: Sequence[str]) -> DoubleArray:
         """The scores of one POST; NaN for all when it failed for good."""
         body, kind = _body(self.format, [Image(image).encode() for image in images], prompts)
-        for number in range(self.retries + 1):
-            try:
-                return _scores(self._post(body, kind), len(images))
-            except urllib.error.HTTPError as error:
-                problem, lasting = _refusal(error), error.code not in _WORTH_ANOTHER_TRY
-                error.close()
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                problem, lasting = str(error) or type(error).__name__, False
-            if lasting or number == self.retries:
-                break
-            time.sleep(self.backoff * 2**number)
-        self.failures.append(problem)
-        return np.full(len(images), np.nan)
-
-    def _post(self, body: bytes, kind: str) -> bytes:
-        headers = {"Accept": "application/json", **self.headers, "Content-Type": kind}
-        return _http.post(self.url, body, headers, timeout=self.timeout, largest=LARGEST_ANSWER)
-
-
-def _check(holds: bool, field: str, expected: str, got: object) -> None:
-    if not holds:
-        raise InvalidArgumentError(f"{field}: expected {expected}, got {got!r}")
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_seconds(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return 0 <= value <= LONGEST_SECONDS
-
-
-def _without_password(url: str) -> tuple[str, dict[str, str]]:
-    """A URL without its user and password, and the header that sends them. Messages never contain the password."""
-    shown = re.sub(r"//[^/?#]*@", "//", url)
-    try:
-        parts = urllib.parse.urlsplit(url)
-        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        whole = False
-    whole = whole and all("!" <= character <= "~" for character in url)
-    _check(whole, "url", "http:// or https:// and a host, in printable ASCII", shown)
-    user, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, {}
-    named = urllib.parse.unquote_to_bytes(user if ":" in user else f"{user}:")
-    bare = urllib.parse.urlunsplit(parts._replace(netloc=host))
-    return bare, {"Authorization": f"Basic {base64.b64encode(named).decode()}"}
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    """Without their values in the message, which may be secrets."""
-    for name, value in headers.items():
-        _check(re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) is not None, "headers", "names of headers", name)
-        if not re.fullmatch(r"[\t -~\xa0-\xff]*", value):
-            raise InvalidArgumentError(
-                f"headers[{name!r}]: expected printable Latin-1 in one line, got other characters"
-            )
-
-
-def _refusal(error: urllib.error.HTTPError) -> str:
-    """What a status other than 2xx says. A redirect is not followed."""
-    problem = f"status {error.code} {str(error.reason)[:80]!a}"
-    if not 300 <= error.code < 400:
-        return problem
-    place = re.sub(r"//[^/?#]*@", "//", error.headers.get("Location") or "nowhere")
-    return f"{problem}, a redirect to {place[:200]!a}, which is not followed; pass that URL if it is the right one"
+        try:
+            return self.ask(body, kind, lambda answer: _scores(answer, len(images)))
+        except NoAnswerError as error:
+            self.failures.append(str(error))
+            return np.full(len(images), np.nan)
 
 
 def _scores(answer: bytes, count: int) -> DoubleArray:

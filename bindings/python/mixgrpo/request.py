@@ -43,6 +43,8 @@ class VelocityRequest(ShownByShape):
     """Weights to evaluate: TRAINED, except for a trainer's deterministic samples."""
     is_trained: bool
     """Whether the update evaluates these latents (again)."""
+    completes_minibatch: bool
+    """Update: the last request before the optimizer step."""
     rate_factor: float
     """OPTIMIZER_STEP of a trainer: multiplies the learning rate of this step; below 1 after roll-backs."""
 
@@ -75,6 +77,7 @@ def next_request(function: str, owner: Any, call: Any) -> VelocityRequest | None
         needs_gradient=bool(struct.needs_gradient),
         weights=Weights(struct.weights),
         is_trained=bool(struct.is_trained),
+        completes_minibatch=bool(struct.completes_minibatch),
         rate_factor=struct.rate_factor,
     )
 

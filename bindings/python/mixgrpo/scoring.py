@@ -1,7 +1,7 @@
 """Rewards of samples, and iterations that compute them in threads while the next prompt's images are drawn."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +12,7 @@ from .any_trainer import TicketedSamples
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .metrics import Metrics
+from .ranks import Ranks, ranks_of
 from .reward_names import weights_in_order
 from .trainer import Trainer
 from .training_types import Decoder, Reward, Trainable
@@ -27,24 +28,23 @@ class ScoringThreads:
         self._trainer = trainer
         self._score = score
         self._workers = workers
+        self._ranks = ranks_of(trainer)
 
     def iterate(self, chosen: Sequence[int], weights: Mapping[str, float] | None = None) -> Metrics:
-        """One iteration, prompt by prompt.
+        """One iteration, prompt by prompt; of several ranks, each with one at a time.
 
         An exception of a score function is raised here as soon as it is seen, after the running scores have finished.
         The trainer is then before the update, without tickets.
         """
         with ThreadPoolExecutor(self._workers, thread_name_prefix="mixgrpo-score") as pool:
             try:
-                tasks = []
-                for index in chosen:
-                    ticketed = self._trainer.rollout_ticket([index])
-                    tasks.append(pool.submit(self._score_one, ticketed))
-                    for task in tasks:
-                        if task.done():
-                            task.result()
-                for task in tasks:
-                    task.result()
+                tasks: list[Future[None]] = []
+                for first in range(0, len(chosen), self._ranks.count):
+                    ticketed = self._trainer.rollout_ticket(chosen[first : first + self._ranks.count])
+                    if ticketed.prompt_indices:
+                        tasks.append(pool.submit(self._score_one, ticketed))
+                    self._ranks.together(lambda: _raise_failures([task for task in tasks if task.done()]))
+                self._ranks.together(lambda: _raise_failures(tasks))
                 return self._trainer.update_tickets(weights=weights)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -53,6 +53,21 @@ class ScoringThreads:
 
     def _score_one(self, ticketed: TicketedSamples) -> None:
         self._trainer.submit_rewards(ticketed, self._score(ticketed.prompt_indices, ticketed.samples))
+
+
+def _raise_failures(tasks: Sequence[Future[None]]) -> None:
+    """Waits for tasks."""
+    for task in tasks:
+        task.result()
+
+
+def score_share(
+    score: Score, ranks: Ranks, chosen: Sequence[int], samples: FloatArray, names: Sequence[str]
+) -> dict[str, DoubleArray]:
+    """The rewards (share, G) by name of this rank's samples. Raises on all ranks when a reward fails on one."""
+    own = chosen[ranks.share(len(chosen))]
+    none = {name: np.empty(samples.shape[:2]) for name in names}
+    return ranks.together(lambda: score(own, samples) if len(own) else none)
 
 
 def score(

@@ -12,7 +12,8 @@ from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .metrics import Metrics
 from .metrics_file import MetricsFile
-from .scoring import ScoringThreads, checked_weights, rewards_by_name, score
+from .ranks import ranks_of
+from .scoring import ScoringThreads, checked_weights, rewards_by_name, score, score_share
 from .trainer import Trainer
 from .training_checkpoints import TrainingCheckpoints, checkpoints_of
 from .training_evaluation import TrainingEvaluation, evaluations_of
@@ -58,6 +59,10 @@ def train(
     progress       show on standard error how far the training is
     score_workers  threads that score while the next images are drawn
 
+    Several ranks (torchrun) run the same program: each scores its own
+    samples; files, progress and warnings come of rank 0 alone; choose,
+    on_iteration and the like are called on all, and must do the same there.
+
     Warns with LearningWarning, once for each reason, when nothing is
     learned. An exception of a reward is raised, and so is Ctrl-C, within
     one request to the model; the trainer is then before that iteration's
@@ -78,13 +83,12 @@ def train(
         return score(samples, [lines[index] for index in chosen], functions, decode)
 
     def score_evaluation(samples: FloatArray, chosen: Sequence[int]) -> dict[str, DoubleArray]:
-        if page is not None:
-            page.add_samples(samples)
         return score(samples, [lines[index] for index in chosen], {**functions, **held_out}, decode)
 
-    display = ProgressDisplay(bool(progress))
+    display = ProgressDisplay(bool(progress) and ranks_of(trainer).index == 0)
     receivers = [] if page is None else [page.add_evaluation]
-    evaluations = evaluations_of(evaluation, trainer, score_evaluation, receivers, display)
+    show = None if page is None else page.add_samples
+    evaluations = evaluations_of(evaluation, trainer, score_evaluation, receivers, display, show)
     run = TrainingRun(
         trainer=trainer,
         iterate=_iterate(trainer, score_all, checked_weights(trainer, weights), score_workers),
@@ -124,7 +128,10 @@ def _iterate(trainer: Trainable, score_all: Any, weights: Mapping[str, float] | 
     if workers > 0 and isinstance(trainer, Trainer | HostTrainer):
         threads = ScoringThreads(trainer, score_all, workers)
         return lambda chosen: threads.iterate(chosen, weights)
-    return lambda chosen: trainer.update(score_all(chosen, trainer.rollout(chosen)), weights=weights)
+    ranks, names = ranks_of(trainer), trainer.reward_names
+    return lambda chosen: trainer.update(
+        score_share(score_all, ranks, chosen, trainer.rollout(chosen), names), weights=weights
+    )
 
 
 def _in_turns(count: int, wanted: int) -> PromptChoice:

@@ -13,6 +13,7 @@ from ._folders import paths_in
 from .errors import InvalidArgumentError
 from .folder_lock import FolderLock
 from .metrics import Resumption
+from .ranks import ranks_of
 from .training_evaluation import Evaluations
 from .training_types import FilePath
 
@@ -113,7 +114,11 @@ class Checkpoints:
     def _refuse_another_run(self) -> None:
         """If there are later checkpoints, saves at once: the trainer refuses that when one of them is complete, before
         anything of the run that they belong to is overwritten."""
-        if any(number > self._trainer.iteration for number in _numbers(self._folder)):
+        is_later = ranks_of(self._trainer).together(
+            lambda: any(number > self._trainer.iteration for number in _numbers(self._folder)),
+            "checkpoints: a later one", lambda found: bytes([found]),
+        )  # fmt: skip
+        if is_later:
             self._save_trainer()
 
     def _save_trainer(self) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
+
 from ._arguments import chosen, function, instance, path, whole
 from ._arrays import DoubleArray, FloatArray, integers
 from ._folders import paths_in, require_place
@@ -17,8 +19,9 @@ from ._warnings import warn
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Verdict, Watchdog, WatchdogName, Weights
 from .errors import InvalidArgumentError, InvalidFormatError
-from .evaluation import Evaluation
+from .evaluation import Evaluation, EvaluationResult
 from .host_trainer import HostTrainer
+from .ranks import ranks_of
 from .scoring import checked_rewards
 from .trainer import Trainer
 from .training_types import EvaluationReceiver, Keeper, Reward
@@ -111,6 +114,7 @@ def evaluations_of(
     score: Score,
     receivers: Sequence[EvaluationReceiver],
     display: ProgressDisplay,
+    show: Callable[[FloatArray], None] | None = None,
 ) -> Evaluations | None:
     """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be evaluated."""
     if settings is None:
@@ -119,7 +123,7 @@ def evaluations_of(
     if not isinstance(trainer, Evaluable):
         raise InvalidArgumentError(f"evaluation: expected None, as {type(trainer).__name__} has no sample(), got one")
     own = [] if settings.on_evaluation is None else [settings.on_evaluation]
-    return Evaluations(trainer, settings, score, [*receivers, *own], display)
+    return Evaluations(trainer, settings, score, [*receivers, *own], display, show)
 
 
 class Evaluations:
@@ -132,12 +136,13 @@ class Evaluations:
         score: Score,
         receivers: Sequence[EvaluationReceiver],
         display: ProgressDisplay,
+        show: Callable[[FloatArray], None] | None = None,
     ) -> None:
         held_out = tuple(settings.held_out)
         if taken := set(held_out) & set(trainer.reward_names):
             raise InvalidArgumentError(f"held_out: expected other names than the trained, got {sorted(taken)}")
         self._trainer, self._settings, self._score, self._receivers = trainer, settings, score, receivers
-        self._display = display
+        self._display, self._show, self._ranks = display, show, ranks_of(trainer)
         if not isinstance(trainer, Trainer) and not (settings.keep_best is None or callable(settings.keep_best)):
             raise InvalidArgumentError(
                 f"keep_best: expected a function that saves the model, as {type(trainer).__name__} does not own it, "
@@ -164,7 +169,7 @@ class Evaluations:
         """Raises `InputOutputError` where the best model cannot be saved, before any work is done for it."""
         keep_best = self._settings.keep_best
         if not (keep_best is None or callable(keep_best)):
-            require_place(Path(keep_best))
+            self._ranks.first(lambda: require_place(Path(keep_best)))
 
     def go_on(self, *, always: bool = False) -> bool:
         """Evaluates when an evaluation is due, or always, but never twice. Returns whether training continues."""
@@ -172,32 +177,51 @@ class Evaluations:
         latest = self._evaluation.latest_iteration
         if iteration <= latest or not (always or self._evaluation.is_due(iteration)):
             return iteration != latest or self._evaluation.verdict is not Verdict.STOP
-        result = self._evaluation.submit(iteration, self._score(self._samples(), self._prompts))
+        result = self._evaluation.submit(iteration, self._scores())
         if result.is_best:
-            self._keep()
+            self._ranks.together(self._keep)
         with self._display.aside():
-            for receive in self._receivers:
-                receive(result, self._evaluation.means())
+            self._ranks.together(lambda: self._report(result))
             if result.verdict is Verdict.WARN:
-                warn(result.message, HackedRewardWarning)
+                self._ranks.first(lambda: warn(result.message, HackedRewardWarning))
         return result.verdict is not Verdict.STOP
+
+    def _report(self, result: EvaluationResult) -> None:
+        for receive in self._receivers:
+            receive(result, self._evaluation.means())
+
+    def _scores(self) -> Mapping[str, DoubleArray]:
+        """(P, S) by name; each rank scores its own samples."""
+        samples, ranks = self._samples(), self._ranks
+        if show := self._show:
+            everything = ranks.gather_shares(samples, len(self._prompts))
+            ranks.first(lambda: show(everything))
+        own = self._prompts[ranks.share(len(self._prompts))]
+        none = {name: np.empty(samples.shape[:2]) for name in self._evaluation.reward_names}
+        scores = ranks.together(lambda: self._score(samples, own) if own else none)
+        return {name: ranks.gather_shares(scores[name], len(self._prompts)) for name in scores}
 
     def save(self, folder: Path) -> None:
         """Saves what a continuation needs, under the number of the latest evaluation. Earlier saves stay."""
         latest = self._evaluation.latest_iteration
         if latest != self._saved:
-            self._evaluation.save(_path(folder, latest))
+            self._ranks.first(lambda: self._evaluation.save(_path(folder, latest)))
             self._saved = latest
 
     def remove_outdated(self, folder: Path) -> None:
         """Removes the saves before the latest one, once the trainer's checkpoint that goes with it is written."""
-        if self._saved < 0:
+        if self._saved < 0 or self._ranks.index != 0:
             return
         for other in _saved(folder):
             if other != _path(folder, self._saved):
                 shutil.rmtree(other, ignore_errors=True)
 
     def load(self, folder: Path) -> None:
+        """As `_load`; rank 0 first, which sets aside what is damaged."""
+        self._ranks.first(lambda: self._load(folder))
+        self._ranks.together(lambda: self._load(folder) if self._ranks.index > 0 else None)
+
+    def _load(self, folder: Path) -> None:
         """Restores the newest intact state in a folder, if there is one.
 
         It may be ahead of the trainer's checkpoint; those iterations are then not evaluated twice. A verdict to stop

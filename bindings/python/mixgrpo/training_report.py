@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ._arrays import FloatArray
 from ._folders import replace_file
 from ._report_page import ReportData, parsed, rendered
@@ -16,6 +18,7 @@ from .errors import InputOutputError, InvalidFormatError
 from .evaluation import EvaluationResult
 from .image import Image
 from .metrics import Metrics
+from .ranks import ranks_of
 from .training_evaluation import Evaluable, TrainingEvaluation
 from .training_types import Decoder, Trainable
 
@@ -32,7 +35,7 @@ class Report:
         self, file: Path, trainer: Trainable, decode: Decoder, evaluation: TrainingEvaluation | None, iterations: int
     ) -> None:
         self._file, self._trainer, self._decode, self._iterations = file, trainer, decode, iterations
-        self._evaluation = evaluation
+        self._evaluation, self._ranks = evaluation, ranks_of(trainer)
         self._prompts = _shown(trainer, evaluation)
         self._data = ReportData()
         self._written = 0.0
@@ -43,6 +46,12 @@ class Report:
         Raises `InvalidFormatError` when the file is another than a report; `InputOutputError`. The file is then
         unchanged.
         """
+        self._ranks.first(self._continue)
+        if self._ranks.gather(np.array(not self._data.pictures))[0]:
+            self._draw()
+        self._ranks.first(self.write)
+
+    def _continue(self) -> None:
         earlier = self._read()
         iteration = self._trainer.iteration
         if iteration > 0 and earlier is not None:
@@ -53,9 +62,6 @@ class Report:
         self._data.title, self._data.state, self._data.planned = self._file.stem, "running", self._iterations
         self._data.held_out = list(self._evaluation.held_out) if self._evaluation else []
         self._data.settings = _settings(self._trainer)
-        if not self._data.pictures:
-            self._draw()
-        self.write()
 
     def add_iteration(self, figures: Metrics, warnings: list[str]) -> None:
         """Adds the latest iteration."""
@@ -88,7 +94,9 @@ class Report:
         self.write()
 
     def write(self) -> None:
-        """Writes the page. Raises `InputOutputError`."""
+        """Writes the page, on rank 0. Raises `InputOutputError`."""
+        if self._ranks.index > 0:
+            return
         replace_file(self._file, rendered(self._data).encode(errors="replace"))
         self._written = time.monotonic()
 
@@ -116,7 +124,9 @@ class Report:
     def _draw(self) -> None:
         """Draws samples of the model as it is, unless evaluations do."""
         if self._evaluation is None and isinstance(self._trainer, Evaluable):
-            self.add_samples(self._trainer.sample(self._prompts, _sampling(self._trainer)))
+            own = self._trainer.sample(self._prompts, _sampling(self._trainer))
+            samples = self._ranks.gather_shares(own, len(self._prompts))
+            self._ranks.first(lambda: self.add_samples(samples))
 
 
 def _shown(trainer: Trainable, evaluation: TrainingEvaluation | None) -> Sequence[int]:

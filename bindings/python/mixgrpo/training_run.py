@@ -8,6 +8,7 @@ from typing import TypeAlias
 from ._progress import ProgressDisplay
 from .metrics import Metrics
 from .metrics_file import MetricsFile
+from .ranks import Ranks, ranks_of
 from .training_checkpoints import Checkpoints
 from .training_evaluation import Evaluations
 from .training_report import Report
@@ -32,10 +33,17 @@ class TrainingRun:
     receiver: IterationReceiver | None
     display: ProgressDisplay
 
+    @property
+    def ranks(self) -> Ranks:
+        """The ranks that run it."""
+        return ranks_of(self.trainer)
+
     def run(self, iterations: int) -> list[Metrics]:
         """Trains to the number of iterations, those of a checkpoint included."""
         history: list[Metrics] = []
-        with self.checkpoints.lock() if self.checkpoints else contextlib.nullcontext():
+        with contextlib.ExitStack() as held:
+            if checkpoints := self.checkpoints:
+                self.ranks.first(lambda: held.enter_context(checkpoints.lock()))
             done = self._resume()
             warnings = LearningWarnings(self.trainer)
             with self._shown(done, iterations):
@@ -52,7 +60,7 @@ class TrainingRun:
         if self.evaluations:
             self.evaluations.begin()
         if self.log:
-            self.log.resume()
+            self.ranks.first(self.log.resume)
         if self.report:
             self.report.begin()
         return done
@@ -78,14 +86,14 @@ class TrainingRun:
         self.display.advance(figures.reward_mean)
         try:
             if self.log:
-                self.log.append()
+                self.ranks.first(self.log.append)
             sentences = warnings.new()
-            if self.report:
-                self.report.add_iteration(figures, sentences)
+            if report := self.report:
+                self.ranks.first(lambda: report.add_iteration(figures, sentences))
             with self.display.aside():
-                if self.receiver is not None:
-                    self.receiver(figures)
-                warnings.give(sentences)
+                if receiver := self.receiver:
+                    self.ranks.together(lambda: receiver(figures))
+                self.ranks.first(lambda: warnings.give(sentences))
         finally:
             if self.checkpoints:
                 self.checkpoints.save()

@@ -7,10 +7,10 @@ import json
 import math
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from local_server import local_server, send
 
 IMAGES = (np.arange(5)[:, None, None, None] * np.ones((5, 4, 6, 3)) * 10).astype(np.uint8)
 PROMPTS = ["eins", "zwei ö", "drei", "vier\r\n", "fünf"]
@@ -22,31 +22,17 @@ def server(mixgrpo, monkeypatch):
     """A server of the test's own: `answers` are functions of the handler and the pictures, the last one for good."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            images, prompts = parsed(self.headers["Content-Type"], body)
-            pictures = [mixgrpo.Image.decode(image).pixels() for image in images]
-            server.requests.append((pictures, prompts, dict(self.headers)))
-            answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
-            try:
-                answer(self, pictures)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # the client went away, as it should
+    def take(handler, body):
+        images, prompts = parsed(handler.headers["Content-Type"], body)
+        pictures = [mixgrpo.Image.decode(image).pixels() for image in images]
+        server.requests.append((pictures, prompts, dict(handler.headers)))
+        answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
+        answer(handler, pictures)
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.requests, server.answers = [], [brightness]
-    server.url = f"http://127.0.0.1:{server.server_port}/score"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with local_server(take) as server:
+        server.requests, server.answers = [], [brightness]
+        server.url += "/score"
+        yield server
 
 
 def parsed(kind, body):
@@ -57,13 +43,6 @@ def parsed(kind, body):
     parts = [(part.get_param("name", header="content-disposition"), part) for part in message.iter_parts()]
     images = [part.get_payload(decode=True) for name, part in parts if name == "images"]
     return images, [part.get_payload(decode=True).decode() for name, part in parts if name == "prompts"]
-
-
-def send(handler, body, status=200):
-    handler.send_response(status)
-    handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 def brightness(handler, pictures):
@@ -106,8 +85,8 @@ def test_each_wait_is_twice_the_last(mixgrpo, server, monkeypatch):
 
 
 def test_what_does_not_pass_is_not_tried_again(mixgrpo, server):
-    server.answers = [says("no", 401)]
-    with pytest.raises(mixgrpo.InputOutputError, match="status 401"):
+    server.answers = [says("no key\x1b", 401)]
+    with pytest.raises(mixgrpo.InputOutputError, match=r"status 401 'Unauthorized': 'no key\\x1b'"):
         reward(mixgrpo, server, retries=3)(IMAGES, PROMPTS)
     assert len(server.requests) == 1
 
@@ -140,7 +119,7 @@ def test_garbage_is_an_error_that_says_so(mixgrpo, server, answer):
 
 
 def test_an_endless_answer_is_cut_off(mixgrpo, server, monkeypatch):
-    monkeypatch.setattr("mixgrpo.http_reward.LARGEST_ANSWER", 2**16)
+    monkeypatch.setattr("mixgrpo._endpoint.LARGEST_ANSWER", 2**16)
     server.answers = [says("1" * 2**20)]
     with pytest.raises(mixgrpo.InputOutputError, match="expected at most 65536 bytes"):
         reward(mixgrpo, server, retries=0)(IMAGES, PROMPTS)

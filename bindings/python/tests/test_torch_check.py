@@ -47,6 +47,19 @@ def test_a_sound_policy_is_fit_and_every_topic_is_looked_at(mixgrpo, pipe):
     assert f"reach all {len(weights)} weights" in found(report, "gradients", "fine")
 
 
+@pytest.mark.parametrize(("build", "length"), [(tiny.sd3, 10), (tiny.flux2, 80)])
+def test_a_pipeline_in_bf16_with_an_adapter_in_float32_is_fit(mixgrpo, build, length):
+    """There a small change of the adapter is lost in the velocity."""
+    pipe = tiny.made(build).to(torch.bfloat16)
+    pipe.transformer.requires_grad_(False)
+    pipe.transformer.add_adapter(peft.LoraConfig(r=2, target_modules=["to_q"]))
+    tiny.diffusers.training_utils.cast_training_params(pipe.transformer.eval())
+    policy, _ = mixtorch.from_pipeline(pipe, LINES, height=8, width=8, max_sequence_length=length)
+    assert policy.dtype == torch.bfloat16
+    report = mixtorch.check(policy, learning=mixgrpo.LearningConfig(clip_range=0.01))
+    assert report.is_fit and report.about("precision")[0].severity == "fine", report
+
+
 def test_everything_is_left_as_it_was_found(mixgrpo):
     model = SmallFlow()
     optimizer = torch.optim.AdamW([model.enter, model.leave], lr=1e-2)
@@ -196,7 +209,9 @@ def test_weights_that_no_gradient_reaches_are_named(mixgrpo):
     assert "got none that requires" in mixtorch.check(policy_of(model.requires_grad_(False))).about("gradients")[0].text
 
 
-def test_a_gradient_that_is_not_finite_is_explained(mixgrpo):
+def test_a_velocity_or_gradient_that_is_not_finite_is_explained(mixgrpo):
+    broken = Altered(change=lambda model, *inputs: model.flow(*inputs) * torch.nan).eval()
+    assert "expected finite velocities" in found(mixtorch.check(policy_of(broken)), "determinism", "error")
     model = SmallFlow()
     hook = model.enter.register_hook(lambda gradient: gradient * torch.nan)
     assert "the model's backward brought it" in found(mixtorch.check(policy_of(model)), "gradients", "error")
@@ -231,7 +246,10 @@ def test_memory_is_counted_and_a_lack_of_it_is_reported(mixgrpo, monkeypatch):
     def full(*_):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
 
-    text = found(mixtorch.check(policy_of(Altered(change=full).eval())), "memory", "error")
+    without = Altered(change=full).eval()
+    without.flow.enter.grad = gradient = torch.ones_like(without.flow.enter)
+    text = found(mixtorch.check(policy_of(without)), "memory", "error")
+    assert without.flow.enter.grad is gradient
     assert "not enough for one small update: CUDA out of memory. Tried to allocate 2 GiB; take" in text
 
 
@@ -250,7 +268,11 @@ def test_the_clip_range_is_said_in_nats_with_a_suggestion(mixgrpo, latent_size, 
     assert clip_range(latent_size, mixgrpo.LearningConfig(clip_range=0.2), total).severity == "fine"
 
 
-def test_what_the_model_raises_comes_out_and_wrong_arguments_are_refused(mixgrpo):
+def test_what_the_model_raises_comes_out_and_wrong_arguments_are_refused(mixgrpo, pipe):
+    policy, _ = mixtorch.from_pipeline(pipe, LINES, height=8, width=8)
+    with pytest.raises(ValueError, match="prompt_index: expected indices of the 2 prompts .* got 2"):
+        mixtorch.check(policy, prompt_index=2)
+
     def broken(*_):
         raise LookupError("no such prompt")
 

@@ -57,6 +57,7 @@ mod tickets;
 mod trainer;
 mod training;
 mod update;
+mod votes;
 
 pub use advantages::Advantages;
 pub use configurations::{
@@ -84,6 +85,7 @@ pub use tickets::{RewardInbox, TicketedSamples};
 pub use trainer::Trainer;
 pub use training::{train, Batch, Training};
 pub use update::{Update, UpdateEvaluation, UpdateRequest};
+pub use votes::{scores_from_pairs, scores_from_ratings};
 
 /// The programs in the README are compiled with the tests.
 #[cfg(doctest)]

@@ -20,6 +20,12 @@ class TorchFlux:
         self.text_ids = torch.zeros(self.reference["text"].shape[1], 3)
         self.forward = torch.compile(self.model, dynamic=False) if mode == "compile" else self.model
 
+    device = torch.device("cpu")
+
+    def trained_weights(self) -> list[torch.nn.Parameter]:
+        """All of them."""
+        return list(self.model.parameters())
+
     def velocity(self, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """(B, tokens, channels) at (B,) noise levels to the same shape."""
         batch = latents.shape[0]

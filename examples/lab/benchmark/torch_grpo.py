@@ -1,4 +1,4 @@
-"""One MixGRPO iteration (arXiv 2507.21802) in PyTorch, written for speed on a CPU.
+"""One MixGRPO iteration (arXiv 2507.21802) in PyTorch, written for speed on a CPU or a GPU.
 
 All samples of a group start from the same noise. Steps of the window are stochastic (Flow-SDE) and stored, all others are Euler
 steps, or, for MixGRPO-Flash, fewer steps of DPM-Solver++ after the window; nothing else is kept. The update runs in a few
@@ -26,6 +26,7 @@ class Settings:
     clip_range: float = 1e-4
     learning_rate: float = 1e-5
     weight_decay: float = 1e-4
+    batch: int = 0  # most latents in one call of the model; 0: all of a step or a minibatch
 
     def sigmas(self) -> list[float]:
         times = [1 - i / self.steps for i in range(self.steps + 1)]
@@ -92,13 +93,13 @@ class Trainer:
     def __init__(self, flux: TorchFlux, settings: Settings, one_by_one: bool):
         self.flux, self.settings, self.one_by_one = flux, settings, one_by_one
         self.optimizer = torch.optim.AdamW(
-            flux.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+            flux.trained_weights(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
 
     @torch.no_grad()
     def rollout(self) -> tuple[torch.Tensor, Trajectory]:
         """Samples (G, tokens, channels) and their trajectory."""
-        noise = torch.randn(1, self.flux.tokens, self.flux.channels)
+        noise = torch.randn(1, self.flux.tokens, self.flux.channels, device=self.flux.device)
         if not self.one_by_one:
             return self._sample(noise.expand(self.settings.group, -1, -1).contiguous())
         samples, parts = zip(*(self._sample(noise) for _ in range(self.settings.group)), strict=True)
@@ -111,10 +112,10 @@ class Trainer:
     def _sample(self, x: torch.Tensor) -> tuple[torch.Tensor, Trajectory]:
         settings, sigmas = self.settings, self.settings.sigmas()
         window = range(settings.window, settings.window + settings.window_length)
-        scalars = torch.tensor([settings.stochastic_step(step) for step in window])
+        scalars = torch.tensor([settings.stochastic_step(step) for step in window], device=x.device)
         stored, solver = [], SecondOrder()
         for step in range(len(sigmas) - 1):
-            velocity = self.flux.velocity(x, torch.full((len(x),), sigmas[step]))
+            velocity = self._velocity(x, torch.full((len(x),), sigmas[step], device=x.device))
             if step in window:
                 a, b, s = scalars[step - settings.window]
                 following = a * x + b * velocity + s * torch.randn_like(x)
@@ -125,39 +126,46 @@ class Trainer:
             else:
                 x = x + velocity * (sigmas[step + 1] - sigmas[step])
         latents, next_latents, log_probabilities = (torch.stack(kind, dim=1) for kind in zip(*stored, strict=True))
-        window_sigmas = torch.tensor(sigmas[window.start : window.stop])
+        window_sigmas = torch.tensor(sigmas[window.start : window.stop], device=x.device)
         return x, Trajectory(latents, next_latents, log_probabilities, window_sigmas, scalars)
+
+    def _velocity(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        size = self.settings.batch or len(x)
+        pieces = [self.flux.velocity(*piece) for piece in zip(x.split(size), sigma.split(size), strict=True)]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def update(self, trajectory: Trajectory, rewards: torch.Tensor):
         advantages = ((rewards - rewards.mean()) / (rewards.std() + 1e-8)).clamp(-5, 5)
-        for members in torch.arange(self.settings.group).chunk(self.settings.updates):
-            if self.one_by_one:
-                for member in members:
-                    for step in range(self.settings.window_length):
-                        loss = self._loss(trajectory, member[None], slice(step, step + 1), advantages)
-                        (loss / (len(members) * self.settings.window_length)).backward()
-            else:
-                self._loss(trajectory, members, slice(None), advantages).backward()
-            torch.nn.utils.clip_grad_norm_(self.flux.model.parameters(), 1.0, foreach=True)
+        window = torch.arange(self.settings.window_length, device=rewards.device)
+        for members in torch.arange(self.settings.group, device=rewards.device).chunk(self.settings.updates):
+            pairs = torch.cartesian_prod(members, window)
+            size = 1 if self.one_by_one else self.settings.batch or len(pairs)
+            for some in pairs.split(size):
+                (self._loss(trajectory, *some.unbind(1), advantages) * (len(some) / len(pairs))).backward()
+            torch.nn.utils.clip_grad_norm_(self.flux.trained_weights(), 1.0, foreach=True)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
 
-    def _loss(self, trajectory: Trajectory, members, steps: slice, advantages: torch.Tensor) -> torch.Tensor:
-        """The clipped loss of all (member, step) pairs, their velocities in one call."""
-        x = trajectory.latents[members, steps].flatten(0, 1)
-        next_x = trajectory.next_latents[members, steps].flatten(0, 1)
-        old = trajectory.log_probabilities[members, steps].flatten()
-        sigma = trajectory.sigmas[steps].repeat(len(members))
-        scalars = trajectory.scalars[steps].repeat(len(members), 1)
-        advantage = advantages[members].repeat_interleave(len(x) // len(members))
-        ratio = (log_probability(x, next_x, self.flux.velocity(x, sigma), scalars) - old).exp()
+    def _loss(self, trajectory: Trajectory, members, steps, advantages: torch.Tensor) -> torch.Tensor:
+        """The clipped loss of (member, step) pairs, (n) each, their velocities in one call."""
+        x, next_x = trajectory.latents[members, steps], trajectory.next_latents[members, steps]
+        old, advantage = trajectory.log_probabilities[members, steps], advantages[members]
+        velocity = self.flux.velocity(x, trajectory.sigmas[steps])
+        ratio = (log_probability(x, next_x, velocity, trajectory.scalars[steps]) - old).exp()
         clipped = ratio.clamp(1 - self.settings.clip_range, 1 + self.settings.clip_range)
         return torch.maximum(-advantage * ratio, -advantage * clipped).mean()
 
     def iteration(self) -> dict[str, float]:
         """One rollout and update; the seconds of each."""
-        begin = time.perf_counter()
+        begin = seconds_on(self.flux.device)
         samples, trajectory = self.rollout()
-        middle = time.perf_counter()
+        middle = seconds_on(self.flux.device)
         self.update(trajectory, rewards=samples[:, 0, 0])
-        return {"rollout": middle - begin, "update": time.perf_counter() - middle}
+        return {"rollout": middle - begin, "update": seconds_on(self.flux.device) - middle}
+
+
+def seconds_on(device: torch.device) -> float:
+    """The time, when the device has done all that it was asked for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -17,11 +17,13 @@ if find_spec("torch") is None:
     raise ImportError("mixgrpo.torch needs PyTorch: pip install mixgrpo[torch]")
 
 from .adapters import WithInitialWeights, WithoutAdapters
-from .checking import CheckReport, Finding, check
+from .checking import check
+from .checking.report import CheckReport, Finding
 from .embeddings import TextEmbeddings
 from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWarning
 from .guidance import GuidedVelocity
 from .latents import pack_latents, unpack_latents
+from .lora_file import save_lora
 from .pipelines import from_pipeline
 from .pipelines.chroma import ChromaVelocity
 from .pipelines.flux import FluxCondition, FluxVelocity
@@ -33,6 +35,7 @@ from .pipelines.sd3 import SD3Velocity
 from .pipelines.wan import WanExpertsVelocity, WanVelocity
 from .pipelines.z_image import ZImageVelocity
 from .policy import TimeGrid, TorchPolicy, Velocity
+from .ranks import RankLostError
 from .sampling import sample
 from .trainer import TorchTrainer
 from .vae import VAEDecoder
@@ -50,6 +53,7 @@ __all__ = [
     "GuidedVelocity",
     "Lumina2Velocity",
     "QwenImageVelocity",
+    "RankLostError",
     "SD3Velocity",
     "SanaVelocity",
     "TextEmbeddings",
@@ -67,5 +71,6 @@ __all__ = [
     "from_pipeline",
     "pack_latents",
     "sample",
+    "save_lora",
     "unpack_latents",
 ]

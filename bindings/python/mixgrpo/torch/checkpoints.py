@@ -1,11 +1,13 @@
-"""A folder with the checkpoints of one run over a PyTorch model: `iteration-00000042.pt` and so on."""
+"""A folder with the checkpoints of one run over a PyTorch model: `iteration-00000042.pt` and so on, or a folder
+`iteration-00000042` where the model is sharded over ranks."""
 
 import io
 import os
 import pickle
 import re
+import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,48 @@ import torch
 
 from .._folders import paths_in
 from ..errors import InputOutputError, InvalidArgumentError, InvalidFormatError, InvalidStateError
+from .sharded_checkpoints import STATE_FILE, damage
 
-_NAME = re.compile(r"iteration-(\d{8,})\.pt")
+_NAME = re.compile(r"iteration-(\d{8,})(?:\.pt)?")
+_ASIDE = "writing.shards"
 
 
 def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: int, keep_every: int) -> None:
+    """Saves a file as `save_checkpoint` does."""
+    save_checkpoint(
+        folder, iteration, lambda: _replace(folder / f"iteration-{iteration:08d}.pt", content), keep_last, keep_every
+    )
+
+
+def begun_sharded(folder: Path) -> Path:
+    """Where the parts of all ranks are written."""
+    return folder / _ASIDE
+
+
+def begin_sharded(folder: Path) -> None:
+    """Makes that an empty folder. Raises `InputOutputError`."""
+    aside = begun_sharded(folder)
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise InputOutputError(f"{folder}: expected to save a checkpoint, got {error}") from error
+
+
+def finish_sharded(folder: Path, iteration: int, content: Any, *, keep_last: int, keep_every: int) -> None:
+    """Completes what all ranks have written as `save_checkpoint` does."""
+
+    def save() -> None:
+        _replace(folder / _ASIDE / STATE_FILE, content)
+        target = folder / f"iteration-{iteration:08d}"
+        _remove(target)
+        os.replace(folder / _ASIDE, target)
+        _make_durable(folder)
+
+    save_checkpoint(folder, iteration, save, keep_last, keep_every)
+
+
+def save_checkpoint(folder: Path, iteration: int, save: Callable[[], None], keep_last: int, keep_every: int) -> None:
     """Saves under the iteration's number, then removes all but the newest `keep_last` and those whose iteration is
     a multiple of `keep_every`. At any moment the folder holds a complete checkpoint if it held one.
 
@@ -37,11 +76,11 @@ def write_checkpoint(folder: Path, iteration: int, content: Any, *, keep_last: i
                     f"{folder}: expected no checkpoint after iteration {iteration}, got one of iteration {later}: "
                     "resume from it, or choose another folder"
                 )
-        _replace(folder / f"iteration-{iteration:08d}.pt", content)
+        save()
         earlier = sorted(number for number in others if number < iteration)
         outdated = [*earlier, iteration][:-keep_last]
         for gone in incomplete + [number for number in outdated if keep_every == 0 or number % keep_every != 0]:
-            others[gone].unlink(missing_ok=True)
+            _remove(others[gone])
     except OSError as error:
         raise InputOutputError(f"{folder}: expected to save a checkpoint, got {error}") from error
 
@@ -67,9 +106,8 @@ def _without_tensors(state: Any) -> Any:
     return [_without_tensors(part) for part in state] if type(state) in (list, tuple) else state
 
 
-def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
-    """The content of the newest complete checkpoint, on the CPU, and how many newer ones are incomplete; None when
-    there is none.
+def newest_checkpoint(folder: Path) -> tuple[Path, int] | None:
+    """The newest complete checkpoint, and how many newer ones are incomplete; None when there is none.
 
     Raises `InvalidFormatError` when there are checkpoints and none is complete; `InputOutputError`.
     """
@@ -77,7 +115,7 @@ def newest_checkpoint(folder: Path) -> tuple[Any, int] | None:
     try:
         for _, path in sorted(_numbered(folder), reverse=True):
             if (fault := _fault(path)) is None:
-                return _read(path), len(faults)
+                return path, len(faults)
             faults.append(f"{path.name}: {fault}")
     except OSError as error:
         raise InputOutputError(f"{folder}: expected to read checkpoints, got {error}") from error
@@ -92,14 +130,39 @@ def _numbered(folder: Path) -> Iterator[tuple[int, Path]]:
             yield int(match[1]), path
 
 
+def _remove(path: Path) -> None:
+    """A folder gets another name first, so that none is left in part."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    gone = path.with_name("removing.shards")
+    shutil.rmtree(gone, ignore_errors=True)
+    os.replace(path, gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def _fault(path: Path) -> str | None:
-    """What is wrong with a file; None for a complete one: its directory is there, and every checksum is right."""
+    """What is wrong with a checkpoint; None for a complete one: all is there, and every checksum is right."""
+    if not path.is_dir():
+        return _file_fault(path)
+    state = path / STATE_FILE
+    if not state.is_file():
+        return f"expected {STATE_FILE}, got none"
+    return _file_fault(state) or damage(path, _read(state).get("files", {}))
+
+
+def _file_fault(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as file:
             damaged = file.testzip()
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         return f"expected a file of torch.save, got {error}"
     return None if damaged is None else f"expected correct checksums, got a wrong one for {damaged}"
+
+
+def read_checkpoint(path: Path) -> Any:
+    """The content of a checkpoint on the CPU; of a sharded one without its tensors."""
+    return _read(path / STATE_FILE if path.is_dir() else path)
 
 
 def _read(path: Path) -> Any:
@@ -125,7 +188,11 @@ def _replace(path: Path, content: Any) -> None:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY)
+    _make_durable(path.parent)
+
+
+def _make_durable(folder: Path) -> None:
+    directory = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

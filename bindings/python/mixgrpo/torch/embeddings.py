@@ -108,7 +108,7 @@ def check_count(velocity: Any, count: int, field: str) -> None:
     if isinstance(prompts, TextEmbeddings) and 1 < len(prompts) < count:
         raise InvalidArgumentError(
             f"{field}: expected indices of the {len(prompts)} prompts whose embeddings the velocity has, got {count - 1}"
-            if field == "prompt_indices"
+            if field != "lines"
             else f"{field}: expected at most {len(prompts)}, as the velocity has embeddings of as many prompts, got {count}"
         )
 

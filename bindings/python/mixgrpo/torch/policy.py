@@ -5,15 +5,20 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
+from .._arrays import FloatArray
 from ..errors import InvalidArgumentError, InvalidStateError
 from ..host_trainer import HostTrainer
 from ..request import VelocityRequest
 from ..rollout import Rollout
 from ..update import Update
+from .compiled import is_compiled, size_of_batch
+from .crossing import crossing_to
+from .kept_activations import KeptActivations, places_of
 from .shutdown import answering
-from .tensors import array_of, checked_velocity, filled_up, first_parameter, shared
+from .tensors import checked_velocity, filled_up, first_parameter
 
 Velocity: TypeAlias = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Gives the velocity dx/dsigma, (B, *latent_shape), of latents (B, *latent_shape), noise levels (B) float32 and prompt
@@ -54,7 +59,12 @@ class TorchPolicy:
     `time_grid`: the noise levels that the model is used with; by default those of the settings. `TorchTrainer` and
     `sample` use it.
 
-    Latents cross to a float32 CPU model without a copy, and to others with one in each direction per request.
+    A module that `torch.compile` has made faster is recognised, also one that is compiled block by block
+    (`compile_repeated_blocks`). It gets batches of few sizes (`batch_size`, its half, its quarter and so on), and calls
+    whose answer the update will need again run with autograd in the rollout too, so that both use one graph.
+
+    Latents cross to a float32 CPU model without a copy, and to others with one in each direction per request, through
+    page-locked memory where the device can use it.
     """
 
     def __init__(
@@ -84,6 +94,8 @@ class TorchPolicy:
         self.autocast = autocast
         self.batch_size = batch_size
         self.time_grid = time_grid
+        self._crossing = crossing_to(self.device)
+        self._is_compiled = False
 
     @property
     def latent_size(self) -> int:
@@ -97,9 +109,15 @@ class TorchPolicy:
         `InvalidArgumentError` for an answer that is no tensor of the right shape and type, `NotFiniteError` for NaN in it,
         `InvalidStateError` when the model wrote to its latents, which spoils the rollout; and what the model raises.
         """
-        self.require_repeatable()
+        self.begin()
         for request in rollout:
             self.answer(rollout, request)
+
+    def begin(self) -> None:
+        """Looks at the module before a rollout, an update or a sample: raises as `require_repeatable`, and sees whether it
+        is compiled."""
+        self.require_repeatable()
+        self._is_compiled = is_compiled(self.velocity)
 
     def require_repeatable(self) -> None:
         """Raises `InvalidArgumentError`, naming the part, when the module answers the same question differently each time:
@@ -114,24 +132,73 @@ class TorchPolicy:
                     f"{part} in training mode; call eval() on the model after adapters are added"
                 )
 
-    def answer(self, asker: Rollout | HostTrainer, request: VelocityRequest, *, reference: bool = False) -> None:
+    def answer(
+        self,
+        asker: Rollout | HostTrainer,
+        request: VelocityRequest,
+        *,
+        reference: bool = False,
+        kept: KeptActivations | None = None,
+    ) -> None:
         """Answers one evaluation without gradient, with the frozen reference if `reference` is true. Raises as
-        `run`."""
+        `run`. `kept`: where activations that the update can use are kept."""
         function = self._reference() if reference else self.velocity
-        with answering(), torch.no_grad():
-            asker.submit(array_of(self._evaluate(function, request, self.batch_size if request.is_trained else 0)))
+        rows = self.batch_size if request.is_trained else 0
+        keeps = kept is not None and not reference and kept.wants(request, max(len(request), rows))
+        has_graph = keeps or (self._is_compiled and request.is_trained and not reference)
+        places = places_of(request) if keeps else []
+        with answering(), torch.set_grad_enabled(has_graph):
+            velocity = self._evaluate(function, request, rows, lasts=keeps)
+            values = self._crossing.array(velocity)
+            asker.submit(values)
+        if kept is not None and keeps:
+            kept.keep(places, velocity, values, max(len(places), rows))
+
+    def gradient_array(self, shape: tuple[int, ...]) -> FloatArray | None:
+        """Memory for dL/dvelocity from which it gets to the device fastest; None where any will do."""
+        return self._crossing.gradient_array(shape)
 
     def backward(
-        self, update: Update | HostTrainer, request: VelocityRequest, *, scaler: "torch.amp.GradScaler | None" = None
+        self,
+        update: Update | HostTrainer,
+        request: VelocityRequest,
+        *,
+        scaler: "torch.amp.GradScaler | None" = None,
+        kept: KeptActivations | None = None,
     ) -> None:
         """Answers one evaluation of an update and backpropagates dL/dvelocity through the model; gradients of the
         parameters add up.
 
-        `scaler`: scales what is carried back, for gradients in float16. Raises as `run`; `InvalidArgumentError` also when
-        the velocity depends on no parameter. Then nothing was submitted, and the request may be answered again.
+        `scaler`: scales what is carried back, for gradients in float16. `kept`: activations of the rollout. Raises as
+        `run`; `InvalidArgumentError` also when the velocity depends on no parameter. Then nothing was submitted, and the
+        request may be answered again.
         """
+        rows = [] if kept is None else kept.rows_of(request)
         with answering():
-            self._backward(update, request, scaler)
+            if kept is None or not rows:
+                self._backward(update, request, scaler)
+            else:
+                self._backward_of_kept(update, request, scaler, kept, rows)
+
+    def finish_backward(self, kept: KeptActivations, scaler: "torch.amp.GradScaler | None" = None) -> None:
+        """Before an optimizer step: backpropagates what has arrived for kept activations."""
+        with answering():
+            kept.finish(lambda velocity, d_velocity: self._backpropagate(velocity, d_velocity, scaler))
+
+    def take_part(self, *, gradient: bool, velocity: bool, reference: bool) -> None:
+        """Evaluates one latent of zeros, for a sharded module whose evaluations need all ranks at once, and carries a
+        gradient of zeros back."""
+        latents = torch.zeros(1, *self.latent_shape)
+        sigmas, prompts = torch.full((1,), 0.5), torch.zeros(1, dtype=torch.int64)
+        with answering():
+            if reference:
+                with torch.no_grad():
+                    self._in_batches(self._reference(), latents, sigmas, prompts, rows=0)
+            if velocity:
+                with torch.set_grad_enabled(gradient):
+                    answer = self._in_batches(self.velocity, latents, sigmas, prompts, rows=0)
+                if gradient:
+                    torch.autograd.backward(answer, torch.zeros_like(answer))
 
     def evaluate(
         self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, *, reference: bool = False
@@ -144,31 +211,81 @@ class TorchPolicy:
     def _backward(
         self, update: Update | HostTrainer, request: VelocityRequest, scaler: "torch.amp.GradScaler | None"
     ) -> None:
-        reference = self._reference_velocity(request) if request.needs_reference else None
+        reference = self._reference_velocity(request)
+        velocity = self._followed_velocity(request)
+        d_velocity = _gradient_from(update, self._crossing.array(velocity), reference)
+        self._backpropagate(velocity, d_velocity, scaler)
+
+    def _backward_of_kept(
+        self,
+        update: Update | HostTrainer,
+        request: VelocityRequest,
+        scaler: "torch.amp.GradScaler | None",
+        kept: KeptActivations,
+        rows: list[int],
+    ) -> None:
+        """The same for a request of which these rows are kept; the others are evaluated."""
+        reference = self._reference_velocity(request)
+        others = [row for row in range(len(request)) if row not in rows]
+        values = np.empty((len(request), *self.latent_shape), np.float32)
+        values[rows] = kept.values(request, rows)
+        velocity = self._followed_velocity(request, others) if others else None
+        if velocity is not None:
+            values[others] = self._crossing.array(velocity)
+        places = places_of(request)
+        d_velocity = _gradient_from(update, values, reference)
+        if velocity is not None:
+            self._backpropagate(velocity, d_velocity[others], scaler)
+        kept.take_gradient(
+            [places[row] for row in rows], d_velocity[rows],
+            lambda velocity, d_velocity: self._backpropagate(velocity, d_velocity, scaler),
+        )  # fmt: skip
+
+    def _followed_velocity(self, request: VelocityRequest, rows: list[int] | None = None) -> torch.Tensor:
+        """The velocity of a request, or of some of its rows, with what autograd needs."""
         with torch.enable_grad():
-            velocity = self._evaluate(self.velocity, request, self.batch_size)
+            velocity = self._evaluate(self.velocity, request, self.batch_size, only=rows)
         if not velocity.requires_grad:
             raise InvalidArgumentError("velocity: expected a tensor that autograd follows, got one cut off from it")
-        d_velocity = update.submit(array_of(velocity), reference_velocity=reference)
-        gradient = torch.from_numpy(d_velocity).to(velocity)
+        return velocity
+
+    def _backpropagate(
+        self, velocity: torch.Tensor, d_velocity: FloatArray, scaler: "torch.amp.GradScaler | None"
+    ) -> None:
+        gradient = self._crossing.gradient(d_velocity.reshape(velocity.shape), velocity)
         torch.autograd.backward(velocity, gradient if scaler is None else scaler.scale(gradient))
 
-    def _reference_velocity(self, request: VelocityRequest) -> Any:
+    def _reference_velocity(self, request: VelocityRequest) -> FloatArray | None:
+        if not request.needs_reference:
+            return None
         with torch.no_grad():
-            return array_of(self._evaluate(self._reference(), request, self.batch_size))
+            return self._crossing.array(self._evaluate(self._reference(), request, self.batch_size))
 
     def _reference(self) -> Velocity:
         if self.reference is None:
             raise InvalidArgumentError("reference: expected a frozen model, got none")
         return self.reference
 
-    def _evaluate(self, function: Velocity, request: VelocityRequest, rows: int) -> torch.Tensor:
-        """The velocity of a request, (B, *latent_shape), in a batch of at least `rows`."""
-        latents = shared(request.latents).view(len(request), *self.latent_shape)
+    def _evaluate(
+        self,
+        function: Velocity,
+        request: VelocityRequest,
+        rows: int,
+        *,
+        only: list[int] | None = None,
+        lasts: bool = False,
+    ) -> torch.Tensor:
+        """The velocity of a request, or of its rows `only`, (B, *latent_shape), in a batch of at least `rows`. `lasts`: the
+        latents are needed after the request is answered, when the library may use their memory again."""
+        chosen = slice(None) if only is None else only
+        values = request.latents[chosen]
+        latents = self._crossing.latents(values, (len(values), *self.latent_shape))
+        if lasts and self._crossing.shares_memory:
+            latents = latents.clone()
         writes = latents._version
-        sigmas, prompts = torch.tensor(request.sigmas), torch.tensor(request.prompt_index)
+        sigmas, prompts = torch.tensor(request.sigmas[chosen]), torch.tensor(request.prompt_index[chosen])
         velocity = self._in_batches(function, latents, sigmas, prompts, rows)
-        if latents._version != writes:
+        if self._crossing.shares_memory and latents._version != writes:
             raise InvalidStateError(
                 "latents: expected to be left as they are by the velocity function, got a change in place; "
                 "draw the rollout again"
@@ -187,16 +304,30 @@ class TorchPolicy:
         self, function: Velocity, latents: torch.Tensor, sigmas: torch.Tensor, prompts: torch.Tensor, rows: int
     ) -> torch.Tensor:
         count = len(latents)
+        if self._is_compiled and rows == 0 and self.batch_size > 0:
+            rows = size_of_batch(count, self.batch_size)
         latents = filled_up(latents.to(self.device, self.dtype), rows)
         sigmas = filled_up(sigmas.to(self.device), rows)
         prompts = filled_up(prompts.to(self.device, torch.int64), rows)
+        if self._is_compiled:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         with self._autocast():
             velocity = function(latents, sigmas, prompts)
         name = "velocity" if function is self.velocity else "reference_velocity"
-        return checked_velocity(velocity, tuple(latents.shape), name)[:count]
+        answer = checked_velocity(velocity, tuple(latents.shape), name)[:count]
+        if self._is_compiled:
+            answer = answer.clone()  # a CUDA graph writes its next answer to the same memory
+        return answer
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.autocast is None:
             return contextlib.nullcontext()
         autocast: contextlib.AbstractContextManager[Any] = torch.autocast(self.device.type, self.autocast)
         return autocast
+
+
+def _gradient_from(update: Update | HostTrainer, velocity: FloatArray, reference: FloatArray | None) -> FloatArray:
+    d_velocity = update.submit(velocity, reference_velocity=reference)
+    if d_velocity is None:
+        raise InvalidStateError("request: expected one that needs a gradient, got one that needs none")
+    return d_velocity

@@ -1,28 +1,10 @@
-"""Between the library's arrays and PyTorch's tensors: shared on the CPU, one copy in each direction otherwise."""
+"""Checks and small changes of tensors."""
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from .._arrays import FloatArray
 from ..errors import InvalidArgumentError
-
-
-def shared(array: NDArray[Any]) -> torch.Tensor:
-    """A CPU tensor over the memory of an array, also of a read-only view of the library's memory.
-
-    PyTorch knows no read-only tensors: nobody may write to it.
-    """
-    alias = array.view()
-    alias.flags.writeable = True
-    return torch.from_numpy(alias)
-
-
-def array_of(velocity: torch.Tensor) -> FloatArray:
-    """A float32 array of a tensor's values, over its memory when it is float32 on the CPU already."""
-    return np.asarray(velocity.detach().to("cpu", torch.float32).contiguous().numpy())
 
 
 def filled_up(tensor: torch.Tensor, rows: int) -> torch.Tensor:

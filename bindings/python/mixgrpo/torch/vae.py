@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._arrays import ByteArray, floats
 from ..errors import InvalidArgumentError, NotFiniteError
+from .crossing import crossing_to
 from .latents import unpack_latents
 
 
@@ -37,11 +38,12 @@ class VAEDecoder:
         `NotFiniteError` when the VAE gives a value that is not finite."""
         values = floats(samples, "samples")
         pieces = np.array_split(values, max(1, -(-len(values) // self.batch_size)))
+        crossing = crossing_to(self.vae.device)
         with torch.no_grad():
-            return np.concatenate([self._pictures(torch.from_numpy(piece.copy())) for piece in pieces])
+            return np.concatenate([self._pictures(crossing.latents(piece, piece.shape)) for piece in pieces])
 
     def _pictures(self, samples: torch.Tensor) -> ByteArray:
-        latents = self.latents_of(samples.to(self.vae.device)).to(self.vae.dtype)
+        latents = self.latents_of(samples).to(self.vae.dtype)
         decoded = self.vae.decode(latents, return_dict=False)[0].float()
         if not bool(decoded.isfinite().all()):
             raise NotFiniteError(

@@ -564,6 +564,7 @@ pub const MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP: mixgrpo_request_kind = 2;
 pub const MIXGRPO_REQUEST_KIND_KEEP_STATE: mixgrpo_request_kind = 3;
 pub const MIXGRPO_REQUEST_KIND_RESTORE_STATE: mixgrpo_request_kind = 4;
 pub const MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: mixgrpo_request_kind = 5;
+pub const MIXGRPO_REQUEST_KIND_COMBINE_FIGURES: mixgrpo_request_kind = 6;
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -575,7 +576,7 @@ pub struct mixgrpo_velocity_request {
     pub needs_gradient: i32,
     pub is_trained: i32,
     pub weights: mixgrpo_weights,
-    pub reserved: i32,
+    pub completes_minibatch: i32,
     pub count: usize,
     pub latent_size: usize,
     pub latents: *const f32,
@@ -643,6 +644,17 @@ extern "C" {
         config: *const mixgrpo_learning_config, rewards: *const f64, reward_count: usize, prompt_count: usize,
         group_size: i32, weights: *const f64, weight_count: usize, out_advantages: *mut f64, out_included: *mut u8,
         capacity: usize, out_report: *mut mixgrpo_advantage_report,
+    ) -> mixgrpo_status;
+}
+
+// Votes of a person                                                                        experimental, since 0.1.0
+
+extern "C" {
+    pub fn mixgrpo_scores_from_ratings(
+        ratings: *const f64, count: usize, out_scores: *mut f64, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_scores_from_pairs(
+        pairs: *const i32, pair_count: usize, group_size: i32, out_scores: *mut f64, capacity: usize,
     ) -> mixgrpo_status;
 }
 
@@ -891,6 +903,7 @@ pub struct mixgrpo_host_config {
     pub latent_size: usize,
 }
 layout!(sized mixgrpo_host_config: 24);
+pub const MIXGRPO_FIGURE_COUNT: u32 = 16;
 
 extern "C" {
     pub fn mixgrpo_host_config_init(out_config: *mut mixgrpo_host_config, struct_size: usize) -> mixgrpo_status;
@@ -921,6 +934,13 @@ extern "C" {
     ) -> mixgrpo_status;
     pub fn mixgrpo_trainer_submit_step(
         trainer: *mut mixgrpo_trainer, gradient_norm: f64, learning_rate: f64,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_set_rank(trainer: *mut mixgrpo_trainer, rank: i32, rank_count: i32) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_get_figures(
+        trainer: *const mixgrpo_trainer, out_figures: *mut f64, capacity: usize,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_trainer_submit_figures(
+        trainer: *mut mixgrpo_trainer, figures: *const f64, count: usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_trainer_fail(
         trainer: *mut mixgrpo_trainer, status: mixgrpo_status, message: *const c_char,

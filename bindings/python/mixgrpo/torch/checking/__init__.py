@@ -11,6 +11,7 @@ from ...configurations import LearningConfig, SamplingConfig
 from ...errors import InvalidArgumentError
 from ...plan import Plan
 from ...plan import plan_of as plan_from
+from ..embeddings import check_count
 from ..own_grid import plan_of
 from ..policy import TorchPolicy
 from ..snapshot import require_trainable, trained_weights
@@ -39,7 +40,7 @@ def check(
         assert report.is_fit
 
     It looks at training mode, dropout and feature caches; asks whether the same latent gets the same velocity alone, again
-    and in a batch, whether near noise levels are told apart, and whether the reference equals the model and stays when the
+    and in a batch, whether near noise levels get different ones, and whether the reference equals the model and stays when the
     weights move; and looks at first ratio, gradients, memory, the precision of weights, and what `clip_range` means for D.
 
     `optimizer`: that of the training; None (default) for the weights of the policy's module that require gradients. It is
@@ -51,7 +52,7 @@ def check(
     """
     instance(policy, TorchPolicy, "policy")
     instance(learning, LearningConfig, "learning")
-    whole(prompt_index, "prompt_index", 0)
+    check_count(policy.velocity, whole(prompt_index, "prompt_index", 0) + 1, "prompt_index")
     settings = plan_from(plan_of(policy, plan))
     findings = looked_at(policy)
     try:
@@ -112,11 +113,12 @@ def _rate(optimizer: Any) -> float | None:
 def _left_as_found(policy: TorchPolicy, weights: Sequence[torch.Tensor]) -> Iterator[None]:
     """Brings back weights, gradients and random numbers at the end."""
     gradients = [(weight, weight.grad) for weight in {*weights, *weights_to_train(policy.velocity)}]
-    for weight, _ in gradients:
-        weight.grad = None
-    values = [(weight, weight.detach().clone()) for weight in weights]
+    values: list[tuple[torch.Tensor, torch.Tensor]] = []
     devices = [policy.device] if policy.device.type == "cuda" else []
     try:
+        for weight, _ in gradients:
+            weight.grad = None
+        values += [(weight, weight.detach().clone()) for weight in weights]
         with torch.random.fork_rng(devices=devices):
             yield
     finally:

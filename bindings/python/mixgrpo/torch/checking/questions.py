@@ -34,6 +34,12 @@ class Questions:
     def determinism(self) -> list[Finding]:
         """The same question twice, after another question, and in a batch."""
         alone, again = self.ask(), self.ask()
+        if not bool(alone.isfinite().all()):
+            return [
+                Finding(
+                    "determinism", "error", "expected finite velocities, got NaN or infinity from the model's forward"
+                )
+            ]
         if not torch.equal(alone, again):
             return [
                 Finding(
@@ -118,17 +124,16 @@ class Questions:
         """Changes all weights that are trained, and looks what moves with them. They stay changed."""
         before = self.ask()
         frozen = None if self.policy.reference is None else self.ask(reference=True)
-        with torch.no_grad():
-            for weight in weights:
-                weight.add_(weight.abs().mean() * 0.05 + 1e-3)
         findings = []
-        if torch.equal(self.ask(), before):
+        if not self._moves(weights, before):
             findings.append(
                 Finding(
-                    "gradients", "error", "the velocity does not depend on the weights that are trained: an adapter that is "
-                    "not active, or another copy of the model",
+                    "gradients",
+                    "error",
+                    "the velocity does not depend on the weights that are trained: an adapter that is not active, or "
+                    "another copy of the model",
                 )
-            )  # fmt: skip
+            )
         if frozen is not None and not torch.equal(self.ask(reference=True), frozen):
             findings.append(
                 Finding(
@@ -137,6 +142,16 @@ class Questions:
                 )
             )  # fmt: skip
         return findings
+
+    def _moves(self, weights: Sequence[torch.Tensor], before: torch.Tensor) -> bool:
+        """Whether a change of all weights changes the velocity; a small one may be lost in half precision."""
+        for strength in (0.1, 3.0, 100.0):
+            with torch.no_grad():
+                for weight in weights:
+                    weight.add_((weight.abs().mean() + 0.01) * strength)
+            if not torch.equal(self.ask(), before):
+                return True
+        return False
 
 
 def _far(here: torch.Tensor, there: torch.Tensor) -> float:

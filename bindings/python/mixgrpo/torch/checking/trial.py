@@ -15,7 +15,7 @@ from ..tensors import module_of, weight_names, weights_to_train
 from ..trainer import TorchTrainer
 from .report import Finding
 
-STEPS = 3
+_STEPS = 3
 """Of the rollout; the first is stochastic and trained."""
 
 
@@ -49,7 +49,7 @@ def _iteration(
 ) -> Metrics:
     """Two groups, so that the update finds a row at another place of its batch than the rollout."""
     group = max(2, (batch + 1) // 2)
-    sampling = SamplingConfig(steps=STEPS, window_length=1, group_size=group, initial_noise=InitialNoise.OWN)
+    sampling = SamplingConfig(steps=_STEPS, window_length=1, group_size=group, initial_noise=InitialNoise.OWN)
     settings = LearningConfig(
         clip_range=learning.clip_range, kl_reference=learning.kl_reference, updates_per_iteration=2, undo=Undo.NONE,
         max_velocity_change=0,
