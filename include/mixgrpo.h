@@ -329,6 +329,13 @@ mixgrpo_status mixgrpo_model_save(const mixgrpo_model *model, const char *folder
 mixgrpo_status mixgrpo_model_copy(const mixgrpo_model *model, mixgrpo_model **out_copy);
 void mixgrpo_model_destroy(mixgrpo_model *model);
 
+/* Frozen models: the weights never change and take about half the memory. Those of the blocks' layers are rounded to bfloat16, all
+ * others stay float32. A frozen model can be evaluated, adapted, copied and saved; it has no weights to train, so
+ * mixgrpo_model_get_size gives 0, and trainers refuse it. `freeze` merges an adapter before rounding; `load_frozen` rounds tensor by
+ * tensor. Errors: as for mixgrpo_model_load; NOT_FINITE also for a weight beyond bfloat16's largest value. */
+mixgrpo_status mixgrpo_model_freeze(const mixgrpo_model *model, mixgrpo_model **out_model);
+mixgrpo_status mixgrpo_model_load_frozen(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model);
+
 /* Settings of a new low-rank adapter (LoRA): W' = W + factor * B * A with W frozen, A (rank, inputs), B (outputs, rank). */
 typedef struct mixgrpo_lora_config {
   uint32_t struct_size;
@@ -371,7 +378,7 @@ mixgrpo_status mixgrpo_model_load_adapter(const mixgrpo_model *base, const char 
  * format says. Errors: INVALID_STATE for a model without an adapter; INPUT_OUTPUT; NOT_FINITE. */
 mixgrpo_status mixgrpo_model_save_adapter(const mixgrpo_model *model, const char *path, mixgrpo_adapter_format format);
 
-/* Makes a model with the adapter merged into its weights; of a model without an adapter, a copy. */
+/* Makes a model in float32 with the adapter merged into its weights; of a model without an adapter, a copy. */
 mixgrpo_status mixgrpo_model_merge(const mixgrpo_model *model, mixgrpo_model **out_model);
 
 /* Multiplies the adapter in evaluations and merges: 0 for the frozen model, 1 (at first) for the adapter as it is trained; 0...2. The
@@ -844,7 +851,7 @@ typedef struct mixgrpo_workload {
   mixgrpo_precision precision;   /* of the evaluator */
   size_t max_bytes;       /* of the evaluator; 0 for no limit */
   int32_t lora_rank;      /* of an adapter of all layers of the blocks that is trained; 0 for all weights. 0...65536 */
-  int32_t reserved;       /* 0 */
+  int32_t frozen_base;    /* flag, with lora_rank: the adapted model is a frozen one */
 } mixgrpo_workload;
 
 /* Predicted peak memory of one iteration, bytes. The model's values are 0 when the host owns the model. The process itself comes

@@ -410,6 +410,18 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
     });
   }
 
+  /// Loads a diffusers folder as a frozen model.
+  static model load_frozen(const context& context, const std::string& folder) {
+    const char* path = detail::text("folder", folder);
+    return model(detail::access::state(context), [&](mixgrpo_model** out) {
+      return mixgrpo_model_load_frozen(context.get(), path, out);
+    });
+  }
+  /// A copy whose weights never change; those of the blocks are rounded to bfloat16.
+  model freeze() const {
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_freeze(get(), out); });
+  }
+
   /// An independent copy of the weights, for a frozen reference.
   model copy() const {
     return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_copy(get(), out); });

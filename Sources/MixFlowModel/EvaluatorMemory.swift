@@ -27,19 +27,22 @@ public struct EvaluatorMemory: Equatable, Sendable {
   ///   - recomputesActivations: see the property.
   ///   - precision: of the factors in the blocks' products.
   ///   - lora: of the adapter that is trained; nil for all weights.
+  ///   - isFrozen: whether the model is a frozen one, whose blocks are stored in bfloat16.
   /// - Throws: `invalidArgument` for sizes out of bounds, or an adapter that does not fit the model.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil
+    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil,
+    isFrozen: Bool = false
   ) throws(MixGRPOError) {
     try self.init(
       configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
-      recomputesActivations: recomputesActivations, precision: precision, adapter: AdapterLayout.of(configuration, lora))
+      recomputesActivations: recomputesActivations, precision: precision, adapter: AdapterLayout.of(configuration, lora),
+      roundsBlocks: isFrozen)
   }
 
   package init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?
+    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?, roundsBlocks: Bool
   ) throws(MixGRPOError) {
     try configuration.validate()
     try require((1...16_777_216).contains(tokens), "token_count", expected: "1…16777216", got: tokens)
@@ -47,13 +50,13 @@ public struct EvaluatorMemory: Equatable, Sendable {
     try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
     try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
     try Self.requireCountable(configuration, rows: Double(maxBatch) * Double(tokens + textLength), tokens: tokens + textLength)
-    let layout = try ParameterLayout(configuration)
+    let layout = try ParameterLayout(configuration, roundsBlocks: roundsBlocks)
     shape = EvaluationShape(
       configuration, layout, imageTokens: tokens, textTokens: textLength, precision: precision)
     (self.maxBatch, self.recomputesActivations) = (maxBatch, recomputesActivations)
     updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
-    (trainedBytes, self.adapter) = (4 * (adapter?.count ?? layout.count), adapter)
-    weightBytes = 4 * layout.count + (adapter == nil ? 0 : trainedBytes)
+    (trainedBytes, self.adapter) = (4 * (adapter?.count ?? (roundsBlocks ? 0 : layout.count)), adapter)
+    weightBytes = 4 * layout.count + 2 * layout.roundedCount + (adapter == nil ? 0 : trainedBytes)
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     let shape = shape
     inferenceBytes = try Arena.bytes("max_batch") {
@@ -131,26 +134,28 @@ extension EvaluatorMemory {
   ///   - recomputesActivations: see the property.
   ///   - precision: of the factors in the blocks' products.
   ///   - lora: of the adapter that is trained; nil for all weights.
+  ///   - isFrozen: whether the model is a frozen one, whose blocks are stored in bfloat16.
   ///   - budget: bytes, 0 for none.
   /// - Throws: `invalidArgument`; `outOfMemory` with the bytes needed to evaluate.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil, within budget: Int
+    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil,
+    isFrozen: Bool = false, within budget: Int
   ) throws(MixGRPOError) {
     try self.init(
       configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
       recomputesActivations: recomputesActivations, precision: precision, adapter: AdapterLayout.of(configuration, lora),
-      within: budget)
+      roundsBlocks: isFrozen, within: budget)
   }
 
   package init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?, within budget: Int
+    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?, roundsBlocks: Bool, within budget: Int
   ) throws(MixGRPOError) {
     func memory(_ maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
       try EvaluatorMemory(
         configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
-        recomputesActivations: recomputesActivations, precision: precision, adapter: adapter)
+        recomputesActivations: recomputesActivations, precision: precision, adapter: adapter, roundsBlocks: roundsBlocks)
     }
     let whole = try memory(maxBatch)
     self = budget > 0 ? try memory(whole.updateBatch) : whole

@@ -70,7 +70,7 @@ public final class FlowEvaluator {
     memory = try EvaluatorMemory(
       configuration: model.configuration, tokens: geometry.tokens, textLength: textLength, maxBatch: maxBatch,
       threads: threads, recomputesActivations: recomputesActivations, precision: precision, adapter: model.adapter,
-      within: maxBytes)
+      roundsBlocks: model.layout.roundedCount > 0, within: maxBytes)
     let maxBatch = memory.maxBatch
     // Positions, tables and names; large blocks are checked when they are allocated.
     try Memory.require(geometry.tokens + textLength + maxBatch, of: 128 + 8 * model.configuration.attentionHeadDim)
@@ -84,9 +84,8 @@ public final class FlowEvaluator {
     (storage, arena) = try Self.allocate(shape, model, attention, threads: threads, maxBatch: maxBatch)
     Self.fill(arena.rotary, model.configuration, geometry, textLength)
     conditioning = Conditioning(shape, model.layout, arena.conditioning, capacity: maxBatch)
-    packed = PackedWeights(model.layout, in: arena.packedWeights, merging: model.adapter != nil)
-    merged =
-      if let adapter = model.adapter, let places = arena.merged { MergedWeights(model, adapter, in: places) } else { nil }
+    packed = PackedWeights(model.layout, in: arena.packedWeights, merging: arena.merged != nil)
+    merged = arena.merged.map { MergedWeights(model, in: $0) }
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)

@@ -10,12 +10,15 @@ extension FlowEvaluator {
   /// - Parameters:
   ///   - dVelocity: ∂loss/∂velocity, (count, tokens, out_channels).
   ///   - dLatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
-  /// - Throws: `invalidState` without saved activations, `outOfMemory` at the first call.
+  /// - Throws: `invalidState` without saved activations, or for a frozen model, `outOfMemory` at the first call.
   public func backward(
     dVelocity: UnsafePointer<Float>, dLatents: UnsafeMutablePointer<Float>? = nil
   ) throws(MixGRPOError) {
     guard let batch = saved, let training else {
       throw MixGRPOError(.invalidState, "backward: expected a velocity call that saved activations before it, got none")
+    }
+    guard !model.isFrozen else {
+      throw MixGRPOError(.invalidState, "backward: expected a model that is trained, got a frozen one; adapt it")
     }
     let gradients = gradientSink(try model.gradients().base, training)
     Team.lead(threads: workers.count) { team in

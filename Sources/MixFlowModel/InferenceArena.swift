@@ -9,7 +9,7 @@ struct InferenceArena {
   let answers: UnsafeMutablePointer<Float>  // (maxBatch, tokens · out_channels)
   let conditioning: ConditioningRows
   let packedWeights: PackedPlaces
-  /// In a model with an adapter.
+  /// In a model with an adapter, and on frozen weights.
   let merged: MergedPlaces?
   let rotary: RotaryEmbedding
 
@@ -26,7 +26,7 @@ struct InferenceArena {
     answers = arena.floats(maxBatch, shape.outputSize)
     conditioning = ConditioningRows(shape, layout, capacity: maxBatch, &arena)
     packedWeights = PackedPlaces(shape, layout, &arena)
-    merged = if let adapter { MergedPlaces(layout, adapter, &arena) } else { nil }
+    merged = adapter != nil || layout.roundedCount > 0 ? MergedPlaces(layout, adapter, &arena) : nil
     rotary = RotaryEmbedding(tokens: shape.tokens, headDim: shape.headDim, &arena)
   }
 }

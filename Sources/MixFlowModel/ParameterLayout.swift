@@ -8,6 +8,8 @@ public struct ParameterEntry: Equatable, Sendable {
   public let shape: [Int]
   /// First float in the flat buffer.
   public let offset: Int
+  /// In a frozen model: whether the tensor is stored in bfloat16, apart from the others; `offset` then counts those values.
+  package var isRounded = false
   /// Values of the tensor.
   public var count: Int { shape.reduce(1, *) }
 }
@@ -63,11 +65,14 @@ struct SingleBlockLayout: Sendable {
 /// The only list of the model's weights: name → shape → offset.
 ///
 /// Layers with the same input are adjacent, so that one product computes q, k, v (and a single block's feed-forward), and one
-/// product computes all blocks' modulations. The checkpoint's names still address each layer alone.
+/// product computes all blocks' modulations. The checkpoint's names still address each layer alone. In a frozen model the weights of
+/// the blocks' layers lie apart, in bfloat16.
 package struct ParameterLayout: Sendable {
   package private(set) var entries: [ParameterEntry] = []
   /// Floats in the flat buffer; entries follow each other without gaps.
   package private(set) var count = 0
+  /// Values that are stored in bfloat16, apart from the flat buffer: the weights of the blocks' layers of a frozen model.
+  package private(set) var roundedCount = 0
 
   private(set) var imageIn: LinearLayer
   private(set) var textIn: LinearLayer
@@ -88,6 +93,10 @@ package struct ParameterLayout: Sendable {
   /// The checkpoint's linear layers, in the order of `layers`.
   package private(set) var modules: [LinearModule] = []
   var layerCount: Int { layers.count }
+  /// Whether a layer's weights are stored in bfloat16.
+  func roundsWeights(of layer: LinearLayer) -> Bool {
+    roundedCount > 0 && !edgeLayers.contains(layer) && layer.index >= imageIn.index
+  }
   /// Embedders and modulations.
   var conditioningLayers: [LinearLayer] { Array(layers.prefix { $0.weight < projections }) }
   /// Of the layers that are applied to whole sequences, those of the input and the output.
@@ -98,8 +107,9 @@ package struct ParameterLayout: Sendable {
 
   static let sinusoidWidth = 256
 
+  /// - Parameter roundsBlocks: whether the weights of the blocks' layers are stored in bfloat16.
   /// - Throws: `outOfMemory`.
-  package init(_ configuration: FlowTransformerConfiguration) throws(MixGRPOError) {
+  package init(_ configuration: FlowTransformerConfiguration, roundsBlocks: Bool = false) throws(MixGRPOError) {
     // A double block has 32 entries with names; arrays double as they grow.
     try Memory.require(configuration.numLayers + configuration.numSingleLayers, of: 32 * 384)
     let d = configuration.width
@@ -118,15 +128,18 @@ package struct ParameterLayout: Sendable {
     projections = table.count
     imageIn = table.linear(["x_embedder"], configuration.inChannels, [d])
     textIn = table.linear(["context_embedder"], configuration.jointAttentionDim, [d])
+    table.roundsWeights = roundsBlocks
     for (index, block) in doubles.enumerated() {
       doubleBlocks.append(table.doubleBlock(block, d, headDim, 12 * d * index))
     }
     for (index, block) in singles.enumerated() {
       singleBlocks.append(table.singleBlock(block, d, headDim, 12 * d * doubles.count + 3 * d * index))
     }
+    table.roundsWeights = false
     outModulation = 12 * d * doubles.count + 3 * d * singles.count
     out = table.linear(["proj_out"], d, [configuration.outChannels])
-    (entries, count, layers, modules) = (table.entries, table.count, table.layers, table.modules)
+    (entries, layers, modules) = (table.entries, table.layers, table.modules)
+    (count, roundedCount) = (table.count, table.roundedCount)
   }
 }
 
@@ -134,6 +147,9 @@ package struct ParameterLayout: Sendable {
 private struct Table {
   var entries: [ParameterEntry] = []
   var count = 0
+  var roundedCount = 0
+  /// Whether the layers that follow store their weights in bfloat16.
+  var roundsWeights = false
   var layers: [LinearLayer] = []
   var modules: [LinearModule] = []
 
@@ -141,8 +157,8 @@ private struct Table {
 
   /// Layers with a common input: weights side by side, then biases side by side.
   mutating func linear(_ names: [String], _ inputs: Int, _ outputs: [Int]) -> LinearLayer {
-    let weight = count
-    for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs]) }
+    let weight = roundsWeights ? roundedCount : count
+    for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs], isRounded: roundsWeights) }
     let bias = count
     for (name, size) in zip(names, outputs) { _ = add(name + ".bias", [size]) }
     let layer = LinearLayer(
@@ -188,9 +204,10 @@ private struct Table {
       out: linear(["\(name).proj_out"], 5 * d, [d]), modulation: modulation)
   }
 
-  private mutating func add(_ name: String, _ shape: [Int]) -> Int {
-    entries.append(ParameterEntry(name: name, shape: shape, offset: count))
-    count += shape.reduce(1, *)
-    return entries[entries.count - 1].offset
+  private mutating func add(_ name: String, _ shape: [Int], isRounded: Bool = false) -> Int {
+    let entry = ParameterEntry(name: name, shape: shape, offset: isRounded ? roundedCount : count, isRounded: isRounded)
+    entries.append(entry)
+    if isRounded { roundedCount += entry.count } else { count += entry.count }
+    return entry.offset
   }
 }

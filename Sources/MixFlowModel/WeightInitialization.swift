@@ -9,8 +9,8 @@ extension FlowTransformer {
   /// and B is 0.
   public func initializeWeights(seed: UInt64) {
     let weights = writableWeights()
-    weights.update(repeating: 0)
     guard let base = weights.baseAddress else { return }
+    weights.update(repeating: 0)
     if adapter != nil { return initializeAdapter(base, seed: seed) }
     for (index, entry) in layout.entries.enumerated() {
       let target = base + entry.offset

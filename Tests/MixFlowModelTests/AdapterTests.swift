@@ -60,6 +60,66 @@ import Testing
 
   private func isSame(_ a: [Float], _ b: [Float]) -> Bool { a == b }
 
+  /// The weights of the blocks' layers rounded to bfloat16.
+  private static func rounded(_ base: FlowTransformer) throws -> FlowTransformer {
+    let model = try FlowTransformer(copying: base)
+    let weights = model.writableWeights()
+    for layer in model.layout.blockLayers {
+      for index in layer.weight..<layer.weight + layer.inputs * layer.outputs {
+        let bits = weights[index].bitPattern
+        weights[index] = Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
+      }
+    }
+    return model
+  }
+
+  @Test(arguments: Precision.allCases, [1, 3])
+  func aFrozenModelHasTheBitsOfRoundedWeights(precision: Precision, threads: Int) throws {
+    let base = try Self.base()
+    let frozen = try FlowTransformer(freezing: base)
+    #expect(frozen.isFrozen && frozen.parameters.isEmpty && frozen.parameterCount == 0)
+    let velocity = try Self.run(frozen, threads: threads, precision, backward: false).velocity
+    #expect(isSame(velocity, try Self.run(Self.rounded(base), threads: threads, precision, backward: false).velocity))
+    #expect(!isSame(velocity, try Self.run(base, threads: threads, precision, backward: false).velocity))
+    #expect(isSame(velocity, try Self.run(FlowTransformer(copying: frozen), precision, backward: false).velocity))
+    #expect(isSame(velocity, try Self.run(frozen.merged(), precision, backward: false).velocity))
+  }
+
+  @Test(arguments: [[], ["to_q", "norm1.linear"]], [false, true])
+  func anAdapterOfAFrozenModelHasTheGradientsOfRoundedWeights(targets: [String], recomputes: Bool) throws {
+    let base = try Self.base()
+    let onFrozen = try Self.run(Self.adapted(FlowTransformer(freezing: base), targets), recomputes: recomputes)
+    let onRounded = try Self.run(Self.adapted(Self.rounded(base), targets), recomputes: recomputes)
+    #expect(isSame(onFrozen.velocity, onRounded.velocity) && isSame(onFrozen.gradient, onRounded.gradient))
+    #expect(onFrozen.gradient.contains { $0 != 0 })
+  }
+
+  @Test func aFrozenModelIsNotTrained() throws {
+    let frozen = try FlowTransformer(freezing: Self.base())
+    let error = #expect(throws: MixGRPOError.self) { try Self.run(frozen) }
+    #expect(error?.code == .invalidState && error?.message.contains("frozen") == true)
+    #expect(frozen.writableWeights().isEmpty)
+  }
+
+  @Test(arguments: [Float.nan, .infinity, 3.4e38])
+  func aWeightThatBfloat16CannotHoldIsNamed(value: Float) throws {
+    let base = try Self.base()
+    let entry = try base.parameter(named: "single_transformer_blocks.1.proj_out.weight")
+    base.writableWeights()[entry.offset + 3] = value
+    let error = #expect(throws: MixGRPOError.self) { try FlowTransformer(freezing: base) }
+    #expect(error?.code == .notFinite && error?.message.hasPrefix(entry.name) == true)
+  }
+
+  @Test func aFrozenModelTakesHalfTheBytesForItsBlocks() throws {
+    func memory(_ isFrozen: Bool) throws -> EvaluatorMemory {
+      try EvaluatorMemory(
+        configuration: Self.base().configuration, tokens: 15, textLength: 3, maxBatch: 2, threads: 1, lora: LoRAConfiguration(),
+        isFrozen: isFrozen)
+    }
+    let layers = try Self.base().layout.blockLayers.reduce(0) { $0 + $1.inputs * $1.outputs }
+    #expect(try memory(false).weightBytes - memory(true).weightBytes == 2 * layers)
+  }
+
   @Test func aNewAdapterChangesNoVelocity() throws {
     let base = try Self.base()
     let model = try FlowTransformer(adapting: base)

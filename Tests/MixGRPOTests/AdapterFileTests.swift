@@ -37,6 +37,19 @@ import Testing
     #expect(saved != (try weights(FlowTransformer(copying: base))))
   }
 
+  @Test func aFrozenModelIsLoadedAsItWasSaved() throws {
+    let place = try CheckpointPlace()
+    let base = try TinyRun().trainer.evaluator.model
+    let frozen = try FlowTransformer(freezing: base)
+    try base.save(folder: place.path + "/base")
+    try frozen.save(folder: place.path + "/rounded")
+    let expected = try weights(frozen)
+    #expect(try weights(FlowTransformer(frozenFolder: place.path + "/base")) == expected)
+    #expect(try weights(FlowTransformer(frozenFolder: place.path + "/rounded")) == expected)
+    #expect(try weights(FlowTransformer(folder: place.path + "/rounded")) == expected)
+    #expect(try weights(base) != expected)
+  }
+
   /// A file with tensors of these names and shapes, all values 0.1.
   private func file(_ place: CheckpointPlace, _ tensors: [(String, [Int])], value: Float = 0.1) throws -> String {
     let path = place.path + "/made.safetensors"

@@ -84,9 +84,66 @@ static void an_adapter_is_saved_loaded_and_merged(const fixture *f) {
   mixgrpo_model_destroy(merged);
 }
 
+static void a_frozen_model_is_adapted_but_not_trained(const fixture *f) {
+  mixgrpo_lora_config config;
+  mixgrpo_model *frozen = NULL, *loaded = NULL, *adapted = NULL, *merged = NULL, *again = NULL;
+  mixgrpo_parameter_info info = {.struct_size = sizeof info};
+  size_t tensors = 1;
+  DONE(mixgrpo_model_freeze(f->model, &frozen));
+  DONE(mixgrpo_model_get_size(frozen, &tensors, NULL));
+  CHECK(tensors == 0 && values_of(frozen) == 0);
+  INVALID("index", mixgrpo_model_get_parameter(frozen, 0, &info));
+  float value = 0;
+  INVALID("offset, count", mixgrpo_model_set_weights(frozen, 0, &value, 1));
+  DONE(mixgrpo_lora_config_init(&config, sizeof config));
+  config.rank = 2;
+  DONE(mixgrpo_model_adapt(frozen, &config, NULL, 0, &adapted));
+  CHECK(values_of(adapted) > 0);
+  DONE(mixgrpo_model_merge(adapted, &merged));
+  const size_t count = values_of(merged);
+  CHECK(count == values_of(f->model));
+  float *const rounded = malloc(count * sizeof *rounded), *const read = malloc(count * sizeof *read);
+  DONE(mixgrpo_model_get_weights(merged, 0, rounded, count));
+  DONE(mixgrpo_model_get_weights(f->model, 0, read, count));
+  size_t different = 0;
+  for (size_t i = 0; i < count; i++) {
+    CHECK(fabsf(rounded[i] - read[i]) <= fabsf(read[i]) / 256);
+    different += rounded[i] != read[i];
+  }
+  CHECK(different > count / 2);
+  DONE(mixgrpo_model_save(f->model, scratch_path("to-freeze"), MIXGRPO_STORAGE_F32));
+  DONE(mixgrpo_model_load_frozen(f->context, scratch_path("to-freeze"), &loaded));
+  mixgrpo_model_destroy(merged);
+  DONE(mixgrpo_model_merge(loaded, &merged));
+  DONE(mixgrpo_model_get_weights(merged, 0, read, count));
+  CHECK(memcmp(rounded, read, count * sizeof *read) == 0);
+  mixgrpo_evaluator *evaluator = NULL;
+  mixgrpo_trainer *trainer = NULL;
+  mixgrpo_evaluator_config geometry;
+  const char *const names[] = {"one"};
+  DONE(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
+  geometry.height_tokens = geometry.width_tokens = 2;
+  geometry.text_length = TEXT_LENGTH;
+  DONE(mixgrpo_evaluator_create(frozen, &geometry, NULL, 0, &evaluator));
+  INVALID("model", mixgrpo_trainer_create(evaluator, f->prompts, f->plan, &f->learning, names, 1, 0, &trainer));
+  CHECK(trainer == NULL);
+  mixgrpo_evaluator_destroy(evaluator);
+  BAD_HANDLES(h, "model", f->context, mixgrpo_model_freeze(h, &again));
+  BAD_HANDLES(h, "context", f->model, mixgrpo_model_load_frozen(h, "x", &again));
+  INVALID("out_model", mixgrpo_model_freeze(f->model, NULL));
+  CHECK(again == NULL);
+  free(rounded);
+  free(read);
+  mixgrpo_model_destroy(frozen);
+  mixgrpo_model_destroy(loaded);
+  mixgrpo_model_destroy(adapted);
+  mixgrpo_model_destroy(merged);
+}
+
 void test_adapter(void) {
   fixture f = fixture_create(1);
   defaults_and_bounds(&f);
   an_adapter_is_saved_loaded_and_merged(&f);
+  a_frozen_model_is_adapted_but_not_trained(&f);
   fixture_destroy(&f);
 }

@@ -203,7 +203,7 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
     mixgrpo_workload bad = {sizeof bad, absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], 2, 2, 2, UINT64_MAX, -1, 1};
     INVALID("prompt_count", mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, &model, &bad, &rollout));
     const char *const others[] = {"token_count", "channels", "text_length", "max_batch", "threads", "keep_reference",
-                                  "recompute_activations", "precision", "max_bytes", "lora_rank", "reserved"};
+                                  "recompute_activations", "precision", "max_bytes", "lora_rank", "frozen_base"};
     for (int k = 0; k < 11; k++) CHECK(strstr(mixgrpo_last_error(), others[k]) != NULL);
   }
   /* Each size within its bounds, their product beyond all memory. */

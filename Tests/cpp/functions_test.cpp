@@ -93,6 +93,18 @@ void pulled_run_and_trainer_updates_agree() {
   CHECK(difference <= 1e-6);  // gradients may be added in another order
 }
 
+void a_frozen_model_has_no_weights_to_train() {
+  fixture f;
+  const auto frozen = f.model.freeze();
+  CHECK(frozen.value_count() == 0);
+  const std::string folder = (std::filesystem::temp_directory_path() / "mixgrpo-cpp-frozen").string();
+  frozen.save(folder);
+  const auto loaded = mixgrpo::model::load_frozen(f.context, folder);
+  CHECK(loaded.value_count() == 0 && loaded.merge().value_count() == f.model.value_count());
+  CHECK(loaded.adapt(mixgrpo::make_lora_config()).value_count() > 0);
+  std::filesystem::remove_all(folder);
+}
+
 void an_adapter_is_saved_loaded_and_merged() {
   fixture f;
   auto config = mixgrpo::make_lora_config();
@@ -386,6 +398,7 @@ void test_functions() {
   rollouts_can_be_pulled_or_run();
   host_noise_starts_a_rollout();
   pulled_run_and_trainer_updates_agree();
+  a_frozen_model_has_no_weights_to_train();
   an_adapter_is_saved_loaded_and_merged();
   a_frozen_reference_answers_too();
   failed_rewards_are_left_out();

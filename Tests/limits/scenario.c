@@ -78,10 +78,12 @@ static void train(world *w, const char *folder) {
 
 static void adapt(world *w) {
   mixgrpo_lora_config config;
-  mixgrpo_model *adapted = NULL, *merged = NULL;
+  mixgrpo_model *adapted = NULL, *merged = NULL, *frozen = NULL;
   TRY(mixgrpo_lora_config_init(&config, sizeof config));
   TRY(mixgrpo_model_adapt(w->model, &config, NULL, 0, &adapted));
   TRY(mixgrpo_model_merge(adapted, &merged));
+  TRY(mixgrpo_model_freeze(adapted, &frozen));
+  mixgrpo_model_destroy(frozen);
   mixgrpo_model_destroy(merged);
   mixgrpo_model_destroy(adapted);
 }

@@ -23,10 +23,8 @@ final class AlignRun {
     try settings.validate()
     (self.settings, folder) = (settings, RunFolder(path: settings.out))
     try OutputPlace.requireFolder(folder.path)
-    let lora = settings.lora.configuration(seed: settings.sampling.record.seed)
     model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context) {
-      (model) throws(MixGRPOError) in
-      if let lora { try FlowTransformer(adapting: model, lora) } else { model }
+      (folder) throws(MixGRPOError) in try settings.lora.load(folder, seed: settings.sampling.record.seed)
     }
     order = try PromptOrder(
       count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),

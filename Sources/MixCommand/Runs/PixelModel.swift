@@ -12,13 +12,15 @@ struct PixelModel {
 
   /// - Parameters:
   ///   - given: used instead of the file in the settings.
-  ///   - adapt: adds an adapter to the model.
+  ///   - load: reads the model of a folder, perhaps with an adapter.
   /// - Throws: the errors of reading model, prompts and embeddings; `invalidArgument` when they do not match.
   init(
     folder: String, _ settings: PictureSettings, prompts given: PromptList? = nil, context: RunContext,
-    adapt: (FlowTransformer) throws(MixGRPOError) -> FlowTransformer = { (model) throws(MixGRPOError) in model }
+    load: (_ folder: String) throws(MixGRPOError) -> FlowTransformer = { (folder) throws(MixGRPOError) in
+      try FlowTransformer(folder: folder)
+    }
   ) throws(MixGRPOError) {
-    let model = try adapt(FlowTransformer(folder: folder))
+    let model = try load(folder)
     let settings = try settings.resolved(model: folder)
     codec = try PixelCodec(height: settings.height, width: settings.width, patch: Self.patch(of: model.configuration, folder))
     (embeddings, prompts) = try Self.prompts(given, settings, model.configuration)

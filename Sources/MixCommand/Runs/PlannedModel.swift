@@ -10,6 +10,7 @@ struct PlannedModel {
   let precision: Precision
   /// Of the adapter that is trained.
   let lora: LoRAConfiguration?
+  let isFrozen: Bool
 
   /// - Throws: the errors of reading the model's configuration; `invalidArgument` for settings that do not match the model.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
@@ -22,12 +23,13 @@ struct PlannedModel {
       try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
     (maxBatch, precision) = (pictures.maxBatch, pictures.computePrecision.computed)
     lora = settings.lora.configuration(seed: 0)
+    isFrozen = lora != nil && settings.lora.hasFrozenBase
     threads = try RunContext(threads: settings.threads).threads
   }
 
   func evaluatorMemory(maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
     try EvaluatorMemory(
       configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: maxBatch, threads: threads,
-      precision: precision, lora: lora)
+      precision: precision, lora: lora, isFrozen: isFrozen)
   }
 }

@@ -14,7 +14,7 @@ struct SampleRun {
     let given = settings.texts.isEmpty ? nil : try PromptList(texts: settings.texts)
     let model = try PixelModel(
       folder: ShippedModel.folder(unless: settings.model), settings.pictures, prompts: given, context: context
-    ) { (model) throws(MixGRPOError) in try AppliedAdapter.apply(settings.lora, to: model) }
+    ) { (folder) throws(MixGRPOError) in try AppliedAdapter.apply(settings.lora, to: FlowTransformer(folder: folder)) }
     let pictures = try draw(model)
     if !settings.each.isEmpty { try writeEach(pictures, model.prompts.texts) }
     let grid = try ImageGrid.compose(pictures, columns: settings.samples, gap: 4, scale: settings.scale)

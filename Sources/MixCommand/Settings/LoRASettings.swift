@@ -9,6 +9,8 @@ struct LoRASettings: SettingsTable, Equatable {
   var alpha = 0.0
   var isRankStabilized = false
   var targets: [String] = []
+  /// Whether the model that is adapted is stored in bfloat16.
+  var hasFrozenBase = false
 
   static var settings: [Setting<LoRASettings>] {
     [
@@ -19,7 +21,17 @@ struct LoRASettings: SettingsTable, Equatable {
       .texts(
         "targets", \.targets,
         "layers to adapt: names, ends of names such as to_q, or patterns with *; empty for all layers of the blocks"),
+      .flag(
+        "frozen_base", \.hasFrozenBase, default: false,
+        "store the blocks of the model that is adapted in bfloat16: half the memory for its weights, other results"),
     ]
+  }
+
+  /// The model in a folder, with a new adapter unless all weights are trained.
+  func load(_ folder: String, seed: UInt64) throws(MixGRPOError) -> FlowTransformer {
+    guard let lora = configuration(seed: seed) else { return try FlowTransformer(folder: folder) }
+    return try FlowTransformer(
+      adapting: hasFrozenBase ? FlowTransformer(frozenFolder: folder) : FlowTransformer(folder: folder), lora)
   }
 
   /// nil when all weights are trained.

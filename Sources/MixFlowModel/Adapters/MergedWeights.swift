@@ -1,28 +1,29 @@
 import MixBasics
 import MixNumerics
 
-/// W′ = W + scale·B·A of the layers that an adapter changes, in memory of the evaluator.
+/// W′ = W + scale·B·A of the layers that an adapter changes, and float32 copies of those that a frozen model rounds, in memory of the
+/// evaluator.
 ///
-/// Products read W′ packed, so an adapter costs nothing there. Embedders, modulations, input and output layers have room of their
+/// Products read W′ packed, so neither costs anything there. Embedders, modulations, input and output layers have room of their
 /// own. The layers of all blocks share room for one block: they are merged right before they are packed.
 struct MergedWeights {
   /// Rows that one task merges.
   static let rows = 32
 
   private let model: FlowTransformer
-  private let adapter: AdapterLayout
-  /// W′ or, where no adapter changes it, W of each layer, by the layer's index.
+  private let places: MergedPlaces
+  /// The layer's own room or, without one, W in the model, by the layer's index.
   let table: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
 
-  init(_ model: FlowTransformer, _ adapter: AdapterLayout, in places: MergedPlaces) {
-    (self.model, self.adapter, table) = (model, adapter, places.table)
+  init(_ model: FlowTransformer, in places: MergedPlaces) {
+    (self.model, self.places, table) = (model, places, places.table)
     let frozen = UnsafeMutablePointer(mutating: model.baseWeights)
     for layer in model.layout.layers { table[layer.index] = places.rooms[layer.index] ?? frozen + layer.weight }
   }
 
   /// W′ of some layers. The memory of blocks is that of the last block merged.
   func merge(_ layers: [LinearLayer], _ scratch: WorkerScratch, team: Team) {
-    for layer in layers where adapter.changes(layer) {
+    for layer in layers where places.rooms[layer.index] != nil {
       team.forEach((layer.outputs + Self.rows - 1) / Self.rows) { task, worker in
         let rows = task * Self.rows..<min(layer.outputs, (task + 1) * Self.rows)
         merge(layer, rows, scratch[worker])
@@ -32,21 +33,25 @@ struct MergedWeights {
 
   private func merge(_ layer: LinearLayer, _ rows: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) {
     let merged = Matrix(table[layer.index], rows: layer.outputs, columns: layer.inputs).rows(rows)
-    let frozen = UnsafeMutablePointer(mutating: model.baseWeights) + layer.weight
-    Reduction.copy(Matrix(frozen, rows: layer.outputs, columns: layer.inputs).rows(rows), into: merged)
-    model.add(adapter, of: layer, rows, to: merged, scratch)
+    if model.layout.roundsWeights(of: layer) {
+      model.baseRounded?.matrix(at: layer.weight, columns: layer.inputs).widen(rows, into: merged)
+    } else {
+      let frozen = UnsafeMutablePointer(mutating: model.baseWeights) + layer.weight
+      Reduction.copy(Matrix(frozen, rows: layer.outputs, columns: layer.inputs).rows(rows), into: merged)
+    }
+    if let adapter = model.adapter { model.add(adapter, of: layer, rows, to: merged, scratch) }
   }
 }
 
 extension FlowTransformer {
-  /// A new model with W′ = W + scale·B·A in place of W and without an adapter; of a model without an adapter, a copy.
+  /// A new model in float32 with W′ = W + scale·B·A in place of W and without an adapter; of a model without an adapter, a copy.
   /// - Throws: `outOfMemory`.
   public func merged() throws(MixGRPOError) -> FlowTransformer {
-    guard let frozen, let adapter else { return try FlowTransformer(copying: self) }
-    let whole = try FlowTransformer(copying: frozen)
+    guard let frozen, let adapter else { return try widened() }
+    let whole = try frozen.widened()
     let scratch = try FloatStorage(count: adapter.scratchCount)
     guard let weights = whole.writableWeights().baseAddress else { return whole }
-    for layer in layout.layers where adapter.changes(layer) {
+    for layer in whole.layout.layers where adapter.changes(layer) {
       let matrix = Matrix(weights + layer.weight, rows: layer.outputs, columns: layer.inputs)
       for first in stride(from: 0, to: layer.outputs, by: MergedWeights.rows) {
         let rows = first..<min(layer.outputs, first + MergedWeights.rows)
@@ -89,17 +94,19 @@ extension AdaptedMatrix {
   }
 }
 
-/// Room for merged weights.
+/// Room for merged and for widened weights.
 struct MergedPlaces {
   let table: UnsafeMutablePointer<UnsafeMutablePointer<Float>>
-  /// By the layer's index; nil where no adapter changes the layer.
+  /// By the layer's index; nil where products read the model's own weights.
   let rooms: [UnsafeMutablePointer<Float>?]
 
-  init(_ layout: ParameterLayout, _ adapter: AdapterLayout, _ arena: inout Arena) {
+  init(_ layout: ParameterLayout, _ adapter: AdapterLayout?, _ arena: inout Arena) {
     table = arena.values(UnsafeMutablePointer<Float>.self, layout.layerCount)
     var rooms: [UnsafeMutablePointer<Float>?] = Array(repeating: nil, count: layout.layerCount)
     func place(_ layers: [LinearLayer], _ arena: inout Arena) {
-      for layer in layers where adapter.changes(layer) { rooms[layer.index] = arena.floats(layer.outputs, layer.inputs) }
+      for layer in layers where layout.roundsWeights(of: layer) || adapter?.changes(layer) == true {
+        rooms[layer.index] = arena.floats(layer.outputs, layer.inputs)
+      }
     }
     place(layout.conditioningLayers + layout.edgeLayers, &arena)
     let start = arena.position

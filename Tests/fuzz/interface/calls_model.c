@@ -123,6 +123,14 @@ RANDOM_CALL(model_merge, 1) {
   void **place = output(sizeof *place);
   keep_small_model(CALL(mixgrpo_model_merge, pick_const(MODEL), spoiled(place)), place);
 }
+RANDOM_CALL(model_freeze, 1) {
+  void **place = output(sizeof *place);
+  keep_small_model(CALL(mixgrpo_model_freeze, pick_const(MODEL), spoiled(place)), place);
+}
+RANDOM_CALL(model_load_frozen, 1) {
+  void **place = output(sizeof *place);
+  keep_small_model(CALL(mixgrpo_model_load_frozen, pick_const(CONTEXT), any_path(), spoiled(place)), place);
+}
 RANDOM_CALL(model_set_adapter_strength, 1) {
   CALL(mixgrpo_model_set_adapter_strength, pick(MODEL), one_in(4) ? any_double() : 0.5);
 }

@@ -29,7 +29,7 @@ class Model(Object):
     base: "Model | None" = None
     """The model that this one adapts, if it was made by `adapt` or `load_adapter`."""
     parameters: Mapping[str, Parameter]
-    """All weight tensors by name, in the order of the flat vector."""
+    """All weight tensors by name, in the order of the flat vector; none of a frozen model."""
     weights: Tensors
     """Weights by name, read and written as arrays."""
     gradients: Tensors
@@ -41,15 +41,23 @@ class Model(Object):
         self._open(create("mixgrpo_model_create", context.handle, ctypes.byref(struct), seed), context)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, context: Context | None = None) -> "Model":
+    def load(
+        cls, folder: str | os.PathLike[str], *, frozen: bool = False, context: Context | None = None
+    ) -> "Model":
         """Loads a diffusers folder: `config.json` with `diffusion_pytorch_model.safetensors`, whole or in shards; F32,
-        F16, BF16.
+        F16, BF16. `frozen`: as a frozen model (see `freeze`), without all float32 weights in memory at once.
 
         Raises `InputOutputError`; `InvalidFormatError` for a truncated or contradictory file, a missing or surplus tensor, a
         shape that does not follow from the configuration; `NotFiniteError` for a NaN or infinite weight; `UnsupportedError`.
         """
         context = given_context(context)
-        return cls._wrap(create("mixgrpo_model_load", context.handle, folder), context)
+        function = "mixgrpo_model_load_frozen" if frozen else "mixgrpo_model_load"
+        return cls._wrap(create(function, context.handle, folder), context)
+
+    def freeze(self) -> "Model":
+        """A copy whose weights never change and take about half the memory: those of the blocks' layers are rounded to
+        bfloat16. It can be evaluated, adapted, copied and saved; it has no `parameters`, so nothing trains it."""
+        return self._wrap(create("mixgrpo_model_freeze", self.handle), self.context)
 
     def save(self, folder: str | os.PathLike[str], storage: Storage | StorageName = Storage.F32) -> None:
         """Writes a diffusers folder, created if need be (its parent must exist). A crash leaves the old file or the
@@ -100,7 +108,7 @@ class Model(Object):
         call("mixgrpo_model_save_adapter", self.handle, path, chosen(AdapterFormat, format, "format"))
 
     def merge(self) -> "Model":
-        """A model with the adapter merged into its weights; of a model without an adapter, a copy."""
+        """A model in float32 with the adapter merged into its weights; of a model without an adapter, a copy."""
         return self._wrap(create("mixgrpo_model_merge", self.handle), self.context)
 
     def set_adapter_strength(self, strength: float) -> None:

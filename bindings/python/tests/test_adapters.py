@@ -158,3 +158,16 @@ def test_a_trainer_trains_the_adapter_alone(mixgrpo, model, prompts):
     assert metrics.first_ratio_min == metrics.first_ratio_max == 1
     assert np.array_equal(model.weights.read(), frozen)
     assert not np.array_equal(adapter.weights.read(), before)
+
+
+def test_a_frozen_model_is_adapted_but_not_trained(mixgrpo, model, tmp_path):
+    frozen = model.freeze()
+    assert len(frozen.parameters) == 0
+    rounded = frozen.merge()
+    for name, value in model.weights.items():
+        np.testing.assert_allclose(rounded.weights[name], value, rtol=1 / 256)
+    frozen.save(tmp_path / "frozen")
+    loaded = mixgrpo.Model.load(tmp_path / "frozen", frozen=True, context=model.context)
+    for name, value in loaded.merge().weights.items():
+        np.testing.assert_array_equal(value, rounded.weights[name])
+    assert loaded.adapt(rank=2).parameters

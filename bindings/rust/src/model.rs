@@ -98,6 +98,29 @@ impl Model {
         Ok(Self::adopt(Handle::create(load)?, context))
     }
 
+    /// Loads a diffusers folder as a frozen model, see `freeze`, without all float32 weights in memory at once.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub fn load_frozen(context: &Context, folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = c_path(folder.as_ref())?;
+        // SAFETY: all pointers are valid during the call.
+        let load = |out: *mut *mut _| unsafe { sys::mixgrpo_model_load_frozen(context.raw(), folder.as_ptr(), out) };
+        Ok(Self::adopt(Handle::create(load)?, context))
+    }
+
+    /// A copy whose weights never change and take about half the memory: those of the blocks' layers are rounded to bfloat16.
+    /// It can be evaluated, adapted, copied and saved; its `weight_count` is 0, so nothing trains it.
+    ///
+    /// # Errors
+    /// `NotFinite` for a weight beyond bfloat16's largest value; `OutOfMemory`.
+    pub fn freeze(&self) -> Result<Self> {
+        let _reading = self.shared.weights.read()?;
+        // SAFETY: all pointers are valid during the call.
+        let handle = Handle::create(|out| unsafe { sys::mixgrpo_model_freeze(self.raw(), out) })?;
+        Ok(Self::adopt(handle, self.context()))
+    }
+
     fn adopt(handle: Handle<sys::mixgrpo_model>, context: &Context) -> Self {
         Self::adopt_on(handle, context, None)
     }

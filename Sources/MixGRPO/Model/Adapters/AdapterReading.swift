@@ -102,17 +102,24 @@ struct AdapterSource {
       (file, configuration) = (path, PEFTConfiguration())
       return
     }
-    let peft = FileAccess.join(path, Self.peftName)
-    if try FileAccess.isPresent(peft) {
-      (file, configuration) = (peft, try PEFTConfiguration(path: FileAccess.join(path, Self.peftConfigurationName)))
-    } else {
-      let diffusers = FileAccess.join(path, Self.diffusersName)
-      guard try FileAccess.isPresent(diffusers) else {
-        throw MixGRPOError(
-          .inputOutput, "\(printable(path)): expected \(Self.peftName) or \(Self.diffusersName), got a folder with neither")
-      }
-      (file, configuration) = (diffusers, PEFTConfiguration())
+    guard let found = try Self.file(in: path) else {
+      throw MixGRPOError(
+        .inputOutput, "\(printable(path)): expected \(Self.peftName) or \(Self.diffusersName), got a folder with neither")
     }
+    file = found
+    configuration =
+      if found == FileAccess.join(path, Self.peftName) {
+        try PEFTConfiguration(path: FileAccess.join(path, Self.peftConfigurationName))
+      } else { PEFTConfiguration() }
+  }
+
+  /// The adapter's file in a folder; nil for a folder without one.
+  static func file(in folder: String) throws(MixGRPOError) -> String? {
+    for name in [peftName, diffusersName] {
+      let path = FileAccess.join(folder, name)
+      if try FileAccess.isPresent(path) { return path }
+    }
+    return nil
   }
 }
 

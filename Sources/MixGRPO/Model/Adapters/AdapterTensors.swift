@@ -76,6 +76,11 @@ struct AdapterTensors {
     return endings.first { name.hasSuffix($0.0) }.map { (String(name.dropLast($0.0.count)), $0.1) }
   }
 
+  /// Whether a tensor is A of some layer.
+  static func isFirstFactor(_ name: String) -> Bool {
+    if case (_, .down)? = split(name) { true } else { false }
+  }
+
   /// A way out when an unknown prefix stands before a layer's name.
   private static func hint(_ module: String, _ names: AdapterNames) -> String {
     var rest = Substring(module)

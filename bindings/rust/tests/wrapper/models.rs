@@ -169,3 +169,16 @@ fn an_adapter_is_trained_saved_and_merged_on_a_shared_base() {
     assert_eq!(base.save_adapter(&folder.0, AdapterFormat::Peft).unwrap_err().status(), Status::InvalidState);
     assert_eq!(base.adapt(&config, &["nothing"]).unwrap_err().status(), Status::InvalidArgument);
 }
+
+#[test]
+fn a_frozen_model_is_adapted_but_has_no_weights_to_train() {
+    let (context, folder) = (Context::new(1).unwrap(), Folder::new("frozen"));
+    let base = small::model(&context);
+    let frozen = base.freeze().unwrap();
+    assert_eq!(frozen.weight_count().unwrap(), 0);
+    frozen.save(&folder.0, Storage::F32).unwrap();
+    let loaded = Model::load_frozen(&context, &folder.0).unwrap();
+    assert_eq!(loaded.merge().unwrap().weights().unwrap(), frozen.merge().unwrap().weights().unwrap());
+    assert_ne!(loaded.merge().unwrap().weights().unwrap(), base.weights().unwrap());
+    assert!(loaded.adapt(&LoraConfig::default(), &["to_q"]).unwrap().weight_count().unwrap() > 0);
+}
