@@ -62,14 +62,15 @@ public final class FlowTransformer: @unchecked Sendable {
   /// An independent copy of the weights, for example as a frozen reference; gradients are not copied. With an adapter, a copy of the
   /// adapter on the same frozen model; a frozen model's copy shares its weights.
   public convenience init(copying other: FlowTransformer) throws(MixGRPOError) {
-    if let rounded = other.rounded { return self.init(other.configuration, other.layout, other.storage, rounded) }
-    if let frozen = other.frozen, let adapter = other.adapter {
+    if let rounded = other.rounded {
+      self.init(other.configuration, other.layout, other.storage, rounded)
+    } else if let frozen = other.frozen, let adapter = other.adapter {
       try self.init(adapting: frozen, adapter)
       adapterStrength = other.adapterStrength
     } else {
       try self.init(configuration: other.configuration)
     }
-    storage.base.update(from: other.storage.base, count: parameterCount)
+    if !isFrozen { storage.base.update(from: other.storage.base, count: parameterCount) }
   }
 
   /// The weights that are evaluated, before the adapter changes them, laid out as `layout` says.

@@ -20,16 +20,19 @@ extension FlowTransformer {
   /// - Parameter model: its adapter, if it has one, is merged before rounding.
   /// - Throws: `notFinite` for a weight that is NaN, infinite, or beyond bfloat16's largest value; `outOfMemory`.
   public convenience init(freezing model: FlowTransformer) throws(MixGRPOError) {
-    if model.adapter != nil { return try self.init(freezing: model.merged()) }
-    if model.isFrozen { return try self.init(copying: model) }
-    try self.init(frozen: model.configuration) { (entry, target) throws(MixGRPOError) in
-      guard let place = model.layout.entries.first(where: { $0.name == entry.name }) else { return }
-      model.readWeights(place, into: target)
+    if model.isFrozen {
+      try self.init(copying: model)
+    } else {
+      let whole = model.adapter == nil ? model : try model.merged()
+      var places = whole.layout.entries[...]
+      try self.init(frozen: whole.configuration) { (entry, target) throws(MixGRPOError) in
+        if let place = places.popFirst() { whole.readWeights(place, into: target) }
+      }
     }
   }
 
   /// A frozen model.
-  /// - Parameter read: writes the values of a tensor, one tensor after the other.
+  /// - Parameter read: writes the values of a tensor; called in the order of `ParameterLayout.entries`.
   package convenience init(
     frozen configuration: FlowTransformerConfiguration,
     _ read: (ParameterEntry, UnsafeMutablePointer<Float>) throws(MixGRPOError) -> Void

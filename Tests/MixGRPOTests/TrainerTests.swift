@@ -126,7 +126,9 @@ struct TinyRun {
   }
 
   @Test func anAdapterIsTrainedAlone() throws {
-    let run = try TinyRun(lora: Self.lora, sampling: TinyRun.configuration { $0.groupSize = 16 })
+    let run = try TinyRun(
+      lora: Self.lora, sampling: TinyRun.configuration { $0.groupSize = 16 },
+      learning: TinyRun.learning { $0.optimizer.learningRate = 4e-3 })
     let base = try #require(run.trainer.evaluator.model.frozen)
     let entry = try base.parameter(named: "transformer_blocks.0.attn.to_q.weight")
     var (before, after) = ([Float](repeating: 0, count: entry.count), [Float](repeating: 0, count: entry.count))
@@ -136,7 +138,8 @@ struct TinyRun {
       let metrics = try run.iterate()
       #expect(metrics.policy.firstRatioMin == 1 && metrics.policy.firstRatioMax == 1)
     }
-    #expect(try run.iterate().rewardMean - first.rewardMean >= 0.1)
+    let rise = try run.iterate().rewardMean - first.rewardMean
+    #expect(rise >= 0.1, "\(rise)")
     base.readWeights(entry, into: &after)
     #expect(before == after && !base.hasGradients)
     let whole = try TinyRun().trainer.memory(prompts: 2)

@@ -198,6 +198,8 @@ mixgrpo_status mixgrpo_model_load(const mixgrpo_context *context, const char *fo
 mixgrpo_status mixgrpo_model_save(const mixgrpo_model *model, const char *folder, mixgrpo_storage storage) { return 0; }
 mixgrpo_status mixgrpo_model_copy(const mixgrpo_model *model, mixgrpo_model **out_copy) { return 0; }
 void mixgrpo_model_destroy(mixgrpo_model *model) {}
+mixgrpo_status mixgrpo_model_freeze(const mixgrpo_model *model, mixgrpo_model **out_model) { return 0; }
+mixgrpo_status mixgrpo_model_load_frozen(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model) { return 0; }
 mixgrpo_status mixgrpo_lora_config_init(mixgrpo_lora_config *out_config, size_t struct_size) { return 0; }
 mixgrpo_status mixgrpo_model_adapt(const mixgrpo_model *base, const mixgrpo_lora_config *config, const char *const *targets, size_t target_count, mixgrpo_model **out_model) { return 0; }
 mixgrpo_status mixgrpo_model_load_adapter(const mixgrpo_model *base, const char *path, mixgrpo_model **out_model) { return 0; }

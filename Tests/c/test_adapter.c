@@ -110,7 +110,7 @@ static void a_frozen_model_is_adapted_but_not_trained(const fixture *f) {
     CHECK(fabsf(rounded[i] - read[i]) <= fabsf(read[i]) / 256);
     different += rounded[i] != read[i];
   }
-  CHECK(different > count / 2);
+  CHECK(different > count / 8);
   DONE(mixgrpo_model_save(f->model, scratch_path("to-freeze"), MIXGRPO_STORAGE_F32));
   DONE(mixgrpo_model_load_frozen(f->context, scratch_path("to-freeze"), &loaded));
   mixgrpo_model_destroy(merged);

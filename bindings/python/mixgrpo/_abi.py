@@ -205,7 +205,7 @@ class Workload(Struct):
         ("precision", ctypes.c_int32),
         ("max_bytes", ctypes.c_size_t),
         ("lora_rank", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("frozen_base", ctypes.c_int32),
     ]
 
 
@@ -455,6 +455,10 @@ FUNCTIONS: dict[str, Function] = {
     "mixgrpo_model_save": Function(Status, {"model": Handle, "folder": Text, "storage": Int32}),
     "mixgrpo_model_copy": Function(Status, {"model": Handle, "out_copy": ctypes.POINTER(Handle)}),
     "mixgrpo_model_destroy": Function(None, {"model": Handle}),
+    "mixgrpo_model_freeze": Function(Status, {"model": Handle, "out_model": ctypes.POINTER(Handle)}),
+    "mixgrpo_model_load_frozen": Function(
+        Status, {"context": Handle, "folder": Text, "out_model": ctypes.POINTER(Handle)}
+    ),
     "mixgrpo_lora_config_init": Function(Status, {"out_config": ctypes.POINTER(LoraConfig), "struct_size": Size}),
     "mixgrpo_model_adapt": Function(
         Status,

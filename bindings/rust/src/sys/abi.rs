@@ -150,6 +150,10 @@ extern "C" {
     ) -> mixgrpo_status;
     pub fn mixgrpo_model_copy(model: *const mixgrpo_model, out_copy: *mut *mut mixgrpo_model) -> mixgrpo_status;
     pub fn mixgrpo_model_destroy(model: *mut mixgrpo_model);
+    pub fn mixgrpo_model_freeze(model: *const mixgrpo_model, out_model: *mut *mut mixgrpo_model) -> mixgrpo_status;
+    pub fn mixgrpo_model_load_frozen(
+        context: *const mixgrpo_context, folder: *const c_char, out_model: *mut *mut mixgrpo_model,
+    ) -> mixgrpo_status;
     pub fn mixgrpo_lora_config_init(out_config: *mut mixgrpo_lora_config, struct_size: usize) -> mixgrpo_status;
     pub fn mixgrpo_model_adapt(
         base: *const mixgrpo_model, config: *const mixgrpo_lora_config, targets: *const *const c_char,
@@ -496,7 +500,7 @@ pub struct mixgrpo_workload {
     pub precision: mixgrpo_precision,
     pub max_bytes: usize,
     pub lora_rank: i32,
-    pub reserved: i32,
+    pub frozen_base: i32,
 }
 layout!(sized mixgrpo_workload: 56);
 
