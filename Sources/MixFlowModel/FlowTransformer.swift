@@ -47,7 +47,9 @@ public final class FlowTransformer: @unchecked Sendable {
   /// - Parameters:
   ///   - layout: with rounded blocks.
   ///   - floats: the weights that stay float32.
-  init(_ configuration: FlowTransformerConfiguration, _ layout: ParameterLayout, _ floats: FloatStorage, _ rounded: RoundedWeights) {
+  init(
+    _ configuration: FlowTransformerConfiguration, _ layout: ParameterLayout, _ floats: FloatStorage, _ rounded: RoundedWeights
+  ) {
     (self.configuration, self.layout, storage, self.rounded) = (configuration, layout, floats, rounded)
     (frozen, adapter) = (nil, nil)
   }

@@ -41,9 +41,7 @@ class Model(Object):
         self._open(create("mixgrpo_model_create", context.handle, ctypes.byref(struct), seed), context)
 
     @classmethod
-    def load(
-        cls, folder: str | os.PathLike[str], *, frozen: bool = False, context: Context | None = None
-    ) -> "Model":
+    def load(cls, folder: str | os.PathLike[str], *, frozen: bool = False, context: Context | None = None) -> "Model":
         """Loads a diffusers folder: `config.json` with `diffusion_pytorch_model.safetensors`, whole or in shards; F32,
         F16, BF16. `frozen`: as a frozen model (see `freeze`), without all float32 weights in memory at once.
 
@@ -78,8 +76,9 @@ class Model(Object):
         Its `weights`, gradients, optimizers and checkpoints are the adapter's; `save` writes a folder with the adapter
         merged. Several adapters share the weights of this model, which must not be written while they exist.
         `rank`: at most the sizes of each adapted layer. `alpha`: the adapter counts alpha / rank times, or alpha over the
-        root of the rank with `rank_stabilized`. `targets`: the linear layers to adapt, each by its name, by the end of its name after a dot (`"to_q"`), or by a
-        pattern with `*`; empty for all layers of the blocks except modulations. Raises `InvalidArgumentError` for a rank
+        root of the rank with `rank_stabilized`. `targets`: the linear layers to adapt, each by its name, by the end of its
+        name after a dot (`"to_q"`), or by a pattern with `*`; empty for all layers of the blocks except modulations.
+        Raises `InvalidArgumentError` for a rank
         beyond a layer's size or a target that no layer matches.
         """
         settings = dict(rank=rank, alpha=alpha, rank_stabilized=rank_stabilized, seed=seed)

@@ -155,8 +155,7 @@ impl Model {
         let pointers: Vec<_> = texts.iter().map(|text| text.as_ptr()).collect();
         let (first, count) = (pointers.as_ptr(), pointers.len());
         // SAFETY: all pointers are valid during the call.
-        let handle =
-            Handle::create(|out| unsafe { sys::mixgrpo_model_adapt(self.raw(), &config, first, count, out) })?;
+        let handle = Handle::create(|out| unsafe { sys::mixgrpo_model_adapt(self.raw(), &config, first, count, out) })?;
         Ok(Self::adopt_on(handle, self.context(), Some(base)))
     }
 

@@ -100,6 +100,7 @@ fn a_plan_predicts_steps_work_and_memory() {
         precision: Precision::Float32,
         max_bytes: 0,
         lora_rank: 0,
+        frozen_base: false,
     };
     let alone = plan.memory(0, None, None, None, &workload).unwrap();
     let whole = plan.memory(0, None, Some(&small::learning()), Some(&small::sizes()), &workload).unwrap();

@@ -98,8 +98,8 @@ struct ReportRow {
 
   /// Iterations that train an adapter, for comparison with the second of the sweep.
   private static let adapters = [
-    ("LoRA 16, l = 10", []), ("LoRA 16, l = 10, bfloat16", ["--precision", "bfloat16"]),
-    ("LoRA 16 on frozen, l = 10, bfloat16", ["--frozen", "--precision", "bfloat16"]),
+    ("LoRA 16, l = 10", []), ("LoRA 16, l = 10, bfloat16", ["--bfloat16"]),
+    ("LoRA 16 on frozen, l = 10, bfloat16", ["--frozen", "--bfloat16"]),
   ].map { ReportRow(name: $0.0, arguments: ["iteration", "--window", "10", "--lora", "16"] + $0.1) }
 
   static func rows(of size: ModelSize) -> [ReportRow] {

@@ -28,7 +28,7 @@ struct Workload: ParsableArguments {
   @Option(help: "Image tokens along a side, in place of the model's.") var side: Int?
   @Option(help: "Attention heads, in place of the model's; the width is in proportion.") var heads: Int?
   @Flag(help: "Evaluate latents that members share once per member, as PyTorch trainers do.") var unshared = false
-  @Option(help: "Factors of the blocks' products: float32 or bfloat16.") var precision = Precision.float32
+  @Flag(help: "Round the factors of the blocks' products to bfloat16.") var bfloat16 = false
   @Option(help: "Rank of an adapter that is trained in place of all weights; 0 for all weights.") var lora = 0
   @Flag(help: "Store the blocks of the adapted model in bfloat16.") var frozen = false
   @Flag(help: "Compute activations again in the backward.") var recompute = false
@@ -105,15 +105,8 @@ struct Workload: ParsableArguments {
     (model, part, batch, window, group, steps) == (other.model, other.part, other.batch, other.window, other.group, other.steps)
       && (updates, flash, side, heads, unshared, threads)
         == (other.updates, other.flash, other.side, other.heads, other.unshared, other.threads)
-      && (recompute, maxBytes, undo, precision) == (other.recompute, other.maxBytes, other.undo, other.precision)
+      && (recompute, maxBytes, undo, bfloat16) == (other.recompute, other.maxBytes, other.undo, other.bfloat16)
       && (lora, frozen) == (other.lora, other.frozen)
-  }
-}
-
-extension Precision: @retroactive ExpressibleByArgument {
-  public init?(argument: String) {
-    guard let precision = Self.allCases.first(where: { "\($0)" == argument }) else { return nil }
-    self = precision
   }
 }
 
