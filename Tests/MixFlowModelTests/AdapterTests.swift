@@ -80,7 +80,9 @@ import Testing
     #expect(frozen.isFrozen && frozen.parameters.isEmpty && frozen.parameterCount == 0)
     let velocity = try Self.run(frozen, threads: threads, precision, backward: false).velocity
     #expect(isSame(velocity, try Self.run(Self.rounded(base), threads: threads, precision, backward: false).velocity))
-    #expect(!isSame(velocity, try Self.run(base, threads: threads, precision, backward: false).velocity))
+    // Products in bfloat16 round the weights anyway.
+    let unrounded = try Self.run(base, threads: threads, precision, backward: false).velocity
+    #expect(isSame(velocity, unrounded) == (precision == .bfloat16))
     #expect(isSame(velocity, try Self.run(FlowTransformer(copying: frozen), precision, backward: false).velocity))
     #expect(isSame(velocity, try Self.run(frozen.merged(), precision, backward: false).velocity))
   }

@@ -78,8 +78,7 @@ class Model(Object):
         `rank`: at most the sizes of each adapted layer. `alpha`: the adapter counts alpha / rank times, or alpha over the
         root of the rank with `rank_stabilized`. `targets`: the linear layers to adapt, each by its name, by the end of its
         name after a dot (`"to_q"`), or by a pattern with `*`; empty for all layers of the blocks except modulations.
-        Raises `InvalidArgumentError` for a rank
-        beyond a layer's size or a target that no layer matches.
+        Raises `InvalidArgumentError` for a rank beyond a layer's size or a target that no layer matches.
         """
         settings = dict(rank=rank, alpha=alpha, rank_stabilized=rank_stabilized, seed=seed)
         struct = to_struct(_abi.LoraConfig, settings)
