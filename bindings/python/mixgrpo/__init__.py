@@ -89,7 +89,8 @@ from .steps import Step, deterministic_step, normal_noise, step_log_probability,
 from .trainer import Trainer
 from .training import train
 from .training_checkpoints import TrainingCheckpoints
-from .training_evaluation import HackedRewardWarning, TrainingEvaluation
+from .training_evaluation import TrainingEvaluation
+from .training_evaluations import HackedRewardWarning
 from .training_types import (
     Decoder,
     EvaluationReceiver,
