@@ -61,7 +61,11 @@ def callback(item: Callback) -> str:
     line = f'    Option<unsafe extern "C" fn({", ".join(parameters)}){result}>;\n'
     if len(line) <= WIDTH + 1:
         return f"pub type {item.name} =\n{line}"
-    return f'pub type {item.name} = Option<\n    unsafe extern "C" fn(\n{filled(parameters)}    ){result},\n>;\n'
+    line = f'    unsafe extern "C" fn({", ".join(parameters)}){result},\n'
+    if len(line) > WIDTH + 1:
+        rows = "".join(f"        {parameter},\n" for parameter in parameters)
+        line = f'    unsafe extern "C" fn(\n{rows}    ){result},\n'
+    return f"pub type {item.name} = Option<\n{line}>;\n"
 
 
 def function(item: Function) -> str:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 try:
-    from mpi4py import MPI
+    from mpi4py import MPI  # type: ignore[import-not-found, unused-ignore]
 except ImportError as error:
     raise ImportError(
         "mixgrpo.mpi: expected the package mpi4py (pip install mpi4py, with an MPI such as libopenmpi-dev), got none"

@@ -80,9 +80,7 @@ def train(mixgrpo, config):
                     lines, text_length=4, text_width=6, pooled_width=5, context=context
                 )
                 evaluator = mixgrpo.Evaluator(model, height_tokens=2, width_tokens=2, text_length=4, max_batch=3)
-                plan = mixgrpo.SamplingConfig(
-                    steps=5, window_length=2, group_size=4, seed=seed if index else 11
-                )
+                plan = mixgrpo.SamplingConfig(steps=5, window_length=2, group_size=4, seed=seed if index else 11)
                 trainer = mixgrpo.Trainer(evaluator, prompts, plan, mixgrpo.LearningConfig(learning_rate=1e-3))
                 trainer.set_collective(Member(table, index, failing if index == 1 else -1))
                 for _ in range(2):

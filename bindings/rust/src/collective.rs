@@ -54,7 +54,7 @@ impl Exchange {
     /// The struct for C, which keeps a pointer to `self`.
     pub(crate) fn to_raw(&self) -> Result<sys::mixgrpo_collective> {
         let number = |value: usize, name: &str| {
-            i32::try_from(value).map_err(|_| Error::invalid(&format!("{name}: expected at most 1000000, got {value}")))
+            i32::try_from(value).map_err(|_| Error::invalid(format!("{name}: expected at most 1000000, got {value}")))
         };
         Ok(sys::mixgrpo_collective {
             struct_size: size_of::<sys::mixgrpo_collective>() as u32,

@@ -805,14 +805,15 @@ extern "C" {
 // Ranks: processes that train one model together                                                 stable, since 0.1.0
 
 pub type mixgrpo_all_gather_callback = Option<
-    unsafe extern "C" fn(
-        user_data: *mut c_void, sent: *const c_void, received: *mut c_void, bytes: usize,
-    ) -> i32,
+    unsafe extern "C" fn(user_data: *mut c_void, sent: *const c_void, received: *mut c_void, bytes: usize) -> i32,
 >;
 
 pub type mixgrpo_all_to_all_callback = Option<
     unsafe extern "C" fn(
-        user_data: *mut c_void, sent: *const c_void, sent_bytes: *const usize, received: *mut c_void,
+        user_data: *mut c_void,
+        sent: *const c_void,
+        sent_bytes: *const usize,
+        received: *mut c_void,
         received_bytes: *const usize,
     ) -> i32,
 >;
