@@ -110,7 +110,7 @@ enum RankedCase: String, CaseIterable, Sendable {
       let sent = ranks.traffic(of: rank).bytes - before
       let steps = run.learning.policy.updatesPerIteration
       #expect(cost.bytesPerStep >= weights && cost.bytesPerStep <= weights + 64, "two halves of the weights")
-      #expect(sent >= steps * cost.bytesPerStep && sent <= steps * cost.bytesPerStep + 16_384)
+      #expect(sent == cost.bytesPerIteration(steps: steps, rewards: 1, groupSize: run.sampling.groupSize))
       return sent
     }
   }
