@@ -6,7 +6,7 @@ import Testing
 
 /// What must not depend on the number of ranks.
 enum RankedCase: String, CaseIterable, Sendable {
-  case group, batch, decoupled, twoRewards, failedRewards, failedRank, reference, flash, adaptive, tickets, average
+  case group, batch, decoupled, twoRewards, failedRewards, failedRank, reference, flash, adaptive, tickets, average, adapter
 
   var run: RankedRun {
     var run = RankedRun()
@@ -26,6 +26,7 @@ enum RankedCase: String, CaseIterable, Sendable {
     case .adaptive: run.sampling.windowMode = .adaptive(AdaptiveInterval(), stride: 1, atEnd: .rollBack)
     case .tickets: run.tickets = [2, 1, 2]
     case .average: run.learning.averageDecay = 0.9
+    case .adapter: run.lora = LoRAConfiguration()
     }
     return run
   }

@@ -8,8 +8,8 @@ import MixSampling
 ///
 /// The process itself adds 10 to 20 MB: its code, the Swift runtime and small tables.
 public struct IterationMemory: Equatable, Sendable {
-  /// The weights and arrays of the same size: gradients, two moments, the average, the base, and the copy that `Undo.memory`
-  /// keeps.
+  /// The weights, and arrays as large as the trained ones: gradients, two moments, the average, the base, and the copy that
+  /// `Undo.memory` keeps.
   public let weightBytes: Int
   /// Latents of the rollout and its stored steps, latents and dVelocity of the update's largest request.
   public let trajectoryBytes: Int
@@ -36,7 +36,8 @@ public struct IterationMemory: Equatable, Sendable {
   ) throws(MixGRPOError) {
     let keepsBase = keepsBase || (learning?.policy.referencePenalty ?? 0) > 0
     let copies = Self.copies(learning, hasRanks: ranks != nil) + (keepsBase ? 1 : 0)
-    weightBytes = try product(copies, evaluator.weightBytes, field: "model") + (ranks?.memoryBytes ?? 0)
+    let trained = try product(copies - 1, evaluator.trainedBytes, field: "model")
+    weightBytes = evaluator.weightBytes + trained + (ranks?.memoryBytes ?? 0)
     let rollout = try plan.rolloutBytes(prompts: prompts, latentSize: latentSize)
     let inference = evaluator.inferenceBytes * (keepsBase ? 2 : 1)
     try MixBasics.require(
@@ -57,7 +58,7 @@ public struct IterationMemory: Equatable, Sendable {
     evaluatorBytes = inference + evaluator.trainingBytes(samples: updateBatch)
   }
 
-  /// The number of arrays as large as the weights, including the weights.
+  /// The number of arrays as large as the trained weights, including the weights.
   private static func copies(_ learning: LearningConfiguration?, hasRanks: Bool) -> Int {
     guard let learning else { return 1 }
     let average = learning.averageDecay > 0 ? 1 : 0
