@@ -26,7 +26,10 @@ enum RankedCase: String, CaseIterable, Sendable {
     case .adaptive: run.sampling.windowMode = .adaptive(AdaptiveInterval(), stride: 1, atEnd: .rollBack)
     case .tickets: run.tickets = [2, 1, 2]
     case .average: run.learning.averageDecay = 0.9
-    case .adapter: run.lora = LoRAConfiguration()
+    case .adapter:
+      var lora = LoRAConfiguration()
+      lora.rank = 2
+      run.lora = lora
     }
     return run
   }
