@@ -1,3 +1,4 @@
+import MixCompare
 import MixGRPO
 
 /// What the processes of an alignment send to each other, if no picture is excluded.
