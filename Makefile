@@ -251,6 +251,8 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
 	Tests/examples/own_model.sh
+	.ci/setup mpi
+	Tests/examples/mpi.sh
 	Tests/examples/evaluate.sh
 	.ci/setup pictures $(VENV)
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/emoji.sh

@@ -1360,9 +1360,9 @@ mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
  *     mixgrpo_collective collective = {.struct_size = sizeof collective, .rank = rank, .size = size,
  *                                      .all_gather = my_all_gather, .all_to_all = my_all_to_all};
  *     mixgrpo_trainer_set_collective(trainer, &collective);
- *     mixgrpo_trainer_rollout(trainer, chosen, P, samples, sample_values);   // the samples of this rank's share of the P prompts
+ *     mixgrpo_trainer_rollout(trainer, chosen, prompt_count, samples, sample_values);   // all prompts; the samples of its share
  *     my_score(samples, rewards);
- *     mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);   // the rewards of these; the metrics of all
+ *     mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);        // their rewards; the metrics of all
  */
 
 /* received <- the bytes of every rank, (size, bytes), in the order of the ranks. `sent`: (bytes), as many on every rank. Returns 0,
