@@ -329,6 +329,62 @@ mixgrpo_status mixgrpo_model_save(const mixgrpo_model *model, const char *folder
 mixgrpo_status mixgrpo_model_copy(const mixgrpo_model *model, mixgrpo_model **out_copy);
 void mixgrpo_model_destroy(mixgrpo_model *model);
 
+/* Frozen models: the weights never change and take about half the memory. Those of the blocks' layers are rounded to bfloat16, all
+ * others stay float32. A frozen model can be evaluated, adapted, copied and saved; it has no weights to train, so
+ * mixgrpo_model_get_size gives 0, and trainers refuse it. `freeze` merges an adapter before rounding; `load_frozen` rounds tensor by
+ * tensor. Errors: as for mixgrpo_model_load; NOT_FINITE also for a weight beyond bfloat16's largest value. */
+mixgrpo_status mixgrpo_model_freeze(const mixgrpo_model *model, mixgrpo_model **out_model);
+mixgrpo_status mixgrpo_model_load_frozen(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model);
+
+/* Settings of a new low-rank adapter (LoRA): W' = W + factor * B * A with W frozen, A (rank, inputs), B (outputs, rank). */
+typedef struct mixgrpo_lora_config {
+  uint32_t struct_size;
+  int32_t rank;            /* at most the sizes of each adapted layer. Default 16, 1...65536 */
+  double alpha;            /* B * A counts alpha / rank times. Default 16, above 0, at most 65536 */
+  int32_t rank_stabilized; /* flag: alpha / sqrt(rank) times instead. Default 0 */
+  int32_t reserved;        /* 0 */
+  uint64_t seed;           /* of the first values of A; B starts at 0. Default 0 */
+} mixgrpo_lora_config;
+
+/* The program whose files an adapter's are. */
+typedef int32_t mixgrpo_adapter_format;
+enum {
+  MIXGRPO_ADAPTER_FORMAT_PEFT = 0,      /* a folder: adapter_model.safetensors, adapter_config.json. Keeps rank and alpha */
+  MIXGRPO_ADAPTER_FORMAT_DIFFUSERS = 1, /* a folder: pytorch_lora_weights.safetensors, whose B contains the factor */
+  MIXGRPO_ADAPTER_FORMAT_KOHYA = 2      /* a file with the names of the original FLUX; B contains the factor */
+};
+
+/* Writes the defaults given above. `struct_size`: sizeof(mixgrpo_lora_config). */
+mixgrpo_status mixgrpo_lora_config_init(mixgrpo_lora_config *out_config, size_t struct_size);
+
+/* Creates a model that trains a new adapter of `base` and nothing else; at first it computes what `base` computes. Its weights,
+ * gradients, optimizers, averages and checkpoints are the adapter's, named as in PEFT: transformer_blocks.0.attn.to_q.lora_A.weight.
+ * mixgrpo_model_save merges the adapter into what it writes. The frozen weights are shared: several adapters may have one base,
+ * whose weights must not be written while they exist. `targets`: the linear layers to adapt, each by its name, by the end of its
+ * name after a dot (to_q), or by a pattern with *; NULL with 0 for all layers of the blocks except modulations.
+ * Errors: INVALID_ARGUMENT for a rank beyond a layer's size, a target that no layer matches, or a base with an adapter. */
+mixgrpo_status mixgrpo_model_adapt(
+    const mixgrpo_model *base, const mixgrpo_lora_config *config, const char *const *targets, size_t target_count,
+    mixgrpo_model **out_model);
+
+/* The same with the adapter in a file of PEFT, diffusers or kohya: a folder as mixgrpo_adapter_format says, or a safetensors file.
+ * Prefixes that wrap a model (base_model.model., transformer., diffusion_model., module., _orig_mod., lora_unet_) are skipped; a
+ * missing alpha is the rank. Values may be F32, F16 or BF16.
+ * Errors: INPUT_OUTPUT; INVALID_FORMAT naming the tensor for an adapter of another model, a missing factor or an unknown prefix;
+ * NOT_FINITE; UNSUPPORTED for DoRA, LoHa, LoKr and adapters of text encoders; INVALID_ARGUMENT for a base with an adapter. */
+mixgrpo_status mixgrpo_model_load_adapter(const mixgrpo_model *base, const char *path, mixgrpo_model **out_model);
+
+/* Writes the adapter alone, each file atomically. `path`: a folder, created if needed (its parent must exist), or a file, as the
+ * format says. Errors: INVALID_STATE for a model without an adapter; INPUT_OUTPUT; NOT_FINITE. */
+mixgrpo_status mixgrpo_model_save_adapter(const mixgrpo_model *model, const char *path, mixgrpo_adapter_format format);
+
+/* Makes a model in float32 with the adapter merged into its weights; of a model without an adapter, a copy. */
+mixgrpo_status mixgrpo_model_merge(const mixgrpo_model *model, mixgrpo_model **out_model);
+
+/* Multiplies the adapter in evaluations and merges: 0 for the frozen model, 1 (at first) for the adapter as it is trained; 0...2. The
+ * strength is not saved. Errors: INVALID_STATE for a model without an adapter. */
+mixgrpo_status mixgrpo_model_set_adapter_strength(mixgrpo_model *model, double strength);
+
 /* The model's sizes. `out_config`: struct_size set. */
 mixgrpo_status mixgrpo_model_get_config(const mixgrpo_model *model, mixgrpo_model_config *out_config);
 
@@ -796,6 +852,8 @@ typedef struct mixgrpo_workload {
   int32_t recompute_activations; /* flag, of the evaluator */
   mixgrpo_precision precision;   /* of the evaluator */
   size_t max_bytes;       /* of the evaluator; 0 for no limit */
+  int32_t lora_rank;      /* of an adapter of all layers of the blocks that is trained; 0 for all weights. 0...65536 */
+  int32_t frozen_base;    /* flag, with lora_rank: the adapted model is a frozen one */
 } mixgrpo_workload;
 
 /* Predicted peak memory of one iteration, bytes. The model's values are 0 when the host owns the model. The process itself comes
@@ -1292,6 +1350,61 @@ mixgrpo_status mixgrpo_trainer_update_tickets(
 
 /* Drops the iteration's tickets. No rewards are accepted for them any more. */
 mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
+
+/* ================================================================================================================== */
+/* Ranks: processes that train one model together                                                 stable, since 0.1.0 */
+/* ================================================================================================================== */
+
+/* Several processes, or threads of one, may train the built-in model together. Each is a rank with a trainer of its own, and all
+ * ranks make the same calls in the same order. The host brings the transport: MPI in examples/mpi, or anything else that can do
+ * the two calls below.
+ *
+ *     mixgrpo_collective collective = {.struct_size = sizeof collective, .rank = rank, .size = size,
+ *                                      .all_gather = my_all_gather, .all_to_all = my_all_to_all};
+ *     mixgrpo_trainer_set_collective(trainer, &collective);
+ *     mixgrpo_trainer_rollout(trainer, chosen, P, samples, sample_values);   // the samples of this rank's share of the P prompts
+ *     my_score(samples, rewards);
+ *     mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);   // the rewards of these; the metrics of all
+ */
+
+/* received <- the bytes of every rank, (size, bytes), in the order of the ranks. `sent`: (bytes), as many on every rank. Returns 0,
+ * or anything else for an error. */
+typedef int32_t (*mixgrpo_all_gather_callback)(void *user_data, const void *sent, void *received, size_t bytes);
+
+/* Gives each rank its piece and receives one from each; the pieces stand one behind the other in the order of the ranks.
+ * `sent_bytes`, `received_bytes`: (size), the bytes of each piece, which may be 0; in all less than 2^31 on up to 1000 ranks. Returns
+ * 0, or anything else for an error. */
+typedef int32_t (*mixgrpo_all_to_all_callback)(
+    void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes);
+
+/* How this rank exchanges bytes with the others. Callbacks run on the thread that called the library and return when all ranks
+ * have made the call. They may not call functions on the trainer. After an error the library still makes the calls that the other
+ * ranks wait for. When a rank is lost, the transport must return an error on the others. */
+typedef struct mixgrpo_collective {
+  uint32_t struct_size;
+  int32_t rank;                           /* of this process, 0...size - 1 */
+  int32_t size;                           /* number of ranks, 1...1000000 */
+  int32_t reserved;                       /* 0 */
+  void *user_data;                        /* passed to the callbacks */
+  mixgrpo_all_gather_callback all_gather; /* not NULL */
+  mixgrpo_all_to_all_callback all_to_all; /* not NULL */
+} mixgrpo_collective;
+
+/* Makes this trainer one of several ranks, or one that trains alone again (NULL). Every rank calls it, and the callbacks run in it.
+ *   - Of P prompts of a rollout, rank r has those from r * P / size up to, not including, (r + 1) * P / size, rounded down; a rank
+ *     may have none. mixgrpo_trainer_rollout and _rollout_ticket take all prompts and write the samples of these alone;
+ *     mixgrpo_trainer_update and _submit_rewards take the rewards of these alone, _submit_rewards only if there are any.
+ *   - mixgrpo_evaluation_sample shares out its prompts and writes the samples of all on every rank. mixgrpo_trainer_sample and
+ *     checkpoints involve no other rank. Any number of ranks may resume.
+ *   - Weights, optimizer, metrics and window have the same bits on every rank and for any number of ranks. Gradients are summed
+ *     prompt by prompt in a fixed order; so a trainer without a collective differs from one with a collective of size 1 by rounding.
+ *   - An error or a cancel on one rank ends the call on all, with the same status and a message that names the rank. All are as
+ *     before the call.
+ * `user_data` must stay valid until the collective is replaced or the trainer is destroyed.
+ * Errors: INVALID_STATE while samples wait for an update, and for a trainer with a model of the host's; INVALID_ARGUMENT naming rank
+ * and field where ranks have other settings, prompts, reward names, weights, or another version of the library; INPUT_OUTPUT for a
+ * callback that fails. */
+mixgrpo_status mixgrpo_trainer_set_collective(mixgrpo_trainer *trainer, const mixgrpo_collective *collective);
 
 /* ================================================================================================================== */
 /* Checkpoints of a trainer                                                                       stable, since 0.1.0 */

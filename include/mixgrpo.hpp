@@ -380,6 +380,12 @@ inline mixgrpo_model_config make_model_config() {
   return config;
 }
 
+inline mixgrpo_lora_config make_lora_config() {
+  mixgrpo_lora_config config;
+  detail::check(mixgrpo_lora_config_init(&config, sizeof config));
+  return config;
+}
+
 /// The sizes in `folder`/config.json.
 inline mixgrpo_model_config load_model_config(const std::string& folder) {
   auto config = make_model_config();
@@ -404,6 +410,18 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
     });
   }
 
+  /// Loads a diffusers folder as a frozen model.
+  static model load_frozen(const context& context, const std::string& folder) {
+    const char* path = detail::text("folder", folder);
+    return model(detail::access::state(context), [&](mixgrpo_model** out) {
+      return mixgrpo_model_load_frozen(context.get(), path, out);
+    });
+  }
+  /// A copy whose weights never change; those of the blocks are rounded to bfloat16.
+  model freeze() const {
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_freeze(get(), out); });
+  }
+
   /// An independent copy of the weights, for a frozen reference.
   model copy() const {
     return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_copy(get(), out); });
@@ -412,6 +430,29 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
   void save(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
     detail::check(mixgrpo_model_save(get(), detail::text("folder", folder), storage));
   }
+
+  /// A model that trains a new adapter of this one, whose weights must not be written meanwhile. `targets`: names, ends of names or
+  /// patterns with *; empty for all layers of the blocks except modulations.
+  model adapt(const mixgrpo_lora_config& config, view<const std::string> targets = {}) const {
+    const auto pointers = detail::texts("targets", targets);
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) {
+      return mixgrpo_model_adapt(get(), &config, pointers.data(), pointers.size(), out);
+    });
+  }
+  /// This model with the adapter in a file or folder of PEFT, diffusers or kohya.
+  model load_adapter(const std::string& path) const {
+    const char* text = detail::text("path", path);
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_load_adapter(get(), text, out); });
+  }
+  void save_adapter(const std::string& path, mixgrpo_adapter_format format = MIXGRPO_ADAPTER_FORMAT_PEFT) const {
+    detail::check(mixgrpo_model_save_adapter(get(), detail::text("path", path), format));
+  }
+  /// A model with the adapter merged into its weights.
+  model merge() const {
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_merge(get(), out); });
+  }
+  /// Multiplies the adapter, 0...2.
+  void set_adapter_strength(double strength) { detail::check(mixgrpo_model_set_adapter_strength(get(), strength)); }
 
   mixgrpo_model_config config() const {
     auto config = detail::sized<mixgrpo_model_config>();
@@ -1050,9 +1091,27 @@ class trainer : public any_trainer {
   /// D, values in one sample.
   std::size_t latent_size() const noexcept { return latent_size_; }
 
-  /// Samples a group for each of P prompts: (P, G, N, C).
+  /// Makes this trainer one of several ranks that train one model together; see mixgrpo_trainer_set_collective. Callbacks must not
+  /// throw. Every rank calls it.
+  void set_collective(const mixgrpo_collective& collective) {
+    detail::check(mixgrpo_trainer_set_collective(get(), &collective));
+    rank_ = static_cast<std::size_t>(collective.rank);
+    rank_count_ = static_cast<std::size_t>(collective.size);
+  }
+  /// Ends that: the trainer trains alone again.
+  void leave_collective() {
+    detail::check(mixgrpo_trainer_set_collective(get(), nullptr));
+    rank_ = 0;
+    rank_count_ = 1;
+  }
+  /// How many of so many prompts are this rank's; all without a collective.
+  std::size_t share(std::size_t prompts) const {
+    return (rank_ + 1) * prompts / rank_count_ - rank_ * prompts / rank_count_;
+  }
+
+  /// Samples a group for each of P prompts: (P, G, N, C); of several ranks each gets the samples of its share.
   std::vector<float> rollout(view<const std::int32_t> prompt_indices) {
-    std::vector<float> result(detail::product(prompt_indices.size(), group_size_, latent_size_));
+    std::vector<float> result(detail::product(share(prompt_indices.size()), group_size_, latent_size_));
     rollout_into(result, prompt_indices);
     return result;
   }
@@ -1073,7 +1132,8 @@ class trainer : public any_trainer {
   /// Samples a group for each of P prompts, with a ticket for their rewards: another thread may submit them while this one
   /// samples the next prompts.
   ticketed_samples rollout_ticket(view<const std::int32_t> prompt_indices) {
-    ticketed_samples result{0, std::vector<float>(detail::product(prompt_indices.size(), group_size_, latent_size_))};
+    ticketed_samples result{
+        0, std::vector<float>(detail::product(share(prompt_indices.size()), group_size_, latent_size_))};
     detail::check(mixgrpo_trainer_rollout_ticket(
         get(), prompt_indices.data(), prompt_indices.size(), result.samples.data(), result.samples.size(), &result.ticket));
     return result;
@@ -1130,6 +1190,8 @@ class trainer : public any_trainer {
  private:
   std::int32_t group_size_;
   std::size_t latent_size_;
+  std::size_t rank_ = 0;
+  std::size_t rank_count_ = 1;
 };
 
 /// A trainer for a model and an optimizer that the host owns: the library runs the iteration, the host answers requests.

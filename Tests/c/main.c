@@ -7,6 +7,7 @@
 int main(void) {
   test_context();
   test_model();
+  test_adapter();
   test_prompts();
   test_evaluator();
   test_settings();
@@ -16,6 +17,7 @@ int main(void) {
   test_optimizer();
   test_trainer();
   test_tickets();
+  test_ranks();
   test_host_trainer();
   test_samples();
   test_evaluation();

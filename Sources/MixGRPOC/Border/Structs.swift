@@ -15,6 +15,7 @@ extension SizedStruct {
 extension mixgrpo_progress: SizedStruct {}
 extension mixgrpo_model_config: SizedStruct {}
 extension mixgrpo_parameter_info: SizedStruct {}
+extension mixgrpo_lora_config: SizedStruct {}
 extension mixgrpo_evaluator_config: SizedStruct {}
 extension mixgrpo_sampling_config: SizedStruct {}
 extension mixgrpo_learning_config: SizedStruct {}
@@ -32,6 +33,7 @@ extension mixgrpo_optimizer_report: SizedStruct {}
 extension mixgrpo_metrics: SizedStruct {}
 extension mixgrpo_reward_metrics: SizedStruct {}
 extension mixgrpo_resumption: SizedStruct {}
+extension mixgrpo_collective: SizedStruct {}
 extension mixgrpo_sample_config: SizedStruct {}
 extension mixgrpo_evaluation_config: SizedStruct {}
 extension mixgrpo_evaluation_result: SizedStruct {}

@@ -26,6 +26,7 @@ from .clipped_loss import PolicyLoss, policy_loss
 from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, Progress, default_context
 from .enums import (
+    AdapterFormat,
     AdvantageMode,
     Dynamics,
     FaultPolicy,
@@ -106,6 +107,7 @@ from .votes import scores_from_pairs, scores_from_ratings
 
 __all__ = [
     "SCHEDULED_WINDOW",
+    "AdapterFormat",
     "AdaptiveWindow",
     "AdvantageMode",
     "Advantages",

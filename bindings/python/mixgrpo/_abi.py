@@ -27,6 +27,15 @@ from ._types import (
 ABI_VERSION = 1
 WINDOW_START_SCHEDULED = -1
 FIGURE_COUNT = 16
+AllGatherCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+AllToAllCallback = ctypes.CFUNCTYPE(
+    ctypes.c_int32,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_size_t),
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_size_t),
+)
 
 
 class Progress(Struct):
@@ -56,6 +65,16 @@ class ParameterInfo(Struct):
         ("offset", ctypes.c_size_t),
         ("count", ctypes.c_size_t),
         ("name", ctypes.c_char_p),
+    ]
+
+
+class LoraConfig(Struct):
+    _fields_ = [
+        ("rank", ctypes.c_int32),
+        ("alpha", ctypes.c_double),
+        ("rank_stabilized", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("seed", ctypes.c_uint64),
     ]
 
 
@@ -194,6 +213,8 @@ class Workload(Struct):
         ("recompute_activations", ctypes.c_int32),
         ("precision", ctypes.c_int32),
         ("max_bytes", ctypes.c_size_t),
+        ("lora_rank", ctypes.c_int32),
+        ("frozen_base", ctypes.c_int32),
     ]
 
 
@@ -321,6 +342,17 @@ class RewardMetrics(Struct):
     ]
 
 
+class Collective(Struct):
+    _fields_ = [
+        ("rank", ctypes.c_int32),
+        ("size", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("user_data", ctypes.c_void_p),
+        ("all_gather", AllGatherCallback),
+        ("all_to_all", AllToAllCallback),
+    ]
+
+
 class Resumption(Struct):
     _fields_ = [("skipped", ctypes.c_int32), ("iteration", ctypes.c_int64)]
 
@@ -387,13 +419,14 @@ SIZES: dict[type[ctypes.Structure], int] = {
     Progress: 24,
     ModelConfig: 56,
     ParameterInfo: 48,
+    LoraConfig: 32,
     EvaluatorConfig: 48,
     SamplingConfig: 144,
     LearningConfig: 168,
     Setting: 104,
     IterationPlan: 40,
     Step: 72,
-    Workload: 48,
+    Workload: 56,
     Memory: 40,
     AdaptiveWindow: 80,
     VelocityRequest: 96,
@@ -403,6 +436,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     OptimizerReport: 32,
     Metrics: 184,
     RewardMetrics: 32,
+    Collective: 40,
     Resumption: 16,
     SampleConfig: 64,
     HostConfig: 24,
@@ -442,6 +476,25 @@ FUNCTIONS: dict[str, Function] = {
     "mixgrpo_model_save": Function(Status, {"model": Handle, "folder": Text, "storage": Int32}),
     "mixgrpo_model_copy": Function(Status, {"model": Handle, "out_copy": ctypes.POINTER(Handle)}),
     "mixgrpo_model_destroy": Function(None, {"model": Handle}),
+    "mixgrpo_model_freeze": Function(Status, {"model": Handle, "out_model": ctypes.POINTER(Handle)}),
+    "mixgrpo_model_load_frozen": Function(
+        Status, {"context": Handle, "folder": Text, "out_model": ctypes.POINTER(Handle)}
+    ),
+    "mixgrpo_lora_config_init": Function(Status, {"out_config": ctypes.POINTER(LoraConfig), "struct_size": Size}),
+    "mixgrpo_model_adapt": Function(
+        Status,
+        {
+            "base": Handle,
+            "config": ctypes.POINTER(LoraConfig),
+            "targets": ctypes.POINTER(ctypes.c_char_p),
+            "target_count": Size,
+            "out_model": ctypes.POINTER(Handle),
+        },
+    ),
+    "mixgrpo_model_load_adapter": Function(Status, {"base": Handle, "path": Text, "out_model": ctypes.POINTER(Handle)}),
+    "mixgrpo_model_save_adapter": Function(Status, {"model": Handle, "path": Text, "format": Int32}),
+    "mixgrpo_model_merge": Function(Status, {"model": Handle, "out_model": ctypes.POINTER(Handle)}),
+    "mixgrpo_model_set_adapter_strength": Function(Status, {"model": Handle, "strength": Double}),
     "mixgrpo_model_get_config": Function(Status, {"model": Handle, "out_config": ctypes.POINTER(ModelConfig)}),
     "mixgrpo_model_get_size": Function(
         Status,
@@ -786,6 +839,7 @@ FUNCTIONS: dict[str, Function] = {
         },
     ),
     "mixgrpo_trainer_drop_tickets": Function(Status, {"trainer": Handle}),
+    "mixgrpo_trainer_set_collective": Function(Status, {"trainer": Handle, "collective": ctypes.POINTER(Collective)}),
     "mixgrpo_trainer_save": Function(Status, {"trainer": Handle, "folder": Text}),
     "mixgrpo_trainer_restore": Function(Status, {"trainer": Handle, "folder": Text}),
     "mixgrpo_trainer_checkpoint": Function(

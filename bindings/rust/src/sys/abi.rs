@@ -118,6 +118,23 @@ pub type mixgrpo_storage = i32;
 pub const MIXGRPO_STORAGE_F32: mixgrpo_storage = 0;
 pub const MIXGRPO_STORAGE_BF16: mixgrpo_storage = 1;
 
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mixgrpo_lora_config {
+    pub struct_size: u32,
+    pub rank: i32,
+    pub alpha: f64,
+    pub rank_stabilized: i32,
+    pub reserved: i32,
+    pub seed: u64,
+}
+layout!(sized mixgrpo_lora_config: 32);
+
+pub type mixgrpo_adapter_format = i32;
+pub const MIXGRPO_ADAPTER_FORMAT_PEFT: mixgrpo_adapter_format = 0;
+pub const MIXGRPO_ADAPTER_FORMAT_DIFFUSERS: mixgrpo_adapter_format = 1;
+pub const MIXGRPO_ADAPTER_FORMAT_KOHYA: mixgrpo_adapter_format = 2;
+
 extern "C" {
     pub fn mixgrpo_model_config_init(out_config: *mut mixgrpo_model_config, struct_size: usize) -> mixgrpo_status;
     pub fn mixgrpo_model_config_load(folder: *const c_char, out_config: *mut mixgrpo_model_config) -> mixgrpo_status;
@@ -133,6 +150,23 @@ extern "C" {
     ) -> mixgrpo_status;
     pub fn mixgrpo_model_copy(model: *const mixgrpo_model, out_copy: *mut *mut mixgrpo_model) -> mixgrpo_status;
     pub fn mixgrpo_model_destroy(model: *mut mixgrpo_model);
+    pub fn mixgrpo_model_freeze(model: *const mixgrpo_model, out_model: *mut *mut mixgrpo_model) -> mixgrpo_status;
+    pub fn mixgrpo_model_load_frozen(
+        context: *const mixgrpo_context, folder: *const c_char, out_model: *mut *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_lora_config_init(out_config: *mut mixgrpo_lora_config, struct_size: usize) -> mixgrpo_status;
+    pub fn mixgrpo_model_adapt(
+        base: *const mixgrpo_model, config: *const mixgrpo_lora_config, targets: *const *const c_char,
+        target_count: usize, out_model: *mut *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_model_load_adapter(
+        base: *const mixgrpo_model, path: *const c_char, out_model: *mut *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_model_save_adapter(
+        model: *const mixgrpo_model, path: *const c_char, format: mixgrpo_adapter_format,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_model_merge(model: *const mixgrpo_model, out_model: *mut *mut mixgrpo_model) -> mixgrpo_status;
+    pub fn mixgrpo_model_set_adapter_strength(model: *mut mixgrpo_model, strength: f64) -> mixgrpo_status;
     pub fn mixgrpo_model_get_config(
         model: *const mixgrpo_model, out_config: *mut mixgrpo_model_config,
     ) -> mixgrpo_status;
@@ -465,8 +499,10 @@ pub struct mixgrpo_workload {
     pub recompute_activations: i32,
     pub precision: mixgrpo_precision,
     pub max_bytes: usize,
+    pub lora_rank: i32,
+    pub frozen_base: i32,
 }
-layout!(sized mixgrpo_workload: 48);
+layout!(sized mixgrpo_workload: 56);
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -800,6 +836,41 @@ extern "C" {
         out_metrics: *mut mixgrpo_metrics,
     ) -> mixgrpo_status;
     pub fn mixgrpo_trainer_drop_tickets(trainer: *mut mixgrpo_trainer) -> mixgrpo_status;
+}
+
+// Ranks: processes that train one model together                                                 stable, since 0.1.0
+
+pub type mixgrpo_all_gather_callback = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, sent: *const c_void, received: *mut c_void, bytes: usize) -> i32,
+>;
+
+pub type mixgrpo_all_to_all_callback = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        sent: *const c_void,
+        sent_bytes: *const usize,
+        received: *mut c_void,
+        received_bytes: *const usize,
+    ) -> i32,
+>;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mixgrpo_collective {
+    pub struct_size: u32,
+    pub rank: i32,
+    pub size: i32,
+    pub reserved: i32,
+    pub user_data: *mut c_void,
+    pub all_gather: mixgrpo_all_gather_callback,
+    pub all_to_all: mixgrpo_all_to_all_callback,
+}
+layout!(sized mixgrpo_collective: 40);
+
+extern "C" {
+    pub fn mixgrpo_trainer_set_collective(
+        trainer: *mut mixgrpo_trainer, collective: *const mixgrpo_collective,
+    ) -> mixgrpo_status;
 }
 
 // Checkpoints of a trainer                                                                       stable, since 0.1.0
