@@ -762,12 +762,14 @@ mixgrpo_status mixgrpo_config_init(
     mixgrpo_sampling_config *out_sampling, size_t sampling_size, mixgrpo_learning_config *out_learning,
     size_t learning_size);
 
-/* Fills both configurations (struct_size set; either may be NULL) with a published method. seed and group_size keep their values.
+/* Fills both configurations (struct_size set; either may be NULL) with a preset: a published method, or the settings for a person
+ * as the reward. seed and group_size keep their values.
  *   "mixgrpo"             the defaults (Mix)
  *   "mixgrpo_flash"       flash_ratio 0.4
  *   "mixgrpo_flash_star"  flash_ratio 0.2, window frozen at 0
  *   "flow_grpo"           all steps FLOW and trained, kl_reference 0.04 (arXiv 2505.05470)
  *   "dance_grpo"          all steps DANCE with noise 0.3, a random 0.6 of them trained (arXiv 2505.07818)
+ *   "person"              the fewest votes: 12 steps, window_length 2, learning_rate 2e-4
  * Errors: INVALID_ARGUMENT for another name. */
 mixgrpo_status mixgrpo_config_init_preset(
     const char *name, mixgrpo_sampling_config *out_sampling, mixgrpo_learning_config *out_learning);

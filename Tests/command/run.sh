@@ -44,6 +44,15 @@ for preset in mixgrpo mixgrpo_flash mixgrpo_flash_star flow_grpo dance_grpo; do
 done
 python3 -c 'import json; s = json.load(open("a.json")); assert s["rewards"][1]["program"] == ["python3", "a file.py", "x"], s
 assert s["rewards"][1]["weight"] == 2 and s["sampling"]["dynamics"] == "dance" and s["sampling"]["group_size"] == 4'
+mixgrpo "${align[@]}" --reward-person --iterations 7 --out o --print-config >a.json
+mixgrpo "${align[@]}" --reward-person --learning-rate 1e-5 --preset person --out o --print-config >b.json
+python3 - <<'PYTHON' || fail "--reward-person does not apply the preset"
+import json
+
+a, b = (json.load(open(name)) for name in ("a.json", "b.json"))
+assert a["learning"]["learning_rate"] == 2e-4 and a["sampling"]["window_length"] == 2 and a["iterations"] == 7, a
+assert b["learning"]["learning_rate"] == 1e-5 and b["iterations"] == 15 and b["sampling"] == a["sampling"], b
+PYTHON
 mixgrpo pretrain --data d --out o --heads 2 --print-config >a.json
 mixgrpo pretrain --config a.json --print-config | cmp - a.json || fail "settings of pretrain do not come back"
 mixgrpo sample "a red circle" --model m --print-config >a.json
