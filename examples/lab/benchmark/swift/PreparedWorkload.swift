@@ -28,7 +28,8 @@ final class PreparedWorkload {
     let count = workload.maxBatch
     evaluator = try FlowEvaluator(
       model: shape.model(), geometry: TokenGeometry(height: shape.side, width: shape.side), textLength: shape.textLength,
-      maxBatch: count, threads: threads, recomputesActivations: workload.recompute, maxBytes: workload.maxBytes)
+      maxBatch: count, threads: threads, recomputesActivations: workload.recompute,
+      precision: workload.bfloat16 ? .bfloat16 : .float32, maxBytes: workload.maxBytes)
     prompts = try shape.prompts()
     latents = shape.latents(count: count)
     velocity = Array(repeating: 0, count: latents.count)

@@ -29,6 +29,7 @@ struct Workload: ParsableArguments {
   @Option(help: "Attention heads, in place of the model's; the width is in proportion.") var heads: Int?
   @Flag(help: "Evaluate latents that members share once per member, as PyTorch trainers do.") var unshared = false
   @Flag(help: "Compute activations again in the backward.") var recompute = false
+  @Flag(help: "Products of bfloat16 factors in the model's blocks.") var bfloat16 = false
   @Option(help: "Most bytes that an iteration may hold; 0 for no limit.") var maxBytes = 0
   @Flag(help: "Keep what an update needs to be undone, and check the change of the velocity, as trainers do by default.")
   var undo = false
@@ -91,7 +92,7 @@ struct Workload: ParsableArguments {
     (model, part, batch, window, group, steps) == (other.model, other.part, other.batch, other.window, other.group, other.steps)
       && (updates, flash, side, heads, unshared, threads)
         == (other.updates, other.flash, other.side, other.heads, other.unshared, other.threads)
-      && (recompute, maxBytes, undo) == (other.recompute, other.maxBytes, other.undo)
+      && (recompute, bfloat16, maxBytes, undo) == (other.recompute, other.bfloat16, other.maxBytes, other.undo)
   }
 }
 
