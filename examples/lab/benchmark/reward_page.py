@@ -180,6 +180,7 @@ def draw(summary: dict, path: Path):
             label = None
     axes.axhline(summary["target"], color=results.INK, linewidth=1, linestyle=":")
     axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(left=0)
     axes.set_xlabel("processor seconds of one thread; logarithmic from 1 s")
     axes.set_title("Mean of the trained rewards", loc="left", fontsize=10, fontweight="bold")
     results.plain(axes, grid="both")

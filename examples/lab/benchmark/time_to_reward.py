@@ -40,18 +40,19 @@ class Progress:
     """One arm with one seed."""
 
     settings: str
-    seconds: list[float] = field(default_factory=list)  # of each iteration
-    points: list[dict] = field(
-        default_factory=list
-    )  # iteration, seconds, and the mean of each reward that was measured
+    # Of each iteration.
+    seconds: list[float] = field(default_factory=list)
+    # Evaluations: iteration, seconds until then, and the mean of each reward; the held-out ones at the end.
+    points: list[dict] = field(default_factory=list)
 
     def is_finished(self, options: argparse.Namespace) -> bool:
-        reached = bool(self.points) and trained_mean(self.points[-1]) >= options.target
-        return reached or len(self.seconds) >= options.iterations
+        return bool(self.points) and is_end(self.points[-1], options)
 
 
-def trained_mean(point: dict) -> float:
-    return statistics.fmean(point[name] for name in TRAINED)
+def is_end(point: dict, options: argparse.Namespace) -> bool:
+    """Whether the target or the last iteration is reached."""
+    reached = statistics.fmean(point[name] for name in TRAINED) >= options.target
+    return reached or point["iteration"] >= options.iterations
 
 
 class Run:
@@ -61,15 +62,19 @@ class Run:
         self.task, self.arm, self.seed, self.options = task, arm, seed, options
         self.path = options.out / "runs" / f"{arm.name}-seed{seed}.json"
         self.folder = self.path.with_suffix("")
-        settings = f"{arm.settings}, seed {seed}, every {options.every}" + (f", {mode}" if arm.torch else "")
-        self.progress = self._stored(settings)
+        self.progress = self._stored(mode)
         if self.progress.is_finished(options):
             return
         self.trainer = TorchTrainer(task, arm, seed, mode) if arm.torch else LibraryTrainer(task, arm, seed)
         if self.progress.seconds:
             self.trainer.load(self.folder / str(len(self.progress.seconds)))
 
-    def _stored(self, settings: str) -> Progress:
+    def _stored(self, mode: str) -> Progress:
+        options = self.options
+        settings = (
+            f"{self.arm.settings}, seed {self.seed}, target {options.target}, at most {options.iterations} iterations"
+        )
+        settings += f", every {options.every}" + (f", {mode}" if self.arm.torch else "")
         if not self.path.exists():
             return Progress(settings)
         progress = Progress(**json.loads(self.path.read_text()))
@@ -90,12 +95,10 @@ class Run:
         print(f"{self.arm.name} seed {self.seed}: {figures}", flush=True)
 
     def _evaluate(self) -> dict:
-        """The held-out rewards are measured where the run ends."""
         images = self.task.draw(self.trainer.weights())
         count, seconds = len(self.progress.seconds), sum(self.progress.seconds)
         point = {"iteration": count, "seconds": seconds, **self.task.score(images, TRAINED)}
-        ends = trained_mean(point) >= self.options.target or count >= self.options.iterations
-        return point | self.task.score(images, HELD_OUT) if ends else point
+        return point | self.task.score(images, HELD_OUT) if is_end(point, self.options) else point
 
     def _save(self) -> None:
         """The figures name the checkpoint that they belong to: older ones go when the figures are written."""
@@ -125,8 +128,6 @@ def time_modes(task: WorldTask, options: argparse.Namespace) -> dict[str, float]
         return json.loads(path.read_text())
     arm = next(arm for arm in ARMS if arm.name == "torch-mixgrpo")
     laps = {mode: [] for mode in TRAINING_MODES}
-    for mode in TRAINING_MODES:
-        print(f"PyTorch, {mode}: relative error of the velocity {check_velocity(task, mode):.1e}", flush=True)
     trainers = {mode: TorchTrainer(task, arm, 0, mode) for mode in TRAINING_MODES}
     for iteration in range(3):
         for mode, trainer in trainers.items():
@@ -181,6 +182,9 @@ def main(arguments: list[str] | None = None):
     task = WorldTask()
     modes = {} if options.mode else time_modes(task, options)
     mode = options.mode or min(modes, key=modes.get)
+    print(
+        f"PyTorch runs in the mode {mode}: relative error of the velocity {check_velocity(task, mode):.1e}", flush=True
+    )
     chosen = [arm for arm in ARMS if arm.name in options.arms.split(",")]
     runs = run_all(task, chosen, mode, options)
     summary = {
