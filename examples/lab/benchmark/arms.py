@@ -148,10 +148,10 @@ def inputs_of(task: WorldTask) -> Inputs:
 
 def check_velocity(task: WorldTask, mode: str) -> float:
     """The relative error of PyTorch's velocity of the shipped model against the library's."""
-    latents = np.random.default_rng(0).standard_normal((3, *task.judge.latent_shape)).astype(np.float32)
-    sigmas, prompt = np.array([1, 0.5, 0.03125], np.float32), int(task.trained[0])
+    latents = np.random.default_rng(0).standard_normal((GROUP, *task.judge.latent_shape)).astype(np.float32)
+    sigmas, prompt = np.linspace(1, 0.03125, GROUP, dtype=np.float32), int(task.trained[0])
     task.judged.weights.write(mixgrpo.Model.load(task.folder, context=task.context).weights.read())
-    expected = task.judge.velocity(task.prompts, latents, sigmas, [prompt] * 3)
+    expected = task.judge.velocity(task.prompts, latents, sigmas, [prompt] * GROUP)
     flux = TorchFlux(task.folder, inputs_of(task), MODES[mode])
     flux.prompt = prompt
     return flux.check(*(torch.from_numpy(each) for each in (latents, sigmas, expected)))
