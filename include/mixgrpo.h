@@ -329,6 +329,62 @@ mixgrpo_status mixgrpo_model_save(const mixgrpo_model *model, const char *folder
 mixgrpo_status mixgrpo_model_copy(const mixgrpo_model *model, mixgrpo_model **out_copy);
 void mixgrpo_model_destroy(mixgrpo_model *model);
 
+/* Frozen models: the weights never change and take about half the memory. Those of the blocks' layers are rounded to bfloat16, all
+ * others stay float32. A frozen model can be evaluated, adapted, copied and saved; it has no weights to train, so
+ * mixgrpo_model_get_size gives 0, and trainers refuse it. `freeze` merges an adapter before rounding; `load_frozen` rounds tensor by
+ * tensor. Errors: as for mixgrpo_model_load; NOT_FINITE also for a weight beyond bfloat16's largest value. */
+mixgrpo_status mixgrpo_model_freeze(const mixgrpo_model *model, mixgrpo_model **out_model);
+mixgrpo_status mixgrpo_model_load_frozen(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model);
+
+/* Settings of a new low-rank adapter (LoRA): W' = W + factor * B * A with W frozen, A (rank, inputs), B (outputs, rank). */
+typedef struct mixgrpo_lora_config {
+  uint32_t struct_size;
+  int32_t rank;            /* at most the sizes of each adapted layer. Default 16, 1...65536 */
+  double alpha;            /* B * A counts alpha / rank times. Default 16, above 0, at most 65536 */
+  int32_t rank_stabilized; /* flag: alpha / sqrt(rank) times instead. Default 0 */
+  int32_t reserved;        /* 0 */
+  uint64_t seed;           /* of the first values of A; B starts at 0. Default 0 */
+} mixgrpo_lora_config;
+
+/* The program whose files an adapter's are. */
+typedef int32_t mixgrpo_adapter_format;
+enum {
+  MIXGRPO_ADAPTER_FORMAT_PEFT = 0,      /* a folder: adapter_model.safetensors, adapter_config.json. Keeps rank and alpha */
+  MIXGRPO_ADAPTER_FORMAT_DIFFUSERS = 1, /* a folder: pytorch_lora_weights.safetensors, whose B contains the factor */
+  MIXGRPO_ADAPTER_FORMAT_KOHYA = 2      /* a file with the names of the original FLUX; B contains the factor */
+};
+
+/* Writes the defaults given above. `struct_size`: sizeof(mixgrpo_lora_config). */
+mixgrpo_status mixgrpo_lora_config_init(mixgrpo_lora_config *out_config, size_t struct_size);
+
+/* Creates a model that trains a new adapter of `base` and nothing else; at first it computes what `base` computes. Its weights,
+ * gradients, optimizers, averages and checkpoints are the adapter's, named as in PEFT: transformer_blocks.0.attn.to_q.lora_A.weight.
+ * mixgrpo_model_save merges the adapter into what it writes. The frozen weights are shared: several adapters may have one base,
+ * whose weights must not be written while they exist. `targets`: the linear layers to adapt, each by its name, by the end of its
+ * name after a dot (to_q), or by a pattern with *; NULL with 0 for all layers of the blocks except modulations.
+ * Errors: INVALID_ARGUMENT for a rank beyond a layer's size, a target that no layer matches, or a base with an adapter. */
+mixgrpo_status mixgrpo_model_adapt(
+    const mixgrpo_model *base, const mixgrpo_lora_config *config, const char *const *targets, size_t target_count,
+    mixgrpo_model **out_model);
+
+/* The same with the adapter in a file of PEFT, diffusers or kohya: a folder as mixgrpo_adapter_format says, or a safetensors file.
+ * Prefixes that wrap a model (base_model.model., transformer., diffusion_model., module., _orig_mod., lora_unet_) are skipped; a
+ * missing alpha is the rank. Values may be F32, F16 or BF16.
+ * Errors: INPUT_OUTPUT; INVALID_FORMAT naming the tensor for an adapter of another model, a missing factor or an unknown prefix;
+ * NOT_FINITE; UNSUPPORTED for DoRA, LoHa, LoKr and adapters of text encoders; INVALID_ARGUMENT for a base with an adapter. */
+mixgrpo_status mixgrpo_model_load_adapter(const mixgrpo_model *base, const char *path, mixgrpo_model **out_model);
+
+/* Writes the adapter alone, each file atomically. `path`: a folder, created if needed (its parent must exist), or a file, as the
+ * format says. Errors: INVALID_STATE for a model without an adapter; INPUT_OUTPUT; NOT_FINITE. */
+mixgrpo_status mixgrpo_model_save_adapter(const mixgrpo_model *model, const char *path, mixgrpo_adapter_format format);
+
+/* Makes a model in float32 with the adapter merged into its weights; of a model without an adapter, a copy. */
+mixgrpo_status mixgrpo_model_merge(const mixgrpo_model *model, mixgrpo_model **out_model);
+
+/* Multiplies the adapter in evaluations and merges: 0 for the frozen model, 1 (at first) for the adapter as it is trained; 0...2. The
+ * strength is not saved. Errors: INVALID_STATE for a model without an adapter. */
+mixgrpo_status mixgrpo_model_set_adapter_strength(mixgrpo_model *model, double strength);
+
 /* The model's sizes. `out_config`: struct_size set. */
 mixgrpo_status mixgrpo_model_get_config(const mixgrpo_model *model, mixgrpo_model_config *out_config);
 
@@ -794,6 +850,8 @@ typedef struct mixgrpo_workload {
   int32_t recompute_activations; /* flag, of the evaluator */
   mixgrpo_precision precision;   /* of the evaluator */
   size_t max_bytes;       /* of the evaluator; 0 for no limit */
+  int32_t lora_rank;      /* of an adapter of all layers of the blocks that is trained; 0 for all weights. 0...65536 */
+  int32_t frozen_base;    /* flag, with lora_rank: the adapted model is a frozen one */
 } mixgrpo_workload;
 
 /* Predicted peak memory of one iteration, bytes. The model's values are 0 when the host owns the model. The process itself comes

@@ -380,6 +380,12 @@ inline mixgrpo_model_config make_model_config() {
   return config;
 }
 
+inline mixgrpo_lora_config make_lora_config() {
+  mixgrpo_lora_config config;
+  detail::check(mixgrpo_lora_config_init(&config, sizeof config));
+  return config;
+}
+
 /// The sizes in `folder`/config.json.
 inline mixgrpo_model_config load_model_config(const std::string& folder) {
   auto config = make_model_config();
@@ -404,6 +410,18 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
     });
   }
 
+  /// Loads a diffusers folder as a frozen model.
+  static model load_frozen(const context& context, const std::string& folder) {
+    const char* path = detail::text("folder", folder);
+    return model(detail::access::state(context), [&](mixgrpo_model** out) {
+      return mixgrpo_model_load_frozen(context.get(), path, out);
+    });
+  }
+  /// A copy whose weights never change; those of the blocks are rounded to bfloat16.
+  model freeze() const {
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_freeze(get(), out); });
+  }
+
   /// An independent copy of the weights, for a frozen reference.
   model copy() const {
     return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_copy(get(), out); });
@@ -412,6 +430,29 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
   void save(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
     detail::check(mixgrpo_model_save(get(), detail::text("folder", folder), storage));
   }
+
+  /// A model that trains a new adapter of this one, whose weights must not be written meanwhile. `targets`: names, ends of names or
+  /// patterns with *; empty for all layers of the blocks except modulations.
+  model adapt(const mixgrpo_lora_config& config, view<const std::string> targets = {}) const {
+    const auto pointers = detail::texts("targets", targets);
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) {
+      return mixgrpo_model_adapt(get(), &config, pointers.data(), pointers.size(), out);
+    });
+  }
+  /// This model with the adapter in a file or folder of PEFT, diffusers or kohya.
+  model load_adapter(const std::string& path) const {
+    const char* text = detail::text("path", path);
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_load_adapter(get(), text, out); });
+  }
+  void save_adapter(const std::string& path, mixgrpo_adapter_format format = MIXGRPO_ADAPTER_FORMAT_PEFT) const {
+    detail::check(mixgrpo_model_save_adapter(get(), detail::text("path", path), format));
+  }
+  /// A model with the adapter merged into its weights.
+  model merge() const {
+    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_merge(get(), out); });
+  }
+  /// Multiplies the adapter, 0...2.
+  void set_adapter_strength(double strength) { detail::check(mixgrpo_model_set_adapter_strength(get(), strength)); }
 
   mixgrpo_model_config config() const {
     auto config = detail::sized<mixgrpo_model_config>();

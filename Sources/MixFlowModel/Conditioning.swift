@@ -99,19 +99,17 @@ final class Conditioning {
   @inline(never)
   func backward(
     _ dModulation: Matrix, scratch: ConditioningScratch, workerScratch: WorkerScratch, weights: ParameterView,
-    gradients: ParameterView, team: Team
+    gradients: GradientSink, team: Team
   ) {
+    if let adapter = gradients.adapter, !layout.conditioningLayers.contains(where: adapter.layout.changes) { return }
     let samples = dModulation.rows
     let (dEmbedding, dHidden) = (scratch.dEmbedding.rows(0..<samples), scratch.dHidden.rows(0..<samples))
     let own = SampleRows(of: rowOfSample, count: samples, gathered: scratch.gathered)
     let x = own.gather(rows.activated)
-    let panels = Panels(columns: shape.modulationWidth, most: shape.modulationWidth, least: 128)
-    team.forEach(panels.count) { panel, worker in
-      let columns = panels[panel]
-      let dy = dModulation.columns(columns)
-      MatrixProduct.transposedTimes(
-        dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true, panel: workerScratch[worker])
-      Reduction.addColumnSums(dy, to: gradients.bias(layout.modulation) + columns.lowerBound)
+    if let adapter = gradients.adapter {
+      adapter.add(layout.modulation, dy: dModulation, x: x)
+    } else {
+      addModulationGradients(dModulation, x, workerScratch, gradients.view, team)
     }
     team.projectBackward(dModulation, weights.weight(layout.modulation), into: dEmbedding, workerScratch)
     for sample in 0..<samples {
@@ -122,6 +120,21 @@ final class Conditioning {
     rows.time.backward(dEmbedding, own, weights, gradients, dHidden: dHidden, panel: panel)
     rows.guidance?.backward(dEmbedding, own, weights, gradients, dHidden: dHidden, panel: panel)
     rows.pooled.backward(dEmbedding, own, weights, gradients, dHidden: dHidden, panel: panel)
+  }
+}
+
+extension Conditioning {
+  private func addModulationGradients(
+    _ dModulation: Matrix, _ x: Matrix, _ scratch: WorkerScratch, _ gradients: ParameterView, _ team: Team
+  ) {
+    let panels = Panels(columns: shape.modulationWidth, most: shape.modulationWidth, least: 128)
+    team.forEach(panels.count) { panel, worker in
+      let columns = panels[panel]
+      let dy = dModulation.columns(columns)
+      MatrixProduct.transposedTimes(
+        dy, x, into: gradients.weight(layout.modulation).rows(columns), accumulate: true, panel: scratch[worker])
+      Reduction.addColumnSums(dy, to: gradients.bias(layout.modulation) + columns.lowerBound)
+    }
   }
 }
 

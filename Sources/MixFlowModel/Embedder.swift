@@ -27,18 +27,14 @@ struct Embedder {
   /// Accumulates the weights' gradients given the output's, (samples, d); `dHidden` is scratch of the same shape, `panel` that of
   /// products.
   func backward(
-    _ dy: Matrix, _ rows: SampleRows, _ weights: ParameterView, _ gradients: ParameterView, dHidden dh: Matrix,
+    _ dy: Matrix, _ rows: SampleRows, _ weights: ParameterView, _ gradients: GradientSink, dHidden dh: Matrix,
     panel: UnsafeMutablePointer<Float>
   ) {
-    MatrixProduct.transposedTimes(
-      dy, rows.gather(activated), into: gradients.weight(layout.second), accumulate: true, panel: panel)
-    Reduction.addColumnSums(dy, to: gradients.bias(layout.second))
+    gradients.add(layout.second, dy: dy, x: rows.gather(activated), panel: panel)
     MatrixProduct.times(dy, weights.weight(layout.second), into: dh, panel: panel)
     for sample in 0..<dh.rows {
       Activation.siluBackward(hidden.row(rows.rowOf[sample]), dy: dh.row(sample), into: dh.row(sample), count: dh.columns)
     }
-    MatrixProduct.transposedTimes(
-      dh, rows.gather(input), into: gradients.weight(layout.first), accumulate: true, panel: panel)
-    Reduction.addColumnSums(dh, to: gradients.bias(layout.first))
+    gradients.add(layout.first, dy: dh, x: rows.gather(input), panel: panel)
   }
 }

@@ -55,8 +55,13 @@ struct ParameterView {
   /// Wᵀ of each projection, by the layer's index; weights only.
   var packedTable: UnsafePointer<PackedMatrix>?
 
+  /// W of each layer where an adapter changes some, by the layer's index; weights only.
+  var mergedTable: UnsafePointer<UnsafeMutablePointer<Float>>?
+
   @inline(__always)
-  func weight(_ layer: LinearLayer) -> Matrix { Matrix(base + layer.weight, rows: layer.outputs, columns: layer.inputs) }
+  func weight(_ layer: LinearLayer) -> Matrix {
+    Matrix(mergedTable?[layer.index] ?? base + layer.weight, rows: layer.outputs, columns: layer.inputs)
+  }
 
   /// Wᵀ (inputs, outputs) of a projection, packed.
   @inline(__always)

@@ -5,8 +5,10 @@ import MixNumerics
 public struct EvaluatorMemory: Equatable, Sendable {
   /// Allocated at creation.
   public let inferenceBytes: Int
-  /// The model's weights; its gradients are as large.
+  /// The model's weights, and the adapter's.
   public let weightBytes: Int
+  /// The weights that are trained: all, or the adapter's. Gradients and moments are as large.
+  public let trainedBytes: Int
   /// Samples per request of a trainer: enough to keep every thread busy and products at full speed.
   public let updateBatch: Int
   /// Most samples of one call.
@@ -14,6 +16,7 @@ public struct EvaluatorMemory: Equatable, Sendable {
   /// Whether the backward computes each block's activations again from the block's input.
   public let recomputesActivations: Bool
   private let shape: EvaluationShape
+  private let adapter: AdapterLayout?
 
   /// - Parameters:
   ///   - configuration: the model's sizes.
@@ -23,10 +26,23 @@ public struct EvaluatorMemory: Equatable, Sendable {
   ///   - threads: 1…1024.
   ///   - recomputesActivations: see the property.
   ///   - precision: of the factors in the blocks' products.
-  /// - Throws: `invalidArgument` for sizes out of bounds.
+  ///   - lora: of the adapter that is trained; nil for all weights.
+  ///   - isFrozen: whether the model is a frozen one, whose blocks are stored in bfloat16.
+  /// - Throws: `invalidArgument` for sizes out of bounds, or an adapter that does not fit the model.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, precision: Precision = .float32
+    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil,
+    isFrozen: Bool = false
+  ) throws(MixGRPOError) {
+    try self.init(
+      configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
+      recomputesActivations: recomputesActivations, precision: precision, adapter: AdapterLayout.of(configuration, lora),
+      roundsBlocks: isFrozen)
+  }
+
+  package init(
+    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
+    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?, roundsBlocks: Bool
   ) throws(MixGRPOError) {
     try configuration.validate()
     try require((1...16_777_216).contains(tokens), "token_count", expected: "1…16777216", got: tokens)
@@ -34,29 +50,31 @@ public struct EvaluatorMemory: Equatable, Sendable {
     try require((1...65_536).contains(maxBatch), "max_batch", expected: "1…65536", got: maxBatch)
     try require((1...1_024).contains(threads), "threads", expected: "1…1024", got: threads)
     try Self.requireCountable(configuration, rows: Double(maxBatch) * Double(tokens + textLength), tokens: tokens + textLength)
-    let layout = try ParameterLayout(configuration)
+    let layout = try ParameterLayout(configuration, roundsBlocks: roundsBlocks)
     shape = EvaluationShape(
       configuration, layout, imageTokens: tokens, textTokens: textLength, precision: precision)
     (self.maxBatch, self.recomputesActivations) = (maxBatch, recomputesActivations)
     updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
-    weightBytes = 4 * layout.count
+    (trainedBytes, self.adapter) = (4 * (adapter?.count ?? (roundsBlocks ? 0 : layout.count)), adapter)
+    weightBytes = 4 * layout.count + 2 * layout.roundedCount + (adapter == nil ? 0 : trainedBytes)
     let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
     let shape = shape
     inferenceBytes = try Arena.bytes("max_batch") {
-      InferenceArena(shape, layout, attention, threads: threads, maxBatch: maxBatch, &$0)
+      InferenceArena(shape, layout, adapter, attention, threads: threads, maxBatch: maxBatch, &$0)
     }
   }
 
   /// Allocated by the first call that saves activations of so many samples; kept for later calls.
   public func trainingBytes(samples: Int) -> Int {
-    4 * Arena.count { TrainingArena(shape, capacity: samples, recomputes: recomputesActivations, &$0) }
+    4 * Arena.count { TrainingArena(shape, adapter, capacity: samples, recomputes: recomputesActivations, &$0) }
   }
 
   /// The same evaluator with recomputation.
   var recomputing: EvaluatorMemory { EvaluatorMemory(self, recomputesActivations: true) }
 
   private init(_ other: EvaluatorMemory, recomputesActivations: Bool) {
-    (inferenceBytes, weightBytes) = (other.inferenceBytes, other.weightBytes)
+    (inferenceBytes, weightBytes, trainedBytes) = (other.inferenceBytes, other.weightBytes, other.trainedBytes)
+    adapter = other.adapter
     (maxBatch, updateBatch, shape) = (other.maxBatch, other.updateBatch, other.shape)
     self.recomputesActivations = recomputesActivations
   }
@@ -115,16 +133,29 @@ extension EvaluatorMemory {
   ///   - threads: 1…1024.
   ///   - recomputesActivations: see the property.
   ///   - precision: of the factors in the blocks' products.
+  ///   - lora: of the adapter that is trained; nil for all weights.
+  ///   - isFrozen: whether the model is a frozen one, whose blocks are stored in bfloat16.
   ///   - budget: bytes, 0 for none.
   /// - Throws: `invalidArgument`; `outOfMemory` with the bytes needed to evaluate.
   public init(
     configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
-    recomputesActivations: Bool = false, precision: Precision = .float32, within budget: Int
+    recomputesActivations: Bool = false, precision: Precision = .float32, lora: LoRAConfiguration? = nil,
+    isFrozen: Bool = false, within budget: Int
+  ) throws(MixGRPOError) {
+    try self.init(
+      configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
+      recomputesActivations: recomputesActivations, precision: precision, adapter: AdapterLayout.of(configuration, lora),
+      roundsBlocks: isFrozen, within: budget)
+  }
+
+  package init(
+    configuration: FlowTransformerConfiguration, tokens: Int, textLength: Int, maxBatch: Int, threads: Int,
+    recomputesActivations: Bool, precision: Precision, adapter: AdapterLayout?, roundsBlocks: Bool, within budget: Int
   ) throws(MixGRPOError) {
     func memory(_ maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
       try EvaluatorMemory(
         configuration: configuration, tokens: tokens, textLength: textLength, maxBatch: maxBatch, threads: threads,
-        recomputesActivations: recomputesActivations, precision: precision)
+        recomputesActivations: recomputesActivations, precision: precision, adapter: adapter, roundsBlocks: roundsBlocks)
     }
     let whole = try memory(maxBatch)
     self = budget > 0 ? try memory(whole.updateBatch) : whole

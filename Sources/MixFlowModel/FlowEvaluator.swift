@@ -33,6 +33,7 @@ public final class FlowEvaluator {
   private let lastAttention: Attention
   let conditioning: Conditioning
   private let packed: PackedWeights
+  private let merged: MergedWeights?
   private let storage: FloatStorage
   private let arena: InferenceArena
   private var promptRow: [Int]
@@ -68,7 +69,8 @@ public final class FlowEvaluator {
     try require(maxBytes >= 0, "max_bytes", expected: "0 (no limit) or more", got: maxBytes)
     memory = try EvaluatorMemory(
       configuration: model.configuration, tokens: geometry.tokens, textLength: textLength, maxBatch: maxBatch,
-      threads: threads, recomputesActivations: recomputesActivations, precision: precision, within: maxBytes)
+      threads: threads, recomputesActivations: recomputesActivations, precision: precision, adapter: model.adapter,
+      roundsBlocks: model.layout.roundedCount > 0, within: maxBytes)
     let maxBatch = memory.maxBatch
     // Positions, tables and names; large blocks are checked when they are allocated.
     try Memory.require(geometry.tokens + textLength + maxBatch, of: 128 + 8 * model.configuration.attentionHeadDim)
@@ -82,7 +84,8 @@ public final class FlowEvaluator {
     (storage, arena) = try Self.allocate(shape, model, attention, threads: threads, maxBatch: maxBatch)
     Self.fill(arena.rotary, model.configuration, geometry, textLength)
     conditioning = Conditioning(shape, model.layout, arena.conditioning, capacity: maxBatch)
-    packed = PackedWeights(model.layout, in: arena.packedWeights)
+    packed = PackedWeights(model.layout, in: arena.packedWeights, merging: arena.merged != nil)
+    merged = arena.merged.map { MergedWeights(model, in: $0) }
     promptRow = Array(repeating: 0, count: maxBatch)
     newRows.reserveCapacity(maxBatch)
     defaultGuidance.update(repeating: guidance, count: maxBatch)
@@ -93,7 +96,7 @@ public final class FlowEvaluator {
     _ shape: EvaluationShape, _ model: FlowTransformer, _ attention: Attention, threads: Int, maxBatch: Int
   ) throws(MixGRPOError) -> (FloatStorage, InferenceArena) {
     try Arena.allocate("max_batch") {
-      InferenceArena(shape, model.layout, attention, threads: threads, maxBatch: maxBatch, &$0)
+      InferenceArena(shape, model.layout, model.adapter, attention, threads: threads, maxBatch: maxBatch, &$0)
     }
   }
 
@@ -187,14 +190,15 @@ public final class FlowEvaluator {
   private func reserveTraining(_ count: Int) throws(MixGRPOError) {
     if let training, training.capacity >= count { return }
     if maxBytes > 0 {
-      let needed = memory.inferenceBytes + 2 * memory.weightBytes + memory.trainingBytes(samples: count)
+      let needed = memory.inferenceBytes + memory.weightBytes + memory.trainedBytes + memory.trainingBytes(samples: count)
       guard needed <= maxBytes else {
         throw MixGRPOError(
           .outOfMemory, "max_bytes: expected at least \(needed) bytes to save activations of \(count) samples, got \(maxBytes)")
       }
     }
     (training, saved) = (nil, nil)
-    training = try TrainingBuffers(shape, capacity: count, recomputes: memory.recomputesActivations)
+    training = try TrainingBuffers(
+      shape, model.adapter, capacity: count, recomputes: memory.recomputesActivations)
   }
 
   // MARK: - Forward
@@ -203,7 +207,7 @@ public final class FlowEvaluator {
     recall(batch, keep, into: velocity)
     let (activations, newRows) = (training?.saved, newRows)
     Team.lead(threads: workers.count) { team in
-      packed.refresh(model, team: team)
+      packed.refresh(model, weights, merged, workerScratch, team: team)
       conditioning.prepare(batch, weights: weights, team: team)
       projectTexts(batch)
       forEachSample(newRows, team) { row, pass in
@@ -325,8 +329,13 @@ public final class FlowEvaluator {
   // MARK: - Layers
 
   var weights: ParameterView {
-    ParameterView(base: UnsafeMutablePointer(mutating: model.weights), packedTable: UnsafePointer(packed.table))
+    ParameterView(
+      base: UnsafeMutablePointer(mutating: model.baseWeights), packedTable: UnsafePointer(packed.table),
+      mergedTable: merged.map { UnsafePointer($0.table) })
   }
+
+  /// Merges the weights of a block's layers before they are packed for the backward.
+  func merge(_ layers: @autoclosure () -> [LinearLayer], team: Team) { merged?.merge(layers(), workerScratch, team: team) }
 
   @inline(never)
   func doubleBlock(_ index: Int) -> DoubleStreamBlock {

@@ -10,14 +10,17 @@ extension FlowEvaluator {
   /// - Parameters:
   ///   - dVelocity: ∂loss/∂velocity, (count, tokens, out_channels).
   ///   - dLatents: receives ∂loss/∂latents, (count, tokens, in_channels), when not nil.
-  /// - Throws: `invalidState` without saved activations, `outOfMemory` at the first call.
+  /// - Throws: `invalidState` without saved activations, or for a frozen model, `outOfMemory` at the first call.
   public func backward(
     dVelocity: UnsafePointer<Float>, dLatents: UnsafeMutablePointer<Float>? = nil
   ) throws(MixGRPOError) {
     guard let batch = saved, let training else {
       throw MixGRPOError(.invalidState, "backward: expected a velocity call that saved activations before it, got none")
     }
-    let gradients = ParameterView(base: try model.gradients().base)
+    guard !model.isFrozen else {
+      throw MixGRPOError(.invalidState, "backward: expected a model that is trained, got a frozen one; adapt it")
+    }
+    let gradients = gradientSink(try model.gradients().base, training)
     Team.lead(threads: workers.count) { team in
       let backward = BackwardPass(evaluator: self, batch: batch, training: training, gradients: gradients, team: team)
       backward.outputLayer(UnsafeMutablePointer(mutating: dVelocity))
@@ -32,12 +35,41 @@ extension FlowEvaluator {
   }
 }
 
+extension FlowEvaluator {
+  fileprivate func gradientSink(_ base: UnsafeMutablePointer<Float>, _ training: TrainingBuffers) -> GradientSink {
+    var sink = GradientSink(view: ParameterView(base: base))
+    if let layout = model.adapter, let factors = training.arena.adapter {
+      sink.adapter = AdapterGradient(
+        layout: layout, strength: model.adapterStrength, weights: model.weights, gradients: base, factors: factors,
+        scratch: workerScratch)
+    }
+    return sink
+  }
+}
+
+/// Where gradients of weights are added: those of all weights, or of an adapter's alone.
+struct GradientSink {
+  /// Of all weights; unused with an adapter.
+  let view: ParameterView
+  var adapter: AdapterGradient?
+
+  /// The gradients of a layer of the conditioning.
+  /// - Parameters:
+  ///   - dy: (samples, outputs).
+  ///   - x: (samples, inputs).
+  func add(_ layer: LinearLayer, dy: Matrix, x: Matrix, panel: UnsafeMutablePointer<Float>) {
+    if let adapter { return adapter.add(layer, dy: dy, x: x) }
+    MatrixProduct.transposedTimes(dy, x, into: view.weight(layer), accumulate: true, panel: panel)
+    Reduction.addColumnSums(dy, to: view.bias(layer))
+  }
+}
+
 /// The backward of a batch, layer by layer: first each sample's own gradients, then those of the layer's weights.
 private struct BackwardPass {
   let evaluator: FlowEvaluator
   let batch: SavedBatch
   let training: TrainingBuffers
-  let gradients: ParameterView
+  let gradients: GradientSink
   let team: Team
 
   private var shape: EvaluationShape { evaluator.shape }
@@ -72,6 +104,7 @@ private struct BackwardPass {
   @inline(never)
   func singleBlock(_ index: Int) {
     let block = evaluator.singleBlock(index)
+    evaluator.merge(block.layout.layers, team: team)
     block.pack(weights, into: arena.weights.single, team: team)
     forEachSample { sample, pass in
       let saved = arena.saved.single(index, samples: sample..<sample + 1)
@@ -88,6 +121,7 @@ private struct BackwardPass {
   @inline(never)
   func doubleBlock(_ index: Int) {
     let block = evaluator.doubleBlock(index)
+    evaluator.merge(block.layout.layers, team: team)
     block.pack(weights, into: arena.weights.double, team: team)
     forEachSample { sample, pass in
       let saved = arena.saved.double(index, samples: sample..<sample + 1)
@@ -128,13 +162,19 @@ private struct BackwardPass {
 
   /// Adds each sample's gradient of one RMSNorm weight, in the order of the samples.
   private func reduceNorm(_ index: Int, _ offset: Int) {
+    guard gradients.adapter == nil else { return }
     for sample in samples {
-      Reduction.add(arena.dNorms.row(sample) + index * shape.headDim, to: gradients.base + offset, count: shape.headDim)
+      Reduction.add(
+        arena.dNorms.row(sample) + index * shape.headDim, to: gradients.view.base + offset, count: shape.headDim)
     }
   }
 
   private func runJobs() {
-    WeightGradient.runAll(training.jobs, gradients: gradients, team: team)
+    if let adapter = gradients.adapter {
+      adapter.run(training.jobs, team: team)
+    } else {
+      WeightGradient.runAll(training.jobs, gradients: gradients.view, team: team)
+    }
     training.jobs.removeAll(keepingCapacity: true)
   }
 }

@@ -1,29 +1,45 @@
 import MixNumerics
 
-/// The projections' weights in the order in which products read them, packed again when the model's weights have changed.
+/// Wᵀ of every layer that is applied to whole sequences, in the layout in which products read it.
 ///
-/// With few tokens a product x·Wᵀ would spend a tenth of its time on packing W. Packed once, W serves all samples and steps until
-/// the optimizer changes it.
+/// Packing takes as long as evaluating a few samples. An evaluator therefore packs the weights once and again only after
+/// the optimizer changes them.
 final class PackedWeights {
-  private let layers: [LinearLayer]
+  /// The layers that are packed together. Those of an adapted model are first merged.
+  private struct Group {
+    var merged: [LinearLayer] = []
+    var packed: [LinearLayer]
+  }
+
+  private let groups: [Group]
   /// Wᵀ of each layer, by the layer's index.
   let table: UnsafeMutablePointer<PackedMatrix>
   private var version: Int?
 
-  init(_ layout: ParameterLayout, in places: PackedPlaces) {
-    layers = layout.edgeLayers + layout.blockLayers
+  init(_ layout: ParameterLayout, in places: PackedPlaces, merging: Bool) {
+    let layers = layout.edgeLayers + layout.blockLayers
+    if merging {
+      let edges = Group(merged: layout.conditioningLayers + layout.edgeLayers, packed: layout.edgeLayers)
+      groups = [edges] + layout.layersOfBlocks.map { Group(merged: $0, packed: $0) }
+    } else {
+      groups = [Group(packed: layers)]
+    }
     table = .allocate(capacity: layout.layerCount)
     for (layer, matrix) in zip(layers, places.matrices) { table[layer.index] = matrix }
   }
 
   deinit { table.deallocate() }
 
-  func refresh(_ model: FlowTransformer, team: Team) {
+  func refresh(
+    _ model: FlowTransformer, _ weights: ParameterView, _ merging: MergedWeights?, _ scratch: WorkerScratch, team: Team
+  ) {
     guard version != model.weightsVersion else { return }
-    let weights = UnsafeMutablePointer(mutating: model.weights)
-    team.forEach(layers.count) { index, _ in
-      let layer = layers[index]
-      table[layer.index].packTranspose(of: Matrix(weights + layer.weight, rows: layer.outputs, columns: layer.inputs))
+    for group in groups {
+      merging?.merge(group.merged, scratch, team: team)
+      team.forEach(group.packed.count) { index, _ in
+        let layer = group.packed[index]
+        table[layer.index].packTranspose(of: weights.weight(layer))
+      }
     }
     version = model.weightsVersion
   }

@@ -8,12 +8,14 @@ public struct ParameterEntry: Equatable, Sendable {
   public let shape: [Int]
   /// First float in the flat buffer.
   public let offset: Int
+  /// In a frozen model: whether the tensor is stored in bfloat16, apart from the others; `offset` then counts those values.
+  package var isRounded = false
   /// Values of the tensor.
   public var count: Int { shape.reduce(1, *) }
 }
 
 /// A linear layer y = W·x + b inside the flat buffer; W (outputs, inputs), b (outputs).
-package struct LinearLayer: Sendable {
+package struct LinearLayer: Equatable, Sendable {
   package let weight: Int
   package let bias: Int
   package let inputs: Int
@@ -45,6 +47,8 @@ struct StreamLayout: Sendable {
 struct DoubleBlockLayout: Sendable {
   let image: StreamLayout
   let text: StreamLayout
+
+  var layers: [LinearLayer] { text.layers + image.layers }
 }
 
 struct SingleBlockLayout: Sendable {
@@ -54,16 +58,21 @@ struct SingleBlockLayout: Sendable {
   let out: LinearLayer  // d + 4d → d
   /// First of three chunks (shift, scale, gate) of d in a modulation row.
   let modulation: Int
+
+  var layers: [LinearLayer] { [qkvFeedForward, out] }
 }
 
 /// The only list of the model's weights: name → shape → offset.
 ///
 /// Layers with the same input are adjacent, so that one product computes q, k, v (and a single block's feed-forward), and one
-/// product computes all blocks' modulations. The checkpoint's names still address each layer alone.
+/// product computes all blocks' modulations. The checkpoint's names still address each layer alone. In a frozen model the weights of
+/// the blocks' layers lie apart, in bfloat16.
 package struct ParameterLayout: Sendable {
   package private(set) var entries: [ParameterEntry] = []
   /// Floats in the flat buffer; entries follow each other without gaps.
   package private(set) var count = 0
+  /// Values that are stored in bfloat16, apart from the flat buffer: the weights of the blocks' layers of a frozen model.
+  package private(set) var roundedCount = 0
 
   private(set) var imageIn: LinearLayer
   private(set) var textIn: LinearLayer
@@ -79,19 +88,28 @@ package struct ParameterLayout: Sendable {
   private(set) var out: LinearLayer
   /// The offset of the first layer that is applied to whole sequences; embedders and modulations come before.
   private(set) var projections = 0
-  /// Of these layers, those of the input and the output.
-  var edgeLayers: [LinearLayer] { [imageIn, textIn, out] }
-  /// Of these layers, those of the blocks.
-  var blockLayers: [LinearLayer] {
-    doubleBlocks.flatMap { $0.text.layers + $0.image.layers } + singleBlocks.flatMap { [$0.qkvFeedForward, $0.out] }
+  /// Every linear layer, by its index.
+  private(set) var layers: [LinearLayer] = []
+  /// The checkpoint's linear layers, in the order of `layers`.
+  package private(set) var modules: [LinearModule] = []
+  var layerCount: Int { layers.count }
+  /// Whether a layer's weights are stored in bfloat16.
+  func roundsWeights(of layer: LinearLayer) -> Bool {
+    roundedCount > 0 && !edgeLayers.contains(layer) && layer.index >= imageIn.index
   }
-  /// All linear layers.
-  private(set) var layerCount = 0
+  /// Embedders and modulations.
+  var conditioningLayers: [LinearLayer] { Array(layers.prefix { $0.weight < projections }) }
+  /// Of the layers that are applied to whole sequences, those of the input and the output.
+  var edgeLayers: [LinearLayer] { [imageIn, textIn, out] }
+  /// Of these layers, those of each block.
+  var layersOfBlocks: [[LinearLayer]] { doubleBlocks.map(\.layers) + singleBlocks.map(\.layers) }
+  var blockLayers: [LinearLayer] { layersOfBlocks.flatMap { $0 } }
 
   static let sinusoidWidth = 256
 
+  /// - Parameter roundsBlocks: whether the weights of the blocks' layers are stored in bfloat16.
   /// - Throws: `outOfMemory`.
-  package init(_ configuration: FlowTransformerConfiguration) throws(MixGRPOError) {
+  package init(_ configuration: FlowTransformerConfiguration, roundsBlocks: Bool = false) throws(MixGRPOError) {
     // A double block has 32 entries with names; arrays double as they grow.
     try Memory.require(configuration.numLayers + configuration.numSingleLayers, of: 32 * 384)
     let d = configuration.width
@@ -110,15 +128,18 @@ package struct ParameterLayout: Sendable {
     projections = table.count
     imageIn = table.linear(["x_embedder"], configuration.inChannels, [d])
     textIn = table.linear(["context_embedder"], configuration.jointAttentionDim, [d])
+    table.roundsWeights = roundsBlocks
     for (index, block) in doubles.enumerated() {
       doubleBlocks.append(table.doubleBlock(block, d, headDim, 12 * d * index))
     }
     for (index, block) in singles.enumerated() {
       singleBlocks.append(table.singleBlock(block, d, headDim, 12 * d * doubles.count + 3 * d * index))
     }
+    table.roundsWeights = false
     outModulation = 12 * d * doubles.count + 3 * d * singles.count
     out = table.linear(["proj_out"], d, [configuration.outChannels])
-    (entries, count, layerCount) = (table.entries, table.count, table.layerCount)
+    (entries, layers, modules) = (table.entries, table.layers, table.modules)
+    (count, roundedCount) = (table.count, table.roundedCount)
   }
 }
 
@@ -126,19 +147,29 @@ package struct ParameterLayout: Sendable {
 private struct Table {
   var entries: [ParameterEntry] = []
   var count = 0
-  var layerCount = 0
+  var roundedCount = 0
+  /// Whether the layers that follow store their weights in bfloat16.
+  var roundsWeights = false
+  var layers: [LinearLayer] = []
+  var modules: [LinearModule] = []
 
   mutating func vector(_ name: String, _ size: Int) -> Int { add(name, [size]) }
 
   /// Layers with a common input: weights side by side, then biases side by side.
   mutating func linear(_ names: [String], _ inputs: Int, _ outputs: [Int]) -> LinearLayer {
-    let weight = count
-    for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs]) }
+    let weight = roundsWeights ? roundedCount : count
+    for (name, size) in zip(names, outputs) { _ = add(name + ".weight", [size, inputs], isRounded: roundsWeights) }
     let bias = count
     for (name, size) in zip(names, outputs) { _ = add(name + ".bias", [size]) }
-    let width = outputs.reduce(0, +)
-    defer { layerCount += 1 }
-    return LinearLayer(weight: weight, bias: bias, inputs: inputs, outputs: width, index: layerCount)
+    let layer = LinearLayer(
+      weight: weight, bias: bias, inputs: inputs, outputs: outputs.reduce(0, +), index: layers.count)
+    var row = 0
+    for (name, size) in zip(names, outputs) {
+      modules.append(LinearModule(name: name, layer: layer, rows: row..<row + size))
+      row += size
+    }
+    layers.append(layer)
+    return layer
   }
 
   mutating func embedder(_ name: String, _ inputs: Int, _ d: Int) -> EmbedderLayout {
@@ -173,9 +204,10 @@ private struct Table {
       out: linear(["\(name).proj_out"], 5 * d, [d]), modulation: modulation)
   }
 
-  private mutating func add(_ name: String, _ shape: [Int]) -> Int {
-    entries.append(ParameterEntry(name: name, shape: shape, offset: count))
-    count += shape.reduce(1, *)
-    return entries[entries.count - 1].offset
+  private mutating func add(_ name: String, _ shape: [Int], isRounded: Bool = false) -> Int {
+    let entry = ParameterEntry(name: name, shape: shape, offset: isRounded ? roundedCount : count, isRounded: isRounded)
+    entries.append(entry)
+    if isRounded { roundedCount += entry.count } else { count += entry.count }
+    return entry.offset
   }
 }

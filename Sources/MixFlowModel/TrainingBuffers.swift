@@ -23,10 +23,10 @@ final class TrainingBuffers {
   /// - Parameters:
   ///   - capacity: samples.
   ///   - recomputes: keep only the blocks' inputs and compute other activations again in the backward.
-  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool) throws(MixGRPOError) {
+  init(_ shape: EvaluationShape, _ adapter: AdapterLayout?, capacity: Int, recomputes: Bool) throws(MixGRPOError) {
     self.capacity = capacity
     (storage, arena) = try Arena.allocate("max_batch") {
-      TrainingArena(shape, capacity: capacity, recomputes: recomputes, &$0)
+      TrainingArena(shape, adapter, capacity: capacity, recomputes: recomputes, &$0)
     }
     remembered = RememberedRows(shape, capacity: capacity, latents: arena.latents, velocities: arena.velocities)
     jobs.reserveCapacity(8)
@@ -52,8 +52,10 @@ struct TrainingArena {
   let velocities: UnsafeMutablePointer<Float>  // (capacity, tokens · out_channels): of remembered rows
   let conditioning: ConditioningScratch
   let weights: BackwardWeights
+  /// In a model with an adapter.
+  let adapter: AdapterFactors?
 
-  init(_ shape: EvaluationShape, capacity: Int, recomputes: Bool, _ arena: inout Arena) {
+  init(_ shape: EvaluationShape, _ adapter: AdapterLayout?, capacity: Int, recomputes: Bool, _ arena: inout Arena) {
     saved = SavedActivations(shape, capacity: capacity, recomputes: recomputes, &arena)
     factors = GradientFactors(shape, capacity: capacity, &arena)
     dx = arena.matrix(capacity * shape.tokens, shape.width)
@@ -64,5 +66,7 @@ struct TrainingArena {
     velocities = arena.floats(capacity, shape.outputSize)
     conditioning = ConditioningScratch(shape, capacity: capacity, &arena)
     weights = BackwardWeights(shape, &arena)
+    let rows = capacity * (shape.tokens + shape.tokens % 2)
+    self.adapter = if let adapter { AdapterFactors(adapter, rows: rows, &arena) } else { nil }
   }
 }

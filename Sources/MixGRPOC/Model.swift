@@ -87,6 +87,30 @@ public func mixgrpo_model_load(
   }
 }
 
+@_cdecl("mixgrpo_model_freeze") @implementation
+public func mixgrpo_model_freeze(
+  _ model: OpaquePointer?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_model, "out_model") {
+      let object = try resolve(model, "model", as: ModelObject.self)
+      return try ModelObject(FlowTransformer(freezing: object.model), object.context)
+    }
+  }
+}
+
+@_cdecl("mixgrpo_model_load_frozen") @implementation
+public func mixgrpo_model_load_frozen(
+  _ context: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
+) -> mixgrpo_status {
+  withStatus {
+    try handOut(out_model, "out_model") {
+      let context = try resolve(context, "context", as: ContextObject.self)
+      return try ModelObject(FlowTransformer(frozenFolder: path(folder, "folder")), context)
+    }
+  }
+}
+
 @_cdecl("mixgrpo_model_save") @implementation
 public func mixgrpo_model_save(
   _ model: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ storage: mixgrpo_storage

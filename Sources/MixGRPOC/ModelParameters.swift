@@ -34,7 +34,8 @@ public func mixgrpo_model_get_parameter(
     let object = try resolve(model, "model", as: ModelObject.self)
     let result = try HostStruct(out_info, "out_info")
     let entries = object.model.parameters
-    try require(entries.indices.contains(index), "index", expected: "0…\(entries.count - 1)", got: index)
+    let expected = entries.isEmpty ? "none, as the model is frozen" : "0…\(entries.count - 1)"
+    try require(entries.indices.contains(index), "index", expected: expected, got: index)
     let entry = entries[index]
     var info = mixgrpo_parameter_info()
     info.rank = Int32(entry.shape.count)

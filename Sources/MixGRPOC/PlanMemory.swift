@@ -49,6 +49,8 @@ extension mixgrpo_workload {
       range(recompute_activations, 0...1, "recompute_activations")
       check.include { () throws(MixGRPOError) in _ = try choice(precision, "precision", as: Precision.self) }
       check.include { () throws(MixGRPOError) in try requireRange(max_bytes, 0...Int.max, "max_bytes") }
+      range(lora_rank, 0...65_536, "lora_rank")
+      range(frozen_base, 0...(lora_rank > 0 ? 1 : 0), "frozen_base")
     }
     try check.throwIfAny()
   }
@@ -75,10 +77,15 @@ extension mixgrpo_workload {
       Int(channels) == configuration.inChannels, "channels", expected: "the model's in_channels, \(configuration.inChannels)",
       got: channels)
     let budget = max_bytes
+    var lora: LoRAConfiguration?
+    if lora_rank > 0 {
+      lora = LoRAConfiguration()
+      lora?.rank = Int(lora_rank)
+    }
     let evaluator = try EvaluatorMemory(
       configuration: configuration, tokens: Int(token_count), textLength: Int(text_length), maxBatch: Int(max_batch),
       threads: Int(threads), recomputesActivations: recompute_activations == 1, precision: try choice(precision, "precision"),
-      within: budget)
+      lora: lora, isFrozen: frozen_base == 1, within: budget)
     return try IterationMemory(
       plan: plan, prompts: Int(prompt_count), latentSize: latentSize(), evaluator: evaluator, learning: learning,
       keepsBase: keep_reference == 1, maxBytes: budget)

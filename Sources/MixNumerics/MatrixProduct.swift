@@ -35,10 +35,12 @@ package enum MatrixProduct {
     }
   }
 
-  /// c = a·bᵀ for a (m, k), b (n, k), c (m, n).
-  package static func timesTransposed(_ a: Matrix, _ b: Matrix, into c: Matrix, panel: UnsafeMutablePointer<Float>) {
+  /// c = a·bᵀ, or c += a·bᵀ, for a (m, k), b (n, k), c (m, n).
+  package static func timesTransposed(
+    _ a: Matrix, _ b: Matrix, into c: Matrix, accumulate: Bool = false, panel: UnsafeMutablePointer<Float>
+  ) {
     multiply(
-      FactorRows(a.base, stride: a.stride), depth: a.columns, into: c, accumulate: false, panel: panel
+      FactorRows(a.base, stride: a.stride), depth: a.columns, into: c, accumulate: accumulate, panel: panel
     ) { depth, columns, panel in
       PanelPacking.transpose(b.rows(columns).columns(depth), into: panel)
     }

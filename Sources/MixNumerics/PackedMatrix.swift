@@ -101,6 +101,17 @@ package struct PackedMatrix {
     }
   }
 
+  /// Copies some rows into `target` (rows, columns).
+  package func unpack(_ rows: Range<Int>, into target: Matrix) {
+    for row in rows {
+      let target = target.row(row - rows.lowerBound)
+      for index in 0..<panels {
+        let columns = columns(ofPanel: index)
+        store(values(row, ofPanel: index), target, columns.lowerBound, columns.count)
+      }
+    }
+  }
+
   /// Copies the transpose of `matrix` (columns, depth).
   package func packTranspose(of matrix: Matrix) {
     for index in 0..<panels {

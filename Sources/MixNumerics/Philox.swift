@@ -51,6 +51,8 @@ package enum RandomPurpose: UInt32, Sendable, CaseIterable {
   case pretraining = 8
   /// Numbers that a host draws for itself.
   case host = 9
+  /// The first values of an adapter.
+  case adapter = 10
 }
 
 /// One sequence of random numbers, keyed by its purpose: results depend neither on the order of other draws nor on threads.

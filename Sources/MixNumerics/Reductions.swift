@@ -30,6 +30,13 @@ package enum Reduction {
     for row in 0..<from.rows { to.row(row).update(from: from.row(row), count: from.columns) }
   }
 
+  /// to ← factor·from, row by row.
+  package static func scale(_ from: Matrix, by factor: Float, into to: Matrix) {
+    for row in 0..<from.rows {
+      for column in 0..<from.columns { to.row(row)[column] = factor * from.row(row)[column] }
+    }
+  }
+
   /// matrix ← 0, row by row.
   package static func clear(_ matrix: Matrix) {
     for row in 0..<matrix.rows { matrix.row(row).update(repeating: 0, count: matrix.columns) }

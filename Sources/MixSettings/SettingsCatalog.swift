@@ -19,6 +19,7 @@ package struct SettingEntry: Sendable {
 package enum SettingsCatalog {
   package static let all =
     entries("mixgrpo_model_config", mixgrpo_model_config.self)
+    + entries("mixgrpo_lora_config", mixgrpo_lora_config.self)
     + entries("mixgrpo_evaluator_config", mixgrpo_evaluator_config.self)
     + entries("mixgrpo_sampling_config", mixgrpo_sampling_config.self)
     + entries("mixgrpo_learning_config", mixgrpo_learning_config.self)

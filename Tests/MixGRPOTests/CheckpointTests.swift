@@ -25,7 +25,7 @@ final class CheckpointPlace {
 @Suite struct CheckpointTests {
   private func run(
     _ preset: Preset, threads: Int = 2, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0,
-    precision: Precision = .float32
+    precision: Precision = .float32, lora: LoRAConfiguration? = nil
   ) throws -> TinyRun {
     var (sampling, learning) = (preset.sampling, preset.learning)
     sampling.schedule = .shifted(steps: 6, shift: 3)
@@ -36,7 +36,7 @@ final class CheckpointPlace {
     learning.optimizer.learningRate = 1e-3
     learning.averageDecay = 0.9
     return try TinyRun(
-      threads: threads, maxBatch: maxBatch, recomputes: recomputes, maxBytes: maxBytes, precision: precision,
+      threads: threads, maxBatch: maxBatch, recomputes: recomputes, maxBytes: maxBytes, precision: precision, lora: lora,
       sampling: sampling, learning: learning)
   }
 
@@ -94,6 +94,26 @@ final class CheckpointPlace {
     #expect(isSame)
     let error = #expect(throws: MixGRPOError.self) { try run(.mixGRPO).trainer.load(folder: place.path) }
     #expect(error?.message.contains("precision: expected bfloat16, as saved, got float32") == true)
+  }
+
+  @Test func anAdapterIsResumedWithTheSameBits() throws {
+    let place = try CheckpointPlace()
+    var lora = LoRAConfiguration()
+    lora.rank = 3
+    let whole = try run(.mixGRPO, lora: lora)
+    try whole.iterate()
+    try whole.trainer.save(folder: place.path)
+    let size = try FileManager.default.attributesOfItem(atPath: place.path + "/trainer.safetensors")[.size] as? Int
+    #expect(try #require(size) < 4 * 6 * whole.trainer.evaluator.model.parameterCount + 20_000)
+    for _ in 0..<2 { try whole.iterate() }
+    let resumed = try run(.mixGRPO, threads: 3, lora: lora)
+    try resumed.trainer.load(folder: place.path)
+    for _ in 0..<2 { try resumed.iterate() }
+    let isSame = resumed.weights == whole.weights
+    #expect(isSame)
+    lora.alpha = 5
+    let error = #expect(throws: MixGRPOError.self) { try run(.mixGRPO, lora: lora).trainer.load(folder: place.path) }
+    #expect(error?.message.contains("adapter") == true)
   }
 
   @Test func theNewestAndEveryKthAreKept() throws {

@@ -30,7 +30,7 @@ struct TinyRun {
 
   init(
     threads: Int = 2, side: Int = 3, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0,
-    precision: Precision = .float32, rewards: [String] = ["brightness"],
+    precision: Precision = .float32, lora: LoRAConfiguration? = nil, rewards: [String] = ["brightness"],
     sampling: SamplingConfiguration = Self.configuration(), learning: LearningConfiguration = Self.learning()
   ) throws {
     context = try RunContext(threads: threads)
@@ -41,8 +41,9 @@ struct TinyRun {
     model.initializeWeights(seed: 2)
     let output = try model.parameter(named: "proj_out.weight")
     model.writeWeights(output, from: (0..<output.count).map { Float($0 % 7) * 0.05 - 0.15 })
+    let trained = if let lora { try FlowTransformer(adapting: model, lora) } else { model }
     let evaluator = try FlowEvaluator(
-      model: model, geometry: TokenGeometry(height: side, width: side), textLength: 2, maxBatch: maxBatch, threads: threads,
+      model: trained, geometry: TokenGeometry(height: side, width: side), textLength: 2, maxBatch: maxBatch, threads: threads,
       recomputesActivations: recomputes, precision: precision, maxBytes: maxBytes)
     let embeddings = try PromptEmbeddings(
       text: (0..<3 * 2 * 6).map { Float($0 % 5) * 0.3 - 0.6 }, pooled: (0..<3 * 5).map { Float($0 % 4) * 0.4 - 0.6 },
@@ -122,6 +123,45 @@ struct TinyRun {
     let difference = (squares(weights, unsharedWeights) / squares(weights, start)).squareRoot()
     #expect(difference <= (precision == .float32 ? 1e-3 : 0.1), "\(difference)")
     if precision == .float32 { #expect(zip(weights, unsharedWeights).allSatisfy { abs($0 - $1) <= 2e-5 }) }
+  }
+
+  @Test func anAdapterIsTrainedAlone() throws {
+    let run = try TinyRun(
+      lora: Self.lora, sampling: TinyRun.configuration { $0.groupSize = 16 },
+      learning: TinyRun.learning { $0.optimizer.learningRate = 2e-3 })
+    let base = try #require(run.trainer.evaluator.model.frozen)
+    let entry = try base.parameter(named: "transformer_blocks.0.attn.to_q.weight")
+    var (before, after) = ([Float](repeating: 0, count: entry.count), [Float](repeating: 0, count: entry.count))
+    base.readWeights(entry, into: &before)
+    let first = try run.iterate()
+    for _ in 0..<30 {
+      let metrics = try run.iterate()
+      #expect(metrics.policy.firstRatioMin == 1 && metrics.policy.firstRatioMax == 1)
+    }
+    let rise = try run.iterate().rewardMean - first.rewardMean
+    #expect(rise >= 0.1, "\(rise)")
+    base.readWeights(entry, into: &after)
+    #expect(before == after && !base.hasGradients)
+    let whole = try TinyRun().trainer.memory(prompts: 2)
+    #expect(try run.trainer.memory(prompts: 2).weightBytes < whole.weightBytes)
+  }
+
+  /// Of all layers: the new model's modulations are 0, so that its blocks alone would have no gradients.
+  private static var lora: LoRAConfiguration {
+    var lora = LoRAConfiguration()
+    (lora.rank, lora.alpha, lora.targets) = (4, 16, ["*"])
+    return lora
+  }
+
+  @Test(arguments: Precision.allCases) func threadsAndBatchesChangeNoBitOfAnAdapter(precision: Precision) throws {
+    let one = try TinyRun(threads: 1, precision: precision, lora: Self.lora)
+    let other = try TinyRun(threads: 3, maxBatch: 64, recomputes: true, precision: precision, lora: Self.lora)
+    for _ in 0..<3 {
+      try one.iterate()
+      try other.iterate()
+    }
+    #expect(one.weights == other.weights)
+    #expect(one.weights != (try TinyRun(lora: Self.lora).weights))
   }
 
   @Test func modelCallsAreAsPlanned() throws {

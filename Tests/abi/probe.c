@@ -33,6 +33,12 @@ enum probe_mixgrpo_storage {
   probe_MIXGRPO_STORAGE_BF16 = MIXGRPO_STORAGE_BF16,
 } probe_mixgrpo_storage;
 
+enum probe_mixgrpo_adapter_format {
+  probe_MIXGRPO_ADAPTER_FORMAT_PEFT = MIXGRPO_ADAPTER_FORMAT_PEFT,
+  probe_MIXGRPO_ADAPTER_FORMAT_DIFFUSERS = MIXGRPO_ADAPTER_FORMAT_DIFFUSERS,
+  probe_MIXGRPO_ADAPTER_FORMAT_KOHYA = MIXGRPO_ADAPTER_FORMAT_KOHYA,
+} probe_mixgrpo_adapter_format;
+
 enum probe_mixgrpo_precision {
   probe_MIXGRPO_PRECISION_FLOAT32 = MIXGRPO_PRECISION_FLOAT32,
   probe_MIXGRPO_PRECISION_BFLOAT16 = MIXGRPO_PRECISION_BFLOAT16,
@@ -192,6 +198,14 @@ mixgrpo_status mixgrpo_model_load(const mixgrpo_context *context, const char *fo
 mixgrpo_status mixgrpo_model_save(const mixgrpo_model *model, const char *folder, mixgrpo_storage storage) { return 0; }
 mixgrpo_status mixgrpo_model_copy(const mixgrpo_model *model, mixgrpo_model **out_copy) { return 0; }
 void mixgrpo_model_destroy(mixgrpo_model *model) {}
+mixgrpo_status mixgrpo_model_freeze(const mixgrpo_model *model, mixgrpo_model **out_model) { return 0; }
+mixgrpo_status mixgrpo_model_load_frozen(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model) { return 0; }
+mixgrpo_status mixgrpo_lora_config_init(mixgrpo_lora_config *out_config, size_t struct_size) { return 0; }
+mixgrpo_status mixgrpo_model_adapt(const mixgrpo_model *base, const mixgrpo_lora_config *config, const char *const *targets, size_t target_count, mixgrpo_model **out_model) { return 0; }
+mixgrpo_status mixgrpo_model_load_adapter(const mixgrpo_model *base, const char *path, mixgrpo_model **out_model) { return 0; }
+mixgrpo_status mixgrpo_model_save_adapter(const mixgrpo_model *model, const char *path, mixgrpo_adapter_format format) { return 0; }
+mixgrpo_status mixgrpo_model_merge(const mixgrpo_model *model, mixgrpo_model **out_model) { return 0; }
+mixgrpo_status mixgrpo_model_set_adapter_strength(mixgrpo_model *model, double strength) { return 0; }
 mixgrpo_status mixgrpo_model_get_config(const mixgrpo_model *model, mixgrpo_model_config *out_config) { return 0; }
 mixgrpo_status mixgrpo_model_get_size(const mixgrpo_model *model, size_t *out_tensors, size_t *out_values) { return 0; }
 mixgrpo_status mixgrpo_model_get_parameter(const mixgrpo_model *model, size_t index, mixgrpo_parameter_info *out_info) { return 0; }

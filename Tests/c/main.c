@@ -7,6 +7,7 @@
 int main(void) {
   test_context();
   test_model();
+  test_adapter();
   test_prompts();
   test_evaluator();
   test_settings();

@@ -74,7 +74,7 @@ static void measure(mixgrpo_undo undo, int recompute, uint64_t max_bytes, int ch
   geometry.max_batch = GROUP;
   geometry.recompute_activations = recompute;
   geometry.max_bytes = max_bytes;
-  mixgrpo_workload work = {sizeof work, 1, SIDE * SIDE, channels, TEXT, GROUP, 2, 0, recompute, 0, max_bytes};
+  mixgrpo_workload work = {sizeof work, 1, SIDE * SIDE, channels, TEXT, GROUP, 2, 0, recompute, 0, max_bytes, 0, 0};
   DONE(mixgrpo_plan_predict_memory(plan, 0, MIXGRPO_WINDOW_START_SCHEDULED, &learning, &sizes, &work, &memory));
   DONE(mixgrpo_prompts_create_hashed_words(
       context, &line, 1, TEXT, sizes.joint_attention_dim, sizes.pooled_projection_dim, &prompts));

@@ -143,7 +143,7 @@ static void an_adaptive_window_follows_the_reward(const fixture *f) {
 
 static void memory_is_told_before_anything_runs(const fixture *f) {
   const mixgrpo_model_config model = small_model_config();
-  mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0};
+  mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0, 0, 0};
   mixgrpo_memory rollout = {.struct_size = sizeof rollout}, whole = rollout, large = rollout;
   DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, NULL, &work, &rollout));
   CHECK(rollout.trajectory_bytes > 0 && rollout.weight_bytes == 0 && rollout.activation_bytes == 0);
@@ -187,6 +187,12 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &work, &large));
   CHECK(large.activation_bytes != whole.activation_bytes && large.weight_bytes == whole.weight_bytes);
   work.precision = MIXGRPO_PRECISION_FLOAT32;
+  work.lora_rank = 2;
+  DONE(mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &work, &large));
+  CHECK(large.weight_bytes < whole.weight_bytes / 2);
+  work.lora_rank = 4000;
+  INVALID("rank", mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &model, &work, &large));
+  work.lora_rank = 0;
   work.prompt_count = 1000000;
   work.token_count = 65536;
   work.channels = 65536;
@@ -194,11 +200,11 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   CHECK(large.trajectory_bytes > rollout.trajectory_bytes);
   const int32_t absurd[] = {0, -1, INT32_MIN, INT32_MAX};
   for (int i = 0; i < 4; i++) {
-    mixgrpo_workload bad = {sizeof bad, absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], 2, 2, 2, UINT64_MAX};
+    mixgrpo_workload bad = {sizeof bad, absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], absurd[i], 2, 2, 2, UINT64_MAX, -1, 1};
     INVALID("prompt_count", mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, &model, &bad, &rollout));
     const char *const others[] = {"token_count", "channels", "text_length", "max_batch", "threads", "keep_reference",
-                                  "recompute_activations", "precision", "max_bytes"};
-    for (int k = 0; k < 9; k++) CHECK(strstr(mixgrpo_last_error(), others[k]) != NULL);
+                                  "recompute_activations", "precision", "max_bytes", "lora_rank", "frozen_base"};
+    for (int k = 0; k < 11; k++) CHECK(strstr(mixgrpo_last_error(), others[k]) != NULL);
   }
   /* Each size within its bounds, their product beyond all memory. */
   mixgrpo_model_config giant = model;
@@ -207,7 +213,7 @@ static void memory_is_told_before_anything_runs(const fixture *f) {
   giant.attention_head_dim = 64;
   giant.axes_dims_rope[0] = 8;
   giant.axes_dims_rope[1] = giant.axes_dims_rope[2] = 28;
-  mixgrpo_workload most = {sizeof most, 1, 65536, CHANNELS, 65536, 65536, 1024, 1, 0, 0, 0};
+  mixgrpo_workload most = {sizeof most, 1, 65536, CHANNELS, 65536, 65536, 1024, 1, 0, 0, 0, 0, 0};
   INVALID("max_batch", mixgrpo_plan_predict_memory(f->plan, 0, -1, &f->learning, &giant, &most, &rollout));
   INVALID("workload", mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, NULL, NULL, &rollout));
   INVALID("out_memory", mixgrpo_plan_predict_memory(f->plan, 0, -1, NULL, NULL, &work, NULL));

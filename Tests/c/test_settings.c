@@ -255,6 +255,7 @@ static void a_description_tells_what_runs(void) {
 /* The struct that a setting is a field of, freshly initialised. */
 static void *configuration(const char *name) {
   static mixgrpo_model_config model;
+  static mixgrpo_lora_config lora;
   static mixgrpo_evaluator_config evaluator;
   static mixgrpo_rollout_config rollout;
   static mixgrpo_host_config host;
@@ -262,14 +263,15 @@ static void *configuration(const char *name) {
   static mixgrpo_evaluation_config evaluation;
   reset();
   DONE(mixgrpo_model_config_init(&model, sizeof model));
+  DONE(mixgrpo_lora_config_init(&lora, sizeof lora));
   DONE(mixgrpo_evaluator_config_init(&evaluator, sizeof evaluator));
   DONE(mixgrpo_rollout_config_init(&rollout, sizeof rollout));
   DONE(mixgrpo_host_config_init(&host, sizeof host));
   DONE(mixgrpo_sample_config_init(&sample, sizeof sample));
   DONE(mixgrpo_evaluation_config_init(&evaluation, sizeof evaluation));
-  void *const configs[] = {&model, &evaluator, &sampling, &learning, &rollout, &host, &sample, &evaluation};
+  void *const configs[] = {&model, &lora, &evaluator, &sampling, &learning, &rollout, &host, &sample, &evaluation};
   const char *const names[] = {
-      "mixgrpo_model_config",   "mixgrpo_evaluator_config", "mixgrpo_sampling_config",  "mixgrpo_learning_config",
+      "mixgrpo_model_config", "mixgrpo_lora_config",   "mixgrpo_evaluator_config", "mixgrpo_sampling_config",  "mixgrpo_learning_config",
       "mixgrpo_rollout_config", "mixgrpo_host_config",      "mixgrpo_sample_config",    "mixgrpo_evaluation_config"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(names[i], name) == 0) return configs[i];

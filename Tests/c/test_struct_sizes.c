@@ -19,7 +19,7 @@ static void any_other_size_is_refused(const fixture *f) {
 
 static void a_result_of_another_size_stays_untouched(const fixture *f) {
   mixgrpo_memory memory, before;
-  const mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0};
+  const mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0, 0, 0};
   memset(&memory, UNTOUCHED, sizeof memory);
   memory.struct_size = sizeof memory - 8;
   before = memory;
@@ -30,7 +30,7 @@ static void a_result_of_another_size_stays_untouched(const fixture *f) {
 static void a_misaligned_struct_is_refused(const fixture *f) {
   uint64_t room[16];
   mixgrpo_memory memory = {.struct_size = sizeof memory};
-  const mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0};
+  const mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0, 0, 0};
   for (size_t shift = 1; shift < 8; shift++) {
     void *place = (char *)room + shift;
     memcpy(place, &work, sizeof work);

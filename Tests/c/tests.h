@@ -4,6 +4,7 @@
 
 void test_context(void);
 void test_model(void);
+void test_adapter(void);
 void test_prompts(void);
 void test_evaluator(void);
 void test_settings(void);

@@ -136,6 +136,40 @@ python3 "$here/read_events.py" parts >events
 [ "$(sed -n '/session/,$p' events | grep -c ' pictures ')" -ge 2 ] || fail "pictures of the iteration that a run resumes at are lost"
 echo "align, resume, event files"
 
+# ------------------------------------------------------------------------------------------- adapters
+
+adapting=("${align[@]}" --reward darkness --lora-rank 2 --learning-rate 1e-3 --set lora.frozen_base=true --set save_every=1)
+mixgrpo "${adapting[@]}" --iterations 3 --out adapted >answer 2>&1
+mixgrpo "${adapting[@]}" --iterations 1 --out adapted-parts >answer 2>&1
+mixgrpo align --resume --out adapted-parts --iterations 3 >answer 2>&1
+same_run adapted adapted-parts "an adapter is resumed to other weights"
+cmp adapted/adapter/adapter_model.safetensors adapted-parts/adapter/adapter_model.safetensors || fail "an adapter is resumed to another"
+mixgrpo inspect adapted/adapter | grep '^kind *adapter' >/dev/null || fail "inspect does not know an adapter"
+mixgrpo inspect adapted/adapter --json | python3 -c 'import json, sys; a = json.load(sys.stdin)
+assert a["ranks"] == [2] and a["layers"] > 4 and 2 * a["layers"] == a["tensor_count"], a' || fail "inspect of an adapter"
+drawing=(sample red --samples 1 --seed 3)
+mixgrpo "${drawing[@]}" --model adapted/model --out merged.png >answer
+mixgrpo "${drawing[@]}" --model "$base" --out base.png >answer
+mixgrpo "${drawing[@]}" --model "$base" --lora adapted/adapter --out adapted.png >answer
+mixgrpo "${drawing[@]}" --model "$base" --lora adapted/adapter:0 --out without.png >answer
+python3 - <<'PYTHON' || fail "an adapter at sampling"
+import zlib
+def pixels(path):
+    data, at, found = open(path, "rb").read(), 8, b""
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == b"IDAT":
+            found += data[at + 8 : at + 8 + size]
+        at += 12 + size
+    return zlib.decompress(found)
+assert pixels("without.png") == pixels("base.png") != pixels("adapted.png"), "strength 0 is the model without the adapter"
+PYTHON
+refuse 2 "lora" sample red --model "$base" --lora adapted/adapter:3 --out x.png
+refuse 1 "nowhere" sample red --model "$base" --lora nowhere --out x.png
+refuse 2 "rank" "${adapting[@]}" --lora-rank 60000 --out too-large
+rm -r adapted adapted-parts
+echo "adapters"
+
 # ------------------------------------------------------------------------------------------- evaluations, faults, few prompts
 
 watched=(--reward darkness --evaluate-every 1 --held-out brightness --held-out-program "mine=python3 $here/scorer.py index")
@@ -381,7 +415,7 @@ mixgrpo inspect whole hacked --json | python3 -c 'import json, sys
 whole, hacked = json.load(sys.stdin)
 assert whole["iterations_done"] == 4 and set(whole["training"]) == {"darkness", "symmetry"}, whole
 assert hacked["evaluation"]["brightness"]["held_out"] and hacked["best_model"] == "hacked/best" and hacked["best_iteration"] >= 0, hacked'
-refuse 2 "expected a model, a checkpoint, a run" inspect prompts.txt
+refuse 2 "expected a model, an adapter, a checkpoint, a run" inspect prompts.txt
 head -c 100 "$base/diffusion_pytorch_model.safetensors" >torn.safetensors
 refuse 2 "torn.safetensors: header length" inspect torn.safetensors
 

@@ -1,6 +1,7 @@
 // Every function gets its arguments through: the wrapper's numbers are those of the library.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <thread>
@@ -90,6 +91,36 @@ void pulled_run_and_trainer_updates_agree() {
   for (std::size_t i = 0; i < run.size(); i++)
     difference = std::max(difference, static_cast<double>(std::fabs(pulled[i] - run[i])));
   CHECK(difference <= 1e-6);  // gradients may be added in another order
+}
+
+void a_frozen_model_has_no_weights_to_train() {
+  fixture f;
+  const auto frozen = f.model.freeze();
+  CHECK(frozen.value_count() == 0);
+  const std::string folder = (std::filesystem::temp_directory_path() / "mixgrpo-cpp-frozen").string();
+  frozen.save(folder);
+  const auto loaded = mixgrpo::model::load_frozen(f.context, folder);
+  CHECK(loaded.value_count() == 0 && loaded.merge().value_count() == f.model.value_count());
+  CHECK(loaded.adapt(mixgrpo::make_lora_config()).value_count() > 0);
+  std::filesystem::remove_all(folder);
+}
+
+void an_adapter_is_saved_loaded_and_merged() {
+  fixture f;
+  auto config = mixgrpo::make_lora_config();
+  config.rank = 2;
+  const std::vector<std::string> targets = {"to_q"};
+  auto adapted = f.model.adapt(config, targets);
+  CHECK(adapted.value_count() < f.model.value_count() && f.model.adapt(config).value_count() > adapted.value_count());
+  const std::vector<float> values(adapted.value_count(), 0.25f);
+  adapted.set_weights(0, values);
+  const std::string path = (std::filesystem::temp_directory_path() / "mixgrpo-cpp-adapter").string();
+  adapted.save_adapter(path);
+  auto loaded = f.model.load_adapter(path);
+  std::filesystem::remove_all(path);
+  CHECK(loaded.weights() == values && loaded.merge().weights() != f.model.weights());
+  loaded.set_adapter_strength(0);
+  CHECK(loaded.merge().weights() == f.model.weights());
 }
 
 void a_frozen_reference_answers_too() {
@@ -367,6 +398,8 @@ void test_functions() {
   rollouts_can_be_pulled_or_run();
   host_noise_starts_a_rollout();
   pulled_run_and_trainer_updates_agree();
+  a_frozen_model_has_no_weights_to_train();
+  an_adapter_is_saved_loaded_and_merged();
   a_frozen_reference_answers_too();
   failed_rewards_are_left_out();
   trainers_report_save_and_go_on();

@@ -16,6 +16,27 @@ static void look_at_parameters(mixgrpo_model *model) {
   TRY(mixgrpo_model_zero_gradients(model));
 }
 
+static void adapt(const mixgrpo_context *context, const mixgrpo_model *base, const char *whole, const char *folder) {
+  mixgrpo_lora_config config;
+  mixgrpo_model *adapted = NULL, *loaded = NULL, *merged = NULL, *frozen = NULL, *rounded = NULL;
+  const char *targets[] = {"to_q", "proj_mlp"}, *const file = path_in(folder, "adapter.safetensors");
+  TRY(mixgrpo_lora_config_init(&config, sizeof config), OUT(config));
+  config.rank = 2;
+  TRY(mixgrpo_model_adapt(base, &config, targets, 2, &adapted), HANDLE(adapted));
+  TRY(mixgrpo_model_save_adapter(adapted, file, MIXGRPO_ADAPTER_FORMAT_KOHYA));
+  TRY(mixgrpo_model_load_adapter(base, file, &loaded), HANDLE(loaded));
+  TRY(mixgrpo_model_save_adapter(loaded, path_in(folder, "adapter"), MIXGRPO_ADAPTER_FORMAT_PEFT));
+  TRY(mixgrpo_model_set_adapter_strength(loaded, 0.5));
+  TRY(mixgrpo_model_merge(loaded, &merged), HANDLE(merged));
+  TRY(mixgrpo_model_freeze(loaded, &frozen), HANDLE(frozen));
+  TRY(mixgrpo_model_load_frozen(context, whole, &rounded), HANDLE(rounded));
+  mixgrpo_model_destroy(frozen);
+  mixgrpo_model_destroy(rounded);
+  mixgrpo_model_destroy(adapted);
+  mixgrpo_model_destroy(loaded);
+  mixgrpo_model_destroy(merged);
+}
+
 void run_model(const sizes *sizes, const char *folder) {
   world *const w = world_create(sizes);
   mixgrpo_model *loaded = NULL, *copied = NULL;
@@ -33,6 +54,7 @@ void run_model(const sizes *sizes, const char *folder) {
   TRY(mixgrpo_model_copy(loaded, &copied), HANDLE(copied));
   TRY(mixgrpo_model_get_config(copied, &config), OUT(config));
   look_at_parameters(copied);
+  adapt(w->context, loaded, whole, folder);
   mixgrpo_model_destroy(loaded);
   mixgrpo_model_destroy(copied);
   world_destroy(w);

@@ -37,7 +37,7 @@ static void predict(world *w) {
   mixgrpo_memory memory = {.struct_size = sizeof memory};
   mixgrpo_model_config model;
   TRY(mixgrpo_model_config_init(&model, sizeof model), OUT(model));
-  const mixgrpo_workload work = {sizeof work, w->sizes.prompts, 4, model.in_channels, 16, 4, 2, 1, 0, 0, 0};
+  const mixgrpo_workload work = {sizeof work, w->sizes.prompts, 4, model.in_channels, 16, 4, 2, 1, 0, 0, 0, 0, 0};
   TRY(mixgrpo_plan_get_iteration(w->plan, 3, MIXGRPO_WINDOW_START_SCHEDULED, w->sizes.prompts, 1, &iteration), OUT(iteration));
   TRY(mixgrpo_plan_get_step(w->plan, 3, MIXGRPO_WINDOW_START_SCHEDULED, 1, &step), OUT(step));
   TRY(mixgrpo_plan_predict_memory(w->plan, 0, MIXGRPO_WINDOW_START_SCHEDULED, &w->learning, &model, &work, &memory), OUT(memory));

@@ -76,6 +76,18 @@ static void train(world *w, const char *folder) {
   TRY(mixgrpo_trainer_sample(w->trainer, MIXGRPO_WEIGHTS_AVERAGE, &config, chosen, PROMPTS, NULL, 0, samples, VALUES));
 }
 
+static void adapt(world *w) {
+  mixgrpo_lora_config config;
+  mixgrpo_model *adapted = NULL, *merged = NULL, *frozen = NULL;
+  TRY(mixgrpo_lora_config_init(&config, sizeof config));
+  TRY(mixgrpo_model_adapt(w->model, &config, NULL, 0, &adapted));
+  TRY(mixgrpo_model_merge(adapted, &merged));
+  TRY(mixgrpo_model_freeze(adapted, &frozen));
+  mixgrpo_model_destroy(frozen);
+  mixgrpo_model_destroy(merged);
+  mixgrpo_model_destroy(adapted);
+}
+
 static void train_by_hand(world *w) {
   const int32_t chosen[PROMPTS] = {0, 1};
   mixgrpo_rollout_config which;
@@ -154,6 +166,7 @@ double run_scenario(const judge *judge, int threads, const char *folder) {
   current = judge;
   make_world(&w, threads);
   train(&w, folder);
+  adapt(&w);
   train_by_hand(&w);
   plan_much(&w);
   keep_files(&w, folder);

@@ -63,7 +63,7 @@ static void read_model(const reader *r) {
 
 static void read_plan(const reader *r, int iteration) {
   const mixgrpo_model_config model = small_model_config();
-  const mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0};
+  const mixgrpo_workload work = {sizeof work, BATCH, TOKENS, CHANNELS, TEXT_LENGTH, 3, 2, 0, 0, 0, 0, 0, 0};
   mixgrpo_iteration_plan plan = {.struct_size = sizeof plan};
   mixgrpo_step step = {.struct_size = sizeof step};
   mixgrpo_memory memory = {.struct_size = sizeof memory};

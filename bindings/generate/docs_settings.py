@@ -7,7 +7,7 @@ from .words import sentence
 BEGIN, END = "<!-- The tables are generated: `make generate` -->", "<!-- The end of the tables -->"
 TITLES = {
     "mixgrpo_sampling_config": "Sampling", "mixgrpo_learning_config": "Learning", "mixgrpo_sample_config": "Deterministic samples",
-    "mixgrpo_evaluation_config": "Evaluation", "mixgrpo_evaluator_config": "Evaluator", "mixgrpo_model_config": "Model",
+    "mixgrpo_evaluation_config": "Evaluation", "mixgrpo_evaluator_config": "Evaluator", "mixgrpo_lora_config": "Adapter (LoRA)", "mixgrpo_model_config": "Model",
     "mixgrpo_rollout_config": "A rollout without a trainer", "mixgrpo_host_config": "A trainer for a model of the host",
 }  # fmt: skip
 

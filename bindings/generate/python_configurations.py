@@ -19,8 +19,8 @@ from ._configuration import Configuration, ModelFolder
 '''
 SEQUENCE = "Sequence[float] | None"
 CLASSES = {"mixgrpo_model_config": "ModelFolder"}
-# Arguments of `Evaluator`, `Rollout` and `HostTrainer`.
-KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
+# Arguments of `Evaluator`, `Model.adapt`, `Rollout` and `HostTrainer`.
+KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_lora_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
 
 
 def file(header: Header, configurations: tuple[Configuration, ...]) -> str:

@@ -118,6 +118,7 @@ def train(trainer: mixgrpo.Trainer, iterations: int, log: Path) -> int:
             decode=codec.decode,
             iterations=iterations,
             choose=prompts_in_turn,
+            evaluation=None,  # this program evaluates all prompts itself
             on_iteration=show,
             progress=False,
         )

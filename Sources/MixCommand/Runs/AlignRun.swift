@@ -23,7 +23,9 @@ final class AlignRun {
     try settings.validate()
     (self.settings, folder) = (settings, RunFolder(path: settings.out))
     try OutputPlace.requireFolder(folder.path)
-    model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context)
+    model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context) {
+      (folder) throws(MixGRPOError) in try settings.lora.load(folder, seed: settings.sampling.record.seed)
+    }
     order = try PromptOrder(
       count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),
       seed: settings.sampling.record.seed)
@@ -155,6 +157,7 @@ final class AlignRun {
     let trained = try trainer.model(settings.learning.record.ema_decay > 0 ? .average : .trained)
     try trained.save(folder: folder.model, precision: settings.precision.stored)
     try model.format.write(to: folder.model)
+    if trained.frozen != nil { try trained.saveAdapter(folder.adapter) }
   }
 
   /// The checkpoint comes last: a run that resumes from it has everything before it on disk.

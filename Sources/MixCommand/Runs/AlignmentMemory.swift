@@ -29,10 +29,10 @@ struct AlignmentMemory {
     let copies = settings.isEvaluated && settings.evaluation.keepBest ? 2 : 0
     if copies > 0 {
       parts.append(
-        Part(name: "evaluation", bytes: copies * evaluator.weightBytes, meaning: "copies of the best and the latest weights"))
+        Part(name: "evaluation", bytes: copies * evaluator.trainedBytes, meaning: "copies of the best and the latest weights"))
     }
     parts.append(
-      Part(name: "peak", bytes: memory.peakBytes + copies * evaluator.weightBytes, meaning: "sum of the above"))
+      Part(name: "peak", bytes: memory.peakBytes + copies * evaluator.trainedBytes, meaning: "sum of the above"))
     self.parts = parts
   }
 

@@ -9,13 +9,14 @@ enum Inspection {
     let isFolder = try FileAccess.isFolder(path)
     if let checkpoint = try checkpointFile(in: path) { return try safetensors(checkpoint) }
     if path.hasSuffix(".png") { return try picture(path) }
+    if isFolder || path.hasSuffix(".safetensors"), let summary = try AdapterSummary(path) { return try adapter(summary) }
     if path.hasSuffix(".safetensors") { return try safetensors(path) }
     let configuration = FileAccess.join(path, WeightFolder.configurationName)
     if isFolder, try FileAccess.isPresent(configuration) { return try model(path) }
     guard try FileAccess.isPresent(path) else {
       throw MixGRPOError(.inputOutput, "\(path): expected a file or a folder, got none")
     }
-    throw .invalid(path, expected: "a model, a checkpoint, a run, a .safetensors or a .png", got: "something else")
+    throw .invalid(path, expected: "a model, an adapter, a checkpoint, a run, a .safetensors or a .png", got: "something else")
   }
 
   /// The run whose folder this is; nil for something else.
@@ -69,6 +70,17 @@ enum Inspection {
     }
   }
 
+  private static func adapter(_ summary: AdapterSummary) throws(MixGRPOError) -> JSONObject {
+    var report: JSONObject = [
+      "kind": "adapter", "path": .string(summary.file.path), "layers": .integer(Int64(summary.layers)),
+      "ranks": .array(summary.ranks.map { .integer(Int64($0)) }),
+    ]
+    add(summary.file.tensors, to: &report)
+    report["metadata"] = .object(try metadata(of: summary.file))
+    report["tensors"] = .array(summary.file.tensors.map(row))
+    return report
+  }
+
   private static func safetensors(_ path: String) throws(MixGRPOError) -> JSONObject {
     let file = try SafetensorsFile(path: path)
     let format = file.metadata["format"] ?? ""
@@ -76,9 +88,7 @@ enum Inspection {
     var report: JSONObject = ["kind": .string(kind), "path": .string(path)]
     if kind == "checkpoint" { report["iteration"] = try iteration(of: file) }
     add(file.tensors, to: &report)
-    var metadata = JSONObject()
-    for (name, text) in file.metadata.sorted(by: { $0.key < $1.key }) { metadata[name] = try value(text) }
-    report["metadata"] = .object(metadata)
+    report["metadata"] = .object(try metadata(of: file))
     report["tensors"] = .array(file.tensors.map(row))
     return report
   }
@@ -111,6 +121,12 @@ enum Inspection {
       "name": .string(tensor.name), "type": .string(tensor.type.name),
       "shape": .array(tensor.shape.map { .integer(Int64($0)) }), "bytes": .integer(Int64(bytes(of: tensor))),
     ]
+  }
+
+  private static func metadata(of file: SafetensorsFile) throws(MixGRPOError) -> JSONObject {
+    var metadata = JSONObject()
+    for (name, text) in file.metadata.sorted(by: { $0.key < $1.key }) { metadata[name] = try value(text) }
+    return metadata
   }
 
   /// Metadata values are strings; those that contain JSON objects are shown as objects.

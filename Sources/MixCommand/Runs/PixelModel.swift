@@ -10,12 +10,17 @@ struct PixelModel {
   let format: PictureFormat
   let context: RunContext
 
-  /// - Parameter prompts: used instead of the file in the settings.
+  /// - Parameters:
+  ///   - given: used instead of the file in the settings.
+  ///   - load: reads the model of a folder, perhaps with an adapter.
   /// - Throws: the errors of reading model, prompts and embeddings; `invalidArgument` when they do not match.
   init(
-    folder: String, _ settings: PictureSettings, prompts given: PromptList? = nil, context: RunContext
+    folder: String, _ settings: PictureSettings, prompts given: PromptList? = nil, context: RunContext,
+    load: (_ folder: String) throws(MixGRPOError) -> FlowTransformer = { (folder) throws(MixGRPOError) in
+      try FlowTransformer(folder: folder)
+    }
   ) throws(MixGRPOError) {
-    let model = try FlowTransformer(folder: folder)
+    let model = try load(folder)
     let settings = try settings.resolved(model: folder)
     codec = try PixelCodec(height: settings.height, width: settings.width, patch: Self.patch(of: model.configuration, folder))
     (embeddings, prompts) = try Self.prompts(given, settings, model.configuration)

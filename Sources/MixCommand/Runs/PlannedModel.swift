@@ -8,6 +8,9 @@ struct PlannedModel {
   let maxBatch: Int
   let threads: Int
   let precision: Precision
+  /// Of the adapter that is trained.
+  let lora: LoRAConfiguration?
+  let isFrozen: Bool
 
   /// - Throws: the errors of reading the model's configuration; `invalidArgument` for settings that do not match the model.
   init(_ settings: AlignSettings) throws(MixGRPOError) {
@@ -19,12 +22,14 @@ struct PlannedModel {
     textLength =
       try pictures.embeddings.isEmpty ? pictures.textLength : StoredEmbeddings.read(path: pictures.embeddings).textLength
     (maxBatch, precision) = (pictures.maxBatch, pictures.computePrecision.computed)
+    lora = settings.lora.configuration(seed: 0)
+    isFrozen = lora != nil && settings.lora.hasFrozenBase
     threads = try RunContext(threads: settings.threads).threads
   }
 
   func evaluatorMemory(maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
     try EvaluatorMemory(
       configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: maxBatch, threads: threads,
-      precision: precision)
+      precision: precision, lora: lora, isFrozen: isFrozen)
   }
 }

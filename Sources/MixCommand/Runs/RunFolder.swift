@@ -4,6 +4,7 @@ import MixGRPO
 ///
 ///     settings.json      all settings, for --config
 ///     model/             the model, a diffusers folder
+///     adapter/           of a run with lora.rank: the adapter alone, as PEFT saves it
 ///     best/              the model of the best evaluation, if there is one
 ///     checkpoints/       the newest checkpoints, for --resume; of a finished run only the last
 ///     metrics.jsonl      metrics, a line for each iteration
@@ -17,6 +18,7 @@ struct RunFolder {
 
   var settings: String { FileAccess.join(path, "settings.json") }
   var model: String { FileAccess.join(path, "model") }
+  var adapter: String { FileAccess.join(path, "adapter") }
   var checkpoints: String { FileAccess.join(path, "checkpoints") }
   var metrics: String { FileAccess.join(path, "metrics.jsonl") }
   var best: String { FileAccess.join(path, "best") }

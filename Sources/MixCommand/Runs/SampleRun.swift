@@ -13,7 +13,8 @@ struct SampleRun {
     try Self.requirePlaces(settings)
     let given = settings.texts.isEmpty ? nil : try PromptList(texts: settings.texts)
     let model = try PixelModel(
-      folder: ShippedModel.folder(unless: settings.model), settings.pictures, prompts: given, context: context)
+      folder: ShippedModel.folder(unless: settings.model), settings.pictures, prompts: given, context: context
+    ) { (folder) throws(MixGRPOError) in try AppliedAdapter.apply(settings.lora, to: FlowTransformer(folder: folder)) }
     let pictures = try draw(model)
     if !settings.each.isEmpty { try writeEach(pictures, model.prompts.texts) }
     let grid = try ImageGrid.compose(pictures, columns: settings.samples, gap: 4, scale: settings.scale)
@@ -70,6 +71,7 @@ struct SampleRun {
       ("solver", Choices.solver[Int(settings.solver)]),
       ("shift", "\(settings.shift)"), ("seed", "\(settings.seed)"),
     ]
+    if !settings.lora.isEmpty { texts.append(("lora", settings.lora.joined(separator: ", "))) }
     if !settings.base.isEmpty { texts += [("base", settings.base), ("trained share", "\(settings.trainedShare)")] }
     return try PictureText.settings(texts)
   }

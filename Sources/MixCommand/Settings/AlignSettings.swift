@@ -20,6 +20,7 @@ struct AlignSettings: SettingsTable {
   var threads = 0
   var sampling = SamplingSettings()
   var learning = LearningSettings()
+  var lora = LoRASettings()
   var evaluation = EvaluationSettings()
   var person = PersonSettings()
 
@@ -53,6 +54,7 @@ struct AlignSettings: SettingsTable {
         .withoutEffect,
       .section("sampling", \.sampling, "how pictures are sampled in training"),
       .section("learning", \.learning, "how the model learns from rewards"),
+      .section("lora", \.lora, "the low-rank adapter that is trained in place of all weights"),
       .section("evaluation", \.evaluation, "how the model in training is evaluated"),
       .section("person", \.person, "how a person votes, with the reward person"),
     ]

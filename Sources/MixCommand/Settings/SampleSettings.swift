@@ -5,6 +5,7 @@ import MixSettings
 struct SampleSettings: SettingsTable {
   var model = ""
   var base = ""
+  var lora: [String] = []
   var trainedShare = 0.8
   var out = "samples.png"
   var each = ""
@@ -23,6 +24,8 @@ struct SampleSettings: SettingsTable {
     [
       .text("model", \.model, "folder of the model; empty for the model that comes with the command"),
       .text("base", \.base, "folder of a second model, for the last steps (hybrid sampling against reward hacking)"),
+      .texts(
+        "lora", \.lora, "adapters to apply to model: files or folders of PEFT, diffusers or kohya, each perhaps with :strength"),
       .number(
         "trained_share", \.trainedShare, .closed(0, 1), default: 0.8,
         "with base: share of the steps that model evaluates; base evaluates the rest"),
@@ -64,6 +67,7 @@ struct SampleSettings: SettingsTable {
       expected: "prompts, or a file of them (--prompts), or embeddings (--embeddings)",
       got: sources == 0 ? "none" : "two of these")
     self.check(&check)
+    for text in lora { check.include { () throws(MixGRPOError) in _ = try AppliedAdapter(text) } }
     schedule.checkRules(&check)
     try check.throwIfAny()
   }

@@ -47,6 +47,10 @@ struct AlignCommand: ParsableCommand {
         mixgrpo align --prompts prompts.txt --out run \\
           --reward darkness --held-out contrast --watchdog stop
 
+      LORA: with --lora-rank 16 the run trains an adapter of a few megabytes and leaves the model's weights as they are; gradients, \
+      moments and checkpoints have the adapter's size. The run then also writes adapter/, which peft and diffusers load, and model/ has \
+      the adapter merged. --set lora.alpha=32, --set 'lora.targets=["to_q","to_v"]'.
+
       THE RUN writes to its folder report.html (open it in a browser, also while the run lasts), settings.json, model/ (a \
       diffusers folder), metrics.jsonl, pictures/ (the same prompts and noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
       with bit-identical results. An update that is not finite or changes the model too much is never applied, and ends the \
@@ -131,6 +135,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
   @Option(help: "Number of stochastic, trained steps (4, or steps − 1 when that is less).") var windowLength: Int?
   @Option(help: "Learning rate of AdamW (1e-5).") var learningRate: Double?
+  @Option(help: "Rank of a LoRA adapter that is trained in place of all weights (0: all weights).") var loraRank: Int?
   @Option(help: "Clip range of the probability ratio (1e-4).") var clipRange: Double?
   @Option(help: "Seed of all random numbers (0).") var seed: UInt64?
   @Option(help: "Iterations between checkpoints (10).") var saveEvery: Int?
@@ -150,6 +155,7 @@ struct TrainingOptions: ParsableArguments {
     replace(&settings.sampling.record.steps, with: steps)
     replace(&settings.sampling.record.window_length, with: windowLength)
     replace(&settings.learning.record.learning_rate, with: learningRate)
+    replace(&settings.lora.rank, with: loraRank)
     replace(&settings.learning.record.clip_range, with: clipRange)
     replace(&settings.sampling.record.seed, with: seed)
     replace(&settings.saveEvery, with: saveEvery)

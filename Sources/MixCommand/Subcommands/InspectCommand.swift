@@ -5,7 +5,7 @@ import MixTerminal
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Describes a model, a checkpoint, a run, a safetensors file or a picture.",
+    abstract: "Describes a model, an adapter, a checkpoint, a run, a safetensors file or a picture.",
     discussion: """
       Shows names, shapes, element types and sizes of tensors, the settings of models and checkpoints, the results of a run, \
       and the text in a PNG. Only headers are read, so large files take no longer than small ones.

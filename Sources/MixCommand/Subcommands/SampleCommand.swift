@@ -17,7 +17,9 @@ struct SampleCommand: ParsableCommand {
         mixgrpo sample "a red circle" --model second/model \\
           --base run/model --trained-share 0.8
 
-      The last command evaluates the first 80 % of the steps with the aligned model and the rest with the base model, which \
+        mixgrpo sample "a red circle" --lora run/adapter:0.7
+
+      The command with --base evaluates the first 80 % of the steps with the aligned model and the rest with the base model, which \
       reduces artefacts of reward hacking.
       """)
 
@@ -27,6 +29,12 @@ struct SampleCommand: ParsableCommand {
   var model: String?
   @Option(help: ArgumentHelp("A second model for the last steps.", valueName: "folder"), completion: .directory) var base:
     String?
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "An adapter of PEFT, diffusers or kohya to apply to the model; repeatable.", valueName: "file[:strength]"),
+    completion: .file())
+  var lora: [String] = []
   @Option(help: "With --base: share of the steps that --model evaluates (0.8).") var trainedShare: Double?
   @Option(help: ArgumentHelp("The PNG to write (samples.png).", valueName: "png"), completion: .file()) var out: String?
   @Option(help: ArgumentHelp("Folder for each picture as a separate PNG.", valueName: "folder"), completion: .directory)
@@ -55,6 +63,7 @@ struct SampleCommand: ParsableCommand {
       if !texts.isEmpty { settings.texts = texts }
       replace(&settings.model, with: model)
       replace(&settings.base, with: base)
+      if !lora.isEmpty { settings.lora = lora }
       replace(&settings.trainedShare, with: trainedShare)
       replace(&settings.out, with: out)
       replace(&settings.each, with: each)

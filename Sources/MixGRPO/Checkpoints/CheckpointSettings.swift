@@ -68,7 +68,15 @@ extension CheckpointSettings {
     add("text_length", evaluator.textLength)
     if evaluator.model.configuration.guidanceEmbeds { add("guidance", evaluator.guidance) }
     add("precision", evaluator.precision)
+    if let adapter = evaluator.model.adapter { add("adapter", Self.description(adapter)) }
     add("image_ids", "\(evaluator.geometry.tokens) tokens at positions with hash \(Self.hash(evaluator.geometry.positions))")
+  }
+
+  private static func description(_ adapter: AdapterLayout) -> String {
+    let matrices = adapter.matrices.map { "\($0.module.name) \($0.low.rank) \($0.low.scale)" }
+    let first = adapter.matrices[0].low
+    return "\(matrices.count) layers, of rank \(first.rank) and scale \(first.scale) or others, with hash "
+      + String(FNV1a.hash(matrices.joined(separator: "\n").utf8), radix: 16)
   }
 
   private static func hash(_ values: [Float]) -> String {

@@ -19,6 +19,8 @@ extension Evaluation {
     try FileAccess.createFolder(folder)
     var metadata = settings + [("format", Self.format)] + numbers.map { ($0.key, $0.value) }
     var entries: [WeightEntry] = []
+    // A file says nothing of the frozen weights of an adapter: it has all weights.
+    let best = try best.map { (model) throws(MixGRPOError) in model.frozen == nil ? model : try model.merged() }
     if let best {
       metadata.append(("model", try JSONValue.object(best.configuration.json).text()))
       entries = best.parameters.map { entry in
@@ -28,8 +30,10 @@ extension Evaluation {
       }
     }
     let path = FileAccess.join(folder, Self.fileName)
-    try SafetensorsWriter.write(
-      entries, precision: .float32, metadata: metadata.sorted { $0.0 < $1.0 }, checksum: true, to: path)
+    try withExtendedLifetime(best) { () throws(MixGRPOError) in
+      try SafetensorsWriter.write(
+        entries, precision: .float32, metadata: metadata.sorted { $0.0 < $1.0 }, checksum: true, to: path)
+    }
   }
 
   /// Restores the saved state into this evaluation, which must have the same settings. State is replaced only after the whole

@@ -66,7 +66,7 @@ extension Trainer {
       guard let average = learner.average?.average else {
         throw MixGRPOError(.invalidState, "weights: expected a trainer with ema_decay above 0, got one without")
       }
-      let model = try FlowTransformer(configuration: evaluator.model.configuration)
+      let model = try FlowTransformer(copying: evaluator.model)
       model.writableWeights().baseAddress?.update(from: average.base, count: average.count)
       return model
     }

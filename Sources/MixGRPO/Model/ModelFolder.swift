@@ -32,6 +32,18 @@ extension FlowTransformer {
     }
   }
 
+  /// Loads a folder as a frozen model; its blocks' weights are rounded to bfloat16 one by one.
+  /// - Throws: as for `init(folder:)`; `notFinite` also beyond bfloat16's largest value.
+  public convenience init(frozenFolder path: String) throws(MixGRPOError) {
+    let folder = try WeightFolder(path: path)
+    let configuration = try FlowTransformerConfiguration(json: folder.configuration, source: path)
+    try Self.compare(folder, try ParameterLayout(configuration), path)
+    try self.init(frozen: configuration) { (entry, target) throws(MixGRPOError) in
+      try folder.read(
+        entry.name, expectedShape: entry.shape, into: UnsafeMutableBufferPointer(start: target, count: entry.count))
+    }
+  }
+
   /// Names and shapes are compared before memory for weights is allocated.
   private static func compare(_ folder: WeightFolder, _ layout: ParameterLayout, _ path: String) throws(MixGRPOError) {
     var check = Validation()
@@ -48,10 +60,12 @@ extension FlowTransformer {
     do { try check.throwIfAny() } catch { throw MixGRPOError(.invalidFormat, shortened(error.message)) }
   }
 
-  /// Saves a diffusers folder, which is created when it is missing; its parent must exist. Each file is written atomically.
+  /// Saves a diffusers folder, which is created when it is missing; its parent must exist. Each file is written atomically. An adapter
+  /// is merged into the saved weights; a frozen model is saved with the values it has.
   /// - Throws: `inputOutput`; `notFinite` when a weight is NaN or infinite, or beyond the largest BF16 value when saved as such; then
   ///   nothing is written.
   public func save(folder path: String, precision: StoredPrecision = .float32) throws(MixGRPOError) {
+    if adapter != nil || isFrozen { return try merged().save(folder: path, precision: precision) }
     let entries = parameters.map { entry in
       WeightEntry(
         name: entry.name, shape: entry.shape,

@@ -59,10 +59,11 @@ public final class FlowMatchingPretrainer {
   ) throws(MixGRPOError) {
     try configuration.validate()
     try requireLatents(of: evaluator, evaluator.latentSize)
+    try requireTrainable(evaluator.model)
     (self.evaluator, self.configuration, self.context) = (evaluator, configuration, context)
     workers = Workers(threads: context.threads)
     let memory = evaluator.memory
-    let taken = memory.inferenceBytes + 4 * memory.weightBytes
+    let taken = memory.inferenceBytes + memory.weightBytes + 3 * memory.trainedBytes
     batchLimit = try memory.updateBatch(within: evaluator.maxBytes, taken: taken) { 2 * 4 * evaluator.latentSize * $0 }
     optimizer = try AdamW(count: evaluator.model.parameterCount, configuration: configuration.optimizer)
     let values = batchLimit * evaluator.latentSize

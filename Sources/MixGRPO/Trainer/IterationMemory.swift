@@ -8,8 +8,8 @@ import MixSampling
 ///
 /// The process itself adds 10 to 20 MB: its code, the Swift runtime and small tables.
 public struct IterationMemory: Equatable, Sendable {
-  /// The weights and arrays of the same size: gradients, two moments, the average, the base, and the copy that `Undo.memory`
-  /// keeps.
+  /// The weights, and arrays as large as the trained ones: gradients, two moments, the average, the base, and the copy that
+  /// `Undo.memory` keeps.
   public let weightBytes: Int
   /// Latents of the rollout and its stored steps, latents and dVelocity of the update's largest request.
   public let trajectoryBytes: Int
@@ -35,7 +35,7 @@ public struct IterationMemory: Equatable, Sendable {
   ) throws(MixGRPOError) {
     let keepsBase = keepsBase || (learning?.policy.referencePenalty ?? 0) > 0
     let copies = Self.copies(learning) + (keepsBase ? 1 : 0)
-    weightBytes = try product(copies, evaluator.weightBytes, field: "model")
+    weightBytes = evaluator.weightBytes + (try product(copies - 1, evaluator.trainedBytes, field: "model"))
     let rollout = try plan.rolloutBytes(prompts: prompts, latentSize: latentSize)
     let inference = evaluator.inferenceBytes * (keepsBase ? 2 : 1)
     try MixBasics.require(
@@ -56,7 +56,7 @@ public struct IterationMemory: Equatable, Sendable {
     evaluatorBytes = inference + evaluator.trainingBytes(samples: updateBatch)
   }
 
-  /// The number of arrays as large as the weights, including the weights.
+  /// The number of arrays as large as the trained weights, including the weights.
   private static func copies(_ learning: LearningConfiguration?) -> Int {
     guard let learning else { return 1 }
     let average = learning.averageDecay > 0 ? 1 : 0

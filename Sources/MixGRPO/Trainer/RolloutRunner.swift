@@ -52,6 +52,10 @@ extension Rollout {
   }
 }
 
+func requireTrainable(_ model: FlowTransformer) throws(MixGRPOError) {
+  try require(!model.isFrozen, "model", expected: "one that can be trained (adapt the frozen one)", got: "a frozen model")
+}
+
 /// Checks that the model's latents and velocities have the size of the sampler's latents.
 func requireLatents(of evaluator: FlowEvaluator, _ latentSize: Int) throws(MixGRPOError) {
   try require(

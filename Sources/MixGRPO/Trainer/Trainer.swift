@@ -64,6 +64,7 @@ public final class Trainer {
   ) throws(MixGRPOError) {
     var check = Validation()
     check.include { () throws(MixGRPOError) in try evaluator.check(prompts) }
+    check.include { () throws(MixGRPOError) in try requireTrainable(evaluator.model) }
     check.include { () throws(MixGRPOError) in try requireLatents(of: evaluator, evaluator.latentSize) }
     check.include { () throws(MixGRPOError) in try ModelFreeTrainer.validate(sampling, learning, names) }
     try check.throwIfAny()

@@ -15,6 +15,7 @@ extension SizedStruct {
 extension mixgrpo_progress: SizedStruct {}
 extension mixgrpo_model_config: SizedStruct {}
 extension mixgrpo_parameter_info: SizedStruct {}
+extension mixgrpo_lora_config: SizedStruct {}
 extension mixgrpo_evaluator_config: SizedStruct {}
 extension mixgrpo_sampling_config: SizedStruct {}
 extension mixgrpo_learning_config: SizedStruct {}

@@ -23,6 +23,15 @@ extension mixgrpo_model_config: SettingsRecord {
   ]
 }
 
+extension mixgrpo_lora_config: SettingsRecord {
+  package static let settings: [Setting<mixgrpo_lora_config>] = [
+    .integer("rank", \.rank, 1...65_536, default: 16, "rank of the adapter; at most the sizes of each adapted layer"),
+    .number("alpha", \.alpha, .above(0, upTo: 65_536), default: 16, "the adapter counts alpha / rank times"),
+    .flag("rank_stabilized", \.rank_stabilized, default: false, "divide alpha by the root of the rank"),
+    .seed("seed", \.seed, "seed of the first values of A; B starts at 0"),
+  ]
+}
+
 extension mixgrpo_evaluator_config: SettingsRecord {
   package static let settings: [Setting<mixgrpo_evaluator_config>] = [
     .integer("height_tokens", \.height_tokens, 1...4_096, default: 8, unit: "tokens", "rows of image tokens"),

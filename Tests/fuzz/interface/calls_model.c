@@ -98,6 +98,42 @@ RANDOM_CALL(model_destroy, 1) {
   begin("mixgrpo_model_destroy");
   drop(MODEL, pick(MODEL));
 }
+RANDOM_CALL(lora_config_init, 1) {
+  mixgrpo_lora_config *config = output(sizeof *config);
+  CALL(mixgrpo_lora_config_init, spoiled(config), size_near(sizeof *config));
+}
+RANDOM_CALL(model_adapt, 3) {
+  mixgrpo_lora_config *config = room(sizeof *config);
+  const char **targets = room(2 * sizeof *targets);
+  void **place = output(sizeof *place);
+  must(mixgrpo_lora_config_init(config, sizeof *config) == MIXGRPO_STATUS_OK, "defaults");
+  config->rank = 1 + (int32_t)below(3);
+  disturb(config, sizeof *config);
+  targets[0] = one_in(3) ? any_text() : "to_q", targets[1] = "*proj*";
+  const size_t count = one_in(2) ? 0 : size_near(2);
+  keep_small_model(
+      CALL(mixgrpo_model_adapt, pick_const(MODEL), spoiled(config), spoiled(targets), count, spoiled(place)), place);
+}
+RANDOM_CALL(model_load_adapter, 2) {
+  void **place = output(sizeof *place);
+  keep_small_model(CALL(mixgrpo_model_load_adapter, pick_const(MODEL), any_path(), spoiled(place)), place);
+}
+RANDOM_CALL(model_save_adapter, 2) { CALL(mixgrpo_model_save_adapter, pick_const(MODEL), any_path(), some_int(0, 2)); }
+RANDOM_CALL(model_merge, 1) {
+  void **place = output(sizeof *place);
+  keep_small_model(CALL(mixgrpo_model_merge, pick_const(MODEL), spoiled(place)), place);
+}
+RANDOM_CALL(model_freeze, 1) {
+  void **place = output(sizeof *place);
+  keep_small_model(CALL(mixgrpo_model_freeze, pick_const(MODEL), spoiled(place)), place);
+}
+RANDOM_CALL(model_load_frozen, 1) {
+  void **place = output(sizeof *place);
+  keep_small_model(CALL(mixgrpo_model_load_frozen, pick_const(CONTEXT), any_path(), spoiled(place)), place);
+}
+RANDOM_CALL(model_set_adapter_strength, 1) {
+  CALL(mixgrpo_model_set_adapter_strength, pick(MODEL), one_in(4) ? any_double() : 0.5);
+}
 RANDOM_CALL(model_get_config, 1) {
   mixgrpo_model_config *config = result(sizeof *config);
   CALL(mixgrpo_model_get_config, pick_const(MODEL), config);

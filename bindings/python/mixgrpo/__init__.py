@@ -26,6 +26,7 @@ from .clipped_loss import PolicyLoss, policy_loss
 from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, Progress, default_context
 from .enums import (
+    AdapterFormat,
     AdvantageMode,
     Dynamics,
     FaultPolicy,
@@ -88,7 +89,8 @@ from .steps import Step, deterministic_step, normal_noise, step_log_probability,
 from .trainer import Trainer
 from .training import train
 from .training_checkpoints import TrainingCheckpoints
-from .training_evaluation import HackedRewardWarning, TrainingEvaluation
+from .training_evaluation import TrainingEvaluation
+from .training_evaluations import HackedRewardWarning
 from .training_types import (
     Decoder,
     EvaluationReceiver,
@@ -105,6 +107,7 @@ from .votes import scores_from_pairs, scores_from_ratings
 
 __all__ = [
     "SCHEDULED_WINDOW",
+    "AdapterFormat",
     "AdaptiveWindow",
     "AdvantageMode",
     "Advantages",

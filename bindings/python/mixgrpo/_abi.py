@@ -59,6 +59,16 @@ class ParameterInfo(Struct):
     ]
 
 
+class LoraConfig(Struct):
+    _fields_ = [
+        ("rank", ctypes.c_int32),
+        ("alpha", ctypes.c_double),
+        ("rank_stabilized", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("seed", ctypes.c_uint64),
+    ]
+
+
 class EvaluatorConfig(Struct):
     _fields_ = [
         ("height_tokens", ctypes.c_int32),
@@ -194,6 +204,8 @@ class Workload(Struct):
         ("recompute_activations", ctypes.c_int32),
         ("precision", ctypes.c_int32),
         ("max_bytes", ctypes.c_size_t),
+        ("lora_rank", ctypes.c_int32),
+        ("frozen_base", ctypes.c_int32),
     ]
 
 
@@ -387,13 +399,14 @@ SIZES: dict[type[ctypes.Structure], int] = {
     Progress: 24,
     ModelConfig: 56,
     ParameterInfo: 48,
+    LoraConfig: 32,
     EvaluatorConfig: 48,
     SamplingConfig: 144,
     LearningConfig: 168,
     Setting: 104,
     IterationPlan: 40,
     Step: 72,
-    Workload: 48,
+    Workload: 56,
     Memory: 40,
     AdaptiveWindow: 80,
     VelocityRequest: 96,
@@ -442,6 +455,25 @@ FUNCTIONS: dict[str, Function] = {
     "mixgrpo_model_save": Function(Status, {"model": Handle, "folder": Text, "storage": Int32}),
     "mixgrpo_model_copy": Function(Status, {"model": Handle, "out_copy": ctypes.POINTER(Handle)}),
     "mixgrpo_model_destroy": Function(None, {"model": Handle}),
+    "mixgrpo_model_freeze": Function(Status, {"model": Handle, "out_model": ctypes.POINTER(Handle)}),
+    "mixgrpo_model_load_frozen": Function(
+        Status, {"context": Handle, "folder": Text, "out_model": ctypes.POINTER(Handle)}
+    ),
+    "mixgrpo_lora_config_init": Function(Status, {"out_config": ctypes.POINTER(LoraConfig), "struct_size": Size}),
+    "mixgrpo_model_adapt": Function(
+        Status,
+        {
+            "base": Handle,
+            "config": ctypes.POINTER(LoraConfig),
+            "targets": ctypes.POINTER(ctypes.c_char_p),
+            "target_count": Size,
+            "out_model": ctypes.POINTER(Handle),
+        },
+    ),
+    "mixgrpo_model_load_adapter": Function(Status, {"base": Handle, "path": Text, "out_model": ctypes.POINTER(Handle)}),
+    "mixgrpo_model_save_adapter": Function(Status, {"model": Handle, "path": Text, "format": Int32}),
+    "mixgrpo_model_merge": Function(Status, {"model": Handle, "out_model": ctypes.POINTER(Handle)}),
+    "mixgrpo_model_set_adapter_strength": Function(Status, {"model": Handle, "strength": Double}),
     "mixgrpo_model_get_config": Function(Status, {"model": Handle, "out_config": ctypes.POINTER(ModelConfig)}),
     "mixgrpo_model_get_size": Function(
         Status,

@@ -1,6 +1,7 @@
 """How far a training is, on standard error."""
 
 import contextlib
+import math
 import os
 import shutil
 import sys
@@ -29,6 +30,7 @@ class ProgressDisplay:
         self._shown = 0  # characters of the line on the terminal
         self._first = self._done = self._total = 0
         self._reward: float | None = None
+        self._evaluated = ""  # the latest figure of evaluations
         self._within = ""  # how far the current iteration is
         self._start = self._latest_line = self._latest_draw = time.monotonic()
 
@@ -48,6 +50,15 @@ class ProgressDisplay:
         elif self._is_line_due():
             self._latest_line = time.monotonic()
             self._write_line(self._text())
+
+    def evaluated(self, figure: float, change: float | None) -> None:
+        """Shows the figure of the latest evaluation and its change since the first, from now on."""
+        if not math.isnan(figure):
+            self._evaluated = f"evaluated {digits(figure)}" + ("" if change is None else f" ({change:+.3f})")
+
+    def say(self, line: str) -> None:
+        """Leaves a line behind. Call within `aside`."""
+        self._write_line(line)
 
     def within(self, progress: Progress) -> None:
         """Shows how far a call of the library is, some times a second."""
@@ -108,6 +119,8 @@ class ProgressDisplay:
         parts = [f"{self._done}/{self._total}"]
         if self._reward is not None:
             parts.append(f"reward {digits(self._reward)}")
+        if self._evaluated:
+            parts.append(self._evaluated)
         new, passed = self._done - self._first, time.monotonic() - self._start
         if new > 0:
             left = self._total - self._done

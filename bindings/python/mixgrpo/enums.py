@@ -92,6 +92,21 @@ StorageName: TypeAlias = Literal["f32", "bf16"]
 """A case of `Storage` by its name."""
 
 
+class AdapterFormat(IntEnum):
+    """The program whose files an adapter's are."""
+
+    PEFT = 0
+    """A folder: `adapter_model`.safetensors, `adapter_config`.json. Keeps rank and alpha."""
+    DIFFUSERS = 1
+    """A folder: `pytorch_lora_weights`.safetensors, whose B contains the factor."""
+    KOHYA = 2
+    """A file with the names of the original FLUX; B contains the factor."""
+
+
+AdapterFormatName: TypeAlias = Literal["peft", "diffusers", "kohya"]
+"""A case of `AdapterFormat` by its name."""
+
+
 class Precision(IntEnum):
     """The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the optimizer
     are float32 with both."""

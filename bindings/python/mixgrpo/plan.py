@@ -88,6 +88,10 @@ class Workload:
     """As in the evaluator."""
     max_bytes: int = 0
     """As in the evaluator; 0 for no limit."""
+    lora_rank: int = 0
+    """Rank of an adapter of all layers of the blocks that is trained; 0 for all weights."""
+    frozen_base: bool = False
+    """With `lora_rank`: the adapted model is a frozen one."""
 
 
 @dataclass(frozen=True)

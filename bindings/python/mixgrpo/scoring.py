@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ._arguments import function, short
-from ._arrays import DoubleArray, FloatArray, doubles, shaped
+from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
 from .any_trainer import TicketedSamples
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
@@ -76,13 +76,19 @@ def score(
     """The rewards of samples (P, G, N, C), (P, G) by name: each function sees all P * G images at once, group by
     group."""
     groups = samples.shape[:2]
+    images = decoded(samples, decode)
+    words = [prompt for prompt in prompts for _ in range(groups[1])]
+    return {name: _checked(reward(images, words), groups, name) for name, reward in rewards.items()}
+
+
+def decoded(samples: FloatArray, decode: Decoder) -> ByteArray:
+    """The images of samples (P, G, …), (P * G, height, width, 3). Raises `InvalidArgumentError`."""
     flat = samples.reshape(-1, *samples.shape[2:])
     images = decode(flat)
     if not hasattr(images, "__len__") or len(images) != len(flat):
         got = f"{len(images)} images" if hasattr(images, "__len__") else short(images)
         raise InvalidArgumentError(f"decode: expected a function that makes {len(flat)} images of samples, got {got}")
-    words = [prompt for prompt in prompts for _ in range(groups[1])]
-    return {name: _checked(reward(images, words), groups, name) for name, reward in rewards.items()}
+    return images
 
 
 def _checked(scores: ArrayLike, groups: tuple[int, ...], name: str) -> DoubleArray:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations  # help() shows the types by their names
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ._arguments import function, path, short, whole
-from ._arrays import DoubleArray, FloatArray
+from ._arrays import ByteArray, DoubleArray, FloatArray
 from ._progress import ProgressDisplay
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .metrics import Metrics
 from .metrics_file import MetricsFile
+from .person_reward import PersonReward
 from .ranks import ranks_of
 from .scoring import ScoringThreads, checked_weights, rewards_by_name, score, score_share
 from .trainer import Trainer
-from .training_checkpoints import TrainingCheckpoints, checkpoints_of
-from .training_evaluation import TrainingEvaluation, evaluations_of
+from .training_checkpoints import TrainingCheckpoints, checkpoint_settings, checkpoints_of
+from .training_evaluation import USUAL_EVALUATION, TrainingEvaluation, evaluation_of
+from .training_evaluations import evaluations_of
+from .training_pictures import ShownSamples, show_person, write_pictures
 from .training_report import Report
 from .training_run import Iterate, TrainingRun
 from .training_types import Decoder, FilePath, IterationReceiver, PromptChoice, Reward, Trainable
@@ -31,7 +36,7 @@ def train(
     prompts_per_iteration: int = 4,
     choose: PromptChoice | None = None,
     weights: Mapping[str, float] | None = None,
-    evaluation: TrainingEvaluation | None = None,
+    evaluation: TrainingEvaluation | None = USUAL_EVALUATION,
     checkpoints: FilePath | TrainingCheckpoints | None = None,
     metrics: FilePath | None = None,
     report: FilePath | None = None,
@@ -47,10 +52,12 @@ def train(
                    prompts take turns, so many at a time (all of fewer);
                    or choose(iteration) gives the indices
     weights        of the rewards, by name; 1 each by default
-    evaluation     TrainingEvaluation(every=10, held_out=..., ...): held-out
-                   rewards, the best model, a watchdog
+    evaluation     of fixed prompts and noise, also before and at the end;
+                   None for none; TrainingEvaluation(held_out=..., ...):
+                   held-out rewards, the best model, a watchdog
     checkpoints    a folder, or TrainingCheckpoints(folder, every=..., ...):
-                   the same program started again continues, bit for bit
+                   the same program started again continues, bit for bit;
+                   pictures/ in it shows each evaluation
     metrics        a file that gets one line of JSON for each iteration
     report         an HTML page: curves, samples over the iterations; written
                    anew while the training runs, continued when resumed
@@ -76,25 +83,26 @@ def train(
     functions = rewards_by_name(trainer, rewards)
     function(decode, "decode", "samples")
     lines = _lines(trainer)
-    held_out = evaluation.held_out if isinstance(evaluation, TrainingEvaluation) else {}
-    page = None if report is None else Report(path(report, "report"), trainer, decode, evaluation, iterations)
+    shares, saving = checked_weights(trainer, weights), checkpoint_settings(checkpoints)
+    display = ProgressDisplay(bool(progress) and ranks_of(trainer).index == 0)
+    resolved = evaluation_of(evaluation, trainer)
+    shown = ShownSamples(lines, decode, resolved)
+    page = None if report is None else Report(path(report, "report"), trainer, shown, resolved, iterations)
+    receivers = [] if page is None else [page.add_evaluation]
+    shown.receivers = _show_to(page, saving, functions, trainer, shown.prompts)
 
     def score_all(chosen: Sequence[int], samples: FloatArray) -> dict[str, DoubleArray]:
         return score(samples, [lines[index] for index in chosen], functions, decode)
 
-    def score_evaluation(samples: FloatArray, chosen: Sequence[int]) -> dict[str, DoubleArray]:
-        return score(samples, [lines[index] for index in chosen], {**functions, **held_out}, decode)
-
-    display = ProgressDisplay(bool(progress) and ranks_of(trainer).index == 0)
-    receivers = [] if page is None else [page.add_evaluation]
-    show = None if page is None else page.add_samples
-    evaluations = evaluations_of(evaluation, trainer, score_evaluation, receivers, display, show)
+    evaluations = (
+        None if resolved is None else evaluations_of(resolved, functions, decode, shares, receivers, display, shown)
+    )
     run = TrainingRun(
         trainer=trainer,
-        iterate=_iterate(trainer, score_all, checked_weights(trainer, weights), score_workers),
+        iterate=_iterate(trainer, score_all, shares, score_workers),
         choose=_in_turns(len(lines), prompts_per_iteration) if choose is None else _checked_choice(choose, len(lines)),
         evaluations=evaluations,
-        checkpoints=checkpoints_of(checkpoints, trainer, evaluations),
+        checkpoints=checkpoints_of(saving, trainer, evaluations),
         log=None if metrics is None else MetricsFile(path(metrics, "metrics"), trainer),
         report=page,
         receiver=None if on_iteration is None else function(on_iteration, "on_iteration", "an iteration's figures"),
@@ -121,6 +129,21 @@ def _lines(trainer: Trainable) -> Sequence[str]:
             "prompts: expected the prompts' words for the rewards (lines=…), got embeddings alone"
         )
     return trainer.lines
+
+
+def _show_to(
+    page: Report | None,
+    saving: TrainingCheckpoints | None,
+    rewards: Mapping[str, Reward],
+    trainer: Trainable,
+    prompts: Sequence[str],
+) -> list[Callable[[ByteArray], None]]:
+    """Who receives images of the same prompts and noise: the report, the folder of the run, and a person who votes."""
+    receivers: list[Callable[[ByteArray], None]] = [] if page is None else [page.add_images]
+    if saving is not None:
+        receivers.append(lambda images: write_pictures(Path(saving.folder), trainer.iteration, images))
+    people = [reward for reward in rewards.values() if isinstance(reward, PersonReward)]
+    return receivers + [partial(show_person, person, prompts) for person in people]
 
 
 def _iterate(trainer: Trainable, score_all: Any, weights: Mapping[str, float] | None, workers: int) -> Iterate:

@@ -14,7 +14,7 @@ from .errors import InvalidArgumentError
 from .folder_lock import FolderLock
 from .metrics import Resumption
 from .ranks import ranks_of
-from .training_evaluation import Evaluations
+from .training_evaluations import Evaluations
 from .training_types import FilePath
 
 
@@ -58,14 +58,19 @@ class TrainingCheckpoints:
         whole(self.keep_last, "keep_last", 1, 1_000_000)
 
 
+def checkpoint_settings(given: FilePath | TrainingCheckpoints | None) -> TrainingCheckpoints | None:
+    """The settings of a run in a folder."""
+    if given is None or isinstance(given, TrainingCheckpoints):
+        return given
+    return TrainingCheckpoints(path(given, "checkpoints"))
+
+
 def checkpoints_of(
-    settings: FilePath | TrainingCheckpoints | None, trainer: object, evaluations: Evaluations | None
+    settings: TrainingCheckpoints | None, trainer: object, evaluations: Evaluations | None
 ) -> Checkpoints | None:
     """None without settings. Raises `InvalidArgumentError` for a trainer that cannot be saved."""
     if settings is None:
         return None
-    if not isinstance(settings, TrainingCheckpoints):
-        settings = TrainingCheckpoints(path(settings, "checkpoints"))
     if not isinstance(trainer, Checkpointable):
         raise InvalidArgumentError(f"checkpoints: expected None, as {type(trainer).__name__} has no checkpoint()")
     return Checkpoints(Path(settings.folder), trainer, evaluations, settings)

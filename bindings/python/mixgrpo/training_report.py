@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from enum import Enum
 from pathlib import Path
@@ -10,20 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import FloatArray
+from ._arrays import ByteArray
 from ._folders import replace_file
 from ._report_page import ReportData, parsed, rendered
-from .configurations import SampleConfig, SamplingConfig
 from .errors import InputOutputError, InvalidFormatError
 from .evaluation import EvaluationResult
 from .image import Image
 from .metrics import Metrics
 from .ranks import ranks_of
-from .training_evaluation import Evaluable, TrainingEvaluation
-from .training_types import Decoder, Trainable
+from .training_evaluation import Evaluable, ResolvedEvaluation, sampling_of
+from .training_pictures import SAMPLES, ShownSamples
+from .training_types import Trainable
 
-_SHOWN_PROMPTS = 4
-_SAMPLES = 2
 _SECONDS_BETWEEN_WRITES = 5.0
 
 
@@ -32,11 +30,15 @@ class Report:
     run continues it. Its samples are those of the evaluations, or else drawn at both ends."""
 
     def __init__(
-        self, file: Path, trainer: Trainable, decode: Decoder, evaluation: TrainingEvaluation | None, iterations: int
+        self,
+        file: Path,
+        trainer: Trainable,
+        shown: ShownSamples,
+        evaluation: ResolvedEvaluation | None,
+        iterations: int,
     ) -> None:
-        self._file, self._trainer, self._decode, self._iterations = file, trainer, decode, iterations
+        self._file, self._trainer, self._shown, self._iterations = file, trainer, shown, iterations
         self._evaluation, self._ranks = evaluation, ranks_of(trainer)
-        self._prompts = _shown(trainer, evaluation)
         self._data = ReportData()
         self._written = 0.0
 
@@ -60,7 +62,7 @@ class Report:
             if self._data.prompts != self._words():
                 self._data.pictures = []  # of other prompts, to which those of the trained model cannot be compared
         self._data.title, self._data.state, self._data.planned = self._file.stem, "running", self._iterations
-        self._data.held_out = list(self._evaluation.held_out) if self._evaluation else []
+        self._data.held_out = list(self._evaluation.settings.held_out) if self._evaluation else []
         self._data.settings = _settings(self._trainer)
 
     def add_iteration(self, figures: Metrics, warnings: list[str]) -> None:
@@ -74,13 +76,10 @@ class Report:
         """Adds an evaluation."""
         self._data.evaluations.append({"iteration": result.iteration, "means": dict(means)})
 
-    def add_samples(self, samples: FloatArray) -> None:
-        """Adds the samples (P, S, …) of an evaluation of the model as it is."""
+    def add_images(self, images: ByteArray) -> None:
+        """Adds images (P, S, height, width, 3) of the model as it is."""
         self._data.prompts = self._words()
-        shown = samples[: len(self._prompts), :_SAMPLES]
-        images = self._decode(shown.reshape(-1, *shown.shape[2:]))
-        encoded = [base64.b64encode(Image(image).encode()).decode() for image in images]
-        rows = [encoded[at : at + shown.shape[1]] for at in range(0, len(encoded), shown.shape[1])]
+        rows = [[base64.b64encode(Image(image).encode()).decode() for image in row] for row in images]
         self._data.add_pictures(self._trainer.iteration, rows)
 
     def finish(self) -> None:
@@ -119,32 +118,14 @@ class Report:
         return {name: {"mean": reward.mean} for name, reward in by_name().items()}
 
     def _words(self) -> list[str]:
-        return [(self._trainer.lines or ())[index] for index in self._prompts]
+        return self._shown.prompts
 
     def _draw(self) -> None:
         """Draws samples of the model as it is, unless evaluations do."""
         if self._evaluation is None and isinstance(self._trainer, Evaluable):
-            own = self._trainer.sample(self._prompts, _sampling(self._trainer))
-            samples = self._ranks.gather_shares(own, len(self._prompts))
-            self._ranks.first(lambda: self.add_samples(samples))
-
-
-def _shown(trainer: Trainable, evaluation: TrainingEvaluation | None) -> Sequence[int]:
-    known = range(len(trainer.lines or ()))
-    evaluated = evaluation.prompts if evaluation else None
-    return list(known if evaluated is None else evaluated)[:_SHOWN_PROMPTS]
-
-
-def _sampling(trainer: Trainable) -> SampleConfig:
-    """How samples are drawn: as in training but without its noise."""
-    plan = getattr(getattr(trainer, "plan", None), "config", SamplingConfig())
-    return SampleConfig(
-        steps=plan.steps,
-        shift=plan.shift,
-        image_tokens=plan.image_tokens,
-        sigma_rounding=plan.sigma_rounding,
-        samples_per_prompt=_SAMPLES,
-    )
+            own = self._trainer.sample(self._shown.rows, sampling_of(self._trainer, SAMPLES))
+            samples = self._ranks.gather_shares(own, len(self._shown.rows))
+            self._ranks.first(lambda: self._shown.add(samples))
 
 
 def _settings(trainer: Trainable) -> dict[str, Any]:

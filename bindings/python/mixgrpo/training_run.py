@@ -10,7 +10,7 @@ from .metrics import Metrics
 from .metrics_file import MetricsFile
 from .ranks import Ranks, ranks_of
 from .training_checkpoints import Checkpoints
-from .training_evaluation import Evaluations
+from .training_evaluations import Evaluations
 from .training_report import Report
 from .training_types import IterationReceiver, PromptChoice, Trainable
 from .training_warnings import LearningWarnings

@@ -9,7 +9,7 @@ import mixgrpo
 import numpy as np
 from mixgrpo import training
 from mixgrpo.training_checkpoints import Checkpoints
-from mixgrpo.training_evaluation import Evaluations
+from mixgrpo.training_evaluations import Evaluations
 
 folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
 boundaries = 0

@@ -161,7 +161,7 @@ def rewards_fail(rank, count, folder):
         return images.mean(axis=(1, 2, 3))
 
     error = None
-    options = {"decode": decode, "prompts_per_iteration": 3, "progress": False}
+    options = {"decode": decode, "prompts_per_iteration": 3, "evaluation": None, "progress": False}
     try:
         mixgrpo.train(trainer, reward, iterations=3, **options)
     except Exception as caught:

@@ -100,7 +100,7 @@ def test_a_judge_s_marks_align_a_pipeline(mixgrpo, example, folders, tmp_path, m
     with local_server(answer) as server:
         options = ["--url", f"{server.url}/v1", "--model", "tiny", "--rubric", tmp_path / "rubric.txt"]
         printed = example("align_with_judge.py", "flux", tmp_path / "out", *options)
-    assert printed.startswith("  1/1  judge 0.") and len(asked) == 8
+    assert printed.startswith("  1/1  judge 0.") and len(asked) == 8 + 2 * 2  # two evaluations of both prompts
     assert all(key == "Bearer key" and question["model"] == "tiny" for key, question in asked)
     texts = {question["messages"][0]["content"][0]["text"] for _, question in asked}
     assert texts == {f"Is this {prompt}? Final Score" for prompt in PROMPTS}

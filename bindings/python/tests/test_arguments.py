@@ -164,7 +164,7 @@ def test_a_trainer_refuses_a_second_thread(mixgrpo, context, make_trainer):
 
 def test_what_rewards_and_decoders_give_is_checked(mixgrpo, refused, make_trainer, codec):
     trainer = make_trainer()
-    options = dict(iterations=1, prompts_per_iteration=2, progress=False)
+    options = dict(iterations=1, prompts_per_iteration=2, evaluation=None, progress=False)
     for reward, message in (
         (lambda images, prompts: None, "reward brightness: expected 8 numbers, one for each image, got None; does it return?"),
         (lambda images, prompts: 0.5, "reward brightness: expected shape (8,) (one number for each image), got ()"),
@@ -174,6 +174,24 @@ def test_what_rewards_and_decoders_give_is_checked(mixgrpo, refused, make_traine
         ),
     ):  # fmt: skip
         refused(message, mixgrpo.train, trainer, reward, decode=codec.decode, **options)
+    options["evaluation"] = mixgrpo.TrainingEvaluation(sampling=mixgrpo.SampleConfig(steps=2, samples_per_prompt=2))
+    refused(
+        "reward brightness: expected shape (6,) (one number for each image), got ()",
+        mixgrpo.train,
+        trainer,
+        lambda *_: 0.5,
+        decode=codec.decode,
+        **options,
+    )
+    refused(
+        "decode: expected a function that makes 6 images of samples, got None",
+        mixgrpo.train,
+        trainer,
+        brightness,
+        decode=lambda samples: None,
+        **options,
+    )
+    options["evaluation"] = None
     wanted = "decode: expected a function that makes 8 images of samples, got"
     refused(f"{wanted} None", mixgrpo.train, trainer, brightness, decode=lambda samples: None, **options)
     refused(f"{wanted} 1 images", mixgrpo.train, trainer, brightness, decode=lambda samples: samples[:1], **options)
@@ -195,7 +213,7 @@ def test_help_of_train_fits_a_screen_and_names_its_types(mixgrpo):
     assert sum(max(1, -(-len(line) // 80)) for line in text.splitlines()) <= 50
     assert "rewards: 'Reward | Mapping[str, Reward]'" in text and "prompts_per_iteration: 'int' = 4" in text
     grouped = pydoc.render_doc(mixgrpo.TrainingEvaluation, renderer=pydoc.plaintext)
-    assert "every: 'int' = 10" in grouped and "sampling: 'SampleConfig' = SampleConfig()" in grouped
+    assert "every: 'int' = 10" in grouped and "sampling: 'SampleConfig | None' = None" in grouped
     for parameter in inspect.signature(mixgrpo.train).parameters:
         assert parameter in text.partition("Runs iterations")[2] or parameter in ("trainer", "iterations")
 

@@ -1,10 +1,12 @@
 """Evaluations: fixed noise, the best weights, the watchdog."""
 
 import dataclasses
+import re
 import warnings
 
 import numpy as np
 import pytest
+from tree import ROOT
 
 
 def brightness(images, prompts):
@@ -123,6 +125,55 @@ def test_evaluation_changes_nothing_about_training(mixgrpo, make_trainer, codec,
     assert np.array_equal(model.weights.read(), plain)
 
 
+def test_training_evaluates_unless_it_is_asked_not_to(mixgrpo, make_trainer, codec, tmp_path):
+    """At first, at the end and every tenth iteration; pictures of all of them stay in the folder of the run."""
+    calls = []
+
+    def reward(images, prompts):
+        calls.append(len(images))
+        return brightness(images, prompts)
+
+    options = dict(decode=codec.decode, prompts_per_iteration=2, progress=False)
+    mixgrpo.train(make_trainer(), reward, iterations=12, checkpoints=tmp_path, **options)
+    assert calls == [3] + 10 * [8] + [3] + 2 * [8] + [3]
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert [file.name for file in pictures] == ["000000.png", "000010.png", "000012.png"]
+    assert len({file.read_bytes() for file in pictures}) == 3
+    assert mixgrpo.Image.load(pictures[0]).pixels().shape == (4, 3 * 4 + 2 * 4, 3)
+    calls.clear()
+    mixgrpo.train(make_trainer(), reward, iterations=1, checkpoints=tmp_path / "none", evaluation=None, **options)
+    assert calls == [8] and not (tmp_path / "none/pictures").exists()
+
+
+def test_prompts_of_an_evaluation_are_spread_over_all(mixgrpo, make_trainer):
+    from mixgrpo.training_evaluation import evaluation_of
+
+    def rows(prompts):
+        return evaluation_of(mixgrpo.TrainingEvaluation(prompts=prompts), trainer).prompts
+
+    trainer = make_trainer()
+    assert (rows(2), rows(3), rows(16), rows([2, 0])) == ([0, 1], [0, 1, 2], [0, 1, 2], [2, 0])
+    assert evaluation_of(None, trainer) is None
+
+
+def test_the_defaults_of_evaluations_are_those_of_the_command(mixgrpo):
+    source = (ROOT / "Sources/MixCommand/Settings/EvaluationSettings.swift").read_text()
+    usual = mixgrpo.TrainingEvaluation()
+    for name, value in (("every", usual.every), ("prompts", usual.prompts), ("samples_per_prompt", 1)):
+        (found,) = re.findall(rf'"{name}", [^"]*default: (\d+)', source)
+        assert int(found) == value, name
+    assert repr(usual) == "TrainingEvaluation()"
+    assert repr(mixgrpo.TrainingEvaluation(every=3)) == "TrainingEvaluation(every=3)"
+
+
+def test_a_trainer_that_cannot_be_evaluated_trains_unless_an_evaluation_is_wanted(mixgrpo):
+    from mixgrpo.training_evaluation import USUAL_EVALUATION, evaluation_of
+
+    assert evaluation_of(USUAL_EVALUATION, object()) is None
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluation: expected None, as object has no sample"):
+        evaluation_of(mixgrpo.TrainingEvaluation(), object())
+
+
 def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
     stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop")
     with warnings.catch_warnings():
@@ -146,6 +197,7 @@ def test_a_hacked_reward_warns_or_stops(mixgrpo, make_trainer, codec):
 def test_evaluation_settings_that_do_not_fit_are_refused(mixgrpo, make_trainer, codec):
     for wrong, message in (
         ({"every": 0}, "every: expected a whole number, 1…1000000, got 0"),
+        ({"prompts": 0}, "prompts: expected a whole number, 1 or more, got 0"),
         ({"watchdog": "stop"}, "held_out: expected at least one reward"),
         (
             {"watchdog": "stopp", "held_out": {"dark": darkness}},

@@ -125,7 +125,9 @@ def test_the_key_is_in_no_message(mixgrpo, server):
 def test_a_training_goes_on_without_what_the_judge_left_out(mixgrpo, make_trainer, server, codec):
     server.texts = [["Final Score: 4", "No.", *(f"Final Score: {mark}" for mark in (1, 2, 3, 4, 5, 4))]]
     trainer = make_trainer()
-    (metrics,) = mixgrpo.train(trainer, judge(server), decode=codec.decode, iterations=1, prompts_per_iteration=2)
+    (metrics,) = mixgrpo.train(
+        trainer, judge(server), decode=codec.decode, iterations=1, prompts_per_iteration=2, evaluation=None
+    )
     assert metrics.iteration == 0 and metrics.failed_rewards == 1
 
 

@@ -262,12 +262,13 @@ def test_training_learns_from_votes_and_repeats_them(
 ):
     """With a thread that scores the next prompt is drawn while the person votes."""
 
-    def trained(reward):
+    def trained(reward, **options):
         model.weights.write(start)
         trainer = mixgrpo.Trainer(evaluator, prompts, sampling, mixgrpo.LearningConfig(updates_per_iteration=2))
         mixgrpo.train(
-            trainer, reward, decode=codec.decode, iterations=2, prompts_per_iteration=2, score_workers=1, progress=False
-        )
+            trainer, reward, decode=codec.decode, iterations=2, prompts_per_iteration=2, score_workers=1, progress=False,
+            **options,
+        )  # fmt: skip
         return model.weights.read()
 
     start = model.weights.read()
@@ -285,13 +286,15 @@ def test_training_learns_from_votes_and_repeats_them(
     thread.start()
     try:
         weights = trained(reward)
+        state = Page(reward).state()
+        assert len(state["grids"]) == 2 and state["change"] > 0 and len(state["grid_prompts"]) == 3
     finally:
         done.set()
         thread.join()
     assert len(votes.read_text().splitlines()) == 4
     assert not np.array_equal(weights, start)
     repeated = mixgrpo.PersonReward(votes=votes)
-    assert np.array_equal(trained(repeated), weights) and repeated.address is None
+    assert np.array_equal(trained(repeated, evaluation=None), weights) and repeated.address is None
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def screen(text):
 def train(mixgrpo, make_trainer, codec, monkeypatch):
     def run(stream, **options):
         monkeypatch.setattr("sys.stderr", stream)
-        settings = dict(decode=codec.decode, iterations=3, prompts_per_iteration=1) | options
+        settings = dict(decode=codec.decode, iterations=3, prompts_per_iteration=1, evaluation=None) | options
         return mixgrpo.train(make_trainer(), brightness, **settings)
 
     return run
@@ -105,6 +105,38 @@ def test_a_resumed_run_says_so(train, tmp_path):
     train(stream, checkpoints=tmp_path)
     train(stream, checkpoints=tmp_path, iterations=4)
     assert "resumed after iteration 3 of 4\n4/4  reward" in stream.getvalue()
+
+
+def test_the_line_shows_what_evaluations_have_changed(mixgrpo, train, tmp_path):
+    stream = io.StringIO()
+    train(
+        stream, evaluation=mixgrpo.TrainingEvaluation(every=1, held_out={"dark": lambda *given: 1 - brightness(*given)})
+    )
+    lines = stream.getvalue().splitlines()
+    assert lines[0].startswith("evaluation at iteration 0: brightness 0.") and "dark [held out] 0." in lines[0]
+    assert "(" not in lines[0] and lines[1].split("  ")[2].startswith("evaluated 0.") and lines[-1].count(" (") == 2
+    change = float(lines[-1].partition("(")[2].partition(")")[0])
+    assert lines[-1].startswith("evaluation at iteration 3: ") and f"({-change:+.3f})" in lines[-1]
+
+
+def test_a_resumed_run_knows_its_first_evaluation(mixgrpo, train, tmp_path):
+    stream = io.StringIO()
+    options = dict(checkpoints=tmp_path, evaluation=mixgrpo.TrainingEvaluation(every=2))
+    train(stream, **options)
+    before = stream.getvalue().splitlines()[-1]
+    train(stream, **options, iterations=4)
+    resumed = stream.getvalue().partition("resumed after iteration 3 of 4\n")[2]
+    assert (
+        before.partition("(")[2].partition(")")[0] in resumed.splitlines()[0]
+        and "evaluation at iteration 0" not in resumed
+    )
+
+
+def test_an_evaluation_is_shown_unless_nobody_wants_it(train, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr("mixgrpo._progress._SECONDS_BETWEEN_LINES", 0.0)
+    train(stream)
+    assert "evaluat" not in stream.getvalue()
 
 
 def test_a_closed_stream_ends_no_training(train):

@@ -103,6 +103,7 @@ def test_a_slow_reward_overlaps_with_the_next_rollout(mixgrpo, context, make_tra
         decode=codec.decode,
         iterations=1,
         choose=lambda iteration: [0, 1, 2],
+        evaluation=None,
         progress=False,
         score_workers=1,
     )
@@ -119,7 +120,9 @@ def test_an_exception_in_a_scoring_thread_comes_out_and_training_can_go_on(mixgr
             raise ConnectionError("no scores today")
         return brightness(images, prompts)
 
-    options = dict(decode=codec.decode, iterations=1, prompts_per_iteration=3, progress=False, score_workers=2)
+    options = dict(
+        decode=codec.decode, iterations=1, prompts_per_iteration=3, evaluation=None, progress=False, score_workers=2
+    )
     with pytest.raises(ConnectionError, match="no scores today"):
         mixgrpo.train(trainer, reward, **options)
     assert trainer.iteration == 0 and trainer.open_tickets == ()

@@ -159,7 +159,7 @@ def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop)
     assert again.scheduler.state_dict() == whole.scheduler.state_dict()
     assert again.state_dict() == whole.state_dict()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "evaluation-00000006", "iteration-00000005.pt", "iteration-00000006.pt",
+        "evaluation-00000006", "iteration-00000005.pt", "iteration-00000006.pt", "pictures",
     ]  # fmt: skip
 
 

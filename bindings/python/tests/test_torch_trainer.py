@@ -77,7 +77,7 @@ def test_the_loop_of_the_library_runs_it(mixgrpo, run):
     history = mixgrpo.train(
         trainer, rewards, decode=decode, iterations=3, prompts_per_iteration=2, weights={"bright": 2, "even": 1}
     )
-    assert len(history) == 3 and seen[1] == [LINES[2]] * 4 + [LINES[0]] * 4
+    assert len(history) == 3 and seen[0] == seen[-1] == LINES and seen[2] == [LINES[2]] * 4 + [LINES[0]] * 4
 
 
 def test_the_gradient_is_clipped(mixgrpo, plan):

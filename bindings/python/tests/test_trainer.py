@@ -103,7 +103,9 @@ def test_rewards_see_images_with_their_prompts(mixgrpo, make_trainer, codec):
         seen.append((images.shape, images.dtype, list(prompts)))
         return brightness(images, prompts)
 
-    mixgrpo.train(trainer, {"brightness": reward}, decode=codec.decode, iterations=2, prompts_per_iteration=2)
+    mixgrpo.train(
+        trainer, {"brightness": reward}, decode=codec.decode, iterations=2, prompts_per_iteration=2, evaluation=None
+    )
     lines = trainer.prompts.lines
     assert [prompts for *_, prompts in seen] == [[lines[0]] * 4 + [lines[1]] * 4, [lines[2]] * 4 + [lines[0]] * 4]
     assert {(shape, dtype) for shape, dtype, _ in seen} == {((8, 4, 4, 3), np.dtype(np.uint8))}
@@ -118,7 +120,7 @@ def test_an_exception_in_a_reward_comes_out_and_training_can_go_on(mixgrpo, make
             raise ConnectionError("no scores today")
         return brightness(images, prompts)
 
-    options = dict(decode=codec.decode, iterations=3, prompts_per_iteration=2, progress=False)
+    options = dict(decode=codec.decode, iterations=3, prompts_per_iteration=2, evaluation=None, progress=False)
     with pytest.raises(ConnectionError, match="no scores today"):
         mixgrpo.train(trainer, reward, **options)
     assert trainer.iteration == 1
@@ -127,7 +129,7 @@ def test_an_exception_in_a_reward_comes_out_and_training_can_go_on(mixgrpo, make
 
 def test_what_a_reward_returns_is_checked(mixgrpo, make_trainer, codec):
     trainer = make_trainer()
-    options = dict(decode=codec.decode, iterations=1, prompts_per_iteration=2, progress=False)
+    options = dict(decode=codec.decode, iterations=1, prompts_per_iteration=2, evaluation=None, progress=False)
     with pytest.raises(
         mixgrpo.InvalidArgumentError,
         match=r"reward brightness: expected shape \(8,\) \(one number for each image\), got \(2,\)",

@@ -68,14 +68,15 @@ def test_a_reward_that_raises_loses_no_finished_iteration(start, tmp_path):
 
     _, expected = start()
     with pytest.raises(StoppedError):
-        start(reward=failing, checkpoints=tmp_path)
+        start(reward=failing, checkpoints=tmp_path, evaluation=None)
     iterations, weights = start(checkpoints=tmp_path, score_workers=2)
     assert iterations == [3, 4, 5] and np.array_equal(weights, expected)
 
 
 def test_the_newest_stay(mixgrpo, start, tmp_path):
     start(5, checkpoints=mixgrpo.TrainingCheckpoints(tmp_path, keep_last=2))
-    assert files(tmp_path) == ["iteration-00000004.safetensors", "iteration-00000005.safetensors"]
+    assert files(tmp_path)[1:3] == ["iteration-00000004.safetensors", "iteration-00000005.safetensors"]
+    assert [files(tmp_path)[0], *files(tmp_path)[3:]] == ["evaluation-00000005", "pictures"]
 
 
 def test_an_incomplete_checkpoint_is_skipped(start, tmp_path):
@@ -216,6 +217,7 @@ def test_a_folder_of_another_run_is_refused(mixgrpo, start, make_trainer, codec,
         "evaluation-00000001",
         "iteration-00000000.safetensors",
         "iteration-00000001.safetensors",
+        "pictures",
     ]
 
 

@@ -31,6 +31,21 @@ mirrored_configuration! {
 }
 
 mirrored_configuration! {
+    /// Settings of a new low-rank adapter (LoRA): W' = W + factor · B · A with W frozen, A (rank, inputs), B (outputs,
+    /// rank).
+    LoraConfig = mixgrpo_lora_config {
+        /// Rank of the adapter; at most the sizes of each adapted layer. Default 16, range 1…65536.
+        rank: i32 = 16,
+        /// The adapter counts alpha / rank times. Default 16, range above 0, at most 65536.
+        alpha: f64 = 16.0,
+        /// Divide alpha by the root of the rank. Default false.
+        rank_stabilized: bool = false,
+        /// Seed of the first values of A; B starts at 0. Default 0, range 0…2^64 - 1.
+        seed: u64 = 0,
+    }
+}
+
+mirrored_configuration! {
     /// The image size, the working memory and the precision of an evaluator.
     EvaluatorConfig = mixgrpo_evaluator_config {
         /// Rows of image tokens. Default 8, range 1…4096 tokens.

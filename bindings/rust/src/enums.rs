@@ -36,6 +36,18 @@ mirrored_enum! {
 }
 
 mirrored_enum! {
+    /// The program whose files an adapter's are.
+    AdapterFormat {
+        /// A folder: `adapter_model`.safetensors, `adapter_config`.json. Keeps rank and alpha.
+        Peft = MIXGRPO_ADAPTER_FORMAT_PEFT,
+        /// A folder: `pytorch_lora_weights`.safetensors, whose B contains the factor.
+        Diffusers = MIXGRPO_ADAPTER_FORMAT_DIFFUSERS,
+        /// A file with the names of the original FLUX; B contains the factor.
+        Kohya = MIXGRPO_ADAPTER_FORMAT_KOHYA,
+    }
+}
+
+mirrored_enum! {
     /// The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the
     /// optimizer are float32 with both.
     Precision {

@@ -61,8 +61,8 @@ mod votes;
 
 pub use advantages::Advantages;
 pub use configurations::{
-    EvaluationConfig, EvaluatorConfig, HostConfig, LearningConfig, ModelConfig, RolloutConfig, SampleConfig,
-    SamplingConfig,
+    EvaluationConfig, EvaluatorConfig, HostConfig, LearningConfig, LoraConfig, ModelConfig, RolloutConfig,
+    SampleConfig, SamplingConfig,
 };
 pub use context::Context;
 pub use enums::*;

@@ -85,6 +85,10 @@ mirrored_struct! {
         precision: Precision,
         /// Of the evaluator; 0 for no limit.
         max_bytes: usize,
+        /// Of an adapter of all layers of the blocks that is trained; 0 for all weights. 0...65536.
+        lora_rank: i32,
+        /// With `lora_rank`: the adapted model is a frozen one.
+        frozen_base: bool,
     }
 }
 

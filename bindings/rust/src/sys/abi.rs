@@ -118,6 +118,23 @@ pub type mixgrpo_storage = i32;
 pub const MIXGRPO_STORAGE_F32: mixgrpo_storage = 0;
 pub const MIXGRPO_STORAGE_BF16: mixgrpo_storage = 1;
 
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mixgrpo_lora_config {
+    pub struct_size: u32,
+    pub rank: i32,
+    pub alpha: f64,
+    pub rank_stabilized: i32,
+    pub reserved: i32,
+    pub seed: u64,
+}
+layout!(sized mixgrpo_lora_config: 32);
+
+pub type mixgrpo_adapter_format = i32;
+pub const MIXGRPO_ADAPTER_FORMAT_PEFT: mixgrpo_adapter_format = 0;
+pub const MIXGRPO_ADAPTER_FORMAT_DIFFUSERS: mixgrpo_adapter_format = 1;
+pub const MIXGRPO_ADAPTER_FORMAT_KOHYA: mixgrpo_adapter_format = 2;
+
 extern "C" {
     pub fn mixgrpo_model_config_init(out_config: *mut mixgrpo_model_config, struct_size: usize) -> mixgrpo_status;
     pub fn mixgrpo_model_config_load(folder: *const c_char, out_config: *mut mixgrpo_model_config) -> mixgrpo_status;
@@ -133,6 +150,23 @@ extern "C" {
     ) -> mixgrpo_status;
     pub fn mixgrpo_model_copy(model: *const mixgrpo_model, out_copy: *mut *mut mixgrpo_model) -> mixgrpo_status;
     pub fn mixgrpo_model_destroy(model: *mut mixgrpo_model);
+    pub fn mixgrpo_model_freeze(model: *const mixgrpo_model, out_model: *mut *mut mixgrpo_model) -> mixgrpo_status;
+    pub fn mixgrpo_model_load_frozen(
+        context: *const mixgrpo_context, folder: *const c_char, out_model: *mut *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_lora_config_init(out_config: *mut mixgrpo_lora_config, struct_size: usize) -> mixgrpo_status;
+    pub fn mixgrpo_model_adapt(
+        base: *const mixgrpo_model, config: *const mixgrpo_lora_config, targets: *const *const c_char,
+        target_count: usize, out_model: *mut *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_model_load_adapter(
+        base: *const mixgrpo_model, path: *const c_char, out_model: *mut *mut mixgrpo_model,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_model_save_adapter(
+        model: *const mixgrpo_model, path: *const c_char, format: mixgrpo_adapter_format,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_model_merge(model: *const mixgrpo_model, out_model: *mut *mut mixgrpo_model) -> mixgrpo_status;
+    pub fn mixgrpo_model_set_adapter_strength(model: *mut mixgrpo_model, strength: f64) -> mixgrpo_status;
     pub fn mixgrpo_model_get_config(
         model: *const mixgrpo_model, out_config: *mut mixgrpo_model_config,
     ) -> mixgrpo_status;
@@ -465,8 +499,10 @@ pub struct mixgrpo_workload {
     pub recompute_activations: i32,
     pub precision: mixgrpo_precision,
     pub max_bytes: usize,
+    pub lora_rank: i32,
+    pub frozen_base: i32,
 }
-layout!(sized mixgrpo_workload: 48);
+layout!(sized mixgrpo_workload: 56);
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

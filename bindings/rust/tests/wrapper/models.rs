@@ -99,6 +99,8 @@ fn a_plan_predicts_steps_work_and_memory() {
         recompute_activations: false,
         precision: Precision::Float32,
         max_bytes: 0,
+        lora_rank: 0,
+        frozen_base: false,
     };
     let alone = plan.memory(0, None, None, None, &workload).unwrap();
     let whole = plan.memory(0, None, Some(&small::learning()), Some(&small::sizes()), &workload).unwrap();
@@ -145,4 +147,39 @@ fn images_can_be_saved_and_put_into_grids() {
     let loaded = Image::load(folder.0.join("grid.png")).unwrap();
     assert_eq!(loaded.pixels().unwrap(), grid.pixels().unwrap());
     assert_eq!(loaded.texts().unwrap(), grid.texts().unwrap());
+}
+
+#[test]
+fn an_adapter_is_trained_saved_and_merged_on_a_shared_base() {
+    let (context, folder) = (Context::new(1).unwrap(), Folder::new("adapter"));
+    let mut base = small::model(&context);
+    let config = LoraConfig { rank: 2, ..LoraConfig::default() };
+    let mut adapted = base.adapt(&config, &["to_q"]).unwrap();
+    assert!(adapted.weight_count().unwrap() < base.weight_count().unwrap());
+    let values: Vec<f32> = (0..adapted.weight_count().unwrap()).map(|index| (index % 7) as f32 * 0.1 - 0.3).collect();
+    adapted.set_weights(0, &values).unwrap();
+    adapted.save_adapter(&folder.0, AdapterFormat::Peft).unwrap();
+    let loaded = base.load_adapter(&folder.0).unwrap();
+    assert_eq!(loaded.weights().unwrap(), values);
+    assert_ne!(loaded.merge().unwrap().weights().unwrap(), base.weights().unwrap());
+    adapted.set_adapter_strength(0.0).unwrap();
+    assert_eq!(adapted.merge().unwrap().weights().unwrap(), base.weights().unwrap());
+    assert_eq!(base.set_weights(0, &[0.5]).unwrap_err().status(), Status::InvalidState);
+    drop((adapted, loaded));
+    base.set_weights(0, &[0.5]).unwrap();
+    assert_eq!(base.save_adapter(&folder.0, AdapterFormat::Peft).unwrap_err().status(), Status::InvalidState);
+    assert_eq!(base.adapt(&config, &["nothing"]).unwrap_err().status(), Status::InvalidArgument);
+}
+
+#[test]
+fn a_frozen_model_is_adapted_but_has_no_weights_to_train() {
+    let (context, folder) = (Context::new(1).unwrap(), Folder::new("frozen"));
+    let base = small::model(&context);
+    let frozen = base.freeze().unwrap();
+    assert_eq!(frozen.weight_count().unwrap(), 0);
+    frozen.save(&folder.0, Storage::F32).unwrap();
+    let loaded = Model::load_frozen(&context, &folder.0).unwrap();
+    assert_eq!(loaded.merge().unwrap().weights().unwrap(), frozen.merge().unwrap().weights().unwrap());
+    assert_ne!(loaded.merge().unwrap().weights().unwrap(), base.weights().unwrap());
+    assert!(loaded.adapt(&LoraConfig::default(), &["to_q"]).unwrap().weight_count().unwrap() > 0);
 }

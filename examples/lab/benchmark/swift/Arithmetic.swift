@@ -16,7 +16,8 @@ import MixGRPO
 /// A condition is a distinct (prompt, σ). A backward has for each product one of the same size for its weight and one for its
 /// input, and for each of attention's two products one for each factor. The first layers' inputs need no gradient. What an
 /// implementation does more than once (attention computes its scores again in the backward) is counted once, and
-/// what it skips because nothing reads it (the last block's text rows) is counted too; norms, activations, softmax, sampling and the
+/// what it skips because nothing reads it (the last block's text rows) is counted too. With an adapter there are no
+/// gradients of weights, and its own products are not counted; norms, activations, softmax, sampling and the
 /// optimizer are not counted.
 struct Arithmetic {
   /// Per sample, per condition, per prompt.
@@ -33,7 +34,8 @@ struct Arithmetic {
   private(set) var forward = Cost()
   private(set) var backward = Cost()
 
-  init(_ shape: ModelShape) {
+  /// - Parameter trainsAdapter: whether gradients of the model's weights are left out.
+  init(_ shape: ModelShape, trainsAdapter: Bool) {
     let configuration = shape.configuration
     let d = Double(configuration.width)
     let (image, text) = (Double(shape.side * shape.side), Double(shape.textLength))
@@ -46,6 +48,11 @@ struct Arithmetic {
     forward.sample = blocks + 2 * ends
     forward.condition = firstOfMLPs + 3 * 2 * d * d + modulations
     forward.prompt = 2 * text * Double(shape.textWidth) * d
+    if trainsAdapter {
+      backward.sample = forward.sample + (double + single) * 4 * all * all * d - ends
+      backward.condition = forward.condition - firstOfMLPs
+      return
+    }
     backward.sample = 2 * forward.sample - ends
     backward.condition = 2 * forward.condition - firstOfMLPs
     backward.prompt = forward.prompt

@@ -36,7 +36,7 @@ struct Measurement {
     seconds = median(laps.map(\.seconds))
     secondsRollout = median(laps.map(\.rollout))
     secondsUpdate = median(laps.map(\.update))
-    let arithmetic = Arithmetic(workload.shape)
+    let arithmetic = Arithmetic(workload.shape, trainsAdapter: workload.lora > 0)
     let plan = try arithmetic.plan(workload)
     operationsRecalled = arithmetic.recalled(samples: recalled)
     operations = try arithmetic.operations(workload) - operationsRecalled

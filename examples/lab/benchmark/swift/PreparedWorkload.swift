@@ -27,8 +27,8 @@ final class PreparedWorkload {
     let threads = resolvedThreads(workload.threads)
     let count = workload.maxBatch
     evaluator = try FlowEvaluator(
-      model: shape.model(), geometry: TokenGeometry(height: shape.side, width: shape.side), textLength: shape.textLength,
-      maxBatch: count, threads: threads, recomputesActivations: workload.recompute,
+      model: workload.trainedModel(), geometry: TokenGeometry(height: shape.side, width: shape.side),
+      textLength: shape.textLength, maxBatch: count, threads: threads, recomputesActivations: workload.recompute,
       precision: workload.bfloat16 ? .bfloat16 : .float32, maxBytes: workload.maxBytes)
     prompts = try shape.prompts()
     latents = shape.latents(count: count)

@@ -96,6 +96,12 @@ struct ReportRow {
   static let sweep = ["iteration, l = 0", "iteration, l = 10", "iteration, l = 20"]
   static let flash = ["Flash, l = 0", "Flash, l = 7", "Flash, l = 14"]
 
+  /// Iterations that train an adapter, for comparison with the second of the sweep.
+  private static let adapters = [
+    ("LoRA 16, l = 10", []), ("LoRA 16, l = 10, bfloat16", ["--bfloat16"]),
+    ("LoRA 16 on frozen, l = 10, bfloat16", ["--frozen", "--bfloat16"]),
+  ].map { ReportRow(name: $0.0, arguments: ["iteration", "--window", "10", "--lora", "16"] + $0.1) }
+
   static func rows(of size: ModelSize) -> [ReportRow] {
     func iteration(_ name: String, _ window: Int, flash: Double = 0) -> ReportRow {
       ReportRow(name: name, arguments: ["iteration", "--window", "\(window)", "--flash", "\(flash)"])
@@ -108,6 +114,6 @@ struct ReportRow {
       iteration(sweep[0], 0), iteration(sweep[1], 10), iteration(sweep[2], 20),
       iteration(flash[0], 0, flash: 0.4), iteration(flash[1], 7, flash: 0.4), iteration(flash[2], 14, flash: 0.4),
       iteration("Flash*, l = 0", 0, flash: 0.2),
-    ]
+    ] + adapters
   }
 }

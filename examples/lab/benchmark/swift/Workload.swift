@@ -28,8 +28,10 @@ struct Workload: ParsableArguments {
   @Option(help: "Image tokens along a side, in place of the model's.") var side: Int?
   @Option(help: "Attention heads, in place of the model's; the width is in proportion.") var heads: Int?
   @Flag(help: "Evaluate latents that members share once per member, as PyTorch trainers do.") var unshared = false
+  @Flag(help: "Round the factors of the blocks' products to bfloat16.") var bfloat16 = false
+  @Option(help: "Rank of an adapter that is trained in place of all weights; 0 for all weights.") var lora = 0
+  @Flag(help: "Store the blocks of the adapted model in bfloat16.") var frozen = false
   @Flag(help: "Compute activations again in the backward.") var recompute = false
-  @Flag(help: "Products of bfloat16 factors in the model's blocks.") var bfloat16 = false
   @Option(help: "Most bytes that an iteration may hold; 0 for no limit.") var maxBytes = 0
   @Flag(help: "Keep what an update needs to be undone, and check the change of the velocity, as trainers do by default.")
   var undo = false
@@ -48,6 +50,8 @@ struct Workload: ParsableArguments {
     try check("heads", heads ?? 1, 1...128)
     try check("repeats", repeats, 1...100_000)
     try check("updates", updates, 1...4_096)
+    try check("lora", lora, 0...65_536)
+    guard !frozen || lora > 0 else { throw ValidationError("--frozen: expected --lora with it, got none") }
     try checkThreads(threads)
     try checkSeconds(seconds)
     try sampling.validate()
@@ -59,6 +63,15 @@ struct Workload: ParsableArguments {
     shape.side = side ?? shape.side
     shape.heads = heads ?? shape.heads
     return shape
+  }
+
+  /// The model that is run: all weights are trained, or an adapter.
+  func trainedModel() throws -> FlowTransformer {
+    let model = try shape.model()
+    guard lora > 0 else { return model }
+    var configuration = LoRAConfiguration()
+    configuration.rank = lora
+    return try FlowTransformer(adapting: frozen ? FlowTransformer(freezing: model) : model, configuration)
   }
 
   var sampling: SamplingConfiguration {
@@ -92,7 +105,8 @@ struct Workload: ParsableArguments {
     (model, part, batch, window, group, steps) == (other.model, other.part, other.batch, other.window, other.group, other.steps)
       && (updates, flash, side, heads, unshared, threads)
         == (other.updates, other.flash, other.side, other.heads, other.unshared, other.threads)
-      && (recompute, bfloat16, maxBytes, undo) == (other.recompute, other.bfloat16, other.maxBytes, other.undo)
+      && (recompute, maxBytes, undo, bfloat16) == (other.recompute, other.maxBytes, other.undo, other.bfloat16)
+      && (lora, frozen) == (other.lora, other.frozen)
   }
 }
 
