@@ -115,5 +115,5 @@ def test_a_stopped_race_goes_on_to_the_same_figures(race, mixgrpo, monkeypatch, 
         for point, again in zip(one["points"], other["points"], strict=True):
             assert point | {"seconds": 0} == again | {"seconds": 0}
     page = (tmp_path / "whole/time-to-a-reward.md").read_text()
-    assert page.count("did not arrive") == 2 and "the library, with the best settings on both sides" in page
+    assert page.count("did not arrive") == 2 and "the library, with these settings on both sides" in page
     assert not list(tmp_path.glob("*/runs/*/*"))  # no checkpoint is left
