@@ -1350,6 +1350,61 @@ mixgrpo_status mixgrpo_trainer_update_tickets(
 mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
 
 /* ================================================================================================================== */
+/* Ranks: processes that train one model together                                                 stable, since 0.1.0 */
+/* ================================================================================================================== */
+
+/* Several processes, or threads of one, may train the built-in model together. Each is a rank with a trainer of its own, and all
+ * ranks make the same calls in the same order. The host brings the transport: MPI in examples/mpi, or anything else that can do
+ * the two calls below.
+ *
+ *     mixgrpo_collective collective = {.struct_size = sizeof collective, .rank = rank, .size = size,
+ *                                      .all_gather = my_all_gather, .all_to_all = my_all_to_all};
+ *     mixgrpo_trainer_set_collective(trainer, &collective);
+ *     mixgrpo_trainer_rollout(trainer, chosen, P, samples, sample_values);   // the samples of this rank's share of the P prompts
+ *     my_score(samples, rewards);
+ *     mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);   // the rewards of these; the metrics of all
+ */
+
+/* received <- the bytes of every rank, (size, bytes), in the order of the ranks. `sent`: (bytes), as many on every rank. Returns 0,
+ * or anything else for an error. */
+typedef int32_t (*mixgrpo_all_gather_callback)(void *user_data, const void *sent, void *received, size_t bytes);
+
+/* Gives each rank its piece and receives one from each; the pieces stand one behind the other in the order of the ranks.
+ * `sent_bytes`, `received_bytes`: (size), the bytes of each piece, which may be 0; in all less than 2^31 on up to 1000 ranks. Returns
+ * 0, or anything else for an error. */
+typedef int32_t (*mixgrpo_all_to_all_callback)(
+    void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes);
+
+/* How this rank exchanges bytes with the others. Callbacks run on the thread that called the library and return when all ranks
+ * have made the call. They may not call functions on the trainer. After an error the library still makes the calls that the other
+ * ranks wait for. When a rank is lost, the transport must return an error on the others. */
+typedef struct mixgrpo_collective {
+  uint32_t struct_size;
+  int32_t rank;                           /* of this process, 0...size - 1 */
+  int32_t size;                           /* number of ranks, 1...1000000 */
+  int32_t reserved;                       /* 0 */
+  void *user_data;                        /* passed to the callbacks */
+  mixgrpo_all_gather_callback all_gather; /* not NULL */
+  mixgrpo_all_to_all_callback all_to_all; /* not NULL */
+} mixgrpo_collective;
+
+/* Makes this trainer one of several ranks, or one that trains alone again (NULL). Every rank calls it, and the callbacks run in it.
+ *   - Of P prompts of a rollout, rank r has those from r * P / size up to, not including, (r + 1) * P / size, rounded down; a rank
+ *     may have none. mixgrpo_trainer_rollout and _rollout_ticket take all prompts and write the samples of these alone;
+ *     mixgrpo_trainer_update and _submit_rewards take the rewards of these alone, _submit_rewards only if there are any.
+ *   - mixgrpo_evaluation_sample shares out its prompts and writes the samples of all on every rank. mixgrpo_trainer_sample and
+ *     checkpoints involve no other rank. Any number of ranks may resume.
+ *   - Weights, optimizer, metrics and window have the same bits on every rank and for any number of ranks. Gradients are summed
+ *     prompt by prompt in a fixed order; so a trainer without a collective differs from one with a collective of size 1 by rounding.
+ *   - An error or a cancel on one rank ends the call on all, with the same status and a message that names the rank. All are as
+ *     before the call.
+ * `user_data` must stay valid until the collective is replaced or the trainer is destroyed.
+ * Errors: INVALID_STATE while samples wait for an update, and for a trainer with a model of the host's; INVALID_ARGUMENT naming rank
+ * and field where ranks have other settings, prompts, reward names, weights, or another version of the library; INPUT_OUTPUT for a
+ * callback that fails. */
+mixgrpo_status mixgrpo_trainer_set_collective(mixgrpo_trainer *trainer, const mixgrpo_collective *collective);
+
+/* ================================================================================================================== */
 /* Checkpoints of a trainer                                                                       stable, since 0.1.0 */
 /* ================================================================================================================== */
 

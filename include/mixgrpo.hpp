@@ -1091,9 +1091,27 @@ class trainer : public any_trainer {
   /// D, values in one sample.
   std::size_t latent_size() const noexcept { return latent_size_; }
 
-  /// Samples a group for each of P prompts: (P, G, N, C).
+  /// Makes this trainer one of several ranks that train one model together; see mixgrpo_trainer_set_collective. Callbacks must not
+  /// throw. Every rank calls it.
+  void set_collective(const mixgrpo_collective& collective) {
+    detail::check(mixgrpo_trainer_set_collective(get(), &collective));
+    rank_ = static_cast<std::size_t>(collective.rank);
+    rank_count_ = static_cast<std::size_t>(collective.size);
+  }
+  /// Ends that: the trainer trains alone again.
+  void leave_collective() {
+    detail::check(mixgrpo_trainer_set_collective(get(), nullptr));
+    rank_ = 0;
+    rank_count_ = 1;
+  }
+  /// How many of so many prompts are this rank's; all without a collective.
+  std::size_t share(std::size_t prompts) const {
+    return (rank_ + 1) * prompts / rank_count_ - rank_ * prompts / rank_count_;
+  }
+
+  /// Samples a group for each of P prompts: (P, G, N, C); of several ranks each gets the samples of its share.
   std::vector<float> rollout(view<const std::int32_t> prompt_indices) {
-    std::vector<float> result(detail::product(prompt_indices.size(), group_size_, latent_size_));
+    std::vector<float> result(detail::product(share(prompt_indices.size()), group_size_, latent_size_));
     rollout_into(result, prompt_indices);
     return result;
   }
@@ -1114,7 +1132,8 @@ class trainer : public any_trainer {
   /// Samples a group for each of P prompts, with a ticket for their rewards: another thread may submit them while this one
   /// samples the next prompts.
   ticketed_samples rollout_ticket(view<const std::int32_t> prompt_indices) {
-    ticketed_samples result{0, std::vector<float>(detail::product(prompt_indices.size(), group_size_, latent_size_))};
+    ticketed_samples result{
+        0, std::vector<float>(detail::product(share(prompt_indices.size()), group_size_, latent_size_))};
     detail::check(mixgrpo_trainer_rollout_ticket(
         get(), prompt_indices.data(), prompt_indices.size(), result.samples.data(), result.samples.size(), &result.ticket));
     return result;
@@ -1171,6 +1190,8 @@ class trainer : public any_trainer {
  private:
   std::int32_t group_size_;
   std::size_t latent_size_;
+  std::size_t rank_ = 0;
+  std::size_t rank_count_ = 1;
 };
 
 /// A trainer for a model and an optimizer that the host owns: the library runs the iteration, the host answers requests.

@@ -94,8 +94,10 @@ public func mixgrpo_evaluation_sample(
     let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let trainer = try object.trainer(for: "sample")
-    let values = try checkedProduct(evaluation.sampleCount, trainer.evaluator.latentSize, field: "samples")
-    let target = try output(out_samples, capacity: capacity, needed: values, "out_samples")
+    let target = try trainer.withdrawing { () throws(MixGRPOError) in
+      let values = try checkedProduct(evaluation.sampleCount, trainer.evaluator.latentSize, field: "samples")
+      return try output(out_samples, capacity: capacity, needed: values, "out_samples")
+    }
     let samples = try evaluation.sample(trainer) {
       object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
     }

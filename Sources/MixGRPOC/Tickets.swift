@@ -10,8 +10,11 @@ public func mixgrpo_trainer_rollout_ticket(
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let trainer = try object.trainer(for: "rollout")
-    let ticketPlace = try place(out_ticket, "out_ticket")
-    let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
+    let (ticketPlace, chosen, target) = try trainer.withdrawing { () throws(MixGRPOError) in
+      let ticketPlace = try place(out_ticket, "out_ticket")
+      let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
+      return (ticketPlace, chosen, target)
+    }
     let (ticket, rollout) = try trainer.openTicket(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
     }
@@ -55,9 +58,11 @@ public func mixgrpo_trainer_update_tickets(
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let trainer = try object.trainer(for: "update")
-    let result = try HostStruct.optional(out_metrics, "out_metrics")
-    let missing: MissingRewards = try choice(missing, "missing")
-    let weights = try rewardWeights(weights, count: weight_count, rewards: trainer.rewardNames.count)
+    let (result, missing, weights) = try trainer.withdrawing { () throws(MixGRPOError) in
+      let result = try HostStruct.optional(out_metrics, "out_metrics")
+      let missing: MissingRewards = try choice(missing, "missing")
+      return (result, missing, try rewardWeights(weights, count: weight_count, rewards: trainer.rewardNames.count))
+    }
     let metrics = try trainer.updateFromTickets(missing: missing, weights: weights.isEmpty ? nil : weights) {
       object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
     }

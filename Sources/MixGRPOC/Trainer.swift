@@ -64,11 +64,12 @@ final class TrainerObject: HandleObject, @unchecked Sendable {
   ) throws(MixGRPOError) -> (prompts: [Int32], samples: UnsafeMutableBufferPointer<Float>) {
     try requireRange(count, 1...1_000_000, "prompt_count")
     let chosen = try copy(prompts, count: count, "prompt_indices")
-    let values = try checkedProduct(count, machine.sampling.groupSize, machine.model.latentSize, field: "samples")
+    let all = try checkedProduct(count, machine.sampling.groupSize, machine.model.latentSize, field: "samples")
+    let values = all / count * machine.rank.share(ofPrompts: count).count
     return (chosen, try output(samples, capacity: capacity, needed: values, "out_samples"))
   }
 
-  /// The rewards (K, P·G) of the pending rollout, and the weights; nil: those of the configuration.
+  /// The rewards (K, P·G) of the pending rollout, or of a rank's share of it, and the weights; nil: those of the configuration.
   func updateArguments(
     _ rewards: UnsafePointer<Double>?, _ count: Int, _ weights: UnsafePointer<Double>?, _ weightCount: Int
   ) throws(MixGRPOError) -> (rewards: [[Double]], weights: [Double]?) {
@@ -128,7 +129,9 @@ public func mixgrpo_trainer_rollout(
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let trainer = try object.trainer(for: "rollout")
-    let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
+    let (chosen, target) = try trainer.withdrawing { () throws(MixGRPOError) in
+      try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
+    }
     let samples = try trainer.rollout(prompts: chosen) {
       object.context.report(MIXGRPO_STAGE_ROLLOUT, done: $0, total: $1)
     }
@@ -155,8 +158,11 @@ public func mixgrpo_trainer_update(
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let trainer = try object.trainer(for: "update")
-    let result = try HostStruct.optional(out_metrics, "out_metrics")
-    let (rewards, weights) = try object.updateArguments(rewards, count, weights, weight_count)
+    let (result, rewards, weights) = try trainer.withdrawing { () throws(MixGRPOError) in
+      let result = try HostStruct.optional(out_metrics, "out_metrics")
+      let (rewards, weights) = try object.updateArguments(rewards, count, weights, weight_count)
+      return (result, rewards, weights)
+    }
     let metrics = try trainer.update(rewards: rewards, weights: weights) {
       object.context.report(MIXGRPO_STAGE_UPDATE, done: $0, total: $1)
     }

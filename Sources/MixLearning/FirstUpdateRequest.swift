@@ -17,15 +17,20 @@ package struct FirstUpdateRequest {
   ///   - prompts: P.
   ///   - minibatches: optimizer steps of the update.
   ///   - maxBatch: most rows of a request; 0 for no limit.
+  ///   - byPrompt: whether the update sums gradients prompt by prompt.
   /// - Throws: `outOfMemory`.
-  package init(_ plan: SamplingPlan, prompts: Int, minibatches: Int, maxBatch: Int) throws(MixGRPOError) {
+  package init(
+    _ plan: SamplingPlan, prompts: Int, minibatches: Int, maxBatch: Int, byPrompt: Bool = false
+  ) throws(MixGRPOError) {
     let layout = try UpdateLayout(
       plan, places: Array(0..<prompts), allPrompts: prompts, sharesStart: plan.sharesStart, isIncluded: { _ in true },
-      minibatches: minibatches, firstOnly: true)
+      minibatches: minibatches, byPrompt: byPrompt, firstOnly: true)
     samples = prompts * plan.groupSize
     trainedIndex = (0..<plan.steps).map { plan.trainedSteps.firstIndex(of: $0) ?? -1 }
-    let rows = layout.minibatches.first?.rows ?? 0..<0
-    count = maxBatch == 0 ? rows.count : min(rows.count, maxBatch)
+    let first = layout.minibatches.first
+    let rows = first?.rows ?? 0..<0
+    let limit = layout.largestBatch(maxBatch)
+    count = first?.end(ofRequestAt: 0, limit: limit) ?? 0
     var rowOfSample = [Int32](repeating: -1, count: plan.trainedSteps.count * samples)
     for row in rows.prefix(count) {
       let (trained, entries) = (layout.rows[row].trained, layout.rows[row].entries)

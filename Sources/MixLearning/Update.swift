@@ -26,6 +26,8 @@ public final class Update {
   /// Metrics of the update so far.
   public private(set) var metrics = UpdateMetrics()
   private var metricsBeforeMinibatch = UpdateMetrics()
+  /// The metrics of each prompt in each minibatch so far, where gradients are summed prompt by prompt.
+  package private(set) var blocks: [BlockMetrics] = []
 
   private let trajectory: Trajectory
   private let advantages: [Double]  // (samples of all ranks)
@@ -44,17 +46,19 @@ public final class Update {
   ///   - advantages: of the samples of all ranks, P·G for a process that trains alone; finite
   ///   - isIncluded: the same number, false for excluded samples, which are not evaluated
   ///   - maxBatch: most rows in one request; 0 means no limit
+  ///   - byPrompt: whether gradients are summed prompt by prompt: a request then has rows of one prompt
   /// - Throws: `invalidArgument` naming each invalid field, `outOfMemory`.
   package init(
     trajectory: Trajectory, advantages: [Double], isIncluded: [Bool],
-    configuration: PolicyConfiguration = PolicyConfiguration(), maxBatch: Int = 0, workers: Workers
+    configuration: PolicyConfiguration = PolicyConfiguration(), maxBatch: Int = 0, byPrompt: Bool = false, workers: Workers
   ) throws(MixGRPOError) {
     try Self.validate(trajectory, advantages, isIncluded, configuration, maxBatch)
     self.trajectory = trajectory
     self.advantages = advantages
     self.configuration = configuration
     self.workers = workers
-    layout = try UpdateLayout(trajectory, isIncluded: isIncluded, minibatches: configuration.updatesPerIteration)
+    layout = try UpdateLayout(
+      trajectory, isIncluded: isIncluded, minibatches: configuration.updatesPerIteration, byPrompt: byPrompt)
     stepWeights = Self.stepWeights(trajectory.plan, configuration.stepWeighting)
     batchLimit = layout.largestBatch(maxBatch)
     batch = try UpdateBatch(layout, trajectory, largest: batchLimit)
@@ -110,7 +114,7 @@ extension Update {
       return .optimizerStep(minibatch: current.index)
     }
     if phase == .ready {
-      rows = rows.upperBound..<min(current.rows.upperBound, rows.upperBound + batchLimit)
+      rows = rows.upperBound..<current.end(ofRequestAt: rows.upperBound, limit: batchLimit)
       batch.gather(rows, layout, trajectory, workers)
       phase = .waiting
     }
@@ -140,6 +144,7 @@ extension Update {
     try evaluate(velocity, needsReference ? reference : nil)
     for entry in batch.entries(rows, layout) { metrics.add(batch.outcomes[entry]) }
     metrics.countEvaluations(rows.count)
+    countBlock()
     phase = .ready
     return UnsafePointer(batch.arena.dVelocity)
   }
@@ -152,7 +157,7 @@ extension Update {
   /// Ends the current minibatch early: neither its remaining requests nor its optimizer step follow. The metrics are those of
   /// the minibatches before it, so that they do not depend on the size of requests.
   package func abandonMinibatch() {
-    metrics = metricsBeforeMinibatch
+    forgetMinibatch()
     begin(minibatch: minibatch + 1)
   }
 
@@ -167,13 +172,13 @@ extension Update {
 
   /// Goes back to the first request, with empty metrics.
   package func restart() {
-    metrics = UpdateMetrics()
+    (metrics, blocks) = (UpdateMetrics(), [])
     begin(minibatch: 0)
   }
 
   /// Goes back to the first request after the last optimizer step, which must be complete.
   package func restartMinibatch() {
-    metrics = metricsBeforeMinibatch
+    forgetMinibatch()
     if phase != .finished { begin(minibatch: minibatch) }
     isInterrupted = metrics.optimizerSteps > 0
   }
@@ -199,6 +204,18 @@ extension Update {
   /// Whether the first submitted row is the first of all ranks.
   package var holdsFirstRow: Bool { layout.holdsFirstRow }
 
+  /// The place of the prompt whose rows of the minibatch the last submitted request completed, where gradients are summed prompt
+  /// by prompt.
+  package var completedPlace: Int? {
+    guard phase == .ready, !rows.isEmpty, layout.minibatches.indices.contains(minibatch) else { return nil }
+    return layout.minibatches[minibatch].blocks.first { $0.rows.upperBound == rows.upperBound }?.place
+  }
+
+  /// The places of the prompts with samples in the current minibatch, on all ranks.
+  package var presentPlaces: [Int] {
+    layout.minibatches.indices.contains(minibatch) ? layout.minibatches[minibatch].places : []
+  }
+
   /// D
   package var latentSize: Int { trajectory.latentSize }
 
@@ -208,6 +225,21 @@ extension Update {
   package var isFinished: Bool { phase == .finished }
   /// Whether the current minibatch is the last.
   package var isInLastMinibatch: Bool { minibatch + 1 >= layout.minibatches.count }
+
+  /// Adds the last request to the metrics of its prompt.
+  private func countBlock() {
+    guard let block = layout.minibatches[minibatch].blocks.first(where: { $0.rows.contains(rows.lowerBound) }) else { return }
+    if block.rows.lowerBound == rows.lowerBound {
+      blocks.append(BlockMetrics(minibatch: minibatch, place: block.place, following: metrics))
+    }
+    for entry in batch.entries(rows, layout) { blocks[blocks.count - 1].metrics.add(batch.outcomes[entry]) }
+    blocks[blocks.count - 1].metrics.countEvaluations(rows.count)
+  }
+
+  private func forgetMinibatch() {
+    metrics = metricsBeforeMinibatch
+    blocks.removeAll { $0.minibatch == minibatch }
+  }
 
   private var needsReference: Bool { configuration.referencePenalty > 0 }
 

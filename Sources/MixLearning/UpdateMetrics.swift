@@ -26,6 +26,9 @@ public struct UpdateMetrics: Equatable, Sendable {
 
   package init() {}
 
+  /// No metrics yet, after as many optimizer steps as others have.
+  fileprivate init(following other: UpdateMetrics) { optimizerSteps = other.optimizerSteps }
+
   /// Number of values in `sums`.
   package static let sumCount = 12
 
@@ -38,7 +41,7 @@ public struct UpdateMetrics: Equatable, Sendable {
   }
 
   /// The metrics over the samples of several ranks.
-  /// - Parameter ranks: the `sums` of each rank, in order.
+  /// - Parameter ranks: the `sums` of each rank, or of each of its blocks, in order.
   /// - Throws: `invalidArgument` for a count that is not a whole number.
   package func combined(_ ranks: [[Double]]) throws(MixGRPOError) -> UpdateMetrics {
     var all = UpdateMetrics()
@@ -97,4 +100,17 @@ public struct UpdateMetrics: Equatable, Sendable {
 
   mutating func countEvaluations(_ rows: Int) { evaluations += rows }
   mutating func countOptimizerStep() { optimizerSteps += 1 }
+}
+
+/// The metrics of one prompt in one minibatch.
+package struct BlockMetrics {
+  /// The number of the minibatch among those that have samples.
+  package let minibatch: Int
+  /// The place of the prompt among those of all ranks.
+  package let place: Int
+  package var metrics: UpdateMetrics
+
+  init(minibatch: Int, place: Int, following metrics: UpdateMetrics) {
+    (self.minibatch, self.place, self.metrics) = (minibatch, place, UpdateMetrics(following: metrics))
+  }
 }

@@ -22,5 +22,9 @@ public struct Rank: Equatable, Sendable {
   private init(unchecked index: Int, of count: Int) { (self.index, self.count) = (index, count) }
 
   /// The prompts of this rank, consecutive places among all. The numbers of two ranks differ by 1 at most, and may be 0.
-  public func share(ofPrompts prompts: Int) -> Range<Int> { index * prompts / count..<(index + 1) * prompts / count }
+  public func share(ofPrompts prompts: Int) -> Range<Int> { Self.share(index, of: count, prompts: prompts) }
+
+  package static func share(_ index: Int, of count: Int, prompts: Int) -> Range<Int> {
+    index * prompts / count..<(index + 1) * prompts / count
+  }
 }

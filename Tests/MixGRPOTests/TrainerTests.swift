@@ -30,7 +30,7 @@ struct TinyRun {
 
   init(
     threads: Int = 2, side: Int = 3, maxBatch: Int = 5, recomputes: Bool = false, maxBytes: Int = 0,
-    precision: Precision = .float32, lora: LoRAConfiguration? = nil, rewards: [String] = ["brightness"],
+    precision: Precision = .float32, lora: LoRAConfiguration? = nil, rewards: [String] = ["brightness"], promptCount: Int = 3,
     sampling: SamplingConfiguration = Self.configuration(), learning: LearningConfiguration = Self.learning()
   ) throws {
     context = try RunContext(threads: threads)
@@ -46,8 +46,8 @@ struct TinyRun {
       model: trained, geometry: TokenGeometry(height: side, width: side), textLength: 2, maxBatch: maxBatch, threads: threads,
       recomputesActivations: recomputes, precision: precision, maxBytes: maxBytes)
     let embeddings = try PromptEmbeddings(
-      text: (0..<3 * 2 * 6).map { Float($0 % 5) * 0.3 - 0.6 }, pooled: (0..<3 * 5).map { Float($0 % 4) * 0.4 - 0.6 },
-      count: 3, textLength: 2)
+      text: (0..<promptCount * 2 * 6).map { Float($0 % 5) * 0.3 - 0.6 },
+      pooled: (0..<promptCount * 5).map { Float($0 % 4) * 0.4 - 0.6 }, count: promptCount, textLength: 2)
     trainer = try Trainer(
       evaluator: evaluator, prompts: embeddings, sampling: sampling, learning: learning, rewardNames: rewards,
       context: context)

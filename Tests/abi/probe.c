@@ -275,6 +275,7 @@ mixgrpo_status mixgrpo_trainer_submit_rewards(const mixgrpo_trainer *trainer, in
 mixgrpo_status mixgrpo_trainer_get_open_tickets(const mixgrpo_trainer *trainer, int64_t *out_tickets, size_t capacity, size_t *out_size) { return 0; }
 mixgrpo_status mixgrpo_trainer_update_tickets(mixgrpo_trainer *trainer, mixgrpo_missing_rewards missing, const double *weights, size_t weight_count, mixgrpo_metrics *out_metrics) { return 0; }
 mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer) { return 0; }
+mixgrpo_status mixgrpo_trainer_set_collective(mixgrpo_trainer *trainer, const mixgrpo_collective *collective) { return 0; }
 mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *folder) { return 0; }
 mixgrpo_status mixgrpo_trainer_restore(mixgrpo_trainer *trainer, const char *folder) { return 0; }
 mixgrpo_status mixgrpo_trainer_checkpoint(const mixgrpo_trainer *trainer, const char *folder, int32_t keep_last, int64_t keep_every) { return 0; }

@@ -17,6 +17,7 @@ int main(void) {
   test_optimizer();
   test_trainer();
   test_tickets();
+  test_ranks();
   test_host_trainer();
   test_samples();
   test_evaluation();

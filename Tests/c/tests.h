@@ -14,6 +14,7 @@ void test_update(void);
 void test_optimizer(void);
 void test_trainer(void);
 void test_tickets(void);
+void test_ranks(void);
 void test_host_trainer(void);
 void test_samples(void);
 void test_evaluation(void);

@@ -1,6 +1,7 @@
 // Every function gets its arguments through: the wrapper's numbers are those of the library.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -183,6 +184,40 @@ void trainers_report_save_and_go_on() {
   resumed.checkpoint(scratch("checkpoints"));
   CHECK(fresh.trainer(true).resume(scratch("checkpoints")).iteration == 1);
   CHECK(invalid("keep_last", [&] { resumed.checkpoint(scratch("checkpoints"), 0); }));
+}
+
+std::int32_t mirror_gather(void*, const void* sent, void* received, std::size_t bytes) {
+  std::memcpy(received, sent, bytes);
+  std::memcpy(static_cast<char*>(received) + bytes, sent, bytes);
+  return 0;
+}
+
+std::int32_t mirror_pieces(
+    void*, const void* sent, const std::size_t* sent_bytes, void* received, const std::size_t* received_bytes) {
+  CHECK(sent_bytes[0] == received_bytes[0] && sent_bytes[0] == received_bytes[1]);
+  std::memcpy(received, sent, sent_bytes[0]);
+  std::memcpy(static_cast<char*>(received) + sent_bytes[0], sent, sent_bytes[0]);
+  return 0;
+}
+
+/// The other rank of two sends what this one sends.
+void a_rank_gets_the_samples_of_its_share() {
+  fixture f;
+  auto trainer = f.trainer();
+  auto collective = mixgrpo_collective{};
+  collective.struct_size = sizeof collective;
+  collective.rank = 1;
+  collective.size = 2;
+  collective.all_gather = mirror_gather;
+  collective.all_to_all = mirror_pieces;
+  trainer.set_collective(collective);
+  const auto samples = trainer.rollout({0, 1, 2, 3});
+  CHECK(samples.size() == trainer.share(4) * group * trainer.latent_size() && trainer.share(4) == 2);
+  std::vector<double> rewards(2 * trainer.share(4) * group);
+  for (std::size_t i = 0; i < rewards.size(); i++) rewards[i] = samples[i % samples.size()];
+  CHECK(trainer.update(rewards).iteration == 0);
+  trainer.leave_collective();
+  CHECK(trainer.share(4) == 4 && trainer.rollout({0, 1}).size() == 2 * group * trainer.latent_size());
 }
 
 void tickets_give_the_numbers_of_one_rollout() {
@@ -404,6 +439,7 @@ void test_functions() {
   failed_rewards_are_left_out();
   trainers_report_save_and_go_on();
   tickets_give_the_numbers_of_one_rollout();
+  a_rank_gets_the_samples_of_its_share();
   deterministic_samples_of_all_weights();
   evaluations_keep_the_best_and_watch();
   models_tell_and_take_their_weights();

@@ -107,7 +107,8 @@ static int is_right(mixgrpo_status status) {
     case MEMORY: return status == MIXGRPO_STATUS_OUT_OF_MEMORY;
     case CALLBACK: return status == MIXGRPO_STATUS_CANCELLED;
     case THREAD: return 0;
-    case ANSWER: return status == MIXGRPO_STATUS_UNSUPPORTED || status == MIXGRPO_STATUS_NOT_FINITE;
+    case ANSWER:
+      return status == MIXGRPO_STATUS_UNSUPPORTED || status == MIXGRPO_STATUS_NOT_FINITE || status == MIXGRPO_STATUS_INPUT_OUTPUT;
     default: return what->effect != IS_INTERRUPTED && status == MIXGRPO_STATUS_INPUT_OUTPUT;
   }
 }

@@ -93,3 +93,43 @@ void run_tickets(const sizes *sizes, const char *folder) {
   mixgrpo_trainer_destroy(trainer);
   world_destroy(w);
 }
+
+/* The other of two ranks sends what this one sends. A callback may fail. */
+static int32_t mirror_gather(void *user_data, const void *sent, void *received, size_t bytes) {
+  (void)user_data;
+  for (int i = 0; i < 2; i++) memcpy((char *)received + (size_t)i * bytes, sent, bytes);
+  return judge_refuses_answer();
+}
+
+static int32_t mirror_pieces(
+    void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes) {
+  const size_t own = sent_bytes[0] < received_bytes[0] ? sent_bytes[0] : received_bytes[0];
+  const size_t other = sent_bytes[0] < received_bytes[1] ? sent_bytes[0] : received_bytes[1];
+  (void)user_data;
+  memset(received, 0, received_bytes[0] + received_bytes[1]);
+  memcpy(received, sent, own);
+  memcpy((char *)received + received_bytes[0], sent, other);
+  return judge_refuses_answer();
+}
+
+/* Two iterations as one of two ranks, and one alone again. */
+void run_ranks(const sizes *sizes, const char *folder) {
+  world *const w = world_create(sizes);
+  mixgrpo_trainer *const trainer = world_trainer(w);
+  const mixgrpo_collective collective = {
+      .struct_size = sizeof collective, .rank = 0, .size = 2, .all_gather = mirror_gather, .all_to_all = mirror_pieces};
+  const size_t samples = (size_t)(sizes->prompts / 2 * sizes->group);
+  TRY(mixgrpo_trainer_set_collective(trainer, &collective));
+  for (int i = 0; i < 2; i++) {
+    mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
+    TRY(mixgrpo_trainer_rollout(trainer, w->chosen, (size_t)sizes->prompts, w->latents, samples * w->latent_size),
+        OUTS(w->latents, w->values));
+    world_score(w);
+    TRY(mixgrpo_trainer_update(trainer, w->rewards, (size_t)sizes->rewards * samples, NULL, 0, &metrics), DIFFERS(metrics));
+  }
+  look(w, trainer, folder);
+  TRY(mixgrpo_trainer_set_collective(trainer, NULL));
+  train(w, trainer);
+  mixgrpo_trainer_destroy(trainer);
+  world_destroy(w);
+}

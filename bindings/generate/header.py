@@ -13,7 +13,7 @@ FORMS = {
     "linkage": r'extern "C" \{|\}(?=\s*#endif)',
     "opaque": r"typedef struct (?P<opaque>\w+) (?P=opaque);",
     "struct": r"typedef struct (?P<struct>\w+) \{(?P<fields>.*?)\} (?P=struct);",
-    "callback": r"typedef void \(\*(?P<callback>\w+)\)\((?P<receives>[^;]*)\);",
+    "callback": r"typedef (?P<answer>\w+) \(\*(?P<callback>\w+)\)\((?P<receives>[^;]*)\);",
     "enum": r"typedef int32_t (?P<enum>\w+);\s*enum \{(?P<values>.*?)\};",
     "constants": r"enum \{(?P<constants>.*?)\};",
     "function": r"(?P<result>[\w ]+[\s*]+)(?P<function>\w+)\((?P<parameters>[^;]*?)\);",
@@ -63,7 +63,7 @@ def declarations(form: re.Match, comment: str) -> Iterator[Item]:
     elif form["struct_"]:
         yield Struct(form["struct"], tuple(fields(form["fields"])), comment)
     elif form["callback_"]:
-        yield Callback(form["callback"], parameters(form["receives"]), comment)
+        yield Callback(form["callback"], read_type(form["answer"]), parameters(form["receives"]), comment)
     elif form["enum_"]:
         yield Enum(form["enum"], tuple(values(form["values"])), comment)
     elif form["constants_"]:

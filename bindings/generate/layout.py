@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .model import Enum, Field, Header, Struct
+from .model import Callback, Enum, Field, Header, Struct
 
 SIZES = {
     "char": 1, "uint8_t": 1, "int32_t": 4, "uint32_t": 4, "float": 4, "int64_t": 8, "uint64_t": 8, "size_t": 8,
@@ -12,7 +12,7 @@ SIZES = {
 
 def value_size(field: Field, header: Header) -> int:
     """The size of a field's value, or of one of them in an array. It is the alignment, too."""
-    if field.type.pointers:
+    if field.type.pointers or field.type.base in header.names_of(Callback):
         return 8
     return 4 if field.type.base in header.names_of(Enum) else SIZES[field.type.base]
 

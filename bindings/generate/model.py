@@ -71,6 +71,7 @@ class Parameter:
 @dataclass(frozen=True)
 class Callback:
     name: str
+    result: Type
     parameters: tuple[Parameter, ...]
     comment: str
 

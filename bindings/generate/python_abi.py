@@ -47,9 +47,10 @@ def class_name(name: str) -> str:
 def file(header: Header) -> str:
     return "".join([
         f"{BEGINNING}\n{constants(header)}\n",
+        *(f"{callback(item, header)}\n" for item in header.of(Callback) if is_in_struct(item, header)),
         *(f"\n\n{structure(struct, header)}\n" for struct in header.of(Struct)),
         f"\n\n{sizes(header)}\n\n",
-        *(f"{callback(item, header)}\n" for item in header.of(Callback)),
+        *(f"{callback(item, header)}\n" for item in header.of(Callback) if not is_in_struct(item, header)),
         f"\n{functions(header)}",
     ])  # fmt: skip
 
@@ -71,8 +72,15 @@ def field_type(field: Field, header: Header) -> str:
     return f"{kind} * {field.length}" if field.length else kind
 
 
+def is_in_struct(item: Callback, header: Header) -> bool:
+    """Whether a struct has such a callback, which must then be known before it."""
+    return any(field.type.base == item.name for struct in header.of(Struct) for field in struct.fields)
+
+
 def value_type(kind: Type, header: Header) -> str:
     """The type of a value that the library gives: in a field, to a callback, as a result."""
+    if kind.base in header.names_of(Callback):
+        return camel(kind.base)
     if not kind.pointers:
         return "ctypes.c_int32" if kind.base in header.names_of(Enum) else PLAIN[kind.base]
     return address(kind, header)
@@ -116,8 +124,8 @@ def sizes(header: Header) -> str:
 
 
 def callback(item: Callback, header: Header) -> str:
-    kinds = [value_type(parameter.type, header) for parameter in item.parameters]
-    return f"{camel(item.name)} = ctypes.CFUNCTYPE({', '.join(['None', *kinds])})"
+    kinds = [result_type(item.result, header), *(value_type(parameter.type, header) for parameter in item.parameters)]
+    return bracketed(f"{camel(item.name)} = ctypes.CFUNCTYPE(", kinds, ")")
 
 
 def functions(header: Header) -> str:

@@ -56,8 +56,16 @@ def structure(struct: Struct, header: Header) -> str:
 
 
 def callback(item: Callback) -> str:
-    line = f'    Option<unsafe extern "C" fn({", ".join(typed(item.parameters))})>;\n'
-    return f"pub type {item.name} =\n{line}"
+    result = "" if item.result == Type("void") else f" -> {rust_type(item.result)}"
+    parameters = typed(item.parameters)
+    line = f'    Option<unsafe extern "C" fn({", ".join(parameters)}){result}>;\n'
+    if len(line) <= WIDTH + 1:
+        return f"pub type {item.name} =\n{line}"
+    line = f'    unsafe extern "C" fn({", ".join(parameters)}){result},\n'
+    if len(line) > WIDTH + 1:
+        rows = "".join(f"        {parameter},\n" for parameter in parameters)
+        line = f'    unsafe extern "C" fn(\n{rows}    ){result},\n'
+    return f"pub type {item.name} = Option<\n{line}>;\n"
 
 
 def function(item: Function) -> str:

@@ -15,6 +15,7 @@ use crate::mirror::{{copied_struct, mirrored_struct}};
 """
 ELSEWHERE = {  # structs with a Rust type of their own
     "mixgrpo_velocity_request", "mixgrpo_parameter_info", "mixgrpo_image_info", "mixgrpo_text", "mixgrpo_setting",
+    "mixgrpo_collective",
 }  # fmt: skip
 TEXT = Type("char", (True,))
 

@@ -84,14 +84,18 @@ public final class Evaluation {
 
   /// Samples the prompts of the evaluation, with the same noise each time. A pending rollout of the trainer is kept.
   ///
+  /// Ranks with a collective share out the prompts; each gets the samples of all.
+  ///
   /// The trainer may continue before the scores are submitted: the weights of these samples are kept until then.
   /// - Returns: (P, S, tokens, channels) at σ = 0.
   /// - Throws: as `Trainer.sample`.
   public func sample(
     _ trainer: Trainer, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> [Float] {
-    let samples = try trainer.sample(plan, weights: configuration.weights, chosen: prompts, progress: progress)
-    pending = configuration.keepBest ? (trainer.iteration, try Self.snapshot(trainer, configuration.weights)) : nil
+    let samples = try trainer.sampleTogether(plan, weights: configuration.weights, chosen: prompts, progress: progress)
+    pending = try trainer.together { () throws(MixGRPOError) in
+      configuration.keepBest ? (trainer.iteration, try Self.snapshot(trainer, configuration.weights)) : nil
+    }
     return samples
   }
 

@@ -27,12 +27,24 @@ extension FlowEvaluator {
     initialNoise: UnsafeBufferPointer<Float>? = nil, context: RunContext,
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> [Float] {
+    try sample(
+      plan, base: base, prompts: prompts, chosen: chosen, initialNoise: initialNoise, rank: .alone, context: context,
+      progress: progress)
+  }
+
+  /// The same for the share of a rank.
+  func sample(
+    _ plan: SamplingPlan, base: FlowEvaluator?, prompts: PromptEmbeddings, chosen: [Int32],
+    initialNoise: UnsafeBufferPointer<Float>?, rank: Rank, context: RunContext,
+    progress: (_ done: Int, _ total: Int) -> Void
+  ) throws(MixGRPOError) -> [Float] {
     try require(
       chosen.allSatisfy { $0 >= 0 && Int($0) < prompts.count }, "prompt_indices", expected: "0…\(prompts.count - 1)",
       got: chosen)
     let rollout = try Rollout(
-      plan: plan, prompts: chosen, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch, context: context)
-    let total = plan.modelCalls(prompts: chosen.count)
+      plan: plan, prompts: chosen, latentSize: latentSize, initialNoise: initialNoise, maxBatch: maxBatch, rank: rank,
+      context: context)
+    let total = plan.modelCalls(prompts: rollout.prompts)
     try rollout.run(self, base: base, prompts: prompts, context: context) { progress($0, total) }
     let samples = try rollout.samples()
     try Memory.require(samples.count, of: MemoryLayout<Float>.stride)
@@ -48,9 +60,18 @@ extension Trainer {
     _ plan: SamplingPlan, weights: TrainerWeights = .trained, chosen: [Int32],
     initialNoise: UnsafeBufferPointer<Float>? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> [Float] {
+    try sample(plan, weights: weights, chosen: chosen, initialNoise: initialNoise, rank: .alone, progress: progress)
+  }
+
+  /// The same for the share of a rank.
+  func sample(
+    _ plan: SamplingPlan, weights: TrainerWeights, chosen: [Int32], initialNoise: UnsafeBufferPointer<Float>? = nil,
+    rank: Rank, progress: (_ done: Int, _ total: Int) -> Void
+  ) throws(MixGRPOError) -> [Float] {
     if plan.trainedModelSteps < plan.transitions.count { _ = try model(.base) }
     return try self.evaluator(of: weights).sample(
-      plan, base: base, prompts: prompts, chosen: chosen, initialNoise: initialNoise, context: context, progress: progress)
+      plan, base: base, prompts: prompts, chosen: chosen, initialNoise: initialNoise, rank: rank, context: context,
+      progress: progress)
   }
 
   /// A model with one of the trainer's sets of weights: the trained model itself, the kept base, or a new one of the average.

@@ -80,6 +80,8 @@ final class BuiltInOwner {
   /// Runs the frozen reference.
   let reference: FlowEvaluator?
   let prompts: PromptEmbeddings
+  /// The other ranks; nil for a process that trains alone.
+  var ranks: TrainingRanks?
   private var kept: LearnerSnapshot?
 
   init(_ learner: Learner, _ reference: FlowEvaluator?, _ prompts: PromptEmbeddings) {
@@ -101,7 +103,45 @@ final class BuiltInOwner {
     while true {
       let action = try machine.nextAction()
       if case .finished = action { return }
-      do throws(MixGRPOError) { try answer(action, machine, context, afterRequest) } catch { machine.fail(error) }
+      if let error = failure({ () throws(MixGRPOError) in try answer(action, machine, context, afterRequest) }) {
+        machine.fail(error)
+      }
+    }
+  }
+
+  /// The same as one of several ranks, which answer every action together.
+  func answerAll(
+    _ machine: ModelFreeTrainer, with ranks: TrainingRanks, context: RunContext, afterRequest: () -> Void
+  ) throws(MixGRPOError) {
+    defer { kept = nil }
+    defer { ranks.sums.release() }
+    while true {
+      let action = try machine.nextAction()
+      if case .finished = action { return }
+      if let error = answer(action, machine, with: ranks, context, afterRequest) { machine.fail(error) }
+    }
+  }
+
+  /// - Returns: the error that all ranks report.
+  private func answer(
+    _ action: TrainerAction, _ machine: ModelFreeTrainer, with ranks: TrainingRanks, _ context: RunContext,
+    _ afterRequest: () -> Void
+  ) -> MixGRPOError? {
+    func own() throws(MixGRPOError) { try answer(action, machine, context, afterRequest) }
+    switch action {
+    case .optimizerStep:
+      if let error = ranks.sumGradients(machine, learner.evaluator.model, context) { return error }
+      // The gradients are now the same on all ranks, and so is the outcome.
+      return failure(own)
+    case .combineFigures: return ranks.combineFigures(machine, context)
+    case .zeroGradients:
+      ranks.sums.reset()
+      return failure(own)
+    case .differentiate, .measure, .keepState:
+      // The others learn of an error when they vote before their next step.
+      guard let error = failure(own) else { return nil }
+      return ranks.agreement.vote(error)
+    case .evaluate, .restoreState, .finished: return failure(own)
     }
   }
 
@@ -112,12 +152,15 @@ final class BuiltInOwner {
     case .differentiate(let request):
       try context.checkCancelled()
       try differentiate(request, machine)
+      if let ranks, let place = machine.running?.completedPlace {
+        try ranks.close(place, learner.evaluator.model, context)
+      }
       afterRequest()
     case .measure(let request):
       let velocity = try learner.evaluator.velocity(request, prompts)
       _ = try machine.submit(velocity: velocity, reference: nil, count: request.velocityCount)
     case .optimizerStep(_, let rateFactor):
-      try context.checkCancelled()
+      if ranks == nil { try context.checkCancelled() }
       let report = try learner.step(rateFactor: rateFactor, workers: Workers(threads: context.threads))
       try machine.submitStep(gradientNorm: report.gradientNorm, learningRate: report.learningRate)
     case .keepState: kept = try LearnerSnapshot(learner)
@@ -146,6 +189,12 @@ final class BuiltInOwner {
     }
     try evaluator.backward(dVelocity: dVelocity)
   }
+}
+
+/// The error of `body`.
+func failure(_ body: () throws(MixGRPOError) -> Void) -> MixGRPOError? {
+  do throws(MixGRPOError) { try body() } catch { return error }
+  return nil
 }
 
 extension Learner {

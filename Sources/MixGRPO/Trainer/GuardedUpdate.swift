@@ -13,7 +13,7 @@ struct UpdateSafety {
   var rateFactor = 1.0
   /// Whether an optimizer step either succeeds or changes nothing. Otherwise the last step needs a copy to restore.
   var stepsAreAtomic = true
-  /// Whether the update ends with the figures of several ranks.
+  /// Whether the update ends with the figures of all ranks.
   var hasRanks = false
 }
 
@@ -71,6 +71,8 @@ final class GuardedUpdate: UpdateMachine {
       learningRate: tally.learningRate, skippedSteps: tally.skippedSteps, isRolledBack: isUndone,
       velocityChange: safety.velocityGuard?.change ?? .nan)
   }
+
+  var running: Update? { update }
 
   // MARK: - Actions
 
@@ -247,5 +249,5 @@ final class GuardedUpdate: UpdateMachine {
 
 extension MixGRPOError {
   /// Whether a `FaultPolicy` applies.
-  fileprivate var isFault: Bool { code == .notFinite || code == .diverged }
+  var isFault: Bool { code == .notFinite || code == .diverged }
 }

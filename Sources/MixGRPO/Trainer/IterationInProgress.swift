@@ -5,8 +5,23 @@ import MixSampling
 /// The samples that an update trains on.
 struct SampledGroups {
   let trajectory: Trajectory
+  /// Prompts of each rollout, of all ranks.
+  let promptCounts: [Int]
   let modelCalls: Int
   let seconds: Double
+}
+
+/// Samples with the host's rewards for them.
+struct RewardedGroups {
+  let sampled: SampledGroups
+  /// (K, samples).
+  let rewards: [[Double]]
+  /// The rewards of all ranks with which a stopped update continues, whatever others have been submitted since.
+  let kept: [[Double]]?
+
+  init(_ sampled: SampledGroups, _ rewards: [[Double]], kept: [[Double]]? = nil) {
+    (self.sampled, self.rewards, self.kept) = (sampled, rewards, kept)
+  }
 }
 
 /// One rollout of an iteration with several rollouts.

@@ -28,14 +28,16 @@ public struct IterationMemory: Equatable, Sendable {
   ///   - learning: nil for a rollout without an update.
   ///   - keepsBase: whether a frozen copy of the weights is kept, with its own evaluator; implied by a reference penalty.
   ///   - maxBytes: memory limit, which the update meets by splitting its requests; 0 for none.
+  ///   - ranks: for one of several ranks, what it needs to add up gradients; `prompts` are then its own.
   /// - Throws: `invalidArgument` when a size overflows; `outOfMemory`, with the required bytes, when they exceed the limit.
   public init(
     plan: SamplingPlan, prompts: Int, latentSize: Int, evaluator: EvaluatorMemory, learning: LearningConfiguration?,
-    keepsBase: Bool = false, maxBytes: Int = 0
+    keepsBase: Bool = false, maxBytes: Int = 0, ranks: RankCost? = nil
   ) throws(MixGRPOError) {
     let keepsBase = keepsBase || (learning?.policy.referencePenalty ?? 0) > 0
-    let copies = Self.copies(learning) + (keepsBase ? 1 : 0)
-    weightBytes = evaluator.weightBytes + (try product(copies - 1, evaluator.trainedBytes, field: "model"))
+    let copies = Self.copies(learning, hasRanks: ranks != nil) + (keepsBase ? 1 : 0)
+    weightBytes =
+      evaluator.weightBytes + (try product(copies - 1, evaluator.trainedBytes, field: "model")) + (ranks?.memoryBytes ?? 0)
     let rollout = try plan.rolloutBytes(prompts: prompts, latentSize: latentSize)
     let inference = evaluator.inferenceBytes * (keepsBase ? 2 : 1)
     try MixBasics.require(
@@ -57,10 +59,10 @@ public struct IterationMemory: Equatable, Sendable {
   }
 
   /// The number of arrays as large as the trained weights, including the weights.
-  private static func copies(_ learning: LearningConfiguration?) -> Int {
+  private static func copies(_ learning: LearningConfiguration?, hasRanks: Bool) -> Int {
     guard let learning else { return 1 }
     let average = learning.averageDecay > 0 ? 1 : 0
-    let mayBeUndone = learning.policy.updatesPerIteration > 1 || learning.safety.maxVelocityChange > 0
+    let mayBeUndone = hasRanks || learning.policy.updatesPerIteration > 1 || learning.safety.maxVelocityChange > 0
     return 4 + average + (learning.undo == .memory && mayBeUndone ? 3 + average : 0)
   }
 
@@ -79,8 +81,10 @@ extension Trainer {
   }
 
   func memory(prompts: Int, plan: SamplingPlan) throws(MixGRPOError) -> IterationMemory {
-    try IterationMemory(
-      plan: plan, prompts: prompts, latentSize: evaluator.latentSize, evaluator: evaluator.memory, learning: learning,
-      keepsBase: base != nil, maxBytes: evaluator.maxBytes)
+    let own = max(machine.rank.share(ofPrompts: prompts).count, 1)
+    let ranks = machine.isCollective ? RankCost(machine.rank, prompts: prompts, model: evaluator.model) : nil
+    return try IterationMemory(
+      plan: plan, prompts: own, latentSize: evaluator.latentSize, evaluator: evaluator.memory, learning: learning,
+      keepsBase: base != nil, maxBytes: evaluator.maxBytes, ranks: ranks)
   }
 }

@@ -45,6 +45,9 @@ public final class ModelFreeTrainer {
   public package(set) var rateFactor = 1.0
   /// The place of this process among those that train the model together; set by `setRank`.
   public private(set) var rank = Rank.alone
+  /// Whether ranks exchange what they need by a `Collective`. Gradients are then summed prompt by prompt, and an update ends with
+  /// the figures of all ranks, also of one.
+  private(set) var isCollective = false
   /// Receives the rewards of ticketed rollouts.
   public let inbox: RewardInbox
 
@@ -118,11 +121,13 @@ public final class ModelFreeTrainer {
   /// of an iteration's prompts. Prompts and rewards are given for all ranks; then every rank has the same advantages, metrics and
   /// window. An update ends with `TrainerAction.combineFigures`.
   /// - Throws: `invalidState` while samples wait for an update, or work is in progress.
-  public func setRank(_ rank: Rank) throws(MixGRPOError) {
+  public func setRank(_ rank: Rank) throws(MixGRPOError) { try setRank(rank, isCollective: false) }
+
+  func setRank(_ rank: Rank, isCollective: Bool) throws(MixGRPOError) {
     guard case .idle = stage, rollout == nil, ticketed.isEmpty else {
       throw MixGRPOError(.invalidState, "rank: expected no rollout or update before it is set, got one")
     }
-    self.rank = rank
+    (self.rank, self.isCollective) = (rank, isCollective)
   }
 
   /// The window set by the host, or the adaptive window; nil for the scheduled one.
@@ -182,7 +187,8 @@ extension ModelFreeTrainer {
       ticketed.append(
         TicketedRollout(
           prompts: chosen, trajectory: trajectory, modelCalls: rollout.modelCalls, seconds: seconds(since: started)))
-      drawn = (rollout, inbox.open(samples: rollout.samplesOfAllRanks))
+      let own = rollout.prompts * sampling.groupSize
+      drawn = (rollout, inbox.open(samples: isCollective ? own : rollout.samplesOfAllRanks))
     } else {
       (self.rollout, secondsRollout) = (rollout, seconds(since: started))
       drawn = (rollout, nil)

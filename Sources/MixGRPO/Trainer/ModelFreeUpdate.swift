@@ -1,6 +1,7 @@
 import Dispatch
 import MixBasics
 import MixLearning
+import MixNumerics
 import MixSampling
 
 extension ModelFreeTrainer {
@@ -23,32 +24,45 @@ extension ModelFreeTrainer {
   public func beginUpdateFromTickets(
     missing: MissingRewards = .refuse, weights: [Double]? = nil
   ) throws(MixGRPOError) {
+    let groups = try ticketedGroups(missing)
+    try begin(updateOn: groups.sampled, groups.kept ?? groups.rewards, weights)
+  }
+
+  /// The samples of all tickets, and their rewards.
+  func ticketedGroups(_ missing: MissingRewards) throws(MixGRPOError) -> RewardedGroups {
     guard !ticketed.isEmpty else {
       throw MixGRPOError(.invalidState, "update: expected a rollout with a ticket first, got none")
     }
     let collected = try inbox.collect(missing)
     let parts = ticketed.map(\.trajectory)
     let sampled = SampledGroups(
-      trajectory: parts.count == 1 ? parts[0] : try Trajectory(joining: parts),
+      trajectory: parts.count == 1 ? parts[0] : try Trajectory(joining: parts), promptCounts: parts.map(\.allPrompts),
       modelCalls: ticketed.reduce(0) { $0 + $1.modelCalls }, seconds: ticketed.reduce(0) { $0 + $1.seconds })
-    try begin(updateOn: sampled, stopped?.rewards ?? collected, weights)
+    return RewardedGroups(sampled, collected, kept: stopped?.rewards)
   }
 
-  /// P·G of all ranks, the number of samples that wait for rewards.
+  /// The number of samples that wait for rewards of the host: P·G of all ranks, or of this one if rewards are exchanged by a
+  /// `Collective`.
   /// - Throws: `invalidState` without a rollout, or when the iteration has tickets.
-  package func pendingSamples() throws(MixGRPOError) -> Int { try samples(of: pendingGroups().trajectory) }
+  package func pendingSamples() throws(MixGRPOError) -> Int {
+    let trajectory = try pendingGroups().trajectory
+    return isCollective ? trajectory.samples : samples(of: trajectory)
+  }
 
   private func samples(of trajectory: Trajectory) -> Int { trajectory.allPrompts * sampling.groupSize }
 
-  private func pendingGroups() throws(MixGRPOError) -> SampledGroups {
+  func pendingGroups() throws(MixGRPOError) -> SampledGroups {
     try requireNoTickets("update")
     guard let rollout else {
       throw MixGRPOError(.invalidState, "update: expected a rollout first, got none")
     }
-    return SampledGroups(trajectory: try rollout.trajectory(), modelCalls: rollout.modelCalls, seconds: secondsRollout)
+    let trajectory = try rollout.trajectory()
+    return SampledGroups(
+      trajectory: trajectory, promptCounts: [trajectory.allPrompts], modelCalls: rollout.modelCalls, seconds: secondsRollout)
   }
 
-  private func begin(
+  /// - Parameter rewards: (K, prompts · group size), of all ranks.
+  func begin(
     updateOn sampled: SampledGroups, _ rewards: [[Double]], _ weights: [Double]?
   ) throws(MixGRPOError) {
     let started = DispatchTime.now()
@@ -57,7 +71,8 @@ extension ModelFreeTrainer {
     let update = try self.update(sampled.trajectory, advantages)
     let safety = UpdateSafety(
       undo: learning.undo, policy: learning.safety.faultPolicy, velocityGuard: update.holdsFirstRow ? velocityGuard : nil,
-      rateFactor: rateFactor, stepsAreAtomic: stepsAreAtomic, hasRanks: rank.count > 1)
+      rateFactor: rateFactor, stepsAreAtomic: stepsAreAtomic,
+      hasRanks: isCollective || rank.count > 1)
     stage = .updating(
       IterationInProgress(
         guarded: GuardedUpdate(update, safety, continuing: stopped?.tally ?? StepTally()), sampled: sampled, rewards: rewards,
@@ -86,8 +101,9 @@ extension ModelFreeTrainer {
       return stopped.update
     }
     return try Update(
-      trajectory: trajectory, advantages: advantages, configuration: learning.policy, maxBatch: updateBatch,
-      context: context)
+      trajectory: trajectory, advantages: advantages.values, isIncluded: advantages.isIncluded,
+      configuration: learning.policy, maxBatch: updateBatch, byPrompt: isCollective,
+      workers: Workers(threads: context.threads))
   }
 
   func finish(_ work: IterationInProgress) throws(MixGRPOError) {

@@ -19,20 +19,33 @@ final class RankFigures {
   }
 
   /// Number of values of one rank.
-  static let count = UpdateMetrics.sumCount + 4
+  static let count = UpdateMetrics.sumCount + ownCount
 
-  var values: [Double] { policy.sums + [Double(modelCallsRollout), secondsRollout, secondsUpdate, velocityChange] }
+  var values: [Double] { policy.sums + own }
+
+  /// Number of values in `own`.
+  static let ownCount = 4
+
+  /// The values that are not the policy's.
+  var own: [Double] { [Double(modelCallsRollout), secondsRollout, secondsUpdate, velocityChange] }
 
   /// The figures of all ranks: counts and sums add up; the slowest rank gives the seconds.
   /// - Parameter ranks: the `values` of each rank, in order.
   /// - Throws: `invalidArgument` for a count that is not a whole number.
   func combined(_ ranks: [[Double]]) throws(MixGRPOError) -> RankFigures {
-    let first = UpdateMetrics.sumCount
+    try combined(policy: ranks, ranks.map { Array($0[UpdateMetrics.sumCount...]) })
+  }
+
+  /// The same from separate values.
+  /// - Parameters:
+  ///   - sums: of the policy, of each rank or of each of its blocks.
+  ///   - ranks: the `own` values of each rank.
+  func combined(policy sums: [[Double]], _ ranks: [[Double]]) throws(MixGRPOError) -> RankFigures {
     var calls = 0
-    for values in ranks { calls += try UpdateMetrics.count(values[first]) }
+    for values in ranks { calls += try UpdateMetrics.count(values[0]) }
     return RankFigures(
-      policy: try policy.combined(ranks), modelCallsRollout: calls, secondsRollout: Self.largest(ranks, at: first + 1),
-      secondsUpdate: Self.largest(ranks, at: first + 2), velocityChange: Self.largest(ranks, at: first + 3))
+      policy: try policy.combined(sums), modelCallsRollout: calls, secondsRollout: Self.largest(ranks, at: 1),
+      secondsUpdate: Self.largest(ranks, at: 2), velocityChange: Self.largest(ranks, at: 3))
   }
 
   /// NaN only if every rank has NaN.

@@ -83,7 +83,9 @@ extension RewardInbox {
     content.withLock { content in
       content.lastNumber += 1
       let ticket = RolloutTicket(number: content.lastNumber)
-      content.entries.append(Entry(ticket: ticket, samples: samples))
+      // Without samples there is nothing to wait for.
+      let rewards = samples == 0 ? [[Double]](repeating: [], count: rewardCount) : nil
+      content.entries.append(Entry(ticket: ticket, samples: samples, rewards: rewards))
       return ticket
     }
   }

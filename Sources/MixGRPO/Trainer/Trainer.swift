@@ -24,7 +24,7 @@ public final class Trainer {
   /// The trainer without a model, whose actions this class carries out.
   package let machine: ModelFreeTrainer
   package let learner: Learner
-  private let owner: BuiltInOwner
+  let owner: BuiltInOwner
 
   /// - Parameters:
   ///   - evaluator: runs the model that is trained; its `maxBatch` and `maxBytes` limit memory.
@@ -124,19 +124,31 @@ public final class Trainer {
   func draw(
     _ chosen: [Int32], withTicket: Bool, _ progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> (rollout: Rollout, ticket: RolloutTicket?) {
-    let plan = try machine.plan(forRollout: chosen, withTicket: withTicket)
-    let prompted = machine.ticketed.reduce(chosen.count) { $0 + $1.trajectory.prompts }
-    let memory = try memory(prompts: prompted, plan: plan)
-    // All checks come before the pending rollout may be discarded.
-    try context.checkCancelled()
-    try Rollout.validate(plan, chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch)
-    try makeRoom(for: memory)
-    try machine.begin(plan, chosen, withTicket: withTicket, updateBatch: memory.updateBatch)
-    do throws(MixGRPOError) {
+    let (plan, memory) = try together(same: rolloutDescription(chosen, withTicket)) { () throws(MixGRPOError) in
+      // All checks come before the pending rollout may be discarded.
+      try checkRollout(chosen, withTicket: withTicket)
+    }
+    let own = failure { () throws(MixGRPOError) in
+      try makeRoom(for: memory)
+      try machine.begin(plan, chosen, withTicket: withTicket, updateBatch: memory.updateBatch)
       try answerRollout(updateBatch: memory.updateBatch, progress)
-    } catch { machine.fail(error) }
+    }
+    if let error = vote(own) {
+      guard machine.fail(error) else { throw error }
+    }
     _ = try machine.nextAction()
     return try machine.takeDrawn()
+  }
+
+  private func checkRollout(
+    _ chosen: [Int32], withTicket: Bool
+  ) throws(MixGRPOError) -> (SamplingPlan, IterationMemory) {
+    let plan = try machine.plan(forRollout: chosen, withTicket: withTicket)
+    let prompted = machine.ticketed.reduce(chosen.count) { $0 + $1.trajectory.allPrompts }
+    let memory = try memory(prompts: prompted, plan: plan)
+    try context.checkCancelled()
+    try Rollout.validate(plan, chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch)
+    return (plan, memory)
   }
 
   private func answerRollout(
@@ -149,7 +161,8 @@ public final class Trainer {
       ticketFor != nil
       ? nil
       : try FirstUpdateRequest(
-        plan, prompts: rollout.prompts, minibatches: learning.policy.updatesPerIteration, maxBatch: updateBatch)
+        plan, prompts: rollout.prompts, minibatches: learning.policy.updatesPerIteration, maxBatch: updateBatch,
+        byPrompt: machine.isCollective)
     let total = plan.modelCalls(prompts: rollout.prompts)
     try rollout.run(evaluator, prompts: prompts, context: context, keeping: first) { progress($0, total) }
   }
@@ -174,21 +187,26 @@ public final class Trainer {
   public func update(
     rewards: [[Double]], weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> IterationMetrics {
-    try machine.beginUpdate(rewards: rewards, weights: weights)
+    try begin(weights) { () throws(MixGRPOError) in RewardedGroups(try machine.pendingGroups(), rewards) }
     return try answerUpdate(progress)
   }
 
   /// Carries out a started update. Its rollouts are discarded at the end.
   func answerUpdate(_ progress: (_ done: Int, _ total: Int) -> Void) throws(MixGRPOError) -> IterationMetrics {
     do throws(MixGRPOError) {
-      try owner.requireZeroGradients()
-      try context.checkCancelled()  // an update without included samples evaluates nothing
+      try together { () throws(MixGRPOError) in
+        try owner.requireZeroGradients()
+        try context.checkCancelled()  // an update without included samples evaluates nothing
+      }
     } catch {
       machine.abandonUpdate()
       throw error
     }
-    try owner.answerAll(machine, context: context) {
-      if let now = machine.progress { progress(now.done, now.total) }
+    func report() { if let now = machine.progress { progress(now.done, now.total) } }
+    if let ranks = owner.ranks {
+      try owner.answerAll(machine, with: ranks, context: context, afterRequest: report)
+    } else {
+      try owner.answerAll(machine, context: context, afterRequest: report)
     }
     guard let metrics else { throw MixGRPOError(.internalFault, "metrics: expected those of the update, got none") }
     return metrics

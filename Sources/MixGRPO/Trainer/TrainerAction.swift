@@ -40,6 +40,8 @@ public enum TrainerWeights: Int32, Sendable, CaseIterable {
 
 /// Produces the actions of an update, one after another.
 protocol UpdateMachine: AnyObject {
+  /// The update in progress.
+  var running: Update? { get }
   /// Repeated calls return the same action, unless the call confirms it.
   /// - Throws: the error that ended the update, once it is rolled back.
   func nextAction() throws(MixGRPOError) -> TrainerAction

@@ -31,6 +31,8 @@ extension ModelFreeTrainer: UpdateMachine {
     return action
   }
 
+  var running: Update? { if case .updating(let work) = stage { work.guarded.update } else { nil } }
+
   private func checkCancelled() throws(MixGRPOError) {
     do throws(MixGRPOError) { try context.checkCancelled() } catch {
       if case .updating(let work) = stage { work.guarded.withhold() }
@@ -113,18 +115,24 @@ extension ModelFreeTrainer: UpdateMachine {
   /// - Parameter figures: the `rankFigures` of each rank, in order.
   /// - Throws: `invalidState` when the current action is another; `invalidArgument` for another number of values.
   public func submitFigures(_ figures: [Double]) throws(MixGRPOError) {
-    var work = try combining("submit_figures")
+    let work = try combining("submit_figures")
     let size = RankFigures.count
     try require(
       figures.count == rank.count * size, "figures", expected: "\(size) values of each of \(rank.count) ranks",
       got: figures.count)
     let ranks = (0..<rank.count).map { Array(figures[$0 * size..<($0 + 1) * size]) }
-    work.combined = try work.figures.combined(ranks)
+    try submit(work.figures.combined(ranks))
+  }
+
+  /// Answers `combineFigures` with the figures of all ranks.
+  func submit(_ figures: RankFigures) throws(MixGRPOError) {
+    var work = try combining("submit_figures")
+    work.combined = figures
     work.guarded.finishCombining()
     stage = .updating(work)
   }
 
-  private func combining(_ call: String) throws(MixGRPOError) -> IterationInProgress {
+  func combining(_ call: String) throws(MixGRPOError) -> IterationInProgress {
     guard case .updating(let work) = stage, work.guarded.isCombining else {
       throw MixGRPOError(.invalidState, "\(call): expected to be asked for the figures of all ranks first, got another state")
     }

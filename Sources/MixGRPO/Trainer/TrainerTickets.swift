@@ -34,9 +34,10 @@ extension Trainer {
     prompts chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> TicketedSamples {
     let size = try product(chosen.count, sampling.groupSize, evaluator.latentSize, field: "samples")
-    try Memory.require(size, of: MemoryLayout<Float>.stride)
+    try together { () throws(MixGRPOError) in try Memory.require(size, of: MemoryLayout<Float>.stride) }
     let (ticket, rollout) = try openTicket(prompts: chosen, progress: progress)
-    return TicketedSamples(ticket: ticket, prompts: chosen, samples: Array(try rollout.samples()))
+    let own = machine.isCollective ? Array(chosen[machine.rank.share(ofPrompts: chosen.count)]) : chosen
+    return TicketedSamples(ticket: ticket, prompts: own, samples: Array(try rollout.samples()))
   }
 
   /// Like `ticketedRollout`, without copying the samples.
@@ -59,7 +60,7 @@ extension Trainer {
   public func updateFromTickets(
     missing: MissingRewards = .refuse, weights: [Double]? = nil, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> IterationMetrics {
-    try machine.beginUpdateFromTickets(missing: missing, weights: weights)
+    try begin(weights) { () throws(MixGRPOError) in try machine.ticketedGroups(missing) }
     return try answerUpdate(progress)
   }
 

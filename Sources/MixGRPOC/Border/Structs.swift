@@ -33,6 +33,7 @@ extension mixgrpo_optimizer_report: SizedStruct {}
 extension mixgrpo_metrics: SizedStruct {}
 extension mixgrpo_reward_metrics: SizedStruct {}
 extension mixgrpo_resumption: SizedStruct {}
+extension mixgrpo_collective: SizedStruct {}
 extension mixgrpo_sample_config: SizedStruct {}
 extension mixgrpo_evaluation_config: SizedStruct {}
 extension mixgrpo_evaluation_result: SizedStruct {}

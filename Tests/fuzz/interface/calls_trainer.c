@@ -100,6 +100,35 @@ RANDOM_CALL(trainer_resume, 1) {
 }
 RANDOM_CALL(trainer_save_model, 1) { CALL(mixgrpo_trainer_save_model, pick_const(TRAINER), some_int(0, 2), any_path(), some_int(0, 1)); }
 
+/* ---- Ranks */
+
+/* The other ranks send what this one sends. */
+static int32_t mirror_gather(void *user_data, const void *sent, void *received, size_t bytes) {
+  const int size = *(int *)user_data;
+  for (int i = 0; i < size; i++) memcpy((char *)received + (size_t)i * bytes, sent, bytes);
+  return one_in(64) ? 1 : 0;
+}
+static int32_t mirror_pieces(
+    void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes) {
+  const int size = *(int *)user_data;
+  size_t whole = 0, place = 0;
+  for (int i = 0; i < size; i++) whole += sent_bytes[i];
+  for (int i = 0; i < size; place += received_bytes[i++])
+    for (size_t j = 0; j < received_bytes[i]; j += sizeof(float)) memcpy((char *)received + place + j, j < whole ? (const char *)sent + j : (const char *)&(float){0}, sizeof(float));
+  return one_in(64) ? 1 : 0;
+}
+RANDOM_CALL(trainer_set_collective, 3) {
+  static int sizes[] = {1, 2, 3};
+  mixgrpo_collective *collective = room(sizeof *collective);
+  int *const size = &sizes[below(3)];
+  *collective = (mixgrpo_collective){.struct_size = sizeof *collective, .rank = some_int(0, *size - 1), .size = *size, .user_data = size,
+                                     .all_gather = mirror_gather, .all_to_all = mirror_pieces};
+  if (one_in(8)) collective->all_gather = NULL;
+  if (one_in(8)) disturb(collective, offsetof(mixgrpo_collective, user_data));
+  if (collective->size != *size) collective->size = 0;
+  CALL(mixgrpo_trainer_set_collective, pick(TRAINER), one_in(3) ? NULL : spoiled(collective));
+}
+
 /* ---- Samples */
 
 mixgrpo_sample_config *some_sample_config(void) {

@@ -27,6 +27,15 @@ from ._types import (
 ABI_VERSION = 1
 WINDOW_START_SCHEDULED = -1
 FIGURE_COUNT = 16
+AllGatherCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+AllToAllCallback = ctypes.CFUNCTYPE(
+    ctypes.c_int32,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_size_t),
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.c_size_t),
+)
 
 
 class Progress(Struct):
@@ -333,6 +342,17 @@ class RewardMetrics(Struct):
     ]
 
 
+class Collective(Struct):
+    _fields_ = [
+        ("rank", ctypes.c_int32),
+        ("size", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
+        ("user_data", ctypes.c_void_p),
+        ("all_gather", AllGatherCallback),
+        ("all_to_all", AllToAllCallback),
+    ]
+
+
 class Resumption(Struct):
     _fields_ = [("skipped", ctypes.c_int32), ("iteration", ctypes.c_int64)]
 
@@ -416,6 +436,7 @@ SIZES: dict[type[ctypes.Structure], int] = {
     OptimizerReport: 32,
     Metrics: 184,
     RewardMetrics: 32,
+    Collective: 40,
     Resumption: 16,
     SampleConfig: 64,
     HostConfig: 24,
@@ -818,6 +839,7 @@ FUNCTIONS: dict[str, Function] = {
         },
     ),
     "mixgrpo_trainer_drop_tickets": Function(Status, {"trainer": Handle}),
+    "mixgrpo_trainer_set_collective": Function(Status, {"trainer": Handle, "collective": ctypes.POINTER(Collective)}),
     "mixgrpo_trainer_save": Function(Status, {"trainer": Handle, "folder": Text}),
     "mixgrpo_trainer_restore": Function(Status, {"trainer": Handle, "folder": Text}),
     "mixgrpo_trainer_checkpoint": Function(

@@ -59,6 +59,10 @@ class Context(Object):
         self._callbacks = _Callbacks(self._handle, *receivers)
         self._callbacks.install()
 
+    def _fail_call(self, failure: BaseException) -> None:
+        """Stops the running call of this thread, which then raises `failure`."""
+        self._callbacks.fail(failure)
+
     @property
     def threads(self) -> int:
         """The number of worker threads in use."""
@@ -142,7 +146,7 @@ class _Callbacks:
         self._settle()
         stopped = None
         try:
-            with _interrupts_to(self._fail):
+            with _interrupts_to(self.fail):
                 yield
         except MixGRPOError as error:
             stopped = error
@@ -158,7 +162,7 @@ class _Callbacks:
             library.mixgrpo_context_reset_cancel(self._handle)
         return self._failures.pop(thread, None)
 
-    def _fail(self, failure: BaseException) -> None:
+    def fail(self, failure: BaseException) -> None:
         """Keeps an exception for later and stops the call, unless the host has stopped everything already."""
         thread = threading.get_ident()
         self._failures.setdefault(thread, failure)
@@ -171,7 +175,7 @@ class _Callbacks:
             if self.log is not None:
                 self.log(LogLevel(level), message.decode(errors="replace"))
         except BaseException as failure:
-            self._fail(failure)
+            self.fail(failure)
 
     def _receive_progress(self, _: Any, progress: Any) -> None:
         # Also called without a receiver: it is here that Python gets to see a Ctrl-C while C is at work.
@@ -180,7 +184,7 @@ class _Callbacks:
                 report = progress.contents
                 self.progress(Progress(Stage(report.stage), report.done, report.total))
         except BaseException as failure:
-            self._fail(failure)
+            self.fail(failure)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ._library import call, create
 from ._structs import from_struct, to_struct
 from ._types import Handle
 from .any_trainer import AnyTrainer, TicketedSamples, exclusive
+from .collective import Collective, CollectiveCallbacks
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Weights, WeightsName
 from .evaluator import Evaluator
@@ -55,6 +56,7 @@ class Trainer(AnyTrainer):
         self.reward_names = tuple(rewards)
         self.context = evaluator.model.context
         self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
+        self._collective: CollectiveCallbacks | None = None
         struct = to_struct(_abi.LearningConfig, self.learning)
         self._adopt(
             create(
@@ -75,16 +77,43 @@ class Trainer(AnyTrainer):
         return self.prompts.lines
 
     @exclusive
+    def set_collective(self, collective: Collective | None) -> None:
+        """Makes this trainer one of several ranks that train one model together, or, with None, one that trains alone
+        again. Every rank calls it, and then makes the same calls in the same order.
+
+        A rollout takes the prompts of all ranks and returns the samples of this rank's `share`; an update takes the
+        rewards of these. `Evaluation.sample` shares out its prompts and returns all samples. Weights, optimizer,
+        metrics and window have the same bits for any number of ranks. An error on one rank ends the call on all.
+
+        Raises `InvalidStateError` while samples wait for an update; `InvalidArgumentError` naming rank and field where
+        ranks have other settings, prompts, reward names, weights, or another version of the library.
+        """
+        callbacks = None if collective is None else CollectiveCallbacks(collective, self.context._fail_call)
+        struct = None if callbacks is None else ctypes.byref(callbacks.struct())
+        self.context.run("mixgrpo_trainer_set_collective", self.handle, struct)
+        self._collective = callbacks
+
+    def share(self, prompts: int) -> slice:
+        """The places of this rank's prompts among so many; all without a collective."""
+        return slice(0, prompts) if self._collective is None else self._collective.share(prompts)
+
+    def _own(self, prompts: int) -> int:
+        """The number of this rank's prompts."""
+        return len(range(prompts)[self.share(prompts)])
+
+    @exclusive
     def rollout(self, prompt_indices: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
-        """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0.
+        """Samples a group for each of P distinct prompts: (P, G, N, C) at sigma = 0. Of several ranks each gets the
+        samples of its share of the prompts.
 
         A rollout without an update is replaced by the next one, in the same iteration and with the same random numbers.
         It stays when the next one is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
-        out = output(out, (len(index), self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
+        groups = self._own(len(index)), self.plan.config.group_size
+        out = output(out, (*groups, *self.evaluator.latent_shape), np.float32)
         self.context.run("mixgrpo_trainer_rollout", self.handle, pointer(index), len(index), pointer(out), out.size)
-        self._groups = (len(index), self.plan.config.group_size)
+        self._groups = groups
         return out
 
     @exclusive
@@ -104,7 +133,8 @@ class Trainer(AnyTrainer):
         since the first ticket.
         """
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
-        samples = output(None, (len(index), self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
+        own = self._own(len(index))
+        samples = output(None, (own, self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
         ticket = ctypes.c_int64()
         self.context.run(
             "mixgrpo_trainer_rollout_ticket",
@@ -115,7 +145,7 @@ class Trainer(AnyTrainer):
             samples.size,
             ctypes.byref(ticket),
         )
-        return TicketedSamples(ticket.value, tuple(index.tolist()), samples)
+        return TicketedSamples(ticket.value, tuple(index[self.share(len(index))].tolist()), samples)
 
     @exclusive
     def update_tickets(

@@ -33,7 +33,7 @@ type ProgressReceiver = Arc<dyn Fn(Progress) + Send + Sync>;
 /// [`cancel`]: Context::cancel
 #[derive(Clone)]
 pub struct Context {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What all clones share, and the user data of the callbacks.

@@ -30,6 +30,7 @@ compile_error!("libmixgrpo is built for Linux");
 
 mod advantages;
 mod border;
+mod collective;
 mod configurations;
 mod context;
 mod enums;
@@ -60,6 +61,7 @@ mod update;
 mod votes;
 
 pub use advantages::Advantages;
+pub use collective::Collective;
 pub use configurations::{
     EvaluationConfig, EvaluatorConfig, HostConfig, LearningConfig, LoraConfig, ModelConfig, RolloutConfig,
     SampleConfig, SamplingConfig,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::border::{self, buffer, c_path, c_texts, optional, pointers, product, Handle};
+use crate::collective::{Collective, Exchange};
 use crate::configurations::LearningConfig;
 use crate::configurations::SampleConfig;
 use crate::enums::{Storage, Weights};
@@ -43,6 +44,8 @@ pub struct Trainer {
     prompt_count: usize,
     group_size: usize,
     reward_count: usize,
+    /// The library has a pointer to it.
+    exchange: Option<Box<Exchange>>,
 }
 
 shared_methods!(Trainer);
@@ -75,6 +78,7 @@ impl Trainer {
             prompt_count: prompts.len(),
             group_size: plan.group_size(),
             reward_count: name_count,
+            exchange: None,
         })
     }
 
@@ -93,12 +97,41 @@ impl Trainer {
         self.prompt_count
     }
 
+    /// Makes this trainer one of several ranks that train one model together, or one that trains alone again. Every rank calls
+    /// it, and then makes the same calls in the same order.
+    ///
+    /// A rollout takes the prompts of all ranks and returns the samples of this rank's [`share`](Self::share); an update takes
+    /// the rewards of these. Weights, optimizer, metrics and window have the same bits for any number of ranks. An error on one
+    /// rank ends the call on all.
+    ///
+    /// # Errors
+    /// `InvalidState` while samples wait for an update; `InvalidArgument` naming rank and field where ranks have other settings,
+    /// prompts, reward names, weights, or another version of the library; `InputOutput` when `collective` fails.
+    pub fn set_collective(&mut self, collective: Option<Box<dyn Collective>>) -> Result<()> {
+        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
+        let context = &self.evaluator.model.context.shared;
+        let exchange = collective.map(|collective| Box::new(Exchange::new(collective, Arc::clone(context))));
+        let raw = exchange.as_ref().map(|exchange| exchange.to_raw()).transpose()?;
+        let pointer = raw.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: the struct is valid during the call, and what it points to as long as the library has it.
+        border::call(|| unsafe { sys::mixgrpo_trainer_set_collective(self.raw(), pointer) })?;
+        self.exchange = exchange;
+        Ok(())
+    }
+
+    /// The places of this rank's prompts among so many; all without a collective.
+    pub fn share(&self, prompts: usize) -> std::ops::Range<usize> {
+        let (rank, size) = self.exchange.as_ref().map_or((0, 1), |exchange| exchange.rank());
+        rank * prompts / size..(rank + 1) * prompts / size
+    }
+
     /// Samples a group for each of P distinct prompts: (P, G, N, C) at σ = 0.
     ///
     /// A rollout that no update follows is replaced by the next one, in the same iteration and with the same random numbers.
     /// It stays when the next one is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
     pub fn rollout(&mut self, prompt_indices: &[i32]) -> Result<Vec<f32>> {
-        let mut samples = buffer(product(&[prompt_indices.len(), self.group_size, self.latent_size()]))?;
+        let prompts = self.share(prompt_indices.len()).len();
+        let mut samples = buffer(product(&[prompts, self.group_size, self.latent_size()]))?;
         self.rollout_into(prompt_indices, &mut samples)?;
         Ok(samples)
     }

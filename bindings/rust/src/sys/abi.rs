@@ -838,6 +838,41 @@ extern "C" {
     pub fn mixgrpo_trainer_drop_tickets(trainer: *mut mixgrpo_trainer) -> mixgrpo_status;
 }
 
+// Ranks: processes that train one model together                                                 stable, since 0.1.0
+
+pub type mixgrpo_all_gather_callback = Option<
+    unsafe extern "C" fn(user_data: *mut c_void, sent: *const c_void, received: *mut c_void, bytes: usize) -> i32,
+>;
+
+pub type mixgrpo_all_to_all_callback = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        sent: *const c_void,
+        sent_bytes: *const usize,
+        received: *mut c_void,
+        received_bytes: *const usize,
+    ) -> i32,
+>;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mixgrpo_collective {
+    pub struct_size: u32,
+    pub rank: i32,
+    pub size: i32,
+    pub reserved: i32,
+    pub user_data: *mut c_void,
+    pub all_gather: mixgrpo_all_gather_callback,
+    pub all_to_all: mixgrpo_all_to_all_callback,
+}
+layout!(sized mixgrpo_collective: 40);
+
+extern "C" {
+    pub fn mixgrpo_trainer_set_collective(
+        trainer: *mut mixgrpo_trainer, collective: *const mixgrpo_collective,
+    ) -> mixgrpo_status;
+}
+
 // Checkpoints of a trainer                                                                       stable, since 0.1.0
 
 #[repr(C)]

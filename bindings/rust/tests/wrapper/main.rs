@@ -5,6 +5,7 @@ mod errors;
 mod evaluation;
 mod host_trainer;
 mod models;
+mod ranks;
 mod rollout_and_update;
 mod small;
 mod threads;

@@ -1,0 +1,38 @@
+import MixBasics
+import MixFlowModel
+import MixSampling
+
+/// What one of several ranks needs to add up gradients with the others, if no sample is excluded.
+public struct RankCost: Equatable, Sendable {
+  /// Memory for the sums of prompts that wait for others, and for pieces of gradients on their way.
+  public let memoryBytes: Int
+  /// Bytes of gradients that the rank gives to others for one optimizer step: about twice the gradients' own where its prompts
+  /// form one node of the tree.
+  public let bytesPerStep: Int
+
+  /// - Parameters:
+  ///   - rank: the rank.
+  ///   - prompts: P, of all ranks, in one rollout.
+  ///   - model: the model that is trained.
+  public init(_ rank: Rank, prompts: Int, model: FlowTransformer) {
+    self.init(rank, prompts: prompts, trained: model.parameterCount)
+  }
+
+  /// - Parameter trained: trained values.
+  package init(_ rank: Rank, prompts: Int, trained: Int) {
+    let tree = RankPlaces(rollouts: [prompts], ranks: rank.count).tree
+    let roots = tree.roots(ranks: rank.count, present: Array(0..<prompts))
+    let own = roots[rank.index].count
+    let sums = tree.mostNodes(ofRank: rank.index) * trained
+    let size = GradientExchange.pieceSize(ranks: rank.count)
+    let width = GradientPiece(values: 0..<min(trained, size), ranks: rank.count).width
+    let exchange = width * (max(own, 1) * rank.count + max(roots.joined().count, 1) + rank.count)
+    memoryBytes = MemoryLayout<Float>.stride * (sums + (rank.count > 1 ? exchange : 0))
+    var sent = 0
+    for first in stride(from: 0, to: trained, by: size) {
+      let piece = GradientPiece(values: first..<min(trained, first + size), ranks: rank.count)
+      sent += own * (piece.values.count - piece.slice(of: rank.index).count) + piece.width * (rank.count - 1)
+    }
+    bytesPerStep = MemoryLayout<Float>.stride * sent
+  }
+}

@@ -1,0 +1,117 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import MixGRPO
+
+/// What must not depend on the number of ranks.
+enum RankedCase: String, CaseIterable, Sendable {
+  case group, batch, decoupled, twoRewards, failedRewards, failedRank, reference, flash, adaptive, tickets, average
+
+  var run: RankedRun {
+    var run = RankedRun()
+    switch self {
+    case .group: break
+    case .batch: run.learning.advantages.spread = .batch
+    case .decoupled:
+      run.rewards = ["brightness", "order"]
+      run.learning.advantages.aggregation = .decoupled
+    case .twoRewards:
+      run.rewards = ["brightness", "order"]
+      run.learning.advantages.weights = [1, 0.5]
+    case .failedRewards: run.reward = { ($1 + $2) % 3 == 0 ? .nan : $3 }
+    case .failedRank: run.reward = { $1 >= 3 ? .nan : $3 }
+    case .reference: run.learning.policy.referencePenalty = 0.1
+    case .flash: run.sampling.flash = FlashTail(ratio: 0.5, solver: .dpmSolver2Midpoint)
+    case .adaptive: run.sampling.windowMode = .adaptive(AdaptiveInterval(), stride: 1, atEnd: .rollBack)
+    case .tickets: run.tickets = [2, 1, 2]
+    case .average: run.learning.averageDecay = 0.9
+    }
+    return run
+  }
+}
+
+@Suite struct RankTests {
+  @Test(arguments: RankedCase.allCases)
+  func weightsOptimizerAndMetricsHaveTheSameBitsForAnyNumberOfRanks(of kind: RankedCase) throws {
+    let one = try kind.run.outcomes(ranks: 1)[0]
+    let start = try kind.run.outcome(of: kind.run.makeRun())
+    let hasLearned = one.weights != start.weights
+    #expect(hasLearned)
+    for ranks in [2, 3, 4, 8] {
+      for (rank, outcome) in try kind.run.outcomes(ranks: ranks).enumerated() {
+        let (weights, moments) = (outcome.weights == one.weights, outcome.moments == one.moments)
+        #expect(weights && moments, "\(kind), rank \(rank) of \(ranks)")
+        #expect(outcome.metrics == one.metrics && outcome.windows == one.windows, "\(kind), rank \(rank) of \(ranks)")
+      }
+    }
+  }
+
+  @Test func aTrainerWithoutACollectiveDiffersByRoundingOnly() throws {
+    let run = RankedRun()
+    let alone = try run.makeRun()
+    try run.iterate(alone)
+    let first = try run.makeRun().weights
+    var once = run
+    once.iterations = 1
+    let ranked = try once.outcomes(ranks: 1)[0].weights.map(Float.init(bitPattern:))
+    let step = zip(first, alone.weights).map { Double(abs($0 - $1)) }.reduce(0, +)
+    let difference = zip(ranked, alone.weights).map { Double(abs($0 - $1)) }.reduce(0, +)
+    #expect(step > 0)
+    #expect(difference <= 0.01 * step, "\(difference) of \(step)")
+  }
+
+  @Test func moreRanksThanPromptsLeaveSomeWithoutWork() throws {
+    var run = RankedRun()
+    run.prompts = 2
+    let one = try run.outcomes(ranks: 1)[0]
+    for outcome in try run.outcomes(ranks: 7) {
+      let isSame = outcome == one
+      #expect(isSame)
+    }
+  }
+
+  @Test(arguments: [1, 3]) func evaluationsGiveAllSamplesToEveryRank(ranks count: Int) throws {
+    let run = RankedRun()
+    @Sendable func samples(_ run: TinyRun) throws -> [Float] {
+      let plan = try SamplingPlan.deterministic(.shifted(steps: 3, shift: 1), samplesPerPrompt: 2, seed: 4)
+      let evaluation = try Evaluation(
+        prompts: [4, 0, 0, 2], plan: plan, rewards: [EvaluationReward("brightness")])
+      return try evaluation.sample(run.trainer)
+    }
+    let expected = try samples(run.makeRun())
+    let ranks = try LocalRanks(count: count, timeLimit: 60)
+    let all = try onThreads(count) { rank in
+      let tiny = try run.makeRun()
+      try tiny.trainer.setCollective(ranks[rank])
+      return try samples(tiny)
+    }
+    for one in all {
+      let isSame = one == expected
+      #expect(isSame)
+    }
+  }
+
+  @Test func ranksSendWhatThePlanSays() throws {
+    let run = {
+      var run = RankedRun()
+      run.prompts = 4
+      return run
+    }()
+    let count = 2
+    let ranks = try LocalRanks(count: count, timeLimit: 60)
+    _ = try onThreads(count) { rank in
+      let tiny = try run.makeRun()
+      try tiny.trainer.setCollective(ranks[rank])
+      let before = ranks.traffic(of: rank).bytes
+      let cost = RankCost(try Rank(rank, of: count), prompts: run.prompts, model: tiny.trainer.evaluator.model)
+      try run.iterate(tiny)
+      let weights = 4 * tiny.trainer.evaluator.model.parameterCount
+      let sent = ranks.traffic(of: rank).bytes - before
+      let steps = run.learning.policy.updatesPerIteration
+      #expect(cost.bytesPerStep >= weights && cost.bytesPerStep <= weights + 64, "two halves of the weights")
+      #expect(sent >= steps * cost.bytesPerStep && sent <= steps * cost.bytesPerStep + 16_384)
+      return sent
+    }
+  }
+}
