@@ -316,6 +316,8 @@ bench: library
 	@cc -std=gnu11 -O2 -Wall -Wextra -Iinclude -o .build/ready examples/lab/benchmark/ready.c -ldl
 	@.build/ready $(LIBRARY) examples/base > /dev/null && .build/ready $(LIBRARY) examples/base
 
+MATPLOTLIB = $(VENV)/bin/python -c 'import matplotlib' 2>/dev/null || $(VENV)/bin/pip install -q matplotlib
+
 bench-torch: packages
 	$(SWIFT_BUILD) --product benchmark
 	.ci/setup python $(VENV)
@@ -326,10 +328,8 @@ bench-torch: packages
 bench-reward: library
 	.ci/setup python $(VENV)
 	$(MATPLOTLIB)
-	MIXGRPO_LIBRARY=$(LIBRARY) $(VENV)/bin/python examples/lab/benchmark/time_to_reward.py --out $(OUT)/reward \
-	  --page docs/time-to-a-reward.md
-
-MATPLOTLIB = $(VENV)/bin/python -c 'import matplotlib' 2>/dev/null || $(VENV)/bin/pip install -q matplotlib
+	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python \
+	  $(VENV)/bin/python examples/lab/benchmark/time_to_reward.py --out $(OUT)/reward --page docs/time-to-a-reward.md
 
 # ------------------------------------------------------------------------------------------------------------- install
 
