@@ -5,11 +5,13 @@
 Both sides run the same model with the same weights (their velocities are compared first), the same numbers of steps, samples
 and optimizer steps, and the same number of threads. Neither keeps the state that undoing an update needs. Each is a process
 that sleeps while the other one works. They take turns, so that other load on the machine affects both. PyTorch runs in up to
-three ways:
+five ways:
 
-    compile     a step of all samples in one call, torch.compile, no_grad in the rollout, fused AdamW
-    eager       the same without torch.compile
-    one-by-one  every sample on its own, as public trainers do
+    compile           a step of all samples in one call, torch.compile, no_grad in the rollout, fused AdamW
+    eager             the same without torch.compile
+    one-by-one        every sample on its own, as public trainers do
+    compile-autocast  as compile, products in bfloat16 by torch.autocast
+    compile-bf16      as compile, with all weights in bfloat16: AdamW then rounds most of its steps away
 
 The rollout and the update of an iteration are also measured separately. PyTorch's iteration costs the same wherever the window
 is. Ours falls linearly as the window moves, so the iteration with the window at 10, the middle of the paper's sweep from 0 to
@@ -47,12 +49,21 @@ class Case:
     others: tuple[str, ...] = ()
 
 
-# Our ways: as compared, with nothing shared, and with the state that undoing an update needs (the default).
-OURS = {"ours": "", "unshared": " --unshared", "undo": " --undo"}
+# Our ways: as compared, with nothing shared, with the state that undoing an update needs (the default), and with products of
+# bfloat16 factors.
+OURS = {"ours": "", "unshared": " --unshared", "undo": " --undo", "ours-bf16": " --bfloat16"}
+HALF = ("ours-bf16", "compile-autocast", "compile-bf16")
 CASES = [
     Case("forward1", "forward --batch 1", 0.4, {"S": 9, "between": 7, "M": 5}, ("eager", "compile")),
-    Case("forward12", "forward --batch 12", 0.8, {"S": 9, "between": 7, "M": 5}, others=("eager",)),
-    Case("forward_backward12", "forward-backward --batch 12", 0.8, {"S": 9, "between": 5, "M": 3}, others=("eager",)),
+    Case("forward12", "forward --batch 12", 0.8, {"S": 9, "between": 7, "M": 5}, ("compile", *HALF), ("eager",)),
+    Case(
+        "forward_backward12",
+        "forward-backward --batch 12",
+        0.8,
+        {"S": 9, "between": 5, "M": 3},
+        ("compile", *HALF),
+        others=("eager",),
+    ),
     Case(
         "window0",
         "iteration --window 0",
@@ -61,7 +72,7 @@ CASES = [
         ("unshared", "compile"),
         others=("undo", "eager", "one-by-one"),
     ),
-    Case("window10", "iteration --window 10", 0, {"S": 15, "between": 3, "M": 3}),
+    Case("window10", "iteration --window 10", 0, {"S": 15, "between": 3, "M": 3}, ("compile", *HALF)),
     Case("window20", "iteration --window 20", 0, {"S": 5, "between": 2, "M": 1}),
     Case("flash", "iteration --window 10 --flash 0.4", 0, {"S": 5, "between": 2, "M": 1}),
     Case("flash_star", "iteration --window 0 --flash 0.2", 0, {"S": 5, "between": 2, "M": 1}),
@@ -93,15 +104,16 @@ class Side:
         self.process.wait()
 
 
-def start_sides(model: str, folder: Path, options) -> tuple[dict[str, Side], float]:
-    """Our side and PyTorch's for one model, and how far their velocities differ."""
+def start_sides(model: str, folder: Path, options) -> tuple[dict[str, Side], dict[str, float]]:
+    """Our side and PyTorch's for one model, and how far the velocity of each of PyTorch's differs from ours in float32."""
     subprocess.run([options.benchmark, "export", model, folder], check=True)
     ours = {name: Side([options.benchmark, "serve"], prefix=f"{model} ") for name in OURS}
-    modes = ["compile", "eager"] + (["one-by-one"] if model in options.one_by_one else [])
+    modes = ["compile", "eager", "compile-autocast", "compile-bf16"]
+    modes += ["one-by-one"] if model in options.one_by_one else []
     worker = [sys.executable, str(HERE / "torch_worker.py"), str(folder)]
     sides = {mode: Side([*worker, mode, str(options.threads)]) for mode in modes}
-    errors = [side.answer()["error_of_velocity"] for side in sides.values()]
-    return {**ours, **sides}, max(errors)
+    errors = {mode: side.answer()["error_of_velocity"] for mode, side in sides.items()}
+    return {**ours, **sides}, errors
 
 
 def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[dict]:
@@ -120,9 +132,9 @@ def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[
     return turns
 
 
-def compare(model: str, options) -> tuple[list[dict], float]:
+def compare(model: str, options) -> tuple[list[dict], dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
-        sides, error = start_sides(model, Path(folder), options)
+        sides, errors = start_sides(model, Path(folder), options)
         measured = []
         for index, case in enumerate(CASES):
             if turns := take_turns(case, model, sides, options):
@@ -130,7 +142,7 @@ def compare(model: str, options) -> tuple[list[dict], float]:
             needed = {name for later in CASES[index + 1 :] for name in ("ours", *later.against, *later.others)}
             for name in sides.keys() - needed:  # this frees its memory
                 sides.pop(name).close()
-    return measured, error
+    return measured, errors
 
 
 def processor() -> str:

@@ -1,8 +1,9 @@
-"""One MixGRPO iteration (arXiv 2507.21802) in PyTorch, written for speed on a CPU or a GPU.
+"""Iterations of MixGRPO (arXiv 2507.21802) and DanceGRPO (arXiv 2505.07818) in PyTorch, written for speed on a CPU or a GPU.
 
-All samples of a group start from the same noise. Steps of the window are stochastic (Flow-SDE) and stored, all others are Euler
-steps, or, for MixGRPO-Flash, fewer steps of DPM-Solver++ after the window; nothing else is kept. The update runs in a few
-optimizer steps, each over a minibatch of the group and all window steps.
+All samples of a group start from the same noise. Steps of the window are stochastic (Flow-SDE or Dance-SDE), all others are
+Euler steps, or, for MixGRPO-Flash, fewer steps of DPM-Solver++ after the window. MixGRPO trains all steps of the window.
+DanceGRPO's window is all steps but the last, and each iteration trains a random share of them. Only trained steps are stored.
+The update runs in a few optimizer steps, each over a minibatch of the group and all trained steps.
 """
 
 import math
@@ -21,7 +22,9 @@ class Settings:
     steps: int = 25
     updates: int = 4
     window_length: int = 4
+    trained_fraction: float = 1.0  # of the window's steps, drawn anew for each rollout
     shift: float = 3.0
+    dynamics: str = "flow"  # or "dance"
     noise_level: float = 0.7
     clip_range: float = 1e-4
     learning_rate: float = 1e-5
@@ -41,7 +44,7 @@ class Settings:
         sigmas = self.sigmas()
         sigma, dt = sigmas[step], sigmas[step + 1] - sigmas[step]
         clamped = sigmas[1] if sigma == 1 else sigma
-        squared = self.noise_level**2 * sigma / (1 - clamped)
+        squared = self.noise_level**2 * (sigma / (1 - clamped) if self.dynamics == "flow" else 1)
         return (
             1 + squared * dt / (2 * sigma),
             (1 + squared * (1 - sigma) / (2 * sigma)) * dt,
@@ -51,13 +54,20 @@ class Settings:
 
 @dataclass
 class Trajectory:
-    """What is stored of the window; the first two axes are members and window steps."""
+    """What is stored of the trained steps; the first two axes are members and trained steps."""
 
-    latents: torch.Tensor  # (G, w, tokens, channels)
-    next_latents: torch.Tensor  # (G, w, tokens, channels)
-    log_probabilities: torch.Tensor  # (G, w)
-    sigmas: torch.Tensor  # (w,)
-    scalars: torch.Tensor  # (w, 3): a, b, s
+    latents: torch.Tensor  # (G, steps, tokens, channels)
+    next_latents: torch.Tensor  # (G, steps, tokens, channels)
+    log_probabilities: torch.Tensor  # (G, steps)
+    sigmas: torch.Tensor  # (steps,)
+    scalars: torch.Tensor  # (steps, 3): a, b, s
+
+
+def group_advantages(rewards: torch.Tensor) -> torch.Tensor:
+    """(G) or (rewards, G) to (G): the mean over the rewards of each one's normalised values."""
+    rewards = rewards.reshape(-1, rewards.shape[-1])
+    mean, std = rewards.mean(dim=1, keepdim=True), rewards.std(dim=1, keepdim=True)
+    return ((rewards - mean) / (std + 1e-8)).mean(dim=0).clamp(-5, 5)
 
 
 def log_probability(x, next_x, velocity, scalars):
@@ -100,16 +110,22 @@ class Trainer:
     def rollout(self) -> tuple[torch.Tensor, Trajectory]:
         """Samples (G, tokens, channels) and their trajectory."""
         noise = torch.randn(1, self.flux.tokens, self.flux.channels, device=self.flux.device)
+        trained = self._trained_steps()
         if not self.one_by_one:
-            return self._sample(noise.expand(self.settings.group, -1, -1).contiguous())
-        samples, parts = zip(*(self._sample(noise) for _ in range(self.settings.group)), strict=True)
+            return self._sample(noise.expand(self.settings.group, -1, -1).contiguous(), trained)
+        samples, parts = zip(*(self._sample(noise, trained) for _ in range(self.settings.group)), strict=True)
         joined = {
             name: torch.cat([getattr(part, name) for part in parts])
             for name in ("latents", "next_latents", "log_probabilities")
         }
         return torch.cat(samples), Trajectory(**joined, sigmas=parts[0].sigmas, scalars=parts[0].scalars)
 
-    def _sample(self, x: torch.Tensor) -> tuple[torch.Tensor, Trajectory]:
+    def _trained_steps(self) -> list[int]:
+        settings = self.settings
+        count = math.floor(settings.trained_fraction * settings.window_length)
+        return sorted((settings.window + torch.randperm(settings.window_length)[:count]).tolist())
+
+    def _sample(self, x: torch.Tensor, trained: list[int]) -> tuple[torch.Tensor, Trajectory]:
         settings, sigmas = self.settings, self.settings.sigmas()
         window = range(settings.window, settings.window + settings.window_length)
         scalars = torch.tensor([settings.stochastic_step(step) for step in window], device=x.device)
@@ -119,15 +135,18 @@ class Trainer:
             if step in window:
                 a, b, s = scalars[step - settings.window]
                 following = a * x + b * velocity + s * torch.randn_like(x)
-                stored.append((x, following, log_probability(x, following, velocity, scalars[step - settings.window])))
+                if step in trained:
+                    old = log_probability(x, following, velocity, scalars[step - settings.window])
+                    stored.append((x, following, old))
                 x = following
             elif settings.flash and step >= window.stop:
                 x = solver.step(x, velocity, sigmas[step], sigmas[step + 1])
             else:
                 x = x + velocity * (sigmas[step + 1] - sigmas[step])
         latents, next_latents, log_probabilities = (torch.stack(kind, dim=1) for kind in zip(*stored, strict=True))
-        window_sigmas = torch.tensor(sigmas[window.start : window.stop], device=x.device)
-        return x, Trajectory(latents, next_latents, log_probabilities, window_sigmas, scalars)
+        levels = torch.tensor([sigmas[step] for step in trained], device=x.device)
+        kept = scalars[[step - settings.window for step in trained]]
+        return x, Trajectory(latents, next_latents, log_probabilities, levels, kept)
 
     def _velocity(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         size = self.settings.batch or len(x)
@@ -135,16 +154,21 @@ class Trainer:
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def update(self, trajectory: Trajectory, rewards: torch.Tensor):
-        advantages = ((rewards - rewards.mean()) / (rewards.std() + 1e-8)).clamp(-5, 5)
-        window = torch.arange(self.settings.window_length, device=rewards.device)
+        """`rewards`: (G), or (rewards, G) for several."""
+        advantages = group_advantages(rewards)
         for members in torch.arange(self.settings.group, device=rewards.device).chunk(self.settings.updates):
-            pairs = torch.cartesian_prod(members, window)
-            size = 1 if self.one_by_one else self.settings.batch or len(pairs)
-            for some in pairs.split(size):
-                (self._loss(trajectory, *some.unbind(1), advantages) * (len(some) / len(pairs))).backward()
+            self.backward_of_minibatch(trajectory, members, advantages)
             torch.nn.utils.clip_grad_norm_(self.flux.trained_weights(), 1.0, foreach=True)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
+
+    def backward_of_minibatch(self, trajectory: Trajectory, members: torch.Tensor, advantages: torch.Tensor):
+        """Adds the gradients of the loss over all trained steps of some members."""
+        steps = torch.arange(len(trajectory.sigmas), device=members.device)
+        pairs = torch.cartesian_prod(members, steps)
+        size = 1 if self.one_by_one else self.settings.batch or len(pairs)
+        for some in pairs.split(size):
+            (self._loss(trajectory, *some.unbind(1), advantages) * (len(some) / len(pairs))).backward()
 
     def _loss(self, trajectory: Trajectory, members, steps, advantages: torch.Tensor) -> torch.Tensor:
         """The clipped loss of (member, step) pairs, (n) each, their velocities in one call."""

@@ -1,6 +1,6 @@
 """Measures the PyTorch side: reads arguments line by line and answers with a line of JSON each, as `benchmark serve` does.
 
-Usage: torch_worker.py FOLDER eager|compile|one-by-one THREADS
+Usage: torch_worker.py FOLDER MODE THREADS, with a mode of torch_flux.py or one-by-one
 Lines: forward|forward-backward|rollout|iteration [--batch B] [--window L] [--flash R] [--repeats R] [--seconds S]
 """
 
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from torch_flux import TorchFlux
+from torch_flux import MODES, TorchFlux, exported
 from torch_grpo import Settings, Trainer
 
 
@@ -92,11 +92,9 @@ def main():
     torch.manual_seed(0)
     # Answers go to the real output; the output of libraries must not mix with them.
     answers, sys.stdout = sys.stdout, sys.stderr
-    flux = TorchFlux(folder, "compile" if mode == "compile" else "eager")
+    flux, error = exported(folder, MODES["eager" if mode == "one-by-one" else mode])
     prepared, setting = None, None
-    print(
-        json.dumps({"error_of_velocity": TorchFlux.check(flux), "torch": torch.__version__}), file=answers, flush=True
-    )
+    print(json.dumps({"error_of_velocity": error, "torch": torch.__version__}), file=answers, flush=True)
     for line in sys.stdin:
         try:
             options = parse(line)

@@ -1,0 +1,36 @@
+"""The table of `make bench-torch`."""
+
+import pytest
+from tree import ROOT
+
+
+@pytest.fixture
+def results(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples/lab/benchmark"))
+    import results
+
+    return results
+
+
+def turn(side, number, seconds):
+    measured = {"seconds": seconds, "seconds_rollout": seconds, "seconds_update": seconds}
+    counted = {"operations": 2e9, "operations_rollout": 1e9, "operations_update": 1e9, "operations_recalled": 0}
+    return {"side": side, "round": number, "peak_bytes": 1 << 20, **measured, **counted}
+
+
+def test_bfloat16_is_compared_with_the_faster_of_pytorchs_ways_round_by_round(results):
+    seconds = {
+        "ours": (2, 20),
+        "ours-bf16": (1, 10),
+        "compile": (5, 50),
+        "compile-autocast": (4, 40),
+        "compile-bf16": (3, 30),
+    }
+    turns = [turn(side, number, each) for side, both in seconds.items() for number, each in enumerate(both)]
+    summary = results.summarize([{"model": "S", "case": "forward12", "turns": turns}], peak=1)
+    summary |= {"processor": "one", "threads": 1}
+    row = results.half_precision(summary)[-1]
+    assert row.endswith("| 3.00 × | 2.00 × |")
+    assert row in results.markdown(summary)
+    assert summary["ratios"] == {"S_forward12": 2.5}
+    assert "share_of_peak" not in summary["rows"][0]["sides"]["compile-bf16"]
