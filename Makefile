@@ -180,6 +180,7 @@ fuzz-guided: packages
 
 coverage: packages
 	.ci/setup python $(VENV)
+	.ci/setup browser
 	PYTHON=$(abspath $(VENV))/bin/python Tests/coverage/run.sh --page docs/coverage.md
 
 MUTANTS ?= 400

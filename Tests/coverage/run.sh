@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Which parts of Sources the tests run. Builds everything with counters into .build-coverage, runs the tests of Swift, C, Python and
-# the command with its comparison, and writes the figures. Usage: Tests/coverage/run.sh [--page PAGE]
+# Which parts of Sources the tests run. Builds everything with counters into .build-coverage, runs the tests of Swift, C, Python,
+# the command with its comparison, and a person's page, and writes the figures. Usage: Tests/coverage/run.sh [--page PAGE]
 # PYTHON: a Python with the packages of `.ci/setup python`; without it the Python tests are left out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -25,6 +25,7 @@ MIXGRPO_LIBRARY_FOLDER=$folder Tests/limits/run.sh
 MIXGRPO_LIBRARY_FOLDER=$folder Tests/failures/run.sh
 for test in run guidance anywhere; do COMMAND=$folder/mixgrpo-command "Tests/command/$test.sh"; done
 MIXGRPO_COMMAND=$folder/mixgrpo-command Tests/compare/run.sh
+COMMAND=$folder/mixgrpo-command Tests/person/run.sh
 if [ -n "${PYTHON:-}" ]; then
   MIXGRPO_LIBRARY=$folder/libmixgrpo.so "$PYTHON" -m pytest -q bindings/python/tests ||
     echo "some Python tests failed; what they reached counts"

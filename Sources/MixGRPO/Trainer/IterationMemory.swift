@@ -36,8 +36,8 @@ public struct IterationMemory: Equatable, Sendable {
   ) throws(MixGRPOError) {
     let keepsBase = keepsBase || (learning?.policy.referencePenalty ?? 0) > 0
     let copies = Self.copies(learning, hasRanks: ranks != nil) + (keepsBase ? 1 : 0)
-    let trained = try product(copies - 1, evaluator.trainedBytes, field: "model")
-    weightBytes = evaluator.weightBytes + trained + (ranks?.memoryBytes ?? 0)
+    weightBytes =
+      evaluator.weightBytes + (try product(copies - 1, evaluator.trainedBytes, field: "model")) + (ranks?.memoryBytes ?? 0)
     let rollout = try plan.rolloutBytes(prompts: prompts, latentSize: latentSize)
     let inference = evaluator.inferenceBytes * (keepsBase ? 2 : 1)
     try MixBasics.require(
