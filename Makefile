@@ -1,5 +1,5 @@
 # Use it
-#   make demo             align a model that draws emoji with a reward written in C; pictures and figures go to out/
+#   make demo             align a model that draws emoji with a reward written in C; out/demo/report.html shows the run
 #   make install          install command, library, headers, mixgrpo.pc, CMake package, manual pages, shell completions, examples and
 #                         the small models into PREFIX (default /usr/local)
 #   make library          build .build/release/libmixgrpo.so
@@ -26,7 +26,7 @@
 #   make bench            time rollout and update on this machine
 #   make bench-torch      the same, side by side with PyTorch
 #   make bench-reward     time to a reward, here and in PyTorch; continues where it was stopped; writes docs/time-to-a-reward.md
-#   make teach            count the votes that a taste needs: a script votes on the page of a person
+#   make teach            count the votes that a taste needs: a script votes like a person, with several seeds
 #   make pictures         make the captioned emoji that examples/emoji was trained on, in out/emoji
 #   make compare          compare MixGRPO with Flow-GRPO and DanceGRPO; continues where it was stopped
 #
@@ -80,9 +80,16 @@ command: packages
 
 # ---------------------------------------------------------------------------------------------------------------- demo
 
-demo: library $(EXAMPLES)/epaper
+# In the order of the alphabet, so that the first ones, which the report shows, are of all kinds.
+demo: library command $(EXAMPLES)/epaper
+	@rm -rf $(OUT)/demo
 	@mkdir -p $(OUT)
-	$(EXAMPLES)/epaper --out $(OUT)
+	@LC_ALL=C sort examples/emoji/prompts.txt >$(OUT)/emoji.txt
+	.build/release/mixgrpo-command align --config examples/emoji/epaper.json --model examples/emoji --prompts $(OUT)/emoji.txt \
+	  --reward-program "contrast=$(EXAMPLES)/epaper contrast" \
+	  --held-out-program "recognised=$(EXAMPLES)/epaper recognised examples/emoji" --out $(OUT)/demo
+	$(EXAMPLES)/epaper draw examples/emoji examples/emoji $(OUT)/demo/before.png
+	$(EXAMPLES)/epaper draw examples/emoji $(OUT)/demo/model $(OUT)/demo/after.png
 
 $(EXAMPLES)/epaper: examples/c/epaper.c include/mixgrpo.h | library
 	@mkdir -p $(@D)
@@ -252,6 +259,8 @@ test-examples: library portable command $(EXAMPLES)/align $(EXAMPLES)/align-cpp
 	$(SWIFT_BUILD) --product world
 	Tests/examples/world.sh
 	Tests/examples/own_model.sh
+	.ci/setup mpi
+	Tests/examples/mpi.sh
 	Tests/examples/evaluate.sh
 	.ci/setup pictures $(VENV)
 	PYTHON=$(abspath $(VENV))/bin/python Tests/examples/emoji.sh
@@ -292,10 +301,11 @@ test-person: command
 	.ci/setup browser
 	Tests/person/run.sh
 
-# How many votes a taste needs: several seeds, each way of voting; and the picture of the guide.
-teach: command
+# How many votes a taste needs: two tastes, several seeds, each way of voting; and the picture of the guide.
+teach: library command
 	.ci/setup browser
-	python3 Tests/person/voter.py --long
+	.ci/setup curves $(VENV)
+	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python $(VENV)/bin/python examples/lab/votes/votes.py --workers 2
 	python3 Tests/person/voter.py --picture docs/pictures/voting.png
 
 test-compare: command

@@ -762,12 +762,14 @@ mixgrpo_status mixgrpo_config_init(
     mixgrpo_sampling_config *out_sampling, size_t sampling_size, mixgrpo_learning_config *out_learning,
     size_t learning_size);
 
-/* Fills both configurations (struct_size set; either may be NULL) with a published method. seed and group_size keep their values.
+/* Fills both configurations (struct_size set; either may be NULL) with a preset: a published method, or the settings for a person
+ * as the reward. seed and group_size keep their values.
  *   "mixgrpo"             the defaults (Mix)
  *   "mixgrpo_flash"       flash_ratio 0.4
  *   "mixgrpo_flash_star"  flash_ratio 0.2, window frozen at 0
  *   "flow_grpo"           all steps FLOW and trained, kl_reference 0.04 (arXiv 2505.05470)
  *   "dance_grpo"          all steps DANCE with noise 0.3, a random 0.6 of them trained (arXiv 2505.07818)
+ *   "person"              the fewest votes: 12 steps, window_length 2, learning_rate 2e-4
  * Errors: INVALID_ARGUMENT for another name. */
 mixgrpo_status mixgrpo_config_init_preset(
     const char *name, mixgrpo_sampling_config *out_sampling, mixgrpo_learning_config *out_learning);
@@ -1360,9 +1362,9 @@ mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
  *     mixgrpo_collective collective = {.struct_size = sizeof collective, .rank = rank, .size = size,
  *                                      .all_gather = my_all_gather, .all_to_all = my_all_to_all};
  *     mixgrpo_trainer_set_collective(trainer, &collective);
- *     mixgrpo_trainer_rollout(trainer, chosen, P, samples, sample_values);   // the samples of this rank's share of the P prompts
+ *     mixgrpo_trainer_rollout(trainer, chosen, prompt_count, samples, sample_values);   // all prompts; the samples of its share
  *     my_score(samples, rewards);
- *     mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);   // the rewards of these; the metrics of all
+ *     mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);        // their rewards; the metrics of all
  */
 
 /* received <- the bytes of every rank, (size, bytes), in the order of the ranks. `sent`: (bytes), as many on every rank. Returns 0,

@@ -673,7 +673,7 @@ inline mixgrpo_learning_config make_learning_config() {
   return config;
 }
 
-/// A published method, such as "mixgrpo_flash", with the default seed and group size.
+/// A preset, such as "mixgrpo_flash" or "person", with the default seed and group size.
 inline settings preset(const std::string& name) {
   settings result{make_sampling_config(), make_learning_config()};
   detail::check(mixgrpo_config_init_preset(detail::text("name", name), &result.sampling, &result.learning));

@@ -85,9 +85,23 @@ import Testing
   @Test(arguments: Preset.allCases) func presetsComeBackFromSettings(preset: Preset) throws {
     #expect(try SamplingSettings(preset.sampling).configuration() == preset.sampling)
     #expect(try LearningSettings(preset.learning).configuration(weights: [], groupSize: 12) == preset.learning)
+  }
+
+  @Test(arguments: Preset.methods) func aMethodReplacesAnother(method: Preset) {
     var changed = SamplingSettings(Preset.danceGRPO.sampling)
-    #expect(changed.apply(preset.method.sampling).isEmpty)
-    #expect(changed == SamplingSettings(preset.sampling))
+    #expect(changed.apply(method.changes.sampling).isEmpty)
+    #expect(changed == SamplingSettings(method.sampling))
+  }
+
+  @Test func thePresetOfAPersonChangesOnlyItsOwnSettings() {
+    var settings = AlignSettings()
+    settings.apply(.danceGRPO)
+    settings.apply(.person)
+    var expected = Preset.danceGRPO.sampling
+    expected.schedule = Preset.person.sampling.schedule
+    expected.windowLength = Preset.person.sampling.windowLength
+    #expect(settings.sampling == SamplingSettings(expected))
+    #expect(settings.learning == LearningSettings(Preset.person.learning))
   }
 
   @Test func problemsOfAllSettingsAreReported() throws {

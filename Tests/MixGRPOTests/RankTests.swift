@@ -6,7 +6,7 @@ import Testing
 
 /// What must not depend on the number of ranks.
 enum RankedCase: String, CaseIterable, Sendable {
-  case group, batch, decoupled, twoRewards, failedRewards, failedRank, reference, flash, adaptive, tickets, average
+  case group, batch, decoupled, twoRewards, failedRewards, failedRank, reference, flash, adaptive, tickets, average, adapter
 
   var run: RankedRun {
     var run = RankedRun()
@@ -26,6 +26,10 @@ enum RankedCase: String, CaseIterable, Sendable {
     case .adaptive: run.sampling.windowMode = .adaptive(AdaptiveInterval(), stride: 1, atEnd: .rollBack)
     case .tickets: run.tickets = [2, 1, 2]
     case .average: run.learning.averageDecay = 0.9
+    case .adapter:
+      var lora = LoRAConfiguration()
+      lora.rank = 2
+      run.lora = lora
     }
     return run
   }
@@ -110,7 +114,7 @@ enum RankedCase: String, CaseIterable, Sendable {
       let sent = ranks.traffic(of: rank).bytes - before
       let steps = run.learning.policy.updatesPerIteration
       #expect(cost.bytesPerStep >= weights && cost.bytesPerStep <= weights + 64, "two halves of the weights")
-      #expect(sent >= steps * cost.bytesPerStep && sent <= steps * cost.bytesPerStep + 16_384)
+      #expect(sent == cost.bytesPerIteration(steps: steps, rewards: 1, groupSize: run.sampling.groupSize))
       return sent
     }
   }

@@ -10,6 +10,7 @@ struct RankedRun: Sendable {
   var rewards = ["brightness"]
   var sampling = TinyRun.configuration { $0.groupSize = 4 }
   var learning = TinyRun.learning()
+  var lora: LoRAConfiguration?
   var iterations = 3
   /// Drawn as tickets of these numbers of prompts; empty for one rollout.
   var tickets: [Int] = []
@@ -46,7 +47,7 @@ struct RankedRun: Sendable {
 
   func makeRun() throws -> TinyRun {
     try TinyRun(
-      threads: 1, maxBatch: 3, rewards: rewards, promptCount: prompts, sampling: sampling, learning: learning)
+      threads: 1, maxBatch: 3, lora: lora, rewards: rewards, promptCount: prompts, sampling: sampling, learning: learning)
   }
 
   func outcome(of run: TinyRun) -> Outcome {

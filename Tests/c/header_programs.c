@@ -216,6 +216,32 @@ static void tickets(const fixture *f) {
   mixgrpo_trainer_destroy(trainer);
 }
 
+/* A rank without others sends nothing. */
+static int32_t my_all_gather(void *user_data, const void *sent, void *received, size_t bytes) {
+  (void)user_data, (void)sent, (void)received, (void)bytes;
+  return 1;
+}
+
+static int32_t my_all_to_all(
+    void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes) {
+  (void)user_data, (void)sent, (void)sent_bytes, (void)received, (void)received_bytes;
+  return 1;
+}
+
+static void ranks(const fixture *f) {
+  static float samples[SAMPLES * LATENT];
+  static double rewards[2 * SAMPLES];
+  const size_t sample_values = SAMPLES * LATENT, reward_count = 2 * SAMPLES, prompt_count = BATCH;
+  const int32_t *chosen = chosen_prompts, rank = 0, size = 1;
+  mixgrpo_trainer *trainer = fixture_trainer(f, 0);
+  mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
+  score_next(SAMPLES, LATENT, 2);
+#include "ranks.inc"
+  no_call_has_failed("the ranks");
+  CHECK(metrics.failed_rewards == 0 && mixgrpo_trainer_iteration(trainer) == 1);
+  mixgrpo_trainer_destroy(trainer);
+}
+
 static void evaluation_of(const fixture *f) {
   static float samples[BATCH * LATENT];
   static double scores[BATCH];
@@ -247,6 +273,7 @@ int main(void) {
   program_2(f.context, f.plan);
   program_3(f.context, f.plan);
   tickets(&f);
+  ranks(&f);
   evaluation_of(&f);
   fixture_destroy(&f);
   printf("the programs in the header run: %d checks, %d failures\n", check_count(), check_failures());

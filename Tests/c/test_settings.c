@@ -219,7 +219,7 @@ static void presets_are_filled_configurations(void) {
     DONE(mixgrpo_config_check(&sampling, &learning));
     CHECK(sampling.seed == 11 && sampling.group_size == 6 && learning.clip_range == 1e-4);
   }
-  CHECK(presets == 5 && mixgrpo_preset_name(SIZE_MAX) == NULL);
+  CHECK(presets == 6 && mixgrpo_preset_name(SIZE_MAX) == NULL);
   DONE(mixgrpo_config_init_preset("mixgrpo_flash_star", &sampling, NULL));
   CHECK(sampling.flash_ratio == 0.2 && sampling.window_mode == MIXGRPO_WINDOW_MODE_FROZEN);
   DONE(mixgrpo_config_init_preset("flow_grpo", NULL, &learning));

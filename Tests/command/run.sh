@@ -44,6 +44,15 @@ for preset in mixgrpo mixgrpo_flash mixgrpo_flash_star flow_grpo dance_grpo; do
 done
 python3 -c 'import json; s = json.load(open("a.json")); assert s["rewards"][1]["program"] == ["python3", "a file.py", "x"], s
 assert s["rewards"][1]["weight"] == 2 and s["sampling"]["dynamics"] == "dance" and s["sampling"]["group_size"] == 4'
+mixgrpo "${align[@]}" --reward-person --iterations 7 --out o --print-config >a.json
+mixgrpo "${align[@]}" --reward-person --learning-rate 1e-5 --preset person --out o --print-config >b.json
+python3 - <<'PYTHON' || fail "--reward-person does not apply the preset"
+import json
+
+a, b = (json.load(open(name)) for name in ("a.json", "b.json"))
+assert a["learning"]["learning_rate"] == 2e-4 and a["sampling"]["window_length"] == 2 and a["iterations"] == 7, a
+assert b["learning"]["learning_rate"] == 1e-5 and b["iterations"] == 15 and b["sampling"] == a["sampling"], b
+PYTHON
 mixgrpo pretrain --data d --out o --heads 2 --print-config >a.json
 mixgrpo pretrain --config a.json --print-config | cmp - a.json || fail "settings of pretrain do not come back"
 mixgrpo sample "a red circle" --model m --print-config >a.json
@@ -427,6 +436,9 @@ mixgrpo plan --model "$base" --iterations 60 | grep '^25–49 *1–4 ' >/dev/nul
 mixgrpo plan --model "$base" --iterations 1 --json | python3 -c 'import json, sys; assert json.load(sys.stdin)["memory"]["peak_bytes"] > 4 * 2304560'
 mixgrpo plan --model "$base" --iterations 1 --evaluate-every 5 | grep '^evaluation ' >/dev/null || fail "plan does not count what evaluations keep"
 refuse 2 "window_length" plan --window-length 99
+mixgrpo plan --model "$base" --iterations 1 --prompts-per-iteration 8 --ranks 4 | grep '^4 ranks  *each sends at most 52[.]8 MiB' >/dev/null ||
+  fail "plan does not show what ranks send"
+refuse 2 "ranks: expected 1…1024, got 0" plan --model "$base" --iterations 1 --ranks 0
 mixgrpo plan --model "$base" --iterations 2 --evaluate-every 1 >answer
 grep -q '^iteration  *about .*: rollout .*, update ' answer && grep -q '^run  *about .*, evaluations ' answer && grep -q '(measured: ' answer ||
   { cat answer >&2; fail "plan does not show the time"; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# examples/c/epaper.c, the program of `make demo`, aligns the model that draws emoji; the command knows that model's sizes; and the script
+# The command aligns the model that draws emoji with examples/c/epaper.c, as `make demo` does, and knows that model's sizes; and the script
 # that makes its pictures makes those that the model's folder holds.
 #
 # Needs libmixgrpo.so in .build/release, or the folder in MIXGRPO_LIBRARY_FOLDER; the command; PYTHON with NumPy. Without Debian's font and
@@ -15,20 +15,28 @@ fail() { echo "FAILED: $1" >&2; exit 1; }
 
 cc -std=c99 -O2 -Wall -Wextra -pedantic -Werror -Iinclude -o "$out/epaper" examples/c/epaper.c -L"$folder" -lmixgrpo -lm \
   -Wl,-rpath,"$folder"
-"$out/epaper" --emoji "$emoji" --out "$out/demo" --iterations 1 >"$out/log" || { cat "$out/log" >&2; fail "the demo ended with an error"; }
-for file in before.png after.png metrics.jsonl summary.json aligned/config.json; do
+epaper="$out/epaper"
+"$command" align --config "$emoji/epaper.json" --model "$emoji" --prompts "$emoji/prompts.txt" --out "$out/demo" --iterations 1 \
+  --reward-program "contrast=$epaper contrast" --held-out-program "recognised=$epaper recognised $emoji" >"$out/log" 2>&1 ||
+  { cat "$out/log" >&2; fail "the demo ended with an error"; }
+"$epaper" draw "$emoji" "$emoji" "$out/demo/before.png"
+"$epaper" draw "$emoji" "$out/demo/model" "$out/demo/after.png"
+for file in report.html metrics.jsonl before.png after.png; do
   [ -s "$out/demo/$file" ] || fail "the demo left no $file"
 done
 cmp -s "$out/demo/before.png" "$out/demo/after.png" && fail "the demo changed nothing"
-python3 - "$out/demo/summary.json" <<'PYTHON' || fail "the model does not draw what it is asked for"
+python3 - "$out/demo/evaluations.jsonl" <<'PYTHON' || fail "the model does not draw what it is asked for"
 import json
 import sys
 
-summary = json.load(open(sys.argv[1]))
-assert summary["heldout_before"] >= 0.9, summary
+first, last = (json.loads(line)["means"] for line in open(sys.argv[1]))
+assert first["recognised"] >= 0.9 and first["contrast"] != last["contrast"], (first, last)
 PYTHON
-! "$out/epaper" --emoji "$out" --out "$out/none" >/dev/null 2>"$out/message" || fail "a folder without names was not refused"
+! "$epaper" recognised "$out" >/dev/null 2>"$out/message" || fail "a folder without names was not refused"
 grep -q "^epaper: $out/prompts.txt: " "$out/message" || fail "the error does not name the missing file: $(cat "$out/message")"
+! echo '{"prompt": "red heart"}' | "$epaper" contrast 2>"$out/message" || fail "a line without a picture was not refused"
+grep -q '^epaper: expected a line with the plain text "image", got {"prompt"' "$out/message" ||
+  fail "the error does not name what is missing: $(cat "$out/message")"
 
 "$command" sample "red heart" "rocket" --model "$emoji" --samples 1 --steps 2 --out "$out/sample.png" >/dev/null 2>&1 ||
   fail "the command does not know the sizes of the model"

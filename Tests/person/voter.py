@@ -1,9 +1,9 @@
-"""A person with a hidden taste, who votes on the page in a headless Chromium: voter.py [--long | --picture PNG]
+"""A person with a hidden taste, who votes on the page in a headless Chromium: voter.py [--kind KIND] [--picture PNG]
 
 The person looks at the pictures of the page, marks the quarter that is most to their taste, every fifth time another one by
-mistake, and sends. Then the same prompts and noise as before must be more to their taste. The short form takes half a minute;
---long votes with several seeds, more groups and each way of voting, and prints the curve of votes against gain; --picture
-records the page and the pictures over the votes for the documents.
+mistake, and sends. Then the same prompts and noise as before must be more to their taste. --picture records the page and the
+pictures over the votes for the documents. How many votes a taste needs is measured without a browser, by
+examples/lab/votes/votes.py.
 
 CHROMIUM: the executable.
 """
@@ -160,33 +160,39 @@ class Voter:
             press(self.browser, "ArrowLeft" if (left > right) != self._wrong() else "ArrowRight")
 
 
-def taught(browser: Browser, folder: Path, seed: int, kind: str, options: list[str], every: int = 0) -> list[float]:
-    """How much the person likes the pictures of the same prompts and noise: before, every so many groups, and at the end."""
+def taught(browser: Browser, folder: Path, kind: str) -> tuple[float, float]:
+    """How much the person likes the pictures of the same prompts and noise, before and after. Each vote must be kept."""
     (folder / "prompts.txt").write_text(PROMPTS)
-    out = folder / f"{kind}-{seed}"
-    given = ["--prompts", "prompts.txt", "--out", str(out), "--reward-person", "--seed", str(seed)]
-    with Alignment(*given, "--set", "person.undo_seconds=0", *options, folder=folder) as run:
-        person = Voter(browser, seed, kind)
+    given = [
+        "--model",
+        str(ROOT / "examples/base"),
+        "--prompts",
+        "prompts.txt",
+        "--out",
+        "taught",
+        "--reward-person",
+        *QUICK,
+    ]
+    with Alignment(*given, *SHORT, folder=folder) as run:
+        person = Voter(browser, 1, kind)
         person.open(run.address)
         while person.wait():
             person.vote()
-        figures = browser.ask("state.grids")
         curve = []
-        for place, iteration in enumerate(figures):
-            if place in (0, len(figures) - 1) or (every and iteration % every == 0):
-                browser.ask(f"(() => {{ at('time').value = {place}; at('time').oninput(); }})()")
-                curve += liked(browser, "#now img")
+        for place in (0, len(browser.ask("state.grids")) - 1):
+            browser.ask(f"(() => {{ at('time').value = {place}; at('time').oninput(); }})()")
+            curve += liked(browser, "#now img")
         assert run.end() == 0, run.lines
-    assert len((out / "votes.jsonl").read_text().splitlines()) == person.groups
-    return curve
+    assert len((folder / "taught/votes.jsonl").read_text().splitlines()) == person.groups == VOTES
+    return curve[0], curve[1]
 
 
-def recorded(browser: Browser, folder: Path, options: list[str], path: Path) -> None:
-    """Teaches, and makes a picture of the page and of what the model becomes."""
+def recorded(browser: Browser, folder: Path, path: Path) -> None:
+    """Teaches with the usual settings, and makes a picture of the page and of what the model becomes."""
     (folder / "prompts.txt").write_text(PROMPTS)
-    given = ["--prompts", "prompts.txt", "--out", "recorded", "--reward-person", "--set", "person.undo_seconds=0"]
+    given = ["--prompts", "prompts.txt", "--out", "recorded", "--reward-person", *QUICK]
     pages = []
-    with Alignment(*given, *options, folder=folder) as run:
+    with Alignment(*given, folder=folder) as run:
         person = Voter(browser, 1)
         person.open(run.address)
         while person.wait():
@@ -213,15 +219,15 @@ def marked(browser: Browser, width: int, height: int) -> bytes:
     return seen
 
 
-STEPS = "--prompts-per-iteration 2 --learning-rate 2e-4"
-SHORT = f"{STEPS} --iterations 8 --group-size 8 --steps 8 --window-length 3 --pictures-every 8".split()
-LONG = f"{STEPS} --iterations 15 --group-size 12 --steps 12 --window-length 4 --pictures-every 3".split()
+QUICK = ["--set", "person.undo_seconds=0"]
+VOTES = 16
+SHORT = f"--iterations {VOTES // 2} --group-size 8 --pictures-every {VOTES // 2}".split()
+GAIN = 0.3  # of the hidden taste, which that many votes must reach
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--long", action="store_true")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kind", choices=("favourites", "stars", "pairs"), default="favourites")
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     executable = os.environ.get("CHROMIUM") or next(
@@ -231,22 +237,15 @@ def main() -> int:
         print("there is no Chromium")
         return 2
     folder = Path(tempfile.mkdtemp())
-    base = ["--model", str(ROOT / "examples/base")]
     try:
         with Browser(executable) as browser:
             screen(browser, 1280, 900)
             if given.picture:
-                recorded(browser, folder, [*base, *LONG, "--pictures-every", "5"], given.picture.resolve())
+                recorded(browser, folder, given.picture.resolve())
                 return 0
-            if not given.long:
-                before, after = taught(browser, folder, 1, "favourites", base + SHORT)
-                print(f"the hidden taste rose from {before:.3f} to {after:.3f} by 16 votes, a fifth of them wrong")
-                assert after - before > 0.1, (before, after)
-                return 0
-            for kind in ("favourites", "stars", "pairs"):
-                for seed in range(1, given.seeds + 1):
-                    curve = taught(browser, folder, seed, kind, base + LONG, every=3)
-                    print(kind, seed, " ".join(f"{value:.3f}" for value in curve), flush=True)
+            before, after = taught(browser, folder, given.kind)
+            print(f"the hidden taste rose from {before:.3f} to {after:.3f} by {VOTES} votes, a fifth of them wrong")
+            assert after - before > GAIN, (before, after)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0

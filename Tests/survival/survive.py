@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 ITERATIONS = 12
-PRESETS = ["mixgrpo", "mixgrpo_flash", "mixgrpo_flash_star", "flow_grpo", "dance_grpo"]
+PRESETS = ["mixgrpo", "mixgrpo_flash", "mixgrpo_flash_star", "flow_grpo", "dance_grpo", "person"]
 PATIENCE = 120  # seconds until a run counts as hanging
 
 

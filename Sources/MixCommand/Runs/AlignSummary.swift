@@ -33,10 +33,8 @@ struct AlignSummary {
       if settings.hasPerson { return [] }
       return ["rewards of different prompts cannot be compared: evaluations (--evaluate-every 10) draw the same ones each time"]
     }
-    guard let best = results.bestIteration, best != results.done else { return [] }
-    return model == results.folder.model
-      ? ["the model of iteration \(best) was not kept, because evaluation.keep_best is off"]
-      : ["\(results.folder.model) is the model of the last iteration, not the best"]
+    guard let best = results.bestIteration, best != results.done, model != results.folder.model else { return [] }
+    return ["\(results.folder.model) is the model of the last iteration, not the best"]
   }
 
   private func nextCommand(_ model: String) -> String {

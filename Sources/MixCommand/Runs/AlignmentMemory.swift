@@ -10,15 +10,18 @@ struct AlignmentMemory {
 
   let parts: [Part]
 
-  /// - Parameter prompts: prompts per iteration.
+  /// - Parameters:
+  ///   - prompts: prompts per iteration, of all ranks.
+  ///   - ranks: processes that train the model together; the memory is that of the one with most prompts.
   /// - Throws: `invalidArgument` for settings that do not match the model.
-  init(_ settings: AlignSettings, _ model: PlannedModel, prompts: Int) throws(MixGRPOError) {
+  init(_ settings: AlignSettings, _ model: PlannedModel, prompts: Int, ranks: Int = 1) throws(MixGRPOError) {
+    let last = try Rank(ranks - 1, of: ranks)
     let learning = try settings.learning.configuration(weights: [], groupSize: settings.groupSize)
     let evaluator = try model.evaluatorMemory(maxBatch: model.maxBatch)
     let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0, window: AlignmentPlan.firstWindow(settings))
     let memory = try IterationMemory(
-      plan: plan, prompts: prompts, latentSize: model.codec.valuesPerImage, evaluator: evaluator,
-      learning: learning)
+      plan: plan, prompts: last.share(ofPrompts: prompts).count, latentSize: model.codec.valuesPerImage,
+      evaluator: evaluator, learning: learning, ranks: ranks > 1 ? model.cost(of: last, prompts: prompts) : nil)
     var parts = [
       Part(
         name: "weights", bytes: memory.weightBytes, meaning: "weights, gradients, moments, and copies from before the update"),

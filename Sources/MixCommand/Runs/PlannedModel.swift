@@ -27,6 +27,11 @@ struct PlannedModel {
     threads = try RunContext(threads: settings.threads).threads
   }
 
+  /// - Throws: `outOfMemory`.
+  func cost(of rank: Rank, prompts: Int) throws(MixGRPOError) -> RankCost {
+    RankCost(rank, prompts: prompts, trained: try evaluatorMemory(maxBatch: 1).trainedBytes / MemoryLayout<Float>.stride)
+  }
+
   func evaluatorMemory(maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {
     try EvaluatorMemory(
       configuration: configuration, tokens: codec.tokenCount, textLength: textLength, maxBatch: maxBatch, threads: threads,

@@ -21,6 +21,7 @@ struct RunResults {
   let figures: [Figure]
   /// Iterations of the first and the latest evaluation; nil without evaluations.
   let evaluated: ClosedRange<Int>?
+  /// Nil without evaluations, and when the best model is not kept.
   let bestIteration: Int?
   /// Iterations or steps whose mean is before and after, without evaluations.
   let span: Int
@@ -39,7 +40,8 @@ struct RunResults {
     span = Self.span(metrics.count, isPretraining)
     if let first = evaluations.first, let last = evaluations.last {
       evaluated = first.iteration...max(first.iteration, last.iteration)
-      bestIteration = last.object["best_iteration"]?.integer.map { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
+      let best = last.object["best_iteration"]?.integer.map { Int($0) } ?? -1
+      bestIteration = Self.keepsBest(settings) && best >= 0 ? best : nil
       figures = Self.figures(evaluations, bestIteration, heldOut: Self.heldOut(settings))
     } else {
       (evaluated, bestIteration) = (nil, nil)
@@ -50,6 +52,10 @@ struct RunResults {
 
   /// Steps of pretraining are noisier than iterations.
   private static func span(_ count: Int, _ isPretraining: Bool) -> Int { max(1, min(isPretraining ? 50 : 5, count / 2)) }
+
+  private static func keepsBest(_ settings: JSONObject) -> Bool {
+    settings["evaluation"]?.object?["keep_best"]?.bool ?? true
+  }
 
   private static func heldOut(_ settings: JSONObject) -> Set<String> {
     let list = settings["evaluation"]?.object?["held_out"]?.array ?? []

@@ -2,12 +2,13 @@ import MixGRPO
 import MixSettings
 
 extension Preset {
-  /// The settings in which the published methods differ, with this preset's values. Applying them over other settings selects
-  /// this method, whatever preset was applied before.
-  var method: (sampling: JSONObject, learning: JSONObject) {
+  /// What `--preset` changes. For a published method, the settings in which the methods differ, with this one's values: applying
+  /// them over other settings selects this method, whatever method was applied before. For the preset of a person, what differs
+  /// from the defaults.
+  var changes: (sampling: JSONObject, learning: JSONObject) {
     let standard = (sampling: SamplingSettings(), learning: LearningSettings())
     var names = (sampling: Set<String>(), learning: Set<String>())
-    for preset in Preset.allCases {
+    for preset in self == .person ? [self] : Preset.methods {
       let (sampling, learning) = (SamplingSettings(preset.sampling), LearningSettings(preset.learning))
       names.sampling.formUnion(sampling.difference(from: standard.sampling).members.map(\.name))
       names.learning.formUnion(learning.difference(from: standard.learning).members.map(\.name))

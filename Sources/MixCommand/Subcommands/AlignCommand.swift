@@ -31,7 +31,8 @@ struct AlignCommand: ParsableCommand {
         mixgrpo align --resume --out run --iterations 200
 
       A PERSON (--reward-person) votes on a page of this machine, whose address is printed: favourites, stars or pairs. While the \
-      person votes, the next prompt is drawn. Votes are kept in votes.jsonl; --votes repeats them, to the same bits. \
+      person votes, the next prompt is drawn. The settings are those of --preset person, which need the fewest votes, in \
+      15 iterations of two votes; other flags change them. Votes are kept in votes.jsonl; --votes repeats them, to the same bits. \
       docs/guides/teach-a-model-your-taste.md shows how.
 
         mixgrpo align --prompts prompts.txt --out mine --reward-person
@@ -111,24 +112,34 @@ struct AlignCommand: ParsableCommand {
 
 /// How a person votes.
 struct PersonOptions: ParsableArguments {
-  @Flag(help: "A person votes on the pictures, on a page of this machine whose address is printed.") var rewardPerson = false
+  @Flag(
+    help: """
+      A person votes on the pictures, on a page of this machine whose address is printed. Applies --preset person with \
+      \(PersonOptions.iterations) iterations first.
+      """)
+  var rewardPerson = false
   @Option(
     help: ArgumentHelp("The votes.jsonl of an earlier run, to repeat it without the person.", valueName: "file"),
     completion: .file())
   var votes: String?
   @Option(help: "Port of the page on 127.0.0.1, 0 for any that is free (0).") var port: Int?
 
+  /// Two groups each: a taste is learned in as many votes.
+  private static let iterations = 15
+
   /// The page shows what the model has become more often than other runs do.
   func apply(to settings: inout AlignSettings) {
     replace(&settings.person.votes, with: votes)
     replace(&settings.person.port, with: port)
-    if rewardPerson { settings.picturesEvery = 5 }
+    guard rewardPerson else { return }
+    settings.apply(.person)
+    (settings.iterations, settings.picturesEvery) = (Self.iterations, 5)
   }
 }
 
 /// The training settings that are changed most often.
 struct TrainingOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A published method.", valueName: "name")) var preset: PresetName?
+  @Option(help: ArgumentHelp("A published method, or person.", valueName: "name")) var preset: PresetName?
   @Option(help: "Iterations: a rollout and an update each (100).") var iterations: Int?
   @Option(help: "Prompts per iteration (4, or all when there are fewer).") var promptsPerIteration: Int?
   @Option(help: "Pictures per prompt (12).") var groupSize: Int?
@@ -145,10 +156,7 @@ struct TrainingOptions: ParsableArguments {
 
   /// Applies the preset first, so that other flags override it.
   func apply(to settings: inout AlignSettings) {
-    if let method = preset?.preset.method {
-      _ = settings.sampling.apply(method.sampling)
-      _ = settings.learning.apply(method.learning)
-    }
+    if let preset = preset?.preset { settings.apply(preset) }
     replace(&settings.iterations, with: iterations)
     replace(&settings.promptsPerIteration, with: promptsPerIteration)
     replace(&settings.sampling.record.group_size, with: groupSize)
@@ -162,6 +170,14 @@ struct TrainingOptions: ParsableArguments {
     replace(&settings.picturesEvery, with: picturesEvery)
     replace(&settings.precision, with: precision)
     replace(&settings.threads, with: threads)
+  }
+}
+
+extension AlignSettings {
+  mutating func apply(_ preset: Preset) {
+    let changes = preset.changes
+    _ = sampling.apply(changes.sampling)
+    _ = learning.apply(changes.learning)
   }
 }
 

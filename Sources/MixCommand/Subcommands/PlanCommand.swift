@@ -16,10 +16,12 @@ struct PlanCommand: ParsableCommand {
         mixgrpo plan --preset mixgrpo_flash
         mixgrpo plan --config run/settings.json --group-size 24
         mixgrpo plan --model examples/base --iterations 300 --json
+        mixgrpo plan --model examples/base --prompts-per-iteration 8 --ranks 4
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
   @Option(help: ArgumentHelp("The model to align, for time and memory.", valueName: "folder")) var model: String?
+  @Option(help: "Processes that train the model together, for what one of them sends and needs (1).") var ranks = 1
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
@@ -35,17 +37,22 @@ struct PlanCommand: ParsableCommand {
     if config.printConfig { return show(try SettingsSource.text(settings)) }
     let plan = try AlignmentPlan(settings)
     let planned: PlannedModel? = settings.model.isEmpty ? nil : try PlannedModel(settings)
-    let memory: AlignmentMemory? = try planned.map { try AlignmentMemory(settings, $0, prompts: plan.promptsPerIteration) }
+    let traffic = try planned.map { try AlignmentTraffic(settings, $0, prompts: plan.promptsPerIteration, ranks: ranks) }
+    let memory: AlignmentMemory? = try planned.map {
+      try AlignmentMemory(settings, $0, prompts: plan.promptsPerIteration, ranks: ranks)
+    }
     let time: AlignmentTime? = try planned.map { AlignmentTime(plan, try ModelSpeed($0)) }
     if json {
       var report = plan.json
       if let memory { report["memory"] = .object(memory.json) }
+      if let traffic, ranks > 1 { report["ranks"] = .object(traffic.json) }
       if let time { report["seconds"] = .object(time.json) }
       return show(try JSONValue.object(report).text(.indented))
     }
     report(plan)
     if let time { for line in time.lines { show(line) } }
     if let memory { report(memory) }
+    if let traffic, ranks > 1 { show(traffic.line) }
   }
 
   private func report(_ plan: AlignmentPlan) {

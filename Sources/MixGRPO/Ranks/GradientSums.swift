@@ -4,8 +4,8 @@ import MixNumerics
 /// The gradients of one minibatch, summed prompt by prompt in the order of the tree.
 ///
 /// The model adds the gradients of one prompt in its own buffer. Then `close` takes them over as a term of the tree and clears the
-/// buffer for the next prompt. A rank keeps log₂ P sums at most for P prompts of its own whose places form a node, else twice as
-/// many.
+/// buffer for the next prompt. A rank keeps log₂ P sums at most for P prompts of its own whose places form a node (one for one
+/// prompt), else twice as many.
 final class GradientSums {
   private let count: Int
   private var sum = TreeSum<FloatStorage>()
@@ -23,12 +23,26 @@ final class GradientSums {
   func close(
     _ place: Int, _ gradients: UnsafeMutablePointer<Float>, in tree: SummationTree, workers: Workers
   ) throws(MixGRPOError) {
-    let term = if let spare = free.popLast() { spare } else { try FloatStorage(count: count) }
-    workers.forEachChunk(of: count) { _, range in
-      (term.base + range.lowerBound).update(from: gradients + range.lowerBound, count: range.count)
-      (gradients + range.lowerBound).update(repeating: 0, count: range.count)
+    func join(_ lower: FloatStorage, _ upper: FloatStorage) { self.join(lower, upper, workers) }
+    if let lower = sum.lowerHalf(for: place, joins: tree.hasOneOwner, join) {
+      move(gradients, workers) { Reduction.add($0, to: lower.base + $1, count: $2) }
+      return sum.joinAfterLowerHalf(place, joins: tree.hasOneOwner, join)
     }
-    sum.add(term, at: place, joins: tree.hasOneOwner) { join($0, $1, workers) }
+    let term = if let spare = free.popLast() { spare } else { try FloatStorage(count: count) }
+    move(gradients, workers) { (term.base + $1).update(from: $0, count: $2) }
+    sum.add(term, at: place, joins: tree.hasOneOwner, join)
+  }
+
+  /// Gives the gradients to `take`, in chunks, and clears them.
+  private func move(
+    _ gradients: UnsafeMutablePointer<Float>, _ workers: Workers,
+    _ take: (_ values: UnsafePointer<Float>, _ first: Int, _ count: Int) -> Void
+  ) {
+    workers.forEachChunk(of: count) { _, range in
+      let values = gradients + range.lowerBound
+      take(values, range.lowerBound, range.count)
+      values.update(repeating: 0, count: range.count)
+    }
   }
 
   /// Joins what remains at the end of a minibatch.

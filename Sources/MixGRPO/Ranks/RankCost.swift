@@ -1,5 +1,6 @@
 import MixBasics
 import MixFlowModel
+import MixLearning
 import MixSampling
 
 /// What one of several ranks needs to add up gradients with the others, if no sample is excluded.
@@ -9,6 +10,8 @@ public struct RankCost: Equatable, Sendable {
   /// Bytes of gradients that the rank gives to others for one optimizer step: about twice the gradients' own where its prompts
   /// form one node of the tree.
   public let bytesPerStep: Int
+  private let ranks: Int
+  private let largestShare: Int
 
   /// - Parameters:
   ///   - rank: the rank.
@@ -20,7 +23,9 @@ public struct RankCost: Equatable, Sendable {
 
   /// - Parameter trained: trained values.
   package init(_ rank: Rank, prompts: Int, trained: Int) {
-    let tree = RankPlaces(rollouts: [prompts], ranks: rank.count).tree
+    let places = RankPlaces(rollouts: [prompts], ranks: rank.count)
+    (ranks, largestShare) = (rank.count, places.largestShare)
+    let tree = places.tree
     let roots = tree.roots(ranks: rank.count, present: Array(0..<prompts))
     let own = roots[rank.index].count
     let sums = tree.mostNodes(ofRank: rank.index) * trained
@@ -35,4 +40,23 @@ public struct RankCost: Equatable, Sendable {
     }
     bytesPerStep = MemoryLayout<Float>.stride * sent
   }
+
+  /// All bytes that the rank gives to others in one iteration: gradients, rewards, figures and votes.
+  /// - Parameters:
+  ///   - steps: optimizer steps.
+  ///   - rewards: K.
+  ///   - groupSize: G.
+  public func bytesPerIteration(steps: Int, rewards: Int, groupSize: Int) -> Int {
+    guard ranks > 1 else { return 0 }
+    let votes = Self.votesPerIteration + Self.votesPerStep * steps
+    let figures = steps * largestShare * UpdateMetrics.sumCount + RankFigures.ownCount
+    let values = rewards * largestShare * groupSize + figures
+    let gathered = 2 * votes * Ballot.size + values * MemoryLayout<Double>.stride
+    return steps * bytesPerStep + (ranks - 1) * gathered
+  }
+
+  /// Before and after a rollout; at the start of an update, when it has the rewards, and when it begins; before and after the figures.
+  private static let votesPerIteration = 7
+  /// Before and after gradients are exchanged.
+  private static let votesPerStep = 2
 }

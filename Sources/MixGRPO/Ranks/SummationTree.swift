@@ -37,7 +37,11 @@ struct SummationTree {
   func mostNodes(ofRank rank: Int) -> Int {
     var (sum, most) = (TreeSum<Void>(), 0)
     for place in owners.indices where owners[place] == rank {
-      sum.add((), at: place, joins: hasOneOwner) { _, _ in }
+      if sum.lowerHalf(for: place, joins: hasOneOwner, { _, _ in }) == nil {
+        sum.add((), at: place, joins: hasOneOwner) { _, _ in }
+      } else {
+        sum.joinAfterLowerHalf(place, joins: hasOneOwner) { _, _ in }
+      }
       most = max(most, sum.nodes.count)
     }
     return most
@@ -64,6 +68,23 @@ struct TreeSum<Term> {
   ) {
     joinNodes(endingBy: place, joins, join)
     nodes.append((place, term))
+    joinNodes(endingBy: place + 1, joins, join)
+  }
+
+  /// The last sum, if a term at `place` is to be added to it at once. Whoever adds it calls `joinAfterLowerHalf` instead of `add`.
+  mutating func lowerHalf(
+    for place: Int, joins: (Range<Int>) -> Bool, _ join: (_ lower: Term, _ upper: Term) -> Void
+  ) -> Term? {
+    joinNodes(endingBy: place, joins, join)
+    guard let last = nodes.last else { return nil }
+    let node = SummationTree.node(containing: last.place, place)
+    return node.upperBound <= place + 1 && joins(node) ? last.term : nil
+  }
+
+  /// Joins what a term at `place` has completed.
+  mutating func joinAfterLowerHalf(
+    _ place: Int, joins: (Range<Int>) -> Bool, _ join: (_ lower: Term, _ upper: Term) -> Void
+  ) {
     joinNodes(endingBy: place + 1, joins, join)
   }
 

@@ -101,6 +101,9 @@ extension Trainer {
     var description = RankDescription(CheckpointSettings(self).values)
     description.add("library version", libraryVersion)
     description.add("prompt_count", prompts.count)
+    if let frozen = evaluator.model.frozen {
+      description.add("frozen weights", hash(frozen.weights, frozen.parameterCount))
+    }
     description.add("prompts", hash(prompts.text) ^ hash(prompts.pooled))
     addState(&description)
     return description

@@ -2,7 +2,7 @@ import MixBasics
 import MixLearning
 import MixSampling
 
-/// Published methods as configurations. A preset consists only of settings.
+/// Configurations for a purpose: published methods, and learning from few votes. A preset consists only of settings.
 public enum Preset: String, CaseIterable, Sendable {
   /// Mix §4.1: the defaults.
   case mixGRPO = "mixgrpo"
@@ -14,6 +14,11 @@ public enum Preset: String, CaseIterable, Sendable {
   case flowGRPO = "flow_grpo"
   /// arXiv 2505.07818.
   case danceGRPO = "dance_grpo"
+  /// A person as the reward: the defaults, with the settings that need the fewest votes.
+  case person = "person"
+
+  /// The published methods.
+  public static var methods: [Preset] { allCases.filter { $0 != .person } }
 
   /// - Throws: `invalidArgument` for an unknown name.
   public init(name: String) throws(MixGRPOError) {
@@ -23,7 +28,7 @@ public enum Preset: String, CaseIterable, Sendable {
     self = preset
   }
 
-  /// The sampling settings of the method; settings that the paper does not specify have the defaults of MixGRPO.
+  /// The sampling settings; settings that a paper does not specify have the defaults of MixGRPO.
   public var sampling: SamplingConfiguration {
     var configuration = SamplingConfiguration()
     switch self {
@@ -36,14 +41,18 @@ public enum Preset: String, CaseIterable, Sendable {
     case .danceGRPO:
       configuration.dynamics = .dance(noiseLevel: 0.3)
       configuration.windowMode = .all(.randomSubset(0.6))
+    case .person:
+      configuration.schedule = .shifted(steps: 12, shift: 3)
+      configuration.windowLength = 2
     }
     return configuration
   }
 
-  /// The learning settings of the method; settings that the paper does not specify have the defaults of MixGRPO.
+  /// The learning settings; settings that a paper does not specify have the defaults of MixGRPO.
   public var learning: LearningConfiguration {
     var settings = LearningConfiguration()
     if self == .flowGRPO { settings.policy.referencePenalty = 0.04 }
+    if self == .person { settings.optimizer.learningRate = 2e-4 }
     return settings
   }
 }

@@ -97,6 +97,7 @@ extension Preset {
     case .mixGRPOFlashStar: "mixgrpo_flash_star"
     case .flowGRPO: "flow_grpo"
     case .danceGRPO: "dance_grpo"
+    case .person: "person"
     }
   }
 }

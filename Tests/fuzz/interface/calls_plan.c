@@ -12,7 +12,7 @@ RANDOM_CALL(config_init, 1) {
 }
 RANDOM_CALL(preset_name, 1) {
   begin("mixgrpo_preset_name");
-  const char *name = mixgrpo_preset_name(one_in(2) ? any_size() : below(6));
+  const char *name = mixgrpo_preset_name(one_in(2) ? any_size() : below(7));
   must(!name || name[0], "a name or NULL");
 }
 RANDOM_CALL(config_init_preset, 2) {
@@ -21,7 +21,7 @@ RANDOM_CALL(config_init_preset, 2) {
   const char *name = mixgrpo_preset_name(any_size());
   *sampling = some_sampling_config(), *learning = some_learning_config();
   disturb(sampling, sizeof *sampling), disturb(learning, sizeof *learning);
-  if (!one_in(3)) name = mixgrpo_preset_name(below(6));
+  if (!one_in(3)) name = mixgrpo_preset_name(below(7));
   CALL(mixgrpo_config_init_preset, one_in(8) ? any_text() : name, spoiled(sampling), spoiled(learning));
 }
 RANDOM_CALL(config_check, 4) {

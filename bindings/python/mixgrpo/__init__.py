@@ -23,6 +23,7 @@ from ._library import library_path, library_version
 from ._version import __version__
 from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
+from .collective import Collective
 from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, Progress, default_context
 from .enums import (
@@ -113,6 +114,7 @@ __all__ = [
     "Advantages",
     "BufferTooSmallError",
     "CancelledError",
+    "Collective",
     "Context",
     "Decoder",
     "DivergedError",

@@ -24,8 +24,10 @@ _SECONDS_FOR_PICTURES = 1.0
 class PersonReward:
     """A reward that is a person's votes, for `mixgrpo.train` and for `mixgrpo.torch`:
 
+        sampling, learning = mixgrpo.preset("person")          # the settings that need the fewest votes
+        trainer = mixgrpo.Trainer(evaluator, prompts, sampling, learning)
         with mixgrpo.PersonReward(votes="votes.jsonl", iterations=15) as person:
-            mixgrpo.train(trainer, person, decode=codec.decode, iterations=15, prompts_per_iteration=2)
+            mixgrpo.train(trainer, person, decode=codec.decode, iterations=15, prompts_per_iteration=2, score_workers=1)
 
     The first group of pictures starts a server on 127.0.0.1 and prints the address of its page, which contains a secret.
     The person chooses favourites, gives stars or compares pairs, skips groups and takes votes back. With
@@ -39,6 +41,8 @@ class PersonReward:
     `port`: 0 for any that is free. `undo_seconds`: how long the last vote can be taken back, 0 or more.
     `group_size`: pictures of one prompt; None when prompts that follow each other differ.
     `announce`: receives the sentence with the address; by default it is printed on standard error.
+
+    `train` shows its evaluations on the page: the same prompts and noise, before and now.
 
     A skipped group gets NaN: the library excludes it. The call raises `CancelledError` when the person ends the run; the
     model keeps what it has learned. Ctrl-C works as with any reward.

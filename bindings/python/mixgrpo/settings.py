@@ -20,10 +20,11 @@ def preset_names() -> tuple[str, ...]:
 def preset(
     name: str, sampling: SamplingConfig = SamplingConfig(), learning: LearningConfig = LearningConfig()
 ) -> tuple[SamplingConfig, LearningConfig]:
-    """A published method as settings; the seed and group size of `sampling` stay as they are.
+    """A preset as settings; the seed and group size of `sampling` stay as they are.
 
     "mixgrpo" (the defaults), "mixgrpo_flash", "mixgrpo_flash_star" (Mix §3, arXiv 2507.21802), "flow_grpo" (arXiv
-    2505.05470), "dance_grpo" (arXiv 2505.07818). Raises `InvalidArgumentError` for another name.
+    2505.05470), "dance_grpo" (arXiv 2505.07818) are published methods. "person" are the settings with which a person as
+    the reward needs the fewest votes. Raises `InvalidArgumentError` for another name.
     """
     sampling_struct = to_struct(_abi.SamplingConfig, instance(sampling, SamplingConfig, "sampling"))
     learning_struct = to_struct(_abi.LearningConfig, instance(learning, LearningConfig, "learning"))

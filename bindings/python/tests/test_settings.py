@@ -116,7 +116,14 @@ def test_settings_round_trip_through_c(mixgrpo):
 
 
 def test_presets_are_settings(mixgrpo):
-    assert mixgrpo.preset_names() == ("mixgrpo", "mixgrpo_flash", "mixgrpo_flash_star", "flow_grpo", "dance_grpo")
+    assert mixgrpo.preset_names() == (
+        "mixgrpo",
+        "mixgrpo_flash",
+        "mixgrpo_flash_star",
+        "flow_grpo",
+        "dance_grpo",
+        "person",
+    )
     start = mixgrpo.SamplingConfig(group_size=8, seed=5)
     for name in mixgrpo.preset_names():
         sampling, learning = mixgrpo.preset(name, start)

@@ -38,13 +38,14 @@ impl LearningConfig {
     }
 }
 
-/// The settings of a published method; seed and group size are the defaults:
+/// The settings of a preset, a published method or those for a person as the reward; seed and group size are the defaults:
 ///
 /// * `"mixgrpo"`: the defaults
 /// * `"mixgrpo_flash"`: `flash_ratio` 0.4
 /// * `"mixgrpo_flash_star"`: `flash_ratio` 0.2, window frozen at 0
 /// * `"flow_grpo"`: all steps `Flow` and trained, `kl_reference` 0.04 (arXiv 2505.05470)
 /// * `"dance_grpo"`: all steps `Dance` with noise 0.3, a random 0.6 of them trained (arXiv 2505.07818)
+/// * `"person"`: the fewest votes: 12 steps, `window_length` 2, `learning_rate` 2e-4
 ///
 /// ```
 /// let (sampling, learning) = mixgrpo::preset("flow_grpo")?;

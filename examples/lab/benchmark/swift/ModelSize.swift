@@ -10,6 +10,9 @@ enum ModelSize: String, CaseIterable, ExpressibleByArgument {
   case between
   /// 40 M weights on 16 × 16 image and 32 text tokens.
   case medium = "M"
+  /// FLUX.1's widths with 1 double and 4 single blocks, 0.96 G weights, on 16 × 16 image and 128 text tokens; for adapters on a frozen
+  /// model.
+  case flux = "1G"
 
   var shape: ModelShape {
     switch self {
@@ -21,6 +24,9 @@ enum ModelSize: String, CaseIterable, ExpressibleByArgument {
     case .medium:
       ModelShape(
         side: 16, textLength: 32, channels: 64, layers: (4, 8), heads: 6, headDim: 64, textWidth: 256, pooledWidth: 128)
+    case .flux:
+      ModelShape(
+        side: 16, textLength: 128, channels: 64, layers: (1, 4), heads: 24, headDim: 128, textWidth: 4_096, pooledWidth: 768)
     }
   }
 }
@@ -50,15 +56,26 @@ struct ModelShape {
     let model = try FlowTransformer(configuration: configuration)
     for (index, entry) in model.parameters.enumerated() {
       var values = [Float](repeating: 0, count: entry.count)
-      RandomStream(seed: 1, purpose: .host, step: index).fillNormals(&values, count: entry.count)
-      let scale: Float = entry.shape.count == 2 ? 1 / Float(entry.shape[1]).squareRoot() : 0.1
-      let offset: Float =
-        entry.name.contains("norm_q") || entry.name.contains("norm_k")
-          || entry.name.contains("norm_added") ? 1 : 0
-      for i in values.indices { values[i] = offset + scale * values[i] }
+      fill(&values, entry, stream: index)
       model.writeWeights(entry, from: values)
     }
     return model
+  }
+
+  /// A frozen model with random weights, which are never all in memory in float32.
+  func frozenModel() throws -> FlowTransformer {
+    var stream = 0
+    return try FlowTransformer(frozen: configuration) { (entry, target) throws(MixGRPOError) in
+      fill(target, entry, stream: stream)
+      stream += 1
+    }
+  }
+
+  private func fill(_ values: UnsafeMutablePointer<Float>, _ entry: ParameterEntry, stream: Int) {
+    RandomStream(seed: 1, purpose: .host, step: stream).fillNormals(values, count: entry.count)
+    let scale: Float = entry.shape.count == 2 ? 1 / Float(entry.shape[1]).squareRoot() : 0.1
+    let isNorm = ["norm_q", "norm_k", "norm_added"].contains { entry.name.contains($0) }
+    for index in 0..<entry.count { values[index] = (isNorm ? 1 : 0) + scale * values[index] }
   }
 
   /// One prompt with a random embedding.

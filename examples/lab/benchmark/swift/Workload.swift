@@ -17,10 +17,11 @@ enum Part: String, CaseIterable, ExpressibleByArgument {
 ///
 /// Defaults are the paper's: T 25, G 12, w 4, four optimizer steps per iteration (Mix §4.1).
 struct Workload: ParsableArguments {
-  @Argument(help: "S, between or M.") var model: ModelSize
+  @Argument(help: "S, between, M or 1G.") var model: ModelSize
   @Argument(help: "forward, forward-backward, rollout or iteration.") var part: Part
   @Option(help: "Samples per call of forward and forward-backward.") var batch = 12
   @Option(help: "First stochastic step.") var window = 0
+  @Option(help: "Stochastic steps, w.") var windowLength = 4
   @Option(help: "Samples per prompt, G.") var group = 12
   @Option(help: "Steps, T.") var steps = 25
   @Option(help: "Optimizer steps per iteration.") var updates = 4
@@ -67,17 +68,17 @@ struct Workload: ParsableArguments {
 
   /// The model that is run: all weights are trained, or an adapter.
   func trainedModel() throws -> FlowTransformer {
-    let model = try shape.model()
-    guard lora > 0 else { return model }
+    guard lora > 0 else { return try shape.model() }
     var configuration = LoRAConfiguration()
     configuration.rank = lora
-    return try FlowTransformer(adapting: frozen ? FlowTransformer(freezing: model) : model, configuration)
+    return try FlowTransformer(adapting: frozen ? shape.frozenModel() : shape.model(), configuration)
   }
 
   var sampling: SamplingConfiguration {
     var sampling = SamplingConfiguration()
     sampling.schedule = .shifted(steps: steps, shift: 3)
     sampling.windowMode = .frozen(start: window)
+    sampling.windowLength = windowLength
     sampling.groupSize = group
     sampling.flash = flash == 0 ? nil : FlashTail(ratio: flash)
     sampling.exactSharing = !unshared
@@ -106,7 +107,7 @@ struct Workload: ParsableArguments {
       && (updates, flash, side, heads, unshared, threads)
         == (other.updates, other.flash, other.side, other.heads, other.unshared, other.threads)
       && (recompute, maxBytes, undo, bfloat16) == (other.recompute, other.maxBytes, other.undo, other.bfloat16)
-      && (lora, frozen) == (other.lora, other.frozen)
+      && (lora, frozen, windowLength) == (other.lora, other.frozen, other.windowLength)
   }
 }
 
