@@ -135,7 +135,7 @@ static long count_trainer(int threads, int steps, int max_batch) {
 /* A trainer makes its rollout and update anew; their requests, which keep and recall activations, add nothing. Hash tables
  * differ by a few from run to run. */
 static void trainers_allocate_nothing_per_request(int threads) {
-  enum { FEW = 12, MOST = 350 };
+  enum { FEW = 16, MOST = 350 };
   const long whole = count_trainer(threads, 10, 64);
   const long sample_by_sample = count_trainer(threads, 10, 1), longer = count_trainer(threads, 40, 64);
   printf("%ld heap allocations in a trainer's warm iteration with %d thread%s, %+ld sample by sample, %+ld with 30 steps more\n",
