@@ -368,7 +368,8 @@ mixgrpo_status mixgrpo_model_adapt(
     mixgrpo_model **out_model);
 
 /* The same with the adapter in a file of PEFT, diffusers or kohya: a folder as mixgrpo_adapter_format says, or a safetensors file.
- * Prefixes that wrap a model (base_model.model., transformer., diffusion_model., module., _orig_mod., lora_unet_) are skipped; a
+ * Prefixes that wrap a model (base_model.model., transformer., diffusion_model., module., _orig_mod., lora_unet_, lora_transformer_) are
+ * skipped; a
  * missing alpha is the rank. Values may be F32, F16 or BF16.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT naming the tensor for an adapter of another model, a missing factor or an unknown prefix;
  * NOT_FINITE; UNSUPPORTED for DoRA, LoHa, LoKr and adapters of text encoders; INVALID_ARGUMENT for a base with an adapter. */
@@ -1372,8 +1373,8 @@ mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
 typedef int32_t (*mixgrpo_all_gather_callback)(void *user_data, const void *sent, void *received, size_t bytes);
 
 /* Gives each rank its piece and receives one from each; the pieces stand one behind the other in the order of the ranks.
- * `sent_bytes`, `received_bytes`: (size), the bytes of each piece, which may be 0; in all less than 2^31 on up to 1000 ranks. Returns
- * 0, or anything else for an error. */
+ * `sent_bytes`, `received_bytes`: (size), the bytes of each piece, which may be 0; in all less than 2^31 on up to 1000 ranks with one
+ * rollout in an iteration. Returns 0, or anything else for an error. */
 typedef int32_t (*mixgrpo_all_to_all_callback)(
     void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes);
 
@@ -1419,7 +1420,7 @@ mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *
 
 /* Brings a trainer, created with the same model sizes and settings, to the state that mixgrpo_trainer_save wrote. Weights go
  * into its model. A pending rollout, tickets and the latest figures are dropped. The number of threads, max_batch, max_bytes and
- * recompute_activations may differ and change no bit. Prompts are not compared. State is replaced only after the whole file has
+ * recompute_activations may differ and change no bit. Prompts, and the model under an adapter, are not compared. State is replaced only after the whole file has
  * been validated. A cancel does not stop it.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT, also when the checksum differs; INVALID_ARGUMENT naming the settings that differ. */
 mixgrpo_status mixgrpo_trainer_restore(mixgrpo_trainer *trainer, const char *folder);
@@ -1759,7 +1760,8 @@ mixgrpo_status mixgrpo_evaluation_get_means(const mixgrpo_evaluation *evaluation
 mixgrpo_status mixgrpo_evaluation_get_verdict(
     const mixgrpo_evaluation *evaluation, int64_t *out_iteration, mixgrpo_verdict *out_verdict);
 
-/* Copies the best weights into a model of the same sizes. Errors: INVALID_STATE when none are kept. */
+/* Copies the best weights into a model of the same sizes: one with the same kind of adapter if an adapter was evaluated, or one without
+ * after a load, which has them merged. Errors: INVALID_STATE when none are kept; INVALID_ARGUMENT for another model. */
 mixgrpo_status mixgrpo_evaluation_get_best(const mixgrpo_evaluation *evaluation, mixgrpo_model *model);
 
 /* Writes the best weights as a diffusers folder, like mixgrpo_model_save. Errors: INVALID_STATE when none are kept;

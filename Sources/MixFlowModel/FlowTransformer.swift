@@ -78,6 +78,12 @@ public final class FlowTransformer: @unchecked Sendable {
   /// The weights that are evaluated, before the adapter changes them, laid out as `layout` says.
   package var baseWeights: UnsafePointer<Float> { frozen?.weights ?? weights }
 
+  /// Calls `body` with all values that the model itself stores: float32, then those of a frozen model's blocks.
+  package func withStoredBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+    body(UnsafeRawBufferPointer(storage.buffer))
+    if let rounded { body(rounded.bytes) }
+  }
+
   /// The weights of a frozen model's blocks.
   var baseRounded: RoundedWeights? { frozen?.rounded ?? rounded }
 

@@ -8,6 +8,8 @@ final class RoundedWeights: Sendable {
   /// - Parameter count: values, all 0 at first.
   init(count: Int) throws(MixGRPOError) { storage = try FloatStorage(count: (count + 1) / 2) }
 
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(storage.buffer) }
+
   /// W of a layer, or one of its checkpoint's tensors.
   func matrix(at offset: Int, columns: Int) -> RoundedMatrix {
     RoundedMatrix(UnsafeMutableRawPointer(storage.base).assumingMemoryBound(to: UInt16.self) + offset, columns: columns)

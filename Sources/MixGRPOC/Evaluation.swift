@@ -91,14 +91,14 @@ public func mixgrpo_evaluation_sample(
   _ evaluation: OpaquePointer?, _ trainer: OpaquePointer?, _ out_samples: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> mixgrpo_status {
   withStatus {
-    let evaluation = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let trainer = try object.trainer(for: "sample")
-    let target = try trainer.withdrawing { () throws(MixGRPOError) in
-      let values = try checkedProduct(evaluation.sampleCount, trainer.evaluator.latentSize, field: "samples")
-      return try output(out_samples, capacity: capacity, needed: values, "out_samples")
+    let (own, target) = try trainer.withdrawing { () throws(MixGRPOError) in
+      let own = try resolve(evaluation, "evaluation", as: EvaluationObject.self).evaluation
+      let values = try checkedProduct(own.sampleCount, trainer.evaluator.latentSize, field: "samples")
+      return (own, try output(out_samples, capacity: capacity, needed: values, "out_samples"))
     }
-    let samples = try evaluation.sample(trainer) {
+    let samples = try own.sample(trainer) {
       object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
     }
     target.copy(samples)

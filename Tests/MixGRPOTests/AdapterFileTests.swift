@@ -111,13 +111,16 @@ import Testing
       ([(layer + ".weight", [16, 16])], .invalidFormat, "a factor of a low-rank adapter"),
       (pair + [(layer + ".lora_magnitude_vector", [16])], .unsupported, "DoRA"),
       (pair + [("lora_te1_text_model.lora_down.weight", [2, 16])], .unsupported, "text encoder"),
-      ([(layer + ".lora_A.weight", [40, 16]), (layer + ".lora_B.weight", [16, 40])], .invalidFormat, "rank: expected 1…16"),
+      (pair + [(layer + ".lora_A.default.weight", [2, 16])], .invalidFormat, "each factor once"),
     ]
     for (tensors, code, text) in cases {
       let found = try error(tensors)
       #expect(found?.0 == code && found?.1.contains(text) == true, "\(text): \(String(describing: found))")
     }
     #expect(try error(pair, value: .nan)?.0 == .notFinite)
+    let wide = try file(place, [(layer + ".lora_A.weight", [40, 16]), (layer + ".lora_B.weight", [16, 40])])
+    let merged = try FlowTransformer(adapting: base, file: wide).merged()
+    #expect(try weights(merged) != weights(base) && weights(merged).allSatisfy(\.isFinite), "a rank beyond the layer's sizes")
     #expect(try errorCode { try FlowTransformer(adapting: base, file: place.path) } == .inputOutput)
     #expect(try errorCode { try base.saveAdapter(place.path) } == .invalidState)
   }

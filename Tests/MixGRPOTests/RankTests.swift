@@ -28,7 +28,7 @@ enum RankedCase: String, CaseIterable, Sendable {
     case .average: run.learning.averageDecay = 0.9
     case .adapter:
       var lora = LoRAConfiguration()
-      lora.rank = 2
+      (lora.rank, lora.targets) = (2, ["*"])
       run.lora = lora
     }
     return run
@@ -71,6 +71,21 @@ enum RankedCase: String, CaseIterable, Sendable {
     let one = try run.outcomes(ranks: 1)[0]
     for outcome in try run.outcomes(ranks: 7) {
       let isSame = outcome == one
+      #expect(isSame)
+    }
+  }
+
+  @Test(arguments: [1, 3]) func aCheckpointOfTwoRanksIsResumedByAnyNumber(ranks: Int) throws {
+    var run = RankedRun()
+    run.iterations = 4
+    let whole = try run.outcomes(ranks: 1)[0]
+    let place = try CheckpointPlace()
+    let folder = place.path
+    run.iterations = 2
+    _ = try run.outcomes(ranks: 2, after: { if $0 == 0 { try $1.trainer.save(folder: folder) } })
+    let resumed = try run.outcomes(ranks: ranks, before: { try $0.trainer.load(folder: folder) })
+    for outcome in resumed {
+      let isSame = outcome == whole
       #expect(isSame)
     }
   }

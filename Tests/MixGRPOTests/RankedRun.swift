@@ -28,21 +28,24 @@ struct RankedRun: Sendable {
   }
 
   /// The outcomes of the ranks.
-  func outcomes(ranks count: Int) throws -> [Outcome] {
+  func outcomes(
+    ranks count: Int, before: @escaping @Sendable (TinyRun) throws -> Void = { _ in },
+    after: @escaping @Sendable (_ rank: Int, TinyRun) throws -> Void = { _, _ in }
+  ) throws -> [Outcome] {
     let ranks = try LocalRanks(count: count, timeLimit: 60)
     return try onThreads(count) { rank in
-      do { return try outcome(ranks[rank]) } catch {
+      do {
+        let run = try makeRun()
+        try before(run)
+        try run.trainer.setCollective(ranks[rank])
+        for _ in 0..<iterations { try iterate(run) }
+        try after(rank, run)
+        return outcome(of: run)
+      } catch {
         ranks.abandon("\(error)")
         throw error
       }
     }
-  }
-
-  private func outcome(_ collective: (any Collective)?) throws -> Outcome {
-    let run = try makeRun()
-    try run.trainer.setCollective(collective)
-    for _ in 0..<iterations { try iterate(run) }
-    return outcome(of: run)
   }
 
   func makeRun() throws -> TinyRun {

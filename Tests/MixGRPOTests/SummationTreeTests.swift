@@ -60,9 +60,9 @@ import Testing
 
   @Test func aPowerOfTwoOfRanksSendsTwiceTheGradients() throws {
     for ranks in [2, 4, 8] {
-      let cost = RankCost(try Rank(0, of: ranks), prompts: 16, trained: 1 << 20)
+      let cost = RankCost(try Rank(0, of: ranks), rollouts: [16], trained: 1 << 20)
       #expect(cost.bytesPerStep == 2 * 4 * (1 << 20) * (ranks - 1) / ranks)
     }
-    #expect(RankCost(.alone, prompts: 16, trained: 100).bytesPerStep == 0)
+    #expect(RankCost(.alone, rollouts: [16], trained: 100).bytesPerStep == 0)
   }
 }

@@ -346,7 +346,7 @@ void settings_are_checked_described_and_planned() {
   auto settings = mixgrpo::preset("mixgrpo_flash");
   CHECK(settings.sampling.flash_ratio == 0.4 && mixgrpo::describe(settings).find("flash_ratio") != std::string::npos);
   CHECK(mixgrpo::all_settings().size() == mixgrpo_setting_count());
-  CHECK(mixgrpo::preset_names().size() == 5 && mixgrpo::preset_names().front() == "mixgrpo");
+  CHECK(mixgrpo::preset_names().size() == 6 && mixgrpo::preset_names().front() == "mixgrpo");
   mixgrpo::check(settings);
   settings.sampling.steps = 1;
   settings.learning.clip_range = 2;

@@ -27,6 +27,14 @@ static void check(mixgrpo_status status) {
   mpi_ranks_finish(EXIT_FAILURE);
 }
 
+static float *allocate(size_t values) {
+  float *const memory = malloc((values > 0 ? values : 1) * sizeof *memory);
+  if (memory != NULL) return memory;
+  fprintf(stderr, "align: rank %d: expected memory for %zu values, got none\n", (int)rank, values);
+  mpi_ranks_finish(EXIT_FAILURE);
+  exit(EXIT_FAILURE);
+}
+
 static const mixgrpo_context *interruptible;
 static void interrupt(int signal_number) {
   (void)signal_number;
@@ -71,7 +79,7 @@ static void train(mixgrpo_trainer *trainer, int iterations, size_t values) {
   const int prompts = (rank + 1) * PROMPTS / size - rank * PROMPTS / size, samples = prompts * GROUP;
   int32_t chosen[PROMPTS];
   double rewards[PROMPTS * GROUP];
-  float *const drawn = malloc(((size_t)samples * values + 1) * sizeof *drawn);
+  float *const drawn = allocate((size_t)samples * values);
   mixgrpo_metrics metrics = {.struct_size = sizeof metrics};
   for (int i = 0; i < PROMPTS; i++) chosen[i] = i;
   for (int i = 0; i < iterations; i++) {
@@ -88,7 +96,7 @@ static void train(mixgrpo_trainer *trainer, int iterations, size_t values) {
 static void print_weights(const mixgrpo_model *model) {
   size_t count = 0;
   check(mixgrpo_model_get_size(model, NULL, &count));
-  float *const weights = malloc(count * sizeof *weights);
+  float *const weights = allocate(count);
   uint64_t hash = 0xCBF29CE484222325u;
   check(mixgrpo_model_get_weights(model, 0, weights, count));
   for (size_t i = 0; i < count * sizeof *weights; i++) hash = (hash ^ ((const uint8_t *)weights)[i]) * 0x100000001B3u;

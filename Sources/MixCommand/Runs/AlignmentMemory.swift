@@ -34,8 +34,12 @@ struct AlignmentMemory {
       parts.append(
         Part(name: "evaluation", bytes: copies * evaluator.trainedBytes, meaning: "copies of the best and the latest weights"))
     }
-    parts.append(
-      Part(name: "peak", bytes: memory.peakBytes + copies * evaluator.trainedBytes, meaning: "sum of the above"))
+    // Saving merges the adapter into a model of its own.
+    if model.lora != nil {
+      parts.append(
+        Part(name: "merged", bytes: try model.wholeBytes(), meaning: "the whole model in float32 while it is saved"))
+    }
+    parts.append(Part(name: "peak", bytes: parts.reduce(0) { $0 + $1.bytes }, meaning: "sum of the above"))
     self.parts = parts
   }
 

@@ -29,7 +29,14 @@ struct PlannedModel {
 
   /// - Throws: `outOfMemory`.
   func cost(of rank: Rank, prompts: Int) throws(MixGRPOError) -> RankCost {
-    RankCost(rank, prompts: prompts, trained: try evaluatorMemory(maxBatch: 1).trainedBytes / MemoryLayout<Float>.stride)
+    RankCost(rank, rollouts: [prompts], trained: try evaluatorMemory(maxBatch: 1).trainedBytes / MemoryLayout<Float>.stride)
+  }
+
+  /// The weights of the whole model in float32.
+  func wholeBytes() throws(MixGRPOError) -> Int {
+    try EvaluatorMemory(
+      configuration: configuration, tokens: 1, textLength: 1, maxBatch: 1, threads: 1
+    ).weightBytes
   }
 
   func evaluatorMemory(maxBatch: Int) throws(MixGRPOError) -> EvaluatorMemory {

@@ -89,7 +89,7 @@ struct AlignCommand: ParsableCommand {
   }
 
   func settings() throws(MixGRPOError) -> AlignSettings {
-    try config.settings(from: resumed() ?? AlignSettings()) { (settings) throws(MixGRPOError) in
+    try config.settings(from: resumed() ?? person.start) { (settings) throws(MixGRPOError) in
       replace(&settings.model, with: model)
       replace(&settings.out, with: out)
       pictures.apply(to: &settings.pictures)
@@ -127,13 +127,18 @@ struct PersonOptions: ParsableArguments {
   /// Two groups each: a taste is learned in as many votes.
   private static let iterations = 15
 
-  /// The page shows what the model has become more often than other runs do.
+  /// What files and other flags change. The page shows what the model has become more often than other runs do.
+  var start: AlignSettings {
+    var settings = AlignSettings()
+    guard rewardPerson else { return settings }
+    settings.apply(.person)
+    (settings.iterations, settings.picturesEvery) = (Self.iterations, 5)
+    return settings
+  }
+
   func apply(to settings: inout AlignSettings) {
     replace(&settings.person.votes, with: votes)
     replace(&settings.person.port, with: port)
-    guard rewardPerson else { return }
-    settings.apply(.person)
-    (settings.iterations, settings.picturesEvery) = (Self.iterations, 5)
   }
 }
 

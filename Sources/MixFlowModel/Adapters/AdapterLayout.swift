@@ -47,7 +47,7 @@ package struct AdapterLayout: Equatable, Sendable {
   private let modules: [LinearModule]
 
   /// - Parameter chosen: by the module's name; at least one.
-  /// - Throws: `invalidArgument` for a rank beyond the layer's size; `outOfMemory`.
+  /// - Throws: `invalidArgument` for a rank that is not 1…65536; `outOfMemory`.
   package init(_ layout: ParameterLayout, _ chosen: [String: LowRank]) throws(MixGRPOError) {
     try Memory.require(chosen.count, of: 1_024)
     var (matrices, entries, offset): ([AdaptedMatrix], [ParameterEntry], Int) = ([], [], 0)
@@ -60,10 +60,7 @@ package struct AdapterLayout: Equatable, Sendable {
     var check = Validation()
     for module in layout.modules {
       guard let low = chosen[module.name] else { continue }
-      let most = min(module.inputs, module.outputs)
-      check.require(
-        (1...most).contains(low.rank), "rank", expected: "1…\(most), as \(module.name) is \(module.outputs) × \(module.inputs)",
-        got: low.rank)
+      check.require((1...65_536).contains(low.rank), "rank", expected: "1…65536 for \(module.name)", got: low.rank)
       let index = module.layer.index
       if ofLayer[index].isEmpty { ofLayer[index] = matrices.count..<matrices.count }
       let column = ofLayer[index].isEmpty ? 0 : matrices.last.map { ($0.columns.upperBound + 15) / 16 * 16 } ?? 0
@@ -97,6 +94,14 @@ package struct AdapterLayout: Equatable, Sendable {
     }
     try require(
       !chosen.isEmpty, "targets", expected: "at least one layer; a model without blocks needs names", got: "none")
+    var check = Validation()
+    for module in layout.modules where chosen[module.name] != nil {
+      let most = min(module.inputs, module.outputs)
+      check.require(
+        low.rank <= most, "rank", expected: "1…\(most), as \(module.name) is \(module.outputs) × \(module.inputs)",
+        got: low.rank)
+    }
+    try check.throwIfAny()
     try self.init(layout, chosen)
   }
 

@@ -144,8 +144,10 @@ public final class Evaluation {
   public func restoreBest(into model: FlowTransformer) throws(MixGRPOError) {
     let best = try bestModel()
     try require(
-      model.configuration == best.configuration && model.parameters == best.parameters, "model",
-      expected: "one of the sizes that were evaluated (after a load, one without an adapter)", got: "\(model.configuration)")
+      model.configuration == best.configuration && model.adapter == best.adapter && model.parameters == best.parameters,
+      "model",
+      expected: "one of the sizes and the adapter that were evaluated (after a load, one without an adapter)",
+      got: "\(model.configuration)")
     model.writableWeights().baseAddress?.update(from: best.weights, count: best.parameterCount)
   }
 

@@ -36,7 +36,7 @@ final class RankAgreement {
   }
 
   private func cast(_ ballot: Ballot) throws(MixGRPOError) -> [Ballot] {
-    let ballots = try gather(ballot.bytes, count: Ballot.size, filler: 0)
+    let ballots = try exchange(ballot.bytes, count: Ballot.size, filler: 0)
     return (0..<count).map { Ballot(ballots[$0 * Ballot.size..<($0 + 1) * Ballot.size]) }
   }
 
@@ -53,13 +53,21 @@ final class RankAgreement {
     return made
   }
 
-  /// The values of every rank, (ranks, count).
+  /// The values of every rank, (ranks, count). Before much memory is taken, the ranks agree that each has it.
   /// - Parameters:
   ///   - own: at most `count` values.
   ///   - filler: behind them, if there are fewer.
   func gather<Value: BitwiseCopyable>(_ own: [Value], count: Int, filler: Value) throws(MixGRPOError) -> [Value] {
-    let size = try product(count, self.count, MemoryLayout<Value>.stride, field: "ranks")
-    try Memory.require(bytes: size)
+    let size = try product(count, self.count + 1, MemoryLayout<Value>.stride, field: "ranks")
+    if size >= Self.muchMemory {
+      if let lack = vote(failure { () throws(MixGRPOError) in try Memory.require(bytes: size) }) { throw lack }
+    }
+    return try exchange(own, count: count, filler: filler)
+  }
+
+  private static let muchMemory = 1 << 20
+
+  private func exchange<Value: BitwiseCopyable>(_ own: [Value], count: Int, filler: Value) throws(MixGRPOError) -> [Value] {
     let sent = own + Array(repeating: filler, count: count - own.count)
     guard self.count > 1 else { return sent }
     var received = Array(repeating: filler, count: count * self.count)

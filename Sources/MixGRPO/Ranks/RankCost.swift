@@ -18,12 +18,15 @@ public struct RankCost: Equatable, Sendable {
   ///   - prompts: P, of all ranks, in one rollout.
   ///   - model: the model that is trained.
   public init(_ rank: Rank, prompts: Int, model: FlowTransformer) {
-    self.init(rank, prompts: prompts, trained: model.parameterCount)
+    self.init(rank, rollouts: [prompts], trained: model.parameterCount)
   }
 
-  /// - Parameter trained: trained values.
-  package init(_ rank: Rank, prompts: Int, trained: Int) {
-    let places = RankPlaces(rollouts: [prompts], ranks: rank.count)
+  /// - Parameters:
+  ///   - rollouts: the prompts of all ranks in each rollout of the iteration.
+  ///   - trained: trained values.
+  package init(_ rank: Rank, rollouts: [Int], trained: Int) {
+    let prompts = rollouts.reduce(0, +)
+    let places = RankPlaces(rollouts: rollouts, ranks: rank.count)
     (ranks, largestShare) = (rank.count, places.largestShare)
     let tree = places.tree
     let roots = tree.roots(ranks: rank.count, present: Array(0..<prompts))

@@ -102,7 +102,7 @@ extension Trainer {
     description.add("library version", libraryVersion)
     description.add("prompt_count", prompts.count)
     if let frozen = evaluator.model.frozen {
-      description.add("frozen weights", hash(frozen.weights, frozen.parameterCount))
+      description.add("frozen weights", frozen.storedHash())
     }
     description.add("prompts", hash(prompts.text) ^ hash(prompts.pooled))
     addState(&description)
@@ -126,6 +126,7 @@ extension Trainer {
     description.add("iteration", iteration)
     description.add("optimizer steps", learner.optimizer.stepCount)
     description.add("model weights", hash(evaluator.model.weights, evaluator.model.parameterCount))
+    description.add("adapter strength", evaluator.model.adapterStrength)
   }
 
   private func hash(_ storage: FloatStorage) -> UInt64 { hash(UnsafePointer(storage.base), storage.count) }
@@ -133,6 +134,15 @@ extension Trainer {
   private func hash(_ values: UnsafePointer<Float>, _ count: Int) -> UInt64 {
     var hash = XXHash64()
     hash.update(UnsafeRawBufferPointer(start: values, count: count * MemoryLayout<Float>.stride))
+    return hash.digest
+  }
+}
+
+extension FlowTransformer {
+  /// Of all values that the model stores, also those of a frozen model.
+  fileprivate func storedHash() -> UInt64 {
+    var hash = XXHash64()
+    withStoredBytes { hash.update($0) }
     return hash.digest
   }
 }

@@ -77,12 +77,15 @@ extension Trainer {
   /// The memory of the next iteration, with `prompts` prompts.
   /// - Throws: the errors of `IterationMemory`.
   public func memory(prompts: Int) throws(MixGRPOError) -> IterationMemory {
-    try memory(prompts: prompts, plan: SamplingPlan(sampling, iteration: iteration, window: machine.currentWindow()))
+    try memory(rollouts: [prompts], plan: SamplingPlan(sampling, iteration: iteration, window: machine.currentWindow()))
   }
 
-  func memory(prompts: Int, plan: SamplingPlan) throws(MixGRPOError) -> IterationMemory {
-    let own = max(machine.rank.share(ofPrompts: prompts).count, 1)
-    let ranks = machine.isCollective ? RankCost(machine.rank, prompts: prompts, model: evaluator.model) : nil
+  /// - Parameter rollouts: the prompts of all ranks in each rollout of the iteration; ranks share out each alone.
+  func memory(rollouts: [Int], plan: SamplingPlan) throws(MixGRPOError) -> IterationMemory {
+    let own = max(rollouts.reduce(0) { $0 + machine.rank.share(ofPrompts: $1).count }, 1)
+    let ranks =
+      machine.isCollective
+      ? RankCost(machine.rank, rollouts: rollouts, trained: evaluator.model.parameterCount) : nil
     return try IterationMemory(
       plan: plan, prompts: own, latentSize: evaluator.latentSize, evaluator: evaluator.memory, learning: learning,
       keepsBase: base != nil, maxBytes: evaluator.maxBytes, ranks: ranks)

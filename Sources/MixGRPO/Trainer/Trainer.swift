@@ -144,8 +144,8 @@ public final class Trainer {
     _ chosen: [Int32], withTicket: Bool
   ) throws(MixGRPOError) -> (SamplingPlan, IterationMemory) {
     let plan = try machine.plan(forRollout: chosen, withTicket: withTicket)
-    let prompted = machine.ticketed.reduce(chosen.count) { $0 + $1.trajectory.allPrompts }
-    let memory = try memory(prompts: prompted, plan: plan)
+    let rollouts = machine.ticketed.map(\.trajectory.allPrompts) + [chosen.count]
+    let memory = try memory(rollouts: rollouts, plan: plan)
     try context.checkCancelled()
     try Rollout.validate(plan, chosen, latentSize: evaluator.latentSize, maxBatch: evaluator.maxBatch)
     return (plan, memory)

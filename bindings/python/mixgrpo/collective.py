@@ -75,5 +75,5 @@ class CollectiveCallbacks:
 
 def _bytes(address: int | None, count: int) -> memoryview:
     if not address or not count:
-        return memoryview(b"")
+        return memoryview(bytearray())
     return memoryview((ctypes.c_ubyte * count).from_address(address)).cast("B")

@@ -117,7 +117,8 @@ class Evaluation(Object):
                 np.copyto(output(out, samples.shape, np.float32), samples)
             return samples if out is None else out
         instance(trainer, Trainer, "trainer")
-        out = output(out, (*self._shape[1:], *trainer.evaluator.latent_shape), np.float32)
+        with trainer.checking_sample(self.handle):
+            out = output(out, (*self._shape[1:], *trainer.evaluator.latent_shape), np.float32)
         trainer.context.run("mixgrpo_evaluation_sample", self.handle, trainer.handle, pointer(out), out.size)
         return out
 

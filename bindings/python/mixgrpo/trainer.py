@@ -2,7 +2,9 @@
 
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +19,7 @@ from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .collective import Collective, CollectiveCallbacks
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Weights, WeightsName
+from .errors import MixGRPOError
 from .evaluator import Evaluator
 from .image import Image
 from .metrics import Metrics, Resumption
@@ -93,9 +96,33 @@ class Trainer(AnyTrainer):
         self.context.run("mixgrpo_trainer_set_collective", self.handle, struct)
         self._collective = callbacks
 
+    @property
+    def has_collective(self) -> bool:
+        """Whether this trainer is one of several ranks."""
+        return self._collective is not None
+
     def share(self, prompts: int) -> slice:
         """The places of this rank's prompts among so many; all without a collective."""
         return slice(0, prompts) if self._collective is None else self._collective.share(prompts)
+
+    @contextmanager
+    def _checking_call(self, function: str, *arguments: Any) -> Iterator[None]:
+        """Of several ranks an error in here ends the call on the others too: the library is called with arguments that it
+        refuses."""
+        try:
+            yield
+        except Exception:
+            if self._collective is not None:
+                with suppress(MixGRPOError):
+                    self.context.run(function, *arguments)
+            raise
+
+    def _checking(self, function: str, *arguments: Any) -> AbstractContextManager[None]:
+        return self._checking_call(function, self.handle, *arguments)
+
+    def checking_sample(self, evaluation: Handle) -> AbstractContextManager[None]:
+        """For the checks before a sample of an evaluation."""
+        return self._checking_call("mixgrpo_evaluation_sample", evaluation, self.handle, None, 0)
 
     def _own(self, prompts: int) -> int:
         """The number of this rank's prompts."""
@@ -109,9 +136,10 @@ class Trainer(AnyTrainer):
         A rollout without an update is replaced by the next one, in the same iteration and with the same random numbers.
         It stays when the next one is cancelled or fails, unless the evaluator's `max_bytes` has no room for both.
         """
-        index = integers(prompt_indices, "prompt_indices").reshape(-1)
-        groups = self._own(len(index)), self.plan.config.group_size
-        out = output(out, (*groups, *self.evaluator.latent_shape), np.float32)
+        with self._checking("mixgrpo_trainer_rollout", None, 1, None, 0):
+            index = integers(prompt_indices, "prompt_indices").reshape(-1)
+            groups = self._own(len(index)), self.plan.config.group_size
+            out = output(out, (*groups, *self.evaluator.latent_shape), np.float32)
         self.context.run("mixgrpo_trainer_rollout", self.handle, pointer(index), len(index), pointer(out), out.size)
         self._groups = groups
         return out
@@ -132,9 +160,10 @@ class Trainer(AnyTrainer):
         Raises `InvalidArgumentError` for a prompt that has a ticket in this iteration, and when the window has changed
         since the first ticket.
         """
-        index = integers(prompt_indices, "prompt_indices").reshape(-1)
-        own = self._own(len(index))
-        samples = output(None, (own, self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
+        with self._checking("mixgrpo_trainer_rollout_ticket", None, 1, None, 0, None):
+            index = integers(prompt_indices, "prompt_indices").reshape(-1)
+            own = self._own(len(index))
+            samples = output(None, (own, self.plan.config.group_size, *self.evaluator.latent_shape), np.float32)
         ticket = ctypes.c_int64()
         self.context.run(
             "mixgrpo_trainer_rollout_ticket",
@@ -158,12 +187,14 @@ class Trainer(AnyTrainer):
 
         Otherwise as `update`. Raises `InvalidStateError` without a ticket, or naming the tickets without rewards.
         """
-        shares = weights_in_order(weights, self.reward_names)
+        with self._checking("mixgrpo_trainer_update_tickets", -1, None, 0, None):
+            shares = weights_in_order(weights, self.reward_names)
+            policy = chosen(MissingRewards, missing, "missing")
         struct = _abi.Metrics()
         self.context.run(
             "mixgrpo_trainer_update_tickets",
             self.handle,
-            chosen(MissingRewards, missing, "missing"),
+            policy,
             pointer(shares),
             size(shares),
             ctypes.byref(struct),
@@ -184,8 +215,9 @@ class Trainer(AnyTrainer):
         same rewards does the rest. Raises `InvalidStateError` without a rollout; with `FaultPolicy.STOP` also
         `NotFiniteError` and `DivergedError`.
         """
-        scores = scores_in_order(rewards, self.reward_names, self._groups)
-        shares = weights_in_order(weights, self.reward_names)
+        with self._checking("mixgrpo_trainer_update", None, 1, None, 0, None):
+            scores = scores_in_order(rewards, self.reward_names, self._groups)
+            shares = weights_in_order(weights, self.reward_names)
         struct = _abi.Metrics()
         self.context.run(
             "mixgrpo_trainer_update",

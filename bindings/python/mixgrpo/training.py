@@ -116,6 +116,11 @@ def _check(trainer: object, iterations: object, score_workers: object) -> None:
         raise InvalidArgumentError(
             f"trainer: expected a Trainer, such as mixgrpo.Trainer(evaluator, prompts, …), got {short(trainer)}"
         )
+    if isinstance(trainer, Trainer) and trainer.has_collective:
+        raise InvalidArgumentError(
+            "trainer: expected one without a collective, as files and rewards are those of one process, got one with "
+            "(iterate with rollout and update)"
+        )
     whole(iterations, "iterations", 0)
     if whole(score_workers, "score_workers", 0) and not isinstance(trainer, Trainer | HostTrainer):
         raise InvalidArgumentError(

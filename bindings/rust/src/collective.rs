@@ -33,6 +33,9 @@ pub trait Collective: Send + Sync {
 pub(crate) struct Exchange {
     collective: Box<dyn Collective>,
     context: Arc<Shared>,
+    // As they were at first: the lengths of buffers must not depend on code that may answer otherwise later.
+    rank: usize,
+    size: usize,
 }
 
 impl std::fmt::Debug for Exchange {
@@ -44,11 +47,12 @@ impl std::fmt::Debug for Exchange {
 
 impl Exchange {
     pub(crate) fn new(collective: Box<dyn Collective>, context: Arc<Shared>) -> Self {
-        Self { collective, context }
+        let (rank, size) = (collective.rank(), collective.size());
+        Self { collective, context, rank, size }
     }
 
     pub(crate) fn rank(&self) -> (usize, usize) {
-        (self.collective.rank(), self.collective.size())
+        (self.rank, self.size)
     }
 
     /// The struct for C, which keeps a pointer to `self`.
@@ -58,8 +62,8 @@ impl Exchange {
         };
         Ok(sys::mixgrpo_collective {
             struct_size: size_of::<sys::mixgrpo_collective>() as u32,
-            rank: number(self.collective.rank(), "rank")?,
-            size: number(self.collective.size(), "size")?,
+            rank: number(self.rank, "rank")?,
+            size: number(self.size, "size")?,
             reserved: 0,
             user_data: std::ptr::from_ref(self).cast_mut().cast::<c_void>(),
             all_gather: Some(all_gather),
@@ -79,7 +83,7 @@ unsafe extern "C" fn all_gather(data: *mut c_void, sent: *const c_void, received
     // SAFETY: the trainer keeps the exchange; the library passes buffers of these sizes.
     let (exchange, sent, received) = unsafe {
         let exchange = &*data.cast::<Exchange>();
-        let whole = bytes * exchange.collective.size();
+        let whole = bytes * exchange.size;
         (exchange, bytes_at(sent, bytes), bytes_at_mut(received, whole))
     };
     exchange.run(|collective| collective.all_gather(sent, received))
@@ -92,7 +96,7 @@ unsafe extern "C" fn all_to_all(
     // SAFETY: as above.
     unsafe {
         let exchange = &*data.cast::<Exchange>();
-        let size = exchange.collective.size();
+        let size = exchange.size;
         let sent_bytes = std::slice::from_raw_parts(sent_bytes, size);
         let received_bytes = std::slice::from_raw_parts(received_bytes, size);
         let sent = bytes_at(sent, sent_bytes.iter().sum());

@@ -6,7 +6,8 @@ import MixStorage
 extension FlowTransformer {
   /// `base` with the adapter in a file of PEFT, diffusers, kohya or a trainer with the original FLUX's names.
   ///
-  /// Prefixes that wrap a model (`base_model.model.`, `transformer.`, `diffusion_model.`, `module.`, `_orig_mod.`, `lora_unet_`) are
+  /// Prefixes that wrap a model (`base_model.model.`, `transformer.`, `diffusion_model.`, `module.`, `_orig_mod.`, `lora_unet_`,
+  /// `lora_transformer_`) are
   /// skipped. A missing α is the rank. F32, F16 and BF16 are read. The strength is 1.
   /// - Parameter path: a safetensors file, or a folder with `adapter_model.safetensors` beside `adapter_config.json` (PEFT), or with
   ///   `pytorch_lora_weights.safetensors` (diffusers).
@@ -24,7 +25,13 @@ extension FlowTransformer {
           throw MixGRPOError(
             .invalidFormat, "\(printable(source.file)): \(excerpt(name)): expected one adapter for each layer, got two")
         }
-        chosen[module.name] = LowRank(rank: rank, scale: scale ?? source.configuration.scale(of: module.name, rank: rank))
+        let factor = scale ?? source.configuration.scale(of: module.name, rank: rank)
+        guard factor <= 65_536 else {
+          throw MixGRPOError(
+            .invalidFormat, "\(printable(source.file)): \(excerpt(name)): expected alpha / rank of at most 65536, got \(factor)"
+          )
+        }
+        chosen[module.name] = LowRank(rank: rank, scale: factor)
       }
     }
     let layout: AdapterLayout

@@ -35,6 +35,14 @@ struct AdapterTensors {
       let place = places[module] ?? pairs.count
       if place == pairs.count { pairs.append((module, target, Pair())) }
       places[module] = place
+      let pair = pairs[place].pair
+      let earlier =
+        switch part {
+        case .down: pair.down
+        case .up: pair.up
+        case .alpha: pair.alpha
+        }
+      if let earlier { throw failure(tensor.name, "each factor once", "also \(excerpt(earlier.name))") }
       switch part {
       case .down: pairs[place].pair.down = tensor
       case .up: pairs[place].pair.up = tensor
