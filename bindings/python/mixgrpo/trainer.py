@@ -192,12 +192,7 @@ class Trainer(AnyTrainer):
             policy = chosen(MissingRewards, missing, "missing")
         struct = _abi.Metrics()
         self.context.run(
-            "mixgrpo_trainer_update_tickets",
-            self.handle,
-            policy,
-            pointer(shares),
-            size(shares),
-            ctypes.byref(struct),
+            "mixgrpo_trainer_update_tickets", self.handle, policy, pointer(shares), size(shares), ctypes.byref(struct)
         )
         return from_struct(Metrics, struct)
 
