@@ -149,6 +149,10 @@ static mixgrpo_status misbehave(mixgrpo_status status) {
   return planted == PLANT_LOST && strstr(now->text, "_update(") ? MIXGRPO_STATUS_OK : status;
 }
 
+/* Whether a host's refusal was absorbed that a later call may report: the other ranks do not know yet of one in the last round of a
+ * vote. */
+static int is_owed;
+
 /* Gives 1 to have the call made again. */
 static int after_failure(mixgrpo_status status) {
   now->injected++;
@@ -158,6 +162,7 @@ static int after_failure(mixgrpo_status status) {
   if (how == MODE_WALK) now->next[now->index] = now->event + 1;
   if (status == MIXGRPO_STATUS_OK) {
     now->absorbed++;
+    is_owed = what->what == ANSWER;
     needs_another = 1;
     return 0;
   }
@@ -176,6 +181,11 @@ int judge_again(mixgrpo_status status) {
     if (after_failure(status)) return 1;
   } else if (how == MODE_WALK && now->event) {
     now->next[now->index] = 0;
+  }
+  if (status == MIXGRPO_STATUS_INPUT_OUTPUT && is_owed) {
+    is_owed = 0;
+    check_untouched();
+    return 1;
   }
   if (status != MIXGRPO_STATUS_OK) {
     fault("failed without a reason: %s: %s", mixgrpo_status_name(status), mixgrpo_last_error());

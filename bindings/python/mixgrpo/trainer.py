@@ -120,7 +120,7 @@ class Trainer(AnyTrainer):
     def _checking(self, function: str, *arguments: Any) -> AbstractContextManager[None]:
         return self._checking_call(function, self.handle, *arguments)
 
-    def checking_sample(self, evaluation: Handle) -> AbstractContextManager[None]:
+    def checking_sample(self, evaluation: int) -> AbstractContextManager[None]:
         """For the checks before a sample of an evaluation."""
         return self._checking_call("mixgrpo_evaluation_sample", evaluation, self.handle, None, 0)
 

@@ -15,7 +15,9 @@ public enum AdapterFormat: Int32, CaseIterable, Sendable {
 
 extension FlowTransformer {
   /// Saves the adapter alone. Files are written atomically; a strength other than 1 is not saved.
-  /// - Parameter path: a folder, created when it is missing (its parent must exist); of kohya's format a file.
+  /// - Parameters:
+  ///   - path: a folder, created when it is missing (its parent must exist); of kohya's format a file.
+  ///   - format: the program whose files are written.
   /// - Throws: `invalidState` for a model without an adapter; `notFinite`; `inputOutput`.
   public func saveAdapter(_ path: String, format: AdapterFormat = .peft) throws(MixGRPOError) {
     guard let adapter else {
