@@ -5,7 +5,9 @@ extension FlowTransformer {
   ///
   /// Its weights are A and B of every adapted layer, named as in PEFT: `transformer_blocks.0.attn.to_q.lora_A.weight`. Trainer,
   /// optimizer, averages and checkpoints take the adapter's size. Several adapters may share one base.
-  /// - Parameter base: stays as it is; its weights must not be written while the adapter is in use.
+  /// - Parameters:
+  ///   - base: stays as it is; its weights must not be written while the adapter is in use.
+  ///   - configuration: rank, α and the layers to adapt.
   /// - Throws: `invalidArgument` naming a field: a rank beyond a layer's size, a target that no layer matches, a base with an adapter;
   ///   `outOfMemory`.
   public convenience init(

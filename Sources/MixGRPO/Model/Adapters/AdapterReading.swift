@@ -9,8 +9,10 @@ extension FlowTransformer {
   /// Prefixes that wrap a model (`base_model.model.`, `transformer.`, `diffusion_model.`, `module.`, `_orig_mod.`, `lora_unet_`,
   /// `lora_transformer_`) are
   /// skipped. A missing α is the rank. F32, F16 and BF16 are read. The strength is 1.
-  /// - Parameter path: a safetensors file, or a folder with `adapter_model.safetensors` beside `adapter_config.json` (PEFT), or with
-  ///   `pytorch_lora_weights.safetensors` (diffusers).
+  /// - Parameters:
+  ///   - base: as for a new adapter.
+  ///   - path: a safetensors file, or a folder with `adapter_model.safetensors` beside `adapter_config.json` (PEFT), or with
+  ///     `pytorch_lora_weights.safetensors` (diffusers).
   /// - Throws: `inputOutput`; `invalidFormat` when the adapter belongs to another model or lacks a factor; `unsupported` for DoRA and other
   ///   kinds; `notFinite`; `invalidArgument` when `base` has an adapter; `outOfMemory`.
   public convenience init(adapting base: FlowTransformer, file path: String) throws(MixGRPOError) {
