@@ -3,12 +3,12 @@ import MixBasics
 import MixLearning
 import MixSampling
 
-/// The current work of a trainer.
-enum TrainerStage {
+/// The current work of a trainer. Payloads are in memory of their own: the tag of a large payload shares words with values that valgrind
+/// counts as not written.
+indirect enum TrainerStage {
   case idle
-  /// `ticketFor`: the prompts of all ranks if the rollout gets a ticket. In memory of its own: the tag of a large payload shares words
-  /// with values that valgrind counts as not written.
-  indirect case drawing(Rollout, ticketFor: [Int32]?, updateBatch: Int, DispatchTime)
+  /// `ticketFor`: the prompts of all ranks if the rollout gets a ticket.
+  case drawing(Rollout, ticketFor: [Int32]?, updateBatch: Int, DispatchTime)
   case sampling(Rollout, TrainerWeights)
   case updating(IterationInProgress)
   /// A rollout or deterministic sampling has failed; the next call of `next` throws this error.
