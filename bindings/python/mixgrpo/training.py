@@ -118,8 +118,8 @@ def _check(trainer: object, iterations: object, score_workers: object) -> None:
         )
     if isinstance(trainer, Trainer) and trainer.has_collective:
         raise InvalidArgumentError(
-            "trainer: expected one without a collective, as files and rewards are those of one process, got one with "
-            "(iterate with rollout and update)"
+            "trainer: expected one without a collective, as files and rewards are those of one process, got one of several "
+            "ranks; call rollout and update yourself"
         )
     whole(iterations, "iterations", 0)
     if whole(score_workers, "score_workers", 0) and not isinstance(trainer, Trainer | HostTrainer):
