@@ -176,6 +176,8 @@ PYTHON
 refuse 2 "lora" sample red --model "$base" --lora adapted/adapter:3 --out x.png
 refuse 1 "nowhere" sample red --model "$base" --lora nowhere --out x.png
 refuse 2 "rank" "${adapting[@]}" --lora-rank 60000 --out too-large
+refuse 2 "lora.alpha: expected" "${adapting[@]}" --set lora.alpha=-1 --out no-alpha
+refuse 2 "lora: expected a rank (--lora-rank)" "${align[@]}" --reward darkness --set lora.frozen_base=true --out no-rank
 rm -r adapted adapted-parts
 echo "adapters"
 

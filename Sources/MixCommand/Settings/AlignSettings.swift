@@ -99,6 +99,10 @@ struct AlignSettings: SettingsTable {
     self.check(&check)
     evaluation.validate(&check, trained: computedRewards)
     person.check(&check, prefix: "person.")
+    lora.check(&check, prefix: "lora.")
+    check.require(
+      lora.rank > 0 || lora == LoRASettings(), "lora", expected: "a rank (--lora-rank) with the adapter's other settings",
+      got: "none")
     check.require(
       hasPerson || person.votes.isEmpty, "person.votes", expected: "none without the reward person (--reward-person)",
       got: person.votes)
