@@ -39,6 +39,17 @@ let libraryLinkerFlags =
     "-Xlinker", "--exclude-libs=ALL", "-Xlinker", "-soname=libmixgrpo.so.0",
   ] + libPNG
 
+// MIXGRPO_MPI=1: the command works under mpirun. The value may also be the name of another MPI in pkg-config, such as mpich.
+let mpi = Context.environment["MIXGRPO_MPI"].flatMap { $0.isEmpty || $0 == "0" ? nil : $0 == "1" ? "ompi-c" : $0 }
+let mpiTargets: [Target] =
+  mpi.map { name in
+    [
+      .systemLibrary(name: "CMPI", pkgConfig: name),
+      .target(
+        name: "MPICollective", dependencies: ["CMPI"], path: "examples/mpi", exclude: ["align.c"], publicHeadersPath: "."),
+    ]
+  } ?? []
+
 // The command also contains the Swift runtime, with the part of Foundation that its argument parser needs.
 let commandLinkerFlags =
   [
@@ -72,7 +83,7 @@ let package = Package(
     .executable(name: "mixgrpo-command", targets: ["MixGRPOCommand"]),
   ],
   dependencies: [.package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")],
-  targets: [
+  targets: mpiTargets + [
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas"),
     .systemLibrary(name: "CPNG"),
     .systemLibrary(name: "CMixGRPO", path: "include"),
@@ -118,7 +129,9 @@ let package = Package(
       name: "MixCommand", dependencies: ["MixGRPO", "MixSettings", "CMixGRPO", "MixCompare", "MixTerminal", argumentParser],
       resources: [.embedInCode("Pages/report.html"), .embedInCode("Pages/person.html")]),
     .executableTarget(
-      name: "MixGRPOCommand", dependencies: ["MixCommand", "MixGRPOSystemLibraries"],
+      name: "MixGRPOCommand",
+      dependencies: ["MixCommand", "MixGRPO", "MixGRPOSystemLibraries"] + (mpi == nil ? [] : ["MPICollective"]),
+      swiftSettings: mpi == nil ? [] : [.define("MIXGRPO_MPI")],
       linkerSettings: [.unsafeFlags(commandLinkerFlags)]),
 
     example("align", ["ProceduralWorld", argumentParser]),

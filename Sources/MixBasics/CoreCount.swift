@@ -11,8 +11,12 @@ enum CoreCount {
   static let most = 1_024
 
   /// The minimum of the online cores, the thread's affinity mask, and the quota of each control group; 1…1024.
-  static var available: Int {
-    min(max(1, ([online, affinity] + quotas).compactMap(\.self).min() ?? 1), most)
+  static var available: Int { share(ofProcesses: 1) }
+
+  /// The cores of each of several processes that share the machine; 1…1024. The affinity mask is this process's own.
+  static func share(ofProcesses processes: Int) -> Int {
+    let machine = ([online] + quotas).compactMap(\.self).min() ?? 1
+    return min(max(1, machine / max(1, processes)), affinity ?? most, most)
   }
 
   private static var online: Int? {

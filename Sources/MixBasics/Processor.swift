@@ -5,6 +5,9 @@ package enum Processor {
   /// Cores that this process may use, by its affinity mask and the quota of its control groups; 1…1024.
   package static var availableCores: Int { CoreCount.available }
 
+  /// The cores of each of several processes that share the machine; 1…1024.
+  package static func cores(ofEachOf processes: Int) -> Int { CoreCount.share(ofProcesses: processes) }
+
   #if MIXGRPO_AVX512
   private static let instructions = "AVX-512 (x86-64-v4)"
   private static let needsAVX512: Int32 = 1

@@ -47,12 +47,16 @@ package struct MixgrpoCommand: ParsableCommand {
   package init() {}
 
   /// Parses the process's arguments, runs the command, and ends the process.
-  package static func start() -> Never {
+  /// - Parameter transport: how the processes of a launcher such as mpirun reach each other; nil for a command without one.
+  package static func start(_ transport: (any RankTransport)? = nil) -> Never {
+    Launcher.use(transport)
     do {
       var command = try parseAsRoot()
       try command.run()
     } catch let error as MixGRPOError {
       fail(error.message, code: exitCode(of: error))
+    } catch let code as ExitCode {
+      finish(code.rawValue)
     } catch {
       let code = exitCode(for: error)
       if code.isSuccess || error is CleanExit { exit(withError: error) }
@@ -70,7 +74,7 @@ package struct MixgrpoCommand: ParsableCommand {
     return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(question) (mixgrpo --help)"
   }
 
-  private static func exitCode(of error: MixGRPOError) -> Int32 {
+  static func exitCode(of error: MixGRPOError) -> Int32 {
     switch error.code {
     case .cancelled: StopSignals.exitCode
     case .invalidArgument, .invalidFormat, .invalidState, .unsupported: 2
@@ -86,6 +90,7 @@ package struct MixgrpoCommand: ParsableCommand {
 
   private static func finish(_ code: Int32) -> Never {
     fflush(nil)
+    Launcher.finish(code)
     Glibc.exit(code)
   }
 }

@@ -2,5 +2,11 @@ import MixCommand
 
 @main
 enum Main {
-  static func main() { MixgrpoCommand.start() }
+  static func main() {
+    #if MIXGRPO_MPI
+    MixgrpoCommand.start(MPITransport())
+    #else
+    MixgrpoCommand.start()
+    #endif
+  }
 }

@@ -29,6 +29,12 @@ struct CoreCountTests {
     #expect((1...affinity).contains(CoreCount.available))
   }
 
+  @Test func processesShareTheCoresAndEachHasOneAtLeast() {
+    #expect(CoreCount.share(ofProcesses: 0) == CoreCount.available)
+    #expect((1...CoreCount.available).contains(CoreCount.share(ofProcesses: 2)))
+    #expect(CoreCount.share(ofProcesses: 1_000_000) == 1)
+  }
+
   @Test func contextTakesTheCoresThatAreAvailable() throws {
     #expect(try RunContext().threads == CoreCount.available)
   }

@@ -1,5 +1,6 @@
 import MixCompare
 import MixGRPO
+import MixTerminal
 
 /// What a person sees of an alignment while it runs.
 final class AlignReport {
@@ -7,6 +8,7 @@ final class AlignReport {
   typealias Calls = (rollout: Int, update: Int)
 
   private let settings: AlignSettings
+  private let rank: Rank
   private let progress: ProgressDisplay
   private let calls: Calls
   private var trend: RewardTrend
@@ -22,12 +24,13 @@ final class AlignReport {
   ///   - evaluated: the means of the run's first evaluation, when it has been done before.
   ///   - iterationsPerRound: iterations after which every prompt has been drawn.
   ///   - calls: the model calls of the next iteration.
+  ///   - rank: one that is not the first shows nothing.
   init(
     _ settings: AlignSettings, begun: Int, earlier: [Double], evaluated: (first: [Double], latest: [Double])?,
-    iterationsPerRound: Int, calls: Calls
+    iterationsPerRound: Int, calls: Calls, rank: Rank
   ) {
-    (self.settings, self.calls) = (settings, calls)
-    progress = ProgressDisplay(total: settings.iterations, begun: begun, unit: "iteration")
+    (self.settings, self.calls, self.rank) = (settings, calls, rank)
+    progress = ProgressDisplay(total: settings.iterations, begun: begun, unit: "iteration", isShown: rank.index == 0)
     trend = RewardTrend(iterationsPerRound: iterationsPerRound)
     for reward in earlier { trend.add(reward) }
     (firstEvaluation, latestEvaluation) = (evaluated?.first, evaluated?.latest)
@@ -36,6 +39,12 @@ final class AlignReport {
   var secondsSoFar: Double { progress.secondsSoFar }
 
   func announce(_ line: String) { progress.announce(line) }
+
+  /// What only this rank knows, such as a warning about its reward programs.
+  func warn(_ line: String) {
+    if rank.index == 0 { announce(line) } else { StandardError.write("rank \(rank.index): \(Printable.lines(line))\n") }
+  }
+
   func finish() { progress.finish() }
 
   // MARK: - Within an iteration

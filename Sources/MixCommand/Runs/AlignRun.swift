@@ -1,9 +1,11 @@
 import MixCompare
 import MixGRPO
 
-/// A run of `mixgrpo align`: samples groups of pictures, scores them, updates the model.
+/// A run of `mixgrpo align`: samples groups of pictures, scores them, updates the model. Of several ranks that run it together only
+/// the first writes to the folder.
 final class AlignRun {
   private let settings: AlignSettings
+  private let ranks: RunRanks
   private let folder: RunFolder
   private let model: PixelModel
   private let trainer: Trainer
@@ -11,17 +13,21 @@ final class AlignRun {
   private let rewards: [any PictureReward]
   private let person: PersonReward?
   private let evaluations: EvaluationRun?
-  private let journal: RunJournal
+  private let journal: RunJournal?
   private let report: AlignReport
-  private let page: RunReport
+  private let page: RunReport?
   private let checkpoints: CheckpointFolder
-  private let lock: FolderLock
+  private let lock: FolderLock?
   private var lastPictures = -1
 
   /// - Throws: for invalid settings or files, before an earlier run is modified.
-  init(_ settings: AlignSettings, resuming: Bool, context: RunContext) throws(MixGRPOError) {
-    try settings.validate()
-    (self.settings, folder) = (settings, RunFolder(path: settings.out))
+  init(
+    _ given: AlignSettings, resuming: Bool, context: RunContext, ranks: RunRanks = RunRanks()
+  ) throws(MixGRPOError) {
+    try given.validate()
+    try ranks.meet(same: given.description(resuming: resuming))
+    let settings = try given.adapted(to: ranks)
+    (self.settings, self.ranks, folder) = (settings, ranks, RunFolder(path: settings.out))
     try OutputPlace.requireFolder(folder.path)
     model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context) {
       (folder) throws(MixGRPOError) in try settings.lora.load(folder, seed: settings.sampling.record.seed)
@@ -34,12 +40,19 @@ final class AlignRun {
       learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
       rewardNames: settings.rewards.map(\.name), context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
-    lock = try folder.prepare(resuming: resuming)
+    lock = ranks.isFirst ? try folder.prepare(resuming: resuming) : nil
+    try ranks.meet()
     let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
-    let report = try Self.report(settings, folder, model, order, begun: trainer.iteration)
+    let report = try Self.report(settings, folder, model, order, begun: trainer.iteration, ranks.rank)
     self.report = report
+    if let collective = try settings.collective(of: ranks) {
+      try ranks.together { [trainer] () throws(MixGRPOError) in try trainer.setCollective(collective) }
+    }
+    if settings.sumPerPrompt, !given.sumPerPrompt, trainer.iteration > 0 {
+      report.announce("sum_per_prompt: true from now on; what this changes is within rounding")
+    }
     for skipped in resumption?.skipped ?? [] { report.announce("skipped a damaged checkpoint: \(skipped)") }
     if isRestarted { report.announce("no checkpoint yet: the run starts from the beginning") }
     if settings.promptsPerIteration == 0, order.perIteration < settings.usualPrompts {
@@ -56,7 +69,7 @@ final class AlignRun {
       if let person, setting.isPerson {
         rewards.append(person)
       } else {
-        rewards.append(try setting.reward(context, warn: report.announce))
+        rewards.append(try setting.reward(context, warn: report.warn))
       }
     }
     self.rewards = rewards.dropLast(heldOut.count)
@@ -64,7 +77,12 @@ final class AlignRun {
       settings.isEvaluated
       ? try EvaluationRun(
         settings, folder, model, rewards: rewards.filter { !($0 is PersonReward) },
-        resumedAt: resumption?.iteration, warn: report.announce) : nil
+        resumedAt: resumption?.iteration, ranks: ranks, warn: report.announce) : nil
+    try ranks.meet()
+    guard ranks.isFirst else {
+      (page, journal) = (nil, nil)
+      return
+    }
     page = RunReport(
       folder, settings, codec: model.codec,
       prompts: Array(model.prompts.texts.prefix(min(settings.picturePrompts, model.embeddings.count))))
@@ -73,14 +91,15 @@ final class AlignRun {
   }
 
   private static func report(
-    _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, _ order: PromptOrder, begun: Int
+    _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, _ order: PromptOrder, begun: Int, _ rank: Rank
   ) throws(MixGRPOError) -> AlignReport {
     let earlier = try folder.lines(folder.metrics).filter { $0.iteration < begun }
+    let mostPrompts = RankPlaces(rollouts: [order.perIteration], ranks: rank.count).largestShare
     return AlignReport(
       settings, begun: begun, earlier: earlier.map { $0.object["reward_mean"]?.double ?? .nan },
       evaluated: try evaluated(folder, settings, until: begun),
       iterationsPerRound: order.count / order.perIteration,
-      calls: try AlignmentPlan.calls(settings, prompts: order.perIteration, iteration: begun))
+      calls: try AlignmentPlan.calls(settings, prompts: mostPrompts, iteration: begun), rank: rank)
   }
 
   /// The means of the first and the latest evaluation so far, the training rewards first.
@@ -105,26 +124,46 @@ final class AlignRun {
   }
 
   /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved in every case.
-  /// - Returns: what the run has reached.
+  /// - Returns: what the run has reached; nil for a rank that is not the first.
   /// - Throws: `cancelled`, or the error of the run, after the checkpoint is written.
-  func run() throws(MixGRPOError) -> AlignSummary {
+  func run() throws(MixGRPOError) -> AlignSummary? {
     do throws(MixGRPOError) {
-      if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
-      try evaluations?.showEarlier(since: trainer.iteration, journal)
-      try page.write(.running)
-      while trainer.iteration < settings.iterations, person?.hasStopped != true, try evaluate(always: false) { try step() }
-      _ = try evaluate(always: true)
-      try drawPictures(everyTime: true)
+      try ranks.withdrawing(iterate)
     } catch {
       report.finish()
+      guard ranks.isFirst else { throw error }
       try save(in: checkpoints)
-      try page.write(.stopped)
+      try page?.write(.stopped)
       report.announce("saved at iteration \(trainer.iteration); to continue: mixgrpo align --resume --out \(settings.out)")
       throw error
     }
     report.finish()
+    let summary = ranks.isFirst ? try finish() : nil
+    try ranks.meet()
+    return summary
+  }
+
+  private func iterate() throws(MixGRPOError) {
+    try requireSameFolder()
+    if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
+    if let journal { try evaluations?.showEarlier(since: trainer.iteration, journal) }
+    try page?.write(.running)
+    while trainer.iteration < settings.iterations, person?.hasStopped != true, try evaluate(always: false) { try step() }
+    _ = try evaluate(always: true)
+    try drawPictures(everyTime: true)
+  }
+
+  /// Every rank resumes from the folder in which the first saves.
+  private func requireSameFolder() throws(MixGRPOError) {
+    try ranks.meet()
+    let isThere = try FileAccess.isPresent(folder.settings)
+    try require(
+      isThere, "out", expected: "the folder of rank 0, which every machine must see", got: "\(folder.path) without its files")
+  }
+
+  private func finish() throws(MixGRPOError) -> AlignSummary {
     try save(in: CheckpointFolder(path: folder.checkpoints, keepLast: 1))
-    try page.write(.finished)
+    try page?.write(.finished)
     let summary = AlignSummary(
       settings: settings, results: try RunResults(folder, settings: settings.json), prompt: model.prompts.texts.first ?? "",
       seconds: report.secondsSoFar)
@@ -148,6 +187,7 @@ final class AlignRun {
   }
 
   private func saveCheckpoint(in checkpoints: CheckpointFolder) throws(MixGRPOError) {
+    guard ranks.isFirst else { return }
     try evaluations?.save()
     try trainer.save(in: checkpoints)
   }
@@ -166,22 +206,27 @@ final class AlignRun {
     let done: IterationMetrics?
     if let person { done = try update(chosen, person) } else { done = try update(chosen) }
     guard let metrics = done else { return }
-    try journal.append(metrics)
+    try journal?.append(metrics)
     report.finished(metrics)
     if trainer.iteration < settings.iterations { try drawPictures(everyTime: false) }
     if trainer.iteration % settings.saveEvery == 0 { try saveCheckpoint(in: checkpoints) }
-    try page.write(.running)
+    try page?.write(.running)
   }
 
   private func update(_ chosen: [Int32]) throws(MixGRPOError) -> IterationMetrics {
     let iteration = trainer.iteration
     report.begin(.rollout, iteration: iteration)
-    let samples = try trainer.rollout(prompts: chosen) { report.reached(.rollout, iteration: iteration, $0, of: $1) }
-    let pictures = try model.codec.decode(samples, count: chosen.count * settings.groupSize)
+    let samples = try ranks.together { () throws(MixGRPOError) in
+      try trainer.rollout(prompts: chosen) { report.reached(.rollout, iteration: iteration, $0, of: $1) }
+    }
+    let own = Array(chosen[ranks.rank.share(ofPrompts: chosen.count)])
+    let pictures = try model.codec.decode(samples, count: own.count * settings.groupSize)
     report.scoring(iteration: iteration)
-    let scores = try score(pictures, chosen, iteration)
+    let scores = try score(pictures, own, iteration)
     report.begin(.update, iteration: iteration)
-    return try trainer.update(rewards: scores) { report.reached(.update, iteration: iteration, $0, of: $1) }
+    return try ranks.together { () throws(MixGRPOError) in
+      try trainer.update(rewards: scores) { report.reached(.update, iteration: iteration, $0, of: $1) }
+    }
   }
 
   /// A ticket for each prompt: the person votes on a group while the next one is sampled.
@@ -213,6 +258,7 @@ final class AlignRun {
   }
 
   private func score(_ pictures: [RGBImage], _ chosen: [Int32], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
+    guard !pictures.isEmpty else { return rewards.map { _ in [] } }
     let batch = PictureBatch(
       iteration: iteration,
       entries: pictures.enumerated().map { index, image in
@@ -235,20 +281,24 @@ final class AlignRun {
     let iteration = trainer.iteration
     report.begin(.pictures, iteration: iteration)
     person?.isDoing("pictures")
-    let samples = try trainer.sample(plan, chosen: (0..<rows).map { Int32($0) }) {
-      report.reached(.pictures, iteration: iteration, $0, of: $1)
+    let samples = try ranks.together { () throws(MixGRPOError) in
+      try trainer.sampleTogether(plan, weights: .trained, chosen: (0..<rows).map { Int32($0) }) {
+        report.reached(.pictures, iteration: iteration, $0, of: $1)
+      }
     }
+    guard ranks.isFirst else { return }
     let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
     let grid = try ImageGrid.compose(
       pictures, columns: settings.picturesPerPrompt, gap: PictureScale.gap, scale: PictureScale.fitting(model.codec))
     try PNG.write(
       grid, text: PictureText.prompts(model.prompts.texts.prefix(rows)), to: folder.pictures(iteration: trainer.iteration))
-    try journal.append(grid, iteration: trainer.iteration)
+    try journal?.append(grid, iteration: trainer.iteration)
     try person?.add(grid: grid, iteration: trainer.iteration)
   }
 
   private func showEarlierPictures() throws(MixGRPOError) {
-    if try journal.appendEarlierPictures(folder, iteration: trainer.iteration) { lastPictures = trainer.iteration }
+    if try journal?.appendEarlierPictures(folder, iteration: trainer.iteration) == true { lastPictures = trainer.iteration }
+    lastPictures = try ranks.first(lastPictures)
     for iteration in try person == nil ? [] : folder.pictureIterations(until: trainer.iteration) {
       try person?.add(grid: PNG.read(path: folder.pictures(iteration: iteration)), iteration: iteration)
     }

@@ -7,7 +7,9 @@ final class EvaluationRun {
   private let model: PixelModel
   private let evaluation: Evaluation
   private let rewards: [any PictureReward]
-  private let log: MetricsLog
+  private let ranks: RunRanks
+  /// Nil on ranks that are not the first.
+  private let log: MetricsLog?
 
   /// - Parameters:
   ///   - rewards: the training rewards that are computed, then the held-out ones.
@@ -17,10 +19,11 @@ final class EvaluationRun {
   /// - Throws: `invalidArgument` also for settings that differ from those of the resumed run.
   init(
     _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, rewards: [any PictureReward], resumedAt: Int?,
-    warn: (String) -> Void
+    ranks: RunRanks, warn: (String) -> Void
   ) throws(MixGRPOError) {
-    (self.settings, self.folder, self.model, self.rewards) = (settings, folder, model, rewards)
+    (self.settings, self.folder, self.model, self.rewards, self.ranks) = (settings, folder, model, rewards, ranks)
     var configuration = settings.evaluation.configuration
+    configuration.keepBest = configuration.keepBest && ranks.isFirst
     configuration.weights = settings.learning.record.ema_decay > 0 ? .average : .trained
     let plan = try SamplingPlan.deterministic(
       settings.sampling.configuration().schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt,
@@ -28,23 +31,32 @@ final class EvaluationRun {
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.computedRewards), configuration: configuration)
-    if let resumedAt { try Self.resume(evaluation, folder, at: resumedAt, warn: warn) }
+    let problem = resumedAt == nil ? nil : try Self.load(evaluation, folder)
+    try ranks.meet(same: RankDescription(["evaluations": "\(problem ?? "after iteration \(evaluation.latestIteration)")"]))
+    guard ranks.isFirst else {
+      log = nil
+      return
+    }
+    if let resumedAt, let problem { try Self.restart(folder, at: resumedAt, because: problem, warn: warn) }
     try folder.cut(folder.evaluations, before: max(evaluation.latestIteration + 1, resumedAt ?? 0))
     log = try MetricsLog(path: folder.evaluations)
   }
 
-  /// Without a readable state the evaluations restart, and what they would overwrite is kept under another name.
-  private static func resume(
-    _ evaluation: Evaluation, _ folder: RunFolder, at iteration: Int, warn: (String) -> Void
-  ) throws(MixGRPOError) {
-    var problem = "there are no saved ones"
-    if try folder.hasEvaluation {
-      do throws(MixGRPOError) {
-        return try evaluation.load(folder: folder.checkpoints)
-      } catch  where error.code == .invalidFormat {
-        problem = "the saved ones are damaged: \(error.message)"
-      }
+  /// - Returns: why the evaluations must restart; nil if they resume.
+  private static func load(_ evaluation: Evaluation, _ folder: RunFolder) throws(MixGRPOError) -> String? {
+    guard try folder.hasEvaluation else { return "there are no saved ones" }
+    do throws(MixGRPOError) {
+      try evaluation.load(folder: folder.checkpoints)
+      return nil
+    } catch  where error.code == .invalidFormat {
+      return "the saved ones are damaged: \(error.message)"
     }
+  }
+
+  /// What restarted evaluations would overwrite is kept under another name.
+  private static func restart(
+    _ folder: RunFolder, at iteration: Int, because problem: String, warn: (String) -> Void
+  ) throws(MixGRPOError) {
     let kept = try folder.setEvaluationsAside(iteration: iteration)
     let earlier = try folder.lines(folder.evaluations)
     guard !kept.isEmpty || !earlier.isEmpty else { return }
@@ -78,16 +90,18 @@ final class EvaluationRun {
   /// Evaluates the trainer when an evaluation is due, or with `always` unless this iteration has been evaluated.
   /// - Returns: nil when nothing was evaluated.
   func evaluate(
-    _ trainer: Trainer, always: Bool, _ journal: RunJournal, begin: () -> Void, progress: (_ done: Int, _ total: Int) -> Void
+    _ trainer: Trainer, always: Bool, _ journal: RunJournal?, begin: () -> Void, progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> EvaluationResult? {
     let iteration = trainer.iteration
     guard iteration > evaluation.latestIteration, always || evaluation.isDue(iteration) else { return nil }
     begin()
-    let scores = try score(evaluation.sample(trainer, progress: progress), iteration)
+    let samples = try ranks.together { () throws(MixGRPOError) in try evaluation.sample(trainer, progress: progress) }
+    let scores = try ranks.gather(
+      score(samples, iteration), prompts: evaluation.prompts.count, samples: settings.evaluation.samplesPerPrompt)
     let result = try evaluation.submit(iteration: iteration, scores: scores)
     let names = evaluation.record.rewards.map(\.name)
-    try log.append(Self.json(result, names))
-    try journal.append(evaluation: iteration, score: result.score, means: Array(zip(names, result.means)))
+    try log?.append(Self.json(result, names))
+    try journal?.append(evaluation: iteration, score: result.score, means: Array(zip(names, result.means)))
     if result.isBest, evaluation.configuration.keepBest {
       try evaluation.bestModel().save(folder: folder.best, precision: settings.precision.stored)
       try model.format.write(to: folder.best)
@@ -95,12 +109,18 @@ final class EvaluationRun {
     return result
   }
 
+  /// The scores of this rank's share of the samples, (K, samples).
   private func score(_ samples: [Float], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
+    let own = ranks.rank.share(ofPrompts: evaluation.prompts.count)
+    guard !own.isEmpty else { return rewards.map { _ in [] } }
+    let perPrompt = settings.evaluation.samplesPerPrompt
+    let width = perPrompt * model.codec.valuesPerImage
     let pictures = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in
-      try model.codec.decode(samples, count: evaluation.sampleCount)
+      let values = UnsafeBufferPointer(rebasing: samples[own.lowerBound * width..<own.upperBound * width])
+      return try model.codec.decode(values, count: own.count * perPrompt)
     }
     let entries = pictures.enumerated().map { index, image in
-      let row = Int(evaluation.prompts[index / settings.evaluation.samplesPerPrompt])
+      let row = Int(evaluation.prompts[own.lowerBound + index / perPrompt])
       return PictureBatch.Entry(image: image, prompt: model.prompts.prompts[row])
     }
     var scores: [[Double]] = []

@@ -18,6 +18,7 @@ struct AlignSettings: SettingsTable {
   var precision = PrecisionName.f32
   var tensorBoard = true
   var threads = 0
+  var sumPerPrompt = false
   var sampling = SamplingSettings()
   var learning = LearningSettings()
   var lora = LoRASettings()
@@ -52,6 +53,9 @@ struct AlignSettings: SettingsTable {
       .flag("tensorboard", \.tensorBoard, default: true, "write TensorBoard event files"),
       .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,
+      .flag(
+        "sum_per_prompt", \.sumPerPrompt, default: false,
+        "add up gradients prompt by prompt, so that any number of processes gives the same bits; always true under mpirun"),
       .section("sampling", \.sampling, "how pictures are sampled in training"),
       .section("learning", \.learning, "how the model learns from rewards"),
       .section("lora", \.lora, "the low-rank adapter that is trained in place of all weights"),

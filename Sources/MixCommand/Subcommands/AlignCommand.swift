@@ -79,13 +79,27 @@ struct AlignCommand: ParsableCommand {
   @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
 
   func run() throws {
-    let settings = try settings()
-    if config.printConfig { return show(try SettingsSource.text(settings)) }
-    try settings.validate()
-    let context = try RunContext(threads: settings.threads)
+    if config.printConfig { return show(try SettingsSource.text(settings())) }
+    // An invalid setting is reported once, so the processes of mpirun find each other before it is.
+    let settings = Result(catching: validSettings)
+    let context = try RunContext(threads: Launcher.threads((try? settings.get())?.threads ?? 0))
     StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
-    let summary = try AlignRun(settings, resuming: resume, context: context).run()
-    for line in summary.lines(columns: StandardError.columnsOfOutput) { show(line) }
+    let ranks = RunRanks(try Launcher.start())
+    do throws(MixGRPOError) {
+      let summary = try ranks.withdrawing { () throws(MixGRPOError) in
+        try AlignRun(settings.get(), resuming: resume, context: context, ranks: ranks).run()
+      }
+      for line in summary?.lines(columns: StandardError.columnsOfOutput) ?? [] { show(line) }
+    } catch {
+      let isReported = ranks.isAgreed && !ranks.isFirst && !Launcher.hasLostOthers  // by the first rank
+      throw isReported ? ExitCode(MixgrpoCommand.exitCode(of: error)) : error as any Error
+    }
+  }
+
+  private func validSettings() throws(MixGRPOError) -> AlignSettings {
+    let settings = try settings()
+    try settings.validate()
+    return settings
   }
 
   func settings() throws(MixGRPOError) -> AlignSettings {

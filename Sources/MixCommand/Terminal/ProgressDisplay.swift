@@ -12,13 +12,16 @@ final class ProgressDisplay {
   /// Steps between lines.
   private let lineEvery: Int
   private let table: ProgressTable
+  private let isShown: Bool
   private let start = ContinuousClock.now
   private var hasHeader = false
   /// Cells of the open bar; 0 without one.
   private var barWidth = 0
   private var lastDrawn: ContinuousClock.Instant?
 
-  init(total: Int, begun: Int = 0, lineEvery: Int = 1, unit: String = "step") {
+  /// - Parameter isShown: false to show nothing.
+  init(total: Int, begun: Int = 0, lineEvery: Int = 1, unit: String = "step", isShown: Bool = true) {
+    self.isShown = isShown
     (self.total, self.begun, self.lineEvery) = (total, begun, max(1, lineEvery))
     table = ProgressTable(unit: unit)
   }
@@ -88,7 +91,9 @@ final class ProgressDisplay {
     return doneHere > 0 ? secondsSoFar / doneHere * (Double(total) - done) : nil
   }
 
-  private func write(_ text: String) { StandardError.write(text) }
+  private func write(_ text: String) {
+    if isShown { StandardError.write(text) }
+  }
 }
 
 extension ProgressDisplay {

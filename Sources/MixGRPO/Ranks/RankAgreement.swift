@@ -5,20 +5,20 @@ import MixSampling
 ///
 /// A vote has two rounds: in the second, ranks say whether they have received the votes of the first. So one call that fails on
 /// one rank ends the work of all.
-final class RankAgreement {
+package final class RankAgreement {
   let collective: any Collective
   /// A failure of the last round of a vote, of which the other ranks do not know yet.
   private var unreported: MixGRPOError?
   private var count: Int { collective.rank.count }
 
-  init(_ collective: any Collective) { self.collective = collective }
+  package init(_ collective: any Collective) { self.collective = collective }
 
   /// Every rank calls this at the same point of its work.
   /// - Parameters:
   ///   - error: why this rank cannot go on; nil if it can.
   ///   - same: must be the same on every rank.
   /// - Returns: the error with which all ranks end; nil if all go on.
-  func vote(_ error: MixGRPOError?, same: RankDescription = RankDescription()) -> MixGRPOError? {
+  package func vote(_ error: MixGRPOError?, same: RankDescription = RankDescription()) -> MixGRPOError? {
     guard count > 1 else { return error }
     let text = same.text
     let own = error ?? unreported
@@ -57,7 +57,7 @@ final class RankAgreement {
   /// - Parameters:
   ///   - own: at most `count` values.
   ///   - filler: behind them, if there are fewer.
-  func gather<Value: BitwiseCopyable>(_ own: [Value], count: Int, filler: Value) throws(MixGRPOError) -> [Value] {
+  package func gather<Value: BitwiseCopyable>(_ own: [Value], count: Int, filler: Value) throws(MixGRPOError) -> [Value] {
     let size = try product(count, self.count + 1, MemoryLayout<Value>.stride, field: "ranks")
     if size >= Self.muchMemory {
       if let lack = vote(failure { () throws(MixGRPOError) in try Memory.require(bytes: size) }) { throw lack }
@@ -104,12 +104,12 @@ final class RankAgreement {
 }
 
 /// Values by name that must be the same on every rank.
-struct RankDescription {
+package struct RankDescription {
   private var values: [String: String] = [:]
 
-  init(_ values: [String: String] = [:]) { self.values = values }
+  package init(_ values: [String: String] = [:]) { self.values = values }
 
-  mutating func add(_ name: String, _ value: some Any) { values[name] = "\(value)" }
+  package mutating func add(_ name: String, _ value: some Any) { values[name] = "\(value)" }
 
   /// One line for each value, sorted by name.
   var text: [UInt8] {

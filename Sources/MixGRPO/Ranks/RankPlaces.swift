@@ -2,10 +2,12 @@ import MixSampling
 
 /// The places of the prompts of an iteration: those of its first rollout, then those of its second, and so on. Each rollout is
 /// shared out by itself.
-struct RankPlaces {
+package struct RankPlaces {
   /// Prompts of each rollout, of all ranks.
   let rollouts: [Int]
   let ranks: Int
+
+  package init(rollouts: [Int], ranks: Int) { (self.rollouts, self.ranks) = (rollouts, ranks) }
 
   /// P, of all rollouts and ranks.
   var count: Int { rollouts.reduce(0, +) }
@@ -20,7 +22,7 @@ struct RankPlaces {
   }
 
   /// Prompts of the rank that has most.
-  var largestShare: Int { (0..<ranks).map { places(of: $0).count }.max() ?? 0 }
+  package var largestShare: Int { (0..<ranks).map { places(of: $0).count }.max() ?? 0 }
 
   var tree: SummationTree {
     var owners = [Int](repeating: 0, count: count)
@@ -33,7 +35,7 @@ struct RankPlaces {
   ///   - gathered: (ranks, largestShare · width).
   ///   - width: values of one prompt.
   ///   - filler: any value.
-  func inOrder<Value>(_ gathered: [Value], width: Int, filler: Value) -> [Value] {
+  package func inOrder<Value>(_ gathered: [Value], width: Int, filler: Value) -> [Value] {
     let stride = largestShare * width
     var ordered = [Value](repeating: filler, count: count * width)
     for rank in 0..<ranks {

@@ -151,7 +151,7 @@ extension FlowTransformer {
 
 extension Trainer {
   /// Deterministic samples that the ranks share out; every rank gets all of them.
-  func sampleTogether(
+  package func sampleTogether(
     _ plan: SamplingPlan, weights: TrainerWeights, chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> [Float] {
     guard let ranks = owner.ranks else {
