@@ -13,6 +13,8 @@ cd "$out"
 
 mixgrpo() { "$command" "$@"; }
 
+without_seconds() { sed -E 's/,"seconds[a-z_]*":[-+.e0-9]+//g' "$1"; }
+
 fail() { echo "FAILED: $1" >&2; exit 1; }
 
 # exit code, text the message must hold, arguments...: refused with one line on stderr

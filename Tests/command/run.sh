@@ -7,8 +7,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . Tests/command/helpers.sh
 
-without_seconds() { sed -E 's/,"seconds[a-z_]*":[-+.e0-9]+//g' "$1"; }
-
 same_run() { # two run folders
   cmp "$1/model/diffusion_pytorch_model.safetensors" "$2/model/diffusion_pytorch_model.safetensors" >&2 || fail "$3: weights"
   diff <(without_seconds "$1/metrics.jsonl") <(without_seconds "$2/metrics.jsonl") >&2 || fail "$3: metrics"

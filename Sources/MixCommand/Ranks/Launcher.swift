@@ -31,6 +31,7 @@ enum Launcher {
   private static let counts = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
   /// Set for every process of a launcher; Slurm with PMIx gives no count.
   private static let marks = counts + ["PMIX_RANK", "PMI_RANK"]
+  private static let ranks = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"]
   private static let localCounts = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"]
 
   static func use(_ transport: (any RankTransport)?) { state.withLock { $0.transport = transport } }
@@ -47,6 +48,9 @@ enum Launcher {
     state.withLock { $0.isStarted = true }
     return WatchedCollective(collective) { isBroken.store(true, ordering: .releasing) }
   }
+
+  /// Whether this process speaks for all.
+  static var isFirst: Bool { ranks.compactMap(variable).first ?? "0" == "0" }
 
   private static func requireAlone() throws(MixGRPOError) {
     for name in counts {

@@ -83,7 +83,9 @@ struct AlignCommand: ParsableCommand {
     // An invalid setting is reported once, so the processes of mpirun find each other before it is.
     let settings = Result(catching: validSettings)
     let context = try RunContext(threads: Launcher.threads((try? settings.get())?.threads ?? 0))
-    StopSignals.watch(context) { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
+    StopSignals.watch(context) {
+      if Launcher.isFirst { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
+    }
     let ranks = RunRanks(try Launcher.start())
     do throws(MixGRPOError) {
       let summary = try ranks.withdrawing { () throws(MixGRPOError) in
