@@ -30,6 +30,7 @@
 #   make pictures         make the captioned emoji that examples/emoji was trained on, in out/emoji
 #   make compare          compare MixGRPO with Flow-GRPO and DanceGRPO; continues where it was stopped
 #
+# MIXGRPO_MPI=1 make command            builds a command that also works under mpirun; needs libopenmpi-dev
 # MIXGRPO_PROCESSOR=x86-64-v3 make …    builds for machines without AVX-512, where this one has it
 
 PREFIX ?= /usr/local

@@ -52,6 +52,10 @@ struct AlignCommand: ParsableCommand {
       moments and checkpoints have the adapter's size. The run then also writes adapter/, which peft and diffusers load, and model/ has \
       the adapter merged. --set lora.alpha=32, --set 'lora.targets=["to_q","to_v"]'.
 
+      SEVERAL PROCESSES: mpirun -n 4 mixgrpo align … shares out the prompts of each iteration, if the command was built with \
+      MIXGRPO_MPI=1. Every process starts its own reward programs; the first one writes the folder, which all must see. Any number \
+      of processes gives the same bits, also after --resume with another number.
+
       THE RUN writes to its folder report.html (open it in a browser, also while the run lasts), settings.json, model/ (a \
       diffusers folder), metrics.jsonl, pictures/ (the same prompts and noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
       with bit-identical results. An update that is not finite or changes the model too much is never applied, and ends the \
