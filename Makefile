@@ -223,7 +223,8 @@ test-python: library
 # Every combination of wrapper, statistics and optimizer over several processes; test-python runs one of each kind.
 test-ranks: library
 	.ci/setup python $(VENV)
-	MIXGRPO_RANKS=all MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests/test_ranks.py
+	MIXGRPO_RANKS=all MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests/test_ranks.py \
+	  bindings/python/tests/test_ranks_machines.py
 
 test-wheel: wheel
 	Tests/python/wheel.sh dist/mixgrpo-$(VERSION)-*.whl

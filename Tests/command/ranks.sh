@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # mixgrpo align under mpirun: any number of processes gives the same bits; a failure, a stop or a kill of one ends all; a run resumes
-# with another number.
+# with another number. Two machines are network namespaces; where they are not permitted, that part is skipped.
 #
 # Builds the command with MIXGRPO_MPI=1, which compiles two files, and then the usual one again. Needs Open MPI, without which it is
 # skipped. COMMAND: the command without MPI, if it is not .build/release/mixgrpo-command.
@@ -80,6 +80,8 @@ stop_all_with_ctrl_c() {
 
 stop_all_with_ctrl_c &
 ctrl_c=$!
+(mkdir machines && cd machines && timeout 300 python3 "$root/Tests/machines/mpi.py" "$out/mixgrpo" "$base") &
+machines=$!
 mixgrpo "${align[@]}" --set sum_per_prompt=true --out alone >answer 2>log || { cat log >&2; fail "a process alone"; }
 for count in 1 2 3 4; do
   ranks "$count" "${align[@]}" --out "of-$count" >answer 2>log || { cat log >&2; fail "$count processes"; }
@@ -129,4 +131,5 @@ for refusal in "${refusals[@]}"; do wait "$refusal"; done
 [ ! -e refused ] && [ ! -e elsewhere/refused ] || fail "refused processes left a folder"
 OMPI_COMM_WORLD_SIZE=2 refuse 2 "OMPI_COMM_WORLD_SIZE: expected 1, because this command was built without MPI, got 2 processes" \
   "${align[@]}" --out refused
+wait "$machines"
 echo "processes with other settings, rewards or folders are refused, and a command without MPI"
