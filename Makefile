@@ -216,6 +216,7 @@ test-cpp: library
 	Tests/cmake/run.sh
 
 test-python: library
+	.ci/setup mpi
 	.ci/setup python $(VENV)
 	.ci/setup browser
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) $(VENV)/bin/python -m pytest -q bindings/python/tests

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "../c/mirror.h"
 #include "scenario.h"
 
 static void draw(world *w, mixgrpo_trainer *trainer, mixgrpo_weights weights) {
@@ -94,21 +95,17 @@ void run_tickets(const sizes *sizes, const char *folder) {
   world_destroy(w);
 }
 
-/* The other of two ranks sends what this one sends. A callback may fail. */
-static int32_t mirror_gather(void *user_data, const void *sent, void *received, size_t bytes) {
+/* A callback may fail. */
+static int32_t all_gather(void *user_data, const void *sent, void *received, size_t bytes) {
   (void)user_data;
-  for (int i = 0; i < 2; i++) memcpy((char *)received + (size_t)i * bytes, sent, bytes);
+  mirror_gather(sent, received, bytes);
   return judge_refuses_answer();
 }
 
-static int32_t mirror_pieces(
+static int32_t all_to_all(
     void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes) {
-  const size_t own = sent_bytes[0] < received_bytes[0] ? sent_bytes[0] : received_bytes[0];
-  const size_t other = sent_bytes[0] < received_bytes[1] ? sent_bytes[0] : received_bytes[1];
   (void)user_data;
-  memset(received, 0, received_bytes[0] + received_bytes[1]);
-  memcpy(received, sent, own);
-  memcpy((char *)received + received_bytes[0], sent, other);
+  mirror_pieces(sent, sent_bytes, received, received_bytes);
   return judge_refuses_answer();
 }
 
@@ -117,7 +114,7 @@ void run_ranks(const sizes *sizes, const char *folder) {
   world *const w = world_create(sizes);
   mixgrpo_trainer *const trainer = world_trainer(w);
   const mixgrpo_collective collective = {
-      .struct_size = sizeof collective, .rank = 0, .size = 2, .all_gather = mirror_gather, .all_to_all = mirror_pieces};
+      .struct_size = sizeof collective, .rank = 0, .size = 2, .all_gather = all_gather, .all_to_all = all_to_all};
   const size_t samples = (size_t)(sizes->prompts / 2 * sizes->group);
   TRY(mixgrpo_trainer_set_collective(trainer, &collective));
   for (int i = 0; i < 2; i++) {

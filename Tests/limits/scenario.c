@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "limits.h"
+#include "mirror.h"
 
 enum {
   TOKENS = 64, CHANNELS = 48, LATENT = TOKENS * CHANNELS, PROMPTS = 2, GROUP = 4, SAMPLES = PROMPTS * GROUP,
@@ -74,6 +75,31 @@ static void train(world *w, const char *folder) {
   TRY(mixgrpo_sample_config_init(&config, sizeof config));
   config.steps = 2;
   TRY(mixgrpo_trainer_sample(w->trainer, MIXGRPO_WEIGHTS_AVERAGE, &config, chosen, PROMPTS, NULL, 0, samples, VALUES));
+}
+
+static int32_t all_gather(void *user_data, const void *sent, void *received, size_t bytes) {
+  (void)user_data;
+  mirror_gather(sent, received, bytes);
+  return 0;
+}
+
+static int32_t all_to_all(
+    void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes) {
+  (void)user_data;
+  mirror_pieces(sent, sent_bytes, received, received_bytes);
+  return 0;
+}
+
+/* An iteration as one of two ranks, which have a prompt each; then alone again. */
+static void train_as_a_rank(world *w) {
+  const int32_t chosen[PROMPTS] = {0, 1};
+  const mixgrpo_collective collective = {
+      .struct_size = sizeof collective, .rank = 0, .size = 2, .all_gather = all_gather, .all_to_all = all_to_all};
+  TRY(mixgrpo_trainer_set_collective(w->trainer, &collective));
+  TRY(mixgrpo_trainer_rollout(w->trainer, chosen, PROMPTS, samples, VALUES / 2));
+  for (int i = 0; i < SAMPLES / 2; i++) rewards[i] = samples[i * LATENT];
+  TRY(mixgrpo_trainer_update(w->trainer, rewards, SAMPLES / 2, NULL, 0, NULL));
+  TRY(mixgrpo_trainer_set_collective(w->trainer, NULL));
 }
 
 static void adapt(world *w) {
@@ -165,6 +191,7 @@ double run_scenario(const judge *judge, int threads, const char *folder) {
   memset(&w, 0, sizeof w);
   current = judge;
   make_world(&w, threads);
+  train_as_a_rank(&w);
   train(&w, folder);
   adapt(&w);
   train_by_hand(&w);

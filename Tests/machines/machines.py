@@ -1,4 +1,4 @@
-"""Two "machines": network namespaces with a host name and an address each, them a cable of 20 ms that can be cut."""
+"""Two "machines": network namespaces with a name and an address each, and a cable between them of 20 ms that can be cut."""
 
 import os
 import shutil

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from rank_training import trained
 
 
 class Table:
@@ -64,30 +65,14 @@ def on_threads(size, body):
 
 
 @pytest.fixture
-def train(mixgrpo, config):
-    """The weights of each of so many ranks after two iterations."""
+def train(mixgrpo):
+    """The result of each of so many ranks."""
 
     def run(size, failing=-1, seed=11):
         table = Table(size)
 
         def rank(index):
-            with mixgrpo.Context(1) as context:
-                model = mixgrpo.Model(config, seed=7, context=context)
-                noise = np.random.default_rng(3).standard_normal(model.weights.read().size).astype(np.float32)
-                model.weights.write(model.weights.read() + 0.05 * noise)
-                lines = ["a red circle", "a blue square", "a green triangle", "nothing", "a star"]
-                prompts = mixgrpo.Prompts.hashed_words(
-                    lines, text_length=4, text_width=6, pooled_width=5, context=context
-                )
-                evaluator = mixgrpo.Evaluator(model, height_tokens=2, width_tokens=2, text_length=4, max_batch=3)
-                plan = mixgrpo.SamplingConfig(steps=5, window_length=2, group_size=4, seed=seed if index else 11)
-                trainer = mixgrpo.Trainer(evaluator, prompts, plan, mixgrpo.LearningConfig(learning_rate=1e-3))
-                trainer.set_collective(Member(table, index, failing if index == 1 else -1))
-                for _ in range(2):
-                    samples = trainer.rollout(range(5))
-                    assert len(samples) == len(range(5)[trainer.share(5)])
-                    metrics = trainer.update(samples.mean(axis=(2, 3))[None])
-                return model.weights.read(), metrics.loss, metrics.reward_mean
+            return trained(Member(table, index, failing if index == 1 else -1), seed=seed if index else 11)
 
         return on_threads(size, rank)
 
