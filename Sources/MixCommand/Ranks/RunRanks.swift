@@ -85,7 +85,9 @@ extension AlignSettings {
     var found: [(String, String)] = []
     for member in object.members {
       let name = prefix + member.name
-      if let section = member.value.object { found += try leaves(section, name + ".") } else {
+      if let section = member.value.object {
+        found += try leaves(section, name + ".")
+      } else {
         found.append((name, try member.value.text()))
       }
     }

@@ -21,7 +21,7 @@ struct AlignmentMemory {
     let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0, window: AlignmentPlan.firstWindow(settings))
     let memory = try IterationMemory(
       plan: plan, prompts: last.share(ofPrompts: prompts).count, latentSize: model.codec.valuesPerImage,
-      evaluator: evaluator, learning: learning, ranks: ranks > 1 ? model.cost(of: last, prompts: prompts) : nil)
+      evaluator: evaluator, learning: learning, ranks: ranks > 1 || settings.sumPerPrompt ? model.cost(of: last, prompts: prompts) : nil)
     var parts = [
       Part(
         name: "weights", bytes: memory.weightBytes, meaning: "weights, gradients, moments, and copies from before the update"),
