@@ -1,4 +1,3 @@
-import MixBasics
 import MixGRPO
 import Synchronization
 

@@ -19,9 +19,10 @@ struct AlignmentMemory {
     let learning = try settings.learning.configuration(weights: [], groupSize: settings.groupSize)
     let evaluator = try model.evaluatorMemory(maxBatch: model.maxBatch)
     let plan = try SamplingPlan(settings.sampling.configuration(), iteration: 0, window: AlignmentPlan.firstWindow(settings))
+    let sums = ranks > 1 || settings.sumPerPrompt ? try model.cost(of: last, prompts: prompts) : nil
     let memory = try IterationMemory(
       plan: plan, prompts: last.share(ofPrompts: prompts).count, latentSize: model.codec.valuesPerImage,
-      evaluator: evaluator, learning: learning, ranks: ranks > 1 || settings.sumPerPrompt ? model.cost(of: last, prompts: prompts) : nil)
+      evaluator: evaluator, learning: learning, ranks: sums)
     var parts = [
       Part(
         name: "weights", bytes: memory.weightBytes, meaning: "weights, gradients, moments, and copies from before the update"),

@@ -86,7 +86,8 @@ struct AlignCommand: ParsableCommand {
     if config.printConfig { return show(try SettingsSource.text(settings())) }
     // An invalid setting is reported once, so the processes of mpirun find each other before it is.
     let settings = Result(catching: validSettings)
-    let context = try RunContext(threads: Launcher.threads((try? settings.get())?.threads ?? 0))
+    let threads = if case .success(let valid) = settings { valid.threads } else { 0 }
+    let context = try RunContext(threads: Launcher.threads(threads))
     StopSignals.watch(context) {
       if Launcher.isFirst { ProgressDisplay.note("stopping; press Ctrl-C again to stop at once without saving") }
     }
