@@ -48,8 +48,8 @@ enum Launcher {
     return WatchedCollective(collective) { isBroken.store(true, ordering: .releasing) }
   }
 
-  /// Whether this process speaks for all.
-  static var isFirst: Bool { ranks.compactMap(variable).first ?? "0" == "0" }
+  /// Whether this process speaks for all, or for itself.
+  static var isFirst: Bool { state.withLock { $0.transport == nil } || ranks.compactMap(variable).first ?? "0" == "0" }
 
   private static func requireAlone() throws(MixGRPOError) {
     for name in counts {

@@ -28,7 +28,8 @@ final class AlignRun {
     try ranks.meet(same: given.description(resuming: resuming))
     let settings = try given.adapted(to: ranks)
     (self.settings, self.ranks, folder) = (settings, ranks, RunFolder(path: settings.out))
-    try OutputPlace.requireFolder(folder.path)
+    // The other ranks look at the folder when it is there: a network file system may remember for a minute what was not.
+    if ranks.isFirst { try OutputPlace.requireFolder(folder.path) }
     model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context) {
       (folder) throws(MixGRPOError) in try settings.lora.load(folder, seed: settings.sampling.record.seed)
     }
@@ -93,11 +94,12 @@ final class AlignRun {
   private static func report(
     _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, _ order: PromptOrder, begun: Int, _ rank: Rank
   ) throws(MixGRPOError) -> AlignReport {
-    let earlier = try folder.lines(folder.metrics).filter { $0.iteration < begun }
+    let isFirst = rank.index == 0
+    let earlier = isFirst ? try folder.lines(folder.metrics).filter { $0.iteration < begun } : []
     let mostPrompts = RankPlaces(rollouts: [order.perIteration], ranks: rank.count).largestShare
     return AlignReport(
       settings, begun: begun, earlier: earlier.map { $0.object["reward_mean"]?.double ?? .nan },
-      evaluated: try evaluated(folder, settings, until: begun),
+      evaluated: isFirst ? try evaluated(folder, settings, until: begun) : nil,
       iterationsPerRound: order.count / order.perIteration,
       calls: try AlignmentPlan.calls(settings, prompts: mostPrompts, iteration: begun), rank: rank)
   }
