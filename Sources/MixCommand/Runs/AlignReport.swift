@@ -158,3 +158,29 @@ final class AlignReport {
     }
   }
 }
+
+extension AlignReport {
+  /// The report of a run that earlier processes may have begun. Ranks that are not the first show nothing, and read nothing.
+  convenience init(
+    _ settings: AlignSettings, _ folder: RunFolder, _ order: PromptOrder, begun: Int, _ rank: Rank
+  ) throws(MixGRPOError) {
+    let isFirst = rank.index == 0
+    let earlier = isFirst ? try folder.lines(folder.metrics).filter { $0.iteration < begun } : []
+    let mostPrompts = RankPlaces(rollouts: [order.perIteration], ranks: rank.count).largestShare
+    self.init(
+      settings, begun: begun, earlier: earlier.map { $0.object["reward_mean"]?.double ?? .nan },
+      evaluated: isFirst ? try Self.evaluated(folder, settings, until: begun) : nil,
+      iterationsPerRound: order.count / order.perIteration,
+      calls: try AlignmentPlan.calls(settings, prompts: mostPrompts, iteration: begun), rank: rank)
+  }
+
+  /// The means of the first and the latest evaluation so far, the training rewards first.
+  private static func evaluated(
+    _ folder: RunFolder, _ settings: AlignSettings, until begun: Int
+  ) throws(MixGRPOError) -> (first: [Double], latest: [Double])? {
+    let lines = try folder.lines(folder.evaluations).filter { $0.iteration <= begun }
+    let names = (settings.computedRewards + settings.evaluation.heldOut).map(\.name)
+    let means = lines.map { line in names.map { line.object["means"]?.object?[$0]?.double ?? .nan } }
+    return means.first.flatMap { first in means.last.map { (first, $0) } }
+  }
+}

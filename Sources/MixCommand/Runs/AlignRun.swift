@@ -46,7 +46,7 @@ final class AlignRun {
     let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
-    let report = try Self.report(settings, folder, model, order, begun: trainer.iteration, ranks.rank)
+    let report = try AlignReport(settings, folder, order, begun: trainer.iteration, ranks.rank)
     self.report = report
     if let collective = try settings.collective(of: ranks) {
       try ranks.together { [trainer] () throws(MixGRPOError) in try trainer.setCollective(collective) }
@@ -89,29 +89,6 @@ final class AlignRun {
       prompts: Array(model.prompts.texts.prefix(min(settings.picturePrompts, model.embeddings.count))))
     try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
-  }
-
-  private static func report(
-    _ settings: AlignSettings, _ folder: RunFolder, _ model: PixelModel, _ order: PromptOrder, begun: Int, _ rank: Rank
-  ) throws(MixGRPOError) -> AlignReport {
-    let isFirst = rank.index == 0
-    let earlier = isFirst ? try folder.lines(folder.metrics).filter { $0.iteration < begun } : []
-    let mostPrompts = RankPlaces(rollouts: [order.perIteration], ranks: rank.count).largestShare
-    return AlignReport(
-      settings, begun: begun, earlier: earlier.map { $0.object["reward_mean"]?.double ?? .nan },
-      evaluated: isFirst ? try evaluated(folder, settings, until: begun) : nil,
-      iterationsPerRound: order.count / order.perIteration,
-      calls: try AlignmentPlan.calls(settings, prompts: mostPrompts, iteration: begun), rank: rank)
-  }
-
-  /// The means of the first and the latest evaluation so far, the training rewards first.
-  private static func evaluated(
-    _ folder: RunFolder, _ settings: AlignSettings, until begun: Int
-  ) throws(MixGRPOError) -> (first: [Double], latest: [Double])? {
-    let lines = try folder.lines(folder.evaluations).filter { $0.iteration <= begun }
-    let names = (settings.computedRewards + settings.evaluation.heldOut).map(\.name)
-    let means = lines.map { line in names.map { line.object["means"]?.object?[$0]?.double ?? .nan } }
-    return means.first.flatMap { first in means.last.map { (first, $0) } }
   }
 
   private static func resume(
