@@ -25,7 +25,9 @@ fi
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export MIXGRPO_BASE=$base
 mpirun=(timeout 120 mpirun --oversubscribe --quiet)
-mpi() { "${mpirun[@]}" "$@"; }
+# Some run at once. Each has a TMPDIR, because mpirun removes the folder that all of one user share there.
+apart() { TMPDIR=$(mktemp -d -p "$out") "$@"; }
+mpi() { apart "${mpirun[@]}" "$@"; }
 ranks() { mpi -n "$1" ./mixgrpo "${@:2}"; }
 
 # Scores pictures. DO="2 1 KILL" sends the command of rank 2 a signal in iteration 1; DO="2 1 print" prints words in place of scores;
@@ -69,6 +71,8 @@ refuse_together() { # text that the one line of error must hold, arguments of mp
 
 # mpirun waits so many seconds before SIGTERM, and again before SIGKILL.
 stop_all_with_ctrl_c() {
+  export TMPDIR=$out/ctrl-c-tmp
+  mkdir "$TMPDIR"
   DO="1 1 wait" OMPI_MCA_odls_base_sigkill_timeout=3 "${mpirun[@]}" -n 2 ./mixgrpo "${align[@]}" --out interrupted >/dev/null 2>ctrl-c &
   wait_for test -e interrupted/checkpoints/iteration-00000001.safetensors
   kill -INT $!
@@ -80,7 +84,7 @@ stop_all_with_ctrl_c() {
 
 stop_all_with_ctrl_c &
 ctrl_c=$!
-(mkdir machines && cd machines && timeout 300 python3 "$root/Tests/machines/mpi.py" "$out/mixgrpo" "$base") &
+(mkdir machines && cd machines && apart timeout 300 python3 "$root/Tests/machines/mpi.py" "$out/mixgrpo" "$base") &
 machines=$!
 mixgrpo "${align[@]}" --set sum_per_prompt=true --out alone >answer 2>log || { cat log >&2; fail "a process alone"; }
 for count in 1 2 3 4; do
