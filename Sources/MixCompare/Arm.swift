@@ -8,6 +8,8 @@ struct Arm: Equatable, Sendable {
   let label: String
   var sampling: SamplingConfiguration
   var learning: LearningConfiguration
+  /// The rank of an adapter that is trained in place of all weights; 0 for all weights.
+  var adapterRank = 0
 
   /// The true log-ratio, in nats, at which the paper's clip takes effect: 1e-4 of the per-value ratio at D = 129 600 (Mix
   /// §4.1). The same per-value ratio corresponds to other nats at another D, so the nats are kept constant instead of the 1e-4.
@@ -29,6 +31,7 @@ struct Arm: Equatable, Sendable {
   /// A copy with changed settings and another name.
   func changed(_ name: String, _ label: String, _ change: (inout Arm) -> Void) -> Arm {
     var arm = Arm(name: name, label: label, sampling: sampling, learning: learning)
+    arm.adapterRank = adapterRank
     change(&arm)
     return arm
   }
@@ -42,10 +45,11 @@ struct Arm: Equatable, Sendable {
     let (policy, optimizer) = (learning.policy, learning.optimizer)
     let noise = sampling.sharedInitialNoise ? "shared by a group" : "each picture's own"
     let penalty = policy.referencePenalty > 0 ? ", KL to the base model \(policy.referencePenalty)" : ""
+    let adapter = adapterRank > 0 ? ", LoRA of rank \(adapterRank)" : ""
     return """
       \(sampling.groupSize) pictures per prompt, \(sampling.schedule.steps) steps, shift 3; \(dynamics); \(window); \(tail); \
       initial noise \(noise); \(policy.updatesPerIteration) updates per iteration, learning rate \(optimizer.learningRate), \
-      decay \(optimizer.weightDecay), clip \(fixed(policy.clipRange * Double(Stage.latentSize), 2)) nats\(penalty)
+      decay \(optimizer.weightDecay), clip \(fixed(policy.clipRange * Double(Stage.latentSize), 2)) nats\(penalty)\(adapter)
       """
   }
 

@@ -14,6 +14,11 @@
 ///
 /// The paper's 1e-5 is for a model of 12 billion weights.
 enum TunedRates {
+  /// Rank and rate of the adapters that are compared.
+  static let ofAdapters: KeyValuePairs = [4: 8e-4, 16: 8e-4, 64: 8e-4]
+  /// The rates that `--tune --ablation lora` tries for each rank.
+  static let gridOfAdapters = [4e-4, 8e-4, 1.6e-3]
+
   /// The rates that `--tune` tries for each method.
   static let grid = [4e-5, 8e-5, 1.6e-4]
   /// The seed of tuning; the table uses the seeds 1, 2, …
