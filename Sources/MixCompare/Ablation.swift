@@ -23,6 +23,8 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
   case rate
   /// What is trained: all weights, or adapters of several ranks, each at its tuned rate.
   case lora
+  /// The products of the model's blocks.
+  case precision
 
   var title: String {
     switch self {
@@ -36,6 +38,7 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
     case .clip: "clip range in nats"
     case .rate: "learning rate"
     case .lora: "all weights or adapters (LoRA)"
+    case .precision: "precision of the products"
     }
   }
 
@@ -66,6 +69,10 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
       return TunedRates.grid.map { rate in
         mix.changed("rate-\(rate)", "rate \(rate)") { $0.learning.optimizer.learningRate = rate }
       }
+    case .precision:
+      return Precision.allCases.map { precision in
+        mix.changed("precision-\(precision)", "\(precision)") { $0.evaluator.precision = precision }
+      }
     case .lora: return [mix.changed("lora-none", "all weights") { _ in }] + Self.adapters(mix)
     }
   }
@@ -74,7 +81,7 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
   static func adapters(_ mix: Arm) -> [Arm] {
     TunedRates.ofAdapters.map { rank, rate in
       mix.changed("lora-\(rank)", "LoRA of rank \(rank)") {
-        ($0.adapterRank, $0.learning.optimizer.learningRate) = (rank, rate)
+        ($0.evaluator.adapterRank, $0.learning.optimizer.learningRate) = (rank, rate)
       }
     }
   }

@@ -24,11 +24,11 @@ final class Stage: Sendable {
   }
 
   /// An evaluator with a copy of the base model to train, or with a new adapter of the base model.
-  func evaluator(_ context: RunContext, adapterRank: Int = 0) throws(MixGRPOError) -> FlowEvaluator {
+  func evaluator(_ context: RunContext, _ choice: EvaluatorChoice = .init()) throws(MixGRPOError) -> FlowEvaluator {
     try FlowEvaluator(
-      model: model(adapterRank: adapterRank),
+      model: model(adapterRank: choice.adapterRank),
       geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns), textLength: Self.textLength,
-      maxBatch: size.groupSize, threads: context.threads)
+      maxBatch: size.groupSize, threads: context.threads, precision: choice.precision)
   }
 
   private func model(adapterRank: Int) throws(MixGRPOError) -> FlowTransformer {
