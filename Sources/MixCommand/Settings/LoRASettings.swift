@@ -3,6 +3,9 @@ import MixSettings
 
 /// The low-rank adapter that `mixgrpo align` trains in place of the model's weights.
 struct LoRASettings: SettingsTable, Equatable {
+  /// The default learning rate of an adapter: ten times that of all weights, as their tuned rates differ (TunedRates.swift).
+  static let learningRate = 1e-4
+
   /// 0 to train all weights.
   var rank = 0
   /// 0 for the rank.
