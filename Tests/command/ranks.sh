@@ -73,7 +73,7 @@ refuse_together() { # text that the one line of error must hold, arguments of mp
 stop_all_with_ctrl_c() {
   export TMPDIR=$out/ctrl-c-tmp
   mkdir "$TMPDIR"
-  DO="1 1 wait" OMPI_MCA_odls_base_sigkill_timeout=3 "${mpirun[@]}" -n 2 ./mixgrpo "${align[@]}" --out interrupted >/dev/null 2>ctrl-c &
+  DO="1 1 wait" OMPI_MCA_odls_base_sigkill_timeout=10 "${mpirun[@]}" -n 2 ./mixgrpo "${align[@]}" --out interrupted >/dev/null 2>ctrl-c &
   wait_for test -e interrupted/checkpoints/iteration-00000001.safetensors
   kill -INT $!
   ! wait $! || fail "Ctrl-C of mpirun is not noticed"
