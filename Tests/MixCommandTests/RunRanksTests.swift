@@ -103,7 +103,7 @@ struct RunRanksTests {
   }
 }
 
-private func error(_ body: () throws(MixGRPOError) -> Void) -> MixGRPOError? {
-  do throws(MixGRPOError) { try body() } catch { return error }
+private func error(_ body: () throws -> Void) -> MixGRPOError? {
+  do { try body() } catch { return error as? MixGRPOError }
   return nil
 }
