@@ -13,8 +13,8 @@ from torch_fixtures import required
 from tree import ROOT
 
 MODULES = (
-    "scaling_model", "scaling_page", "scaling_tasks", "rank_workloads", "compare_ranks", "compare_torch", "results", "torch_ranks",
-    "torch_grpo", "torch_flux",
+    "scaling_model", "scaling_page", "scaling_tasks", "rank_workloads", "compare_ranks", "compare_torch", "results",
+    "torch_ranks", "torch_grpo", "torch_flux",
 )  # fmt: skip
 
 
