@@ -1,6 +1,7 @@
 """The page of how iterations scale: what was measured with two processes, and what that means for many on paper."""
 
 import statistics
+import textwrap
 from pathlib import Path
 
 import results
@@ -78,9 +79,9 @@ CONDITIONS = """\
 - A process of S or M is one thread of the processor above. M has the calls of S's iteration.
 - It gives the times of two processes on this machine with these errors: {checks}.
 - FLUX: its size in bfloat16, one H200 for each process, LoRA of rank 32 in float32 ({values:.0f} million values),
-  {flux_rollout} s of rollout and {flux_update} s of update for each prompt, as [measured on one
-  GPU](../examples/lab/benchmark/README.md#on-a-gpu). PyTorch's ring, and {gathers} small gathers of decisions in an
-  iteration, as counted above.
+  {flux_rollout} s of rollout and {flux_update} s of update for each prompt, as
+  [measured on one GPU](../examples/lab/benchmark/README.md#on-a-gpu). PyTorch's ring, and {gathers} small gathers of
+  decisions in an iteration, as counted above.
 - Left out: rewards, congestion, processes that are slower than others, and exchanges that overlap with a backward."""
 
 
@@ -99,7 +100,23 @@ def markdown(summary: dict, picture: Path) -> str:
         [limits(on_paper)],
         [conditions(summary, found)],
     ]
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+    return "\n\n".join(wrapped("\n".join(part)) for part in parts) + "\n"
+
+
+def wrapped(text: str) -> str:
+    """Paragraphs and list items with lines of one width; tables, pictures and headings stay."""
+    blocks = []
+    for block in text.split("\n\n"):
+        if block.startswith(("|", "!", "#")):
+            blocks.append(block)
+            continue
+        lines = []
+        for item in block.replace("\n- ", "\n\n- ").split("\n\n"):
+            indent = "  " if item.startswith("- ") else ""
+            words = " ".join(item.split())
+            lines += textwrap.wrap(words, 128, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
 
 
 def traffic(counts: dict, found: Measured) -> str:
