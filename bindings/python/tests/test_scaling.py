@@ -129,7 +129,7 @@ def made_up(scaling_model, weights=1_000_000):
     torch_turn = {"rollout": [1.0], "update": [2.0], "bytes": [100, 100], "gathers": 20}
     turns = {model: [native(workload)] for model, workload in ranks.WORKLOADS.items()}
     turns |= {way: [dict.fromkeys(ranks.WAYS, torch_turn)] for way in ("plain", "library")}
-    machine = {"processor": "one", "cpus": 2, "threads_per_core": "1", "mpi": "MPI", "load": 0.1}
+    machine = {"processor": "one", "cpus": 2, "threads_per_core": "1", "mpi": "MPI", "load": 0.1, "nice": 0}
     traffic = {"two": {"bytes": [123456, 123456]}, "plan": [{"bytes": 123456}, {"ranks": 8}], "many": [{"ranks": 3}]}
     traffic["ddp"] = {"bytes": [100, 100], "paper": 99}
     return {"turns": turns, "traffic": traffic, "machine": machine, "torch": "2", "mode": "eager"}

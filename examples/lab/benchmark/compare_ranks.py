@@ -217,6 +217,7 @@ def machine() -> dict:
         "threads_per_core": facts.get("Thread(s) per core", "an unknown number of"),
         "mpi": version.replace("mpirun (Open MPI)", "Open MPI"),
         "load": os.getloadavg()[0],
+        "nice": os.getpriority(os.PRIO_PROCESS, 0),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import results
 from rank_workloads import APART, ONE, ONE_OF_TWO, PROMPTS, TWO, WORKLOADS
 from scaling_model import VALUE, Network, Task, sent
-from scaling_tasks import FLUX_LORA, FLUX_ROLLOUT, FLUX_UPDATE, Measured, network, prediction, seconds, tasks
+from scaling_tasks import FLUX_LORA, FLUX_ROLLOUT, FLUX_UPDATE, Measured, network, prediction, seconds, task, tasks
 
 NETWORKS = (Network.of(100, 5), Network.of(25, 20), Network.of(1, 100))
 RANKS = (8, 64, 512)
@@ -68,8 +68,9 @@ CONDITIONS = """\
 - S: 2.3 million weights, groups of 12, 25 steps, a window of 4 at step 10, four optimizer steps. M: 40 million weights, and
   an iteration small enough to be measured: groups of 4, 8 steps, a window of 2 at step 2, two optimizer steps. No update
   can be undone.
-- {rounds} rounds of S and {rounds_m} of M, in each of which all took a turn. Load of the machine before it began:
-  {load:.1f}.
+- {rounds} rounds of S and {rounds_m} of M, in each of which all took a turn. Over the rounds the time of two processes over
+  that of two threads was {least:.2f} to {most:.2f} for S. Load of the machine before it began: {load:.1f}; the benchmark ran at
+  nice {nice}.
 
 ## How it was computed
 
@@ -77,6 +78,8 @@ CONDITIONS = """\
   and bytes and messages as the code sends them. Every process has a link of its own; where several share one, divide its
   bandwidth.
 - A process of S or M is one thread of the processor above. M has the calls of S's iteration.
+- Beside the network, an optimizer step of S takes {step} in a process alone and {step_of_ranks} in one of two: gradients are
+  packed and added up, in memory that the system maps anew for each step. That limits S on the fastest network.
 - It gives the times of two processes on this machine with these errors: {checks}.
 - FLUX: its size in bfloat16, one H200 for each process, LoRA of rank 32 in float32 ({values:.0f} million values),
   {flux_rollout} s of rollout and {flux_update} s of update for each prompt, as
@@ -184,7 +187,8 @@ def limits(on_paper: list[Task]) -> str:
 
 
 def conditions(summary: dict, found: Measured) -> str:
-    link = network(found)
+    link, small = network(found), task(found, "S")
+    ratios = [seconds(turn[TWO]) / seconds(turn[ONE_OF_TWO]) for turn in found.turns["S"]]
     checks = [
         f"{100 * prediction(found, model, base):+.1f} % ({model}, from {name})"
         for base, name in ((APART, "two processes that exchange nothing"), (ONE, "one process alone"))
@@ -198,6 +202,10 @@ def conditions(summary: dict, found: Measured) -> str:
         torch=summary["torch"],
         mode="torch.compile" if summary["mode"] == "compile" else summary["mode"],
         rounds=len(found.turns["S"]),
+        least=min(ratios),
+        most=max(ratios),
+        step=results.duration(small.step),
+        step_of_ranks=results.duration(small.step_of_ranks),
         rounds_m=len(found.turns["M"]),
         checks=listed(checks),
         values=FLUX_LORA * 1e-6,
