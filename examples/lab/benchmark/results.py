@@ -174,7 +174,7 @@ def markdown(summary: dict) -> str:
                 f"| {row['model']} | " + " | ".join(mebibytes(row["sides"].get(name)) for name in columns) + " |"
             )
     lines += same_calls(summary) + half_precision(summary)
-    if summary["left_out"]:
+    if summary.get("left_out"):
         lines += ["", "Left out, because PyTorch failed: " + "; ".join(summary["left_out"]) + "."]
     return "\n".join(lines) + "\n"
 
