@@ -28,7 +28,7 @@ struct PlanCommand: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
-    let settings = try config.settings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
+    let settings = try config.alignSettings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
       replace(&settings.model, with: model)
       pictures.apply(to: &settings.pictures)
       training.apply(to: &settings)
