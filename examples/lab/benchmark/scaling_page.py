@@ -20,6 +20,12 @@ ROWS = {
     "library": "`mixgrpo.torch`, S",
 }
 
+MODES = {
+    "compile": "with torch.compile",
+    "eager": "eager (`--mode eager`), which takes [1.4 times](../examples/lab/benchmark/README.md#half-precision) as long "
+    "as torch.compile on one thread",
+}
+
 INTRODUCTION = """\
 Processes share out the prompts of an iteration. Rollouts exchange almost nothing. An update exchanges about twice the bytes
 of the trained weights in each optimizer step ([why](guides/several-gpus.md#what-it-costs)). One and two processes were
@@ -32,7 +38,7 @@ Seconds of an iteration with {prompts} prompts, on two CPUs. Medians of the roun
 
 TRAFFIC = """\
 PyTorch with DDP is a plain loop of the same method. It evaluates each sample of a group in all steps; the library evaluates
-latents that a group shares once, here and in `mixgrpo.torch`.
+latents that a group shares once, here and in `mixgrpo.torch`. PyTorch runs {mode}.
 
 **Traffic.** In an iteration of S each process sends {plan:,} bytes by `mixgrpo plan --ranks 2`, and {counted:,} counted in
 the callbacks of its collective, {factor:.2f} times the weights in each of {steps} steps. The benchmark writes nothing when
@@ -96,7 +102,7 @@ def markdown(summary: dict, picture: Path) -> str:
         [INTRODUCTION],
         [MEASURED.format(prompts=PROMPTS)],
         measured_table(found),
-        [traffic(summary["traffic"], found)],
+        [traffic(summary["traffic"], found, MODES[summary["mode"]])],
         [PAPER.format(fixed=FIXED)],
         paper_table(on_paper),
         [f"![efficiency over the number of processes]({picture})"],
@@ -122,9 +128,10 @@ def wrapped(text: str) -> str:
     return "\n\n".join(blocks)
 
 
-def traffic(counts: dict, found: Measured) -> str:
+def traffic(counts: dict, found: Measured, mode: str) -> str:
     stated, steps = counts["plan"][0]["bytes"], WORKLOADS["S"].minibatches
     return TRAFFIC.format(
+        mode=mode,
         plan=stated,
         counted=max(counts["two"]["bytes"]),
         factor=stated / steps / VALUE / found.first("S", TWO)["weights"],
@@ -200,7 +207,6 @@ def conditions(summary: dict, found: Measured) -> str:
         small=link.latency * 1e6,
         bandwidth=link.bandwidth * 1e-9,
         torch=summary["torch"],
-        mode="torch.compile" if summary["mode"] == "compile" else summary["mode"],
         rounds=len(found.turns["S"]),
         least=min(ratios),
         most=max(ratios),
