@@ -70,7 +70,7 @@ CONDITIONS = """\
   check that. Two processes of S that exchange nothing take {shared:.2f} times as long for each prompt as one process alone
   on the machine.
 - {mpi} through shared memory: a call with 512 bytes took {small:.1f} µs, and 1 MiB went at {bandwidth:.1f} GB/s. PyTorch
-  {torch} over gloo and the loopback device: {mode}, fused AdamW, whole batches.
+  {torch} over gloo and the loopback device, fused AdamW, whole batches.
 - S: 2.3 million weights, groups of 12, 25 steps, a window of 4 at step 10, four optimizer steps. M: 40 million weights, and
   an iteration small enough to be measured: groups of 4, 8 steps, a window of 2 at step 2, two optimizer steps. No update
   can be undone.
