@@ -1,11 +1,9 @@
 """Writes `structs.rs`: results, and what the host passes in besides settings."""
 
-import re
-
-from .model import Enum, Field, Header, Struct, Type
+from .model import Enum, Field, Header, Struct
 from .rust_abi import PLAIN
 from .rust_enums import docstring
-from .words import NOTICE, camel, required
+from .words import NOTICE, TEXT, camel, is_flag, meaning, required
 
 BEGINNING = f"""// {NOTICE}
 //! Results, and what the host passes in besides settings.
@@ -17,7 +15,6 @@ ELSEWHERE = {  # structs with a Rust type of their own
     "mixgrpo_velocity_request", "mixgrpo_parameter_info", "mixgrpo_image_info", "mixgrpo_text", "mixgrpo_setting",
     "mixgrpo_collective",
 }  # fmt: skip
-TEXT = Type("char", (True,))
 
 
 def file(header: Header) -> str:
@@ -37,21 +34,15 @@ def mirrored(struct: Struct, header: Header) -> str:
     lines.append(f"    {camel(struct.name)} = {struct.name} {{")
     for field in fields:
         if field not in texts:
-            lines += [*about(field, struct, header), f"        {field.name}: {rust_type(field, header)},"]
+            lines += docstring(meaning(field, struct), header, "        ")
+            lines.append(f"        {field.name}: {rust_type(field, header)},")
     lines.append("    }")
     if texts:
         lines.append("    texts {")
         for field in texts:
-            lines += [*about(field, struct, header), f"        {field.name},"]
+            lines += [*docstring(meaning(field, struct), header, "        "), f"        {field.name},"]
         lines.append("    }")
     return "\n".join([*lines, "}"]) + "\n"
-
-
-def about(field: Field, struct: Struct, header: Header) -> list[str]:
-    comment = required(field.comment, f"{struct.name}.{field.name}").removeprefix("flag").lstrip(":, ")
-    if field.type == TEXT:
-        comment = re.split(r"\W+belongs to ", comment, flags=re.I)[0]  # Rust has a copy, which belongs to nobody else
-    return docstring(comment, header, "        ")
 
 
 def rust_type(field: Field, header: Header) -> str:
@@ -60,7 +51,3 @@ def rust_type(field: Field, header: Header) -> str:
     else:
         kind = "bool" if is_flag(field) else PLAIN[field.type.base]
     return f"[{kind}; {field.length}]" if field.length else kind
-
-
-def is_flag(field: Field) -> bool:
-    return field.comment.startswith("flag")

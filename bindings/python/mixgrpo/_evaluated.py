@@ -9,7 +9,7 @@ from pathlib import Path
 from ._folders import replace_file
 from ._numbers import digits
 from ._progress import ProgressDisplay
-from .evaluation import EvaluationResult
+from .results import EvaluationResult
 
 _FILE = "means.json"
 

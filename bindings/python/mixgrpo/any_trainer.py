@@ -18,8 +18,8 @@ from ._library import call, library, read_text
 from ._shapes import ShownByShape
 from ._structs import from_struct
 from .errors import InvalidStateError
-from .metrics import Metrics, RewardMetrics
 from .plan import SCHEDULED_WINDOW
+from .results import Metrics, RewardMetrics
 from .reward_names import scores_in_order
 
 _Parameters = ParamSpec("_Parameters")

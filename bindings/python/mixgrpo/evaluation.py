@@ -3,7 +3,6 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,29 +18,8 @@ from .enums import Storage, StorageName, Verdict
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .model import Model
+from .results import EvaluationResult
 from .trainer import Trainer
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """One evaluation in figures."""
-
-    iteration: int
-    """Of the trainer when the samples were drawn."""
-    score: float
-    """Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none."""
-    is_best: bool
-    """Whether the score is the highest so far."""
-    best_iteration: int
-    """-1 when no evaluation had a score."""
-    best_score: float
-    verdict: Verdict
-    message: str
-    """Why, in one line; "" with CONTINUE."""
-    worsening: int
-    """Consecutive suspicious evaluations."""
-    failed: int
-    """Scores that were not finite; they are excluded, never counted as 0."""
 
 
 class Evaluation(Object):

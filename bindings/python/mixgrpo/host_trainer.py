@@ -22,10 +22,10 @@ from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .context import Context, given_context
 from .enums import MissingRewards, MissingRewardsName, RequestKind, Status, Weights, WeightsName
 from .errors import InvalidArgumentError, InvalidFormatError, InvalidStateError, MixGRPOError
-from .metrics import Metrics
 from .plan import Plan, plan_of
 from .ranks import ALONE, JointFailure, Ranks
 from .request import VelocityRequest, answer_to, next_request
+from .results import Metrics
 from .reward_names import scores_in_order, weights_in_order
 
 

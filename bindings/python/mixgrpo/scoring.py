@@ -11,8 +11,8 @@ from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
 from .any_trainer import TicketedSamples
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
-from .metrics import Metrics
 from .ranks import Ranks, ranks_of
+from .results import Metrics
 from .reward_names import weights_in_order
 from .trainer import Trainer
 from .training_types import Decoder, Reward, Trainable

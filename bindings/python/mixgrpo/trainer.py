@@ -22,10 +22,10 @@ from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Wei
 from .errors import MixGRPOError
 from .evaluator import Evaluator
 from .image import Image
-from .metrics import Metrics, Resumption
 from .pixels import PixelCodec
 from .plan import Plan, plan_of
 from .prompts import Prompts
+from .results import Metrics, Resumption
 from .reward_names import scores_in_order, weights_in_order
 
 

@@ -12,10 +12,10 @@ from ._arrays import ByteArray, DoubleArray, FloatArray
 from ._progress import ProgressDisplay
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
-from .metrics import Metrics
 from .metrics_file import MetricsFile
 from .person_reward import PersonReward
 from .ranks import ranks_of
+from .results import Metrics
 from .scoring import ScoringThreads, checked_weights, rewards_by_name, score, score_share
 from .trainer import Trainer
 from .training_checkpoints import TrainingCheckpoints, checkpoint_settings, checkpoints_of

@@ -12,8 +12,8 @@ from ._arguments import path, whole
 from ._folders import paths_in
 from .errors import InvalidArgumentError
 from .folder_lock import FolderLock
-from .metrics import Resumption
 from .ranks import ranks_of
+from .results import Resumption
 from .training_evaluations import Evaluations
 from .training_types import FilePath
 

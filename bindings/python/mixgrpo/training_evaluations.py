@@ -16,10 +16,11 @@ from ._warnings import warn
 from .configurations import EvaluationConfig
 from .enums import Verdict, Weights
 from .errors import InvalidArgumentError, InvalidFormatError
-from .evaluation import Evaluation, EvaluationResult
+from .evaluation import Evaluation
 from .host_trainer import HostTrainer
 from .person_reward import PersonReward
 from .ranks import ranks_of
+from .results import EvaluationResult
 from .scoring import score
 from .trainer import Trainer
 from .training_evaluation import Evaluable, ResolvedEvaluation

@@ -14,10 +14,9 @@ from ._arrays import ByteArray
 from ._folders import replace_file
 from ._report_page import ReportData, parsed, rendered
 from .errors import InputOutputError, InvalidFormatError
-from .evaluation import EvaluationResult
 from .image import Image
-from .metrics import Metrics
 from .ranks import ranks_of
+from .results import EvaluationResult, Metrics
 from .training_evaluation import Evaluable, ResolvedEvaluation, sampling_of
 from .training_pictures import SAMPLES, ShownSamples
 from .training_types import Trainable

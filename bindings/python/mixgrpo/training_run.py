@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ._progress import ProgressDisplay
-from .metrics import Metrics
 from .metrics_file import MetricsFile
 from .ranks import Ranks, ranks_of
+from .results import Metrics
 from .training_checkpoints import Checkpoints
 from .training_evaluations import Evaluations
 from .training_report import Report

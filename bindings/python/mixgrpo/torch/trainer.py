@@ -21,9 +21,9 @@ from ..context import Context
 from ..enums import MissingRewards, MissingRewardsName, Weights
 from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
 from ..host_trainer import HostTrainer
-from ..metrics import Metrics, Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
+from ..results import Metrics, Resumption
 from .agreement import require_same_run
 from .checkpoints import (
     begin_sharded,
