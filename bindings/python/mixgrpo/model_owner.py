@@ -15,7 +15,7 @@ from ._library import call, library
 from .any_trainer import AnyTrainer
 from .context import Context
 from .enums import RequestKind, Status
-from .errors import MixGRPOError
+from .errors import MixGRPOError, status_of, text_of
 from .ranks import ALONE, JointFailure, Ranks
 from .request import VelocityRequest, answer_to, next_request
 
@@ -159,22 +159,11 @@ class ModelOwner(AnyTrainer):
     def _fail(self, error: BaseException) -> bool:
         """Reports a failure to the library. Returns whether requests follow: to undo the update, or to continue as the
         fault policy says."""
-        status, message = _status_of(error)
-        return bool(library.mixgrpo_trainer_fail(self.handle, status, message) == Status.OK)
+        message = text_of(error).replace("\0", " ").encode(errors="replace")
+        return bool(library.mixgrpo_trainer_fail(self.handle, status_of(error), message) == Status.OK)
 
 
 def _raised(failure: BaseException | None, error: BaseException) -> BaseException:
     """What the caller gets: the failure itself, or the library's error about it, which says more. A lost rank stays one."""
     is_of_library = isinstance(failure, MixGRPOError) and isinstance(error, MixGRPOError)
     return error if failure is None or is_of_library and not isinstance(failure, ConnectionError) else failure
-
-
-def _status_of(error: BaseException) -> tuple[Status, bytes]:
-    if isinstance(error, MixGRPOError):
-        return error.status, _bytes(str(error))
-    kind = Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.INTERNAL
-    return kind, _bytes(f"{type(error).__name__}: {error}")
-
-
-def _bytes(text: str) -> bytes:
-    return text.replace("\0", " ").encode(errors="replace")

@@ -129,9 +129,9 @@ class Metrics(InOneLine):
     NaN where there is nothing to report."""
 
     window_start: int
-    """l."""
+    """l, the first step of the window."""
     window_length: int
-    """w."""
+    """w, the steps in the window."""
     failed_rewards: int
     """Rewards that were not finite."""
     degenerate_groups: int
