@@ -205,7 +205,9 @@ import Testing
     #expect(MixgrpoCommand.misspelt(["algin", "--model", "m"])?.contains("did you mean \"mixgrpo align\"?") == true)
     #expect(MixgrpoCommand.misspelt(["frobnicate"])?.contains("did you mean") == false)
     #expect(MixgrpoCommand.misspelt(["help", "algin"])?.contains("did you mean \"mixgrpo align\"?") == true)
-    for known in [["align", "--bogus"], ["help"], ["help", "align"], ["--bogus"], []] { #expect(MixgrpoCommand.misspelt(known) == nil) }
+    for known in [["align", "--bogus"], ["help"], ["help", "align"], ["--bogus"], []] {
+      #expect(MixgrpoCommand.misspelt(known) == nil)
+    }
   }
 
   @Test func sizesAreReadFromTexts() throws {

@@ -33,6 +33,7 @@ from .policy import TorchPolicy
 from .ranks import TorchRanks, ranks_of_group
 from .rounds import Round, Rounds
 from .saved_run import SavedRun
+from .shutdown import answering
 from .snapshot import Snapshot, require_trainable, trained_weights
 from .tensors import module_of, weight_names
 from .wrappers import Wrappers, require_whole
@@ -202,6 +203,10 @@ class TorchTrainer(HostTrainer):
 
     def step(self, request: VelocityRequest) -> tuple[float, float]:
         """Adds up the gradients of all ranks, clips, steps, zeroes."""
+        with answering():
+            return self._step(request)
+
+    def _step(self, request: VelocityRequest) -> tuple[float, float]:
         if self._wrappers is not None:
             self._wrappers.add_up()
         limit = self.learning.max_gradient_norm or float("inf")
