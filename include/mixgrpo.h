@@ -4,9 +4,9 @@
  * The library samples groups of images with a mixed ODE-SDE sampler, takes the host's rewards, and updates the model with
  * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. It can be copied into any
  * project: it needs nothing but the C standard library. Its sections follow the data: version, status and errors, context,
- * model, prompts, evaluator, settings, plan, rollout, advantages, votes, update, optimizer, trainer, tickets,
- * checkpoints, deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
- * words, pixels, PNG.
+ * model, prompts, evaluator, settings, plan, rollout, advantages, votes, update, optimizer, trainer, tickets, ranks,
+ * checkpoints, deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and
+ * conveniences: hashed words, pixels, PNG.
  *
  * Each section is marked stable or experimental, with the release it first appeared in. Stable: programs compiled against this
  * header keep working with every later release of the same MIXGRPO_ABI_VERSION. Experimental: may change in any release.

@@ -116,7 +116,9 @@ import Testing
       let range: SettingRange
       switch kind {
       case .integer(let found), .number(let found): range = found
-      default: return Issue.record("\(key)")
+      default:
+        Issue.record("\(key)")
+        return
       }
       let least = atLeast ?? Int(range.isMinimumOpen ? range.minimum + 1 : range.minimum)
       for inside in [least, Int(range.maximum)] {
