@@ -95,15 +95,10 @@ from .results import (
     UpdateStatistics,
 )
 from .rollout import Rollout, StoredStep
-from .scoring import score
 from .settings import check, describe, preset, preset_names
 from .steps import deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
-from .training import train
-from .training_checkpoints import TrainingCheckpoints
-from .training_evaluation import TrainingEvaluation
-from .training_evaluations import HackedRewardWarning
-from .training_types import (
+from .training.argument_types import (
     Decoder,
     EvaluationReceiver,
     FilePath,
@@ -113,7 +108,12 @@ from .training_types import (
     Reward,
     Trainable,
 )
-from .training_warnings import LearningWarning
+from .training.checkpoints import TrainingCheckpoints
+from .training.evaluation import TrainingEvaluation
+from .training.evaluations import HackedRewardWarning
+from .training.learning_warnings import LearningWarning
+from .training.scoring import score
+from .training.train import train
 from .update import Update
 from .votes import scores_from_pairs, scores_from_ratings
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import mixgrpo
 import numpy as np
 from mixgrpo import training
-from mixgrpo.training_checkpoints import Checkpoints
-from mixgrpo.training_evaluations import Evaluations
+from mixgrpo.training.checkpoints import Checkpoints
+from mixgrpo.training.evaluations import Evaluations
 
 folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
 boundaries = 0
