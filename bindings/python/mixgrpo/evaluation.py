@@ -125,14 +125,14 @@ class Evaluation(Object):
 
     @property
     def latest_iteration(self) -> int:
-        """The trainer's at the latest evaluation, also after `load`; -1 before the first."""
+        """The trainer's at the latest evaluation, also after `restore`; -1 before the first."""
         iteration = ctypes.c_int64()
         call("mixgrpo_evaluation_get_verdict", self.handle, ctypes.byref(iteration), None)
         return iteration.value
 
     @property
     def verdict(self) -> Verdict:
-        """The watchdog's verdict on the latest evaluation, also after `load`, by the settings of this object: a stopped
+        """The watchdog's verdict on the latest evaluation, also after `restore`, by the settings of this object: a stopped
         run must not continue from there. `CONTINUE` before the first."""
         verdict = ctypes.c_int32()
         call("mixgrpo_evaluation_get_verdict", self.handle, None, ctypes.byref(verdict))

@@ -253,7 +253,7 @@ class Trainer(AnyTrainer):
 
     @exclusive
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
-        """Restores the newest complete checkpoint of a folder, as `load` does. None, with nothing changed, when there
+        """Restores the newest complete checkpoint of a folder, as `restore` does. None, with nothing changed, when there
         is none. A log line of the context gives the reason for each checkpoint that is skipped.
 
         Raises `InvalidFormatError` when there are checkpoints and none is complete; `InvalidArgumentError` naming the settings
