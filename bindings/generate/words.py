@@ -12,7 +12,9 @@ OWN_TYPES = {  # structs for which bindings have a type with more than their fie
     "mixgrpo_collective",
 }  # fmt: skip
 NOTICE = "Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it."
-SETTINGS_NOTICE = "Generated from the library's table of settings; write it anew with `make generate` instead of editing it."
+SETTINGS_NOTICE = (
+    "Generated from the library's table of settings; write it anew with `make generate` instead of editing it."
+)
 
 
 def camel(name: str) -> str:
