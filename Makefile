@@ -391,8 +391,8 @@ install: library command
 format:
 	.ci/setup lint $(VENV)
 	swift format --in-place --recursive Package.swift Sources Tests examples
-	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
-	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
+	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python bindings/generate docs/site examples Tests
+	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python bindings/generate docs/site examples Tests
 	cd bindings/rust && cargo fmt
 
 clean:

@@ -48,6 +48,7 @@ package struct MixgrpoCommand: ParsableCommand {
 
   /// Parses the process's arguments, runs the command, and ends the process.
   package static func start() -> Never {
+    if let error = misspelt(Array(CommandLine.arguments.dropFirst())) { fail(error, code: ExitCode.validationFailure.rawValue) }
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -56,15 +57,16 @@ package struct MixgrpoCommand: ParsableCommand {
     } catch {
       let code = exitCode(for: error)
       if code.isSuccess || error is CleanExit { exit(withError: error) }
-      fail(misspelt(Array(CommandLine.arguments.dropFirst())) ?? "\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
+      fail("\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
     }
     finish(0)
   }
 
-  /// The error of a subcommand that does not exist.
+  /// The error of a subcommand that does not exist, also where only its help is wanted.
   static func misspelt(_ arguments: [String]) -> String? {
     let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
-    guard let word = arguments.first, !word.hasPrefix("-"), !(names + ["help"]).contains(word) else { return nil }
+    let words = arguments.first == "help" ? arguments.dropFirst() : arguments[...]
+    guard let word = words.first, !word.hasPrefix("-"), !(names + ["help"]).contains(word) else { return nil }
     let near = names.filter { editDistance(word, $0) <= 2 }.min { editDistance(word, $0) < editDistance(word, $1) }
     let question = near.map { "; did you mean \"mixgrpo \($0)\"?" } ?? ""
     return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(question) (mixgrpo --help)"

@@ -3,7 +3,7 @@
 import json
 from typing import Protocol, runtime_checkable
 
-from ._warnings import warn
+from .._warnings import warn
 
 
 class LearningWarning(UserWarning):

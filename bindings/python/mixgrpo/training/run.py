@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ._progress import ProgressDisplay
-from .metrics import Metrics
+from ..ranks import Ranks, ranks_of
+from ..results import Metrics
+from .argument_types import IterationReceiver, PromptChoice, Trainable
+from .checkpoints import Checkpoints
+from .evaluations import Evaluations
+from .learning_warnings import LearningWarnings
 from .metrics_file import MetricsFile
-from .ranks import Ranks, ranks_of
-from .training_checkpoints import Checkpoints
-from .training_evaluations import Evaluations
-from .training_report import Report
-from .training_types import IterationReceiver, PromptChoice, Trainable
-from .training_warnings import LearningWarnings
+from .progress import ProgressDisplay
+from .report import Report
 
 Iterate: TypeAlias = Callable[[Sequence[int]], Metrics]
 """Trains one iteration on these prompts."""

@@ -8,23 +8,24 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ._arrays import ByteArray, DoubleArray, FloatArray
-from ._evaluated import EvaluatedFigures
-from ._folders import paths_in, require_place
-from ._progress import ProgressDisplay
-from ._warnings import warn
-from .configurations import EvaluationConfig
-from .enums import Verdict, Weights
-from .errors import InvalidArgumentError, InvalidFormatError
-from .evaluation import Evaluation, EvaluationResult
-from .host_trainer import HostTrainer
-from .person_reward import PersonReward
-from .ranks import ranks_of
+from .._arrays import ByteArray, DoubleArray, FloatArray
+from .._folders import paths_in, require_place
+from .._warnings import warn
+from ..configurations import EvaluationConfig
+from ..enums import Verdict, Weights
+from ..errors import InvalidArgumentError, InvalidFormatError
+from ..evaluation import Evaluation
+from ..host_trainer import HostTrainer
+from ..person_reward import PersonReward
+from ..ranks import ranks_of
+from ..results import EvaluationResult
+from ..trainer import Trainer
+from .argument_types import Decoder, EvaluationReceiver, Reward
+from .evaluated import EvaluatedFigures
+from .evaluation import Evaluable, ResolvedEvaluation
+from .pictures import ShownSamples
+from .progress import ProgressDisplay
 from .scoring import score
-from .trainer import Trainer
-from .training_evaluation import Evaluable, ResolvedEvaluation
-from .training_pictures import ShownSamples
-from .training_types import Decoder, EvaluationReceiver, Reward
 
 
 class HackedRewardWarning(RuntimeWarning):

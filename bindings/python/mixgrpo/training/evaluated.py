@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ._folders import replace_file
-from ._numbers import digits
-from ._progress import ProgressDisplay
-from .evaluation import EvaluationResult
+from .._folders import replace_file
+from .._numbers import digits
+from ..results import EvaluationResult
+from .progress import ProgressDisplay
 
 _FILE = "means.json"
 

@@ -34,7 +34,6 @@ public func mixgrpo_rollout_create(
       let config = try read(config, "config")
       try config.check()
       try requireReserved(config.reserved)
-      try requireRange(config.latent_size, 1...1_000_000_000, "latent_size")
       try requireRange(prompt_count, 1...1_000_000, "prompt_count")
       let noise = initial_noise == nil && noise_count == 0 ? nil : try input(initial_noise, count: noise_count, "initial_noise")
       let rollout = try Rollout(

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from ._numbers import clock, digits
-from .context import Context, Progress
-from .enums import Stage
+from .._numbers import clock, digits
+from ..context import Context
+from ..enums import Stage
+from ..results import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
 _SECONDS_BETWEEN_DRAWS = 0.2

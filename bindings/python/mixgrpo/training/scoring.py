@@ -6,16 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arguments import function, short
-from ._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
-from .any_trainer import TicketedSamples
-from .errors import InvalidArgumentError
-from .host_trainer import HostTrainer
-from .metrics import Metrics
-from .ranks import Ranks, ranks_of
-from .reward_names import weights_in_order
-from .trainer import Trainer
-from .training_types import Decoder, Reward, Trainable
+from .._arguments import function, short
+from .._arrays import ByteArray, DoubleArray, FloatArray, doubles, shaped
+from ..any_trainer import TicketedSamples
+from ..errors import InvalidArgumentError
+from ..host_trainer import HostTrainer
+from ..ranks import Ranks, ranks_of
+from ..results import Metrics
+from ..reward_names import weights_in_order
+from ..trainer import Trainer
+from .argument_types import Decoder, Reward, Trainable
 
 Score = Callable[[Sequence[int], FloatArray], dict[str, DoubleArray]]
 """Prompt indices (P) and samples (P, G, N, C) → rewards (P, G) by name. Called on several threads."""

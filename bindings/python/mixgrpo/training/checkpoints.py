@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ._arguments import path, whole
-from ._folders import paths_in
-from .errors import InvalidArgumentError
+from .._arguments import path, whole
+from .._folders import paths_in
+from ..errors import InvalidArgumentError
+from ..ranks import ranks_of
+from ..results import Resumption
+from .argument_types import FilePath
+from .evaluations import Evaluations
 from .folder_lock import FolderLock
-from .metrics import Resumption
-from .ranks import ranks_of
-from .training_evaluations import Evaluations
-from .training_types import FilePath
 
 
 @runtime_checkable

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import ByteArray
-from ._folders import replace_file
-from ._report_page import ReportData, parsed, rendered
-from .errors import InputOutputError, InvalidFormatError
-from .evaluation import EvaluationResult
-from .image import Image
-from .metrics import Metrics
-from .ranks import ranks_of
-from .training_evaluation import Evaluable, ResolvedEvaluation, sampling_of
-from .training_pictures import SAMPLES, ShownSamples
-from .training_types import Trainable
+from .._arrays import ByteArray
+from .._folders import replace_file
+from ..errors import InputOutputError, InvalidFormatError
+from ..image import Image
+from ..ranks import ranks_of
+from ..results import EvaluationResult, Metrics
+from .argument_types import Trainable
+from .evaluation import Evaluable, ResolvedEvaluation, sampling_of
+from .pictures import SAMPLES, ShownSamples
+from .report_page import ReportData, parsed, rendered
 
 _SECONDS_BETWEEN_WRITES = 5.0
 

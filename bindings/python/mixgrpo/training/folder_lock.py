@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from .errors import InputOutputError, InvalidStateError
+from ..errors import InputOutputError, InvalidStateError
 
 LOCK_FILE = "run.lock"
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from ._arguments import chosen, function, instance, path, whole
-from ._arrays import FloatArray, integers
-from .configurations import EvaluationConfig, SampleConfig, SamplingConfig
-from .enums import Watchdog, WatchdogName
-from .errors import InvalidArgumentError
+from .._arguments import chosen, function, instance, path, whole
+from .._arrays import FloatArray, integers
+from ..configurations import EvaluationConfig, SampleConfig, SamplingConfig
+from ..enums import Watchdog, WatchdogName
+from ..errors import InvalidArgumentError
+from ..trainer import Trainer
+from .argument_types import EvaluationReceiver, Keeper, Reward
 from .scoring import checked_rewards
-from .trainer import Trainer
-from .training_types import EvaluationReceiver, Keeper, Reward
 
 
 @runtime_checkable

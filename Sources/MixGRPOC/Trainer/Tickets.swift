@@ -9,7 +9,7 @@ public func mixgrpo_trainer_rollout_ticket(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let trainer = try object.trainer(for: "rollout")
+    let trainer = try object.trainer(for: "rollout_ticket")
     let (ticketPlace, chosen, target) = try trainer.withdrawing { () throws(MixGRPOError) in
       let ticketPlace = try place(out_ticket, "out_ticket")
       let (chosen, target) = try object.rolloutArguments(prompt_indices, prompt_count, out_samples, capacity)
@@ -57,7 +57,7 @@ public func mixgrpo_trainer_update_tickets(
 ) -> mixgrpo_status {
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-    let trainer = try object.trainer(for: "update")
+    let trainer = try object.trainer(for: "update_tickets")
     let (result, missing, weights) = try trainer.withdrawing { () throws(MixGRPOError) in
       let result = try HostStruct.optional(out_metrics, "out_metrics")
       let missing: MissingRewards = try choice(missing, "missing")

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ._arrays import ByteArray, FloatArray
-from ._folders import replace_file
-from .errors import InputOutputError
-from .image import Image
-from .person_reward import PersonReward
+from .._arrays import ByteArray, FloatArray
+from .._folders import replace_file
+from ..errors import InputOutputError
+from ..image import Image
+from ..person_reward import PersonReward
+from .argument_types import Decoder
+from .evaluation import ResolvedEvaluation
 from .scoring import decoded
-from .training_evaluation import ResolvedEvaluation
-from .training_types import Decoder
 
 SAMPLES = 2
 """Images of a prompt, at most."""

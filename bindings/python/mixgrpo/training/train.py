@@ -7,24 +7,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ._arguments import function, path, short, whole
-from ._arrays import ByteArray, DoubleArray, FloatArray
-from ._progress import ProgressDisplay
-from .errors import InvalidArgumentError
-from .host_trainer import HostTrainer
-from .metrics import Metrics
+from .._arguments import function, path, short, whole
+from .._arrays import ByteArray, DoubleArray, FloatArray
+from ..errors import InvalidArgumentError
+from ..host_trainer import HostTrainer
+from ..person_reward import PersonReward
+from ..ranks import ranks_of
+from ..results import Metrics
+from ..trainer import Trainer
+from .argument_types import Decoder, FilePath, IterationReceiver, PromptChoice, Reward, Trainable
+from .checkpoints import TrainingCheckpoints, checkpoint_settings, checkpoints_of
+from .evaluation import USUAL_EVALUATION, TrainingEvaluation, evaluation_of
+from .evaluations import evaluations_of
 from .metrics_file import MetricsFile
-from .person_reward import PersonReward
-from .ranks import ranks_of
+from .pictures import ShownSamples, show_person, write_pictures
+from .progress import ProgressDisplay
+from .report import Report
+from .run import Iterate, TrainingRun
 from .scoring import ScoringThreads, checked_weights, rewards_by_name, score, score_share
-from .trainer import Trainer
-from .training_checkpoints import TrainingCheckpoints, checkpoint_settings, checkpoints_of
-from .training_evaluation import USUAL_EVALUATION, TrainingEvaluation, evaluation_of
-from .training_evaluations import evaluations_of
-from .training_pictures import ShownSamples, show_person, write_pictures
-from .training_report import Report
-from .training_run import Iterate, TrainingRun
-from .training_types import Decoder, FilePath, IterationReceiver, PromptChoice, Reward, Trainable
 
 
 def train(

@@ -76,7 +76,7 @@ def _has_iteration(entry: Any) -> bool:
 def rendered(data: ReportData) -> str:
     """The whole page."""
     content = json.dumps(_plain({"format": _FORMAT, **asdict(data)}), allow_nan=False).replace("<", "\\u003c")
-    return files(__package__).joinpath("report.html").read_text("utf-8").replace(_MARK, _MARK + content, 1)
+    return files("mixgrpo").joinpath("report.html").read_text("utf-8").replace(_MARK, _MARK + content, 1)
 
 
 def _plain(value: Any) -> Any:

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ._folders import replace_file, require_place
-from .errors import InputOutputError, InvalidArgumentError, InvalidFormatError
+from .._folders import replace_file, require_place
+from ..errors import InputOutputError, InvalidArgumentError, InvalidFormatError
 
 
 @runtime_checkable

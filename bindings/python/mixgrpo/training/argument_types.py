@@ -6,9 +6,8 @@ from typing import Protocol, TypeAlias
 
 from numpy.typing import ArrayLike
 
-from ._arrays import ByteArray, FloatArray
-from .evaluation import EvaluationResult
-from .metrics import Metrics
+from .._arrays import ByteArray, FloatArray
+from ..results import EvaluationResult, Metrics
 
 Reward: TypeAlias = Callable[[ByteArray, Sequence[str]], ArrayLike]
 """Scores B images, uint8 (B, height, width, 3), of B prompts: (B) numbers, NaN for one that failed."""
