@@ -4,9 +4,9 @@
  * The library samples groups of images with a mixed ODE-SDE sampler, takes the host's rewards, and updates the model with
  * GRPO (MixGRPO, arXiv 2507.21802, "Mix" below). This header is the contract and the manual. It can be copied into any
  * project: it needs nothing but the C standard library. Its sections follow the data: version, status and errors, context,
- * model, prompts, evaluator, settings, plan, rollout, advantages, votes, update, optimizer, trainer, tickets,
- * checkpoints, deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and conveniences: hashed
- * words, pixels, PNG.
+ * model, prompts, evaluator, settings, plan, rollout, advantages, votes, update, optimizer, trainer, tickets, ranks,
+ * checkpoints, deterministic samples, trainer for a host's model, evaluation. At the end stand stateless pieces and
+ * conveniences: hashed words, pixels, PNG.
  *
  * Each section is marked stable or experimental, with the release it first appeared in. Stable: programs compiled against this
  * header keep working with every later release of the same MIXGRPO_ABI_VERSION. Experimental: may change in any release.
@@ -369,9 +369,8 @@ mixgrpo_status mixgrpo_model_adapt(
     mixgrpo_model **out_model);
 
 /* The same with the adapter in a file of PEFT, diffusers or kohya: a folder as mixgrpo_adapter_format says, or a safetensors file.
- * Prefixes that wrap a model (base_model.model., transformer., diffusion_model., module., _orig_mod., lora_unet_, lora_transformer_) are
- * skipped; a
- * missing alpha is the rank. Values may be F32, F16 or BF16.
+ * Prefixes that wrap a model (base_model.model., transformer., diffusion_model., module., _orig_mod., lora_unet_,
+ * lora_transformer_) are skipped; a missing alpha is the rank. Values may be F32, F16 or BF16.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT naming the tensor for an adapter of another model, a missing factor or an unknown prefix;
  * NOT_FINITE; UNSUPPORTED for DoRA, LoHa, LoKr and adapters of text encoders; INVALID_ARGUMENT for a base with an adapter. */
 mixgrpo_status mixgrpo_model_load_adapter(const mixgrpo_model *base, const char *path, mixgrpo_model **out_model);
@@ -1196,8 +1195,8 @@ typedef struct mixgrpo_trainer mixgrpo_trainer;
  * there is nothing to report. */
 typedef struct mixgrpo_metrics {
   uint32_t struct_size;
-  int32_t window_start;        /* l */
-  int32_t window_length;       /* w */
+  int32_t window_start;        /* l, the first step of the window */
+  int32_t window_length;       /* w, the steps in the window */
   int32_t failed_rewards;      /* rewards that were not finite */
   int32_t degenerate_groups;   /* groups without differences in reward */
   int32_t skipped_steps;       /* optimizer steps that MIXGRPO_FAULT_POLICY_SKIP skipped */
@@ -1421,8 +1420,8 @@ mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *
 
 /* Brings a trainer, created with the same model sizes and settings, to the state that mixgrpo_trainer_save wrote. Weights go
  * into its model. A pending rollout, tickets and the latest figures are dropped. The number of threads, max_batch, max_bytes and
- * recompute_activations may differ and change no bit. Prompts, and the model under an adapter, are not compared. State is replaced only after the whole file has
- * been validated. A cancel does not stop it.
+ * recompute_activations may differ and change no bit. Prompts, and the model under an adapter, are not compared. State is
+ * replaced only after the whole file has been validated. A cancel does not stop it.
  * Errors: INPUT_OUTPUT; INVALID_FORMAT, also when the checksum differs; INVALID_ARGUMENT naming the settings that differ. */
 mixgrpo_status mixgrpo_trainer_restore(mixgrpo_trainer *trainer, const char *folder);
 

@@ -50,6 +50,7 @@ package struct MixgrpoCommand: ParsableCommand {
   /// - Parameter transport: how the processes of a launcher such as mpirun reach each other; nil for a command without one.
   package static func start(_ transport: (any RankTransport)? = nil) -> Never {
     Launcher.use(transport)
+    if let error = misspelt(Array(CommandLine.arguments.dropFirst())) { fail(error, code: ExitCode.validationFailure.rawValue) }
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -60,15 +61,16 @@ package struct MixgrpoCommand: ParsableCommand {
     } catch {
       let code = exitCode(for: error)
       if code.isSuccess || error is CleanExit { exit(withError: error) }
-      fail(misspelt(Array(CommandLine.arguments.dropFirst())) ?? "\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
+      fail("\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
     }
     finish(0)
   }
 
-  /// The error of a subcommand that does not exist.
+  /// The error of a subcommand that does not exist, also where only its help is wanted.
   static func misspelt(_ arguments: [String]) -> String? {
     let names = configuration.subcommands.map { $0.configuration.commandName ?? "" }
-    guard let word = arguments.first, !word.hasPrefix("-"), !(names + ["help"]).contains(word) else { return nil }
+    let words = arguments.first == "help" ? arguments.dropFirst() : arguments[...]
+    guard let word = words.first, !word.hasPrefix("-"), !(names + ["help"]).contains(word) else { return nil }
     let near = names.filter { editDistance(word, $0) <= 2 }.min { editDistance(word, $0) < editDistance(word, $1) }
     let question = near.map { "; did you mean \"mixgrpo \($0)\"?" } ?? ""
     return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(question) (mixgrpo --help)"

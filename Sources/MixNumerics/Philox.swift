@@ -43,8 +43,6 @@ package enum RandomPurpose: UInt32, Sendable, CaseIterable {
   case trainedSteps = 4
   /// The noise an evaluation starts from.
   case evaluationNoise = 5
-  /// Which prompts an iteration uses.
-  case promptChoice = 6
   /// The first values of a model's weights.
   case weights = 7
   /// Pictures, captions, noise levels of pretraining.

@@ -204,7 +204,10 @@ import Testing
   @Test func misspeltSubcommandsAreRecognized() {
     #expect(MixgrpoCommand.misspelt(["algin", "--model", "m"])?.contains("did you mean \"mixgrpo align\"?") == true)
     #expect(MixgrpoCommand.misspelt(["frobnicate"])?.contains("did you mean") == false)
-    for known in [["align", "--bogus"], ["help"], ["--bogus"], []] { #expect(MixgrpoCommand.misspelt(known) == nil) }
+    #expect(MixgrpoCommand.misspelt(["help", "algin"])?.contains("did you mean \"mixgrpo align\"?") == true)
+    for known in [["align", "--bogus"], ["help"], ["help", "align"], ["--bogus"], []] {
+      #expect(MixgrpoCommand.misspelt(known) == nil)
+    }
   }
 
   @Test func sizesAreReadFromTexts() throws {

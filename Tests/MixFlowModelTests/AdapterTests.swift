@@ -209,7 +209,8 @@ import Testing
     #expect(message { $0.targets = ["to_z"] }.contains("targets: expected names of the model's layers"))
     #expect(message { $0.targets = [""] }.contains("targets"))
     let adapted = try FlowTransformer(adapting: base)
-    #expect(throws: MixGRPOError.self) { try FlowTransformer(adapting: adapted) }
+    let twice = #expect(throws: MixGRPOError.self) { try FlowTransformer(adapting: adapted) }
+    #expect(twice?.code == .invalidArgument && twice?.message.contains("adapter") == true)
   }
 
   @Test func patternsSelectByNameEndAndStar() {

@@ -102,6 +102,62 @@ import Testing
     }
   }
 
+  /// Models, adapters and the host's model check sizes themselves, because hosts in Swift make them without a record.
+  @Test func typesWithoutARecordHaveTheRangesOfTheirRows() throws {
+    let model = try FlowTransformerConfiguration(.standard)
+    func message(_ validate: () throws -> Void) -> String {
+      do { try validate() } catch { return "\(error)" }
+      return ""
+    }
+    func expectRange<Record: SettingsRecord>(
+      of key: String, in _: Record.Type, atLeast: Int? = nil, _ validate: (Int) throws -> Void
+    ) throws {
+      let kind = try #require(Record.settings.first { $0.key == key }).kind
+      let range: SettingRange
+      switch kind {
+      case .integer(let found), .number(let found): range = found
+      default:
+        Issue.record("\(key)")
+        return
+      }
+      let least = atLeast ?? Int(range.isMinimumOpen ? range.minimum + 1 : range.minimum)
+      for inside in [least, Int(range.maximum)] {
+        #expect(!message { try validate(inside) }.contains("\(key): "), "\(key) \(inside)")
+      }
+      for outside in [least - 1, Int(range.maximum) + 1] {
+        #expect(message { try validate(outside) }.contains("\(key): expected"), "\(key) \(outside)")
+      }
+    }
+    for (key, path) in [
+      ("in_channels", \FlowTransformerConfiguration.inChannels), ("out_channels", \.outChannels), ("num_layers", \.numLayers),
+      ("num_single_layers", \.numSingleLayers), ("attention_head_dim", \.attentionHeadDim),
+      ("num_attention_heads", \.numAttentionHeads), ("joint_attention_dim", \.jointAttentionDim),
+      ("pooled_projection_dim", \.pooledProjectionDim),
+    ] {
+      try expectRange(of: key, in: mixgrpo_model_config.self) { value in
+        var changed = model
+        changed[keyPath: path] = value
+        try changed.validate()
+      }
+    }
+    var lora = LoRAConfiguration()
+    try expectRange(of: "rank", in: mixgrpo_lora_config.self) {
+      lora.rank = $0
+      try lora.validate()
+    }
+    lora = LoRAConfiguration()
+    try expectRange(of: "alpha", in: mixgrpo_lora_config.self) {
+      lora.alpha = Double($0)
+      try lora.validate()
+    }
+    let host = mixgrpo_host_config.self
+    try expectRange(of: "max_batch", in: host) { try HostModel(prompts: 1, latentSize: 1, maxBatch: $0).validate() }
+    try expectRange(of: "prompt_count", in: host, atLeast: 1) { try HostModel(prompts: $0, latentSize: 1).validate() }
+    try expectRange(of: "latent_size", in: host, atLeast: 1) { try HostModel(prompts: 1, latentSize: $0).validate() }
+    #expect(LoRAConfiguration().rank == Int(mixgrpo_lora_config.standard.rank))
+    #expect(LoRAConfiguration().alpha == mixgrpo_lora_config.standard.alpha)
+  }
+
   @Test func unknownNamesAreErrorsWithTheNearestKnownOne() {
     var record = mixgrpo_sampling_config.standard
     let problems = record.apply(["solver": "dpm_2_midpont", "window_lenght": 3])

@@ -58,11 +58,15 @@ import Testing
   }
 
   @Test func votesThatMakeNoSenseAreRefused() {
-    #expect(throws: MixGRPOError.self) { try VoteScores.ranks(ofRatings: []) }
-    #expect(throws: MixGRPOError.self) { try VoteScores.ranks(ofRatings: [1, .infinity]) }
-    #expect(throws: MixGRPOError.self) { try VoteScores.strengths(ofPairs: [(1, 1)], groupSize: 2) }
-    #expect(throws: MixGRPOError.self) { try VoteScores.strengths(ofPairs: [(0, 2)], groupSize: 2) }
-    #expect(throws: MixGRPOError.self) { try VoteScores.strengths(ofPairs: [(0, -1)], groupSize: 2) }
-    #expect(throws: MixGRPOError.self) { try VoteScores.strengths(ofPairs: [], groupSize: 0) }
+    func refused(_ field: String, _ body: () throws -> [Double]) {
+      let error = #expect(throws: MixGRPOError.self) { _ = try body() }
+      #expect(error?.code == .invalidArgument && error?.message.hasPrefix(field) == true, "\(error?.message ?? "")")
+    }
+    refused("ratings") { try VoteScores.ranks(ofRatings: []) }
+    refused("ratings") { try VoteScores.ranks(ofRatings: [1, .infinity]) }
+    for pair in [(1, 1), (0, 2), (0, -1)] {
+      refused("pairs") { try VoteScores.strengths(ofPairs: [pair], groupSize: 2) }
+    }
+    refused("group_size") { try VoteScores.strengths(ofPairs: [], groupSize: 0) }
   }
 }

@@ -9,7 +9,7 @@ import Testing
   @Test(arguments: [
     ("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer; git lfs pull fetches the file itself"),
     ("PK\u{3}\u{4}0000000000", "a ZIP archive, as PyTorch and NumPy write it"), ("GGUF0000000", "a GGUF file"),
-    ("<!DOCTYPE html>", "an HTML page"),
+    ("<!DOCTYPE html>", "an HTML page"), ("ein grüner Kreis\n", "a text file"),
   ])
   func aFileThatIsNoSafetensorsIsRefusedByName(content: String, name: String) throws {
     let path = try folder.write(content, to: "a.safetensors")

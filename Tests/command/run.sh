@@ -31,6 +31,8 @@ refuse 64 "Unknown option '--bogus'" align --bogus
 refuse 64 'aline: expected a subcommand, one of pretrain, align, sample, compare, inspect, plan, settings; did you mean "mixgrpo align"?' aline
 refuse 64 'did you mean "mixgrpo align"?' algin --model m
 refuse 64 "frobnicate: expected a subcommand" frobnicate
+refuse 64 'did you mean "mixgrpo align"?' aline --help
+refuse 64 'did you mean "mixgrpo align"?' help aline
 
 for preset in mixgrpo mixgrpo_flash mixgrpo_flash_star flow_grpo dance_grpo; do
   mixgrpo "${align[@]}" --reward brightness:0.5 --reward-program "taste:2=python3 'a file.py' x" --preset "$preset" --out o --print-config >a.json
@@ -434,6 +436,8 @@ assert hacked["evaluation"]["brightness"]["held_out"] and hacked["best_model"] =
 refuse 2 "expected a model, an adapter, a checkpoint, a run" inspect prompts.txt
 head -c 100 "$base/diffusion_pytorch_model.safetensors" >torn.safetensors
 refuse 2 "torn.safetensors: header length" inspect torn.safetensors
+printf 'a text, not an adapter\n' >text.safetensors
+refuse 2 "text.safetensors: header: expected a safetensors file, got a text file" sample x --lora text.safetensors --out o.png
 
 calls() { mixgrpo plan --prompts-per-iteration 1 --iterations 1 --json "$@" |
   python3 -c 'import json, sys; p = json.load(sys.stdin); print(p["model_calls_rollout"], p["stages"][0]["steps"])'; }

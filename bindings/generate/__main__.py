@@ -6,9 +6,21 @@ import sys
 from pathlib import Path
 
 from . import (
-    c_layout, c_probe, docs_settings, fuzz_table, header_defaults, python_abi, python_configurations, python_enums, rust_abi,
-    rust_configurations, rust_enums, rust_structs, settings,
-)  # fmt: skip
+    c_layout,
+    c_probe,
+    docs_settings,
+    fuzz_table,
+    header_defaults,
+    python_abi,
+    python_configurations,
+    python_enums,
+    python_results,
+    rust_abi,
+    rust_configurations,
+    rust_enums,
+    rust_structs,
+    settings,
+)
 from .header import read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +29,7 @@ SETTINGS_PAGE = ROOT / "docs/settings.md"
 FROM_HEADER = {
     "bindings/python/mixgrpo/_abi.py": python_abi,
     "bindings/python/mixgrpo/enums.py": python_enums,
+    "bindings/python/mixgrpo/results.py": python_results,
     "bindings/rust/src/sys/abi.rs": rust_abi,
     "bindings/rust/src/enums.rs": rust_enums,
     "bindings/rust/src/structs.rs": rust_structs,

@@ -1,8 +1,9 @@
 """Writes `mixgrpo/configurations.py`: the configurations with their defaults."""
 
 from .model import Header
+from .python_enums import docstring
 from .settings import CHOICE, FLAG, NUMBER, Configuration, Setting, about, arrays, number
-from .words import SETTINGS_NOTICE, camel, required, sentence, wrapped
+from .words import SETTINGS_NOTICE, camel, required, sentence
 
 BEGINNING = f'''# {SETTINGS_NOTICE}
 """The configurations. A choice may also be given by its name in lower case, such as `dynamics="dance"`.
@@ -70,7 +71,3 @@ def declared(setting: Setting) -> tuple[str, str]:
     if setting.field.length:
         return f"tuple[{', '.join(['int'] * setting.field.length)}]", f"({setting.default})"
     return "int", setting.default
-
-
-def docstring(text: str, header: Header) -> list[str]:
-    return wrapped(f'"""{sentence(text, header)}"""', "    ", "    ")

@@ -1,11 +1,9 @@
 """Writes `structs.rs`: results, and what the host passes in besides settings."""
 
-import re
-
-from .model import Enum, Field, Header, Struct, Type
+from .model import Enum, Field, Header, Struct
 from .rust_abi import PLAIN
 from .rust_enums import docstring
-from .words import NOTICE, camel, required
+from .words import NOTICE, TEXT, camel, has_own_type, is_flag, meaning, required
 
 BEGINNING = f"""// {NOTICE}
 //! Results, and what the host passes in besides settings.
@@ -13,20 +11,11 @@ BEGINNING = f"""// {NOTICE}
 use crate::enums::*;
 use crate::mirror::{{copied_struct, mirrored_struct}};
 """
-ELSEWHERE = {  # structs with a Rust type of their own
-    "mixgrpo_velocity_request", "mixgrpo_parameter_info", "mixgrpo_image_info", "mixgrpo_text", "mixgrpo_setting",
-    "mixgrpo_collective",
-}  # fmt: skip
-TEXT = Type("char", (True,))
 
 
 def file(header: Header) -> str:
-    structs = [struct for struct in header.of(Struct) if not is_elsewhere(struct)]
+    structs = [struct for struct in header.of(Struct) if not has_own_type(struct)]
     return BEGINNING + "".join(f"\n{mirrored(struct, header)}" for struct in structs)
-
-
-def is_elsewhere(struct: Struct) -> bool:
-    return struct.name.endswith("_config") or struct.name in ELSEWHERE
 
 
 def mirrored(struct: Struct, header: Header) -> str:
@@ -37,21 +26,15 @@ def mirrored(struct: Struct, header: Header) -> str:
     lines.append(f"    {camel(struct.name)} = {struct.name} {{")
     for field in fields:
         if field not in texts:
-            lines += [*about(field, struct, header), f"        {field.name}: {rust_type(field, header)},"]
+            lines += docstring(meaning(field, struct), header, "        ")
+            lines.append(f"        {field.name}: {rust_type(field, header)},")
     lines.append("    }")
     if texts:
         lines.append("    texts {")
         for field in texts:
-            lines += [*about(field, struct, header), f"        {field.name},"]
+            lines += [*docstring(meaning(field, struct), header, "        "), f"        {field.name},"]
         lines.append("    }")
     return "\n".join([*lines, "}"]) + "\n"
-
-
-def about(field: Field, struct: Struct, header: Header) -> list[str]:
-    comment = required(field.comment, f"{struct.name}.{field.name}").removeprefix("flag").lstrip(":, ")
-    if field.type == TEXT:
-        comment = re.split(r"\W+belongs to ", comment, flags=re.I)[0]  # Rust has a copy, which belongs to nobody else
-    return docstring(comment, header, "        ")
 
 
 def rust_type(field: Field, header: Header) -> str:
@@ -60,7 +43,3 @@ def rust_type(field: Field, header: Header) -> str:
     else:
         kind = "bool" if is_flag(field) else PLAIN[field.type.base]
     return f"[{kind}; {field.length}]" if field.length else kind
-
-
-def is_flag(field: Field) -> bool:
-    return field.comment.startswith("flag")

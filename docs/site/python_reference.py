@@ -23,8 +23,9 @@ PACKAGES = {"PyTorch": "torch", "Rewards": "rewards"}  # with one page each
 def write(folder: pathlib.Path) -> None:
     folder.mkdir(parents=True)
     pages: dict[str, list[str]] = {}
+    exported = {name for name, _, _ in public(PACKAGE)}
     for name, title, kind in public(PACKAGE):
-        pages.setdefault(title, []).append(directive("mixgrpo", name, kind))
+        pages.setdefault(title, []).append(directive("mixgrpo", name, kind, has_hidden_base(name, exported)))
     for title, part in PACKAGES.items():
         pages[title] = [directive(f"mixgrpo.{part}", name, kind) for name, _, kind in public(PACKAGE / part)]
     for title, directives in pages.items():
@@ -57,6 +58,20 @@ def described(package: pathlib.Path, module: str, name: str) -> tuple[str, str]:
     return SHARED.get(module, name if kind == "autoclass" else "Functions"), kind
 
 
-def directive(module: str, name: str, kind: str) -> str:
+def has_hidden_base(name: str, exported: set[str]) -> bool:
+    """Whether a class derives from one that is documented and not exported, so that its members stand nowhere else."""
+    for file in PACKAGE.glob("[a-z]*.py"):
+        body = ast.parse(file.read_text()).body
+        for definition in body:
+            if isinstance(definition, ast.ClassDef) and definition.name == name:
+                froms = [one for one in body if isinstance(one, ast.ImportFrom) and one.level == 1 and one.module]
+                documented = {alias.name for one in froms if not one.module.startswith("_") for alias in one.names}
+                bases = {base.id for base in definition.bases if isinstance(base, ast.Name)}
+                return bool((bases & documented) - exported)
+    return False
+
+
+def directive(module: str, name: str, kind: str, has_hidden_base: bool = False) -> str:
     options = "\n   :members:\n   :show-inheritance:" if kind == "autoclass" else ""
+    options += "\n   :inherited-members: Object" if has_hidden_base else ""
     return f".. {kind}:: {module}.{name}{options}"

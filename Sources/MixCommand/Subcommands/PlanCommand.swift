@@ -10,8 +10,8 @@ struct PlanCommand: ParsableCommand {
     discussion: """
       Takes the settings of `mixgrpo align` and shows the noise levels, the position of the window in each iteration, and the \
       number of model calls: forward in rollouts, forward and backward in updates. A call evaluates one picture at one step; \
-      calls that members of a group share count once. With --model (or a model in --config) it also shows the memory, and the \
-      seconds of an iteration and of the run, from a forward and a backward pass that it measures.
+      calls that members of a group share count once. The seconds of an iteration and of the run come from a forward and a \
+      backward pass of a model of these sizes, which it measures, and the memory from the sizes.
 
         mixgrpo plan --preset mixgrpo_flash
         mixgrpo plan --config run/settings.json --group-size 24
@@ -20,7 +20,10 @@ struct PlanCommand: ParsableCommand {
       """)
 
   @OptionGroup(title: "Settings") var config: ConfigOptions
-  @Option(help: ArgumentHelp("The model to align, for time and memory.", valueName: "folder")) var model: String?
+  @Option(
+    help: ArgumentHelp("The model to align (the one that comes with the command).", valueName: "folder"), completion: .directory
+  )
+  var model: String?
   @Option(help: "Processes that train the model together, for what one of them sends and needs (1).") var ranks = 1
   @OptionGroup(title: "Pictures") var pictures: PictureOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
@@ -28,7 +31,7 @@ struct PlanCommand: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
-    let settings = try config.alignSettings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
+    var settings = try config.alignSettings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
       replace(&settings.model, with: model)
       pictures.apply(to: &settings.pictures)
       training.apply(to: &settings)
@@ -36,23 +39,24 @@ struct PlanCommand: ParsableCommand {
     }
     if config.printConfig { return show(try SettingsSource.text(settings)) }
     let plan = try AlignmentPlan(settings)
-    let planned: PlannedModel? = settings.model.isEmpty ? nil : try PlannedModel(settings)
-    let traffic = try planned.map { try AlignmentTraffic(settings, $0, prompts: plan.promptsPerIteration, ranks: ranks) }
-    let memory: AlignmentMemory? = try planned.map {
-      try AlignmentMemory(settings, $0, prompts: plan.promptsPerIteration, ranks: ranks)
-    }
-    let time: AlignmentTime? = try planned.map { AlignmentTime(plan, try ModelSpeed($0)) }
+    settings.model = try ShippedModel.folder(unless: settings.model)
+    let planned = try PlannedModel(settings)
+    let traffic = try AlignmentTraffic(settings, planned, prompts: plan.promptsPerIteration, ranks: ranks)
+    let memory = try AlignmentMemory(settings, planned, prompts: plan.promptsPerIteration, ranks: ranks)
+    let time = AlignmentTime(plan, try ModelSpeed(planned))
     if json {
       var report = plan.json
-      if let memory { report["memory"] = .object(memory.json) }
-      if let traffic, ranks > 1 { report["ranks"] = .object(traffic.json) }
-      if let time { report["seconds"] = .object(time.json) }
+      report["model"] = .string(settings.model)
+      report["memory"] = .object(memory.json)
+      if ranks > 1 { report["ranks"] = .object(traffic.json) }
+      report["seconds"] = .object(time.json)
       return show(try JSONValue.object(report).text(.indented))
     }
     report(plan)
-    if let time { for line in time.lines { show(line) } }
-    if let memory { report(memory) }
-    if let traffic, ranks > 1 { show(traffic.line) }
+    show("model         \(settings.model)")
+    for line in time.lines { show(line) }
+    report(memory)
+    if ranks > 1 { show(traffic.line) }
   }
 
   private func report(_ plan: AlignmentPlan) {

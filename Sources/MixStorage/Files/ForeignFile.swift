@@ -10,6 +10,11 @@ enum ForeignFile {
   /// Nil for what is not known.
   static func name(of file: some Collection<UInt8>) -> String? {
     let head = Array(file.prefix(32))
-    return heads.first { head.starts(with: $0.head) }?.name
+    return heads.first { head.starts(with: $0.head) }?.name ?? (isText(head) ? "a text file" : nil)
+  }
+
+  /// Whether there is no byte that texts do not have: tabs, ends of lines, printable characters, and bytes of UTF-8.
+  private static func isText(_ head: [UInt8]) -> Bool {
+    !head.isEmpty && head.allSatisfy { (9...13).contains($0) || $0 >= 32 && $0 != 127 && $0 < 0xF8 }
   }
 }

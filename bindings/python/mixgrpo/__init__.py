@@ -25,7 +25,7 @@ from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
 from .collective import Collective
 from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
-from .context import Context, Progress, default_context
+from .context import Context, default_context
 from .enums import (
     AdapterFormat,
     AdvantageMode,
@@ -68,31 +68,37 @@ from .errors import (
     OutOfMemoryError,
     UnsupportedError,
 )
-from .evaluation import Evaluation, EvaluationResult
+from .evaluation import Evaluation
 from .evaluator import Evaluator
 from .group_advantages import Advantages, advantages
 from .host_trainer import HostTrainer
 from .http_reward import HTTPReward
 from .image import Image
-from .metrics import Metrics, Resumption, RewardMetrics
 from .model import Model
-from .optimizer import Optimizer, OptimizerReport
+from .optimizer import Optimizer
 from .parameters import Parameter, Tensors
 from .person_reward import PersonReward
 from .pixels import PixelCodec
-from .plan import SCHEDULED_WINDOW, AdaptiveWindow, IterationPlan, Memory, Plan, Workload
+from .plan import SCHEDULED_WINDOW, AdaptiveWindow, Plan, Workload
 from .prompts import Prompts, hashed_words
 from .request import VelocityRequest
+from .results import (
+    EvaluationResult,
+    IterationPlan,
+    Memory,
+    Metrics,
+    OptimizerReport,
+    Progress,
+    Resumption,
+    RewardMetrics,
+    Step,
+    UpdateStatistics,
+)
 from .rollout import Rollout, StoredStep
-from .scoring import score
 from .settings import check, describe, preset, preset_names
-from .steps import Step, deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
+from .steps import deterministic_step, normal_noise, step_log_probability, stochastic_step, time_grid
 from .trainer import Trainer
-from .training import train
-from .training_checkpoints import TrainingCheckpoints
-from .training_evaluation import TrainingEvaluation
-from .training_evaluations import HackedRewardWarning
-from .training_types import (
+from .training.argument_types import (
     Decoder,
     EvaluationReceiver,
     FilePath,
@@ -102,8 +108,13 @@ from .training_types import (
     Reward,
     Trainable,
 )
-from .training_warnings import LearningWarning
-from .update import Update, UpdateStatistics
+from .training.checkpoints import TrainingCheckpoints
+from .training.evaluation import TrainingEvaluation
+from .training.evaluations import HackedRewardWarning
+from .training.learning_warnings import LearningWarning
+from .training.scoring import score
+from .training.train import train
+from .update import Update
 from .votes import scores_from_pairs, scores_from_ratings
 
 __all__ = [

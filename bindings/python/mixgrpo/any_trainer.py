@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike
 
 from . import _abi
 from ._arguments import instance
-from ._arrays import FloatArray, pointer
+from ._arrays import DoubleArray, FloatArray, pointer
 from ._handle import Object
 from ._library import call, library, read_text
 from ._shapes import ShownByShape
 from ._structs import from_struct
 from .errors import InvalidStateError
-from .metrics import Metrics, RewardMetrics
 from .plan import SCHEDULED_WINDOW
+from .results import Metrics, RewardMetrics
 from .reward_names import scores_in_order
 
 _Parameters = ParamSpec("_Parameters")
@@ -82,8 +82,10 @@ class AnyTrainer(Object):
         Raises `InvalidStateError` when the ticket already has its rewards, or its iteration is over.
         """
         instance(ticketed, TicketedSamples, "ticketed")
-        scores = scores_in_order(rewards, self.reward_names, ticketed.samples.shape[:2])
-        call("mixgrpo_trainer_submit_rewards", self.handle, ticketed.ticket, pointer(scores), scores.size)
+        self._submit_scores(ticketed.ticket, scores_in_order(rewards, self.reward_names, ticketed.samples.shape[:2]))
+
+    def _submit_scores(self, ticket: int, scores: DoubleArray) -> None:
+        call("mixgrpo_trainer_submit_rewards", self.handle, ticket, pointer(scores), scores.size)
 
     @property
     def open_tickets(self) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ from ._shapes import ShownByShape
 from ._structs import to_struct
 from .configurations import LearningConfig
 from .enums import LogProbability, LogProbabilityName
-from .steps import Step, batch
+from .results import Step
+from .steps import batch
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias
 
@@ -13,20 +12,10 @@ from . import _abi
 from ._arguments import function, instance
 from ._handle import Object
 from ._library import call, create, library
-from .enums import LogLevel, Stage
+from ._structs import from_struct
+from .enums import LogLevel
 from .errors import MixGRPOError
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a call with the built-in model is."""
-
-    stage: Stage
-    done: int
-    """Latents evaluated in this call so far."""
-    total: int
-    """Latents this call will evaluate, if no sample is excluded."""
-
+from .results import Progress
 
 LogReceiver: TypeAlias = Callable[[LogLevel, str], None]
 ProgressReceiver: TypeAlias = Callable[[Progress], None]
@@ -181,8 +170,7 @@ class _Callbacks:
         # Also called without a receiver: it is here that Python gets to see a Ctrl-C while C is at work.
         try:
             if self.progress is not None:
-                report = progress.contents
-                self.progress(Progress(Stage(report.stage), report.done, report.total))
+                self.progress(from_struct(Progress, progress.contents))
         except BaseException as failure:
             self.fail(failure)
 

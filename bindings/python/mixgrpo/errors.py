@@ -93,6 +93,18 @@ _BY_STATUS: dict[int, type[MixGRPOError]] = {
 }
 
 
+def status_of(error: BaseException) -> Status:
+    """The status that stands for an error of any kind."""
+    if isinstance(error, MixGRPOError):
+        return error.status
+    return Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.INTERNAL
+
+
+def text_of(error: BaseException) -> str:
+    """The message that stands for it."""
+    return str(error) if isinstance(error, MixGRPOError) else f"{type(error).__name__}: {error}"
+
+
 def error_of(status: int, message: str) -> MixGRPOError:
     """The exception for a status other than OK."""
     return _BY_STATUS.get(status, InternalError)(message)

@@ -3,7 +3,6 @@
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,29 +18,8 @@ from .enums import Storage, StorageName, Verdict
 from .errors import InvalidArgumentError
 from .host_trainer import HostTrainer
 from .model import Model
+from .results import EvaluationResult
 from .trainer import Trainer
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """One evaluation in figures."""
-
-    iteration: int
-    """Of the trainer when the samples were drawn."""
-    score: float
-    """Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none."""
-    is_best: bool
-    """Whether the score is the highest so far."""
-    best_iteration: int
-    """-1 when no evaluation had a score."""
-    best_score: float
-    verdict: Verdict
-    message: str
-    """Why, in one line; "" with CONTINUE."""
-    worsening: int
-    """Consecutive suspicious evaluations."""
-    failed: int
-    """Scores that were not finite; they are excluded, never counted as 0."""
 
 
 class Evaluation(Object):
@@ -147,14 +125,14 @@ class Evaluation(Object):
 
     @property
     def latest_iteration(self) -> int:
-        """The trainer's at the latest evaluation, also after `load`; -1 before the first."""
+        """The trainer's at the latest evaluation, also after `restore`; -1 before the first."""
         iteration = ctypes.c_int64()
         call("mixgrpo_evaluation_get_verdict", self.handle, ctypes.byref(iteration), None)
         return iteration.value
 
     @property
     def verdict(self) -> Verdict:
-        """The watchdog's verdict on the latest evaluation, also after `load`, by the settings of this object: a stopped
+        """The watchdog's verdict on the latest evaluation, also after `restore`, by the settings of this object: a stopped
         run must not continue from there. `CONTINUE` before the first."""
         verdict = ctypes.c_int32()
         call("mixgrpo_evaluation_get_verdict", self.handle, None, ctypes.byref(verdict))

@@ -10,6 +10,7 @@ from ._arguments import chosen, instance
 from ._arrays import FloatArray, floats, integers, optional_floats, output, pointer, rows, shaped, size
 from ._handle import Object
 from ._library import call, create
+from ._sample_call import sample_call
 from ._structs import to_struct
 from .configurations import SampleConfig
 from .enums import Precision, PrecisionName
@@ -151,21 +152,14 @@ class Evaluator(Object):
         `base`: evaluator of the base model, needed when `config.trained_model_share` is below 1.
         `initial_noise`: the host's own (P, S, N, C), in place of noise drawn from `config.seed`.
         """
-        instance(config, SampleConfig, "config")
-        index = integers(prompt_indices, "prompt_indices").reshape(-1)
-        shape = (len(index), config.samples_per_prompt, *self.latent_shape)
-        noise = optional_floats(initial_noise, shape, "initial_noise")
-        out = output(out, shape, np.float32, apart_from=(noise,))
+        drawn = sample_call(prompt_indices, config, self.latent_shape, initial_noise)
+        out = output(out, drawn.shape, np.float32, apart_from=(drawn.noise,))
         self.model.context.run(
             "mixgrpo_evaluator_sample",
             self.handle,
             None if base is None else instance(base, Evaluator, "base").handle,
             instance(prompts, Prompts, "prompts").handle,
-            ctypes.byref(to_struct(_abi.SampleConfig, config)),
-            pointer(index),
-            len(index),
-            pointer(noise),
-            size(noise),
+            *drawn.arguments,
             pointer(out),
             out.size,
         )

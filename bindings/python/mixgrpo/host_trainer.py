@@ -1,11 +1,8 @@
 """A trainer for a model that the host owns: the library runs the iteration, the host evaluates its model."""
 
-import contextlib
 import ctypes
 import json
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -14,22 +11,23 @@ from numpy.typing import ArrayLike
 
 from . import _abi
 from ._arguments import chosen, instance
-from ._arrays import DoubleArray, FloatArray, IntegerArray, integers, optional_floats, output, pointer, size, texts
-from ._library import call, create, library, read_text
+from ._arrays import DoubleArray, FloatArray, IntegerArray, integers, output, pointer, size, texts
+from ._library import call, create, read_text
+from ._rank_tickets import RankTickets, gathered_scores
+from ._sample_call import sample_call
 from ._structs import to_struct
-from .any_trainer import AnyTrainer, TicketedSamples, exclusive
+from .any_trainer import TicketedSamples, exclusive
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .context import Context, given_context
-from .enums import MissingRewards, MissingRewardsName, RequestKind, Status, Weights, WeightsName
-from .errors import InvalidArgumentError, InvalidFormatError, InvalidStateError, MixGRPOError
-from .metrics import Metrics
+from .enums import MissingRewards, MissingRewardsName, Weights, WeightsName
+from .errors import InvalidArgumentError, InvalidFormatError, InvalidStateError
+from .model_owner import ModelOwner
 from .plan import Plan, plan_of
-from .ranks import ALONE, JointFailure, Ranks
-from .request import VelocityRequest, answer_to, next_request
+from .results import Metrics
 from .reward_names import scores_in_order, weights_in_order
 
 
-class HostTrainer(AnyTrainer):
+class HostTrainer(ModelOwner):
     """MixGRPO for a model in any framework, with its own optimizer. A subclass evaluates and trains the model:
 
         class MyTrainer(mixgrpo.HostTrainer):
@@ -50,10 +48,6 @@ class HostTrainer(AnyTrainer):
     optimizer; `step` applies `max_gradient_norm`. Raises `InvalidArgumentError` naming what does not fit.
     """
 
-    ranks: Ranks = ALONE
-    """The processes that train the model together. With several of them every call is made on all ranks, with the prompts
-    of all; samples and rewards are those of this rank's share, `share(prompt_indices)`, which may be empty."""
-
     def __init__(
         self,
         lines: Sequence[str],
@@ -73,9 +67,7 @@ class HostTrainer(AnyTrainer):
         self.context = given_context(context)
         self._groups: tuple[int, int] | None = None  # (P, G) of this rank in the latest rollout
         self._prompts = 0  # of all ranks in the latest rollout
-        self._tickets: dict[int, _Ticket] = {}  # of several ranks: their rewards are exchanged in the update
-        self._requested = 0  # latents of the current request
-        self._gives_gradient = False
+        self._tickets = RankTickets(self.reward_names)  # of several ranks
         host = dict(max_batch=batch_size, prompt_count=len(self.lines), latent_size=prod(self.latent_shape))
         self._adopt(
             create(
@@ -96,62 +88,6 @@ class HostTrainer(AnyTrainer):
         alone."""
         index = integers(prompt_indices, "prompt_indices").reshape(-1)
         return index[self.ranks.share(len(index))]
-
-    # What a subclass implements
-
-    @abstractmethod
-    def evaluate(self, request: VelocityRequest) -> None:
-        """Evaluates `request.weights` without gradients and calls `submit`."""
-
-    @abstractmethod
-    def differentiate(self, request: VelocityRequest) -> None:
-        """Evaluates the trained model (and the reference when the request needs it), calls `submit`, and
-        backpropagates what that returns: gradients add up."""
-
-    @abstractmethod
-    def step(self, request: VelocityRequest) -> tuple[float, float]:
-        """Steps the optimizer at its rate times `request.rate_factor` and zeroes the gradients. Returns their norm
-        before the clip, and the rate."""
-
-    @abstractmethod
-    def keep_state(self) -> None:
-        """Copies everything that `step` changes."""
-
-    @abstractmethod
-    def restore_state(self) -> None:
-        """Restores the copy."""
-
-    @abstractmethod
-    def zero_gradients(self) -> None:
-        """Discards the gradients added up so far."""
-
-    def submit(self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None) -> FloatArray | None:
-        """Answers the current request with the velocity, (B, D), or its rows split up. Returns dL/dvelocity, of the
-        same shape, when the request needs a gradient.
-
-        Raises `NotFiniteError` for a NaN or infinite value, `DivergedError` when an update changed the model too much. The
-        request then still stands.
-        """
-        answer = answer_to(self._requested, velocity, prod(self.latent_shape), "velocity")
-        reference = optional_floats(reference_velocity, answer.shape, "reference_velocity")
-        d_velocity: FloatArray | None = None
-        if self._gives_gradient:
-            d_velocity = self._gradient_array(answer.shape)
-        self.context.run(
-            "mixgrpo_trainer_submit",
-            self.handle,
-            pointer(answer),
-            pointer(reference),
-            answer.size,
-            pointer(d_velocity),
-            size(d_velocity),
-        )
-        return d_velocity
-
-    def _gradient_array(self, shape: tuple[int, ...]) -> FloatArray:
-        """Where the library writes dL/dvelocity."""
-        array: FloatArray = output(None, shape, np.float32)
-        return array
 
     # One iteration
 
@@ -176,32 +112,26 @@ class HostTrainer(AnyTrainer):
         share = self.share(index)
         samples, ticket = self._drawn(len(share), self.plan.config.group_size)
         if self.ranks.count > 1:
-            shape = (len(self.reward_names), len(share), self.plan.config.group_size)
-            self._tickets[ticket] = _Ticket(len(index), shape, None if len(share) else np.empty(shape))
+            self._tickets.add(ticket, len(index), len(share), self.plan.config.group_size)
         return TicketedSamples(ticket, tuple(share.tolist()), samples)
 
     def submit_rewards(self, ticketed: TicketedSamples, rewards: ArrayLike | Mapping[str, ArrayLike]) -> None:
         """As `Trainer.submit_rewards`. Of several ranks, each submits the rewards of its own samples."""
         if self.ranks.count == 1:
             super().submit_rewards(ticketed, rewards)
-            return
-        ticket = self._tickets.get(instance(ticketed, TicketedSamples, "ticketed").ticket)
-        if ticket is None or ticket.rewards is not None and ticket.shape[1] > 0:
-            raise InvalidStateError(
-                f"ticket: expected one of the current iteration without rewards, got {ticketed.ticket}"
-            )
-        ticket.rewards = scores_in_order(rewards, self.reward_names, ticket.shape[1:])
+        else:
+            self._tickets.submit(instance(ticketed, TicketedSamples, "ticketed").ticket, rewards)
 
     @property
     def open_tickets(self) -> tuple[int, ...]:
         """The iteration's tickets without rewards of this rank. From any thread."""
         if self.ranks.count == 1:
             return super().open_tickets
-        return tuple(number for number, ticket in list(self._tickets.items()) if ticket.rewards is None)
+        return self._tickets.open
 
     def drop_tickets(self) -> None:
         """As `Trainer.drop_tickets`."""
-        self._tickets = {}
+        self._tickets.drop()
         super().drop_tickets()
 
     @exclusive
@@ -220,8 +150,9 @@ class HostTrainer(AnyTrainer):
         own, shares = self.ranks.together(
             lambda: (self._own_scores(rewards), weights_in_order(weights, self.reward_names)), "weights", _weights_token
         )
-        scores = self._gathered_scores(own, self._prompts)
-        self._begin_update("mixgrpo_trainer_begin_update", pointer(scores), scores.size, pointer(shares), size(shares))
+        scores = gathered_scores(self.ranks, own, self._prompts)
+        arrays = pointer(scores), scores.size, pointer(shares), size(shares)
+        self._begin_update("mixgrpo_trainer_begin_update", *arrays)
         return self._updated()
 
     @exclusive
@@ -235,10 +166,10 @@ class HostTrainer(AnyTrainer):
         treated, shares = self.ranks.together(
             lambda: (self._missing(missing), weights_in_order(weights, self.reward_names)), "weights", _weights_token
         )
-        self._exchange_tickets()
+        self._tickets.exchange(self.ranks, self._submit_scores)
         self._begin_update("mixgrpo_trainer_begin_update_tickets", treated, pointer(shares), size(shares))
         metrics = self._updated()
-        self._tickets = {}
+        self._tickets.drop()
         return metrics
 
     def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
@@ -264,20 +195,10 @@ class HostTrainer(AnyTrainer):
         config = self.sample_config(config)
 
         def begin() -> IntegerArray:
-            index = integers(prompt_indices, "prompt_indices").reshape(-1)
-            shape = (len(index), config.samples_per_prompt, *self.latent_shape)
-            noise = optional_floats(initial_noise, shape, "initial_noise")
-            call(
-                "mixgrpo_trainer_begin_sample",
-                self.handle,
-                chosen(Weights, weights, "weights"),
-                ctypes.byref(to_struct(_abi.SampleConfig, config)),
-                pointer(index),
-                len(index),
-                pointer(noise),
-                size(noise),
-            )
-            return index
+            drawn = sample_call(prompt_indices, config, self.latent_shape, initial_noise)
+            kind = chosen(Weights, weights, "weights")
+            call("mixgrpo_trainer_begin_sample", self.handle, kind, *drawn.arguments)
+            return drawn.index
 
         index = self.ranks.together(begin, "prompt_indices", lambda index: index.tobytes())
         self._answer_all()
@@ -312,8 +233,6 @@ class HostTrainer(AnyTrainer):
             raise InvalidFormatError(f"progress: expected what state_dict() gave, got {error}") from None
         call("mixgrpo_trainer_set_progress", self.handle, text)
 
-    # The loop
-
     def _draw(self, prompt_indices: ArrayLike, *, with_ticket: bool) -> Any:
         def begin() -> IntegerArray:
             index = integers(prompt_indices, "prompt_indices").reshape(-1)
@@ -334,66 +253,10 @@ class HostTrainer(AnyTrainer):
         self._answer_all()
         return self.metrics()
 
-    def _answer_all(self) -> None:
-        """Answers until everything is finished or undone; raises what went wrong, here or on another rank."""
-        with self.ranks.uninterrupted():
-            failure: BaseException | None = None
-            while True:
-                try:
-                    request = next_request("mixgrpo_trainer_next", self, self.context.run)
-                    if request is None:
-                        self.ranks.agree()
-                        return
-                    self._answer(request)
-                except JointFailure as joint:
-                    failure = joint.error
-                    if joint.cause is None or not self._fail(joint.cause):
-                        raise failure from None
-                except BaseException as error:
-                    if not self._fail(error):
-                        raise _raised(failure, error) from None
-                    agreed = self.ranks.agree_on_failure(error)
-                    failure = agreed.error
-                    if agreed.cause is not None:
-                        self._fail(agreed.cause)
-
-    def _answer(self, request: VelocityRequest) -> None:
-        self._requested, self._gives_gradient = len(request), request.needs_gradient
-        if request.kind is RequestKind.EVALUATE:
-            self.ranks.raise_interrupt()
-            (self.differentiate if request.needs_gradient else self.evaluate)(request)
-        elif request.kind is RequestKind.OPTIMIZER_STEP:
-            self.ranks.agree()
-            norm, rate = self.step(request)
-            self.ranks.agree()
-            call("mixgrpo_trainer_submit_step", self.handle, norm, rate)
-        elif request.kind is RequestKind.KEEP_STATE:
-            self.keep_state()
-        elif request.kind is RequestKind.COMBINE_FIGURES:
-            self._combine_figures()
-        else:
-            self._undo(self.restore_state if request.kind is RequestKind.RESTORE_STATE else self.zero_gradients)
-
-    def _undo(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:
-            self.ranks.leave(error)
-            raise
-
-    # Several ranks
-
     def _own_scores(self, rewards: ArrayLike | Mapping[str, ArrayLike]) -> DoubleArray:
         if self.ranks.count > 1 and self._groups is None:
             raise InvalidStateError("update: expected a rollout first, got none")
         return scores_in_order(rewards, self.reward_names, self._groups)
-
-    def _gathered_scores(self, own: DoubleArray, prompts: int) -> DoubleArray:
-        """(K, P, G) of all ranks."""
-        if self.ranks.count == 1:
-            return own
-        by_prompt = self.ranks.gather_shares(np.ascontiguousarray(own.swapaxes(0, 1)), prompts)
-        return np.ascontiguousarray(by_prompt.swapaxes(0, 1))
 
     def _missing(self, missing: MissingRewards | MissingRewardsName) -> MissingRewards:
         treated = MissingRewards(chosen(MissingRewards, missing, "missing"))
@@ -401,71 +264,10 @@ class HostTrainer(AnyTrainer):
             raise InvalidStateError(f"update: expected rewards for every ticket, got none for {self.open_tickets}")
         return treated
 
-    def _exchange_tickets(self) -> None:
-        """Gives the library the rewards of all ranks; missing ones become NaN."""
-        for number, ticket in self._tickets.items():
-            if not ticket.is_exchanged:
-                own = np.full(ticket.shape, np.nan) if ticket.rewards is None else ticket.rewards
-                scores = self._gathered_scores(own, ticket.prompts)
-                call("mixgrpo_trainer_submit_rewards", self.handle, number, pointer(scores), scores.size)
-                ticket.is_exchanged = True
-
-    def _begin_update(self, function: str, *arguments: Any) -> None:
-        try:
-            self.ranks.together(lambda: call(function, self.handle, *arguments))
-        except BaseException as error:
-            if self.ranks.count > 1 and self._fail(error):  # begun here, but not on all ranks
-                with contextlib.suppress(MixGRPOError):
-                    while next_request("mixgrpo_trainer_next", self, self.context.run) is not None:
-                        pass
-            raise
-
-    def _combine_figures(self) -> None:
-        self.ranks.agree()
-        own = np.empty(_abi.FIGURE_COUNT)
-        call("mixgrpo_trainer_get_figures", self.handle, pointer(own), own.size)
-        figures = np.ascontiguousarray(self.ranks.gather(own))
-        call("mixgrpo_trainer_submit_figures", self.handle, pointer(figures), figures.size)
-
-    def _fail(self, error: BaseException) -> bool:
-        """Reports a failure to the library. Returns whether requests follow: to undo the update, or to continue as the
-        fault policy says."""
-        status, message = _status_of(error)
-        return bool(library.mixgrpo_trainer_fail(self.handle, status, message) == Status.OK)
-
-
-@dataclass
-class _Ticket:
-    """The rewards of this rank's samples of one ticket."""
-
-    prompts: int
-    """Of all ranks."""
-    shape: tuple[int, int, int]
-    """(K, share, G)"""
-    rewards: DoubleArray | None
-    is_exchanged: bool = False
-
 
 def _weights_token(scores_and_weights: tuple[Any, DoubleArray | None]) -> bytes:
     weights = scores_and_weights[1]
     return b"" if weights is None else weights.tobytes()
-
-
-def _raised(failure: BaseException | None, error: BaseException) -> BaseException:
-    """What the caller gets: the failure itself, or the library's error about it, which says more. A lost rank stays one."""
-    is_of_library = isinstance(failure, MixGRPOError) and isinstance(error, MixGRPOError)
-    return error if failure is None or is_of_library and not isinstance(failure, ConnectionError) else failure
-
-
-def _status_of(error: BaseException) -> tuple[Status, bytes]:
-    if isinstance(error, MixGRPOError):
-        return error.status, _bytes(str(error))
-    kind = Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.INTERNAL
-    return kind, _bytes(f"{type(error).__name__}: {error}")
-
-
-def _bytes(text: str) -> bytes:
-    return text.replace("\0", " ").encode(errors="replace")
 
 
 def _checked_names(names: Sequence[str], field: str) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """AdamW with decoupled decay, global-norm clip, and a constant or warm-up and cosine rate."""
 
 import ctypes
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,18 +14,7 @@ from ._structs import from_struct, to_struct
 from .configurations import LearningConfig
 from .context import Context, given_context
 from .model import Model
-
-
-@dataclass(frozen=True)
-class OptimizerReport:
-    """One optimizer step."""
-
-    step: int
-    """Steps done, this one included."""
-    gradient_norm: float
-    """Before the clip."""
-    learning_rate: float
-    """Of this step."""
+from .results import OptimizerReport
 
 
 class Optimizer(Object):

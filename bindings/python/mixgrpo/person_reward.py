@@ -15,7 +15,7 @@ from ._voting_page import VotingPage
 from ._voting_session import KINDS, VotesFile, VotingSession, scores
 from .errors import CancelledError, InvalidArgumentError
 from .image import Image
-from .training_types import FilePath
+from .training.argument_types import FilePath
 
 _SECONDS_FOR_PICTURES = 1.0
 """In which an open page fetches the last pictures."""

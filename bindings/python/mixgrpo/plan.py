@@ -15,30 +15,10 @@ from ._structs import from_struct, optional_struct, to_struct
 from .configurations import LearningConfig, ModelConfig, SamplingConfig
 from .enums import Precision, WindowMode
 from .errors import InvalidArgumentError
-from .steps import Step
+from .results import IterationPlan, Memory, Step
 
 SCHEDULED_WINDOW = _abi.WINDOW_START_SCHEDULED
 """Pass as window_start to use the window that the plan schedules."""
-
-
-@dataclass(frozen=True)
-class IterationPlan:
-    """The window and the work of one iteration."""
-
-    window_start: int
-    """l; 0 with ALL."""
-    window_length: int
-    """w; T - 1 with ALL."""
-    step_count: int
-    """All steps, after Flash has shortened the tail."""
-    trained_step_count: int
-    """Stochastic steps that the update trains."""
-    model_calls_per_image: int
-    """As papers count: without sharing, one for each step."""
-    rollout_model_calls: int
-    """Latents that the rollout evaluates, with sharing as set."""
-    update_model_calls: int
-    """Latents that the update evaluates forward and backward, if no sample is excluded."""
 
 
 @dataclass(frozen=True)
@@ -92,26 +72,6 @@ class Workload:
     """Rank of an adapter of all layers of the blocks that is trained; 0 for all weights."""
     frozen_base: bool = False
     """With `lora_rank`: the adapted model is a frozen one."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Predicted peak memory of one iteration, bytes. The model's parts are 0 when the host owns the model.
-
-    Not included: the process itself with its code and tables, 10 to 20 MB before the first model, and the host's
-    memory.
-    """
-
-    update_batch: int
-    """Samples in flight in an update; 0 without one, or when the host owns the model."""
-    trajectory_bytes: int
-    """Latents of the rollout and its stored window steps; with learning, also the update's."""
-    weight_bytes: int
-    """Weights; with learning, also gradients, moments, average, reference, and the copy that `Undo.MEMORY` keeps."""
-    activation_bytes: int
-    """Working memory of the evaluators."""
-    peak_bytes: int
-    """The sum of the three."""
 
 
 class Plan(Object):

@@ -1,7 +1,6 @@
 """Time grids, single steps and their log-probabilities, as values."""
 
 import ctypes
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,28 +10,9 @@ from ._arguments import chosen, instance, whole
 from ._arrays import DoubleArray, FloatArray, doubles, floats, output, pointer, rows
 from ._library import call
 from ._structs import from_struct, to_struct
-from .enums import Dynamics, DynamicsName, LogProbability, LogProbabilityName, Solver, SolverName, StepKind
+from .enums import Dynamics, DynamicsName, LogProbability, LogProbabilityName, Solver, SolverName
 from .errors import InvalidArgumentError
-
-
-@dataclass(frozen=True)
-class Step:
-    """One affine transition from `sigma` to `next_sigma`:
-
-    x' = latent*x + velocity*v + history[0]*m1 + history[1]*m2 + noise*e, e standard normal, with v the velocity at x,
-    and m1, m2 the data predictions m = x - sigma*v of the step before and of the one before that.
-    """
-
-    kind: StepKind
-    sigma: float
-    next_sigma: float
-    latent: float
-    velocity: float
-    history: tuple[float, float]
-    noise: float
-    """The standard deviation s, 0 for a deterministic step."""
-    trained: bool
-    """Whether the update trains this step; False for a step that stands alone."""
+from .results import Step
 
 
 def time_grid(steps: int, *, shift: float = 3.0, image_tokens: int = 0) -> DoubleArray:

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from . import _abi
 from ._arguments import chosen, instance
-from ._arrays import FloatArray, doubles, integers, optional_floats, output, pointer, size, texts
+from ._arrays import FloatArray, doubles, integers, output, pointer, size, texts
 from ._library import call, create
+from ._sample_call import sample_call
 from ._structs import from_struct, to_struct
 from ._types import Handle
 from .any_trainer import AnyTrainer, TicketedSamples, exclusive
@@ -22,10 +23,10 @@ from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Wei
 from .errors import MixGRPOError
 from .evaluator import Evaluator
 from .image import Image
-from .metrics import Metrics, Resumption
 from .pixels import PixelCodec
 from .plan import Plan, plan_of
 from .prompts import Prompts
+from .results import Metrics, Resumption
 from .reward_names import scores_in_order, weights_in_order
 
 
@@ -252,7 +253,7 @@ class Trainer(AnyTrainer):
 
     @exclusive
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
-        """Restores the newest complete checkpoint of a folder, as `load` does. None, with nothing changed, when there
+        """Restores the newest complete checkpoint of a folder, as `restore` does. None, with nothing changed, when there
         is none. A log line of the context gives the reason for each checkpoint that is skipped.
 
         Raises `InvalidFormatError` when there are checkpoints and none is complete; `InvalidArgumentError` naming the settings
@@ -288,23 +289,10 @@ class Trainer(AnyTrainer):
 
         Raises `InvalidStateError` when the base or the average is asked for and not kept.
         """
-        instance(config, SampleConfig, "config")
-        index = integers(prompt_indices, "prompt_indices").reshape(-1)
-        shape = (len(index), config.samples_per_prompt, *self.evaluator.latent_shape)
-        noise = optional_floats(initial_noise, shape, "initial_noise")
-        out = output(out, shape, np.float32, apart_from=(noise,))
-        self.context.run(
-            "mixgrpo_trainer_sample",
-            self.handle,
-            chosen(Weights, weights, "weights"),
-            ctypes.byref(to_struct(_abi.SampleConfig, config)),
-            pointer(index),
-            len(index),
-            pointer(noise),
-            size(noise),
-            pointer(out),
-            out.size,
-        )
+        drawn = sample_call(prompt_indices, config, self.evaluator.latent_shape, initial_noise)
+        out = output(out, drawn.shape, np.float32, apart_from=(drawn.noise,))
+        kind = chosen(Weights, weights, "weights")
+        self.context.run("mixgrpo_trainer_sample", self.handle, kind, *drawn.arguments, pointer(out), out.size)
         return out
 
     @exclusive

@@ -2,7 +2,6 @@
 
 import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,37 +16,11 @@ from .configurations import LearningConfig
 from .errors import InvalidStateError
 from .evaluator import Evaluator
 from .group_advantages import Advantages
-from .optimizer import Optimizer, OptimizerReport
+from .optimizer import Optimizer
 from .prompts import Prompts
 from .request import VelocityRequest, answer_to, next_request
+from .results import OptimizerReport, UpdateStatistics
 from .rollout import Rollout
-
-
-@dataclass(frozen=True)
-class UpdateStatistics:
-    """Figures of an update so far. A ratio is r of the loss; values in nats are of the true log-density (the sum over
-    D). NaN where nothing was seen."""
-
-    optimizer_steps: int
-    """Optimizer steps requested."""
-    loss: float
-    """Mean over samples and trained steps."""
-    first_ratio_min: float
-    """Over the samples seen before the first optimizer step: exactly 1 when the model gives the update the same
-    velocities as the rollout."""
-    first_ratio_max: float
-    ratio_min: float
-    ratio_max: float
-    clip_fraction: float
-    """Share of ratios at which the clip stopped the gradient."""
-    max_log_ratio_nats: float
-    """Largest |log p - log p_old|."""
-    kl_old_nats: float
-    """KL(old, new) of a step, mean."""
-    kl_reference_nats: float
-    """KL(new, reference) of a step, mean; 0 without reference."""
-    model_calls: int
-    """Latents evaluated forward and backward."""
 
 
 class Update(Object):

@@ -16,7 +16,7 @@ def brightness(images, prompts):
 
 def chosen_of_one(index):
     """What `train` makes of an index that `choose` gives when there is one prompt."""
-    from mixgrpo.training import _checked_choice
+    from mixgrpo.training.train import _checked_choice
 
     return _checked_choice(lambda iteration: [index], 1)(0)
 

@@ -146,7 +146,7 @@ def test_training_evaluates_unless_it_is_asked_not_to(mixgrpo, make_trainer, cod
 
 
 def test_prompts_of_an_evaluation_are_spread_over_all(mixgrpo, make_trainer):
-    from mixgrpo.training_evaluation import evaluation_of
+    from mixgrpo.training.evaluation import evaluation_of
 
     def rows(prompts):
         return evaluation_of(mixgrpo.TrainingEvaluation(prompts=prompts), trainer).prompts
@@ -167,7 +167,7 @@ def test_the_defaults_of_evaluations_are_those_of_the_command(mixgrpo):
 
 
 def test_a_trainer_that_cannot_be_evaluated_trains_unless_an_evaluation_is_wanted(mixgrpo):
-    from mixgrpo.training_evaluation import USUAL_EVALUATION, evaluation_of
+    from mixgrpo.training.evaluation import USUAL_EVALUATION, evaluation_of
 
     assert evaluation_of(USUAL_EVALUATION, object()) is None
     with pytest.raises(mixgrpo.InvalidArgumentError, match="evaluation: expected None, as object has no sample"):

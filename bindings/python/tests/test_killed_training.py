@@ -72,7 +72,7 @@ def test_a_second_run_in_a_folder_is_refused_and_names_the_first(mixgrpo, make_t
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"pid": "\x1b[2J", "host": "", "since": ""}'])
 def test_a_lock_without_a_readable_holder_still_excludes(mixgrpo, tmp_path, content):
-    from mixgrpo.folder_lock import FolderLock
+    from mixgrpo.training.folder_lock import FolderLock
 
     with FolderLock(tmp_path):
         (tmp_path / "run.lock").write_bytes(content)
@@ -84,7 +84,7 @@ def test_a_lock_without_a_readable_holder_still_excludes(mixgrpo, tmp_path, cont
 
 
 def test_a_forked_child_does_not_keep_the_lock(mixgrpo, tmp_path):
-    from mixgrpo.folder_lock import FolderLock
+    from mixgrpo.training.folder_lock import FolderLock
 
     lock = FolderLock(tmp_path)
     reader, writer = os.pipe()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import rank_training
-from test_collective import Member, Table
+from thread_ranks import Member, Table
 
 pytest.importorskip("mpi4py", reason="needs the package mpi4py")
 if shutil.which("mpirun") is None:

@@ -86,7 +86,7 @@ def test_what_the_host_prints_stands_on_its_own_line(train, monkeypatch):
 
 
 def test_the_line_shows_how_far_an_iteration_is(train, monkeypatch, context):
-    monkeypatch.setattr("mixgrpo._progress._SECONDS_BETWEEN_DRAWS", 0.0)
+    monkeypatch.setattr("mixgrpo.training.progress._SECONDS_BETWEEN_DRAWS", 0.0)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
     stream, own = Terminal(), []
@@ -134,7 +134,7 @@ def test_a_resumed_run_knows_its_first_evaluation(mixgrpo, train, tmp_path):
 
 def test_an_evaluation_is_shown_unless_nobody_wants_it(train, monkeypatch):
     stream = io.StringIO()
-    monkeypatch.setattr("mixgrpo._progress._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("mixgrpo.training.progress._SECONDS_BETWEEN_LINES", 0.0)
     train(stream)
     assert "evaluat" not in stream.getvalue()
 

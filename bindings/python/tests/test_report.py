@@ -39,7 +39,7 @@ def train(mixgrpo, model, make_trainer, codec):
 
 
 def data_of(path):
-    from mixgrpo._report_page import parsed
+    from mixgrpo.training.report_page import parsed
 
     return parsed(path.read_text())
 
@@ -197,7 +197,7 @@ SERIES = [
 
 
 def test_any_series_can_be_drawn(mixgrpo, tmp_path, look):
-    from mixgrpo._report_page import ReportData, rendered
+    from mixgrpo.training.report_page import ReportData, rendered
 
     path = tmp_path / "run.html"
     for values in SERIES:
@@ -212,7 +212,7 @@ def test_any_series_can_be_drawn(mixgrpo, tmp_path, look):
 
 
 def test_a_long_run_keeps_the_first_the_latest_and_some_pictures_between(mixgrpo):
-    from mixgrpo._report_page import ReportData
+    from mixgrpo.training.report_page import ReportData
 
     data = ReportData()
     for iteration in range(100):
@@ -226,7 +226,7 @@ def test_a_long_run_keeps_the_first_the_latest_and_some_pictures_between(mixgrpo
     "content", [{"iterations": 5}, {"evaluations": [{}]}, {"iterations": [{"iteration": "1"}]}, {"x": 1}, {"title": 1}]
 )
 def test_data_of_another_shape_is_refused(mixgrpo, content):
-    from mixgrpo._report_page import ReportData, parsed, rendered
+    from mixgrpo.training.report_page import ReportData, parsed, rendered
 
     page = rendered(ReportData())
     start = page.index(">", page.index('id="mixgrpo-report"')) + 1

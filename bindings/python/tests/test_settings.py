@@ -3,6 +3,7 @@
 import ctypes
 import dataclasses
 import inspect
+import operator
 import pydoc
 import re
 from enum import IntEnum
@@ -48,9 +49,11 @@ def test_configurations_have_the_settings_and_defaults_of_the_library(mixgrpo, t
     assert {field.name: default_text(field.default) for field in settings} == table[struct]
 
 
-@pytest.mark.parametrize(("name", "struct"), [("Evaluator", "evaluator"), ("Rollout", "rollout")])
+@pytest.mark.parametrize(
+    ("name", "struct"), [("Evaluator", "evaluator"), ("Rollout", "rollout"), ("Model.adapt", "lora")]
+)
 def test_keyword_arguments_have_the_defaults_of_the_library(mixgrpo, table, name, struct):
-    parameters = inspect.signature(getattr(mixgrpo, name)).parameters
+    parameters = inspect.signature(operator.attrgetter(name)(mixgrpo)).parameters
     defaults = table[f"mixgrpo_{struct}_config"]
     assert set(defaults) <= set(parameters)
     stated = {

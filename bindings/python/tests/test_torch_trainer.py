@@ -1,6 +1,8 @@
 """A whole run over a PyTorch model: loop, failures, and going on later."""
 
+import contextlib
 import copy
+import gc
 import json
 import subprocess
 import sys
@@ -382,6 +384,24 @@ def test_the_interpreter_may_end_in_the_middle_of_a_rollout(where, status):
     code = SHUTDOWN.format(path=sys.path, where=where)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert result.returncode == status and "terminate" not in result.stderr, result.stderr
+
+
+def test_no_tensor_of_a_request_is_freed_after_the_interpreter_may_end(mixgrpo, run, monkeypatch):
+    left = []
+
+    def answers():
+        return {id(one) for one in gc.get_objects() if type(one) is torch.Tensor and one.shape[1:] == SHAPE}
+
+    @contextlib.contextmanager
+    def answering():
+        before = answers()
+        yield
+        left.append(len(answers() - before))
+
+    monkeypatch.setattr("mixgrpo.torch.policy.answering", answering)
+    trainer = run()
+    trainer.update(score(trainer.rollout([0, 1])))
+    assert len(left) > 8 and not any(left)
 
 
 def test_nothing_is_begun_once_the_interpreter_ends(mixgrpo, run, monkeypatch):

@@ -28,6 +28,7 @@
 #[cfg(not(unix))]
 compile_error!("libmixgrpo is built for Linux");
 
+mod adapters;
 mod advantages;
 mod border;
 mod collective;

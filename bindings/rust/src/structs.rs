@@ -191,9 +191,9 @@ mirrored_struct! {
     /// One iteration in figures. A ratio is r of the loss. Values in nats are of the true log-density (the sum over D).
     /// NaN where there is nothing to report.
     Metrics = mixgrpo_metrics {
-        /// l.
+        /// l, the first step of the window.
         window_start: i32,
-        /// w.
+        /// w, the steps in the window.
         window_length: i32,
         /// Rewards that were not finite.
         failed_rewards: i32,

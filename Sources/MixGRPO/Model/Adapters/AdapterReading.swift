@@ -7,8 +7,7 @@ extension FlowTransformer {
   /// `base` with the adapter in a file of PEFT, diffusers, kohya or a trainer with the original FLUX's names.
   ///
   /// Prefixes that wrap a model (`base_model.model.`, `transformer.`, `diffusion_model.`, `module.`, `_orig_mod.`, `lora_unet_`,
-  /// `lora_transformer_`) are
-  /// skipped. A missing α is the rank. F32, F16 and BF16 are read. The strength is 1.
+  /// `lora_transformer_`) are skipped. A missing α is the rank. F32, F16 and BF16 are read. The strength is 1.
   /// - Parameters:
   ///   - base: as for a new adapter.
   ///   - path: a safetensors file, or a folder with `adapter_model.safetensors` beside `adapter_config.json` (PEFT), or with

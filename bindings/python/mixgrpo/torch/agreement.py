@@ -11,6 +11,7 @@ import torch
 from .._version import __version__
 from ..errors import InvalidArgumentError
 from .ranks import TorchRanks
+from .tensors import kind_of
 from .wrappers import Weights, is_sharded, local
 
 
@@ -35,7 +36,7 @@ def require_same_run(
         "prompts": hashlib.sha256(json.dumps(list(lines)).encode()).hexdigest()[:12],
         "iteration": state["progress"].get("iteration"),
         "weights of the optimizer": len(weights),
-        **{f"weight {number} of the optimizer": _kind(weight) for number, weight in enumerate(weights)},
+        **{f"weight {number} of the optimizer": kind_of(weight) for number, weight in enumerate(weights)},
     }
     texts = [json.loads(text) for text in ranks.texts(json.dumps(own, default=str))]
     for field in texts[0]:
@@ -58,10 +59,6 @@ def _require_equal(field: str, values: Sequence[Any]) -> None:
             raise InvalidArgumentError(
                 f"{field}: expected the same on every rank, as {values[0]} on rank 0, got {value} on rank {rank}"
             )
-
-
-def _kind(weight: torch.Tensor) -> str:
-    return f"{tuple(weight.shape)} in {weight.dtype}"
 
 
 def _bit_sum(weight: torch.Tensor) -> int:

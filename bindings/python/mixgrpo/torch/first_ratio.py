@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 from .._arguments import one_of
 from .._warnings import warn
 from ..errors import InvalidStateError
-from ..metrics import Metrics
+from ..results import Metrics
 
 FirstRatioAction: TypeAlias = Literal["warn", "error", "ignore"]
 """What a trainer does about a first ratio outside 1 ± `clip_range`: warn once, undo the update and raise, or nothing."""

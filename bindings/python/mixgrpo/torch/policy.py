@@ -142,17 +142,8 @@ class TorchPolicy:
     ) -> None:
         """Answers one evaluation without gradient, with the frozen reference if `reference` is true. Raises as
         `run`. `kept`: where activations that the update can use are kept."""
-        function = self._reference() if reference else self.velocity
-        rows = self.batch_size if request.is_trained else 0
-        keeps = kept is not None and not reference and kept.wants(request, max(len(request), rows))
-        has_graph = keeps or (self._is_compiled and request.is_trained and not reference)
-        places = places_of(request) if keeps else []
-        with answering(), torch.set_grad_enabled(has_graph):
-            velocity = self._evaluate(function, request, rows, lasts=keeps)
-            values = self._crossing.array(velocity)
-            asker.submit(values)
-        if kept is not None and keeps:
-            kept.keep(places, velocity, values, max(len(places), rows))
+        with answering():
+            self._answer(asker, request, reference, kept)
 
     def gradient_array(self, shape: tuple[int, ...]) -> FloatArray | None:
         """Memory for dL/dvelocity from which it gets to the device fastest; None where any will do."""
@@ -188,17 +179,8 @@ class TorchPolicy:
     def take_part(self, *, gradient: bool, velocity: bool, reference: bool) -> None:
         """Evaluates one latent of zeros, for a sharded module whose evaluations need all ranks at once, and carries a
         gradient of zeros back."""
-        latents = torch.zeros(1, *self.latent_shape)
-        sigmas, prompts = torch.full((1,), 0.5), torch.zeros(1, dtype=torch.int64)
         with answering():
-            if reference:
-                with torch.no_grad():
-                    self._in_batches(self._reference(), latents, sigmas, prompts, rows=0)
-            if velocity:
-                with torch.set_grad_enabled(gradient):
-                    answer = self._in_batches(self.velocity, latents, sigmas, prompts, rows=0)
-                if gradient:
-                    torch.autograd.backward(answer, torch.zeros_like(answer))
+            self._take_part(gradient, velocity, reference)
 
     def evaluate(
         self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor, *, reference: bool = False
@@ -207,6 +189,33 @@ class TorchPolicy:
         function = self._reference() if reference else self.velocity
         with answering(), torch.no_grad():
             return self._in_batches(function, latents, sigmas, prompt_index, rows=0)
+
+    def _answer(
+        self, asker: Rollout | HostTrainer, request: VelocityRequest, reference: bool, kept: KeptActivations | None
+    ) -> None:
+        function = self._reference() if reference else self.velocity
+        rows = self.batch_size if request.is_trained else 0
+        keeps = kept is not None and not reference and kept.wants(request, max(len(request), rows))
+        has_graph = keeps or (self._is_compiled and request.is_trained and not reference)
+        places = places_of(request) if keeps else []
+        with torch.set_grad_enabled(has_graph):
+            velocity = self._evaluate(function, request, rows, lasts=keeps)
+            values = self._crossing.array(velocity)
+            asker.submit(values)
+        if kept is not None and keeps:
+            kept.keep(places, velocity, values, max(len(places), rows))
+
+    def _take_part(self, gradient: bool, velocity: bool, reference: bool) -> None:
+        latents = torch.zeros(1, *self.latent_shape)
+        sigmas, prompts = torch.full((1,), 0.5), torch.zeros(1, dtype=torch.int64)
+        if reference:
+            with torch.no_grad():
+                self._in_batches(self._reference(), latents, sigmas, prompts, rows=0)
+        if velocity:
+            with torch.set_grad_enabled(gradient):
+                answer = self._in_batches(self.velocity, latents, sigmas, prompts, rows=0)
+            if gradient:
+                torch.autograd.backward(answer, torch.zeros_like(answer))
 
     def _backward(
         self, update: Update | HostTrainer, request: VelocityRequest, scaler: "torch.amp.GradScaler | None"

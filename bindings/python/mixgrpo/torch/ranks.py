@@ -17,7 +17,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 from ..enums import Status
-from ..errors import CancelledError, InvalidArgumentError, InvalidStateError, MixGRPOError, error_of
+from ..errors import CancelledError, InvalidArgumentError, InvalidStateError, MixGRPOError, error_of, status_of, text_of
 from ..ranks import ALONE, JointFailure, Ranks
 from .pulse import PATIENCE, PERIOD, Pulse
 
@@ -93,7 +93,7 @@ class TorchRanks(Ranks):
         if self._lost is not None or isinstance(error, JointFailure | RankLostError):
             return error if isinstance(error, JointFailure) else JointFailure(self._lost or error)
         try:
-            return self._decided(self._states(_FAILED, _status_of(error)), error)
+            return self._decided(self._states(_FAILED, status_of(error)), error)
         except RankLostError as lost:
             lost.__context__ = error
             return JointFailure(lost)
@@ -116,8 +116,8 @@ class TorchRanks(Ranks):
         return np.stack(parts)
 
     def leave(self, error: BaseException) -> None:
-        self._lost = RankLostError(f"rank {self.index} has left: {_text_of(error)}")
-        self._pulse.leave(_text_of(error))
+        self._lost = RankLostError(f"rank {self.index} has left: {text_of(error)}")
+        self._pulse.leave(text_of(error))
 
     def add_up(self, tensor: torch.Tensor) -> None:
         """Replaces a tensor by its sum over all ranks."""
@@ -176,7 +176,7 @@ class TorchRanks(Ranks):
         interrupt, self._interrupt = self._interrupt, None
         assert interrupt is not None
         joint = self.agree_on_failure(interrupt)
-        cause = joint.cause or CancelledError(f"rank {self.index}: {_text_of(interrupt)}")
+        cause = joint.cause or CancelledError(f"rank {self.index}: {text_of(interrupt)}")
         return JointFailure(joint.error, cause)
 
     # Messages
@@ -186,13 +186,13 @@ class TorchRanks(Ranks):
 
     def _decided(self, states: NDArray[np.int64], own: BaseException | None) -> JointFailure:
         """All ranks treat the same failure: the first that is no fault of the numbers, otherwise the first."""
-        texts = self.texts("" if own is None else _text_of(own)[:2000])
+        texts = self.texts("" if own is None else text_of(own)[:2000])
         failed = [rank for rank, code in enumerate(states[:, 0]) if code == _FAILED]
         rank = next((rank for rank in failed if states[rank, 1] not in _FAULTS), failed[0])
         cause = error_of(int(states[rank, 1]), f"rank {rank}: {texts[rank]}")
         if own is None:
             return JointFailure(cause, cause)
-        is_overruled = _status_of(own) in _FAULTS and cause.status not in _FAULTS
+        is_overruled = status_of(own) in _FAULTS and cause.status not in _FAULTS
         return JointFailure(cause, cause) if is_overruled else JointFailure(own)
 
     def texts(self, own: str) -> list[str]:
@@ -260,13 +260,3 @@ def _round_of(states: NDArray[np.int64]) -> tuple[int, bool]:
     waiting = states[states[:, 0] == _EVALUATES]
     kind = int(waiting[:, 1].min())
     return kind, bool(waiting[:, 2].all())
-
-
-def _status_of(error: BaseException) -> int:
-    if isinstance(error, MixGRPOError):
-        return int(error.status)
-    return int(Status.CANCELLED if isinstance(error, KeyboardInterrupt) else Status.INTERNAL)
-
-
-def _text_of(error: BaseException) -> str:
-    return str(error) if isinstance(error, MixGRPOError) else f"{type(error).__name__}: {error}"

@@ -21,7 +21,8 @@ _is_ending = False
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Around the work on one request. Raises `InvalidStateError` when the interpreter is ending."""
+    """Around the work on one request, in a function that holds none of its tensors: PyTorch gives the interpreter to other
+    threads while it frees one. Raises `InvalidStateError` when the interpreter is ending."""
     global _in_progress
     with _change:
         if _is_ending:

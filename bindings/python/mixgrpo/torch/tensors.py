@@ -24,6 +24,11 @@ def checked_velocity(velocity: Any, shape: tuple[int, ...], name: str) -> torch.
     return velocity
 
 
+def kind_of(tensor: torch.Tensor) -> str:
+    """All that a tensor and a saved one must share for a copy that changes no bit."""
+    return f"{tuple(tensor.shape)} in {tensor.dtype}"
+
+
 def first_parameter(module: Any) -> torch.Tensor:
     """The tensor that gives device and type of a model: its first floating-point parameter that is not quantised; an
     empty one of float32 on the CPU when it has none, or is no module."""

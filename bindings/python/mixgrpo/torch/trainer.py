@@ -1,61 +1,42 @@
 """Trainer for a PyTorch model: rollout, the host's rewards, update with the host's optimizer."""
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from .._arguments import instance, short
+from .._arguments import instance
 from .._arrays import FloatArray
 from ..any_trainer import exclusive
 from ..configurations import LearningConfig, SampleConfig, SamplingConfig
 from ..context import Context
 from ..enums import MissingRewards, MissingRewardsName, Weights
-from ..errors import InvalidArgumentError, InvalidFormatError, NotFiniteError
+from ..errors import InvalidArgumentError, NotFiniteError
 from ..host_trainer import HostTrainer
-from ..metrics import Metrics, Resumption
 from ..plan import Plan
 from ..request import VelocityRequest
+from ..results import Metrics, Resumption
 from .agreement import require_same_run
-from .checkpoints import (
-    begin_sharded,
-    begun_sharded,
-    finish_sharded,
-    newest_checkpoint,
-    read_checkpoint,
-    require_readable,
-    write_checkpoint,
-)
+from .checkpoints import newest_checkpoint, read_checkpoint
 from .embeddings import check_count
 from .first_ratio import FirstRatioAction, FirstRatioError, FirstRatioWatch
 from .kept_activations import KeptActivations
-from .not_finite import answer_error, explained_faults, gradient_error
+from .not_finite import answer_error, explained_faults
+from .optimizer_step import checked_optimizer, clipped_norm, step_at
 from .own_grid import plan_of, sample_config_of
 from .policy import TorchPolicy
 from .ranks import TorchRanks, ranks_of_group
-from .sharded_checkpoints import Shards, checksums, like, mapped, read_shards, tensor_kinds, whole
+from .rounds import Round, Rounds
+from .saved_run import SavedRun
+from .shutdown import answering
 from .snapshot import Snapshot, require_trainable, trained_weights
 from .tensors import module_of, weight_names
-from .wrappers import Wrappers, clip_to_norm, require_whole
-
-_FORMAT = 2
-
-
-class _Round(IntEnum):
-    """What all ranks evaluate together of a sharded model."""
-
-    VELOCITY = 0
-    REFERENCE = 1
-    GRADIENT = 2
-    GRADIENT_AND_REFERENCE = 3
+from .wrappers import Wrappers, require_whole
 
 
 class TorchTrainer(HostTrainer):
@@ -123,6 +104,7 @@ class TorchTrainer(HostTrainer):
 
         self.ranks.together(build)
         self._wrappers: Wrappers | None = None
+        self._rounds: Rounds | None = None  # of a sharded model
         if isinstance(self.ranks, TorchRanks):
             self._join(self.ranks, keep_activations)
 
@@ -141,7 +123,7 @@ class TorchTrainer(HostTrainer):
         if keep_activations < 0:
             raise InvalidArgumentError(f"keep_activations: expected 0 (none) or more latents, got {keep_activations}")
         self.policy = instance(policy, TorchPolicy, "policy")
-        self.optimizer = _checked_optimizer(optimizer)
+        self.optimizer = checked_optimizer(optimizer)
         require_trainable(optimizer, weight_names(policy.velocity))
         require_whole(trained_weights(optimizer), self.ranks.count)
         if instance(learning, LearningConfig, "learning").kl_reference > 0 and policy.reference is None:
@@ -177,7 +159,7 @@ class TorchTrainer(HostTrainer):
             raise InvalidArgumentError(
                 f"keep_activations: expected 0 for a model that is sharded, got {keep_activations}"
             )
-        ranks.empty_round = self._empty_round
+        self._rounds = Rounds(self.policy, ranks, wrappers)
 
     def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
         """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""
@@ -188,8 +170,8 @@ class TorchTrainer(HostTrainer):
     def evaluate(self, request: VelocityRequest) -> None:
         """The velocity without gradient; `BASE` is the policy's reference."""
         is_reference = request.weights is Weights.BASE
-        self._in_round(
-            _Round.REFERENCE if is_reference else _Round.VELOCITY,
+        self._evaluate(
+            Round.REFERENCE if is_reference else Round.VELOCITY,
             True,
             lambda: self.policy.answer(self, request, reference=is_reference, kept=self._activations),
         )
@@ -197,11 +179,17 @@ class TorchTrainer(HostTrainer):
     def differentiate(self, request: VelocityRequest) -> None:
         """The velocity; dL/dvelocity is backpropagated."""
         with explained_faults(self.policy):
-            self._in_round(
-                _Round.GRADIENT_AND_REFERENCE if request.needs_reference else _Round.GRADIENT,
+            self._evaluate(
+                Round.GRADIENT_AND_REFERENCE if request.needs_reference else Round.GRADIENT,
                 request.completes_minibatch,
                 lambda: self.policy.backward(self, request, scaler=self._gradient_scaler, kept=self._activations),
             )
+
+    def _evaluate(self, kind: Round, is_last: bool, work: Callable[[], None]) -> None:
+        if self._rounds is None:
+            work()
+        else:
+            self._rounds.evaluate(kind, is_last, work)
 
     def submit(self, velocity: ArrayLike, *, reference_velocity: ArrayLike | None = None) -> FloatArray | None:
         """As `HostTrainer.submit`; its `NotFiniteError` says what was not finite."""
@@ -209,28 +197,21 @@ class TorchTrainer(HostTrainer):
             d_velocity = super().submit(velocity, reference_velocity=reference_velocity)
         except NotFiniteError as error:
             raise answer_error(error, velocity) from None
-        self._is_submitted = True
+        if self._rounds is not None:
+            self._rounds.is_submitted = True
         return d_velocity
 
     def step(self, request: VelocityRequest) -> tuple[float, float]:
         """Adds up the gradients of all ranks, clips, steps, zeroes."""
+        with answering():
+            return self._step(request)
+
+    def _step(self, request: VelocityRequest) -> tuple[float, float]:
         if self._wrappers is not None:
             self._wrappers.add_up()
-        norm = self._clipped_norm(request.minibatch)
-        groups = self.optimizer.param_groups
-        rates = [group["lr"] for group in groups]
-        rate = float(rates[0]) * request.rate_factor
-        if request.rate_factor != 1:
-            _set_rates(groups, [rate * request.rate_factor for rate in rates])
-        try:
-            if self.scaler is None:
-                self.optimizer.step()
-            else:
-                self.scaler.step(self.optimizer)
-                self.scaler.update()
-        finally:
-            if request.rate_factor != 1:
-                _set_rates(groups, rates)
+        limit = self.learning.max_gradient_norm or float("inf")
+        norm = clipped_norm(self.policy, self.optimizer, self.scaler, limit, request.minibatch)
+        rate = step_at(self.optimizer, self.scaler, request.rate_factor)
         if self.scheduler is not None:
             self.scheduler.step()
         self._weights_changed()
@@ -262,61 +243,6 @@ class TorchTrainer(HostTrainer):
     def _gradient_scaler(self) -> Any:
         """What multiplies a gradient before it is carried back."""
         return self.scaler if self._wrappers is None or not self._wrappers.shards else self._wrappers
-
-    # Evaluations of a sharded model, in which all ranks take part
-
-    def _in_round(self, kind: "_Round", is_last: bool, work: Callable[[], None]) -> None:
-        if not isinstance(self.ranks, TorchRanks) or self.ranks.empty_round is None or self._wrappers is None:
-            work()
-            return
-        exchanges = self.ranks.enter_round(kind, is_last)
-        self._wrappers.exchange_in_backward(exchanges)
-        self._is_submitted = False
-        self._wrappers.begin_round()
-        try:
-            work()
-        except BaseException as error:
-            self._complete_round(kind, exchanges, self.ranks, self._wrappers, error)
-            raise
-        finally:
-            self._wrappers.end_round()
-
-    def _complete_round(
-        self, kind: "_Round", exchanges: bool, ranks: TorchRanks, wrappers: Wrappers, error: BaseException
-    ) -> None:
-        """After a failure: does what the other ranks wait for in the sharded module, or says that this cannot be done."""
-        outputs = wrappers.outputs
-        has_gradient = kind in (_Round.GRADIENT, _Round.GRADIENT_AND_REFERENCE)
-        if not wrappers.has_entered:
-            self._empty_round(kind, exchanges)
-        elif wrappers.is_inside or self._is_submitted:
-            ranks.leave(error)
-        elif has_gradient and outputs:
-            torch.autograd.backward(outputs, [torch.zeros_like(output) for output in outputs])
-        elif has_gradient:
-            self.policy.take_part(gradient=True, velocity=True, reference=False)
-
-    def _empty_round(self, kind: int, exchanges: bool) -> None:
-        if self._wrappers is not None:
-            self._wrappers.exchange_in_backward(exchanges)
-        self.policy.take_part(
-            gradient=kind in (_Round.GRADIENT, _Round.GRADIENT_AND_REFERENCE),
-            velocity=kind != _Round.REFERENCE,
-            reference=kind in (_Round.REFERENCE, _Round.GRADIENT_AND_REFERENCE),
-        )
-
-    def _clipped_norm(self, minibatch: int) -> float:
-        if self.scaler is not None:
-            self.scaler.unscale_(self.optimizer)
-        weights = [weight for weight in trained_weights(self.optimizer) if weight.grad is not None]
-        if not weights:
-            raise InvalidArgumentError(
-                "optimizer: expected weights that the velocity depends on, got none with a gradient"
-            )
-        norm = clip_to_norm(weights, self.learning.max_gradient_norm or float("inf"))
-        if self.scaler is None and not np.isfinite(norm):
-            raise gradient_error(self.policy, weights, norm, minibatch)
-        return norm
 
     def _gradient_array(self, shape: tuple[int, ...]) -> FloatArray:
         given = self.policy.gradient_array(shape)
@@ -390,44 +316,17 @@ class TorchTrainer(HostTrainer):
         """Saves everything that a bit-exact continuation needs (what the optimizer trains, its state, scheduler, scaler
         and `state_dict`) into a folder of checkpoints, one file per saved iteration. Of several ranks, rank 0 writes it; of
         a sharded model each writes its part, with `torch.distributed.checkpoint`, into a folder per iteration, which must
-        be the same one on all machines. The newest `keep_last` are kept
-        and, with `keep_every` above 0, those whose iteration is a multiple of it. The host saves frozen weights and
-        buffers itself.
+        be the same one on all machines. The newest `keep_last` are kept and, with `keep_every` above 0, those whose
+        iteration is a multiple of it. The host saves frozen weights and buffers itself.
 
         After a kill or on a full disk the folder still holds a complete checkpoint if it held one before. Raises
         `InputOutputError`; `InvalidArgumentError` when a state holds objects that could not be read again
         (`torch.load(weights_only=True)`); `InvalidStateError` when there is a complete checkpoint of a later iteration: it
         belongs to another run, or was not resumed from.
         """
-        content = self.ranks.together(self._content)
-        kept = {"keep_last": keep_last, "keep_every": keep_every}
-        if isinstance(self.ranks, TorchRanks) and self.ranks.empty_round is not None:
-            self._write_shards(self.ranks, Path(folder), content, kept)
-        else:
-            content = mapped(content, lambda _, tensor: whole(tensor))
-            self.ranks.first(lambda: write_checkpoint(Path(folder), self.iteration, content, **kept))
-
-    def _content(self) -> dict[str, Any]:
-        states = [holder.state_dict() for holder in self._holders()]
-        for holder, state in zip(self._holders(), states, strict=True):
-            require_readable(type(holder).__name__, state)
-        return {
-            "format": _FORMAT,
-            "weights": [weight.detach() for weight in trained_weights(self.optimizer)],
-            "states": states,
-            "trainer": self.state_dict(),
-        }
-
-    def _write_shards(self, ranks: TorchRanks, folder: Path, content: dict[str, Any], kept: dict[str, int]) -> None:
-        ranks.first(lambda: begin_sharded(folder))
-        aside, shards = begun_sharded(folder), Shards(content)
-        shards.write(aside, ranks.control)
-        own = ranks.together(lambda: checksums(aside, f"__{ranks.index}_") | checksums(aside, ".metadata"))
-        files: dict[str, Any] = {}
-        for text in ranks.texts(json.dumps(own)):
-            files |= json.loads(text)
-        rest = {**shards.rest, "tensors": tensor_kinds(shards.tensors), "files": files}
-        ranks.first(lambda: finish_sharded(folder, self.iteration, rest, **kept))
+        run = SavedRun(self.ranks, self.optimizer, self.scheduler, self.scaler)
+        content = self.ranks.together(lambda: run.content(self.state_dict()))
+        run.write(Path(folder), self.iteration, content, {"keep_last": keep_last, "keep_every": keep_every})
 
     def resume(self, folder: str | os.PathLike[str]) -> Resumption | None:
         """Restores the trainer, its weights and its optimizer from the newest complete checkpoint of a folder. None,
@@ -447,79 +346,11 @@ class TorchTrainer(HostTrainer):
         content = self.ranks.together(lambda: read_checkpoint(path))
         before = Snapshot(self.optimizer, self.scheduler, self.scaler)
         try:
-            self._restore(path, content)
+            run = SavedRun(self.ranks, self.optimizer, self.scheduler, self.scaler)
+            run.restore(path, content, self.load_state_dict)
         except BaseException:
             before.restore()
             raise
         finally:
             self._weights_changed()
         return Resumption(iteration=self.iteration, skipped=skipped)
-
-    def _holders(self) -> list[Any]:
-        return [holder for holder in (self.optimizer, self.scheduler, self.scaler) if holder is not None]
-
-    def _restore(self, path: Path, content: Any) -> None:
-        order = trained_weights(self.optimizer)
-        states, progress = self.ranks.together(lambda: self._checked(content))
-        if "tensors" in content:
-            group = self.ranks.control if isinstance(self.ranks, TorchRanks) else None
-            weights, states = read_shards(path, content, self.optimizer, group)
-        else:
-            weights = [like(weight, saved) for weight, saved in zip(order, content["weights"], strict=True)]
-            states[0] = mapped(states[0], lambda at, tensor: like(order[at[1]], tensor) if at[0] == "state" else tensor)
-        with torch.no_grad():
-            for weight, saved in zip(order, weights, strict=True):
-                weight.copy_(saved)
-        self.ranks.together(lambda: self._load(states, progress))
-
-    def _checked(self, content: Any) -> tuple[list[Any], Any]:
-        """The states of optimizer and others, and of the trainer, of a checkpoint whose weights fit."""
-        try:
-            states, progress = list(content["states"]), content["trainer"]
-            if "tensors" in content:
-                named = [content["tensors"][f"weights.{number}"] for number in range(len(content["weights"]))]
-                kinds = [f"{tuple(shape)} in torch.{dtype}" for shape, dtype in named]
-            else:
-                kinds = [_kind(weight) for weight in content["weights"]]
-            state_count = len(states)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InvalidFormatError(f"checkpoint: expected a trainer's, got {type(error).__name__}: {error}") from None
-        wanted = [_kind(weight) for weight in trained_weights(self.optimizer)]
-        if len(kinds) != len(wanted) or state_count != len(self._holders()):
-            raise InvalidArgumentError(
-                f"optimizer: expected {len(wanted)} weights and {len(self._holders())} states, as here, "
-                f"got {len(kinds)} weights and {state_count} states"
-            )
-        for index, (here, saved) in enumerate(zip(wanted, kinds, strict=True)):
-            if saved != here:
-                raise InvalidArgumentError(f"optimizer: expected weight {index} to be {here}, as here, got {saved}")
-        return states, progress
-
-    def _load(self, states: list[Any], progress: Any) -> None:
-        for holder, state in zip(self._holders(), states, strict=True):
-            try:
-                holder.load_state_dict(state)
-            except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-                raise InvalidArgumentError(
-                    f"{type(holder).__name__}: expected the state of one, got {error}"
-                ) from error
-        self.load_state_dict(progress)
-
-
-def _checked_optimizer(optimizer: Any) -> Any:
-    """Any object that steps and holds its weights as those of `torch.optim` do."""
-    if isinstance(optimizer, type) or not all(
-        hasattr(optimizer, name) for name in ("step", "zero_grad", "param_groups")
-    ):
-        raise InvalidArgumentError(f"optimizer: expected one of torch.optim or alike, got {short(optimizer)}")
-    return optimizer
-
-
-def _kind(weight: torch.Tensor) -> str:
-    """All that a weight and a saved one must share for a copy that changes no bit."""
-    return f"{tuple(weight.shape)} in {weight.dtype}"
-
-
-def _set_rates(groups: list[dict[str, Any]], rates: Sequence[Any]) -> None:
-    for group, rate in zip(groups, rates, strict=True):
-        group["lr"] = rate

@@ -9,7 +9,7 @@ import torch
 from ...configurations import LearningConfig, SamplingConfig
 from ...enums import InitialNoise, Undo
 from ...errors import MixGRPOError
-from ...metrics import Metrics
+from ...results import Metrics
 from ..policy import TorchPolicy, Velocity
 from ..tensors import module_of, weight_names, weights_to_train
 from ..trainer import TorchTrainer

@@ -11,7 +11,6 @@ from ..guidance import GuidedVelocity
 from ..latents import image_position_ids
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
-from .time_grid import SchedulerGrid, shift_of_tokens
 
 
 class ChromaVelocity(GuidedVelocity):
@@ -94,6 +93,4 @@ def assemble(parts: PipelineParts) -> Assembled:
         width_tokens=grid[1],
         **parts.guidance(parts.setting("guidance_scale"), embed),
     )
-    mu = shift_of_tokens(parts.own("calculate_shift"), parts.part("scheduler"), grid[0] * grid[1])
-    time_grid = SchedulerGrid(pipe.scheduler, mu=lambda _: mu)
-    return Assembled(velocity, time_grid, VAEDecoder(parts.part("vae"), token_grid=grid))
+    return Assembled(velocity, parts.shifted_grid(grid[0] * grid[1]), VAEDecoder(parts.part("vae"), token_grid=grid))

@@ -12,7 +12,6 @@ from ..latents import image_position_ids
 from ..tensors import first_parameter
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
-from .time_grid import SchedulerGrid, shift_of_tokens
 
 
 @dataclass(frozen=True)
@@ -132,6 +131,4 @@ def assemble(parts: PipelineParts, condition: FluxCondition | None = None) -> As
         condition=condition,
         **parts.guidance(parts.setting("true_cfg_scale") or 1.0, embed, default=None),
     )
-    mu = shift_of_tokens(parts.own("calculate_shift"), parts.part("scheduler"), grid[0] * grid[1])
-    time_grid = SchedulerGrid(pipe.scheduler, mu=lambda _: mu)
-    return Assembled(velocity, time_grid, VAEDecoder(parts.part("vae"), token_grid=grid))
+    return Assembled(velocity, parts.shifted_grid(grid[0] * grid[1]), VAEDecoder(parts.part("vae"), token_grid=grid))

@@ -6,7 +6,6 @@ from ..embeddings import TextEmbeddings
 from ..guidance import LatentImageVelocity, rescaled
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
-from .time_grid import SchedulerGrid, shift_of_tokens
 
 
 class Lumina2Velocity(LatentImageVelocity):
@@ -57,5 +56,4 @@ def assemble(parts: PipelineParts) -> Assembled:
         **parts.guidance(parts.setting("guidance_scale"), embed_negative),
     )
     # The pipeline takes the channels of its latents for their tokens.
-    mu = shift_of_tokens(parts.own("calculate_shift"), parts.part("scheduler"), velocity.latent_shape[0])
-    return Assembled(velocity, SchedulerGrid(pipe.scheduler, mu=lambda _: mu), VAEDecoder(parts.part("vae")))
+    return Assembled(velocity, parts.shifted_grid(velocity.latent_shape[0]), VAEDecoder(parts.part("vae")))

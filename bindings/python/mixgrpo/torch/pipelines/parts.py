@@ -11,7 +11,7 @@ import torch
 from ...errors import InvalidArgumentError
 from ..embeddings import TextEmbeddings
 from ..vae import VAEDecoder
-from .time_grid import SchedulerGrid
+from .time_grid import SchedulerGrid, shift_of_tokens
 
 Lines: TypeAlias = Sequence[str] | TextEmbeddings
 """Prompts as text, or their embeddings."""
@@ -92,6 +92,12 @@ class PipelineParts:
             if value < unit or value % unit:
                 raise InvalidArgumentError(f"{name}: expected a multiple of {unit} pixels for {self.name}, got {value}")
         return self.height // unit, self.width // unit
+
+    def shifted_grid(self, tokens: int) -> SchedulerGrid:
+        """The time grid, shifted as the pipeline shifts it by a number of image tokens."""
+        scheduler = self.part("scheduler")
+        mu = shift_of_tokens(self.own("calculate_shift"), scheduler, tokens)
+        return SchedulerGrid(scheduler, mu=lambda _: mu)
 
     # Pictures
 

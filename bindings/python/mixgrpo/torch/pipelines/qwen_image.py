@@ -9,7 +9,6 @@ from ..guidance import GuidedVelocity, rescaled
 from ..latents import image_position_ids
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
-from .time_grid import SchedulerGrid, shift_of_tokens
 
 
 class QwenImageVelocity(GuidedVelocity):
@@ -77,6 +76,4 @@ def assemble(parts: PipelineParts) -> Assembled:
         guidance=parts.setting("guidance_scale") if transformer.config.guidance_embeds else None,
         **parts.guidance(parts.setting("true_cfg_scale"), embed, default=None),
     )
-    mu = shift_of_tokens(parts.own("calculate_shift"), parts.part("scheduler"), grid[0] * grid[1])
-    time_grid = SchedulerGrid(pipe.scheduler, mu=lambda _: mu)
-    return Assembled(velocity, time_grid, VAEDecoder(parts.part("vae"), token_grid=grid))
+    return Assembled(velocity, parts.shifted_grid(grid[0] * grid[1]), VAEDecoder(parts.part("vae"), token_grid=grid))

@@ -6,7 +6,6 @@ from ..embeddings import TextEmbeddings
 from ..guidance import LatentImageVelocity
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
-from .time_grid import SchedulerGrid, shift_of_tokens
 
 
 class ZImageVelocity(LatentImageVelocity):
@@ -48,5 +47,4 @@ def assemble(parts: PipelineParts) -> Assembled:
         width=2 * columns,
         **parts.guidance(1 + parts.setting("guidance_scale"), embed),
     )
-    mu = shift_of_tokens(parts.own("calculate_shift"), parts.part("scheduler"), rows * columns)
-    return Assembled(velocity, SchedulerGrid(pipe.scheduler, mu=lambda _: mu), VAEDecoder(parts.part("vae")))
+    return Assembled(velocity, parts.shifted_grid(rows * columns), VAEDecoder(parts.part("vae")))
