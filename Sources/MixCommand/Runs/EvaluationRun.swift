@@ -40,7 +40,7 @@ final class EvaluationRun {
     var problem = "there are no saved ones"
     if try folder.hasEvaluation {
       do throws(MixGRPOError) {
-        return try evaluation.load(folder: folder.checkpoints)
+        return try evaluation.restore(folder: folder.checkpoints)
       } catch  where error.code == .invalidFormat {
         problem = "the saved ones are damaged: \(error.message)"
       }
