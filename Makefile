@@ -26,6 +26,7 @@
 #   make bench            time rollout and update on this machine
 #   make bench-torch      the same, side by side with PyTorch
 #   make bench-reward     time to a reward, here and in PyTorch; continues where it was stopped; writes docs/time-to-a-reward.md
+#   make bench-ranks      time and traffic of one and two processes, here and with PyTorch's DDP; writes docs/scaling.md
 #   make teach            count the votes that a taste needs: a script votes like a person, with several seeds
 #   make pictures         make the captioned emoji that examples/emoji was trained on, in out/emoji
 #   make compare          compare MixGRPO with Flow-GRPO and DanceGRPO; continues where it was stopped
@@ -59,7 +60,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch bench-reward library command install format clean packages
+.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch bench-reward bench-ranks library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -341,6 +342,14 @@ bench-reward: library
 	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python \
 	  $(VENV)/bin/python examples/lab/benchmark/time_to_reward.py --out $(OUT)/reward --page docs/time-to-a-reward.md
 
+bench-ranks: library command
+	$(SWIFT_BUILD) --product benchmark
+	.ci/setup mpi
+	.ci/setup python $(VENV)
+	$(MATPLOTLIB)
+	MIXGRPO_LIBRARY=$(abspath $(LIBRARY)) PYTHONPATH=bindings/python \
+	  $(VENV)/bin/python examples/lab/benchmark/compare_ranks.py --out $(OUT)/ranks --page docs/scaling.md
+
 # ------------------------------------------------------------------------------------------------------------- install
 
 SHARE := $(DESTDIR)$(PREFIX)/share
@@ -382,8 +391,8 @@ install: library command
 format:
 	.ci/setup lint $(VENV)
 	swift format --in-place --recursive Package.swift Sources Tests examples
-	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
-	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python docs/site examples Tests
+	$(VENV)/bin/ruff check --quiet --fix --select I --config bindings/python/pyproject.toml bindings/python bindings/generate docs/site examples Tests
+	$(VENV)/bin/ruff format --quiet --config bindings/python/pyproject.toml bindings/python bindings/generate docs/site examples Tests
 	cd bindings/rust && cargo fmt
 
 clean:

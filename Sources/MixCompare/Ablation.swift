@@ -21,6 +21,10 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
   case clip
   /// The learning rates that the tuning tried.
   case rate
+  /// What is trained: all weights, or adapters of several ranks, each at its tuned rate.
+  case lora
+  /// The products of the model's blocks.
+  case precision
 
   var title: String {
     switch self {
@@ -33,6 +37,8 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
     case .noise: "initial noise of a group"
     case .clip: "clip range in nats"
     case .rate: "learning rate"
+    case .lora: "all weights or adapters (LoRA)"
+    case .precision: "precision of the products"
     }
   }
 
@@ -62,6 +68,20 @@ public enum Ablation: String, CaseIterable, ExpressibleByArgument, Sendable {
     case .rate:
       return TunedRates.grid.map { rate in
         mix.changed("rate-\(rate)", "rate \(rate)") { $0.learning.optimizer.learningRate = rate }
+      }
+    case .precision:
+      return Precision.allCases.map { precision in
+        mix.changed("precision-\(precision)", "\(precision)") { $0.evaluator.precision = precision }
+      }
+    case .lora: return [mix.changed("lora-none", "all weights") { _ in }] + Self.adapters(mix)
+    }
+  }
+
+  /// α is the rank.
+  static func adapters(_ mix: Arm) -> [Arm] {
+    TunedRates.ofAdapters.map { rank, rate in
+      mix.changed("lora-\(rank)", "LoRA of rank \(rank)") {
+        ($0.evaluator.adapterRank, $0.learning.optimizer.learningRate) = (rank, rate)
       }
     }
   }

@@ -1,5 +1,17 @@
 import ProceduralWorld
 
+/// What is trained, and how its products are computed.
+struct EvaluatorChoice: Hashable, Sendable {
+  /// The rank of an adapter that is trained in place of all weights; 0 for all weights.
+  var adapterRank = 0
+  var precision = Precision.float32
+
+  /// What differs from the usual choice, as text.
+  fileprivate var settings: String {
+    (adapterRank > 0 ? ", LoRA of rank \(adapterRank)" : "") + (precision == .float32 ? "" : ", \(precision) products")
+  }
+}
+
 /// One configuration in a comparison: a name and all settings.
 struct Arm: Equatable, Sendable {
   /// Used in file names.
@@ -8,6 +20,7 @@ struct Arm: Equatable, Sendable {
   let label: String
   var sampling: SamplingConfiguration
   var learning: LearningConfiguration
+  var evaluator = EvaluatorChoice()
 
   /// The true log-ratio, in nats, at which the paper's clip takes effect: 1e-4 of the per-value ratio at D = 129 600 (Mix
   /// §4.1). The same per-value ratio corresponds to other nats at another D, so the nats are kept constant instead of the 1e-4.
@@ -28,13 +41,14 @@ struct Arm: Equatable, Sendable {
 
   /// A copy with changed settings and another name.
   func changed(_ name: String, _ label: String, _ change: (inout Arm) -> Void) -> Arm {
-    var arm = Arm(name: name, label: label, sampling: sampling, learning: learning)
+    var arm = Arm(name: name, label: label, self)
     change(&arm)
     return arm
   }
 
-  private init(name: String, label: String, sampling: SamplingConfiguration, learning: LearningConfiguration) {
-    (self.name, self.label, self.sampling, self.learning) = (name, label, sampling, learning)
+  private init(name: String, label: String, _ settings: Arm) {
+    (self.name, self.label, sampling, learning) = (name, label, settings.sampling, settings.learning)
+    evaluator = settings.evaluator
   }
 
   /// Everything that the result of a run depends on, as text.
@@ -45,7 +59,7 @@ struct Arm: Equatable, Sendable {
     return """
       \(sampling.groupSize) pictures per prompt, \(sampling.schedule.steps) steps, shift 3; \(dynamics); \(window); \(tail); \
       initial noise \(noise); \(policy.updatesPerIteration) updates per iteration, learning rate \(optimizer.learningRate), \
-      decay \(optimizer.weightDecay), clip \(fixed(policy.clipRange * Double(Stage.latentSize), 2)) nats\(penalty)
+      decay \(optimizer.weightDecay), clip \(fixed(policy.clipRange * Double(Stage.latentSize), 2)) nats\(penalty)\(evaluator.settings)
       """
   }
 

@@ -34,7 +34,8 @@ public struct CompareCommand: ParsableCommand {
   @Option(help: "Runs in parallel, one thread each; 0 for one per core.") var jobs = 0
   @Flag(help: "Do not measure times.") var onlyRewards = false
   @Flag(help: "Only measure times, again if they exist.") var onlyTiming = false
-  @Flag(help: "Tune the learning rate of each method; enter the best ones in TunedRates.swift.") var tune = false
+  @Flag(help: "Tune the learning rate of each method, or of adapters with --ablation lora; enter the best in TunedRates.swift.")
+  var tune = false
 
   public init() {}
 
@@ -44,6 +45,9 @@ public struct CompareCommand: ParsableCommand {
     guard !(onlyRewards && onlyTiming) else {
       throw ValidationError("--only-rewards, --only-timing: expected one of them, got both")
     }
+    guard !tune || ablation == nil || ablation == .lora else {
+      throw ValidationError("--tune: expected no --ablation or lora, got \(ablation?.rawValue ?? "none")")
+    }
     _ = try chosen()
   }
 
@@ -52,12 +56,12 @@ public struct CompareCommand: ParsableCommand {
     let stage = try Stage(model: ShippedModel.folder(unless: model), size: options.size)
     let workers = jobs == 0 ? Machine.cores : jobs
     let folder = ablation.map { FileAccess.join(out, "ablation-\($0.rawValue)") } ?? out
-    let lock = try FolderLock(folder: tune ? out : folder)
+    let lock = try FolderLock(folder: folder)
     defer { withExtendedLifetime(lock) {} }
     let context = try RunContext()
     StopSignals.watch(context) { StandardError.write("stopping; the same command goes on where this one stands\n") }
     if tune {
-      return try Tuning(stage: stage, out: out, methods: chosen()).run(workers: workers, stop: context, report: show)
+      return try tuning(stage, folder).run(workers: workers, stop: context, report: show)
     }
     let arms = try ablation?.arms(stage.size) ?? chosen().map { $0.arm(stage.size) }
     let campaign = Campaign(stage: stage, out: folder, arms: arms, seeds: Array(1...stage.size.seeds))
@@ -68,6 +72,14 @@ public struct CompareCommand: ParsableCommand {
     let comparison = try campaign.comparison(title, base: base, timing: timing, reference: reference(of: arms, stage.size))
     try Publication(comparison: comparison, folder: folder).write()
     show("\n" + ResultTable(comparison: comparison).markdown + "\n\(folder)/report.html")
+  }
+
+  private func tuning(_ stage: Stage, _ folder: String) throws -> Tuning {
+    if ablation == .lora {
+      let mix = Method.mixGRPO.arm(stage.size)
+      return Tuning(stage: stage, out: folder, arms: Ablation.adapters(mix), grid: TunedRates.gridOfAdapters)
+    }
+    return try Tuning(stage: stage, out: folder, arms: chosen().map { $0.arm(stage.size) }, grid: TunedRates.grid)
   }
 
   /// The reference for relative times: DanceGRPO as in the paper, or in an ablation the arm with the table's settings.

@@ -33,9 +33,8 @@ public enum Method: String, CaseIterable, Sendable {
     }
   }
 
-  /// - Parameter learningRate: used instead of the tuned rate.
-  func arm(_ size: ComparisonSize, learningRate: Double? = nil) -> Arm {
-    var arm = Arm(name: rawValue, label: label, preset, size, learningRate: learningRate ?? TunedRates.rate(of: self))
+  func arm(_ size: ComparisonSize) -> Arm {
+    var arm = Arm(name: rawValue, label: label, preset, size, learningRate: TunedRates.rate(of: self))
     switch self {
     case .danceGRPO4:
       arm.sampling.windowMode = .all(.randomSubset(Double(arm.sampling.windowLength) / Double(size.steps - 1)))

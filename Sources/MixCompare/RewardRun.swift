@@ -67,7 +67,7 @@ struct RewardRun: Sendable {
   }
 
   private func makeTrainer(_ context: RunContext) throws(MixGRPOError) -> Trainer {
-    try stage.trainer(arm, seed: seed, evaluator: stage.evaluator(context), context: context)
+    try stage.trainer(arm, seed: seed, evaluator: stage.evaluator(context, arm.evaluator), context: context)
   }
 
   private func save(_ trainer: Trainer, _ result: RunResult, _ evaluation: Evaluation) throws(MixGRPOError) {

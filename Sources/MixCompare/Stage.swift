@@ -23,12 +23,20 @@ final class Stage: Sendable {
     modelHash = FNV1a.hash(UnsafeRawBufferPointer(UnsafeBufferPointer(start: model.weights, count: model.parameterCount)))
   }
 
-  /// An evaluator with a copy of the base model to train.
-  func evaluator(_ context: RunContext) throws(MixGRPOError) -> FlowEvaluator {
+  /// An evaluator with a copy of the base model to train, or with a new adapter of the base model.
+  func evaluator(_ context: RunContext, _ choice: EvaluatorChoice = .init()) throws(MixGRPOError) -> FlowEvaluator {
     try FlowEvaluator(
-      model: FlowTransformer(folder: folder),
+      model: model(adapterRank: choice.adapterRank),
       geometry: TokenGeometry(height: codec.tokenRows, width: codec.tokenColumns), textLength: Self.textLength,
-      maxBatch: size.groupSize, threads: context.threads)
+      maxBatch: size.groupSize, threads: context.threads, precision: choice.precision)
+  }
+
+  private func model(adapterRank: Int) throws(MixGRPOError) -> FlowTransformer {
+    let base = try FlowTransformer(folder: folder)
+    guard adapterRank > 0 else { return base }
+    var lora = LoRAConfiguration()
+    (lora.rank, lora.alpha) = (adapterRank, Double(adapterRank))
+    return try FlowTransformer(adapting: base, lora)
   }
 
   /// A trainer for the evaluator's model.

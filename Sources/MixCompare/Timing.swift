@@ -47,9 +47,16 @@ extension Timing {
     _ arms: [Arm], stage: Stage, turns: Int, context: RunContext, report: (String) -> Void
   ) throws(MixGRPOError) -> Timing {
     let load = Machine.load
-    let evaluator = try stage.evaluator(context)
+    var evaluators: [EvaluatorChoice: FlowEvaluator] = [:]
+    func evaluator(_ choice: EvaluatorChoice) throws(MixGRPOError) -> FlowEvaluator {
+      if let known = evaluators[choice] { return known }
+      let evaluator = try stage.evaluator(context, choice)
+      evaluators[choice] = evaluator
+      return evaluator
+    }
     var stands: [Measurement] = []
     for arm in arms {
+      let evaluator = try evaluator(arm.evaluator)
       for isShared in [false, true] { stands.append(try Measurement(arm, isShared: isShared, stage, evaluator, context)) }
     }
     for turn in 1...max(turns, 1) {

@@ -12,8 +12,20 @@
 ///     MixGRPO-Flash       0.8302   0.8328   0.7447
 ///     MixGRPO-Flash*      0.8387   0.8742   0.8471
 ///
+/// Adapters with MixGRPO, from `compare --tune --ablation lora --evaluations 1`:
+///
+///                           4e-4     8e-4   1.6e-3
+///     rank 4              0.8300   0.8548   0.8535
+///     rank 16             0.8549   0.8480   0.7620
+///     rank 64             0.8729   0.7735   0.4635
+///
 /// The paper's 1e-5 is for a model of 12 billion weights.
 enum TunedRates {
+  /// Rank and rate of the adapters that are compared.
+  static let ofAdapters: KeyValuePairs = [4: 8e-4, 16: 4e-4, 64: 4e-4]
+  /// The rates that `--tune --ablation lora` tries for each rank.
+  static let gridOfAdapters = [4e-4, 8e-4, 1.6e-3]
+
   /// The rates that `--tune` tries for each method.
   static let grid = [4e-5, 8e-5, 1.6e-4]
   /// The seed of tuning; the table uses the seeds 1, 2, …

@@ -36,6 +36,8 @@ struct MethodTests {
       { $0.sampling.flash = FlashTail() }, { $0.sampling.groupSize = 6 }, { $0.sampling.sharedInitialNoise = false },
       { $0.learning.policy.clipRange = 1e-4 }, { $0.learning.policy.referencePenalty = 0.1 },
       { $0.learning.policy.updatesPerIteration = 2 }, { $0.learning.optimizer.learningRate = 1e-5 },
+      { $0.evaluator.adapterRank = 4 },
+      { $0.evaluator.precision = .bfloat16 },
     ]
     for (index, change) in changes.enumerated() {
       #expect(arm.changed("other", "other", change).settings != arm.settings, "change \(index)")

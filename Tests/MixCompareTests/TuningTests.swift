@@ -15,9 +15,14 @@ struct TuningTests {
     return try Stage(model: root.appending(path: "examples/base").path, size: size)
   }
 
+  private func tuning() throws -> Tuning {
+    let stage = try stage()
+    return Tuning(stage: stage, out: folder, arms: [Method.flashStar.arm(stage.size)], grid: TunedRates.grid)
+  }
+
   @Test func everyRateIsTriedAndTheBestIsNamed() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    try Tuning(stage: stage(), out: folder, methods: [.flashStar]).run(workers: 2, stop: RunContext(threads: 1)) { _ in }
+    try tuning().run(workers: 2, stop: RunContext(threads: 1)) { _ in }
     let runs = try FileManager.default.contentsOfDirectory(atPath: folder + "/runs").filter { $0.hasSuffix(".json") }
     #expect(runs.count == TunedRates.grid.count)
     let rewards = try TunedRates.grid.map { rate in

@@ -149,6 +149,13 @@ echo "align, resume, event files"
 
 # ------------------------------------------------------------------------------------------- adapters
 
+# An adapter's rate is its own, unless a flag, a file or --set gives one.
+rate() { python3 -c 'import json, sys; print(json.load(sys.stdin)["learning"]["learning_rate"])'; }
+[ "$(mixgrpo "${align[@]}" --reward darkness --out o --lora-rank 2 --print-config | rate)" = 0.0001 ] || fail "rate of an adapter"
+[ "$(mixgrpo "${align[@]}" --reward darkness --out o --set lora.rank=2 --print-config | rate)" = 0.0001 ] || fail "rate of an adapter, by --set"
+[ "$(mixgrpo "${align[@]}" --reward darkness --out o --lora-rank 2 --learning-rate 1e-5 --print-config | rate)" = 1e-05 ] \
+  || fail "a given rate of an adapter"
+[ "$(mixgrpo "${align[@]}" --reward darkness --out o --print-config | rate)" = 1e-05 ] || fail "rate of all weights"
 adapting=("${align[@]}" --reward darkness --lora-rank 2 --learning-rate 1e-3 --set lora.frozen_base=true --set save_every=1)
 mixgrpo "${adapting[@]}" --iterations 3 --out adapted >answer 2>&1
 mixgrpo "${adapting[@]}" --iterations 1 --out adapted-parts >answer 2>&1

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 ruff=${RUFF:-ruff}
-python=(--config bindings/python/pyproject.toml bindings/python docs/site examples Tests)
+python=(--config bindings/python/pyproject.toml bindings/python bindings/generate docs/site examples Tests)
 # As on docs.rs the crate is compiled without being linked: the linter needs no libmixgrpo.so.
 export CARGO_TARGET_DIR=$PWD/.build/rust-lint CARGO_NET_OFFLINE=true DOCS_RS=1
 failed=()

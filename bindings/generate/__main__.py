@@ -6,9 +6,21 @@ import sys
 from pathlib import Path
 
 from . import (
-    c_layout, c_probe, docs_settings, fuzz_table, header_defaults, python_abi, python_configurations, python_enums,
-    python_results, rust_abi, rust_configurations, rust_enums, rust_structs, settings,
-)  # fmt: skip
+    c_layout,
+    c_probe,
+    docs_settings,
+    fuzz_table,
+    header_defaults,
+    python_abi,
+    python_configurations,
+    python_enums,
+    python_results,
+    rust_abi,
+    rust_configurations,
+    rust_enums,
+    rust_structs,
+    settings,
+)
 from .header import read
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,10 +6,16 @@ from .words import sentence
 
 BEGIN, END = "<!-- The tables are generated: `make generate` -->", "<!-- The end of the tables -->"
 TITLES = {
-    "mixgrpo_sampling_config": "Sampling", "mixgrpo_learning_config": "Learning", "mixgrpo_sample_config": "Deterministic samples",
-    "mixgrpo_evaluation_config": "Evaluation", "mixgrpo_evaluator_config": "Evaluator", "mixgrpo_lora_config": "Adapter (LoRA)", "mixgrpo_model_config": "Model",
-    "mixgrpo_rollout_config": "A rollout without a trainer", "mixgrpo_host_config": "A trainer for a model of the host",
-}  # fmt: skip
+    "mixgrpo_sampling_config": "Sampling",
+    "mixgrpo_learning_config": "Learning",
+    "mixgrpo_sample_config": "Deterministic samples",
+    "mixgrpo_evaluation_config": "Evaluation",
+    "mixgrpo_evaluator_config": "Evaluator",
+    "mixgrpo_lora_config": "Adapter (LoRA)",
+    "mixgrpo_model_config": "Model",
+    "mixgrpo_rollout_config": "A rollout without a trainer",
+    "mixgrpo_host_config": "A trainer for a model of the host",
+}
 
 
 def file(page: str, header: Header, configurations: tuple[Configuration, ...]) -> str:
@@ -24,12 +30,16 @@ def file(page: str, header: Header, configurations: tuple[Configuration, ...]) -
 
 
 def table(title: str, configuration: Configuration, header: Header) -> str:
-    beginning = f"### {title}: `{configuration.struct.name}`\n\n| setting | default | values | meaning |\n|---|---|---|---|\n"
+    beginning = (
+        f"### {title}: `{configuration.struct.name}`\n\n| setting | default | values | meaning |\n|---|---|---|---|\n"
+    )
     return beginning + "".join(f"{row(setting, header)}\n" for setting in configuration.settings)
 
 
 def row(setting: Setting, header: Header) -> str:
-    values = ", ".join(f"`{case}`" for case in setting.cases) or ("`true`, `false`" if setting.kind == FLAG else setting.range)
+    values = ", ".join(f"`{case}`" for case in setting.cases) or (
+        "`true`, `false`" if setting.kind == FLAG else setting.range
+    )
     default = f"`{setting.default}`" if setting.kind in (CHOICE, FLAG) else setting.default
     if setting.kind == NUMBER:
         default = limit(float(setting.default))

@@ -2,8 +2,7 @@
 
 from .model import Enum, Field, Header, Struct
 from .python_enums import docstring
-from .rust_structs import is_elsewhere
-from .words import NOTICE, camel, is_flag, meaning, required
+from .words import NOTICE, camel, has_own_type, is_flag, meaning, required
 
 BEGINNING = f'''# {NOTICE}
 """What the library reports: plans, progress, figures."""
@@ -18,7 +17,7 @@ PLAIN = {"int32_t": "int", "int64_t": "int", "size_t": "int", "double": "float",
 
 
 def file(header: Header) -> str:
-    structs = [struct for struct in header.of(Struct) if not is_elsewhere(struct) and struct.name not in ELSEWHERE]
+    structs = [struct for struct in header.of(Struct) if not has_own_type(struct) and struct.name not in ELSEWHERE]
     types = {field.type.base for struct in structs for field in struct.fields}
     enums = ", ".join(sorted(camel(name) for name in types & header.names_of(Enum)))
     return f"{BEGINNING}{enums}\n" + "".join(f"\n\n{dataclass(struct, header)}" for struct in structs)

@@ -3,7 +3,7 @@
 from .model import Enum, Field, Header, Struct
 from .rust_abi import PLAIN
 from .rust_enums import docstring
-from .words import NOTICE, TEXT, camel, is_flag, meaning, required
+from .words import NOTICE, TEXT, camel, has_own_type, is_flag, meaning, required
 
 BEGINNING = f"""// {NOTICE}
 //! Results, and what the host passes in besides settings.
@@ -11,19 +11,11 @@ BEGINNING = f"""// {NOTICE}
 use crate::enums::*;
 use crate::mirror::{{copied_struct, mirrored_struct}};
 """
-ELSEWHERE = {  # structs with a Rust type of their own
-    "mixgrpo_velocity_request", "mixgrpo_parameter_info", "mixgrpo_image_info", "mixgrpo_text", "mixgrpo_setting",
-    "mixgrpo_collective",
-}  # fmt: skip
 
 
 def file(header: Header) -> str:
-    structs = [struct for struct in header.of(Struct) if not is_elsewhere(struct)]
+    structs = [struct for struct in header.of(Struct) if not has_own_type(struct)]
     return BEGINNING + "".join(f"\n{mirrored(struct, header)}" for struct in structs)
-
-
-def is_elsewhere(struct: Struct) -> bool:
-    return struct.name.endswith("_config") or struct.name in ELSEWHERE
 
 
 def mirrored(struct: Struct, header: Header) -> str:

@@ -7,8 +7,14 @@ from .model import Enum, Field, Header, Struct, Type
 
 WIDTH = 120
 TEXT = Type("char", (True,))
+OWN_TYPES = {  # structs for which bindings have a type with more than their fields
+    "mixgrpo_velocity_request", "mixgrpo_parameter_info", "mixgrpo_image_info", "mixgrpo_text", "mixgrpo_setting",
+    "mixgrpo_collective",
+}  # fmt: skip
 NOTICE = "Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it."
-SETTINGS_NOTICE = "Generated from the library's table of settings; write it anew with `make generate` instead of editing it."
+SETTINGS_NOTICE = (
+    "Generated from the library's table of settings; write it anew with `make generate` instead of editing it."
+)
 
 
 def camel(name: str) -> str:
@@ -44,6 +50,11 @@ def required(comment: str, name: str) -> str:
     if not comment:
         raise ValueError(f"{name}: expected a comment, for it stands in the documentation of Python and Rust")
     return comment
+
+
+def has_own_type(struct: Struct) -> bool:
+    """Whether a struct is no plain result: a configuration, or one that bindings write by hand."""
+    return struct.name.endswith("_config") or struct.name in OWN_TYPES
 
 
 def is_flag(field: Field) -> bool:

@@ -34,7 +34,7 @@ GUIDES = (
 )  # fmt: skip
 QUESTIONS = (
     "troubleshooting", "my-reward-does-not-rise", "choosing-rate-clip-and-group-size", "bring-your-own-model",
-    "how-long-and-how-much-memory", "reward-hacking", "settings", "glossary",
+    "how-long-and-how-much-memory", "time-to-a-reward", "scaling", "reward-hacking", "settings", "glossary",
 )  # fmt: skip
 TREE = ("README", "examples/README", "ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG")
 

@@ -50,7 +50,7 @@ struct AlignCommand: ParsableCommand {
 
       LORA: with --lora-rank 16 the run trains an adapter of a few megabytes and leaves the model's weights as they are; gradients, \
       moments and checkpoints have the adapter's size. The run then also writes adapter/, which peft and diffusers load, and model/ has \
-      the adapter merged. --set lora.alpha=32, --set 'lora.targets=["to_q","to_v"]'.
+      the adapter merged. The learning rate is then 1e-4, unless one is given. --set lora.alpha=32, --set 'lora.targets=["to_q","to_v"]'.
 
       THE RUN writes to its folder report.html (open it in a browser, also while the run lasts), settings.json, model/ (a \
       diffusers folder), metrics.jsonl, pictures/ (the same prompts and noise each time), checkpoints, and event files for tensorboard --logdir run. Ctrl-C saves and stops; --resume continues \
@@ -89,17 +89,20 @@ struct AlignCommand: ParsableCommand {
   }
 
   func settings() throws(MixGRPOError) -> AlignSettings {
-    try config.settings(from: resumed() ?? person.start) { (settings) throws(MixGRPOError) in
-      replace(&settings.model, with: model)
-      replace(&settings.out, with: out)
-      pictures.apply(to: &settings.pictures)
-      let given = try RewardSetting.given(
-        rewards + (person.rewardPerson ? [RewardSetting.person] : []), programs: programs, "--reward")
-      if !given.isEmpty { settings.rewards = given }
-      person.apply(to: &settings)
-      training.apply(to: &settings)
-      try evaluation.apply(to: &settings.evaluation)
-    }
+    if let resumed = try resumed() { return try config.settings(from: resumed, flags: applyFlags) }
+    return try config.alignSettings(from: person.start, flags: applyFlags)
+  }
+
+  private func applyFlags(to settings: inout AlignSettings) throws(MixGRPOError) {
+    replace(&settings.model, with: model)
+    replace(&settings.out, with: out)
+    pictures.apply(to: &settings.pictures)
+    let given = try RewardSetting.given(
+      rewards + (person.rewardPerson ? [RewardSetting.person] : []), programs: programs, "--reward")
+    if !given.isEmpty { settings.rewards = given }
+    person.apply(to: &settings)
+    training.apply(to: &settings)
+    try evaluation.apply(to: &settings.evaluation)
   }
 
   /// A resumed run starts from the settings of the earlier run.
@@ -150,7 +153,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "Pictures per prompt (12).") var groupSize: Int?
   @Option(help: "Steps from noise to picture (25).") var steps: Int?
   @Option(help: "Number of stochastic, trained steps (4, or steps − 1 when that is less).") var windowLength: Int?
-  @Option(help: "Learning rate of AdamW (1e-5).") var learningRate: Double?
+  @Option(help: "Learning rate of AdamW (1e-5, with an adapter 1e-4).") var learningRate: Double?
   @Option(help: "Rank of a LoRA adapter that is trained in place of all weights (0: all weights).") var loraRank: Int?
   @Option(help: "Clip range of the probability ratio (1e-4).") var clipRange: Double?
   @Option(help: "Seed of all random numbers (0).") var seed: UInt64?

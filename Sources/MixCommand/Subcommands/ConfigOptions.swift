@@ -25,6 +25,20 @@ struct ConfigOptions: ParsableArguments {
   }
 }
 
+extension ConfigOptions {
+  /// The settings of an alignment. Where an adapter is trained and nothing gives a learning rate, it is the adapter's.
+  func alignSettings(
+    from start: AlignSettings, flags: (inout AlignSettings) throws(MixGRPOError) -> Void
+  ) throws(MixGRPOError) -> AlignSettings {
+    let settings = try settings(from: start, flags: flags)
+    let rate = start.learning.record.learning_rate
+    guard settings.lora.rank > 0, rate == AlignSettings().learning.record.learning_rate else { return settings }
+    var adapterStart = start
+    adapterStart.learning.record.learning_rate = LoRASettings.learningRate
+    return try self.settings(from: adapterStart, flags: flags)
+  }
+}
+
 /// Replaces the setting if the flag was given.
 func replace<Value>(_ setting: inout Value, with flag: Value?) {
   if let flag { setting = flag }

@@ -31,7 +31,7 @@ struct PlanCommand: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
-    var settings = try config.settings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
+    var settings = try config.alignSettings(from: AlignSettings()) { (settings) throws(MixGRPOError) in
       replace(&settings.model, with: model)
       pictures.apply(to: &settings.pictures)
       training.apply(to: &settings)

@@ -2,40 +2,33 @@ import MixBasics
 import MixNumerics
 
 /// Adds up the gradients of all ranks: each rank receives one slice of every root, sums it in the order of the tree, and gives the
-/// result to all. A rank sends about twice the bytes of the gradients when it has one root, whatever the number of ranks.
+/// result to all. A rank sends about twice the bytes of the gradients when it has one root, whatever the number of ranks. Its memory
+/// serves all steps of an update that have the same roots.
 final class GradientExchange {
   private let collective: any Collective
   /// Of the trained values.
   private let count: Int
-  /// The sums of this rank's roots.
-  private let own: [FloatStorage]
-  /// Roots of each rank.
-  private let rootCounts: [Int]
-  /// The first place of each root, in the order in which they are received.
-  private let places: [Int]
+  /// The first places of each rank's roots, in the order in which they are received.
+  let roots: [[Int]]
   private let sent: FloatStorage
   private let received: FloatStorage
   private let gathered: FloatStorage
 
-  private var ranks: Int { collective.rank.count }
+  private var ranks: Int { roots.count }
+  private var ownCount: Int { roots[collective.rank.index].count }
   private var pieceSize: Int { Self.pieceSize(ranks: ranks) }
 
   /// Allocates all memory of the exchange.
   /// - Parameters:
-  ///   - present: the places with samples, in order.
-  ///   - own: the sums of this rank's roots.
+  ///   - roots: of each rank; `SummationTree.roots`.
   ///   - count: of the trained values.
   /// - Throws: `outOfMemory`.
-  init(
-    _ collective: any Collective, _ tree: SummationTree, present: [Int], own: [FloatStorage], count: Int
-  ) throws(MixGRPOError) {
-    let roots = tree.roots(ranks: collective.rank.count, present: present)
-    (self.collective, self.own, self.count) = (collective, own, count)
-    (rootCounts, places) = (roots.map(\.count), roots.flatMap { $0 })
-    let ranks = collective.rank.count
+  init(_ collective: any Collective, roots: [[Int]], count: Int) throws(MixGRPOError) {
+    (self.collective, self.roots, self.count) = (collective, roots, count)
+    let ranks = roots.count
     let width = GradientPiece(values: 0..<min(count, Self.pieceSize(ranks: ranks)), ranks: ranks).width
-    sent = try FloatStorage(count: max(own.count, 1) * width * ranks)
-    received = try FloatStorage(count: max(places.count, 1) * width)
+    sent = try FloatStorage(count: max(roots[collective.rank.index].count, 1) * width * ranks)
+    received = try FloatStorage(count: max(roots.joined().count, 1) * width)
     gathered = try FloatStorage(count: width * ranks)
   }
 
@@ -43,12 +36,13 @@ final class GradientExchange {
   static func pieceSize(ranks: Int) -> Int { max(1 << 20, ranks << 14) }
 
   /// gradients ← the sum over all ranks. Makes all calls also after one has failed, so that the ranks stay in step.
+  /// - Parameter own: the sums of this rank's roots.
   /// - Throws: the first error of the transport.
-  func run(into gradients: UnsafeMutablePointer<Float>) throws(MixGRPOError) {
+  func run(_ own: [FloatStorage], into gradients: UnsafeMutablePointer<Float>) throws(MixGRPOError) {
     var failure: MixGRPOError?
     for first in stride(from: 0, to: count, by: pieceSize) {
       let piece = GradientPiece(values: first..<min(count, first + pieceSize), ranks: ranks)
-      do throws(MixGRPOError) { try scatter(piece) } catch { failure = failure ?? error }
+      do throws(MixGRPOError) { try scatter(piece, own) } catch { failure = failure ?? error }
       let sum = add(width: piece.slice(of: collective.rank.index).count)
       do throws(MixGRPOError) { try gather(piece, sum) } catch { failure = failure ?? error }
       (gradients + first).update(from: gathered.base, count: piece.values.count)
@@ -57,7 +51,7 @@ final class GradientExchange {
   }
 
   /// Every rank gets its slice of all roots.
-  private func scatter(_ piece: GradientPiece) throws(MixGRPOError) {
+  private func scatter(_ piece: GradientPiece, _ own: [FloatStorage]) throws(MixGRPOError) {
     let bytes = MemoryLayout<Float>.stride
     let mine = piece.slice(of: collective.rank.index)
     var place = sent.base
@@ -68,8 +62,8 @@ final class GradientExchange {
         place += slice.count
       }
     }
-    let sizes = (0..<ranks).map { own.count * piece.slice(of: $0).count * bytes }
-    let receivedSizes = rootCounts.map { $0 * mine.count * bytes }
+    let sizes = (0..<ranks).map { ownCount * piece.slice(of: $0).count * bytes }
+    let receivedSizes = roots.map { $0.count * mine.count * bytes }
     try collective.allToAll(
       UnsafeRawBufferPointer(start: sent.base, count: sizes.reduce(0, +)), sizes: sizes,
       into: UnsafeMutableRawBufferPointer(start: received.base, count: receivedSizes.reduce(0, +)), sizes: receivedSizes)
@@ -81,6 +75,7 @@ final class GradientExchange {
     func join(_ lower: UnsafeMutablePointer<Float>, _ upper: UnsafeMutablePointer<Float>) {
       Reduction.add(upper, to: lower, count: width)
     }
+    let places = Array(roots.joined())
     for index in places.indices.sorted(by: { places[$0] < places[$1] }) {
       sum.add(received.base + index * width, at: places[index], joins: { _ in true }, join)
     }

@@ -8,6 +8,8 @@ import MixSampling
 final class TrainingRanks {
   let agreement: RankAgreement
   let sums: GradientSums
+  /// Of the latest step of the update in progress.
+  private var exchange: GradientExchange?
   /// Of the update in progress.
   private var tree = SummationTree(owners: [])
   private var places = RankPlaces(rollouts: [], ranks: 1)
@@ -56,17 +58,17 @@ final class TrainingRanks {
   /// The model's gradients ← those of the minibatch, summed over all ranks.
   /// - Returns: the error that all ranks report.
   func sumGradients(_ machine: ModelFreeTrainer, _ model: FlowTransformer, _ context: RunContext) -> MixGRPOError? {
-    var exchange: GradientExchange?
+    var prepared: GradientExchange?
     let own = failure { () throws(MixGRPOError) in
       try context.checkCancelled()
       sums.finish(in: tree, workers: Workers(threads: context.threads))
-      exchange = try prepare(machine.running?.presentPlaces ?? [], model)
+      prepared = try prepare(machine.running?.presentPlaces ?? [], model)
     }
     if let error = agreement.vote(own) { return error }
     let exchanged = failure { () throws(MixGRPOError) in
       let gradients = try model.gradients()
-      if let exchange {
-        try exchange.run(into: gradients.base)
+      if let prepared {
+        try prepared.run(sums.roots, into: gradients.base)
       } else if let only = sums.roots.first {
         gradients.base.update(from: only.base, count: gradients.count)
       }
@@ -78,8 +80,20 @@ final class TrainingRanks {
   /// Nil for a rank without others.
   private func prepare(_ present: [Int], _ model: FlowTransformer) throws(MixGRPOError) -> GradientExchange? {
     guard rank.count > 1 else { return nil }
-    return try GradientExchange(
-      collective, tree, present: present, own: sums.roots, count: model.gradients().count)
+    let roots = tree.roots(ranks: rank.count, present: present)
+    guard roots[rank.index].count == sums.roots.count else {
+      throw MixGRPOError(.internalFault, "gradients: expected \(roots[rank.index].count) sums, got \(sums.roots.count)")
+    }
+    if let exchange, exchange.roots == roots { return exchange }
+    exchange = nil
+    exchange = try GradientExchange(collective, roots: roots, count: model.gradients().count)
+    return exchange
+  }
+
+  /// Gives back the memory of an update, which the next one requests again.
+  func release() {
+    sums.release()
+    exchange = nil
   }
 
   // MARK: - Figures

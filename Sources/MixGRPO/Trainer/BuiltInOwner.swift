@@ -114,7 +114,7 @@ final class BuiltInOwner {
     _ machine: ModelFreeTrainer, with ranks: TrainingRanks, context: RunContext, afterRequest: () -> Void
   ) throws(MixGRPOError) {
     defer { kept = nil }
-    defer { ranks.sums.release() }
+    defer { ranks.release() }
     while true {
       let action = try machine.nextAction()
       if case .finished = action { return }

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import mixgrpo
 import numpy as np
-from mixgrpo import training
 from mixgrpo.training.checkpoints import Checkpoints
 from mixgrpo.training.evaluations import Evaluations
+from mixgrpo.training.metrics_file import MetricsFile
 
 folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
 boundaries = 0
@@ -37,7 +37,7 @@ for owner, names in (
     (mixgrpo.Evaluation, ("submit", "save", "save_best")),
     (Evaluations, ("remove_outdated",)),
     (Checkpoints, ("save",)),
-    (training.MetricsFile, ("resume",)),
+    (MetricsFile, ("resume",)),
 ):
     for name in names:
         with_boundaries(owner, name)

@@ -34,3 +34,11 @@ def test_bfloat16_is_compared_with_the_faster_of_pytorchs_ways_round_by_round(re
     assert row in results.markdown(summary)
     assert summary["ratios"] == {"S_forward12": 2.5}
     assert "share_of_peak" not in summary["rows"][0]["sides"]["compile-bf16"]
+
+
+def test_a_way_of_pytorch_that_failed_is_left_out_with_a_word(results):
+    turns = [turn(side, 0, 2) for side in ("ours", "ours-bf16", "compile", "compile-autocast")]
+    summary = results.summarize([{"model": "S", "case": "forward12", "turns": turns}], peak=1)
+    summary |= {"processor": "one", "threads": 1, "left_out": ["S, compile-bf16: no compiler"]}
+    assert results.half_precision(summary)[-1].endswith("| – | 1.00 × | 1.00 × |")
+    assert "S, compile-bf16: no compiler" in results.markdown(summary).splitlines()[-1]

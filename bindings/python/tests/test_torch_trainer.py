@@ -389,11 +389,14 @@ def test_the_interpreter_may_end_in_the_middle_of_a_rollout(where, status):
 def test_no_tensor_of_a_request_is_freed_after_the_interpreter_may_end(mixgrpo, run, monkeypatch):
     left = []
 
+    def answers():
+        return {id(one) for one in gc.get_objects() if type(one) is torch.Tensor and one.shape[1:] == SHAPE}
+
     @contextlib.contextmanager
     def answering():
+        before = answers()
         yield
-        answers = [one for one in gc.get_objects() if type(one) is torch.Tensor and one.shape[1:] == SHAPE]
-        left.append(len(answers))
+        left.append(len(answers() - before))
 
     monkeypatch.setattr("mixgrpo.torch.policy.answering", answering)
     trainer = run()

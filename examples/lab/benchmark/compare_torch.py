@@ -17,6 +17,9 @@ The rollout and the update of an iteration are also measured separately. PyTorch
 is. Ours falls linearly as the window moves, so the iteration with the window at 10, the middle of the paper's sweep from 0 to
 20, is the mean of the sweep.
 
+A way of PyTorch that fails, such as one that torch.compile cannot build, is left out with a word; eager and compile in
+float32 must work.
+
 A ratio is the median over the rounds of PyTorch's time over ours in the same round. Written: bench.json, bench.md, bench.png.
 """
 
@@ -79,6 +82,14 @@ CASES = [
 ]
 
 
+class SideError(Exception):
+    """A side cannot do what it was asked."""
+
+
+# PyTorch's ways that every table and figure needs.
+NEEDED = ("compile", "eager")
+
+
 class Side:
     """A process that reads lines of arguments and answers with lines of JSON."""
 
@@ -92,7 +103,7 @@ class Side:
             json.loads(line) if line else {"error": f"{self.process.args}: ended with status {self.process.wait()}"}
         )
         if "error" in answer:
-            raise SystemExit(f"error: {answer['error']}")
+            raise SideError(answer["error"])
         return answer
 
     def ask(self, arguments: str) -> dict:
@@ -126,7 +137,16 @@ def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[
             if name not in sides:
                 continue
             own = f" --threads {options.threads}{OURS[name]}" if name in OURS else ""
-            answer = sides[name].ask(arguments + own)
+            try:
+                answer = sides[name].ask(arguments + own)
+            except SideError as error:
+                if name in OURS or name in NEEDED:
+                    raise
+                reason = str(error).strip().splitlines()[0]
+                options.left_out.append(f"{model}, {name}, from {results.TITLES[case.name]} on: {reason}")
+                print(f"{model} {case.name}: {name} is left out: {error}", file=sys.stderr)
+                sides.pop(name).close()
+                continue
             turns.append({"round": number, "side": name, **answer})
             print(f"{model} {case.name} round {number + 1}/{rounds}: {name} {answer['seconds']:.4g} s", file=sys.stderr)
     return turns
@@ -197,6 +217,14 @@ def check_tools(options):
 def main():
     options = parse()
     check_tools(options)
+    try:
+        run(options)
+    except SideError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+def run(options):
+    options.left_out = []
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"warning: the machine is busy (load {load:.1f}): neither times nor ratios will hold", file=sys.stderr)
@@ -207,6 +235,7 @@ def main():
         peaks.append(peak(options))
     summary = results.summarize(measured, max(peaks))
     summary |= {"processor": processor(), "threads": options.threads, "load": load, "velocity_error": errors}
+    summary["left_out"] = options.left_out
     table = results.markdown(summary)
     print(table)  # before the files are written, so that it survives a full disk
     (options.out / "bench.md").write_text(table)

@@ -174,6 +174,8 @@ def markdown(summary: dict) -> str:
                 f"| {row['model']} | " + " | ".join(mebibytes(row["sides"].get(name)) for name in columns) + " |"
             )
     lines += same_calls(summary) + half_precision(summary)
+    if summary.get("left_out"):
+        lines += ["", "Left out, because PyTorch failed: " + "; ".join(summary["left_out"]) + "."]
     return "\n".join(lines) + "\n"
 
 
@@ -193,8 +195,9 @@ def half_precision(summary: dict) -> list[str]:
     lines = ["", "| " + " | ".join(titles) + " |", "|---|---|" + "--:|" * (len(titles) - 2)] if rows else []
     for row in rows:
         cells = [cell(row["sides"].get(name)) for name in HALF_SIDES]
-        best = min(row["ratios"][f"{name}_over_ours-bf16"] for name in ("compile-autocast", "compile-bf16"))
-        cells += [f"{best:.2f} ×", f"{row['ratios']['ours_over_ours-bf16']:.2f} ×"]
+        ratios = (row["ratios"].get(f"{name}_over_ours-bf16") for name in ("compile-autocast", "compile-bf16"))
+        best = min((ratio for ratio in ratios if ratio is not None), default=None)
+        cells += ["–" if best is None else f"{best:.2f} ×", f"{row['ratios']['ours_over_ours-bf16']:.2f} ×"]
         lines.append(f"| {row['model']} | {TITLES[row['case']]} | " + " | ".join(cells) + " |")
     return lines
 

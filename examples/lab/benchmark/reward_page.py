@@ -34,8 +34,8 @@ CONDITIONS = """\
   that can train all weights: {chosen}.{each}
 - Rows without LoRA train all weights of the shipped model (2.3 million). An iteration has one prompt, 12 samples, 25 steps and
   four optimizer steps. Task, rewards and rates are those of [the methods compared](../examples/lab/compare/README.md), where
-  every method was tuned with equal effort, on another seed; the rate is 8e-5 for all of them here. The window of one step was
-  not tuned. LoRA's rate, {lora_rate:g}, was chosen among four on another seed.
+  every method was tuned with equal effort, on another seed; the rate is 8e-5 for all of them here, and {lora_rate:g} with
+  LoRA. For the window of one step neither was tuned.
 - The library keeps its defaults: it can undo an update, and checks how far an update changed the velocity.
 - A row arrives at the first evaluation whose mean of the trained rewards is at least {target}; one comes every {every}
   iterations, with the same 30 prompts, noise and float32 evaluator for all rows. A run ends after {iterations} iterations.
