@@ -80,7 +80,7 @@ struct RewardRun: Sendable {
   private func resume(_ trainer: Trainer) throws(MixGRPOError) -> RunResult? {
     guard try FileAccess.isPresent(progressPath) else { return nil }
     let result = try RunResult(path: progressPath)
-    try trainer.load(folder: checkpoint)
+    try trainer.restore(folder: checkpoint)
     return trainer.iteration == result.last?.iteration ? result : nil
   }
 

@@ -51,7 +51,7 @@ final class CheckpointPlace {
     let bytes = try run(preset, threads: 1, maxBatch: 64, recomputes: true).trainer.memory(prompts: 2).peakBytes * 9 / 10
     for (threads, batch, recomputes, budget) in [(1, 1, false, 0), (3, 64, false, 0), (2, 5, true, 0), (1, 64, true, bytes)] {
       let resumed = try run(preset, threads: threads, maxBatch: batch, recomputes: recomputes, maxBytes: budget)
-      try resumed.trainer.load(folder: place.path)
+      try resumed.trainer.restore(folder: place.path)
       for _ in 0..<2 { try resumed.iterate() }
       let isSame = resumed.weights == whole.weights
       #expect(isSame, "\(threads) threads, max_batch \(batch), recomputes \(recomputes), max_bytes \(budget)")
@@ -88,11 +88,11 @@ final class CheckpointPlace {
     try whole.trainer.save(folder: place.path)
     for _ in 0..<2 { try whole.iterate() }
     let resumed = try run(.mixGRPO, threads: 3, maxBatch: 64, recomputes: true, precision: .bfloat16)
-    try resumed.trainer.load(folder: place.path)
+    try resumed.trainer.restore(folder: place.path)
     for _ in 0..<2 { try resumed.iterate() }
     let isSame = resumed.weights == whole.weights
     #expect(isSame)
-    let error = #expect(throws: MixGRPOError.self) { try run(.mixGRPO).trainer.load(folder: place.path) }
+    let error = #expect(throws: MixGRPOError.self) { try run(.mixGRPO).trainer.restore(folder: place.path) }
     #expect(error?.message.contains("precision: expected bfloat16, as saved, got float32") == true)
   }
 
@@ -107,12 +107,12 @@ final class CheckpointPlace {
     #expect(try #require(size) < 4 * 6 * whole.trainer.evaluator.model.parameterCount + 20_000)
     for _ in 0..<2 { try whole.iterate() }
     let resumed = try run(.mixGRPO, threads: 3, lora: lora)
-    try resumed.trainer.load(folder: place.path)
+    try resumed.trainer.restore(folder: place.path)
     for _ in 0..<2 { try resumed.iterate() }
     let isSame = resumed.weights == whole.weights
     #expect(isSame)
     lora.alpha = 5
-    let error = #expect(throws: MixGRPOError.self) { try run(.mixGRPO, lora: lora).trainer.load(folder: place.path) }
+    let error = #expect(throws: MixGRPOError.self) { try run(.mixGRPO, lora: lora).trainer.restore(folder: place.path) }
     #expect(error?.message.contains("adapter") == true)
   }
 
@@ -211,7 +211,7 @@ final class CheckpointPlace {
     let file = CheckpointFile(format: "mixgrpo-trainer-3", settings: CheckpointSettings(run.trainer), sections: sections)
     try file.write(to: "\(place.path)/trainer.safetensors")
     do {
-      try run.trainer.load(folder: place.path)
+      try run.trainer.restore(folder: place.path)
       Issue.record("loaded")
     } catch {
       #expect(error.code == .invalidFormat && error.message.contains(field))
@@ -256,7 +256,7 @@ final class CheckpointPlace {
     try whole.iterate()
     try whole.trainer.save(folder: place.path)
     let resumed = try TinyRun()
-    try resumed.trainer.load(folder: place.path)
+    try resumed.trainer.restore(folder: place.path)
     #expect(resumed.trainer.window == SDEWindow(start: 4, length: 3))
     #expect(try resumed.iterate().window == whole.iterate().window)
     #expect(resumed.weights == whole.weights)
@@ -277,7 +277,7 @@ final class CheckpointPlace {
         $0.optimizer.learningRate = 2e-3
         $0.policy.referencePenalty = 1
       })
-    let error = #expect(throws: MixGRPOError.self) { try other.trainer.load(folder: place.path) }
+    let error = #expect(throws: MixGRPOError.self) { try other.trainer.restore(folder: place.path) }
     for part in [
       "learning_rate: expected 0.001, as saved, got 0.002", "dynamics: expected flow, as saved, got dance",
       "noise_level: expected 0.7, as saved, got 0.3", "window_mode: expected progressive, as saved, got frozen",
@@ -303,7 +303,7 @@ final class CheckpointPlace {
     run.context.cancel()
     try run.trainer.save(in: place.checkpoints())
     try run.trainer.save(folder: place.path)
-    try run.trainer.load(folder: place.path)
+    try run.trainer.restore(folder: place.path)
     #expect(try run.trainer.resume(from: place.checkpoints())?.iteration == 0)
   }
 }

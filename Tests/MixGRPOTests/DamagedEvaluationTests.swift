@@ -37,7 +37,7 @@ import Testing
         entries, precision: .float32, metadata: metadata.sorted { $0.key < $1.key }, checksum: true, to: path)
     }
     let evaluation = try Self.evaluation()
-    do { try evaluation.load(folder: place.path) } catch {
+    do { try evaluation.restore(folder: place.path) } catch {
       #expect(error.code == .invalidFormat || error.code == .invalidArgument)
       #expect(evaluation.latestIteration == -1)
       return error.message

@@ -90,7 +90,7 @@ import Testing
     try whole.submit(iteration: 0, scores: scores(1, 5))
     try whole.save(folder: folder)
     try run.trainer.save(folder: folder)
-    try resumed.load(folder: folder)
+    try resumed.restore(folder: folder)
     #expect(resumed.latestIteration == 0 && resumed.verdict == .goOn && resumed.state.origins == whole.state.origins)
     #expect(try weights(resumed.bestModel()) == run.weights)
     let (expected, found) = (
@@ -100,17 +100,17 @@ import Testing
     #expect(try resumed.submit(iteration: 4, scores: scores(2, 4)).verdict == .warn)
 
     let others = try evaluation { $0.weights = .average }
-    let error = #expect(throws: MixGRPOError.self) { try others.load(folder: folder) }
+    let error = #expect(throws: MixGRPOError.self) { try others.restore(folder: folder) }
     #expect(error?.message.contains("weights") == true)
     let file = folder + "/evaluation.safetensors"
     let bytes = try #require(FileManager.default.contents(atPath: file))
     try bytes.prefix(bytes.count - 40).write(to: URL(fileURLWithPath: file))
-    #expect(try errorCode { try resumed.load(folder: folder) } == .invalidFormat)
+    #expect(try errorCode { try resumed.restore(folder: folder) } == .invalidFormat)
     #expect(resumed.latestIteration == 4 && resumed.verdict == .warn)
     try resumed.save(folder: folder)
     let loaded = try self.evaluation()
     #expect(loaded.latestIteration == -1 && loaded.verdict == .goOn)
-    try loaded.load(folder: folder)
+    try loaded.restore(folder: folder)
     #expect(loaded.latestIteration == 4 && loaded.verdict == .warn)
   }
 

@@ -101,14 +101,14 @@ import Testing
     let (saved, read) = (try pretrainer(), try pretrainer())
     _ = try train(saved, to: 2)
     try saved.save(folder: place.path)
-    try read.load(folder: place.path)
+    try read.restore(folder: place.path)
     #expect(read.optimizer.stepCount == 2 && weights(read) == weights(saved))
     let trainer = try TinyRun().trainer
     try trainer.save(folder: place.path)
     try FileAccess.removeFile("\(place.path)/pretrainer.safetensors")
     try AtomicFile.write(
       FileAccess.read("\(place.path)/trainer.safetensors", limit: 1 << 24), to: "\(place.path)/pretrainer.safetensors")
-    let error = #expect(throws: MixGRPOError.self) { try read.load(folder: place.path) }
+    let error = #expect(throws: MixGRPOError.self) { try read.restore(folder: place.path) }
     #expect(error?.message.contains("format: expected mixgrpo-pretrainer-3, got mixgrpo-trainer-3") == true)
   }
 }

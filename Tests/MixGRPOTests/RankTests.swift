@@ -83,7 +83,7 @@ enum RankedCase: String, CaseIterable, Sendable {
     let folder = place.path
     run.iterations = 2
     _ = try run.outcomes(ranks: 2, after: { if $0 == 0 { try $1.trainer.save(folder: folder) } })
-    let resumed = try run.outcomes(ranks: ranks, before: { try $0.trainer.load(folder: folder) })
+    let resumed = try run.outcomes(ranks: ranks, before: { try $0.trainer.restore(folder: folder) })
     for outcome in resumed {
       let isSame = outcome == whole
       #expect(isSame)

@@ -57,7 +57,7 @@ import Testing
     #expect(!second.isRolledBack && second.learningRate == 0.001)
     #expect(run.weights != before)
     let resumed = try make()
-    try resumed.trainer.load(folder: place.path)
+    try resumed.trainer.restore(folder: place.path)
     try resumed.iterate()
     #expect(resumed.weights == run.weights)
   }

@@ -239,13 +239,13 @@ struct TinyRun {
     for _ in 0..<2 { try whole.iterate() }
 
     let resumed = try TinyRun(threads: 1, learning: learning)
-    try resumed.trainer.load(folder: folder)
+    try resumed.trainer.restore(folder: folder)
     #expect(resumed.trainer.iteration == 2)
     for _ in 0..<2 { try resumed.iterate() }
     #expect(resumed.weights == whole.weights)
 
     let other = try TinyRun(learning: TinyRun.learning { $0.optimizer.learningRate = 2e-3 })
-    let error = #expect(throws: MixGRPOError.self) { try other.trainer.load(folder: folder) }
+    let error = #expect(throws: MixGRPOError.self) { try other.trainer.restore(folder: folder) }
     #expect(error?.message.contains("learning_rate: expected 0.001, as saved, got 0.002") == true)
   }
 
@@ -262,7 +262,7 @@ struct TinyRun {
     #expect(try (0..<4).map { _ in try whole.iterate().window.lowerBound } == [0, 0, 0, 1])
     try whole.trainer.save(folder: folder)
     let resumed = try TinyRun(sampling: adaptive(1000))
-    try resumed.trainer.load(folder: folder)
+    try resumed.trainer.restore(folder: folder)
     #expect(resumed.trainer.adaptiveWindow == whole.trainer.adaptiveWindow)
     #expect(try (0..<3).map { _ in try resumed.iterate().window.lowerBound } == [1, 1, 2])
     let patient = try TinyRun(sampling: adaptive(-1000))

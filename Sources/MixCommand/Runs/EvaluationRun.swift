@@ -46,7 +46,7 @@ final class EvaluationRun {
   private static func load(_ evaluation: Evaluation, _ folder: RunFolder) throws(MixGRPOError) -> String? {
     guard try folder.hasEvaluation else { return "there are no saved ones" }
     do throws(MixGRPOError) {
-      try evaluation.load(folder: folder.checkpoints)
+      try evaluation.restore(folder: folder.checkpoints)
       return nil
     } catch  where error.code == .invalidFormat {
       return "the saved ones are damaged: \(error.message)"

@@ -49,7 +49,7 @@ extension Trainer {
   @discardableResult
   public func save(in folder: CheckpointFolder) throws(MixGRPOError) -> String { try folder.save(self) }
 
-  /// Restores the newest complete checkpoint of a folder; see `load(folder:)`.
+  /// Restores the newest complete checkpoint of a folder; see `restore(folder:)`.
   /// - Returns: nil, without changes, when there is no checkpoint.
   /// - Throws: `invalidArgument` naming the settings that differ from the newest complete checkpoint; `invalidFormat` when no
   ///   checkpoint is complete; `inputOutput` when the folder, or a checkpoint that may be complete, cannot be read.

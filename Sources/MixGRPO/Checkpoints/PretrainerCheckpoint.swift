@@ -20,7 +20,7 @@ extension FlowMatchingPretrainer {
   /// State is replaced only after the whole file has been validated. The number of threads may differ without changing results.
   /// The training data is not compared.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
-  public func load(folder: String) throws(MixGRPOError) {
+  public func restore(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
   }
 

@@ -22,7 +22,7 @@ extension Trainer {
   /// discarded. The number of threads, `maxBatch`, `maxBytes` and `recomputesActivations` may differ without changing results.
   /// Prompts are not compared. Not affected by cancellation.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ.
-  public func load(folder: String) throws(MixGRPOError) {
+  public func restore(folder: String) throws(MixGRPOError) {
     try readCheckpoint(from: FileAccess.join(folder, Self.fileName))
   }
 }

@@ -39,7 +39,7 @@ public final class Evaluation {
   public let prompts: [Int32]
   /// The state carried from one evaluation to the next.
   public package(set) var state: EvaluationRecord.State
-  /// The result of the latest evaluation; nil before the first and after `load`.
+  /// The result of the latest evaluation; nil before the first and after `restore`.
   public private(set) var latest: EvaluationResult?
   /// The message of the latest result; "" before the first.
   package private(set) var message: CText
@@ -110,10 +110,10 @@ public final class Evaluation {
     return weights == .average ? model : try FlowTransformer(copying: model)
   }
 
-  /// The trainer's iteration at the latest evaluation, also after `load`; −1 before the first.
+  /// The trainer's iteration at the latest evaluation, also after `restore`; −1 before the first.
   public var latestIteration: Int { state.latestIteration }
 
-  /// The watchdog's verdict on the latest evaluation, also after `load`: a run that it stopped should not continue. A loaded
+  /// The watchdog's verdict on the latest evaluation, also after `restore`: a run that it stopped should not continue. A restored
   /// state is judged by this evaluation's own watchdog settings. Before the first evaluation the verdict is that nothing is
   /// suspicious.
   public var verdict: WatchdogVerdict { record.watchdog.verdict(state.watchdog) }

@@ -12,7 +12,7 @@ public func mixgrpo_trainer_save(_ trainer: OpaquePointer?, _ folder: UnsafePoin
 @_cdecl("mixgrpo_trainer_restore") @implementation
 public func mixgrpo_trainer_restore(_ trainer: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
   withStatus {
-    try resolve(trainer, "trainer", as: TrainerObject.self).trainer(for: "restore").load(folder: path(folder, "folder"))
+    try resolve(trainer, "trainer", as: TrainerObject.self).trainer(for: "restore").restore(folder: path(folder, "folder"))
   }
 }
 

@@ -194,6 +194,6 @@ public func mixgrpo_evaluation_save(_ evaluation: OpaquePointer?, _ folder: Unsa
 public func mixgrpo_evaluation_restore(_ evaluation: OpaquePointer?, _ folder: UnsafePointer<CChar>?) -> mixgrpo_status {
   withStatus {
     let object = try resolve(evaluation, "evaluation", as: EvaluationObject.self)
-    try object.evaluation.load(folder: path(folder, "folder"))
+    try object.evaluation.restore(folder: path(folder, "folder"))
   }
 }

@@ -54,7 +54,7 @@ extension Reader {
     scratch.write(small.checkpointName, ChecksumRepair.sealed(input))
     let before = small.trainerState
     do throws(MixGRPOError) {
-      try small.trainer.load(folder: scratch.path)
+      try small.trainer.restore(folder: scratch.path)
     } catch {
       expect(small.trainerState == before, "an unchanged trainer after a refusal")
       throw error
