@@ -337,7 +337,7 @@ mixgrpo_status mixgrpo_model_freeze(const mixgrpo_model *model, mixgrpo_model **
 mixgrpo_status mixgrpo_model_load_frozen(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model);
 
 /* Settings of a new low-rank adapter (LoRA): W' = W + factor * B * A with W frozen, A (rank, inputs), B (outputs, rank).
- * An adapter learns best at five to ten times the learning rate of all weights. */
+ * An adapter learns best at about five times the learning rate of all weights, or more. */
 typedef struct mixgrpo_lora_config {
   uint32_t struct_size;
   int32_t rank;            /* at most the sizes of each adapted layer. Default 16, 1...65536 */
@@ -836,7 +836,7 @@ typedef struct mixgrpo_step {
   double velocity;   /* the factor of v */
   double history[2]; /* the factors of m1 and m2 */
   double noise;      /* s, the factor of e */
-  int32_t trained;  /* flag: the update trains this step; not set for a step that stands alone */
+  int32_t trained;  /* flag: the update trains this step; 0 for a step that stands alone */
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
@@ -866,7 +866,7 @@ typedef struct mixgrpo_memory {
   size_t weight_bytes;      /* weights; with learning, also gradients, moments, average, reference, and the copy that
                                MIXGRPO_UNDO_MEMORY keeps */
   size_t activation_bytes;  /* working memory of the evaluators */
-  size_t peak_bytes;        /* the sum */
+  size_t peak_bytes;        /* the sum of the fields above */
 } mixgrpo_memory;
 
 /* Checks a configuration and creates its plan. `sigmas`: the host's own time grid of T + 1 values, strictly decreasing, the
@@ -1707,7 +1707,7 @@ typedef struct mixgrpo_evaluation_result {
   int64_t iteration;       /* of the trainer when the samples were drawn */
   int64_t best_iteration;  /* -1 when no evaluation had a score */
   double score;            /* weighted mean over K of the rewards' means; NaN when one of nonzero weight has none */
-  double best_score;       /* the score of that evaluation */
+  double best_score;       /* the highest score so far, that of best_iteration */
   const char *message;     /* the reason, in one line; "" with CONTINUE. Belongs to the evaluation, valid until its next submit */
 } mixgrpo_evaluation_result;
 

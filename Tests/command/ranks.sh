@@ -11,6 +11,13 @@ command -v mpicc >/dev/null && command -v mpirun >/dev/null || {
   exit
 }
 . Tests/command/helpers.sh
+put_away() {
+  kill $(jobs -p) 2>/dev/null || true
+  wait || true
+  [ ! -e "$out/without" ] || cmp -s "$out/without" "$root/.build/release/mixgrpo-command" || cp "$out/without" "$root/.build/release/mixgrpo-command"
+  rm -rf "$out"
+}
+trap put_away EXIT
 build() { (cd "$root" && swift build -c release --explicit-target-dependency-import-check error --product mixgrpo-command 2>&1); }
 if [ -n "${MPI_COMMAND:-}" ]; then
   cp "$MPI_COMMAND" mixgrpo

@@ -1,7 +1,9 @@
 """Two "machines": network namespaces with a name and an address each, and a cable between them of 20 ms that can be cut."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,11 +57,17 @@ class Machines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._cable is not None:
-            self._cable.stdin.close()
-            self._cable.wait(timeout=10)
-        for name in self.names:
-            ip("netns", "del", name)
+        for machine in range(len(self.names)):
+            for process in self._pids(machine):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        try:
+            if self._cable is not None:
+                self._cable.stdin.close()
+                self._cable.wait(timeout=10)
+        finally:
+            for name in self.names:
+                ip("netns", "del", name)
 
     def command(self, machine: int, *arguments: str) -> list[str]:
         """What starts a program on a machine."""
@@ -68,7 +76,12 @@ class Machines:
         return ["ip", "netns", "exec", name, *shell, name, *arguments]
 
     def processes(self, machine: int) -> list[int]:
-        """Those that run on a machine."""
+        """Those that run on a machine, which must be there."""
+        if not (Path("/run/netns") / self.names[machine]).exists():
+            raise RuntimeError(f"{self.names[machine]}: expected a network namespace, got none")
+        return self._pids(machine)
+
+    def _pids(self, machine: int) -> list[int]:
         return [int(word) for word in ip("netns", "pids", self.names[machine]).stdout.split()]
 
     def cut_after(self, count: int) -> None:

@@ -37,7 +37,7 @@ class RankTickets:
     def submit(self, number: int, rewards: ArrayLike | Mapping[str, ArrayLike]) -> None:
         """Keeps the rewards of this rank's samples. Raises `InvalidStateError` when it has them, or the iteration is over."""
         ticket = self._tickets.get(number)
-        if ticket is None or ticket.rewards is not None and ticket.shape[1] > 0:
+        if ticket is None or ticket.is_exchanged or ticket.rewards is not None and ticket.shape[1] > 0:
             raise InvalidStateError(f"ticket: expected one of the current iteration without rewards, got {number}")
         ticket.rewards = scores_in_order(rewards, self._names, ticket.shape[1:])
 

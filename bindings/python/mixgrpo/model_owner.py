@@ -1,4 +1,4 @@
-"""The owner of a model that a trainer aligns: it answers the trainer's requests until everything is finished or undone."""
+"""A trainer whose model the host owns: it asks the host for velocities, backward passes and steps."""
 
 import contextlib
 from abc import abstractmethod

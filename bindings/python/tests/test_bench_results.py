@@ -36,7 +36,7 @@ def test_bfloat16_is_compared_with_the_faster_of_pytorchs_ways_round_by_round(re
     assert "share_of_peak" not in summary["rows"][0]["sides"]["compile-bf16"]
 
 
-def test_a_way_of_pytorch_that_failed_is_left_out_with_a_word(results):
+def test_the_table_says_which_way_of_pytorch_failed_and_why(results):
     turns = [turn(side, 0, 2) for side in ("ours", "ours-bf16", "compile", "compile-autocast")]
     summary = results.summarize([{"model": "S", "case": "forward12", "turns": turns}], peak=1)
     summary |= {"processor": "one", "threads": 1, "left_out": ["S, compile-bf16: no compiler"]}

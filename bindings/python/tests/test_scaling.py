@@ -81,7 +81,7 @@ def test_bytes_and_calls_on_paper_are_those_that_a_collective_counts(scaling, mi
         assert (scaling.sent(paper), sum(each.count for each in paper)) == (sent, calls)
 
 
-def test_a_rank_sends_twice_the_weights_whatever_the_number_of_ranks(scaling):
+def test_a_rank_sends_and_gathers_a_slice_of_the_weights_for_each_other_rank(scaling):
     weights = 40_000_000
     for ranks in (2, 8, 64, 512):
         paper = scaling.native_calls(0, ranks, ranks, weights, scaling.Method(steps=1))
@@ -171,7 +171,7 @@ def test_other_traffic_than_on_paper_ends_the_benchmark(scaling):
 
     workload = compare_ranks.WORKLOADS["S"]
     paper = [scaling.native_calls(rank, 2, 2, 1000, workload.method) for rank in range(2)]
-    found = {"ranks": 2, "weights": 1000, "bytes": [scaling.sent(each) for each in paper], "calls": [54, 54]}
+    found = {"ranks": 2, "weights": 1000, "bytes": [scaling.sent(each) for each in paper]}
     found["calls"] = [sum(call.count for call in each) for each in paper]
     assert compare_ranks.check_traffic(found, workload, 2, "S")["bytes"] == found["bytes"]
     for wrong in ({"bytes": [found["bytes"][0], found["bytes"][1] + 1]}, {"calls": [found["calls"][0] + 1] * 2}):

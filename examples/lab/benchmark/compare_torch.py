@@ -17,8 +17,8 @@ The rollout and the update of an iteration are also measured separately. PyTorch
 is. Ours falls linearly as the window moves, so the iteration with the window at 10, the middle of the paper's sweep from 0 to
 20, is the mean of the sweep.
 
-A way of PyTorch that fails, such as one that torch.compile cannot build, is left out with a word; eager and compile in
-float32 must work.
+A way of PyTorch that fails, such as one that torch.compile cannot build, is skipped, and the table says why; eager and
+compile in float32 must work.
 
 A ratio is the median over the rounds of PyTorch's time over ours in the same round. Written: bench.json, bench.md, bench.png.
 """
@@ -107,11 +107,17 @@ class Side:
         return answer
 
     def ask(self, arguments: str) -> dict:
-        print(f"{self.prefix}{arguments}", file=self.process.stdin, flush=True)
+        try:
+            print(f"{self.prefix}{arguments}", file=self.process.stdin, flush=True)
+        except BrokenPipeError:  # the process has ended; `answer` says so
+            pass
         return self.answer()
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.wait()
 
 
@@ -123,8 +129,22 @@ def start_sides(model: str, folder: Path, options) -> tuple[dict[str, Side], dic
     modes += ["one-by-one"] if model in options.one_by_one else []
     worker = [sys.executable, str(HERE / "torch_worker.py"), str(folder)]
     sides = {mode: Side([*worker, mode, str(options.threads)]) for mode in modes}
-    errors = {mode: side.answer()["error_of_velocity"] for mode, side in sides.items()}
+    errors = {}
+    for mode in modes:
+        try:
+            errors[mode] = sides[mode].answer()["error_of_velocity"]
+        except SideError as error:
+            leave_out(mode, sides, f"{model}, {mode}", error, options)
     return {**ours, **sides}, errors
+
+
+def leave_out(name: str, sides: dict[str, Side], what: str, error: SideError, options):
+    """Goes on without a way of PyTorch that has failed. Raises `error` for a side that is needed."""
+    if name in OURS or name in NEEDED:
+        raise error
+    options.left_out.append(f"{what}: {(str(error).strip() or 'no reason given').splitlines()[0]}")
+    print(f"{what} is left out: {error}", file=sys.stderr)
+    sides.pop(name).close()
 
 
 def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[dict]:
@@ -140,12 +160,7 @@ def take_turns(case: Case, model: str, sides: dict[str, Side], options) -> list[
             try:
                 answer = sides[name].ask(arguments + own)
             except SideError as error:
-                if name in OURS or name in NEEDED:
-                    raise
-                reason = str(error).strip().splitlines()[0]
-                options.left_out.append(f"{model}, {name}, from {results.TITLES[case.name]} on: {reason}")
-                print(f"{model} {case.name}: {name} is left out: {error}", file=sys.stderr)
-                sides.pop(name).close()
+                leave_out(name, sides, f"{model}, {name}, from {results.TITLES[case.name]} on", error, options)
                 continue
             turns.append({"round": number, "side": name, **answer})
             print(f"{model} {case.name} round {number + 1}/{rounds}: {name} {answer['seconds']:.4g} s", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Ratios, table and figure of a comparison."""
 
 import statistics
+import textwrap
 from pathlib import Path
 
 TITLES = {
@@ -139,6 +140,22 @@ def memory_ratios(rows: list[dict]) -> dict:
 def duration(seconds: float) -> str:
     value, unit = (seconds * 1e3, "ms") if seconds < 1 else (seconds, "s")
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"
+
+
+def wrapped(text: str) -> str:
+    """Paragraphs and list items with lines of one width; tables, pictures and headings stay."""
+    blocks = []
+    for block in text.split("\n\n"):
+        if block.startswith(("|", "!", "#")):
+            blocks.append(block)
+            continue
+        lines = []
+        for item in block.replace("\n- ", "\n\n- ").split("\n\n"):
+            indent = "  " if item.startswith("- ") else ""
+            words = " ".join(item.split())
+            lines += textwrap.wrap(words, 128, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
 
 
 def cell(side: dict | None, share: bool = False) -> str:

@@ -17,8 +17,8 @@ MODE_NAMES = {
 
 
 INTRODUCTION = """\
-The processor time that it takes to raise the mean of the two trained rewards of the shipped model to {target}, on prompts that
-are never trained on, in PyTorch and in this library. `make bench-reward` wrote this page."""
+This page compares the processor time that it takes to raise the mean of the two trained rewards of the shipped model to
+{target}, on prompts that are never trained on, in PyTorch and in this library. `make bench-reward` wrote this page."""
 
 ABOUT_FACTORS = """
 A factor below 1 is a loss. Kernels and sharing are the library's. They change how fast an iteration is and not what it
@@ -37,8 +37,9 @@ CONDITIONS = """\
   every method was tuned with equal effort, on another seed; the rate is 8e-5 for all of them here, and {lora_rate:g} with
   LoRA. For the window of one step neither was tuned.
 - The library keeps its defaults: it can undo an update, and checks how far an update changed the velocity.
-- A row arrives at the first evaluation whose mean of the trained rewards is at least {target}; one comes every {every}
-  iterations, with the same 30 prompts, noise and float32 evaluator for all rows. A run ends after {iterations} iterations.
+- The target is reached at the first evaluation whose mean of the trained rewards is at least {target}. There is one every
+  {every} iterations, with the same 30 prompts, noise and float32 evaluator for all rows. A run ends after {iterations}
+  iterations.{apart}
 - Before anything is timed, PyTorch's velocity is compared with the library's. Tests compare the steps, log-probabilities and
   advantages of both."""
 
@@ -100,7 +101,7 @@ def markdown(summary: dict, picture: Path) -> str:
         factors(summary, ends),
         conditions(summary),
     ]
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+    return "\n\n".join(results.wrapped("\n".join(part)) for part in parts) + "\n"
 
 
 def table(summary: dict, ends: Ends) -> list[str]:
@@ -120,7 +121,7 @@ def held_out(summary: dict, ends: Ends) -> list[str]:
     """Whether an arm paid for its speed with the rewards that it was not trained on."""
     lines = [
         f'Means of {summary["seeds"]} seeds ± the standard error. Rows without "PyTorch" are the library\'s. '
-        f"*{HELD_OUT[0]}* and *{HELD_OUT[1]}* are held out; they are those of the model that arrives."
+        f"*{HELD_OUT[0]}* and *{HELD_OUT[1]}* are held out; they are those of the model at the target."
     ]
     if DANCE in summary["arms"]:
         base = ends.mean(DANCE, *HELD_OUT)
@@ -128,7 +129,15 @@ def held_out(summary: dict, ends: Ends) -> list[str]:
         lower = [f"{label} ({mean:.2f})" for label, mean in means.items() if mean < base]
         verdict = "lower for " + ", ".join(lower) if lower else "no lower for any other row"
         lines.append(f"Their mean is {base:.2f} for DanceGRPO in PyTorch and {verdict}.")
+        for name in HELD_OUT:
+            alone = [f"“{label}”" for arm, label in summary["arms"].items() if is_lower(ends, arm, name)]
+            lines += [f"*{name.capitalize()}* alone is lower for {' and '.join(alone)}."] if alone else []
     return lines
+
+
+def is_lower(ends: Ends, arm: str, name: str) -> bool:
+    """By more than the rounding of the table."""
+    return ends.mean(arm, name) < ends.mean(DANCE, name) - 0.01
 
 
 def factors(summary: dict, ends: Ends) -> list[str]:
@@ -159,8 +168,23 @@ def conditions(summary: dict) -> list[str]:
             lora_rate=LORA_RATE,
             chosen=chosen,
             each=f" An iteration of MixGRPO takes: {modes}." if modes else "",
+            apart=apart(summary),
         )
     ]
+
+
+def apart(summary: dict) -> str:
+    """An item about the arms that did not take turns with most others."""
+    groups = [tuple(run["together"]) for run in summary["runs"]]
+    usual = max(groups, key=len)
+    names = [name for name in summary["arms"] if name not in usual]
+    if not names:
+        return ""
+    labels = " and ".join(f"“{summary['arms'][name]}”" for name in names)
+    return (
+        f"\n- The rows {labels} took turns with each other after the other rows had ended. So their times compare less well "
+        "with those of other rows, and so do factors between them."
+    )
 
 
 # --------------------------------------------------------------------------------------------------------------- figure

@@ -1,7 +1,6 @@
 """The page of how iterations scale: what was measured with two processes, and what that means for many on paper."""
 
 import statistics
-import textwrap
 from pathlib import Path
 
 import results
@@ -27,9 +26,9 @@ MODES = {
 }
 
 INTRODUCTION = """\
-Processes share out the prompts of an iteration. Rollouts exchange almost nothing. An update exchanges about twice the bytes
-of the trained weights in each optimizer step ([why](guides/several-gpus.md#what-it-costs)). One and two processes were
-measured here; 8 and more are computed. `make bench-ranks` measured it and wrote this page."""
+Processes share out the prompts of an iteration. Rollouts exchange almost nothing. In each optimizer step of an update, each
+of n processes sends 2(n−1)/n times the bytes of the trained weights ([why](guides/several-gpus.md#what-it-costs)). One and
+two processes were measured here; 8 and more are computed. `make bench-ranks` measures it and writes this page."""
 
 MEASURED = """\
 ## Measured: one and two processes
@@ -109,23 +108,7 @@ def markdown(summary: dict, picture: Path) -> str:
         [limits(on_paper)],
         [conditions(summary, found)],
     ]
-    return "\n\n".join(wrapped("\n".join(part)) for part in parts) + "\n"
-
-
-def wrapped(text: str) -> str:
-    """Paragraphs and list items with lines of one width; tables, pictures and headings stay."""
-    blocks = []
-    for block in text.split("\n\n"):
-        if block.startswith(("|", "!", "#")):
-            blocks.append(block)
-            continue
-        lines = []
-        for item in block.replace("\n- ", "\n\n- ").split("\n\n"):
-            indent = "  " if item.startswith("- ") else ""
-            words = " ".join(item.split())
-            lines += textwrap.wrap(words, 128, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
+    return "\n\n".join(results.wrapped("\n".join(part)) for part in parts) + "\n"
 
 
 def traffic(counts: dict, found: Measured, mode: str) -> str:

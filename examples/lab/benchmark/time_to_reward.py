@@ -42,6 +42,8 @@ class Progress:
     settings: str
     # Of each iteration.
     seconds: list[float] = field(default_factory=list)
+    # Names of the arms that took turns with this one.
+    together: list[str] = field(default_factory=list)
     # Evaluations: iteration, seconds until then, and the mean of each reward; the held-out ones at the end.
     points: list[dict] = field(default_factory=list)
 
@@ -143,6 +145,10 @@ def run_all(task: WorldTask, chosen: list[Arm], mode: str, options: argparse.Nam
     found = []
     for seed in range(1, options.seeds + 1):
         runs = [Run(task, arm, seed, mode, options) for arm in chosen]
+        begun = [run.arm.name for run in runs if not run.progress.is_finished(options)]
+        for run in runs:
+            if run.arm.name in begun:
+                run.progress.together = sorted({*run.progress.together, *begun})
         while left := [run for run in runs if not run.progress.is_finished(options)]:
             for run in left:
                 run.turn()
