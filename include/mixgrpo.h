@@ -337,7 +337,7 @@ mixgrpo_status mixgrpo_model_freeze(const mixgrpo_model *model, mixgrpo_model **
 mixgrpo_status mixgrpo_model_load_frozen(const mixgrpo_context *context, const char *folder, mixgrpo_model **out_model);
 
 /* Settings of a new low-rank adapter (LoRA): W' = W + factor * B * A with W frozen, A (rank, inputs), B (outputs, rank).
- * An adapter learns best at about five times the learning rate of all weights, or more. */
+ * An adapter is usually trained at a higher learning rate than all weights are. */
 typedef struct mixgrpo_lora_config {
   uint32_t struct_size;
   int32_t rank;            /* at most the sizes of each adapted layer. Default 16, 1...65536 */
@@ -1761,7 +1761,7 @@ mixgrpo_status mixgrpo_evaluation_get_verdict(
     const mixgrpo_evaluation *evaluation, int64_t *out_iteration, mixgrpo_verdict *out_verdict);
 
 /* Copies the best weights into a model of the same sizes: one with the same kind of adapter if an adapter was evaluated, or one without
- * after a load, which has them merged. Errors: INVALID_STATE when none are kept; INVALID_ARGUMENT for another model. */
+ * after it was restored, which merges them. Errors: INVALID_STATE when none are kept; INVALID_ARGUMENT for another model. */
 mixgrpo_status mixgrpo_evaluation_get_best(const mixgrpo_evaluation *evaluation, mixgrpo_model *model);
 
 /* Writes the best weights as a diffusers folder, like mixgrpo_model_save. Errors: INVALID_STATE when none are kept;

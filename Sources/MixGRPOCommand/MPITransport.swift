@@ -21,7 +21,8 @@ private final class MPIRanks: Collective {
   init(_ rank: Rank) { self.rank = rank }
 
   func allGather(_ sent: UnsafeRawBufferPointer, into received: UnsafeMutableRawBufferPointer) throws(MixGRPOError) {
-    try Self.require(mpi_ranks_all_gather(nil, sent.baseAddress, received.baseAddress, sent.count), "all_gather")
+    try Self.require(
+      mpi_ranks_all_gather(nil, sent.baseAddress, received.baseAddress, sent.count), "all_gather of \(sent.count) bytes")
   }
 
   func allToAll(
@@ -29,11 +30,14 @@ private final class MPIRanks: Collective {
     sizes receivedSizes: [Int]
   ) throws(MixGRPOError) {
     try Self.require(
-      mpi_ranks_all_to_all(nil, sent.baseAddress, sentSizes, received.baseAddress, receivedSizes), "all_to_all")
+      mpi_ranks_all_to_all(nil, sent.baseAddress, sentSizes, received.baseAddress, receivedSizes),
+      "all_to_all of \(sent.count) bytes")
   }
 
   private static func require(_ status: Int32, _ call: String) throws(MixGRPOError) {
-    guard status == 0 else { throw MixGRPOError(.inputOutput, "MPI: expected \(call) to succeed, got error \(status)") }
+    guard status == 0 else {
+      throw MixGRPOError(.inputOutput, "MPI: expected \(call) (at most \(Int32.max)) to succeed, got error \(status)")
+    }
   }
 }
 #endif

@@ -94,12 +94,13 @@ ctrl_c=$!
 (mkdir machines && cd machines && apart timeout 300 python3 "$root/Tests/machines/mpi.py" "$out/mixgrpo" "$base") &
 machines=$!
 mixgrpo "${align[@]}" --set sum_per_prompt=true --out alone >answer 2>log || { cat log >&2; fail "a process alone"; }
-for count in 1 2 3 4; do
+for count in 1 2 3 4 6; do
   ranks "$count" "${align[@]}" --out "of-$count" >answer 2>log || { cat log >&2; fail "$count processes"; }
   [ "$(grep -c '^model: ' answer)" -eq 1 ] && [ "$(grep -c '^evaluation at iteration 2' log)" -eq 1 ] || fail "$count processes report more than once"
   same_run alone "of-$count" "$count processes"
 done
-echo "1, 2, 3 and 4 processes give the same model, metrics, evaluations, pictures and checkpoint"
+grep -qF "prompts_per_iteration: 5 prompts for 6 processes; 1 have none" log || { cat log >&2; fail "6 processes with 5 prompts"; }
+echo "1, 2, 3, 4 and 6 processes give the same model, metrics, evaluations, pictures and checkpoint"
 
 # ------------------------------------------------------------------------------------------------------ stops and failures
 
@@ -134,7 +135,10 @@ refused "rank 1: rewards: expected [{" "${one[@]}" : "${one[@]}" --reward bright
 refused "rank 1: out: expected \"$out/refused\", as on rank 0" "${one[@]}" : --wdir elsewhere "${one[@]}"
 refused "steps: expected 2…10000, got 0" -n 3 ./mixgrpo "${align[@]}" --out refused --steps 0
 refused "2 processes score pictures at once, got person" -n 2 ./mixgrpo "${align[@]}" --out refused --reward-person
+sed 's/a red circle/a red ring/' prompts.txt >other.txt
 if unshare -m true 2>/dev/null; then
+  refused "rank 1: prompts: expected \"5 with the hash" "${one[@]}" : \
+    -n 1 unshare -m sh -c 'mount --bind other.txt prompts.txt && exec "$@"' sh ./mixgrpo "${align[@]}" --out refused
   refused "rank 1: out: expected the folder of rank 0, which every machine must see" -n 1 ./mixgrpo "${align[@]}" --out unseen/run : \
     -n 1 unshare -m sh -c 'mount -t tmpfs none unseen && exec "$@"' sh ./mixgrpo "${align[@]}" --out unseen/run
 fi

@@ -8,6 +8,8 @@
 /* Of the library's calls alone, so that they do not meet messages of the host. */
 static MPI_Comm ranks = MPI_COMM_NULL;
 static int count = 1;
+/* Four numbers for each rank. */
+static int *table = NULL;
 
 int mpi_ranks_start(int32_t *rank, int32_t *size) {
   int provided = 0, own = 0;
@@ -20,6 +22,8 @@ int mpi_ranks_start(int32_t *rank, int32_t *size) {
   MPI_Comm_set_errhandler(ranks, MPI_ERRORS_RETURN);
   MPI_Comm_rank(ranks, &own);
   MPI_Comm_size(ranks, &count);
+  table = malloc(4 * (size_t)count * sizeof *table);
+  if (!table) return MPI_ERR_NO_MEM;
   *rank = own;
   *size = count;
   return MPI_SUCCESS;
@@ -27,6 +31,7 @@ int mpi_ranks_start(int32_t *rank, int32_t *size) {
 
 void mpi_ranks_finish(int status) {
   if (status != 0) MPI_Abort(MPI_COMM_WORLD, status);
+  free(table);
   MPI_Comm_free(&ranks);
   MPI_Finalize();
 }
@@ -51,13 +56,10 @@ static int describe(const size_t *bytes, int *sizes, int *places) {
 
 int32_t mpi_ranks_all_to_all(
     void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes) {
-  int *const table = malloc(4 * (size_t)count * sizeof *table);
   (void)user_data;
-  if (!table) return MPI_ERR_NO_MEM;
   int *const sizes = table, *const places = table + count, *const own_sizes = table + 2 * count, *const own_places = table + 3 * count;
   int error = MPI_ERR_COUNT;
   if (describe(sent_bytes, sizes, places) && describe(received_bytes, own_sizes, own_places))
     error = MPI_Alltoallv(sent, sizes, places, MPI_BYTE, received, own_sizes, own_places, MPI_BYTE, ranks);
-  free(table);
   return error;
 }

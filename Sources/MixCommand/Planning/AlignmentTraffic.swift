@@ -1,7 +1,7 @@
 import MixCompare
 import MixGRPO
 
-/// What the processes of an alignment send to each other, if no picture is excluded.
+/// What the processes of an alignment send to each other in an iteration, if no picture is excluded.
 struct AlignmentTraffic {
   let ranks: Int
   /// Of the rank that sends most.
@@ -25,7 +25,8 @@ struct AlignmentTraffic {
   }
 
   var line: String {
-    "\(ranks) ranks       each sends at most \(fixed(Double(bytesPerIteration) / 1_048_576, 1)) MiB per iteration"
+    "\(ranks) ranks       each sends at most \(fixed(Double(bytesPerIteration) / 1_048_576, 1)) MiB per iteration, "
+      + "beside evaluations and pictures"
   }
 
   var json: JSONObject {

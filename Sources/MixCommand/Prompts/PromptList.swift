@@ -1,3 +1,4 @@
+import MixBasics
 import MixGRPO
 
 /// The prompts of a run, in file order.
@@ -38,6 +39,13 @@ struct PromptList {
   }
 
   var texts: [String] { prompts.map(\.text) }
+
+  /// Differs for other texts or members.
+  func fingerprint() throws(MixGRPOError) -> String {
+    var all = ""
+    for prompt in prompts { all += "\(prompt.text)\n\(try JSONValue.object(prompt.metadata).text())\n" }
+    return "\(prompts.count) with the hash \(String(FNV1a.hash(all.utf8), radix: 16))"
+  }
 
   private static func prompt(plain line: ArraySlice<UInt8>, _ source: String) throws(MixGRPOError) -> Prompt {
     guard let text = String(validating: line, as: UTF8.self) else {

@@ -23,13 +23,13 @@ enum Launcher {
     var isStarted = false
   }
   private static let state = Mutex(State())
-  /// Whether an exchange with the other processes has failed, so that nobody can wait for them.
+  /// Whether the latest exchange with the other processes has failed, so that some may wait for this one forever.
   private static let isBroken = Atomic<Bool>(false)
 
   /// Number of processes, as Open MPI and MPICH set it.
   private static let counts = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
   /// Set for every process of a launcher; Slurm with PMIx gives no count.
-  private static let marks = counts + ["PMIX_RANK", "PMI_RANK"]
+  private static let marks = counts + ranks
   private static let ranks = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"]
   private static let localCounts = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"]
 
@@ -45,10 +45,10 @@ enum Launcher {
     guard marks.contains(where: { variable($0) != nil }) else { return nil }
     let collective = try transport.start()
     state.withLock { $0.isStarted = true }
-    return WatchedCollective(collective) { isBroken.store(true, ordering: .releasing) }
+    return WatchedCollective(collective) { isBroken.store(!$0, ordering: .releasing) }
   }
 
-  /// Whether this process speaks for all, or for itself.
+  /// Whether this is the process that reports for all of them, or one that runs alone.
   static var isFirst: Bool { state.withLock { $0.transport == nil } || ranks.compactMap(variable).first ?? "0" == "0" }
 
   private static func requireAlone() throws(MixGRPOError) {
@@ -61,7 +61,7 @@ enum Launcher {
     }
   }
 
-  /// Whether nobody waits for this process any more.
+  /// Whether the latest exchange has failed, so that the other processes may be lost.
   static var hasLostOthers: Bool { isBroken.load(ordering: .acquiring) }
 
   /// Call before the process ends.
@@ -79,14 +79,14 @@ enum Launcher {
   private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }
 
-/// Notices a transport's failure.
+/// Notices whether each call of a transport succeeds.
 private final class WatchedCollective: Collective {
   private let collective: any Collective
-  private let onFailure: () -> Void
+  private let onResult: (_ isSuccess: Bool) -> Void
   var rank: Rank { collective.rank }
 
-  init(_ collective: any Collective, onFailure: @escaping () -> Void) {
-    (self.collective, self.onFailure) = (collective, onFailure)
+  init(_ collective: any Collective, onResult: @escaping (_ isSuccess: Bool) -> Void) {
+    (self.collective, self.onResult) = (collective, onResult)
   }
 
   func allGather(_ sent: UnsafeRawBufferPointer, into received: UnsafeMutableRawBufferPointer) throws(MixGRPOError) {
@@ -104,8 +104,9 @@ private final class WatchedCollective: Collective {
 
   private func watched(_ call: () throws(MixGRPOError) -> Void) throws(MixGRPOError) {
     do throws(MixGRPOError) { try call() } catch {
-      onFailure()
+      onResult(false)
       throw error
     }
+    onResult(true)
   }
 }

@@ -28,7 +28,7 @@ final class AlignRun {
     try ranks.meet(same: given.description(resuming: resuming))
     let settings = try given.adapted(to: ranks)
     (self.settings, self.ranks, folder) = (settings, ranks, RunFolder(path: settings.out))
-    // The other ranks look at the folder when it is there: a network file system may remember for a minute what was not.
+    // NFS remembers for up to a minute that a file was not there, so the other ranks look only after rank 0 has made the folder.
     if ranks.isFirst { try OutputPlace.requireFolder(folder.path) }
     model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context) {
       (folder) throws(MixGRPOError) in try settings.lora.load(folder, seed: settings.sampling.record.seed)
@@ -42,7 +42,8 @@ final class AlignRun {
       rewardNames: settings.rewards.map(\.name), context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = ranks.isFirst ? try folder.prepare(resuming: resuming) : nil
-    try ranks.meet()
+    try ranks.meet(same: RankDescription(["prompts": model.prompts.fingerprint()]))
+    try folder.requireLocked()
     let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
@@ -58,6 +59,10 @@ final class AlignRun {
     if isRestarted { report.announce("no checkpoint yet: the run starts from the beginning") }
     if settings.promptsPerIteration == 0, order.perIteration < settings.usualPrompts {
       report.announce("prompts_per_iteration: using all \(order.perIteration) prompts")
+    }
+    if ranks.rank.count > order.perIteration {
+      let (prompts, processes) = (order.perIteration, ranks.rank.count)
+      report.announce("prompts_per_iteration: \(prompts) prompts for \(processes) processes; \(processes - prompts) have none")
     }
     let heldOut = settings.evaluation.heldOut
     var rewards: [any PictureReward] = []
@@ -102,7 +107,7 @@ final class AlignRun {
     }
   }
 
-  /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved in every case.
+  /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved, unless other ranks were lost.
   /// - Returns: what the run has reached; nil for a rank that is not the first.
   /// - Throws: `cancelled`, or the error of the run, after the checkpoint is written.
   func run() throws(MixGRPOError) -> AlignSummary? {
@@ -123,21 +128,12 @@ final class AlignRun {
   }
 
   private func iterate() throws(MixGRPOError) {
-    try requireSameFolder()
     if trainer.iteration == 0 { try drawPictures(everyTime: true) } else { try showEarlierPictures() }
     if let journal { try evaluations?.showEarlier(since: trainer.iteration, journal) }
     try page?.write(.running)
     while trainer.iteration < settings.iterations, person?.hasStopped != true, try evaluate(always: false) { try step() }
     _ = try evaluate(always: true)
     try drawPictures(everyTime: true)
-  }
-
-  /// Every rank resumes from the folder in which the first saves.
-  private func requireSameFolder() throws(MixGRPOError) {
-    try ranks.meet()
-    let isThere = try FileAccess.isPresent(folder.settings)
-    try require(
-      isThere, "out", expected: "the folder of rank 0, which every machine must see", got: "\(folder.path) without its files")
   }
 
   private func finish() throws(MixGRPOError) -> AlignSummary {

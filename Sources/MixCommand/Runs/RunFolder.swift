@@ -73,6 +73,14 @@ struct RunFolder {
     return lock
   }
 
+  /// Checks that this machine sees the folder that rank 0 has locked, in which it saves and from which every rank resumes.
+  /// - Throws: `invalidArgument`.
+  func requireLocked() throws(MixGRPOError) {
+    let isThere = try FileAccess.isPresent(FileAccess.join(checkpoints, FolderLock.fileName))
+    try require(
+      isThere, "out", expected: "the folder of rank 0, which every machine must see", got: "\(path) without its files")
+  }
+
   /// Checks that a run without a checkpoint may start from the beginning, which repeats all that its files report: it was stopped
   /// before its first checkpoint.
   /// - Parameter saveEvery: iterations until the first checkpoint.

@@ -50,7 +50,7 @@ struct AlignCommand: ParsableCommand {
 
       LORA: with --lora-rank 16 the run trains an adapter of a few megabytes and leaves the model's weights as they are; gradients, \
       moments and checkpoints have the adapter's size. The run then also writes adapter/, which peft and diffusers load, and model/ has \
-      the adapter merged. The learning rate is then 1e-4, unless one is given. --set lora.alpha=32, --set 'lora.targets=["to_q","to_v"]'.
+      the adapter merged. The learning rate is then 1e-4, unless a preset, a file or a flag gives one. --set lora.alpha=32, --set 'lora.targets=["to_q","to_v"]'.
 
       SEVERAL PROCESSES: mpirun -n 4 mixgrpo align … shares out the prompts of each iteration, if the command was built with \
       MIXGRPO_MPI=1. Every process starts its own reward programs; the first one writes the folder, which all must see. Any number \
@@ -83,7 +83,7 @@ struct AlignCommand: ParsableCommand {
   @OptionGroup(title: "Evaluation") var evaluation: EvaluationOptions
 
   func run() throws {
-    if config.printConfig { return show(try SettingsSource.text(settings())) }
+    if config.printConfig { return Launcher.isFirst ? show(try SettingsSource.text(settings())) : () }
     // An invalid setting is reported once, so the processes of mpirun find each other before it is.
     let settings = Result(catching: validSettings)
     let threads = if case .success(let valid) = settings { valid.threads } else { 0 }

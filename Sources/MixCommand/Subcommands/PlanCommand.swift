@@ -56,7 +56,10 @@ struct PlanCommand: ParsableCommand {
     show("model         \(settings.model)")
     for line in time.lines { show(line) }
     report(memory)
-    if ranks > 1 { show(traffic.line) }
+    if ranks > 1 {
+      show(traffic.line)
+      show("              (times are those of one process with all prompts)")
+    }
   }
 
   private func report(_ plan: AlignmentPlan) {

@@ -37,7 +37,7 @@ extension Evaluation {
   }
 
   /// Restores the saved state into this evaluation, which must have the same settings. State is replaced only after the whole
-  /// file has been validated. A loaded evaluation restores its last verdict.
+  /// file has been validated. Its last verdict is restored, too.
   /// - Throws: `inputOutput`, `invalidFormat`, `invalidArgument` naming the settings that differ, `outOfMemory`.
   public func restore(folder: String) throws(MixGRPOError) {
     let file = try SafetensorsFile(path: FileAccess.join(folder, Self.fileName))

@@ -146,7 +146,7 @@ public final class Evaluation {
     try require(
       model.configuration == best.configuration && model.adapter == best.adapter && model.parameters == best.parameters,
       "model",
-      expected: "one of the sizes and the adapter that were evaluated (after a load, one without an adapter)",
+      expected: "one of the sizes and the adapter that were evaluated (after it was restored, one without an adapter)",
       got: "\(model.configuration)")
     model.writableWeights().baseAddress?.update(from: best.weights, count: best.parameterCount)
   }

@@ -2,7 +2,7 @@ import MixBasics
 
 /// What one rank gives to all before they go on: its error, if it has one, and the hash of what must be the same on all ranks.
 struct Ballot {
-  /// Bytes of every ballot; longer messages are truncated.
+  /// Bytes of every ballot; longer messages are truncated, and end with an ellipsis.
   static let size = 512
   private static let head = 24
 
@@ -18,8 +18,17 @@ struct Ballot {
   var bytes: [UInt8] {
     let words = [UInt64(bitPattern: Int64(error?.code.rawValue ?? 0)), hash, UInt64(length)]
     let head = words.flatMap { withUnsafeBytes(of: $0.littleEndian, Array.init) }
-    let message = (error?.message ?? "").utf8.prefix(Self.size - Self.head)
+    let message = Self.shortened(error?.message ?? "")
     return head + message + Array(repeating: 0, count: Self.size - head.count - message.count)
+  }
+
+  private static func shortened(_ message: String) -> [UInt8] {
+    let most = size - head
+    guard message.utf8.count > most else { return Array(message.utf8) }
+    let mark = "…"
+    var kept = message.unicodeScalars.prefix(most)
+    while String(kept).utf8.count + mark.utf8.count > most { kept = kept.dropLast() }
+    return Array((String(kept) + mark).utf8)
   }
 
   init(_ bytes: ArraySlice<UInt8>) {

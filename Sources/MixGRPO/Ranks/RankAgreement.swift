@@ -26,12 +26,12 @@ package final class RankAgreement {
     var (votes, lost) = ([Ballot](), MixGRPOError?.none)
     do throws(MixGRPOError) { votes = try cast(Ballot(own, text)) } catch { lost = error }
     do throws(MixGRPOError) {
-      if let failure = Self.gravest(try cast(Ballot(lost, []))) { return failure }
+      if let failure = gravest(try cast(Ballot(lost, [])), own: lost) { return failure }
     } catch {
       if let lost { return lost }
       unreported = error
     }
-    if let failure = Self.gravest(votes) { return failure }
+    if let failure = gravest(votes, own: own) { return failure }
     return votes.contains { $0.hash != votes[0].hash } ? difference(text, longest: votes.map(\.length).max() ?? 0) : nil
   }
 
@@ -82,8 +82,12 @@ package final class RankAgreement {
   }
 
   /// An error outweighs a fault that the configuration may skip; of several the lowest rank's counts.
-  private static func gravest(_ votes: [Ballot]) -> MixGRPOError? {
-    let errors = votes.enumerated().compactMap { rank, vote in vote.error.map { (rank: rank, error: $0) } }
+  /// - Parameter own: this rank's error in full; ballots truncate it.
+  private func gravest(_ votes: [Ballot], own: MixGRPOError?) -> MixGRPOError? {
+    let index = collective.rank.index
+    let errors = votes.enumerated().compactMap { rank, vote in
+      vote.error.map { (rank: rank, error: rank == index ? own ?? $0 : $0) }
+    }
     guard let first = errors.first(where: { !$0.error.isFault }) ?? errors.first else { return nil }
     return MixGRPOError(first.error.code, "rank \(first.rank): \(first.error.message)")
   }
