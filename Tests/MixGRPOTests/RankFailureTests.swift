@@ -59,7 +59,7 @@ private final class FailingCollective: Collective {
     let ranks = try LocalRanks(count: 2, timeLimit: 60)
     let message = String(repeating: "ä", count: 400)
     let errors = try onThreads(2) { rank in
-      RankAgreement(ranks[rank]).vote(rank == 1 ? MixGRPOError(.invalidArgument, message) : nil)?.message ?? ""
+      try RankAgreement(ranks[rank]).vote(rank == 1 ? MixGRPOError(.invalidArgument, message) : nil)?.message ?? ""
     }
     #expect(errors[1] == "rank 1: " + message)
     #expect(errors[0].hasPrefix("rank 1: ää") && errors[0].hasSuffix("ä…") && errors[0].utf8.count <= 8 + 488)
