@@ -61,7 +61,7 @@ class Step:
     noise: float
     """s, the factor of e."""
     trained: bool
-    """The update trains this step; not set for a step that stands alone."""
+    """The update trains this step; 0 for a step that stands alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Memory:
     activation_bytes: int
     """Working memory of the evaluators."""
     peak_bytes: int
-    """The sum."""
+    """The sum of the fields above."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +223,6 @@ class EvaluationResult:
     score: float
     """Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none."""
     best_score: float
-    """The score of that evaluation."""
+    """The highest score so far, that of `best_iteration`."""
     message: str
     """The reason, in one line; "" with CONTINUE."""

@@ -32,7 +32,7 @@ mirrored_configuration! {
 
 mirrored_configuration! {
     /// Settings of a new low-rank adapter (LoRA): W' = W + factor · B · A with W frozen, A (rank, inputs), B (outputs,
-    /// rank). An adapter learns best at five to ten times the learning rate of all weights.
+    /// rank). An adapter is usually trained at a higher learning rate than all weights are.
     LoraConfig = mixgrpo_lora_config {
         /// Rank of the adapter; at most the sizes of each adapted layer. Default 16, range 1…65536.
         rank: i32 = 16,

@@ -56,7 +56,7 @@ mirrored_struct! {
         history: [f64; 2],
         /// s, the factor of e.
         noise: f64,
-        /// The update trains this step; not set for a step that stands alone.
+        /// The update trains this step; 0 for a step that stands alone.
         trained: bool,
     }
 }
@@ -104,7 +104,7 @@ mirrored_struct! {
         weight_bytes: usize,
         /// Working memory of the evaluators.
         activation_bytes: usize,
-        /// The sum.
+        /// The sum of the fields above.
         peak_bytes: usize,
     }
 }
@@ -287,7 +287,7 @@ copied_struct! {
         best_iteration: i64,
         /// Weighted mean over K of the rewards' means; NaN when one of nonzero weight has none.
         score: f64,
-        /// The score of that evaluation.
+        /// The highest score so far, that of `best_iteration`.
         best_score: f64,
     }
     texts {
