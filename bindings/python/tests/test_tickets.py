@@ -1,6 +1,7 @@
 """Iterations in parts, whose rewards come later, and training that scores in threads."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -128,3 +129,17 @@ def test_an_exception_in_a_scoring_thread_comes_out_and_training_can_go_on(mixgr
     assert trainer.iteration == 0 and trainer.open_tickets == ()
     assert threading.main_thread() not in calls
     assert [metrics.iteration for metrics in mixgrpo.train(trainer, reward, **options)] == [0]
+
+
+def test_rewards_that_come_after_the_ranks_exchanged_them_are_refused(mixgrpo):
+    from mixgrpo._rank_tickets import RankTickets
+
+    tickets = RankTickets(("reward",))
+    tickets.add(7, prompts=2, share=2, group_size=3)
+    given = []
+    tickets.exchange(SimpleNamespace(count=1), lambda number, rewards: given.append((number, np.isnan(rewards).all())))
+    assert given == [(7, True)]
+    with pytest.raises(
+        mixgrpo.InvalidStateError, match="ticket: expected one of the current iteration without rewards, got 7"
+    ):
+        tickets.submit(7, np.zeros((1, 2, 3)))
