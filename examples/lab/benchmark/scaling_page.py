@@ -33,7 +33,8 @@ two processes were measured here; 8 and more are computed. `make bench-ranks` me
 MEASURED = """\
 ## Measured: one and two processes
 
-Seconds of an iteration with {prompts} prompts, on two CPUs. Medians of the rounds, also of the ratios."""
+Seconds of an iteration with {prompts} prompts, on two CPUs. Medians of the rounds, also of the ratios. Over the rounds the time of
+two processes over that of two threads was {least:.2f} to {most:.2f} for S: smaller differences mean nothing."""
 
 TRAFFIC = """\
 PyTorch with DDP is a plain loop of the same method. It evaluates each sample of a group in all steps; the library evaluates
@@ -73,9 +74,8 @@ CONDITIONS = """\
 - S: 2.3 million weights, groups of 12, 25 steps, a window of 4 at step 10, four optimizer steps. M: 40 million weights, and
   an iteration small enough to be measured: groups of 4, 8 steps, a window of 2 at step 2, two optimizer steps. No update
   can be undone.
-- {rounds} rounds of S and {rounds_m} of M, in each of which all took a turn. Over the rounds the time of two processes over
-  that of two threads was {least:.2f} to {most:.2f} for S. Load of the machine before it began: {load:.1f}; the benchmark ran at
-  nice {nice}.
+- {rounds} rounds of S and {rounds_m} of M, in each of which all took a turn. Load of the machine before it began: {load:.1f}; the
+  benchmark ran at nice {nice}.
 
 ## How it was computed
 
@@ -83,8 +83,8 @@ CONDITIONS = """\
   and bytes and messages as the code sends them. Every process has a link of its own; where several share one, divide its
   bandwidth.
 - A process of S or M is one thread of the processor above. M has the calls of S's iteration.
-- Beside the network, an optimizer step of S takes {step} in a process alone and {step_of_ranks} in one of two: gradients are
-  packed and added up, in memory that the system maps anew for each step. That limits S on the fastest network.
+- Beside the network, an optimizer step of S takes {step} in each of two processes that exchange nothing, and {step_of_ranks} in
+  each of two that train together, which also pack and add up gradients. That limits S on the fastest network.
 - It gives the times of two processes on this machine with these errors: {checks}.
 - FLUX: its size in bfloat16, one H200 for each process, LoRA of rank 32 in float32 ({values:.0f} million values),
   {flux_rollout} s of rollout and {flux_update} s of update for each prompt, as
@@ -99,7 +99,7 @@ def markdown(summary: dict, picture: Path) -> str:
     parts = [
         ["# How it scales"],
         [INTRODUCTION],
-        [MEASURED.format(prompts=PROMPTS)],
+        [measured(found)],
         measured_table(found),
         [traffic(summary["traffic"], found, MODES[summary["mode"]])],
         [PAPER.format(fixed=FIXED)],
@@ -109,6 +109,11 @@ def markdown(summary: dict, picture: Path) -> str:
         [conditions(summary, found)],
     ]
     return "\n\n".join(results.wrapped("\n".join(part)) for part in parts) + "\n"
+
+
+def measured(found: Measured) -> str:
+    ratios = [seconds(turn[TWO]) / seconds(turn[ONE_OF_TWO]) for turn in found.turns["S"]]
+    return MEASURED.format(prompts=PROMPTS, least=min(ratios), most=max(ratios))
 
 
 def traffic(counts: dict, found: Measured, mode: str) -> str:
@@ -178,7 +183,6 @@ def limits(on_paper: list[Task]) -> str:
 
 def conditions(summary: dict, found: Measured) -> str:
     link, small = network(found), task(found, "S")
-    ratios = [seconds(turn[TWO]) / seconds(turn[ONE_OF_TWO]) for turn in found.turns["S"]]
     checks = [
         f"{100 * prediction(found, model, base):+.1f} % ({model}, from {name})"
         for base, name in ((APART, "two processes that exchange nothing"), (ONE, "one process alone"))
@@ -191,8 +195,6 @@ def conditions(summary: dict, found: Measured) -> str:
         bandwidth=link.bandwidth * 1e-9,
         torch=summary["torch"],
         rounds=len(found.turns["S"]),
-        least=min(ratios),
-        most=max(ratios),
         step=results.duration(small.step),
         step_of_ranks=results.duration(small.step_of_ranks),
         rounds_m=len(found.turns["M"]),
