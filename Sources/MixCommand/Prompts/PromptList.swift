@@ -1,4 +1,3 @@
-import MixBasics
 import MixGRPO
 
 /// The prompts of a run, in file order.

@@ -33,8 +33,8 @@ two processes were measured here; 8 and more are computed. `make bench-ranks` me
 MEASURED = """\
 ## Measured: one and two processes
 
-Seconds of an iteration with {prompts} prompts, on two CPUs. Medians of the rounds, also of the ratios. Over the rounds the time of
-two processes over that of two threads was {least:.2f} to {most:.2f} for S: smaller differences mean nothing."""
+Seconds of an iteration with {prompts} prompts, on two CPUs. Medians of the rounds, also of the ratios. Over the rounds the
+time of two processes over that of two threads was {least:.2f} to {most:.2f} for S: smaller differences mean nothing."""
 
 TRAFFIC = """\
 PyTorch with DDP is a plain loop of the same method. It evaluates each sample of a group in all steps; the library evaluates
@@ -74,8 +74,8 @@ CONDITIONS = """\
 - S: 2.3 million weights, groups of 12, 25 steps, a window of 4 at step 10, four optimizer steps. M: 40 million weights, and
   an iteration small enough to be measured: groups of 4, 8 steps, a window of 2 at step 2, two optimizer steps. No update
   can be undone.
-- {rounds} rounds of S and {rounds_m} of M, in each of which all took a turn. Load of the machine before it began: {load:.1f}; the
-  benchmark ran at nice {nice}.
+- {rounds} rounds of S and {rounds_m} of M, in each of which all took a turn. Load of the machine before it began: {load:.1f};
+  the benchmark ran at nice {nice}.
 
 ## How it was computed
 
