@@ -137,7 +137,7 @@ refused "steps: expected 2…10000, got 0" -n 3 ./mixgrpo "${align[@]}" --out re
 refused "2 processes score pictures at once, got person" -n 2 ./mixgrpo "${align[@]}" --out refused --reward-person
 sed 's/a red circle/a red ring/' prompts.txt >other.txt
 if unshare -m true 2>/dev/null; then
-  refused "rank 1: prompts: expected \"5 with the hash" "${one[@]}" : \
+  refused "rank 1: prompts: expected 5 with the hash" "${one[@]}" : \
     -n 1 unshare -m sh -c 'mount --bind other.txt prompts.txt && exec "$@"' sh ./mixgrpo "${align[@]}" --out refused
   refused "rank 1: out: expected the folder of rank 0, which every machine must see" -n 1 ./mixgrpo "${align[@]}" --out unseen/run : \
     -n 1 unshare -m sh -c 'mount -t tmpfs none unseen && exec "$@"' sh ./mixgrpo "${align[@]}" --out unseen/run
