@@ -41,8 +41,9 @@ final class AlignRun {
       learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
       rewardNames: settings.rewards.map(\.name), context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
-    lock = ranks.isFirst ? try folder.prepare(resuming: resuming) : nil
     try ranks.meet(same: RankDescription(["prompts": model.prompts.fingerprint()]))
+    lock = ranks.isFirst ? try folder.prepare(resuming: resuming) : nil
+    try ranks.meet()
     try folder.requireLocked()
     let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
     let isRestarted = resuming && resumption == nil
