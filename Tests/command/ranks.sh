@@ -80,11 +80,12 @@ refuse_together() { # text that the one line of error must hold, arguments of mp
 stop_all_with_ctrl_c() {
   export TMPDIR=$out/ctrl-c-tmp
   mkdir "$TMPDIR"
-  DO="1 1 wait" OMPI_MCA_odls_base_sigkill_timeout=10 "${mpirun[@]}" -n 2 ./mixgrpo "${align[@]}" --out interrupted >/dev/null 2>ctrl-c &
+  DO="1 1 wait" OMPI_MCA_odls_base_sigkill_timeout=20 "${mpirun[@]}" -n 2 ./mixgrpo "${align[@]}" --out interrupted >/dev/null 2>ctrl-c &
   wait_for test -e interrupted/checkpoints/iteration-00000001.safetensors
   kill -INT $!
   ! wait $! || fail "Ctrl-C of mpirun is not noticed"
-  grep -q "^saved at iteration 1" ctrl-c || { cat ctrl-c >&2; fail "Ctrl-C of mpirun does not save"; }
+  # Only a run that stops in order, or ends, writes its model. What it says then may be lost with mpirun.
+  [ -e interrupted/model/diffusion_pytorch_model.safetensors ] || { cat ctrl-c >&2; fail "Ctrl-C of mpirun does not save"; }
 }
 
 # --------------------------------------------------------------------------------------------------------- the same bits
