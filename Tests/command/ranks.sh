@@ -100,7 +100,7 @@ for count in 1 2 3 4 6; do
   [ "$(grep -c '^model: ' answer)" -eq 1 ] && [ "$(grep -c '^evaluation at iteration 2' log)" -eq 1 ] || fail "$count processes report more than once"
   same_run alone "of-$count" "$count processes"
 done
-grep -qF "prompts_per_iteration: 5 prompts for 6 processes; 1 have none" log || { cat log >&2; fail "6 processes with 5 prompts"; }
+grep -qF "prompts_per_iteration: 5 prompts for 6 processes; 1 idle" log || { cat log >&2; fail "6 processes with 5 prompts"; }
 echo "1, 2, 3, 4 and 6 processes give the same model, metrics, evaluations, pictures and checkpoint"
 
 # ------------------------------------------------------------------------------------------------------ stops and failures

@@ -63,7 +63,7 @@ final class AlignRun {
     }
     if ranks.rank.count > order.perIteration {
       let (prompts, processes) = (order.perIteration, ranks.rank.count)
-      report.announce("prompts_per_iteration: \(prompts) prompts for \(processes) processes; \(processes - prompts) have none")
+      report.announce("prompts_per_iteration: \(prompts) prompts for \(processes) processes; \(processes - prompts) idle")
     }
     let heldOut = settings.evaluation.heldOut
     var rewards: [any PictureReward] = []
