@@ -159,8 +159,8 @@ def test_prompts_of_an_evaluation_are_spread_over_all(mixgrpo, make_trainer):
 def test_the_defaults_of_evaluations_are_those_of_the_command(mixgrpo):
     source = (ROOT / "Sources/MixCommand/Settings/EvaluationSettings.swift").read_text()
     usual = mixgrpo.TrainingEvaluation()
-    for name, value in (("every", usual.every), ("prompts", usual.prompts), ("samples_per_prompt", 1)):
-        (found,) = re.findall(rf'"{name}", [^"]*default: (\d+)', source)
+    for name, value in (("every", usual.every), ("prompts", usual.prompts), ("samplesPerPrompt", 1)):
+        (found,) = re.findall(rf"var {name} = (\d+)", source)
         assert int(found) == value, name
     assert repr(usual) == "TrainingEvaluation()"
     assert repr(mixgrpo.TrainingEvaluation(every=3)) == "TrainingEvaluation(every=3)"
