@@ -25,9 +25,7 @@ final class EvaluationRun {
     var configuration = settings.evaluation.configuration
     configuration.keepBest = configuration.keepBest && ranks.isFirst
     configuration.weights = settings.learning.record.ema_decay > 0 ? .average : .trained
-    let plan = try SamplingPlan.deterministic(
-      settings.sampling.configuration().schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt,
-      seed: settings.sampling.record.seed)
+    let plan = try settings.repeatedPlan(samplesPerPrompt: settings.evaluation.samplesPerPrompt)
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.computedRewards), configuration: configuration)
@@ -115,10 +113,8 @@ final class EvaluationRun {
     guard !own.isEmpty else { return rewards.map { _ in [] } }
     let perPrompt = settings.evaluation.samplesPerPrompt
     let width = perPrompt * model.codec.valuesPerImage
-    let pictures = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in
-      let values = UnsafeBufferPointer(rebasing: samples[own.lowerBound * width..<own.upperBound * width])
-      return try model.codec.decode(values, count: own.count * perPrompt)
-    }
+    let pictures = try model.codec.decode(
+      Array(samples[own.lowerBound * width..<own.upperBound * width]), count: own.count * perPrompt)
     let entries = pictures.enumerated().map { index, image in
       let row = Int(evaluation.prompts[own.lowerBound + index / perPrompt])
       return PictureBatch.Entry(image: image, prompt: model.prompts.prompts[row])
