@@ -92,6 +92,7 @@ fn a_failure_on_one_rank_undoes_the_update_on_all() {
             error
         });
         trainer.model.fails_at = 0;
+        trainer.model.renew_optimizer();
         trainer.update(&rewards, None).unwrap();
         (errors, trainer.model.model.weights().unwrap())
     });

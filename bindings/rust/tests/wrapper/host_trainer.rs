@@ -48,6 +48,12 @@ impl Owner {
         self.model.set_gradients(0, &sums)
     }
 
+    /// Forgets what the optimizer has learned, which `keep_state` does not copy.
+    pub fn renew_optimizer(&mut self) {
+        let count = self.model.weight_count().unwrap();
+        self.optimizer = Optimizer::new(self.model.context(), &small::learning(), count).unwrap();
+    }
+
     fn count(&mut self) -> Result<()> {
         self.calls += 1;
         if self.calls == self.fails_at {
