@@ -61,7 +61,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help prepare downloads build-products build-swift-tests build-portable build-address build-thread portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-command-ranks test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch bench-reward bench-ranks library command install format clean packages
+.PHONY: help prepare downloads build-products build-swift-tests build-portable build-address build-thread each-failure short-growth portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-command-ranks test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch bench-reward bench-ranks library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -170,7 +170,12 @@ test-limits: library
 # Each call with its first, second, … failure; the whole also writes the figures of docs/failures.md.
 test-failures-quick: library
 	.ci/setup python $(VENV) light
+	+@$(MAKE) --no-print-directory -j2 --output-sync=target each-failure short-growth
+
+each-failure:
 	Tests/failures/run.sh
+
+short-growth:
 	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 300
 
 test-failures: library
