@@ -1,5 +1,6 @@
 """Several processes that train one model together, over gloo on this machine: to the result of one process."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -85,7 +86,7 @@ def ranks(tmp_path_factory):
         runs.start(count, folder, "several", *work)
         for count, folder, work in ((1, one, single), (2, two, programs), (3, three, others))
     ]
-    found = [runs.results(group, folder, timeout=1500) for group, folder in zip(groups, (one, two, three), strict=True)]
+    found = [runs.results(group, folder, timeout=3600) for group, folder in zip(groups, (one, two, three), strict=True)]
     left = []
     for folder, (survivor, victim) in killed:
         survivor.communicate(timeout=120)
@@ -104,11 +105,16 @@ def same(found, expected, tolerance, name):
     assert difference <= tolerance, f"{name}: {difference}"
 
 
+@functools.cache
+def of_one_process(case):
+    trainer = runs.trainer_of(case)
+    return runs.result_of(trainer, runs.iterate(case, trainer))
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_ranks_train_to_the_weights_and_metrics_of_one_process(ranks, count):
     for case in cases_of(count):
-        trainer = runs.trainer_of(case)
-        expected = runs.result_of(trainer, runs.iterate(case, trainer))
+        expected = of_one_process(case)
         weights, figures = {"float64": (1e-12, 1e-9), "float32": (1e-6, 1e-4), "bfloat16": (1e-3, 0.05)}[case.dtype]
         for found in (rank[str(case)] for rank in part(ranks, count, "cases")):
             same(found["weights"], expected["weights"], weights, case)
@@ -183,9 +189,7 @@ def test_ranks_that_differ_are_refused_on_all_naming_rank_and_field(ranks, field
 
 @pytest.mark.skipif(not HAS_ACCELERATE, reason="accelerate is not installed: .ci/setup python .venv")
 def test_what_accelerate_has_prepared_trains_alike(ranks):
-    case = Case(optimizer="adamw")
-    trainer = runs.trainer_of(case)
-    expected = runs.result_of(trainer, runs.iterate(case, trainer))
+    expected = of_one_process(Case(optimizer="adamw"))
     for rank in part(ranks, 2, "accelerated"):
         assert rank["is_ddp"]
         same(rank["weights"], expected["weights"], 1e-12, "accelerate")
@@ -198,8 +202,7 @@ def test_a_group_that_was_destroyed_is_named(ranks):
 
 def test_a_rank_may_be_alone_or_have_no_prompt(ranks):
     case = Case()
-    trainer, few = runs.trainer_of(case), runs.trainer_of(case)
-    expected = runs.result_of(trainer, runs.iterate(case, trainer))
+    few, expected = runs.trainer_of(case), of_one_process(case)
     few.update(runs.scores_of(case, few.rollout([2]), [runs.LINES[2]], 0))
     for rank in part(ranks, 3, "alone"):
         assert rank["weights"] == expected["weights"]

@@ -48,7 +48,9 @@ class Wrappers:
         """`ranks`: None for a process that trains alone."""
         self._weights, self._ranks = weights, ranks
         self._replicas = [
-            module for module in _living(DistributedDataParallel) if ranks is not None or module.process_group.size() == 1
+            module
+            for module in _living(DistributedDataParallel)
+            if ranks is not None or module.process_group.size() == 1
         ]
         self.shards = _living(FSDPModule)
         """The sharded modules, from the outermost."""
