@@ -8,20 +8,31 @@ use mixgrpo::*;
 use crate::small;
 
 /// What the ranks have sent, between two barriers.
-struct Table {
+pub struct Table {
     barrier: Barrier,
     sent: Mutex<Vec<Vec<u8>>>,
     sizes: Mutex<Vec<Vec<usize>>>,
 }
 
-struct Member {
+#[derive(Clone)]
+pub struct Member {
     table: Arc<Table>,
-    rank: usize,
-    size: usize,
+    pub rank: usize,
+    pub size: usize,
     is_failing: bool,
 }
 
 impl Member {
+    /// So many ranks.
+    pub fn all(size: usize) -> Vec<Self> {
+        let table = Arc::new(Table {
+            barrier: Barrier::new(size),
+            sent: Mutex::new(vec![Vec::new(); size]),
+            sizes: Mutex::new(vec![Vec::new(); size]),
+        });
+        (0..size).map(|rank| Self { table: Arc::clone(&table), rank, size, is_failing: false }).collect()
+    }
+
     fn outcome(&self) -> Result<()> {
         assert!(!self.is_failing, "out of order");
         Ok(())
@@ -69,21 +80,16 @@ fn brightness(samples: &[f32], size: usize) -> Vec<f64> {
 
 /// The weights after one iteration of each of so many ranks.
 fn train(size: usize) -> Vec<Vec<f32>> {
-    let table = Arc::new(Table {
-        barrier: Barrier::new(size),
-        sent: Mutex::new(vec![Vec::new(); size]),
-        sizes: Mutex::new(vec![Vec::new(); size]),
-    });
-    let ranks: Vec<_> = (0..size)
-        .map(|rank| {
-            let table = Arc::clone(&table);
+    let ranks: Vec<_> = Member::all(size)
+        .into_iter()
+        .map(|member| {
             thread::spawn(move || {
                 let context = Context::new(1).unwrap();
                 let (model, prompts) = (small::model(&context), small::prompts(&context));
                 let (evaluator, plan) = (small::evaluator(&model), small::plan());
                 let mut trainer =
                     Trainer::new(&evaluator, &prompts, &plan, &small::learning(), &["brightness"], false).unwrap();
-                trainer.set_collective(Some(Box::new(Member { table, rank, size, is_failing: false }))).unwrap();
+                trainer.set_collective(Some(Box::new(member))).unwrap();
                 let samples = trainer.rollout(&[0, 1, 2]).unwrap();
                 assert_eq!(samples.len(), trainer.share(3).len() * small::GROUP * trainer.latent_size());
                 trainer.update(&brightness(&samples, trainer.latent_size()), None).unwrap();
