@@ -50,8 +50,8 @@ final class AlignRun {
     if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
     let report = try AlignReport(settings, folder, order, begun: trainer.iteration, ranks.rank)
     self.report = report
-    if let collective = try settings.collective(of: ranks) {
-      try ranks.together { [trainer] () throws(MixGRPOError) in try trainer.setCollective(collective) }
+    if let agreement = try settings.agreement(of: ranks) {
+      try ranks.together { [trainer] () throws(MixGRPOError) in try trainer.join(agreement) }
     }
     if settings.sumPerPrompt, !given.sumPerPrompt, trainer.iteration > 0 {
       report.announce("sum_per_prompt: true from now on; what this changes is within rounding")
@@ -258,7 +258,7 @@ final class AlignRun {
     report.begin(.pictures, iteration: iteration)
     person?.isDoing("pictures")
     let samples = try ranks.together { () throws(MixGRPOError) in
-      try trainer.sampleTogether(plan, weights: .trained, chosen: (0..<rows).map { Int32($0) }) {
+      try trainer.sampleForFirst(plan, weights: .trained, chosen: (0..<rows).map { Int32($0) }) {
         report.reached(.pictures, iteration: iteration, $0, of: $1)
       }
     }
