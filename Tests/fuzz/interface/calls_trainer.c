@@ -157,7 +157,8 @@ RANDOM_CALL(local_ranks_get_collective, 4) {
   if (one_in(2)) {
     CALL(latest.all_gather, latest.user_data, one_in(24) ? NULL : sent, one_in(24) ? NULL : received, bytes);
   } else {
-    size_t *sizes = room(2 * sizeof *sizes);
+    size_t *sizes = room(1025 * sizeof *sizes); /* of as many ranks as there may be */
+    memset(sizes, 0, 1025 * sizeof *sizes);
     sizes[0] = bytes, sizes[1] = below(2) * 64;
     CALL(latest.all_to_all, latest.user_data, sent, one_in(24) ? NULL : sizes, received, one_in(24) ? NULL : sizes);
   }
