@@ -154,14 +154,19 @@ enum RankedCase: String, CaseIterable, Sendable {
       #expect(layout.sentCount(of: rank) <= max(mostValues, 6) && layout.receivedCount <= max(mostValues, 6))
       let own = try roots[rank].map { root in
         let storage = try FloatStorage(count: count)
-        for value in 0..<count { storage.base[value] = Float(value) / Float(3 + root) }
+        let divisor = Float(3 + root)
+        for index in 0..<count { storage.base[index] = Float(index) / divisor }
         return storage
       }
       let sum = try FloatStorage(count: count)
       try GradientExchange(ranks[rank], layout).run(own, into: sum.base)
       return Array(sum.buffer)
     }
-    let expected = (0..<count).map { (Float($0) / 3 + Float($0) / 4) + Float($0) / 6 }
+    let expected = (0..<count).map { (index: Int) -> Float in
+      let value = Float(index)
+      let lower: Float = value / 3 + value / 4
+      return lower + value / 6
+    }
     let isSame = sums.allSatisfy { $0 == expected }
     #expect(isSame)
   }
