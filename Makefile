@@ -61,7 +61,7 @@ EXAMPLES := .build/examples
 CFLAGS := -std=c99 -O2 -Wall -Wextra -pedantic -Werror
 CXXFLAGS := -std=c++17 -O2 -Wall -Wextra -pedantic -Werror
 
-.PHONY: help portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-command-ranks test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch bench-reward bench-ranks library command install format clean packages
+.PHONY: help prepare downloads build-products build-swift-tests build-portable build-address build-thread each-failure short-growth portable demo pictures generate abi-baseline test lint test-generate test-abi test-swift test-c test-cpp test-python test-ranks test-wheel test-rust test-survival test-command test-command-ranks test-first-hour test-limits test-failures-quick test-failures test-growth test-fuzz test-states test-states-quick test-examples test-runtimes test-compare test-person teach test-docs docs wheel test-sanitize test-sanitize-quick fuzz fuzz-guided coverage mutants compare bench bench-torch bench-reward bench-ranks library command install format clean packages
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -73,8 +73,7 @@ library: packages
 	$(SWIFT_BUILD) --product mixgrpo
 	@ln -sf libmixgrpo.so .build/release/libmixgrpo.so.0
 
-portable: packages
-	MIXGRPO_PROCESSOR=x86-64-v3 $(SWIFT_BUILD) --product mixgrpo --scratch-path $(PORTABLE)
+portable: packages build-portable
 	@ln -sf libmixgrpo.so $(PORTABLE_LIBRARY).0
 
 command: packages
@@ -114,8 +113,28 @@ $(EXAMPLES)/align-cpp: examples/cpp/align.cpp examples/c/world.c examples/c/worl
 
 # ---------------------------------------------------------------------------------------------------------------- test
 
-test: lint test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-command-ranks test-first-hour test-examples test-runtimes test-compare test-person test-docs
+test: lint prepare test-generate test-abi test-swift test-c test-limits test-failures-quick test-fuzz test-states-quick test-sanitize-quick test-cpp test-python test-wheel test-rust test-survival test-command test-command-ranks test-first-hour test-examples test-runtimes test-compare test-person test-docs
 	@echo "all tests passed"
+
+# What the tests build with Swift, two builds at a time, because one alone often waits for a single module; meanwhile what they need
+# is downloaded. The targets below find all this done.
+prepare: packages
+	+@$(MAKE) --no-print-directory -j3 --output-sync=line downloads build-products build-swift-tests build-portable build-address build-thread
+
+downloads:
+	@.ci/setup everything $(VENV) || echo 'the targets that need what is missing try again'
+
+build-products:
+	for product in mixgrpo mixgrpo-command formats align conformance benchmark world; do $(SWIFT_BUILD) --product $$product || exit; done
+
+build-swift-tests:
+	$(SWIFT_BUILD) --build-tests -Xswiftc -enable-testing --scratch-path .build-test
+
+build-portable:
+	MIXGRPO_PROCESSOR=x86-64-v3 $(SWIFT_BUILD) --product mixgrpo --scratch-path $(PORTABLE)
+
+build-address build-thread:
+	Tests/sanitize/run.sh $@
 
 # Files generated from the header and the table of settings; test-generate lists those that are out of date, and comments of the
 # header that state another default or range than the table.
@@ -139,8 +158,7 @@ lint: packages
 	.ci/setup lint $(VENV)
 	RUFF=$(abspath $(VENV))/bin/ruff Tests/lint/run.sh
 
-test-swift: packages
-	$(SWIFT_BUILD) --build-tests -Xswiftc -enable-testing --scratch-path .build-test
+test-swift: packages build-swift-tests
 	swift test -c release --skip-build --scratch-path .build-test
 
 test-c: library
@@ -152,7 +170,12 @@ test-limits: library
 # Each call with its first, second, … failure; the whole also writes the figures of docs/failures.md.
 test-failures-quick: library
 	.ci/setup python $(VENV) light
+	+@$(MAKE) --no-print-directory -j2 --output-sync=target each-failure short-growth
+
+each-failure:
 	Tests/failures/run.sh
+
+short-growth:
 	PYTHON=$(VENV)/bin/python Tests/growth/run.sh 300
 
 test-failures: library

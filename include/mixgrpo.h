@@ -837,7 +837,7 @@ typedef struct mixgrpo_step {
   double velocity;   /* the factor of v */
   double history[2]; /* the factors of m1 and m2 */
   double noise;      /* s, the factor of e */
-  int32_t trained;  /* flag: the update trains this step; 0 for a step that stands alone */
+  int32_t trained;  /* flag: the update trains this step; no step that stands alone is trained */
   int32_t reserved; /* 0 */
 } mixgrpo_step;
 
@@ -1639,7 +1639,7 @@ mixgrpo_status mixgrpo_trainer_submit_step(mixgrpo_trainer *trainer, double grad
 mixgrpo_status mixgrpo_trainer_set_rank(mixgrpo_trainer *trainer, int32_t rank, int32_t rank_count);
 
 /* Values in the figures of one rank. */
-#define MIXGRPO_FIGURE_COUNT 16
+#define MIXGRPO_FIGURE_COUNT 15
 
 /* The figures of this rank, after COMBINE_FIGURES. The host gives them to all ranks.
  *   out_figures  (MIXGRPO_FIGURE_COUNT)
@@ -1947,17 +1947,6 @@ mixgrpo_status mixgrpo_image_set_texts(mixgrpo_image *image, const mixgrpo_text 
 /* Writes a PNG, with its text entries, to memory, or to a file (under a temporary name, then renamed). Errors: INPUT_OUTPUT. */
 mixgrpo_status mixgrpo_image_encode(const mixgrpo_image *image, uint8_t *out_png, size_t capacity, size_t *out_size);
 mixgrpo_status mixgrpo_image_save(const mixgrpo_image *image, const char *path);
-
-/* Hybrid inference (Mix 5) at a glance: one image with a row for each p_mix in `shares` and a column for each sample of each
- * prompt, every row from the same noise. For models whose latents are pixels, as mixgrpo_pixels_decode reads them.
- *   config                trained_model_share is not used
- *   shares                (R), each 0...1, R in 1...1024; below 1 the trainer must keep its base
- *   height, width, patch  of one image; gap, scale: see mixgrpo_image_create_grid
- * Errors: NOT_FINITE; INVALID_STATE when the base or the average is asked for and not kept. */
-mixgrpo_status mixgrpo_trainer_hybrid_grid(
-    mixgrpo_trainer *trainer, mixgrpo_weights weights, const mixgrpo_sample_config *config, const double *shares,
-    size_t share_count, const int32_t *prompt_indices, size_t prompt_count, int32_t height, int32_t width, int32_t patch,
-    int32_t gap, int32_t scale, mixgrpo_image **out_image);
 
 #ifdef __cplusplus
 }

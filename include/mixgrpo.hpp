@@ -250,6 +250,30 @@ Result sized() noexcept {
   return result;
 }
 
+/// The structure that a function writes to its last parameter.
+template <class Result, class... Parameters, class... Arguments>
+Result read_struct(mixgrpo_status (*function)(Parameters...), Arguments... arguments) {
+  auto result = sized<Result>();
+  check(function(arguments..., &result));
+  return result;
+}
+
+/// The defaults of a configuration.
+template <class Config>
+Config defaults(mixgrpo_status (*init)(Config*, std::size_t)) {
+  Config config;
+  check(init(&config, sizeof config));
+  return config;
+}
+
+/// The values that a function writes to the array of its last two parameters.
+template <class Value, class... Parameters, class... Arguments>
+std::vector<Value> read_values(std::size_t count, mixgrpo_status (*function)(Parameters...), Arguments... arguments) {
+  std::vector<Value> values(count);
+  check(function(arguments..., values.data(), values.size()));
+  return values;
+}
+
 /// The text of a function that gives its size, with the terminating zero, when called without a buffer.
 template <class Write>
 std::string read_text(Write write) {
@@ -374,17 +398,9 @@ class context {
 // -------------------------------------------------------------------------------------------------------------- model
 
 /// The default sizes of a model.
-inline mixgrpo_model_config make_model_config() {
-  mixgrpo_model_config config;
-  detail::check(mixgrpo_model_config_init(&config, sizeof config));
-  return config;
-}
+inline mixgrpo_model_config make_model_config() { return detail::defaults(mixgrpo_model_config_init); }
 
-inline mixgrpo_lora_config make_lora_config() {
-  mixgrpo_lora_config config;
-  detail::check(mixgrpo_lora_config_init(&config, sizeof config));
-  return config;
-}
+inline mixgrpo_lora_config make_lora_config() { return detail::defaults(mixgrpo_lora_config_init); }
 
 /// The sizes in `folder`/config.json.
 inline mixgrpo_model_config load_model_config(const std::string& folder) {
@@ -455,9 +471,7 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
   void set_adapter_strength(double strength) { detail::check(mixgrpo_model_set_adapter_strength(get(), strength)); }
 
   mixgrpo_model_config config() const {
-    auto config = detail::sized<mixgrpo_model_config>();
-    detail::check(mixgrpo_model_get_config(get(), &config));
-    return config;
+    return detail::read_struct<mixgrpo_model_config>(mixgrpo_model_get_config, get());
   }
 
   /// The number of weight tensors.
@@ -476,9 +490,7 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
 
   /// The result's name lives as long as the model.
   mixgrpo_parameter_info parameter(std::size_t index) const {
-    auto info = detail::sized<mixgrpo_parameter_info>();
-    detail::check(mixgrpo_model_get_parameter(get(), index, &info));
-    return info;
+    return detail::read_struct<mixgrpo_parameter_info>(mixgrpo_model_get_parameter, get(), index);
   }
   mixgrpo_parameter_info parameter(const std::string& name) const {
     std::size_t index = 0;
@@ -571,11 +583,7 @@ inline embeddings hashed_words_encode(
 
 // ---------------------------------------------------------------------------------------------------------- evaluator
 
-inline mixgrpo_evaluator_config make_evaluator_config() {
-  mixgrpo_evaluator_config config;
-  detail::check(mixgrpo_evaluator_config_init(&config, sizeof config));
-  return config;
-}
+inline mixgrpo_evaluator_config make_evaluator_config() { return detail::defaults(mixgrpo_evaluator_config_init); }
 
 /// `sigmas`: the host's own time grid of T + 1 values, or empty for `steps` and `shift`. It is not copied, and must live as
 /// long as the configuration.
@@ -729,33 +737,28 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
   mixgrpo_iteration_plan iteration(
       std::int64_t iteration, std::int32_t prompt_count, std::int32_t minibatches,
       std::int32_t window_start = MIXGRPO_WINDOW_START_SCHEDULED) const {
-    auto result = detail::sized<mixgrpo_iteration_plan>();
-    detail::check(mixgrpo_plan_get_iteration(get(), iteration, window_start, prompt_count, minibatches, &result));
-    return result;
+    return detail::read_struct<mixgrpo_iteration_plan>(
+        mixgrpo_plan_get_iteration, get(), iteration, window_start, prompt_count, minibatches);
   }
 
   mixgrpo_step step(
       std::int64_t iteration, std::int32_t index, std::int32_t window_start = MIXGRPO_WINDOW_START_SCHEDULED) const {
-    auto result = detail::sized<mixgrpo_step>();
-    detail::check(mixgrpo_plan_get_step(get(), iteration, window_start, index, &result));
-    return result;
+    return detail::read_struct<mixgrpo_step>(mixgrpo_plan_get_step, get(), iteration, window_start, index);
   }
 
   /// The state of an adaptive window after an iteration. Begin with the state of make_adaptive_window.
   mixgrpo_adaptive_window advance(
       const mixgrpo_adaptive_window& state, double reward_mean, double reward_std) const {
-    auto result = detail::sized<mixgrpo_adaptive_window>();
-    detail::check(mixgrpo_adaptive_window_advance(get(), &state, reward_mean, reward_std, &result));
-    return result;
+    return detail::read_struct<mixgrpo_adaptive_window>(
+        mixgrpo_adaptive_window_advance, get(), &state, reward_mean, reward_std);
   }
 
   /// `workload`: from make_workload. `learning` NULL: only the rollout. `model` NULL: the host owns the model.
   mixgrpo_memory memory(
       std::int64_t iteration, const mixgrpo_workload& workload, const mixgrpo_learning_config* learning = nullptr,
       const mixgrpo_model_config* model = nullptr, std::int32_t window_start = MIXGRPO_WINDOW_START_SCHEDULED) const {
-    auto result = detail::sized<mixgrpo_memory>();
-    detail::check(mixgrpo_plan_predict_memory(get(), iteration, window_start, learning, model, &workload, &result));
-    return result;
+    return detail::read_struct<mixgrpo_memory>(
+        mixgrpo_plan_predict_memory, get(), iteration, window_start, learning, model, &workload);
   }
 
  private:
@@ -763,11 +766,7 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
 };
 
 /// An adaptive window at the start of a run.
-inline mixgrpo_adaptive_window make_adaptive_window() {
-  mixgrpo_adaptive_window state;
-  detail::check(mixgrpo_adaptive_window_init(&state, sizeof state));
-  return state;
-}
+inline mixgrpo_adaptive_window make_adaptive_window() { return detail::defaults(mixgrpo_adaptive_window_init); }
 
 /// All sizes 0, to be filled in.
 inline mixgrpo_workload make_workload() noexcept { return detail::sized<mixgrpo_workload>(); }
@@ -818,11 +817,7 @@ struct trained_step {
   std::vector<double> log_probabilities;  // (P, G)
 };
 
-inline mixgrpo_rollout_config make_rollout_config() {
-  mixgrpo_rollout_config config;
-  detail::check(mixgrpo_rollout_config_init(&config, sizeof config));
-  return config;
-}
+inline mixgrpo_rollout_config make_rollout_config() { return detail::defaults(mixgrpo_rollout_config_init); }
 
 /// The sampling of one iteration as a state machine that asks for velocities.
 class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> {
@@ -846,9 +841,7 @@ class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> 
 
   /// The next request. A second call before the submit gives the same request.
   request next() {
-    auto result = detail::sized<mixgrpo_velocity_request>();
-    detail::check(mixgrpo_rollout_next(get(), &result));
-    return request(result);
+    return request(detail::read_struct<mixgrpo_velocity_request>(mixgrpo_rollout_next, get()));
   }
 
   /// Answers the current request: (B, D). After an error the request still stands and may be answered again, unless a
@@ -916,18 +909,15 @@ inline group_advantages advantages(
 
 /// Scores of a group's images, 0…1, from a person's ratings, such as stars; NaN for an image without one.
 inline std::vector<double> scores_from_ratings(view<const double> ratings) {
-  std::vector<double> scores(ratings.size());
-  detail::check(mixgrpo_scores_from_ratings(ratings.data(), ratings.size(), scores.data(), scores.size()));
-  return scores;
+  return detail::read_values<double>(ratings.size(), mixgrpo_scores_from_ratings, ratings.data(), ratings.size());
 }
 
 /// Scores of a group's images, 0…1, from pairs (P, 2) of a winner and a loser; NaN for an image in no pair.
 inline std::vector<double> scores_from_pairs(view<const std::int32_t> pairs, std::int32_t group_size) {
   if (pairs.size() % 2 != 0) detail::refuse("pairs", "a winner and a loser each", std::to_string(pairs.size()) + " indices");
-  std::vector<double> scores(group_size > 0 ? static_cast<std::size_t>(group_size) : 0);
-  detail::check(mixgrpo_scores_from_pairs(
-      detail::pointer(pairs), pairs.size() / 2, group_size, scores.data(), scores.size()));
-  return scores;
+  return detail::read_values<double>(
+      group_size > 0 ? static_cast<std::size_t>(group_size) : 0, mixgrpo_scores_from_pairs, detail::pointer(pairs),
+      pairs.size() / 2, group_size);
 }
 
 // -------------------------------------------------------------------------------------------------- optimizer, update
@@ -943,16 +933,13 @@ class optimizer : public detail::object<mixgrpo_optimizer, mixgrpo_optimizer_des
   /// One step on the host's own weights, in place.
   mixgrpo_optimizer_report step(view<float> weights, view<const float> gradients) {
     detail::check_size("gradients", weights.size(), gradients.size());
-    auto report = detail::sized<mixgrpo_optimizer_report>();
-    detail::check(mixgrpo_optimizer_step(get(), weights.data(), gradients.data(), weights.size(), &report));
-    return report;
+    return detail::read_struct<mixgrpo_optimizer_report>(
+        mixgrpo_optimizer_step, get(), weights.data(), gradients.data(), weights.size());
   }
 
   /// One step on a model with its accumulated gradients, which are zeroed.
   mixgrpo_optimizer_report step(model& model) {
-    auto report = detail::sized<mixgrpo_optimizer_report>();
-    detail::check(mixgrpo_optimizer_step_model(get(), model.get(), &report));
-    return report;
+    return detail::read_struct<mixgrpo_optimizer_report>(mixgrpo_optimizer_step_model, get(), model.get());
   }
 };
 
@@ -973,9 +960,7 @@ class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
   /// The next request. A second call before the submit gives the same request; an optimizer step counts as done with the
   /// next call.
   request next() {
-    auto result = detail::sized<mixgrpo_velocity_request>();
-    detail::check(mixgrpo_update_next(get(), &result));
-    return request(result);
+    return request(detail::read_struct<mixgrpo_velocity_request>(mixgrpo_update_next, get()));
   }
 
   /// Answers with velocities (B, D), and with those of the frozen reference if needed. Gives dL/dvelocity (B, D),
@@ -997,17 +982,14 @@ class update : public detail::object<mixgrpo_update, mixgrpo_update_destroy> {
   /// needed when kl_reference > 0.
   mixgrpo_optimizer_report run(
       evaluator& evaluator, const prompts& prompts, optimizer& optimizer, mixgrpo::evaluator* reference = nullptr) {
-    auto report = detail::sized<mixgrpo_optimizer_report>();
-    detail::check(mixgrpo_update_run(
-        get(), evaluator.get(), prompts.get(), optimizer.get(), reference ? reference->get() : nullptr, &report));
-    return report;
+    return detail::read_struct<mixgrpo_optimizer_report>(
+        mixgrpo_update_run, get(), evaluator.get(), prompts.get(), optimizer.get(),
+        reference ? reference->get() : nullptr);
   }
 
   /// The figures of the update so far.
   mixgrpo_update_statistics statistics() const {
-    auto result = detail::sized<mixgrpo_update_statistics>();
-    detail::check(mixgrpo_update_get_statistics(get(), &result));
-    return result;
+    return detail::read_struct<mixgrpo_update_statistics>(mixgrpo_update_get_statistics, get());
   }
 };
 
@@ -1046,15 +1028,11 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
 
   /// The latest iteration's figures.
   mixgrpo_metrics metrics() const {
-    auto metrics = detail::sized<mixgrpo_metrics>();
-    detail::check(mixgrpo_trainer_get_metrics(get(), &metrics));
-    return metrics;
+    return detail::read_struct<mixgrpo_metrics>(mixgrpo_trainer_get_metrics, get());
   }
   /// The latest iteration's figures of one reward; the name lives as long as the trainer.
   mixgrpo_reward_metrics reward_metrics(std::size_t index) const {
-    auto metrics = detail::sized<mixgrpo_reward_metrics>();
-    detail::check(mixgrpo_trainer_get_reward_metrics(get(), index, &metrics));
-    return metrics;
+    return detail::read_struct<mixgrpo_reward_metrics>(mixgrpo_trainer_get_reward_metrics, get(), index);
   }
   /// The latest iteration's figures as one line of JSON, without line end.
   std::string metrics_json() const {
@@ -1067,8 +1045,21 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
     detail::check(mixgrpo_trainer_append_metrics(get(), detail::text("path", path)));
   }
 
+  /// How many of so many prompts are this rank's; all of a trainer that trains alone.
+  std::size_t share(std::size_t prompts) const {
+    return (rank_ + 1) * prompts / rank_count_ - rank_ * prompts / rank_count_;
+  }
+
  protected:
+  void join(std::int32_t rank, std::int32_t count) noexcept {
+    rank_ = static_cast<std::size_t>(rank);
+    rank_count_ = static_cast<std::size_t>(count);
+  }
   using object::object;
+
+ private:
+  std::size_t rank_ = 0;
+  std::size_t rank_count_ = 1;
 };
 
 /// Ranks that are threads of this process, such as one for each socket: `trainer.set_collective(ranks.collective(rank))`, each on
@@ -1116,18 +1107,12 @@ class trainer : public any_trainer {
   /// throw. Every rank calls it.
   void set_collective(const mixgrpo_collective& collective) {
     detail::check(mixgrpo_trainer_set_collective(get(), &collective));
-    rank_ = static_cast<std::size_t>(collective.rank);
-    rank_count_ = static_cast<std::size_t>(collective.size);
+    join(collective.rank, collective.size);
   }
   /// Ends that: the trainer trains alone again.
   void leave_collective() {
     detail::check(mixgrpo_trainer_set_collective(get(), nullptr));
-    rank_ = 0;
-    rank_count_ = 1;
-  }
-  /// How many of so many prompts are this rank's; all without a collective.
-  std::size_t share(std::size_t prompts) const {
-    return (rank_ + 1) * prompts / rank_count_ - rank_ * prompts / rank_count_;
+    join(0, 1);
   }
 
   /// Samples a group for each of P prompts: (P, G, N, C); of several ranks each gets the samples of its share.
@@ -1144,10 +1129,8 @@ class trainer : public any_trainer {
   /// Trains on the latest rollout and moves to the next iteration. `rewards`: (K, P, G), NaN for one that failed;
   /// `weights`: (K), or empty for 1 each.
   mixgrpo_metrics update(view<const double> rewards, view<const double> weights = {}) {
-    auto metrics = detail::sized<mixgrpo_metrics>();
-    detail::check(mixgrpo_trainer_update(
-        get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size(), &metrics));
-    return metrics;
+    return detail::read_struct<mixgrpo_metrics>(
+        mixgrpo_trainer_update, get(), rewards.data(), rewards.size(), detail::pointer(weights), weights.size());
   }
 
   /// Samples a group for each of P prompts, with a ticket for their rewards: another thread may submit them while this one
@@ -1162,9 +1145,8 @@ class trainer : public any_trainer {
   /// Trains on the iteration's tickets; those without rewards are refused or excluded.
   mixgrpo_metrics update_tickets(
       view<const double> weights = {}, mixgrpo_missing_rewards missing = MIXGRPO_MISSING_REWARDS_REFUSE) {
-    auto metrics = detail::sized<mixgrpo_metrics>();
-    detail::check(mixgrpo_trainer_update_tickets(get(), missing, detail::pointer(weights), weights.size(), &metrics));
-    return metrics;
+    return detail::read_struct<mixgrpo_metrics>(
+        mixgrpo_trainer_update_tickets, get(), missing, detail::pointer(weights), weights.size());
   }
   /// Saves and restores all that a bit-exact continuation needs.
   void save(const std::string& folder) const {
@@ -1180,9 +1162,7 @@ class trainer : public any_trainer {
 
   /// Brings the trainer to the newest complete checkpoint of a folder; iteration -1 when there is none and nothing was changed.
   mixgrpo_resumption resume(const std::string& folder) {
-    auto resumption = detail::sized<mixgrpo_resumption>();
-    detail::check(mixgrpo_trainer_resume(get(), detail::text("folder", folder), &resumption));
-    return resumption;
+    return detail::read_struct<mixgrpo_resumption>(mixgrpo_trainer_resume, get(), detail::text("folder", folder));
   }
 
   /// Deterministic samples with the trainer's own weights and prompts, (P, S, N, C). `weights`: mixgrpo_weights.
@@ -1211,8 +1191,6 @@ class trainer : public any_trainer {
  private:
   std::int32_t group_size_;
   std::size_t latent_size_;
-  std::size_t rank_ = 0;
-  std::size_t rank_count_ = 1;
 };
 
 /// A trainer for a model and an optimizer that the host owns: the library runs the iteration, the host answers requests.
@@ -1265,9 +1243,7 @@ class host_trainer : public any_trainer {
 
   /// The next request; false when nothing is left.
   request next() {
-    auto result = detail::sized<mixgrpo_velocity_request>();
-    detail::check(mixgrpo_trainer_next(get(), &result));
-    return request(result);
+    return request(detail::read_struct<mixgrpo_velocity_request>(mixgrpo_trainer_next, get()));
   }
   /// Answers a request with velocities (B, D), and with those of the frozen reference if needed. Gives dL/dvelocity
   /// (B, D) when the request needs a gradient, otherwise nothing.
@@ -1287,18 +1263,11 @@ class host_trainer : public any_trainer {
   /// Makes this trainer one of `rank_count` processes that train one model together; see mixgrpo_trainer_set_rank.
   void set_rank(std::int32_t rank, std::int32_t rank_count) {
     detail::check(mixgrpo_trainer_set_rank(get(), rank, rank_count));
-    rank_ = static_cast<std::size_t>(rank);
-    rank_count_ = static_cast<std::size_t>(rank_count);
-  }
-  /// How many of so many prompts are this rank's.
-  std::size_t share(std::size_t prompts) const {
-    return (rank_ + 1) * prompts / rank_count_ - rank_ * prompts / rank_count_;
+    join(rank, rank_count);
   }
   /// The figures of this rank, after MIXGRPO_REQUEST_KIND_COMBINE_FIGURES.
   std::vector<double> figures() const {
-    std::vector<double> own(MIXGRPO_FIGURE_COUNT);
-    detail::check(mixgrpo_trainer_get_figures(get(), own.data(), own.size()));
-    return own;
+    return detail::read_values<double>(MIXGRPO_FIGURE_COUNT, mixgrpo_trainer_get_figures, get());
   }
   /// Answers that request with the figures of all ranks, one after the other.
   void submit_figures(const std::vector<double>& all) {
@@ -1359,16 +1328,10 @@ class host_trainer : public any_trainer {
   std::int32_t group_size_;
   std::size_t latent_size_;
   std::size_t drawn_ = 0;
-  std::size_t rank_ = 0;
-  std::size_t rank_count_ = 1;
 };
 
 /// What a host_trainer must know about the model: fill in prompt_count and latent_size.
-inline mixgrpo_host_config make_host_config() {
-  mixgrpo_host_config config;
-  detail::check(mixgrpo_host_config_init(&config, sizeof config));
-  return config;
-}
+inline mixgrpo_host_config make_host_config() { return detail::defaults(mixgrpo_host_config_init); }
 
 // --------------------------------------------------------------------------------------------------------- evaluation
 
@@ -1380,11 +1343,7 @@ struct evaluation_reward {
 };
 
 /// When a model is evaluated: every 10 iterations, without a watchdog.
-inline mixgrpo_evaluation_config make_evaluation_config() {
-  mixgrpo_evaluation_config config;
-  detail::check(mixgrpo_evaluation_config_init(&config, sizeof config));
-  return config;
-}
+inline mixgrpo_evaluation_config make_evaluation_config() { return detail::defaults(mixgrpo_evaluation_config_init); }
 
 /// Regular evaluations of a model in training; keeps the best weights and watches for reward hacking.
 class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_destroy> {
@@ -1416,9 +1375,8 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
 
   /// Draws the samples (P, S, N, C), from the same noise each time.
   std::vector<float> sample(trainer& trainer) {
-    std::vector<float> samples(detail::product(sample_count_, trainer.latent_size()));
-    detail::check(mixgrpo_evaluation_sample(get(), trainer.get(), samples.data(), samples.size()));
-    return samples;
+    return detail::read_values<float>(
+        detail::product(sample_count_, trainer.latent_size()), mixgrpo_evaluation_sample, get(), trainer.get());
   }
 
   /// Begins to draw the samples with a model that the host owns; then host_trainer::run and samples.
@@ -1430,16 +1388,13 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
 
   /// Submits the scores (K, P, S). The message is valid until the next submit.
   mixgrpo_evaluation_result submit(std::int64_t iteration, view<const double> scores) {
-    auto result = detail::sized<mixgrpo_evaluation_result>();
-    detail::check(mixgrpo_evaluation_submit(get(), iteration, scores.data(), scores.size(), &result));
-    return result;
+    return detail::read_struct<mixgrpo_evaluation_result>(
+        mixgrpo_evaluation_submit, get(), iteration, scores.data(), scores.size());
   }
 
   /// The mean of each reward (K) in the latest evaluation.
   std::vector<double> means() const {
-    std::vector<double> means(reward_count_);
-    detail::check(mixgrpo_evaluation_get_means(get(), means.data(), means.size()));
-    return means;
+    return detail::read_values<double>(reward_count_, mixgrpo_evaluation_get_means, get());
   }
 
   /// The trainer's iteration at the latest evaluation, also after restore; -1 before the first.
@@ -1480,21 +1435,15 @@ class evaluation : public detail::object<mixgrpo_evaluation, mixgrpo_evaluation_
 
 /// steps + 1 noise levels from 1 to 0.
 inline std::vector<double> time_grid(std::int32_t steps, double shift, std::int32_t image_tokens = 0) {
-  std::vector<double> sigmas(detail::product(steps) + 1);
-  detail::check(mixgrpo_time_grid(steps, shift, image_tokens, sigmas.data(), sigmas.size()));
-  return sigmas;
+  return detail::read_values<double>(detail::product(steps) + 1, mixgrpo_time_grid, steps, shift, image_tokens);
 }
 
 inline mixgrpo_step stochastic_step(mixgrpo_dynamics dynamics, double noise_level, double sigma, double next_sigma) {
-  auto step = detail::sized<mixgrpo_step>();
-  detail::check(mixgrpo_stochastic_step(dynamics, noise_level, sigma, next_sigma, &step));
-  return step;
+  return detail::read_struct<mixgrpo_step>(mixgrpo_stochastic_step, dynamics, noise_level, sigma, next_sigma);
 }
 
 inline mixgrpo_step deterministic_step(mixgrpo_solver solver, view<const double> sigmas, std::size_t index) {
-  auto step = detail::sized<mixgrpo_step>();
-  detail::check(mixgrpo_deterministic_step(solver, sigmas.data(), sigmas.size(), index, &step));
-  return step;
+  return detail::read_struct<mixgrpo_step>(mixgrpo_deterministic_step, solver, sigmas.data(), sigmas.size(), index);
 }
 
 /// Log-probabilities (B) of a stochastic step. `latents`, `velocity`, `next_latents`: (B, D).
@@ -1505,11 +1454,9 @@ inline std::vector<double> step_log_probability(
     detail::refuse("count", "a divisor of latents' " + std::to_string(latents.size()) + " values", std::to_string(count));
   detail::check_size("velocity", latents.size(), velocity.size());
   detail::check_size("next_latents", latents.size(), next_latents.size());
-  std::vector<double> result(count);
-  detail::check(mixgrpo_step_log_probability(
-      &step, form, latents.data(), velocity.data(), next_latents.data(), count, latents.size() / count, result.data(),
-      count));
-  return result;
+  return detail::read_values<double>(
+      count, mixgrpo_step_log_probability, &step, form, latents.data(), velocity.data(), next_latents.data(), count,
+      latents.size() / count);
 }
 
 struct policy_loss_result {
@@ -1543,9 +1490,7 @@ inline policy_loss_result policy_loss(
 /// Standard normal values that depend only on (seed, stream, index).
 inline std::vector<float> normal_noise(
     std::uint64_t seed, std::uint64_t stream, std::uint64_t index, std::size_t count) {
-  std::vector<float> values(count);
-  detail::check(mixgrpo_normal_noise(seed, stream, index, values.data(), count));
-  return values;
+  return detail::read_values<float>(count, mixgrpo_normal_noise, seed, stream, index);
 }
 
 // ------------------------------------------------------------------------------------------------ pixels, images, PNG
@@ -1553,18 +1498,14 @@ inline std::vector<float> normal_noise(
 /// Latents (B, N, C) to pixels (B, height, width, 3), and back.
 inline std::vector<std::uint8_t> pixels_decode(
     view<const float> latents, std::size_t image_count, std::int32_t height, std::int32_t width, std::int32_t patch) {
-  std::vector<std::uint8_t> pixels(latents.size());
-  detail::check(mixgrpo_pixels_decode(
-      latents.data(), latents.size(), image_count, height, width, patch, pixels.data(), pixels.size()));
-  return pixels;
+  return detail::read_values<std::uint8_t>(
+      latents.size(), mixgrpo_pixels_decode, latents.data(), latents.size(), image_count, height, width, patch);
 }
 inline std::vector<float> pixels_encode(
     view<const std::uint8_t> pixels, std::size_t image_count, std::int32_t height, std::int32_t width,
     std::int32_t patch) {
-  std::vector<float> latents(pixels.size());
-  detail::check(mixgrpo_pixels_encode(
-      pixels.data(), pixels.size(), image_count, height, width, patch, latents.data(), latents.size()));
-  return latents;
+  return detail::read_values<float>(
+      pixels.size(), mixgrpo_pixels_encode, pixels.data(), pixels.size(), image_count, height, width, patch);
 }
 
 /// One text entry of an image, UTF-8.
@@ -1592,18 +1533,6 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
     });
   }
 
-  /// Hybrid inference at a glance: a row for each p_mix in `shares`, a column for each sample of each prompt.
-  static image hybrid_grid(
-      trainer& trainer, const mixgrpo_sample_config& config, view<const double> shares,
-      view<const std::int32_t> prompt_indices, std::int32_t height, std::int32_t width, std::int32_t patch,
-      std::int32_t gap = 2, std::int32_t scale = 1, mixgrpo_weights weights = MIXGRPO_WEIGHTS_TRAINED) {
-    return image([&](mixgrpo_image** out) {
-      return mixgrpo_trainer_hybrid_grid(
-          trainer.get(), weights, &config, shares.data(), shares.size(), prompt_indices.data(), prompt_indices.size(),
-          height, width, patch, gap, scale, out);
-    });
-  }
-
   /// Reads a PNG from memory, or from a file.
   static image decode(view<const std::uint8_t> png) {
     return image([&](mixgrpo_image** out) { return mixgrpo_image_decode(png.data(), png.size(), out); });
@@ -1618,9 +1547,8 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
   /// (height, width, 3).
   std::vector<std::uint8_t> pixels() const {
     const mixgrpo_image_info size = info();
-    std::vector<std::uint8_t> result(detail::product(size.height, size.width, 3));
-    detail::check(mixgrpo_image_get_pixels(get(), result.data(), result.size()));
-    return result;
+    return detail::read_values<std::uint8_t>(
+        detail::product(size.height, size.width, 3), mixgrpo_image_get_pixels, get());
   }
 
   std::vector<image_text> texts() const {
@@ -1656,9 +1584,7 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
   explicit image(Create create) : object(nullptr, create) {}
 
   mixgrpo_image_info info() const {
-    auto info = detail::sized<mixgrpo_image_info>();
-    detail::check(mixgrpo_image_get_info(get(), &info));
-    return info;
+    return detail::read_struct<mixgrpo_image_info>(mixgrpo_image_get_info, get());
   }
 };
 

@@ -8,6 +8,15 @@ package enum Processor {
   /// The cores of each of several processes that share the machine; 1…1024.
   package static func cores(ofEachOf processes: Int) -> Int { CoreCount.share(ofProcesses: processes) }
 
+  /// Whether it has AVX-512, and the system lets it be used.
+  package static var hasAVX512: Bool {
+    #if arch(x86_64)
+    mixgrpo_missing_instructions(1) == nil
+    #else
+    false
+    #endif
+  }
+
   #if MIXGRPO_AVX512
   private static let instructions = "AVX-512 (x86-64-v4)"
   private static let needsAVX512: Int32 = 1

@@ -61,7 +61,8 @@ package struct MixgrpoCommand: ParsableCommand {
     } catch {
       let code = exitCode(for: error)
       if code.isSuccess || error is CleanExit { exit(withError: error) }
-      fail("\(message(for: error)) (mixgrpo --help)", code: code.rawValue)
+      let message = message(for: error)
+      fail("\(message)\(hint(message, CommandLine.arguments)) (mixgrpo --help)", code: code.rawValue)
     }
     finish(0)
   }
@@ -74,6 +75,13 @@ package struct MixgrpoCommand: ParsableCommand {
     let near = names.filter { editDistance(word, $0) <= 2 }.min { editDistance(word, $0) < editDistance(word, $1) }
     let question = near.map { "; did you mean \"mixgrpo \($0)\"?" } ?? ""
     return "\(word): expected a subcommand, one of \(names.joined(separator: ", "))\(question) (mixgrpo --help)"
+  }
+
+  /// The way out when a negative number is taken for the name of an option.
+  private static func hint(_ message: String, _ arguments: [String]) -> String {
+    guard message.hasPrefix("Missing value"), let number = arguments.first(where: { $0.hasPrefix("-") && Double($0) != nil })
+    else { return "" }
+    return "; a negative value follows an equals sign, as in --name=\(number)"
   }
 
   static func exitCode(of error: MixGRPOError) -> Int32 {

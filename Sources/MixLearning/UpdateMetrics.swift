@@ -19,7 +19,6 @@ public struct UpdateMetrics: Equatable, Sendable {
   /// Pairs of sample and trained step.
   public private(set) var terms = 0
   private var lossSum = 0.0
-  private var ratioSum = 0.0
   private var oldPolicySum = 0.0
   private var referenceSum = 0.0
   private var clipped = 0
@@ -30,12 +29,12 @@ public struct UpdateMetrics: Equatable, Sendable {
   fileprivate init(following other: UpdateMetrics) { optimizerSteps = other.optimizerSteps }
 
   /// Number of values in `sums`.
-  package static let sumCount = 12
+  package static let sumCount = 11
 
   /// What the ranks of one update add up.
   package var sums: [Double] {
     [
-      Double(terms), Double(clipped), Double(evaluations), lossSum, ratioSum, oldPolicySum, referenceSum, firstRatioMin,
+      Double(terms), Double(clipped), Double(evaluations), lossSum, oldPolicySum, referenceSum, firstRatioMin,
       firstRatioMax, ratioMin, ratioMax, logRatioNatsMax,
     ]
   }
@@ -51,14 +50,13 @@ public struct UpdateMetrics: Equatable, Sendable {
       all.clipped += try Self.count(sums[1])
       all.evaluations += try Self.count(sums[2])
       all.lossSum += sums[3]
-      all.ratioSum += sums[4]
-      all.oldPolicySum += sums[5]
-      all.referenceSum += sums[6]
-      all.firstRatioMin = .minimum(all.firstRatioMin, sums[7])
-      all.firstRatioMax = .maximum(all.firstRatioMax, sums[8])
-      all.ratioMin = .minimum(all.ratioMin, sums[9])
-      all.ratioMax = .maximum(all.ratioMax, sums[10])
-      all.logRatioNatsMax = .maximum(all.logRatioNatsMax, sums[11])
+      all.oldPolicySum += sums[4]
+      all.referenceSum += sums[5]
+      all.firstRatioMin = .minimum(all.firstRatioMin, sums[6])
+      all.firstRatioMax = .maximum(all.firstRatioMax, sums[7])
+      all.ratioMin = .minimum(all.ratioMin, sums[8])
+      all.ratioMax = .maximum(all.ratioMax, sums[9])
+      all.logRatioNatsMax = .maximum(all.logRatioNatsMax, sums[10])
     }
     return all
   }
@@ -73,8 +71,6 @@ public struct UpdateMetrics: Equatable, Sendable {
 
   /// Mean of the clipped loss with its penalties.
   public var loss: Double { lossSum / Double(terms) }
-  /// Over all samples and trained steps.
-  public var ratioMean: Double { ratioSum / Double(terms) }
   /// Share of terms whose gradient is 0 because of the clip.
   public var clippedFraction: Double { Double(clipped) / Double(terms) }
   /// Mean KL(old ‖ new) of a step in nats, the sum over D.
@@ -85,7 +81,6 @@ public struct UpdateMetrics: Equatable, Sendable {
   mutating func add(_ outcome: StepOutcome) {
     terms += 1
     lossSum += outcome.loss
-    ratioSum += outcome.ratio
     oldPolicySum += outcome.oldPolicyNats
     referenceSum += outcome.referenceNats
     clipped += outcome.isClipped ? 1 : 0

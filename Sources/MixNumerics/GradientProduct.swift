@@ -3,8 +3,8 @@
 /// Both factors are read row by row, with a panel's sixteen columns side by side, so that nothing has to be packed. The sum runs
 /// over k upwards, as in every product.
 package enum GradientProduct {
-  /// Block sizes for which one panel of b and a block of panels of a stay in a core's own caches.
-  private static let depthBlock = 384
+  /// Block sizes for which the panels of b that a tile takes and a block of panels of a stay in a core's own caches.
+  private static let depthBlock = 384 / ProductPanel.most
   static let panelBlock = 8
 
   /// - Parameters a, b: of one precision.
@@ -19,13 +19,13 @@ package enum GradientProduct {
   }
 
   private static func add(_ a: PackedMatrix, _ panels: Range<Int>, _ b: PackedMatrix, to c: Matrix) {
-    for column in 0..<b.panels {
-      let columns = b.columns(ofPanel: column)
+    ProductPanel.forEachTile(ofColumns: b.columns) { columns in
       for row in panels {
         let rows = a.columns(ofPanel: row)
-        multiplyPanel(
-          FactorColumns(a.panel(row), stride: ProductPanel.width), rows: rows.count, depth: a.depth, panel: b.panel(column),
-          into: c.row(rows.lowerBound) + columns.lowerBound, stride: c.stride, columns: columns.count, accumulate: true)
+        multiplyPanels(
+          FactorColumns(a.panel(row), stride: ProductPanel.width), rows: rows.count, depth: a.depth,
+          b.panels(from: columns.lowerBound, depth: 0), into: c.row(rows.lowerBound) + columns.lowerBound, stride: c.stride,
+          columns: columns.count, accumulate: true)
       }
     }
   }

@@ -4,22 +4,21 @@
 /// the left factor is read in place. A panel of one depth block takes 24 KiB, most of a core's first-level cache and too much for
 /// the stack of a thread that belongs to the host.
 package enum MatrixProduct {
-  private static let depthBlock = 384
-  /// Floats of the panel that a product with an unpacked right factor needs. It need not be cleared: all sixteen floats of every
-  /// k are written before any is read.
-  package static let panelCount = depthBlock * ProductPanel.width
+  private static let depthBlock = 384 / ProductPanel.most
+  /// Floats of the panels that a product with an unpacked right factor needs. They need not be cleared: all sixteen floats of
+  /// every k are written before any is read.
+  package static let panelCount = depthBlock * ProductPanel.most * ProductPanel.width
 
   /// c = a·b, or c += a·b, for a (m, k), b (k, n), c (m, n).
   package static func times(_ a: Matrix, _ b: PackedMatrix, into c: Matrix, accumulate: Bool = false) {
     forEachDepthBlock(b.depth) { depth in
       let rows = FactorRows(a.base + depth.lowerBound, stride: a.stride)
-      for index in 0..<b.panels {
-        let columns = b.columns(ofPanel: index)
-        multiplyPanel(
-          rows, rows: a.rows, depth: depth.count, panel: b.panel(index) + depth.lowerBound * ProductPanel.width,
+      ProductPanel.forEachTile(ofColumns: b.columns) { columns in
+        multiplyPanels(
+          rows, rows: a.rows, depth: depth.count, b.panels(from: columns.lowerBound, depth: depth.lowerBound),
           into: c.base + columns.lowerBound, stride: c.stride, columns: columns.count,
           accumulate: accumulate || depth.lowerBound > 0,
-          following: index + 1 < b.panels ? b.panel(index + 1) + depth.lowerBound * ProductPanel.width : nil)
+          following: columns.upperBound < b.columns ? b.panels(from: columns.upperBound, depth: depth.lowerBound).base : nil)
       }
     }
   }
@@ -64,11 +63,14 @@ package enum MatrixProduct {
   ) {
     forEachDepthBlock(depth) { depth in
       let rows = a.from(row: 0, k: depth.lowerBound)
-      for first in stride(from: 0, to: c.columns, by: ProductPanel.width) {
-        let columns = first..<min(c.columns, first + ProductPanel.width)
-        pack(depth, columns, panel)
-        multiplyPanel(
-          rows, rows: c.rows, depth: depth.count, panel: panel, into: c.base + first, stride: c.stride,
+      let panels = ProductPanels(base: panel, stride: depth.count * ProductPanel.width)
+      ProductPanel.forEachTile(ofColumns: c.columns) { columns in
+        for first in stride(from: columns.lowerBound, to: columns.upperBound, by: ProductPanel.width) {
+          let place = (first - columns.lowerBound) / ProductPanel.width * panels.stride
+          pack(depth, first..<min(columns.upperBound, first + ProductPanel.width), panel + place)
+        }
+        multiplyPanels(
+          rows, rows: c.rows, depth: depth.count, panels, into: c.base + columns.lowerBound, stride: c.stride,
           columns: columns.count, accumulate: accumulate || depth.lowerBound > 0)
       }
     }

@@ -38,6 +38,12 @@ package struct PackedMatrix {
   @inline(__always)
   func panel(_ index: Int) -> UnsafeMutablePointer<Float> { base + index * panelStride }
 
+  /// The panels from this column on, a multiple of sixteen, and from row `depth` on; in float32.
+  @inline(__always)
+  func panels(from column: Int, depth: Int) -> ProductPanels {
+    ProductPanels(base: panel(column / ProductPanel.width) + depth * ProductPanel.width, stride: panelStride)
+  }
+
   /// A panel in bfloat16.
   @inline(__always)
   func pairs(ofPanel index: Int) -> UnsafeMutablePointer<UInt32> {

@@ -41,28 +41,54 @@ struct FactorColumns: LeftFactor {
 /// The right factor as a tile reads it: sixteen columns side by side for each k, padded with zeros.
 enum ProductPanel {
   static let width = vectorWidth
+  /// Panels of a tile at most. With the registers of AVX-512 two have room: each element of a then serves two multiply-adds, and a
+  /// core that does two of them per cycle is not held up by its two loads per cycle.
+  #if MIXGRPO_AVX512
+  static let most = 2
+  #else
+  static let most = 1
+  #endif
+
+  /// The columns of one tile after the other: as many whole panels as a tile takes, then whole panels, then the rest.
+  @inline(__always)
+  static func forEachTile(ofColumns count: Int, _ body: (Range<Int>) -> Void) {
+    var first = 0
+    while first < count {
+      let left = count &- first
+      let columns = left >= most &* width ? most &* width : min(left, width)
+      body(first..<first &+ columns)
+      first &+= columns
+    }
+  }
 }
 
-/// The innermost piece of every product: some rows by sixteen columns of c, which stay in registers.
+/// Panels side by side, or a single one.
+struct ProductPanels {
+  let base: UnsafePointer<Float>
+  /// Floats from one panel to the next.
+  let stride: Int
+}
+
+/// The innermost piece of every product: some rows by the columns of one or two panels of c, which stay in registers.
 ///
 ///   c[row][column] (+)= Σₖ a[row][k]·b[k][column], k upwards, one fused multiply-add after the other.
 ///
 /// The order of the sum is the same in every tile and block: **a row of a product depends only on that row of a and on b**, to
 /// the last bit, at any position and on every processor.
-struct ProductTile<let rows: Int> {
-  private var sums = InlineArray<rows, Vector>(repeating: .zero)
+struct ProductTile<let rows: Int, let panels: Int> {
+  private typealias Row = InlineArray<panels, Vector>
+  private var sums = InlineArray<rows, Row>(repeating: Row(repeating: .zero))
 
-  /// c (rows, 16) (+)= a·panel.
+  /// c (rows, 16·panels) (+)= a·b.
   @inline(__always)
   static func multiply(
-    _ a: some LeftFactor, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
-    accumulate: Bool
+    _ a: some LeftFactor, depth: Int, _ b: ProductPanels, into c: UnsafeMutablePointer<Float>, stride: Int, accumulate: Bool
   ) {
     var tile = ProductTile()
     if accumulate { tile.load(c, stride) }
-    var (a, panel) = (a, panel)
+    var (a, panel) = (a, b.base)
     for _ in 0..<depth {
-      tile.add(a, panel)
+      tile.add(a, panel, b.stride)
       a = a.from(row: 0, k: 1)
       panel += ProductPanel.width
     }
@@ -73,44 +99,62 @@ struct ProductTile<let rows: Int> {
   private init() {}
 
   @inline(__always)
-  private mutating func add(_ a: some LeftFactor, _ panel: UnsafePointer<Float>) {
-    let b = MixNumerics.load(panel, 0, vectorWidth)
-    for row in 0..<rows { sums[unchecked: row] = Vector(repeating: a.element(row)).multiplyAdd(b, sums[unchecked: row]) }
+  private mutating func add(_ a: some LeftFactor, _ b: UnsafePointer<Float>, _ stride: Int) {
+    var columns = Row(repeating: .zero)
+    for panel in 0..<panels { columns[unchecked: panel] = MixNumerics.load(b, panel &* stride, vectorWidth) }
+    for row in 0..<rows {
+      let element = Vector(repeating: a.element(row))
+      for panel in 0..<panels {
+        sums[unchecked: row][unchecked: panel] = element.multiplyAdd(
+          columns[unchecked: panel], sums[unchecked: row][unchecked: panel])
+      }
+    }
   }
 
   @inline(__always)
   private mutating func load(_ c: UnsafePointer<Float>, _ stride: Int) {
-    for row in 0..<rows { sums[unchecked: row] = MixNumerics.load(c, row &* stride, vectorWidth) }
+    for row in 0..<rows {
+      for panel in 0..<panels {
+        sums[unchecked: row][unchecked: panel] = MixNumerics.load(
+          c, row &* stride &+ panel &* ProductPanel.width, vectorWidth)
+      }
+    }
   }
 
   @inline(__always)
   private func store(_ c: UnsafeMutablePointer<Float>, _ stride: Int) {
-    for row in 0..<rows { MixNumerics.store(sums[unchecked: row], c, row &* stride, vectorWidth) }
+    for row in 0..<rows {
+      for panel in 0..<panels {
+        MixNumerics.store(
+          sums[unchecked: row][unchecked: panel], c, row &* stride &+ panel &* ProductPanel.width, vectorWidth)
+      }
+    }
   }
 }
 
-/// Prefetches the next panel, a few cache lines per tile, while the tiles of the current panel are computed.
+/// Prefetches the next panels, a few cache lines per tile, while the tiles of the current ones are computed.
 ///
 /// Weights are used once per sample and do not stay in a core's own caches; without prefetching, a product takes a tenth longer.
 struct Lookahead {
-  private var next: UnsafePointer<Float>
+  private var next: ProductPanels
+  private let panels: Int
   private let linesPerTile: Int
 
   /// - Parameters:
-  ///   - lines: rows of the next panel, one cache line each.
-  ///   - tiles: tiles of the current panel.
+  ///   - lines: rows of each of the next panels, one cache line each.
+  ///   - tiles: tiles of the current panels.
   @inline(__always)
-  init(_ next: UnsafePointer<Float>, lines: Int, tiles: Int) {
-    self.next = next
+  init(_ next: ProductPanels, panels: Int, lines: Int, tiles: Int) {
+    (self.next, self.panels) = (next, panels)
     linesPerTile = lines == 0 ? 0 : (lines &+ tiles &- 1) / tiles
   }
 
   @inline(__always)
   mutating func beginTile() {
-    for _ in 0..<linesPerTile {
-      mixgrpo_prefetch(next)
-      next += ProductPanel.width
+    for line in 0..<linesPerTile {
+      for panel in 0..<panels { mixgrpo_prefetch(next.base + (panel &* next.stride &+ line &* ProductPanel.width)) }
     }
+    next = ProductPanels(base: next.base + linesPerTile &* ProductPanel.width, stride: next.stride)
   }
 }
 
@@ -124,25 +168,27 @@ private let highestTile = 8
 private let highestTile = 6
 #endif
 
-/// c (rows, columns ≤ 16) (+)= a·panel, in as few tiles as possible, whose heights differ by at most one.
+/// c (rows, columns) (+)= a·b, in as few tiles as possible, whose heights differ by at most one. `columns` as from
+/// `ProductPanel.forEachTile`.
 @inline(__always)
-func multiplyPanel(
-  _ a: some LeftFactor, rows: Int, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>, stride: Int,
+func multiplyPanels(
+  _ a: some LeftFactor, rows: Int, depth: Int, _ b: ProductPanels, into c: UnsafeMutablePointer<Float>, stride: Int,
   columns: Int, accumulate: Bool, following: UnsafePointer<Float>? = nil
 ) {
   let tiles = (rows &+ highestTile &- 1) / highestTile
   guard tiles > 0 else { return }
   let (height, higher) = (rows / tiles, rows % tiles)
-  var lookahead = Lookahead(following ?? panel, lines: following == nil ? 0 : depth, tiles: tiles)
+  let panels = (columns &+ ProductPanel.width &- 1) / ProductPanel.width
+  let next = ProductPanels(base: following ?? b.base, stride: b.stride)
+  var lookahead = Lookahead(next, panels: panels, lines: following == nil ? 0 : depth, tiles: tiles)
   @inline(__always)
   func multiply(from row: Int, _ tiles: Int, _ height: Int) {
     let (a, c) = (a.from(row: row, k: 0), c + row &* stride)
-    if columns == ProductPanel.width {
+    if columns == panels &* ProductPanel.width {
       multiplyTiles(
-        tiles, height, a, depth: depth, panel: panel, into: c, stride: stride, accumulate: accumulate, &lookahead)
+        tiles, height, panels, a, depth: depth, b, into: c, stride: stride, accumulate: accumulate, &lookahead)
     } else {
-      multiplyNarrowTiles(
-        tiles, height, a, depth: depth, panel: panel, into: c, stride: stride, columns: columns, accumulate: accumulate)
+      multiplyNarrowTiles(tiles, height, a, depth: depth, b, into: c, stride: stride, columns: columns, accumulate: accumulate)
     }
   }
   if higher > 0 { multiply(from: 0, higher, height &+ 1) }
@@ -152,7 +198,7 @@ func multiplyPanel(
 /// Tiles where c has fewer than sixteen columns: all sixteen are computed in a buffer, and the needed ones are copied.
 @inline(never)
 private func multiplyNarrowTiles<Left: LeftFactor>(
-  _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
+  _ tiles: Int, _ height: Int, _ a: Left, depth: Int, _ b: ProductPanels, into c: UnsafeMutablePointer<Float>,
   stride: Int, columns: Int, accumulate: Bool
 ) {
   var values = InlineArray<128, Float>(repeating: 0)  // a tile of eight rows
@@ -160,12 +206,12 @@ private func multiplyNarrowTiles<Left: LeftFactor>(
   span.withUnsafeMutableBufferPointer { values in
     let aside = values.baseAddress.unsafelyUnwrapped
     let whole = Matrix(aside, rows: height, columns: columns, stride: ProductPanel.width)
-    var nothing = Lookahead(panel, lines: 0, tiles: 1)
+    var nothing = Lookahead(b, panels: 1, lines: 0, tiles: 1)
     for tile in 0..<tiles {
       let narrow = Matrix(c + tile &* height &* stride, rows: height, columns: columns, stride: stride)
       if accumulate { Reduction.copy(narrow, into: whole) }
       multiplyTiles(
-        1, height, a.from(row: tile &* height, k: 0), depth: depth, panel: panel, into: aside, stride: ProductPanel.width,
+        1, height, 1, a.from(row: tile &* height, k: 0), depth: depth, b, into: aside, stride: ProductPanel.width,
         accumulate: accumulate, &nothing)
       Reduction.copy(whole, into: narrow)
     }
@@ -174,28 +220,43 @@ private func multiplyNarrowTiles<Left: LeftFactor>(
 
 @inline(never)
 private func multiplyTiles<Left: LeftFactor>(
-  _ tiles: Int, _ height: Int, _ a: Left, depth: Int, panel: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
+  _ tiles: Int, _ height: Int, _ panels: Int, _ a: Left, depth: Int, _ b: ProductPanels, into c: UnsafeMutablePointer<Float>,
   stride: Int, accumulate: Bool, _ lookahead: inout Lookahead
 ) {
   @inline(__always)
-  func multiply<let rows: Int>(_: ProductTile<rows>.Type) {
+  func multiply<let rows: Int, let panels: Int>(_: ProductTile<rows, panels>.Type) {
     for tile in 0..<tiles {
       lookahead.beginTile()
-      ProductTile<rows>.multiply(
-        a.from(row: tile &* rows, k: 0), depth: depth, panel: panel, into: c + tile &* rows &* stride, stride: stride,
+      ProductTile<rows, panels>.multiply(
+        a.from(row: tile &* rows, k: 0), depth: depth, b, into: c + tile &* rows &* stride, stride: stride,
         accumulate: accumulate)
     }
   }
+  #if MIXGRPO_AVX512
+  if panels == 2 {
+    switch height {
+    case 8: multiply(ProductTile<8, 2>.self)
+    case 7: multiply(ProductTile<7, 2>.self)
+    case 6: multiply(ProductTile<6, 2>.self)
+    case 5: multiply(ProductTile<5, 2>.self)
+    case 4: multiply(ProductTile<4, 2>.self)
+    case 3: multiply(ProductTile<3, 2>.self)
+    case 2: multiply(ProductTile<2, 2>.self)
+    default: multiply(ProductTile<1, 2>.self)
+    }
+    return
+  }
+  #endif
   switch height {
   #if MIXGRPO_AVX512
-  case 8: multiply(ProductTile<8>.self)
-  case 7: multiply(ProductTile<7>.self)
+  case 8: multiply(ProductTile<8, 1>.self)
+  case 7: multiply(ProductTile<7, 1>.self)
   #endif
-  case 6: multiply(ProductTile<6>.self)
-  case 5: multiply(ProductTile<5>.self)
-  case 4: multiply(ProductTile<4>.self)
-  case 3: multiply(ProductTile<3>.self)
-  case 2: multiply(ProductTile<2>.self)
-  default: multiply(ProductTile<1>.self)
+  case 6: multiply(ProductTile<6, 1>.self)
+  case 5: multiply(ProductTile<5, 1>.self)
+  case 4: multiply(ProductTile<4, 1>.self)
+  case 3: multiply(ProductTile<3, 1>.self)
+  case 2: multiply(ProductTile<2, 1>.self)
+  default: multiply(ProductTile<1, 1>.self)
   }
 }

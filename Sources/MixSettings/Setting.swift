@@ -15,8 +15,8 @@ package struct Setting<Root>: @unchecked Sendable {
   package var changesResults = true
   /// The byte offset of the field in its C struct; nil for a value that is not a field.
   package var offset: Int?
-  /// The default; nil where the user must give a value, such as a file name.
-  package var standard: JSONValue?
+  /// The default of a field of the header; nil for others, whose default is the initial value of a Swift property.
+  var standard: JSONValue?
   package let read: (Root) -> JSONValue
   /// Stores a value that has passed `kind`.
   let store: (inout Root, JSONValue) throws(MixGRPOError) -> Void
@@ -46,7 +46,7 @@ package struct Setting<Root>: @unchecked Sendable {
     } store: { (whole, value) throws(MixGRPOError) in
       try store(&whole[keyPath: part], value)
     }
-    (setting.unit, setting.changesResults, setting.standard) = (unit, changesResults, standard)
+    (setting.unit, setting.changesResults) = (unit, changesResults)
     if let changeElements { setting.changeElements = { changeElements(&$0[keyPath: part], $1, $2) } }
     return setting
   }

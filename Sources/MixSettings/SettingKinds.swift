@@ -38,10 +38,8 @@ extension Setting {
     }
   }
 
-  package static func flag(
-    _ key: String, _ path: WritableKeyPath<Root, Bool>, default standard: Bool? = nil, _ summary: String
-  ) -> Setting {
-    row(key, path, .flag, standard.map { .bool($0) }, "", summary) {
+  package static func flag(_ key: String, _ path: WritableKeyPath<Root, Bool>, _ summary: String) -> Setting {
+    row(key, path, .flag, nil, "", summary) {
       .bool($0)
     } from: {
       $0.bool
@@ -62,9 +60,9 @@ extension Setting {
   /// An enumeration of the header: names in the order of its numbers. A number without a name is kept, so that validation can
   /// report it.
   package static func choice(
-    _ key: String, _ path: WritableKeyPath<Root, Int32>, _ names: [String], default standard: String, _ summary: String
+    _ key: String, _ path: WritableKeyPath<Root, Int32>, _ names: [String], default standard: String? = nil, _ summary: String
   ) -> Setting {
-    row(key, path, .choice(names), .string(standard), "", summary) { raw in
+    row(key, path, .choice(names), standard.map { .string($0) }, "", summary) { raw in
       names.indices.contains(Int(raw)) ? .string(names[Int(raw)]) : .integer(Int64(raw))
     } from: { value in
       value.string.flatMap(names.firstIndex).map { Int32($0) }
@@ -73,9 +71,9 @@ extension Setting {
 
   /// A choice among the names of a Swift enumeration.
   package static func choice<Choice: RawRepresentable & CaseIterable>(
-    _ key: String, _ path: WritableKeyPath<Root, Choice>, default standard: Choice? = nil, _ summary: String
+    _ key: String, _ path: WritableKeyPath<Root, Choice>, _ summary: String
   ) -> Setting where Choice.RawValue == String {
-    row(key, path, .choice(Choice.allCases.map(\.rawValue)), standard.map { .string($0.rawValue) }, "", summary) {
+    row(key, path, .choice(Choice.allCases.map(\.rawValue)), nil, "", summary) {
       .string($0.rawValue)
     } from: {
       $0.string.flatMap(Choice.init(rawValue:))

@@ -43,9 +43,10 @@ struct TuningTests {
       try RunQueue().run(campaign.runs, workers: 2, stop: RunContext(threads: 1)) { _, _ in }
     }
     #expect(error?.code == .inputOutput && error?.message.contains("/proc/nowhere") == true)
-    #expect(throws: MixGRPOError.self) {
+    let none = #expect(throws: MixGRPOError.self) {
       try Campaign(stage: stage, out: folder, arms: [], seeds: []).evaluateBase(RunContext(threads: 1))
     }
+    #expect(none?.code == .invalidArgument && none?.message == "methods: expected at least one, got 0")
     try? FileManager.default.removeItem(atPath: folder)
   }
 
@@ -85,6 +86,7 @@ struct TuningTests {
 
   @Test func aPictureOfAnotherSizeIsNotJudged() throws {
     let picture = try RGBImage(width: 8, height: 8, pixels: [UInt8](repeating: 90, count: 192))
-    #expect(throws: MixGRPOError.self) { try CleanSky.score(picture) }
+    let error = #expect(throws: MixGRPOError.self) { try CleanSky.score(picture) }
+    #expect(error?.code == .invalidArgument && error?.message == "picture: expected 32×32, got 8×8")
   }
 }

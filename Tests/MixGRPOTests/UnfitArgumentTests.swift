@@ -22,12 +22,6 @@ import Testing
     #expect(message { _ = try RunContext(threads: 1025) }.contains("threads"))
   }
 
-  @Test func aGridOfSharesHasAtLeastOne() throws {
-    #expect(message { _ = try HybridGrid(shares: []).plans() }.contains("shares: expected 1…1024 values, got 0"))
-    #expect(message { _ = try HybridGrid(shares: [Double](repeating: 0, count: 1025)).plans() }.contains("got 1025"))
-    #expect(try HybridGrid(shares: [0, 1]).plans().map(\.trainedModelSteps) == [0, 25])
-  }
-
   @Test func aTrainerSamplesDeterministicPlansAndTakesRewardsOfItsOwnCount() throws {
     let stochastic = try SamplingPlan(TinyRun.configuration(), iteration: 0)
     let free = try ModelFreeTrainer(

@@ -10,9 +10,10 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
   let k: Int
   var testDescription: String { "\(m) × \(k) by \(k) × \(n)" }
 
-  /// Every height of a tile, whole and partial panels, one and several blocks of depth.
+  /// Every height of a tile, one and two panels, whole and partial ones, one and several blocks of depth.
   static let all = [
-    (1, 1, 1), (2, 5, 3), (3, 16, 7), (4, 17, 8), (5, 31, 16), (6, 8, 384), (7, 9, 385), (8, 16, 20), (9, 48, 9),
+    (1, 32, 3), (2, 33, 7), (3, 64, 9), (4, 49, 193), (5, 80, 11), (1, 1, 1), (2, 5, 3), (3, 16, 7), (4, 17, 8), (5, 31, 16),
+    (6, 8, 384), (7, 9, 385), (8, 16, 20), (9, 48, 9),
     (10, 12, 31), (11, 64, 5), (13, 48, 257), (37, 40, 1_000), (80, 128, 33), (130, 24, 600),
   ].map { ProductShape(m: $0.0, n: $0.1, k: $0.2) }
 }
@@ -129,6 +130,18 @@ struct ProductShape: CustomTestStringConvertible, Sendable {
     for row in 0..<rows {
       MatrixProduct.times(a.rows(row..<row + 1), b, into: one, panel: panel)
       #expect(Self.values(one) == Self.values(all.rows(row..<row + 1)), "row \(row)")
+    }
+  }
+
+  @Test func aColumnOfAProductDoesNotDependOnTheColumnsBesideIt() {
+    let (rows, k, n) = (13, 500, 53)
+    let (a, b) = (Self.matrix(rows, k, seed: 7), Self.matrix(k, n, seed: 8))
+    let (all, one) = (Self.matrix(rows, n, seed: 9), Self.matrix(rows, 1, seed: 9))
+    defer { for matrix in [a, b, all, one] { matrix.base.deallocate() } }
+    MatrixProduct.times(a, b, into: all, panel: panel)
+    for column in 0..<n {
+      MatrixProduct.times(a, b.columns(column..<column + 1), into: one, panel: panel)
+      #expect(Self.values(one) == Self.values(all.columns(column..<column + 1)), "column \(column)")
     }
   }
 

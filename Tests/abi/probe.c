@@ -338,4 +338,3 @@ mixgrpo_status mixgrpo_image_get_text(const mixgrpo_image *image, size_t index, 
 mixgrpo_status mixgrpo_image_set_texts(mixgrpo_image *image, const mixgrpo_text *texts, size_t text_count) { return 0; }
 mixgrpo_status mixgrpo_image_encode(const mixgrpo_image *image, uint8_t *out_png, size_t capacity, size_t *out_size) { return 0; }
 mixgrpo_status mixgrpo_image_save(const mixgrpo_image *image, const char *path) { return 0; }
-mixgrpo_status mixgrpo_trainer_hybrid_grid(mixgrpo_trainer *trainer, mixgrpo_weights weights, const mixgrpo_sample_config *config, const double *shares, size_t share_count, const int32_t *prompt_indices, size_t prompt_count, int32_t height, int32_t width, int32_t patch, int32_t gap, int32_t scale, mixgrpo_image **out_image) { return 0; }

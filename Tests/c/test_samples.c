@@ -151,6 +151,15 @@ static void a_trainer_samples_each_of_its_models(fixture *f) {
   DONE(mixgrpo_trainer_update(trainer, rewards, 2 * SAMPLES, NULL, 0, NULL));
   DONE(FROM(trainer, MIXGRPO_WEIGHTS_BASE, others));
   CHECK(memcmp(samples, others, sizeof samples) == 0);
+  config.trained_model_share = 0;
+  DONE(FROM(trainer, MIXGRPO_WEIGHTS_TRAINED, others));
+  CHECK(memcmp(samples, others, sizeof samples) == 0); /* all steps with the base */
+  config.trained_model_share = 0.5;
+  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", FROM(plain, MIXGRPO_WEIGHTS_TRAINED, others));
+  DONE(FROM(trainer, MIXGRPO_WEIGHTS_TRAINED, others));
+  CHECK(memcmp(samples, others, sizeof samples) != 0);
+  memcpy(samples, others, sizeof samples);
+  config.trained_model_share = 1;
   DONE(FROM(trainer, MIXGRPO_WEIGHTS_TRAINED, others));
   CHECK(memcmp(samples, others, sizeof samples) != 0);
   DONE(FROM(trainer, MIXGRPO_WEIGHTS_AVERAGE, samples));
@@ -172,82 +181,6 @@ static void a_trainer_samples_each_of_its_models(fixture *f) {
   mixgrpo_trainer_destroy(plain);
 }
 
-static void a_grid_has_a_row_for_each_share_of_the_trained_model(const fixture *f) {
-  enum { SIDE = 2, SHARES = 3, WIDE = BATCH * EACH * SIDE + 3, HIGH = SHARES * SIDE + 2 };
-  mixgrpo_model_config sizes = small_model_config();
-  sizes.in_channels = sizes.out_channels = 3; /* a pixel is a token */
-  mixgrpo_evaluator_config geometry;
-  mixgrpo_model *model = NULL;
-  fixture pixel = *f;
-  size_t count = 0;
-  DONE(mixgrpo_model_create(f->context, &sizes, 1, &model));
-  DONE(mixgrpo_model_get_size(model, NULL, &count));
-  float *weights = malloc(count * sizeof *weights);
-  DONE(mixgrpo_normal_noise(7, 1, 2, weights, count));
-  for (size_t i = 0; i < count; i++) weights[i] *= 0.2f;
-  DONE(mixgrpo_model_set_weights(model, 0, weights, count));
-  DONE(mixgrpo_evaluator_config_init(&geometry, sizeof geometry));
-  geometry.height_tokens = geometry.width_tokens = SIDE;
-  geometry.text_length = TEXT_LENGTH;
-  DONE(mixgrpo_evaluator_create(model, &geometry, NULL, 0, &pixel.evaluator));
-  mixgrpo_trainer *trainer = fixture_trainer(&pixel, 1), *plain = fixture_trainer(&pixel, 0);
-  for (size_t i = 0; i < count; i++) weights[i] *= 2; /* the trained model is no longer the base */
-  DONE(mixgrpo_model_set_weights(model, 0, weights, count));
-
-  const double shares[SHARES] = {0, 0.5, 1};
-  mixgrpo_image *grid = NULL, *none = NULL;
-  mixgrpo_image_info info = {.struct_size = sizeof info};
-  uint8_t pixels[HIGH][WIDE][3];
-  float base[BATCH * EACH * SIDE * SIDE * 3];
-  reset();
-#define GRID(trainer, shares, patch, out) \
-  mixgrpo_trainer_hybrid_grid(trainer, 0, &config, shares, SHARES, chosen_prompts, BATCH, SIDE, SIDE, patch, 1, 1, out)
-  DONE(GRID(trainer, shares, 1, &grid));
-  DONE(mixgrpo_image_get_info(grid, &info));
-  CHECK(info.width == WIDE && info.height == HIGH);
-  DONE(mixgrpo_image_get_pixels(grid, &pixels[0][0][0], sizeof pixels));
-  CHECK(memcmp(pixels[0], pixels[2 * SIDE + 2], sizeof pixels[0]) != 0);
-  DONE(mixgrpo_trainer_sample(
-      trainer, MIXGRPO_WEIGHTS_BASE, &config, chosen_prompts, BATCH, NULL, 0, base, sizeof base / sizeof *base));
-  uint8_t first[SIDE * SIDE * 3];
-  DONE(mixgrpo_pixels_decode(base, SIDE * SIDE * 3, 1, SIDE, SIDE, 1, first, sizeof first));
-  CHECK(memcmp(pixels[0], first, SIDE * 3) == 0); /* the first row is the base alone */
-
-  config.solver = MIXGRPO_SOLVER_DPM_2_MIDPOINT;
-  mixgrpo_image *second_order = NULL;
-  uint8_t others_pixels[sizeof pixels];
-  DONE(GRID(trainer, shares, 1, &second_order));
-  DONE(mixgrpo_image_get_pixels(second_order, others_pixels, sizeof others_pixels));
-  CHECK(memcmp(others_pixels, pixels, sizeof pixels) != 0);
-  mixgrpo_image_destroy(second_order);
-  config.solver = MIXGRPO_SOLVER_EULER;
-
-  const double wrong[SHARES] = {0, 0.5, 1.5};
-  INVALID("trained_model_share", GRID(trainer, wrong, 1, &none));
-  config.trained_model_share = 2; /* replaced by the shares, and still checked */
-  INVALID("trained_model_share", GRID(trainer, shares, 1, &none));
-  config.trained_model_share = 1;
-  INVALID("patch", GRID(trainer, shares, 2, &none));
-  REFUSED(MIXGRPO_STATUS_INVALID_STATE, "base", GRID(plain, shares, 1, &none));
-  INVALID("out_image", GRID(trainer, shares, 1, NULL));
-  BAD_HANDLES(h, "trainer", f->plan, GRID(h, shares, 1, &none));
-  INVALID("share_count", mixgrpo_trainer_hybrid_grid(
-      trainer, 0, &config, shares, 0, chosen_prompts, BATCH, SIDE, SIDE, 1, 1, 1, &none));
-  INVALID("prompt_count", mixgrpo_trainer_hybrid_grid(
-      trainer, 0, &config, shares, SHARES, chosen_prompts, 0, SIDE, SIDE, 1, 1, 1, &none));
-  INVALID("prompt_count", mixgrpo_trainer_hybrid_grid(
-      trainer, 0, &config, shares, SHARES, chosen_prompts, SIZE_MAX, SIDE, SIDE, 1, 1, 1, &none));
-  INVALID("gap", mixgrpo_trainer_hybrid_grid(
-      trainer, 0, &config, shares, SHARES, chosen_prompts, BATCH, SIDE, SIDE, 1, -1, 1, &none));
-  CHECK(none == NULL);
-  free(weights);
-  mixgrpo_image_destroy(grid);
-  mixgrpo_trainer_destroy(trainer);
-  mixgrpo_trainer_destroy(plain);
-  mixgrpo_evaluator_destroy(pixel.evaluator);
-  mixgrpo_model_destroy(model);
-}
-
 static void bad_handles_are_errors(const fixture *f) {
   reset();
   BAD_HANDLES(h, "evaluator", f->plan, mixgrpo_evaluator_sample(h, NULL, f->prompts, &config, chosen_prompts, BATCH, NULL, 0, others, VALUES));
@@ -264,7 +197,6 @@ void test_samples(void) {
   the_last_steps_may_use_the_base(&f);
   every_field_has_bounds(&f);
   bad_handles_are_errors(&f);
-  a_grid_has_a_row_for_each_share_of_the_trained_model(&f);
   a_trainer_samples_each_of_its_models(&f);
   fixture_destroy(&f);
 }

@@ -27,6 +27,8 @@ refuse 2 'rewards.0: expected a list first' align --set rewards.0.weight=3
 refuse 2 'rewards.0: wieght: expected a known setting such as "weight"' align --reward darkness --set rewards.0.wieght=3
 refuse 2 'rewards.0: expected one of its members, such as 0.' align --reward darkness --set rewards.0=3
 refuse 2 'weight: expected 0' align --reward darkness --set rewards.0.weight=-1
+refuse 64 'a negative value follows an equals sign, as in --name=-1' plan --ranks -1
+refuse 2 'ranks: expected 1…1024, got -1' plan --ranks=-1
 
 # Values that nobody set follow those that were.
 mixgrpo "${small[@]}" --reward darkness --iterations 1 --out short >answer 2>&1 || { cat answer >&2; fail "few steps, small groups"; }

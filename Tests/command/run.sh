@@ -95,7 +95,7 @@ refuse 2 "height: expected a multiple of patch 4, got 33" sample x --model sizel
 mixgrpo sample x --model "$base" --samples 1 --steps 1 --out a.png >answer 2>progress
 grep -q '^a.png will be replaced$' progress || fail "a file that is replaced is not said"
 mkdir folder.png
-soon() { timeout 20 "$command" "$@"; }
+soon() { timeout 60 "$command" "$@"; }
 for place in "nowhere/x.png: expected a folder nowhere to write into, got none" "folder.png: expected a regular file or none" \
   "/proc/x.png: expected" "after.jpg: expected a file name that ends in .png"; do
   path=${place%%:*}

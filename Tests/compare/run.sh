@@ -52,7 +52,7 @@ grep -q $'\e' "$out/fifth.txt" && fail "an escape sequence was printed"
 # Ctrl-C keeps the latest evaluation of each run, and the same command goes on there.
 stoppable() { run --out "$out/stopped" --only-rewards --methods mixgrpo --seeds 1 --iterations "$1" --evaluations "$1"; }
 stoppable 1000 >"$out/sixth.txt" 2>"$out/stopping.txt" &
-for _ in $(seq 1 600); do grep -q ' [0-9]*/1000: ' "$out/sixth.txt" && break; sleep 0.05; done
+for _ in $(seq 1 1200); do grep -q ' [0-9]*/1000: ' "$out/sixth.txt" && break; sleep 0.05; done
 kill -INT "$(pgrep -P $! || echo $!)"
 status=0
 wait $! || status=$?

@@ -337,7 +337,6 @@ void evaluations_keep_the_best_and_watch() {
   CHECK(invalid("iteration", [&] { again.submit(10, {1, 2, 1, 2, 3, 4, 3, 4}); }));
   CHECK(invalid("scores", [&] { again.submit(20, {1, 2}); }));
   CHECK(invalid("held_out", [&] { mixgrpo::evaluation(config, drawn, {0}, {{"taste"}}); }));
-  CHECK(invalid("patch", [&] { mixgrpo::image::hybrid_grid(trainer, drawn, {0.5, 1}, {0}, 2, 2, 1); }));
 }
 
 void models_tell_and_take_their_weights() {

@@ -34,8 +34,6 @@ void run_evaluation(const sizes *sizes, const char *folder) {
   mixgrpo_sample_config sample;
   int64_t iteration = 0;
   mixgrpo_verdict verdict = 0;
-  const double shares[2] = {0, 1};
-  mixgrpo_image *grid = NULL;
   mixgrpo_model *best = NULL;
   TRY(mixgrpo_sample_config_init(&sample, sizeof sample), OUT(sample));
   sample.steps = 2;
@@ -52,11 +50,6 @@ void run_evaluation(const sizes *sizes, const char *folder) {
   TRY(mixgrpo_evaluation_save(evaluation, path_in(folder, "state")));
   mixgrpo_evaluation *const other = create(w, &sample);
   TRY(mixgrpo_evaluation_restore(other, path_in(folder, "state")));
-  TRY(mixgrpo_trainer_hybrid_grid(
-          trainer, MIXGRPO_WEIGHTS_TRAINED, &sample, shares, 2, w->chosen, (size_t)sizes->prompts, sizes->tokens, sizes->tokens,
-          1, 1, 1, &grid),
-      HANDLE(grid));
-  mixgrpo_image_destroy(grid);
   mixgrpo_evaluation_destroy(other);
   mixgrpo_evaluation_destroy(evaluation);
   mixgrpo_model_destroy(best);

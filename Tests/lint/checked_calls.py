@@ -27,8 +27,8 @@ RAW = {
     "MixCommand/Rewards/ChildProcess.swift": "pipes to a program, read and written without waiting",
     "MixCommand/Person/LoopbackServer.swift": "sockets of the page on which a person votes",
     "MixCommand/Rewards/ScratchFolder.swift": "temporary files, removed as the process ends",
-    "MixCompare/Machine.swift": "the name of the processor, for a report",
-    "MixCompare/RewardRun.swift": "removes its own folder if that is empty",
+    "MixCompare/Runs/Machine.swift": "the name of the processor, for a report",
+    "MixCompare/Runs/RewardRun.swift": "removes its own folder if that is empty",
 }
 TRY = {
     "MixSettings/SettingsTable.swift": "a row's own default; SettingsTableTests checks every row",

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs tests under sanitizers and valgrind. Usage: Tests/sanitize/run.sh swift|address|thread|undefined|valgrind|quick
+# Runs tests under sanitizers and valgrind. Usage: Tests/sanitize/run.sh swift|address|thread|undefined|valgrind|quick|build-address|build-thread
 #   swift      the Swift tests under AddressSanitizer
 #   address    the tests in C and random calls against a library under AddressSanitizer, with a search for leaks
 #   thread     many threads, the tests in C and random calls of four threads against a library under ThreadSanitizer
 #   undefined  the tests in C and random calls, compiled with UndefinedBehaviorSanitizer
 #   valgrind   the tests in C and random calls of the library as it is shipped
 #   quick      what of it takes a minute or two
+#   build-address, build-thread  build that library only
 # valgrind knows no AVX-512: MIXGRPO_PORTABLE_LIBRARY is the library it gets, .build/release/libmixgrpo.so by default.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -111,6 +112,7 @@ case ${1:-} in
   address) address ;;
   thread) thread ;;
   undefined) undefined ;;
+  build-address | build-thread) sanitized_library "${1#build-}" ;;
   valgrind)
     library_for_valgrind
     c_tests
@@ -132,5 +134,5 @@ case ${1:-} in
       echo "valgrind is not installed: its part was left out"
     fi
     ;;
-  *) sed -n '2,9p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,10p' "$0" >&2; exit 2 ;;
 esac

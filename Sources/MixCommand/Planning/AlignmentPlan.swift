@@ -49,16 +49,13 @@ struct AlignmentPlan {
       }
     }
     self.stages = stages
-    totalEvaluationCalls = try Self.evaluationCalls(settings, sampling, prompts: promptCount)
+    totalEvaluationCalls = try Self.evaluationCalls(settings, prompts: promptCount)
   }
 
   /// Evaluations come before the first of every so many iterations and after the last.
-  private static func evaluationCalls(
-    _ settings: AlignSettings, _ sampling: SamplingConfiguration, prompts: Int
-  ) throws(MixGRPOError) -> Int {
+  private static func evaluationCalls(_ settings: AlignSettings, prompts: Int) throws(MixGRPOError) -> Int {
     guard settings.isEvaluated else { return 0 }
-    let plan = try SamplingPlan.deterministic(
-      sampling.schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt, seed: settings.sampling.record.seed)
+    let plan = try settings.repeatedPlan(samplesPerPrompt: settings.evaluation.samplesPerPrompt)
     let every = settings.evaluation.every
     let evaluations = (settings.iterations + every - 1) / every + 1
     return evaluations * plan.modelCalls(prompts: settings.evaluation.rows(of: prompts).count)

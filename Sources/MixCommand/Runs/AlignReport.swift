@@ -40,6 +40,19 @@ final class AlignReport {
 
   func announce(_ line: String) { progress.announce(line) }
 
+  /// What is said before the first iteration.
+  /// - Parameter sumsAnew: whether gradients are added up in another order than before.
+  func announce(_ start: RunStart, promptsPerIteration prompts: Int, sumsAnew: Bool) {
+    if sumsAnew { announce("sum_per_prompt: true from now on; what this changes is within rounding") }
+    for remark in start.remarks { announce(remark) }
+    if settings.promptsPerIteration == 0, prompts < settings.usualPrompts {
+      announce("prompts_per_iteration: using all \(prompts) prompts")
+    }
+    if rank.count > prompts {
+      announce("prompts_per_iteration: \(prompts) prompts for \(rank.count) processes; \(rank.count - prompts) idle")
+    }
+  }
+
   /// What only this rank knows, such as a warning about its reward programs.
   func warn(_ line: String) {
     if rank.index == 0 { announce(line) } else { StandardError.write("rank \(rank.index): \(Printable.lines(line))\n") }

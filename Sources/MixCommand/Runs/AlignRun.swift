@@ -24,88 +24,53 @@ final class AlignRun {
   init(
     _ given: AlignSettings, resuming: Bool, context: RunContext, ranks: RunRanks = RunRanks()
   ) throws(MixGRPOError) {
-    try given.validate()
-    try ranks.meet(same: given.description(resuming: resuming))
-    let settings = try given.adapted(to: ranks)
+    let settings = try given.agreed(by: ranks, resuming: resuming)
     (self.settings, self.ranks, folder) = (settings, ranks, RunFolder(path: settings.out))
     // NFS remembers for up to a minute that a file was not there, so the other ranks look only after rank 0 has made the folder.
     if ranks.isFirst { try OutputPlace.requireFolder(folder.path) }
-    model = try PixelModel(folder: ShippedModel.folder(unless: settings.model), settings.pictures, context: context) {
-      (folder) throws(MixGRPOError) in try settings.lora.load(folder, seed: settings.sampling.record.seed)
-    }
-    order = try PromptOrder(
-      count: model.embeddings.count, perIteration: settings.promptsPerIteration(of: model.embeddings.count),
-      seed: settings.sampling.record.seed)
-    trainer = try Trainer(
-      evaluator: model.evaluator, prompts: model.embeddings, sampling: settings.sampling.configuration(),
-      learning: settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize),
-      rewardNames: settings.rewards.map(\.name), context: context)
+    model = try settings.pixelModel(context)
+    order = try settings.order(of: model.embeddings.count)
+    trainer = try settings.trainer(of: model, context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     try ranks.meet(same: RankDescription(["prompts": model.prompts.fingerprint()]))
-    lock = ranks.isFirst ? try folder.prepare(resuming: resuming) : nil
-    try ranks.meet()
-    try folder.requireLocked()
-    let resumption = resuming ? try Self.resume(trainer, checkpoints, folder) : nil
-    let isRestarted = resuming && resumption == nil
-    if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
-    let report = try AlignReport(settings, folder, order, begun: trainer.iteration, ranks.rank)
-    self.report = report
-    if let agreement = try settings.agreement(of: ranks) {
-      try ranks.together { [trainer] () throws(MixGRPOError) in try trainer.join(agreement) }
-    }
-    if settings.sumPerPrompt, !given.sumPerPrompt, trainer.iteration > 0 {
-      report.announce("sum_per_prompt: true from now on; what this changes is within rounding")
-    }
-    for skipped in resumption?.skipped ?? [] { report.announce("skipped a damaged checkpoint: \(skipped)") }
-    if isRestarted { report.announce("no checkpoint yet: the run starts from the beginning") }
-    if settings.promptsPerIteration == 0, order.perIteration < settings.usualPrompts {
-      report.announce("prompts_per_iteration: using all \(order.perIteration) prompts")
-    }
-    if ranks.rank.count > order.perIteration {
-      let (prompts, processes) = (order.perIteration, ranks.rank.count)
-      report.announce("prompts_per_iteration: \(prompts) prompts for \(processes) processes; \(processes - prompts) idle")
-    }
-    let heldOut = settings.evaluation.heldOut
-    var rewards: [any PictureReward] = []
+    lock = try ranks.lock(folder, resuming: resuming)
+    let start = try Self.start(trainer, checkpoints, folder, settings, resuming: resuming)
+    report = try AlignReport(settings, folder, order, begun: trainer.iteration, ranks.rank)
+    try ranks.join(trainer, settings)
+    let sumsAnew = settings.sumPerPrompt && !given.sumPerPrompt && trainer.iteration > 0
+    report.announce(start, promptsPerIteration: order.perIteration, sumsAnew: sumsAnew)
     person =
-      settings.hasPerson
-      ? try PersonReward(
+      try settings.hasPerson
+      ? PersonReward(
         settings, folder, prompts: model.prompts.texts, order: order, begun: trainer.iteration, context: context,
         announce: report.announce) : nil
-    for setting in settings.rewards + heldOut {
-      if let person, setting.isPerson {
-        rewards.append(person)
-      } else {
-        rewards.append(try setting.reward(context, warn: report.warn))
-      }
-    }
-    self.rewards = rewards.dropLast(heldOut.count)
+    let scorers = try settings.scorers(person, context, warn: report.warn)
+    rewards = scorers.dropLast(settings.evaluation.heldOut.count)
     evaluations =
-      settings.isEvaluated
-      ? try EvaluationRun(
-        settings, folder, model, rewards: rewards.filter { !($0 is PersonReward) },
-        resumedAt: resumption?.iteration, ranks: ranks, warn: report.announce) : nil
+      try settings.isEvaluated
+      ? EvaluationRun(
+        settings, folder, model, rewards: scorers.filter { !($0 is PersonReward) },
+        resumedAt: start.resumption?.iteration, ranks: ranks, warn: report.announce) : nil
     try ranks.meet()
-    guard ranks.isFirst else {
-      (page, journal) = (nil, nil)
-      return
-    }
-    page = RunReport(
-      folder, settings, codec: model.codec,
-      prompts: Array(model.prompts.texts.prefix(min(settings.picturePrompts, model.embeddings.count))))
-    try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
-    journal = try RunJournal(folder, from: trainer.iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
+    page = ranks.isFirst ? RunReport(folder, settings, model) : nil
+    journal = ranks.isFirst ? try Self.journal(folder, settings, from: trainer.iteration, resuming: resuming) : nil
   }
 
-  private static func resume(
-    _ trainer: Trainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder
-  ) throws(MixGRPOError) -> Resumption? {
-    do {
-      return try trainer.resume(from: checkpoints)
-    } catch {
-      let command = "mixgrpo align --config \(folder.settings) --model \(folder.model) --out NEW-FOLDER"
-      throw folder.explained(error, way: "to train its model on with others, start a new run: \(command)")
-    }
+  private static func start(
+    _ trainer: Trainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder, _ settings: AlignSettings, resuming: Bool
+  ) throws(MixGRPOError) -> RunStart {
+    let command = "mixgrpo align --config \(folder.settings) --model \(folder.model) --out NEW-FOLDER"
+    return try RunStart(
+      folder, resuming: resuming, saveEvery: settings.saveEvery,
+      way: "to train its model on with others, start a new run: \(command)"
+    ) { () throws(MixGRPOError) in try trainer.resume(from: checkpoints) }
+  }
+
+  private static func journal(
+    _ folder: RunFolder, _ settings: AlignSettings, from iteration: Int, resuming: Bool
+  ) throws(MixGRPOError) -> RunJournal {
+    try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
+    return try RunJournal(folder, from: iteration, resuming: resuming, tensorBoard: settings.tensorBoard)
   }
 
   /// Runs to the last iteration, or until it is cancelled or fails. Progress is saved, unless other ranks were lost.
@@ -216,7 +181,7 @@ final class AlignRun {
     for row in chosen where !person.hasStopped {
       report.begin(.rollout, iteration: iteration)
       let drawn = try trainer.ticketedRollout(prompts: [row]) { report.reached(.rollout, iteration: iteration, $0, of: $1) }
-      let group = try decode(drawn.samples, count: settings.groupSize)
+      let group = try model.codec.decode(drawn.samples, count: settings.groupSize)
       try person.show(group, prompt: model.prompts.prompts[Int(row)], row: Int(row), iteration: iteration)
       tickets.append(drawn.ticket)
       pictures += group
@@ -251,9 +216,7 @@ final class AlignRun {
     guard isDue, lastPictures != trainer.iteration else { return }
     lastPictures = trainer.iteration
     let rows = min(settings.picturePrompts, model.embeddings.count)
-    let plan = try SamplingPlan.deterministic(
-      settings.sampling.configuration().schedule, samplesPerPrompt: settings.picturesPerPrompt,
-      seed: settings.sampling.record.seed)
+    let plan = try settings.repeatedPlan(samplesPerPrompt: settings.picturesPerPrompt)
     let iteration = trainer.iteration
     report.begin(.pictures, iteration: iteration)
     person?.isDoing("pictures")
@@ -263,7 +226,7 @@ final class AlignRun {
       }
     }
     guard ranks.isFirst else { return }
-    let pictures = try decode(samples, count: rows * settings.picturesPerPrompt)
+    let pictures = try model.codec.decode(samples, count: rows * settings.picturesPerPrompt)
     let grid = try ImageGrid.compose(
       pictures, columns: settings.picturesPerPrompt, gap: PictureScale.gap, scale: PictureScale.fitting(model.codec))
     try PNG.write(
@@ -278,9 +241,5 @@ final class AlignRun {
     for iteration in try person == nil ? [] : folder.pictureIterations(until: trainer.iteration) {
       try person?.add(grid: PNG.read(path: folder.pictures(iteration: iteration)), iteration: iteration)
     }
-  }
-
-  private func decode(_ samples: [Float], count: Int) throws(MixGRPOError) -> [RGBImage] {
-    try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in try model.codec.decode(samples, count: count) }
   }
 }

@@ -25,9 +25,7 @@ final class EvaluationRun {
     var configuration = settings.evaluation.configuration
     configuration.keepBest = configuration.keepBest && ranks.isFirst
     configuration.weights = settings.learning.record.ema_decay > 0 ? .average : .trained
-    let plan = try SamplingPlan.deterministic(
-      settings.sampling.configuration().schedule, samplesPerPrompt: settings.evaluation.samplesPerPrompt,
-      seed: settings.sampling.record.seed)
+    let plan = try settings.repeatedPlan(samplesPerPrompt: settings.evaluation.samplesPerPrompt)
     evaluation = try Evaluation(
       prompts: settings.evaluation.rows(of: model.embeddings.count), plan: plan,
       rewards: settings.evaluation.rewards(trained: settings.computedRewards), configuration: configuration)
@@ -114,9 +112,7 @@ final class EvaluationRun {
     let own = ranks.rank.share(ofPrompts: evaluation.prompts.count)
     guard !own.isEmpty else { return rewards.map { _ in [] } }
     let perPrompt = settings.evaluation.samplesPerPrompt
-    let pictures = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in
-      try model.codec.decode(samples, count: own.count * perPrompt)
-    }
+    let pictures = try model.codec.decode(samples, count: own.count * perPrompt)
     let entries = pictures.enumerated().map { index, image in
       let row = Int(evaluation.prompts[own.lowerBound + index / perPrompt])
       return PictureBatch.Entry(image: image, prompt: model.prompts.prompts[row])

@@ -8,7 +8,6 @@ struct PixelModel {
   let prompts: PromptList
   /// What a folder of this model's weights remembers.
   let format: PictureFormat
-  let context: RunContext
 
   /// - Parameters:
   ///   - given: used instead of the file in the settings.
@@ -16,9 +15,7 @@ struct PixelModel {
   /// - Throws: the errors of reading model, prompts and embeddings; `invalidArgument` when they do not match.
   init(
     folder: String, _ settings: PictureSettings, prompts given: PromptList? = nil, context: RunContext,
-    load: (_ folder: String) throws(MixGRPOError) -> FlowTransformer = { (folder) throws(MixGRPOError) in
-      try FlowTransformer(folder: folder)
-    }
+    load: (_ folder: String) throws(MixGRPOError) -> FlowTransformer
   ) throws(MixGRPOError) {
     let model = try load(folder)
     let settings = try settings.resolved(model: folder)
@@ -32,7 +29,6 @@ struct PixelModel {
       height: codec.height, width: codec.width, patch: codec.patch,
       textLength: settings.embeddings.isEmpty ? embeddings.textLength : nil)
     evaluator.guidance = Float(settings.guidance)
-    self.context = context
   }
 
   /// A token is a square of RGB pixels.

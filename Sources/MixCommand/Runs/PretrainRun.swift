@@ -38,16 +38,15 @@ final class PretrainRun {
     pretrainer = try FlowMatchingPretrainer(evaluator: evaluator, configuration: settings.pretraining, context: context)
     checkpoints = try CheckpointFolder(path: folder.checkpoints, keepLast: settings.keepCheckpoints)
     lock = try folder.prepare(resuming: resuming)
-    let resumption = resuming ? try Self.resume(pretrainer, checkpoints, folder) : nil
-    let isRestarted = resuming && resumption == nil
-    if isRestarted { try folder.requireBeforeFirstCheckpoint(saveEvery: settings.saveEvery) }
+    let start = try RunStart(
+      folder, resuming: resuming, saveEvery: settings.saveEvery, way: "for others, start a new run with another --out"
+    ) { [pretrainer, checkpoints] () throws(MixGRPOError) in try pretrainer.resume(from: checkpoints) }
     try SettingsSource.write(settings.withAbsolutePaths(), to: folder.settings)
     journal = try RunJournal(
       folder, from: pretrainer.optimizer.stepCount, resuming: resuming, tensorBoard: settings.tensorBoard)
     progress = ProgressDisplay(
       total: settings.steps, begun: pretrainer.optimizer.stepCount, lineEvery: settings.steps / 20, unit: "step")
-    for skipped in resumption?.skipped ?? [] { progress.announce("skipped a damaged checkpoint: \(skipped)") }
-    if isRestarted { progress.announce("no checkpoint yet: the run starts from the beginning") }
+    for remark in start.remarks { progress.announce(remark) }
     progress.announce(
       "\(pictures.count) pictures, \(pictures.captions.count) captions, \(model.parameterCount) weights, "
         + "\(codec.tokenCount) tokens of \(codec.channels) channels")
@@ -81,16 +80,6 @@ final class PretrainRun {
   private static func words(_ sizes: FlowTransformerConfiguration) -> String {
     "\(sizes.inChannels) channels, \(sizes.numAttentionHeads) heads of \(sizes.attentionHeadDim), \(sizes.numLayers) double and "
       + "\(sizes.numSingleLayers) single blocks, text of \(sizes.jointAttentionDim) and \(sizes.pooledProjectionDim)"
-  }
-
-  private static func resume(
-    _ pretrainer: FlowMatchingPretrainer, _ checkpoints: CheckpointFolder, _ folder: RunFolder
-  ) throws(MixGRPOError) -> Resumption? {
-    do {
-      return try pretrainer.resume(from: checkpoints)
-    } catch {
-      throw folder.explained(error, way: "for others, start a new run with another --out")
-    }
   }
 
   /// All pictures of a step are in memory as latents, even when fewer are trained at a time.
@@ -184,8 +173,7 @@ final class PretrainRun {
     let plan = try SamplingPlan.deterministic(.shifted(steps: 25, shift: settings.shift), seed: settings.seed)
     let samples = try pretrainer.evaluator.sample(
       plan, prompts: prompts, chosen: chosen.map { Int32(truncatingIfNeeded: $0) }, context: context)
-    let images = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in try codec.decode(samples, count: shown)
-    }
+    let images = try codec.decode(samples, count: shown)
     let grid = try ImageGrid.compose(images, columns: min(8, shown), gap: 4, scale: PictureScale.fitting(codec))
     try PNG.write(grid, text: PictureText.prompts(chosen.map { pictures.captions[$0] }), to: folder.pictures(iteration: done))
     try journal.append(grid, iteration: done)

@@ -95,12 +95,6 @@ struct RunFolder {
     }
   }
 
-  /// The error of a resume, with the way to go when the settings differ from the run's.
-  func explained(_ error: MixGRPOError, way: String) -> MixGRPOError {
-    guard error.code == .invalidArgument else { return error }
-    return MixGRPOError(error.code, "\(error.message); a resumed run keeps its settings; \(way)")
-  }
-
   /// Keeps what restarted evaluations would overwrite: the best model so far, and the damaged state if there is one.
   /// - Returns: the new names.
   func setEvaluationsAside(iteration: Int) throws(MixGRPOError) -> [String] {

@@ -14,13 +14,14 @@ final class RunReport {
   private let folder: RunFolder
   private let settings: AlignSettings
   private let codec: PixelCodec
+  /// Of the rows of its picture grids.
   private let prompts: [String]
   private var moments: [Int: JSONValue] = [:]  // by iteration
   private var writtenAt: ContinuousClock.Instant?
 
-  /// - Parameter prompts: of the rows of its picture grids.
-  init(_ folder: RunFolder, _ settings: AlignSettings, codec: PixelCodec, prompts: [String]) {
-    (self.folder, self.settings, self.codec, self.prompts) = (folder, settings, codec, prompts)
+  init(_ folder: RunFolder, _ settings: AlignSettings, _ model: PixelModel) {
+    (self.folder, self.settings, codec) = (folder, settings, model.codec)
+    prompts = Array(model.prompts.texts.prefix(settings.picturePrompts))
   }
 
   /// Writes the page, unless a running run has written it a moment ago.

@@ -41,9 +41,7 @@ struct SampleRun {
       plan, base: base, prompts: model.embeddings, chosen: (0..<prompts).map { Int32($0) }, context: context
     ) { done, _ in progress.show(done, "model calls") }
     progress.finish()
-    return try latents.withUnsafeBufferPointer { (latents) throws(MixGRPOError) in
-      try model.codec.decode(latents, count: prompts * settings.samples)
-    }
+    return try model.codec.decode(latents, count: prompts * settings.samples)
   }
 
   private func second(_ model: PixelModel) throws(MixGRPOError) -> FlowEvaluator {

@@ -33,28 +33,27 @@ struct AlignSettings: SettingsTable {
       .text("out", \.out, "folder for all files of the run"),
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
       .rewards("rewards", \.rewards, "rewards that score the pictures"),
+      .integer("iterations", \.iterations, 0...1_000_000_000, "number of iterations: a rollout and an update each"),
       .integer(
-        "iterations", \.iterations, 0...1_000_000_000, default: 100, "number of iterations: a rollout and an update each"),
-      .integer(
-        "prompts_per_iteration", \.promptsPerIteration, 0...65_536, default: 0,
+        "prompts_per_iteration", \.promptsPerIteration, 0...65_536,
         "prompts per iteration, each sampled group_size times; 0 for 4, with the reward person 2, or all when there are fewer"),
       .integer(
-        "save_every", \.saveEvery, 1...1_000_000, default: 10, unit: "iterations",
+        "save_every", \.saveEvery, 1...1_000_000, unit: "iterations",
         "iterations between checkpoints; the last iteration is always saved"),
       .integer(
-        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3,
+        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000,
         "number of newest checkpoints to keep while the run lasts; a finished run keeps the newest one"),
       .integer(
-        "pictures_every", \.picturesEvery, 0...1_000_000, default: 25, unit: "iterations",
+        "pictures_every", \.picturesEvery, 0...1_000_000, unit: "iterations",
         "iterations between picture grids; 0 for no grids"),
-      .integer("picture_prompts", \.picturePrompts, 1...256, default: 4, "rows of a grid, one per prompt"),
-      .integer("pictures_per_prompt", \.picturesPerPrompt, 1...64, default: 4, "columns of a grid"),
-      .choice("precision", \.precision, default: .f32, "number format of the saved model"),
-      .flag("tensorboard", \.tensorBoard, default: true, "write TensorBoard event files"),
-      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
+      .integer("picture_prompts", \.picturePrompts, 1...256, "rows of a grid, one per prompt"),
+      .integer("pictures_per_prompt", \.picturesPerPrompt, 1...64, "columns of a grid"),
+      .choice("precision", \.precision, "number format of the saved model"),
+      .flag("tensorboard", \.tensorBoard, "write TensorBoard event files"),
+      .integer("threads", \.threads, 0...1_024, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,
       .flag(
-        "sum_per_prompt", \.sumPerPrompt, default: false,
+        "sum_per_prompt", \.sumPerPrompt,
         "add up gradients prompt by prompt, so that any number of processes gives the same bits; always true under mpirun"),
       .section("sampling", \.sampling, "how pictures are sampled in training"),
       .section("learning", \.learning, "how the model learns from rewards"),

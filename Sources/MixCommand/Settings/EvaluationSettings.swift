@@ -28,20 +28,18 @@ struct EvaluationSettings: SettingsTable {
   static var settings: [Setting<EvaluationSettings>] {
     [
       .integer(
-        "every", \.every, 0...1_000_000, default: 10, unit: "iterations",
+        "every", \.every, 0...1_000_000, unit: "iterations",
         "iterations between evaluations; the last iteration is always evaluated; 0 for no evaluations"),
       .rewards("held_out", \.heldOut, "rewards that score the pictures but are not trained on"),
+      .integer("prompts", \.prompts, 0...65_536, "most prompts to evaluate, evenly spread over the file; 0 for all"),
+      .integer("samples_per_prompt", \.samplesPerPrompt, 1...4_096, "pictures of each prompt"),
+      .flag("keep_best", \.keepBest, "save the model of the best evaluation to best/"),
+      .choice("watchdog", \.watchdog, "reaction when training rewards rise while held-out rewards fall"),
       .integer(
-        "prompts", \.prompts, 0...65_536, default: 16,
-        "most prompts to evaluate, evenly spread over the file; 0 for all"),
-      .integer("samples_per_prompt", \.samplesPerPrompt, 1...4_096, default: 1, "pictures of each prompt"),
-      .flag("keep_best", \.keepBest, default: true, "save the model of the best evaluation to best/"),
-      .choice("watchdog", \.watchdog, default: .off, "reaction when training rewards rise while held-out rewards fall"),
-      .integer(
-        "watchdog_patience", \.patience, 1...1_000_000, default: 3, unit: "evaluations",
+        "watchdog_patience", \.patience, 1...1_000_000, unit: "evaluations",
         "consecutive suspicious evaluations before the watchdog triggers"),
       .number(
-        "watchdog_minimum_delta", \.minimumDelta, .closed(0, 1_000), default: 0,
+        "watchdog_minimum_delta", \.minimumDelta, .closed(0, 1_000),
         "smallest change of a score that counts, in standard deviations of the first evaluation"),
     ]
   }

@@ -15,7 +15,7 @@ struct LearningSettings: SettingsTable, Equatable {
   }
 
   private static let updates = Setting<LearningSettings>.integer(
-    "updates_per_iteration", \.record.updates_per_iteration, 0...4_096, default: 0, unit: "minibatches",
+    "updates_per_iteration", \.record.updates_per_iteration, 0...4_096, unit: "minibatches",
     "minibatches that each group is split into, one optimizer step each; at most group_size; 0 for \(usualUpdates), or the group size when that is less"
   )
 

@@ -18,15 +18,14 @@ struct LoRASettings: SettingsTable, Equatable {
 
   static var settings: [Setting<LoRASettings>] {
     [
-      .integer("rank", \.rank, 0...65_536, default: 0, "rank of the adapter; 0 trains all weights"),
-      .number(
-        "alpha", \.alpha, .closed(0, 65_536), default: 0, "the adapter counts alpha / rank times; 0 for as much as the rank"),
-      .flag("rank_stabilized", \.isRankStabilized, default: false, "divide alpha by the root of the rank"),
+      .integer("rank", \.rank, 0...65_536, "rank of the adapter; 0 trains all weights"),
+      .number("alpha", \.alpha, .closed(0, 65_536), "the adapter counts alpha / rank times; 0 for as much as the rank"),
+      .flag("rank_stabilized", \.isRankStabilized, "divide alpha by the root of the rank"),
       .texts(
         "targets", \.targets,
         "layers to adapt: names, ends of names such as to_q, or patterns with *; empty for all layers of the blocks"),
       .flag(
-        "frozen_base", \.hasFrozenBase, default: false,
+        "frozen_base", \.hasFrozenBase,
         "store the blocks of the model that is adapted in bfloat16: half the memory for its weights, other results"),
     ]
   }

@@ -13,12 +13,12 @@ struct PersonSettings: SettingsTable {
   static var settings: [Setting<PersonSettings>] {
     [
       .text("votes", \.votes, "votes.jsonl of an earlier run, whose votes are repeated; empty for none"),
-      .integer("port", \.port, 0...65_535, default: 0, "port of the page on 127.0.0.1; 0 for any that is free").withoutEffect,
+      .integer("port", \.port, 0...65_535, "port of the page on 127.0.0.1; 0 for any that is free").withoutEffect,
       .number(
-        "undo_seconds", \.undoSeconds, .closed(0, 3_600), default: 2, unit: "seconds",
+        "undo_seconds", \.undoSeconds, .closed(0, 3_600), unit: "seconds",
         "time in which the last vote of an iteration can be taken back before the model learns from it"
       ).withoutEffect,
-      .choice("kind", \.kind, default: .favourites, "how the page asks first; the person may change it").withoutEffect,
+      .choice("kind", \.kind, "how the page asks first; the person may change it").withoutEffect,
     ]
   }
 }

@@ -19,17 +19,14 @@ struct PictureSettings: SettingsTable, Equatable {
       .text("prompts", \.prompts, "file of prompts: one per line, or .jsonl with \"prompt\""),
       .text("embeddings", \.embeddings, "safetensors file with prompt_embeds and pooled_prompt_embeds"),
       .integer(
-        "text_length", \.textLength, 0...4_096, default: 0,
+        "text_length", \.textLength, 0...4_096,
         "text tokens: words of a prompt that are encoded, as in pretraining; ignored with embeddings; 0 for the model's, or 16 when "
           + "its folder has no mixgrpo.json"),
       .integer(
-        "height", \.height, 0...65_535, default: 0,
-        "height in pixels; 0 for the model's, or 32 when its folder has no mixgrpo.json"),
-      .integer(
-        "width", \.width, 0...65_535, default: 0,
-        "width in pixels; 0 for the model's, or 32 when its folder has no mixgrpo.json"),
-      .number("guidance", \.guidance, .closed(-10_000, 10_000), default: 3.5, "guidance value for models with guidance_embeds"),
-      .integer("max_batch", \.maxBatch, 1...65_536, default: 16, "pictures evaluated at once; results of align do not change")
+        "height", \.height, 0...65_535, "height in pixels; 0 for the model's, or 32 when its folder has no mixgrpo.json"),
+      .integer("width", \.width, 0...65_535, "width in pixels; 0 for the model's, or 32 when its folder has no mixgrpo.json"),
+      .number("guidance", \.guidance, .closed(-10_000, 10_000), "guidance value for models with guidance_embeds"),
+      .integer("max_batch", \.maxBatch, 1...65_536, "pictures evaluated at once; results of align do not change")
         .withoutEffect,
       PrecisionName.computeSetting(\.computePrecision),
     ]

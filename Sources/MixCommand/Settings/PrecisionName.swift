@@ -11,7 +11,7 @@ enum PrecisionName: String, CaseIterable {
   /// The row of the format in which a model is evaluated.
   static func computeSetting<Root>(_ path: WritableKeyPath<Root, PrecisionName>) -> Setting<Root> {
     .choice(
-      "compute_precision", path, default: .f32,
+      "compute_precision", path,
       "number format of the factors in the model's products; bf16 is faster on processors with AVX512_BF16 and changes results")
   }
 }

@@ -41,39 +41,34 @@ struct PretrainSettings: SettingsTable {
         "folder of a model of the same sizes whose weights are trained further; empty for new, random weights"),
       .text("out", \.out, "folder for all files of the run"),
       .section("model", \.model, "sizes of the model"),
-      .integer("steps", \.steps, 1...100_000_000, default: 1_200, "optimizer steps"),
-      .integer("batch", \.batch, 1...1_048_576, default: 64, "pictures per step"),
-      .integer("max_batch", \.maxBatch, 1...65_536, default: 32, "pictures evaluated at once"),
+      .integer("steps", \.steps, 1...100_000_000, "optimizer steps"),
+      .integer("batch", \.batch, 1...1_048_576, "pictures per step"),
+      .integer("max_batch", \.maxBatch, 1...65_536, "pictures evaluated at once"),
       .number(
-        "learning_rate", \.learningRate, .closed(0, 1_000), default: 1e-3,
+        "learning_rate", \.learningRate, .closed(0, 1_000),
         "peak learning rate of AdamW; decays along a cosine over all steps"),
-      .integer(
-        "warmup_steps", \.warmupSteps, 0...100_000_000, default: 60, "steps over which the learning rate rises to its peak"),
+      .integer("warmup_steps", \.warmupSteps, 0...100_000_000, "steps over which the learning rate rises to its peak"),
       .number(
-        "min_rate_fraction", \.minimumRateFraction, .closed(0, 1), default: 0,
+        "min_rate_fraction", \.minimumRateFraction, .closed(0, 1),
         "learning rate at the last step, as a share of the peak"),
-      .number("weight_decay", \.weightDecay, .closed(0, 1_000), default: 0, "decoupled weight decay of AdamW"),
+      .number("weight_decay", \.weightDecay, .closed(0, 1_000), "decoupled weight decay of AdamW"),
       .number(
-        "max_gradient_norm", \.maximumGradientNorm, .closed(0, 1e12), default: 1,
+        "max_gradient_norm", \.maximumGradientNorm, .closed(0, 1e12),
         "gradients are scaled down to at most this global norm; 0 for no limit"),
-      .number("shift", \.shift, .above(0, upTo: 1_000), default: 3, "shift of the noise levels towards noise; 1 for none"),
-      .number("logit_mean", \.logitMean, .closed(-20, 20), default: 0, "mean of the logit-normal noise levels"),
-      .number(
-        "logit_deviation", \.logitDeviation, .closed(0, 20), default: 1, "standard deviation of the logit-normal noise levels"),
+      .number("shift", \.shift, .above(0, upTo: 1_000), "shift of the noise levels towards noise; 1 for none"),
+      .number("logit_mean", \.logitMean, .closed(-20, 20), "mean of the logit-normal noise levels"),
+      .number("logit_deviation", \.logitDeviation, .closed(0, 20), "standard deviation of the logit-normal noise levels"),
       .seed("seed", \.seed, "seed of weights, picture order and noise"),
+      .integer("save_every", \.saveEvery, 1...1_000_000, "steps between checkpoints; the last step is always saved"),
       .integer(
-        "save_every", \.saveEvery, 1...1_000_000, default: 200, "steps between checkpoints; the last step is always saved"
-      ),
-      .integer(
-        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000, default: 3,
+        "keep_checkpoints", \.keepCheckpoints, 1...1_000_000,
         "number of newest checkpoints to keep while the run lasts; a finished run keeps the newest one"),
-      .integer(
-        "pictures_every", \.picturesEvery, 0...1_000_000, default: 400, "steps between picture grids; 0 for no grids"),
-      .integer("picture_captions", \.pictureCaptions, 1...1_024, default: 24, "pictures in a grid, one per caption"),
-      .choice("precision", \.precision, default: .f32, "number format of the saved model"),
+      .integer("pictures_every", \.picturesEvery, 0...1_000_000, "steps between picture grids; 0 for no grids"),
+      .integer("picture_captions", \.pictureCaptions, 1...1_024, "pictures in a grid, one per caption"),
+      .choice("precision", \.precision, "number format of the saved model"),
       PrecisionName.computeSetting(\.computePrecision),
-      .flag("tensorboard", \.tensorBoard, default: true, "write TensorBoard event files"),
-      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
+      .flag("tensorboard", \.tensorBoard, "write TensorBoard event files"),
+      .integer("threads", \.threads, 0...1_024, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,
     ]
   }
@@ -120,14 +115,14 @@ struct ModelSettings: SettingsTable, Equatable {
 
   static var settings: [Setting<ModelSettings>] {
     [
-      .integer("patch", \.patch, 1...128, default: 4, "side of a token's patch in pixels"),
-      .integer("heads", \.heads, 1...1_024, default: 4, "number of attention heads"),
-      .integer("head_dim", \.headDim, 2...4_096, default: 32, "channels per head, an even number"),
-      .integer("double_blocks", \.doubleBlocks, 0...1_000, default: 2, "number of double-stream blocks"),
-      .integer("single_blocks", \.singleBlocks, 0...1_000, default: 4, "number of single-stream blocks"),
-      .integer("text_length", \.textLength, 1...4_096, default: 16, "text tokens: words of a caption that are encoded"),
-      .integer("text_width", \.textWidth, 1...65_536, default: 64, "channels of a text token"),
-      .integer("pooled_width", \.pooledWidth, 1...65_536, default: 64, "channels of the pooled text embedding"),
+      .integer("patch", \.patch, 1...128, "side of a token's patch in pixels"),
+      .integer("heads", \.heads, 1...1_024, "number of attention heads"),
+      .integer("head_dim", \.headDim, 2...4_096, "channels per head, an even number"),
+      .integer("double_blocks", \.doubleBlocks, 0...1_000, "number of double-stream blocks"),
+      .integer("single_blocks", \.singleBlocks, 0...1_000, "number of single-stream blocks"),
+      .integer("text_length", \.textLength, 1...4_096, "text tokens: words of a caption that are encoded"),
+      .integer("text_width", \.textWidth, 1...65_536, "channels of a text token"),
+      .integer("pooled_width", \.pooledWidth, 1...65_536, "channels of the pooled text embedding"),
     ]
   }
 

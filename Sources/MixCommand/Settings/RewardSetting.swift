@@ -68,11 +68,11 @@ extension RewardSetting: SettingsTable {
   static var settings: [Setting<RewardSetting>] {
     [
       .text("name", \.name, "a built-in reward, or any name for a program"),
-      .number("weight", \.weight, .closed(0, 1e30), default: 1, "weight in the sum of rewards"),
+      .number("weight", \.weight, .closed(0, 1e30), "weight in the sum of rewards"),
       .texts("program", \.program, "program and arguments, started without a shell"),
       .text("directory", \.directory, "folder in which the program is started; empty for the current one"),
-      .flag("per_batch", \.perBatch, default: false, "start the program for every batch instead of keeping it running"),
-      .number("timeout_seconds", \.timeout, .above(0, upTo: 1e6), default: 300, unit: "seconds", "time limit for one batch"),
+      .flag("per_batch", \.perBatch, "start the program for every batch instead of keeping it running"),
+      .number("timeout_seconds", \.timeout, .above(0, upTo: 1e6), unit: "seconds", "time limit for one batch"),
     ]
   }
 

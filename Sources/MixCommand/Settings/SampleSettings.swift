@@ -27,22 +27,22 @@ struct SampleSettings: SettingsTable {
       .texts(
         "lora", \.lora, "adapters to apply to model: files or folders of PEFT, diffusers or kohya, each perhaps with :strength"),
       .number(
-        "trained_share", \.trainedShare, .closed(0, 1), default: 0.8,
+        "trained_share", \.trainedShare, .closed(0, 1),
         "with base: share of the steps that model evaluates; base evaluates the rest"),
       .text("out", \.out, "PNG to write, one row per prompt"),
       .text("each", \.each, "folder for each picture as a separate PNG"),
       .texts("texts", \.texts, "prompts, instead of a file of prompts"),
     ] + PictureSettings.settings.map { $0.within(\.pictures) } + [
-      .integer("samples", \.samples, 1...4_096, default: 6, "pictures per prompt"),
-      .integer("steps", \.steps, 1...10_000, default: 25, "number of steps from noise to picture"),
-      .number("shift", \.shift, .above(0, upTo: 1_000), default: 3, "shift of the noise levels towards noise; 1 for none"),
+      .integer("samples", \.samples, 1...4_096, "pictures per prompt"),
+      .integer("steps", \.steps, 1...10_000, "number of steps from noise to picture"),
+      .number("shift", \.shift, .above(0, upTo: 1_000), "shift of the noise levels towards noise; 1 for none"),
       .integer(
-        "image_tokens", \.imageTokens, 0...1_000_000, default: 0,
+        "image_tokens", \.imageTokens, 0...1_000_000,
         "when above 0, the shift is computed from this number of image tokens and the setting shift is ignored"),
-      .choice("solver", \.solver, Choices.solver, default: "euler", "ODE solver of all steps"),
+      .choice("solver", \.solver, Choices.solver, "ODE solver of all steps"),
       .seed("seed", \.seed, "seed of the initial noise"),
-      .integer("scale", \.scale, 1...1_024, default: 3, "enlargement: each pixel becomes scale × scale pixels of the PNG"),
-      .integer("threads", \.threads, 0...1_024, default: 0, "worker threads, 0 for one per core; results do not change")
+      .integer("scale", \.scale, 1...1_024, "enlargement: each pixel becomes scale × scale pixels of the PNG"),
+      .integer("threads", \.threads, 0...1_024, "worker threads, 0 for one per core; results do not change")
         .withoutEffect,
     ]
   }

@@ -17,7 +17,7 @@ struct SamplingSettings: SettingsTable, Equatable {
     ]
 
   private static let windowLength = Setting<SamplingSettings>.integer(
-    "window_length", \.record.window_length, 0...9_999, default: 0, unit: "steps",
+    "window_length", \.record.window_length, 0...9_999, unit: "steps",
     "w, steps in the window, at most T - 1; not used with window_mode all; 0 for \(usualWindow), or T - 1 when that is less")
 
   init() {

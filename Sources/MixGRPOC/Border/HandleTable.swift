@@ -1,3 +1,4 @@
+import CMixGRPO
 import MixBasics
 import MixNumerics
 import Synchronization
@@ -97,7 +98,9 @@ func resolveOptional<Object: HandleObject>(
 /// Creates an object and writes its handle to `out`, which is checked first.
 func handOut<Object: HandleObject>(
   _ out: UnsafeMutablePointer<OpaquePointer?>?, _ argument: String, _ make: () throws -> Object
-) throws {
-  let place = try place(out, argument)
-  place.pointee = try HandleTable.live.add(make())
+) -> mixgrpo_status {
+  withStatus {
+    let place = try place(out, argument)
+    place.pointee = try HandleTable.live.add(make())
+  }
 }

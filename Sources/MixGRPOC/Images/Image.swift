@@ -17,13 +17,11 @@ public func mixgrpo_image_create(
   _ pixels: UnsafePointer<UInt8>?, _ count: Int, _ width: Int32, _ height: Int32,
   _ out_image: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_image, "out_image") {
-      let bytes = try PixelCodec(height: Int(height), width: Int(width), patch: 1).valuesPerImage
-      let pixels = try input(pixels, count: count, expected: bytes, "pixels")
-      try Memory.require(bytes: bytes)
-      return try ImageObject(RGBImage(width: Int(width), height: Int(height), pixels: Array(pixels)))
-    }
+  handOut(out_image, "out_image") {
+    let bytes = try PixelCodec(height: Int(height), width: Int(width), patch: 1).valuesPerImage
+    let pixels = try input(pixels, count: count, expected: bytes, "pixels")
+    try Memory.require(bytes: bytes)
+    return try ImageObject(RGBImage(width: Int(width), height: Int(height), pixels: Array(pixels)))
   }
 }
 
@@ -32,20 +30,18 @@ public func mixgrpo_image_create_grid(
   _ pixels: UnsafePointer<UInt8>?, _ count: Int, _ image_count: Int, _ width: Int32, _ height: Int32,
   _ columns: Int32, _ gap: Int32, _ scale: Int32, _ out_image: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_image, "out_image") {
-      try requireRange(image_count, 1...1 << 24, "image_count")
-      let bytes = try PixelCodec(height: Int(height), width: Int(width), patch: 1).valuesPerImage
-      let total = try checkedProduct(image_count, bytes, field: "image_count")
-      let pixels = try input(pixels, count: count, expected: total, "pixels")
-      try Memory.require(image_count, of: bytes + 128)
-      let images = try (0..<image_count).map { index in
-        let part = pixels[index * bytes..<(index + 1) * bytes]
-        return try RGBImage(width: Int(width), height: Int(height), pixels: Array(part))
-      }
-      return try ImageObject(
-        ImageGrid.compose(images, columns: Int(columns), gap: Int(gap), scale: Int(scale)))
+  handOut(out_image, "out_image") {
+    try requireRange(image_count, 1...1 << 24, "image_count")
+    let bytes = try PixelCodec(height: Int(height), width: Int(width), patch: 1).valuesPerImage
+    let total = try checkedProduct(image_count, bytes, field: "image_count")
+    let pixels = try input(pixels, count: count, expected: total, "pixels")
+    try Memory.require(image_count, of: bytes + 128)
+    let images = try (0..<image_count).map { index in
+      let part = pixels[index * bytes..<(index + 1) * bytes]
+      return try RGBImage(width: Int(width), height: Int(height), pixels: Array(part))
     }
+    return try ImageObject(
+      ImageGrid.compose(images, columns: Int(columns), gap: Int(gap), scale: Int(scale)))
   }
 }
 
@@ -53,10 +49,8 @@ public func mixgrpo_image_create_grid(
 public func mixgrpo_image_decode(
   _ png: UnsafePointer<UInt8>?, _ size: Int, _ out_image: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_image, "out_image") {
-      try ImageObject(png: UnsafeRawBufferPointer(input(png, count: size, "png")))
-    }
+  handOut(out_image, "out_image") {
+    try ImageObject(png: UnsafeRawBufferPointer(input(png, count: size, "png")))
   }
 }
 
@@ -64,17 +58,15 @@ public func mixgrpo_image_decode(
 public func mixgrpo_image_load(
   _ path: UnsafePointer<CChar>?, _ out_image: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_image, "out_image") {
-      let path = try MixGRPOC.path(path, "path")
-      let file = try FileAccess.read(path, limit: 1 << 29)
-      do throws(MixGRPOError) {
-        return try file.withUnsafeBufferPointer { (file) throws(MixGRPOError) in
-          try ImageObject(png: UnsafeRawBufferPointer(file))
-        }
-      } catch {
-        throw MixGRPOError(error.code, "\(path): \(error.message)")
+  handOut(out_image, "out_image") {
+    let path = try MixGRPOC.path(path, "path")
+    let file = try FileAccess.read(path, limit: 1 << 29)
+    do throws(MixGRPOError) {
+      return try file.withUnsafeBufferPointer { (file) throws(MixGRPOError) in
+        try ImageObject(png: UnsafeRawBufferPointer(file))
       }
+    } catch {
+      throw MixGRPOError(error.code, "\(path): \(error.message)")
     }
   }
 }

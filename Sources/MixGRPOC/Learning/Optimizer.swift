@@ -27,15 +27,13 @@ public func mixgrpo_optimizer_create(
   _ context: OpaquePointer?, _ config: UnsafePointer<mixgrpo_learning_config>?, _ parameter_count: Int,
   _ out_optimizer: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_optimizer, "out_optimizer") {
-      let context = try resolve(context, "context", as: ContextObject.self)
-      let configuration = try LearningConfiguration(read(config, "config")).optimizer
-      try require(
-        parameter_count >= 1 && parameter_count <= Int.max / 64, "parameter_count", expected: "a number of weights",
-        got: parameter_count)
-      return OptimizerObject(try AdamW(count: parameter_count, configuration: configuration), context)
-    }
+  handOut(out_optimizer, "out_optimizer") {
+    let context = try resolve(context, "context", as: ContextObject.self)
+    let configuration = try LearningConfiguration(read(config, "config")).optimizer
+    try require(
+      parameter_count >= 1 && parameter_count <= Int.max / 64, "parameter_count", expected: "a number of weights",
+      got: parameter_count)
+    return OptimizerObject(try AdamW(count: parameter_count, configuration: configuration), context)
   }
 }
 

@@ -23,21 +23,19 @@ public func mixgrpo_update_create(
   _ included: UnsafePointer<UInt8>?, _ count: Int, _ max_batch: Int32,
   _ out_update: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_update, "out_update") {
-      let object = try resolve(rollout, "rollout", as: RolloutObject.self)
-      let trajectory = try object.rollout.trajectory()
-      let learning = try LearningConfiguration(read(config, "config"), groupSize: trajectory.plan.groupSize)
-      let advantages = try input(advantages, count: count, expected: trajectory.samples, "advantages")
-      try requireFinite(advantages, "advantages")
-      try Memory.require(trajectory.samples, of: 16)  // flags and advantages
-      let included = try includedSamples(included, count: trajectory.samples)
-      try requireRange(max_batch, 0...Int32.max, "max_batch")
-      let update = try Update(
-        trajectory: trajectory, advantages: Array(advantages), isIncluded: included, configuration: learning.policy,
-        maxBatch: Int(max_batch), workers: Workers(threads: object.context.run.threads))
-      return UpdateObject(update, learning.undo, object.context)
-    }
+  handOut(out_update, "out_update") {
+    let object = try resolve(rollout, "rollout", as: RolloutObject.self)
+    let trajectory = try object.rollout.trajectory()
+    let learning = try LearningConfiguration(read(config, "config"), groupSize: trajectory.plan.groupSize)
+    let advantages = try input(advantages, count: count, expected: trajectory.samples, "advantages")
+    try requireFinite(advantages, "advantages")
+    try Memory.require(trajectory.samples, of: 16)  // flags and advantages
+    let included = try includedSamples(included, count: trajectory.samples)
+    try requireRange(max_batch, 0...Int32.max, "max_batch")
+    let update = try Update(
+      trajectory: trajectory, advantages: Array(advantages), isIncluded: included, configuration: learning.policy,
+      maxBatch: Int(max_batch), workers: Workers(threads: object.context.run.threads))
+    return UpdateObject(update, learning.undo, object.context)
   }
 }
 
@@ -75,13 +73,9 @@ public func mixgrpo_update_submit(
 ) -> mixgrpo_status {
   withStatus {
     let update = try resolve(update, "update", as: UpdateObject.self).update
-    guard let velocity = try input(velocity, count: count, "velocity").baseAddress else {
-      throw MixGRPOError.invalid("velocity", expected: "the velocity of the request", got: "NULL")
-    }
-    let reference = reference_velocity == nil ? nil : try input(reference_velocity, count: count, "reference_velocity")
-    if let reference { try requireFinite(reference, "reference_velocity") }
+    let answer = try VelocityAnswer(velocity, reference_velocity, count: count)
     let target = try output(out_d_velocity, capacity: d_velocity_capacity, needed: count, "out_d_velocity")
-    let dVelocity = try update.submit(velocity: velocity, reference: reference?.baseAddress, count: count)
+    let dVelocity = try update.submit(velocity: answer.velocity, reference: answer.reference, count: count)
     target.fill(from: dVelocity)
   }
 }

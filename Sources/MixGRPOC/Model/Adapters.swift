@@ -31,14 +31,12 @@ public func mixgrpo_model_adapt(
   _ base: OpaquePointer?, _ config: UnsafePointer<mixgrpo_lora_config>?, _ targets: UnsafePointer<UnsafePointer<CChar>?>?,
   _ target_count: Int, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_model, "out_model") {
-      let object = try resolve(base, "base", as: ModelObject.self)
-      try requireRange(target_count, 0...65_536, "target_count")
-      let targets = target_count == 0 ? [] : try texts(targets, count: target_count, "targets")
-      let lora = try LoRAConfiguration(read(config, "config"), targets: targets)
-      return try ModelObject(FlowTransformer(adapting: object.model, lora), object.context)
-    }
+  handOut(out_model, "out_model") {
+    let object = try resolve(base, "base", as: ModelObject.self)
+    try requireRange(target_count, 0...65_536, "target_count")
+    let targets = target_count == 0 ? [] : try texts(targets, count: target_count, "targets")
+    let lora = try LoRAConfiguration(read(config, "config"), targets: targets)
+    return try ModelObject(FlowTransformer(adapting: object.model, lora), object.context)
   }
 }
 
@@ -46,12 +44,10 @@ public func mixgrpo_model_adapt(
 public func mixgrpo_model_load_adapter(
   _ base: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_model, "out_model") {
-      let object = try resolve(base, "base", as: ModelObject.self)
-      return try ModelObject(
-        FlowTransformer(adapting: object.model, file: MixGRPOC.path(path, "path")), object.context)
-    }
+  handOut(out_model, "out_model") {
+    let object = try resolve(base, "base", as: ModelObject.self)
+    return try ModelObject(
+      FlowTransformer(adapting: object.model, file: MixGRPOC.path(path, "path")), object.context)
   }
 }
 
@@ -69,11 +65,9 @@ public func mixgrpo_model_save_adapter(
 public func mixgrpo_model_merge(
   _ model: OpaquePointer?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_model, "out_model") {
-      let object = try resolve(model, "model", as: ModelObject.self)
-      return try ModelObject(object.model.merged(), object.context)
-    }
+  handOut(out_model, "out_model") {
+    let object = try resolve(model, "model", as: ModelObject.self)
+    return try ModelObject(object.model.merged(), object.context)
   }
 }
 

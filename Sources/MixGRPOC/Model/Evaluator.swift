@@ -39,21 +39,19 @@ public func mixgrpo_evaluator_create(
   _ model: OpaquePointer?, _ config: UnsafePointer<mixgrpo_evaluator_config>?, _ image_ids: UnsafePointer<Float>?,
   _ image_id_count: Int, _ out_evaluator: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_evaluator, "out_evaluator") {
-      let model = try resolve(model, "model", as: ModelObject.self)
-      let config = try read(config, "config")
-      try config.validate()
-      let tokens = Int(config.height_tokens) * Int(config.width_tokens)
-      let ids = try optionalInput(image_ids, count: image_id_count, expected: 3 * tokens, "image_ids")
-      let evaluator = try FlowEvaluator(
-        model: model.model, geometry: try geometry(config, ids), textLength: Int(config.text_length),
-        maxBatch: Int(config.max_batch), threads: model.context.run.threads,
-        recomputesActivations: config.recompute_activations == 1, precision: try choice(config.precision, "precision"),
-        maxBytes: Int(config.max_bytes))
-      evaluator.guidance = Float(config.guidance)
-      return EvaluatorObject(evaluator, model, config)
-    }
+  handOut(out_evaluator, "out_evaluator") {
+    let model = try resolve(model, "model", as: ModelObject.self)
+    let config = try read(config, "config")
+    try config.validate()
+    let tokens = Int(config.height_tokens) * Int(config.width_tokens)
+    let ids = try optionalInput(image_ids, count: image_id_count, expected: 3 * tokens, "image_ids")
+    let evaluator = try FlowEvaluator(
+      model: model.model, geometry: try geometry(config, ids), textLength: Int(config.text_length),
+      maxBatch: Int(config.max_batch), threads: model.context.run.threads,
+      recomputesActivations: config.recompute_activations == 1, precision: try choice(config.precision, "precision"),
+      maxBytes: Int(config.max_bytes))
+    evaluator.guidance = Float(config.guidance)
+    return EvaluatorObject(evaluator, model, config)
   }
 }
 

@@ -65,13 +65,11 @@ public func mixgrpo_model_create(
   _ context: OpaquePointer?, _ config: UnsafePointer<mixgrpo_model_config>?, _ seed: UInt64,
   _ out_model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_model, "out_model") {
-      let context = try resolve(context, "context", as: ContextObject.self)
-      let model = try FlowTransformer(configuration: FlowTransformerConfiguration(read(config, "config")))
-      model.initializeWeights(seed: seed)
-      return try ModelObject(model, context)
-    }
+  handOut(out_model, "out_model") {
+    let context = try resolve(context, "context", as: ContextObject.self)
+    let model = try FlowTransformer(configuration: FlowTransformerConfiguration(read(config, "config")))
+    model.initializeWeights(seed: seed)
+    return try ModelObject(model, context)
   }
 }
 
@@ -79,11 +77,9 @@ public func mixgrpo_model_create(
 public func mixgrpo_model_load(
   _ context: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_model, "out_model") {
-      let context = try resolve(context, "context", as: ContextObject.self)
-      return try ModelObject(FlowTransformer(folder: path(folder, "folder")), context)
-    }
+  handOut(out_model, "out_model") {
+    let context = try resolve(context, "context", as: ContextObject.self)
+    return try ModelObject(FlowTransformer(folder: path(folder, "folder")), context)
   }
 }
 
@@ -91,11 +87,9 @@ public func mixgrpo_model_load(
 public func mixgrpo_model_freeze(
   _ model: OpaquePointer?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_model, "out_model") {
-      let object = try resolve(model, "model", as: ModelObject.self)
-      return try ModelObject(FlowTransformer(freezing: object.model), object.context)
-    }
+  handOut(out_model, "out_model") {
+    let object = try resolve(model, "model", as: ModelObject.self)
+    return try ModelObject(FlowTransformer(freezing: object.model), object.context)
   }
 }
 
@@ -103,11 +97,9 @@ public func mixgrpo_model_freeze(
 public func mixgrpo_model_load_frozen(
   _ context: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ out_model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_model, "out_model") {
-      let context = try resolve(context, "context", as: ContextObject.self)
-      return try ModelObject(FlowTransformer(frozenFolder: path(folder, "folder")), context)
-    }
+  handOut(out_model, "out_model") {
+    let context = try resolve(context, "context", as: ContextObject.self)
+    return try ModelObject(FlowTransformer(frozenFolder: path(folder, "folder")), context)
   }
 }
 
@@ -125,11 +117,9 @@ public func mixgrpo_model_save(
 public func mixgrpo_model_copy(
   _ model: OpaquePointer?, _ out_copy: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_copy, "out_copy") {
-      let object = try resolve(model, "model", as: ModelObject.self)
-      return try ModelObject(FlowTransformer(copying: object.model), object.context)
-    }
+  handOut(out_copy, "out_copy") {
+    let object = try resolve(model, "model", as: ModelObject.self)
+    return try ModelObject(FlowTransformer(copying: object.model), object.context)
   }
 }
 

@@ -15,16 +15,14 @@ public func mixgrpo_prompts_create(
   _ pooled_count: Int, _ prompt_count: Int, _ text_length: Int32, _ text_width: Int32, _ pooled_width: Int32,
   _ out_prompts: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_prompts, "out_prompts") {
-      _ = try resolve(context, "context", as: ContextObject.self)
-      let sizes = try PromptSizes(prompt_count, text_length, text_width, pooled_width)
-      return PromptsObject(
-        try PromptEmbeddings(
-          text: input(text, count: text_count, expected: sizes.textValues, "text"),
-          pooled: input(pooled, count: pooled_count, expected: sizes.pooledValues, "pooled"), count: sizes.prompts,
-          textLength: sizes.textLength, textWidth: sizes.textWidth, pooledWidth: sizes.pooledWidth))
-    }
+  handOut(out_prompts, "out_prompts") {
+    _ = try resolve(context, "context", as: ContextObject.self)
+    let sizes = try PromptSizes(prompt_count, text_length, text_width, pooled_width)
+    return PromptsObject(
+      try PromptEmbeddings(
+        text: input(text, count: text_count, expected: sizes.textValues, "text"),
+        pooled: input(pooled, count: pooled_count, expected: sizes.pooledValues, "pooled"), count: sizes.prompts,
+        textLength: sizes.textLength, textWidth: sizes.textWidth, pooledWidth: sizes.pooledWidth))
   }
 }
 
@@ -33,18 +31,16 @@ public func mixgrpo_prompts_create_hashed_words(
   _ context: OpaquePointer?, _ prompts: UnsafePointer<UnsafePointer<CChar>?>?, _ prompt_count: Int,
   _ text_length: Int32, _ text_width: Int32, _ pooled_width: Int32, _ out_prompts: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_prompts, "out_prompts") {
-      _ = try resolve(context, "context", as: ContextObject.self)
-      let sizes = try PromptSizes(prompt_count, text_length, text_width, pooled_width)
-      let text = try FloatStorage(count: sizes.textValues)
-      let pooled = try FloatStorage(count: sizes.pooledValues)
-      try encode(prompts, sizes, text.buffer, pooled.buffer)
-      return PromptsObject(
-        try PromptEmbeddings(
-          text: UnsafeBufferPointer(text.buffer), pooled: UnsafeBufferPointer(pooled.buffer), count: sizes.prompts,
-          textLength: sizes.textLength, textWidth: sizes.textWidth, pooledWidth: sizes.pooledWidth))
-    }
+  handOut(out_prompts, "out_prompts") {
+    _ = try resolve(context, "context", as: ContextObject.self)
+    let sizes = try PromptSizes(prompt_count, text_length, text_width, pooled_width)
+    let text = try FloatStorage(count: sizes.textValues)
+    let pooled = try FloatStorage(count: sizes.pooledValues)
+    try encode(prompts, sizes, text.buffer, pooled.buffer)
+    return PromptsObject(
+      try PromptEmbeddings(
+        text: UnsafeBufferPointer(text.buffer), pooled: UnsafeBufferPointer(pooled.buffer), count: sizes.prompts,
+        textLength: sizes.textLength, textWidth: sizes.textWidth, pooledWidth: sizes.pooledWidth))
   }
 }
 

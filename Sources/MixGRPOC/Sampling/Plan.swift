@@ -47,12 +47,10 @@ public func mixgrpo_plan_create(
   _ config: UnsafePointer<mixgrpo_sampling_config>?, _ sigmas: UnsafePointer<Double>?, _ sigma_count: Int,
   _ out_plan: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_plan, "out_plan") {
-      let config = try read(config, "config")
-      let own = try ownSigmas(sigmas, count: sigma_count, atLeast: 3)
-      return PlanObject(try SamplingConfiguration(config, sigmas: own))
-    }
+  handOut(out_plan, "out_plan") {
+    let config = try read(config, "config")
+    let own = try ownSigmas(sigmas, count: sigma_count, atLeast: 3)
+    return PlanObject(try SamplingConfiguration(config, sigmas: own))
   }
 }
 

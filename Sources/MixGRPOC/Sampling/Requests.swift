@@ -60,3 +60,22 @@ extension mixgrpo_velocity_request {
     }
   }
 }
+
+/// What a host answers a request with.
+struct VelocityAnswer {
+  let velocity: UnsafePointer<Float>  // (B, D)
+  /// Of the frozen reference; nil for NULL.
+  let reference: UnsafePointer<Float>?  // (B, D)
+
+  /// - Throws: `invalidArgument` for a velocity of NULL, or for a reference that is not finite.
+  init(
+    _ velocity: UnsafePointer<Float>?, _ reference: UnsafePointer<Float>?, count: Int
+  ) throws(MixGRPOError) {
+    guard let first = try input(velocity, count: count, "velocity").baseAddress else {
+      throw .invalid("velocity", expected: "the velocity of the request", got: "NULL")
+    }
+    let other = reference == nil ? nil : try input(reference, count: count, "reference_velocity")
+    if let other { try requireFinite(other, "reference_velocity") }
+    (self.velocity, self.reference) = (first, other?.baseAddress)
+  }
+}

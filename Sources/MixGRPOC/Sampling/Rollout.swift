@@ -27,21 +27,19 @@ public func mixgrpo_rollout_create(
   _ prompt_ids: UnsafePointer<Int32>?, _ prompt_count: Int, _ initial_noise: UnsafePointer<Float>?,
   _ noise_count: Int, _ out_rollout: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_rollout, "out_rollout") {
-      let context = try resolve(context, "context", as: ContextObject.self)
-      let object = try resolve(plan, "plan", as: PlanObject.self)
-      let config = try read(config, "config")
-      try config.check()
-      try requireReserved(config.reserved)
-      try requireRange(prompt_count, 1...1_000_000, "prompt_count")
-      let noise = initial_noise == nil && noise_count == 0 ? nil : try input(initial_noise, count: noise_count, "initial_noise")
-      let rollout = try Rollout(
-        plan: try object.plan(iteration: config.iteration, windowStart: config.window_start),
-        prompts: try copy(prompt_ids, count: prompt_count, "prompt_ids"),
-        latentSize: config.latent_size, initialNoise: noise, maxBatch: Int(config.max_batch), context: context.run)
-      return RolloutObject(rollout, context)
-    }
+  handOut(out_rollout, "out_rollout") {
+    let context = try resolve(context, "context", as: ContextObject.self)
+    let object = try resolve(plan, "plan", as: PlanObject.self)
+    let config = try read(config, "config")
+    try config.check()
+    try requireReserved(config.reserved)
+    try requireRange(prompt_count, 1...1_000_000, "prompt_count")
+    let noise = initial_noise == nil && noise_count == 0 ? nil : try input(initial_noise, count: noise_count, "initial_noise")
+    let rollout = try Rollout(
+      plan: try object.plan(iteration: config.iteration, windowStart: config.window_start),
+      prompts: try copy(prompt_ids, count: prompt_count, "prompt_ids"),
+      latentSize: config.latent_size, initialNoise: noise, maxBatch: Int(config.max_batch), context: context.run)
+    return RolloutObject(rollout, context)
   }
 }
 
@@ -69,10 +67,7 @@ public func mixgrpo_rollout_submit(
 ) -> mixgrpo_status {
   withStatus {
     let rollout = try resolve(rollout, "rollout", as: RolloutObject.self).rollout
-    guard let base = try input(velocity, count: count, "velocity").baseAddress else {
-      throw MixGRPOError.invalid("velocity", expected: "the velocity of the request", got: "NULL")
-    }
-    try rollout.submit(velocity: base, count: count)
+    try rollout.submit(velocity: VelocityAnswer(velocity, nil, count: count).velocity, count: count)
   }
 }
 

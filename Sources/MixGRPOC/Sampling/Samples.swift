@@ -50,19 +50,6 @@ struct SampleRequest {
   }
 }
 
-/// A grid of hybrid inference from the host's arguments.
-extension HybridGrid {
-  init(_ config: mixgrpo_sample_config, shares: [Double], gap: Int32, scale: Int32) throws(MixGRPOError) {
-    self.init(shares: shares)
-    try config.check()
-    schedule = try config.schedule()
-    solver = try choice(config.solver, "solver")
-    samplesPerPrompt = Int(config.samples_per_prompt)
-    sigmaRounding = try choice(config.sigma_rounding, "sigma_rounding")
-    (seed, self.gap, self.scale) = (config.seed, Int(gap), Int(scale))
-  }
-}
-
 @_cdecl("mixgrpo_sample_config_init") @implementation
 public func mixgrpo_sample_config_init(
   _ out_config: UnsafeMutablePointer<mixgrpo_sample_config>?, _ struct_size: Int
@@ -121,31 +108,5 @@ public func mixgrpo_trainer_save_model(
     let weights: TrainerWeights = try choice(weights, "weights")
     let precision = try StoredPrecision(storage)
     try trainer.model(weights).save(folder: path(folder, "folder"), precision: precision)
-  }
-}
-
-@_cdecl("mixgrpo_trainer_hybrid_grid") @implementation
-public func mixgrpo_trainer_hybrid_grid(
-  _ trainer: OpaquePointer?, _ weights: mixgrpo_weights, _ config: UnsafePointer<mixgrpo_sample_config>?,
-  _ shares: UnsafePointer<Double>?, _ share_count: Int, _ prompt_indices: UnsafePointer<Int32>?, _ prompt_count: Int,
-  _ height: Int32, _ width: Int32, _ patch: Int32, _ gap: Int32, _ scale: Int32,
-  _ out_image: UnsafeMutablePointer<OpaquePointer?>?
-) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_image, "out_image") {
-      let object = try resolve(trainer, "trainer", as: TrainerObject.self)
-      let trainer = try object.trainer(for: "hybrid_grid")
-      let weights: TrainerWeights = try choice(weights, "weights")
-      try requireRange(share_count, 1...1_024, "share_count")
-      let grid = try HybridGrid(
-        read(config, "config"), shares: Array(input(shares, count: share_count, "shares")), gap: gap, scale: scale)
-      try requireRange(prompt_count, 1...1_000_000, "prompt_count")
-      let chosen = Array(try input(prompt_indices, count: prompt_count, "prompt_indices"))
-      let codec = try PixelCodec(height: Int(height), width: Int(width), patch: Int(patch))
-      let image = try trainer.hybridGrid(grid, weights: weights, chosen: chosen, codec: codec) {
-        object.context.report(MIXGRPO_STAGE_SAMPLE, done: $0, total: $1)
-      }
-      return try ImageObject(image)
-    }
   }
 }

@@ -58,18 +58,16 @@ public func mixgrpo_evaluation_create(
   _ reward_names: UnsafePointer<UnsafePointer<CChar>?>?, _ weights: UnsafePointer<Double>?,
   _ held_out: UnsafePointer<UInt8>?, _ reward_count: Int, _ out_evaluation: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_evaluation, "out_evaluation") {
-      let configuration = try EvaluationConfiguration(read(config, "config"))
-      let plan = try read(sample, "sample").plan()
-      try requireRange(prompt_count, 1...1_000_000, "prompt_count")
-      try requireRange(reward_count, 1...1_024, "reward_count")
-      let names = try texts(reward_names, count: reward_count, "reward_names")
-      return EvaluationObject(
-        try Evaluation(
-          prompts: Array(input(prompt_indices, count: prompt_count, "prompt_indices")), plan: plan,
-          rewards: evaluationRewards(names, weights, held_out), configuration: configuration))
-    }
+  handOut(out_evaluation, "out_evaluation") {
+    let configuration = try EvaluationConfiguration(read(config, "config"))
+    let plan = try read(sample, "sample").plan()
+    try requireRange(prompt_count, 1...1_000_000, "prompt_count")
+    try requireRange(reward_count, 1...1_024, "reward_count")
+    let names = try texts(reward_names, count: reward_count, "reward_names")
+    return EvaluationObject(
+      try Evaluation(
+        prompts: Array(input(prompt_indices, count: prompt_count, "prompt_indices")), plan: plan,
+        rewards: evaluationRewards(names, weights, held_out), configuration: configuration))
   }
 }
 

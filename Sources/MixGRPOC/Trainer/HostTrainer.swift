@@ -17,18 +17,16 @@ public func mixgrpo_trainer_create_for_host(
   _ host: UnsafePointer<mixgrpo_host_config>?, _ reward_names: UnsafePointer<UnsafePointer<CChar>?>?,
   _ reward_count: Int, _ out_trainer: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_trainer, "out_trainer") {
-      let context = try resolve(context, "context", as: ContextObject.self)
-      let sampling = try resolve(plan, "plan", as: PlanObject.self).configuration
-      let learning = try LearningConfiguration(read(learning, "learning"), groupSize: sampling.groupSize)
-      let model = try HostModel(read(host, "host"))
-      try requireRange(reward_count, 1...1_024, "reward_count")
-      let names = try texts(reward_names, count: reward_count, "reward_names")
-      let machine = try ModelFreeTrainer(
-        model: model, sampling: sampling, learning: learning, rewardNames: names, context: context.run)
-      return try TrainerObject(machine, context)
-    }
+  handOut(out_trainer, "out_trainer") {
+    let context = try resolve(context, "context", as: ContextObject.self)
+    let sampling = try resolve(plan, "plan", as: PlanObject.self).configuration
+    let learning = try LearningConfiguration(read(learning, "learning"), groupSize: sampling.groupSize)
+    let model = try HostModel(read(host, "host"))
+    try requireRange(reward_count, 1...1_024, "reward_count")
+    let names = try texts(reward_names, count: reward_count, "reward_names")
+    let machine = try ModelFreeTrainer(
+      model: model, sampling: sampling, learning: learning, rewardNames: names, context: context.run)
+    return try TrainerObject(machine, context)
   }
 }
 
@@ -118,15 +116,11 @@ public func mixgrpo_trainer_submit(
   withStatus {
     let object = try resolve(trainer, "trainer", as: TrainerObject.self)
     let machine = try object.hostMachine(for: "submit")
-    guard let velocity = try input(velocity, count: count, "velocity").baseAddress else {
-      throw MixGRPOError.invalid("velocity", expected: "the velocity of the request", got: "NULL")
-    }
-    let reference = reference_velocity == nil ? nil : try input(reference_velocity, count: count, "reference_velocity")
-    if let reference { try requireFinite(reference, "reference_velocity") }
+    let answer = try VelocityAnswer(velocity, reference_velocity, count: count)
     let target =
       try machine.givesGradient
       ? output(out_d_velocity, capacity: d_velocity_capacity, needed: count, "out_d_velocity") : nil
-    let dVelocity = try machine.submit(velocity: velocity, reference: reference?.baseAddress, count: count)
+    let dVelocity = try machine.submit(velocity: answer.velocity, reference: answer.reference, count: count)
     if let dVelocity { target?.fill(from: dVelocity) }
     object.context.report(machine.progress)
   }

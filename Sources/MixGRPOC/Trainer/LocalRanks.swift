@@ -102,10 +102,8 @@ private func rawOutput(
 public func mixgrpo_local_ranks_create(
   _ count: Int32, _ time_limit: Double, _ out_ranks: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_ranks, "out_ranks") {
-      try LocalRanksObject(LocalRanks(count: Int(count), timeLimit: time_limit))
-    }
+  handOut(out_ranks, "out_ranks") {
+    try LocalRanksObject(LocalRanks(count: Int(count), timeLimit: time_limit))
   }
 }
 

@@ -92,20 +92,18 @@ public func mixgrpo_trainer_create(
   _ learning: UnsafePointer<mixgrpo_learning_config>?, _ reward_names: UnsafePointer<UnsafePointer<CChar>?>?,
   _ reward_count: Int, _ keep_base: Int32, _ out_trainer: UnsafeMutablePointer<OpaquePointer?>?
 ) -> mixgrpo_status {
-  withStatus {
-    try handOut(out_trainer, "out_trainer") {
-      let evaluator = try resolve(evaluator, "evaluator", as: EvaluatorObject.self)
-      let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
-      let plan = try resolve(plan, "plan", as: PlanObject.self)
-      let learning = try LearningConfiguration(
-        read(learning, "learning"), groupSize: plan.configuration.groupSize)
-      try requireRange(reward_count, 1...1_024, "reward_count")
-      let trainer = try Trainer(
-        evaluator: evaluator.evaluator, prompts: prompts.embeddings, sampling: plan.configuration, learning: learning,
-        rewardNames: try texts(reward_names, count: reward_count, "reward_names"),
-        keepBase: try flag(keep_base, "keep_base"), context: evaluator.context.run)
-      return try TrainerObject(trainer, evaluator)
-    }
+  handOut(out_trainer, "out_trainer") {
+    let evaluator = try resolve(evaluator, "evaluator", as: EvaluatorObject.self)
+    let prompts = try resolve(prompts, "prompts", as: PromptsObject.self)
+    let plan = try resolve(plan, "plan", as: PlanObject.self)
+    let learning = try LearningConfiguration(
+      read(learning, "learning"), groupSize: plan.configuration.groupSize)
+    try requireRange(reward_count, 1...1_024, "reward_count")
+    let trainer = try Trainer(
+      evaluator: evaluator.evaluator, prompts: prompts.embeddings, sampling: plan.configuration, learning: learning,
+      rewardNames: try texts(reward_names, count: reward_count, "reward_names"),
+      keepBase: try flag(keep_base, "keep_base"), context: evaluator.context.run)
+    return try TrainerObject(trainer, evaluator)
   }
 }
 

@@ -69,6 +69,11 @@ public struct PixelCodec: Equatable, Sendable {
     return images
   }
 
+  /// Decodes latents into new images.
+  public func decode(_ latents: [Float], count: Int) throws(MixGRPOError) -> [RGBImage] {
+    try latents.withUnsafeBufferPointer { (latents) throws(MixGRPOError) in try decode(latents, count: count) }
+  }
+
   static func byte(_ value: Float) -> UInt8 {
     UInt8(((min(max(value, -1), 1) + 1) * 127.5).rounded())
   }

@@ -59,14 +59,3 @@ RANDOM_CALL(evaluation_get_best, 1) { CALL(mixgrpo_evaluation_get_best, pick_con
 RANDOM_CALL(evaluation_save_best, 1) { CALL(mixgrpo_evaluation_save_best, pick_const(EVALUATION), any_path(), some_int(0, 1)); }
 RANDOM_CALL(evaluation_save, 1) { CALL(mixgrpo_evaluation_save, pick_const(EVALUATION), any_path()); }
 RANDOM_CALL(evaluation_restore, 1) { CALL(mixgrpo_evaluation_restore, pick(EVALUATION), any_path()); }
-RANDOM_CALL(trainer_hybrid_grid, 2) {
-  mixgrpo_sample_config *sample = some_sample_config();
-  const size_t shares = 1 + below(3), prompts = 1 + below(2);
-  double *share = room(shares * sizeof *share);
-  int32_t *indices = room(prompts * sizeof *indices);
-  void **place = output(sizeof *place);
-  for (size_t i = 0; i < shares; i++) share[i] = some_double(0, 1);
-  fill_indices(indices, prompts, 3);
-  keep_created(IMAGE, CALL(mixgrpo_trainer_hybrid_grid, pick(TRAINER), some_int(0, 2), sample, spoiled(share), one_in(24) ? SIZE_MAX : shares,
-                           spoiled(indices), prompts, some_int(1, 4), some_int(1, 4), some_int(1, 2), some_int(0, 2), some_int(1, 2), spoiled(place)), place);
-}

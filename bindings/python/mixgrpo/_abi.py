@@ -26,7 +26,7 @@ from ._types import (
 
 ABI_VERSION = 1
 WINDOW_START_SCHEDULED = -1
-FIGURE_COUNT = 16
+FIGURE_COUNT = 15
 AllGatherCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 AllToAllCallback = ctypes.CFUNCTYPE(
     ctypes.c_int32,
@@ -1129,22 +1129,4 @@ FUNCTIONS: dict[str, Function] = {
         Status, {"image": Handle, "out_png": Bytes, "capacity": Size, "out_size": ctypes.POINTER(ctypes.c_size_t)}
     ),
     "mixgrpo_image_save": Function(Status, {"image": Handle, "path": Text}),
-    "mixgrpo_trainer_hybrid_grid": Function(
-        Status,
-        {
-            "trainer": Handle,
-            "weights": Int32,
-            "config": ctypes.POINTER(SampleConfig),
-            "shares": Doubles,
-            "share_count": Size,
-            "prompt_indices": Integers,
-            "prompt_count": Size,
-            "height": Int32,
-            "width": Int32,
-            "patch": Int32,
-            "gap": Int32,
-            "scale": Int32,
-            "out_image": ctypes.POINTER(Handle),
-        },
-    ),
 }

@@ -1,11 +1,13 @@
 """Between the structs of the C interface and dataclasses of the same field names."""
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints
 
+from . import _abi
+from ._library import call
 from ._types import Struct, integer_in_range, real
 from .errors import InvalidArgumentError
 
@@ -32,6 +34,13 @@ def from_struct(kind: type[_Data], struct: Any) -> _Data:
     """A dataclass with the fields of a struct, as enums, flags, tuples and text where the dataclass says so."""
     values = {name: _python(getattr(struct, name), hint) for name, hint in get_type_hints(kind).items()}
     return kind(**values)
+
+
+def read_struct(kind: type[_Data], function: str, *arguments: Any, run: Callable[..., None] = call) -> _Data:
+    """A dataclass with what a function writes to its last parameter, a struct of the same name."""
+    struct = getattr(_abi, kind.__name__)()
+    run(function, *arguments, ctypes.byref(struct))
+    return from_struct(kind, struct)
 
 
 def _set(struct: Any, name: str, kind: Any, value: Any) -> None:

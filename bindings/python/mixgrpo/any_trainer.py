@@ -10,13 +10,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from numpy.typing import ArrayLike
 
-from . import _abi
 from ._arguments import instance
 from ._arrays import DoubleArray, FloatArray, pointer
 from ._handle import Object
 from ._library import call, library, read_text
 from ._shapes import ShownByShape
-from ._structs import from_struct
+from ._structs import read_struct
 from .errors import InvalidStateError
 from .plan import SCHEDULED_WINDOW
 from .results import Metrics, RewardMetrics
@@ -106,18 +105,14 @@ class AnyTrainer(Object):
 
     def metrics(self) -> Metrics:
         """The latest iteration's figures. Raises `InvalidStateError` before the first update."""
-        struct = _abi.Metrics()
-        call("mixgrpo_trainer_get_metrics", self.handle, ctypes.byref(struct))
-        return from_struct(Metrics, struct)
+        return read_struct(Metrics, "mixgrpo_trainer_get_metrics", self.handle)
 
     def reward_metrics(self) -> dict[str, RewardMetrics]:
         """The latest iteration's figures of each reward. Raises `InvalidStateError` before the first update."""
-        struct = _abi.RewardMetrics()
-        metrics = {}
-        for index, name in enumerate(self.reward_names):
-            call("mixgrpo_trainer_get_reward_metrics", self.handle, index, ctypes.byref(struct))
-            metrics[name] = from_struct(RewardMetrics, struct)
-        return metrics
+        return {
+            name: read_struct(RewardMetrics, "mixgrpo_trainer_get_reward_metrics", self.handle, index)
+            for index, name in enumerate(self.reward_names)
+        }
 
     def metrics_json(self) -> str:
         """The latest iteration's figures as one line of JSON, without line end."""

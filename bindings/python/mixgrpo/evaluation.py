@@ -12,7 +12,7 @@ from ._arguments import chosen, instance
 from ._arrays import DoubleArray, FloatArray, doubles, integers, output, pointer, shaped, texts
 from ._handle import Object
 from ._library import call, create, library
-from ._structs import from_struct, to_struct
+from ._structs import read_struct, to_struct
 from .configurations import EvaluationConfig, SampleConfig
 from .enums import Storage, StorageName, Verdict
 from .errors import InvalidArgumentError
@@ -110,9 +110,9 @@ class Evaluation(Object):
                 raise InvalidArgumentError(f"scores: expected {list(self.reward_names)}, got {list(scores)}")
             scores = [scores[name] for name in self.reward_names]  # type: ignore[assignment]
         values = shaped(doubles(scores, "scores"), self._shape, "scores")  # type: ignore[arg-type]
-        struct = _abi.EvaluationResult()
-        call("mixgrpo_evaluation_submit", self.handle, iteration, pointer(values), values.size, ctypes.byref(struct))
-        return from_struct(EvaluationResult, struct)
+        return read_struct(
+            EvaluationResult, "mixgrpo_evaluation_submit", self.handle, iteration, pointer(values), values.size
+        )
 
     def means(self) -> dict[str, float]:
         """The means of the latest evaluation's finite scores by name; NaN for a reward without.

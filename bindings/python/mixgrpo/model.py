@@ -8,7 +8,7 @@ from . import _abi
 from ._arguments import chosen, instance
 from ._handle import Object
 from ._library import call, create
-from ._structs import from_struct, to_struct
+from ._structs import read_struct, to_struct
 from .configurations import ModelConfig
 from .context import Context, given_context
 from .enums import AdapterFormat, AdapterFormatName, Storage, StorageName
@@ -140,9 +140,7 @@ class Model(Object):
     def _open(self, handle: int, context: Context) -> None:
         self._adopt(handle)
         self.context = context
-        struct = _abi.ModelConfig()
-        call("mixgrpo_model_get_config", handle, ctypes.byref(struct))
-        self.config = from_struct(ModelConfig, struct)
+        self.config = read_struct(ModelConfig, "mixgrpo_model_get_config", handle)
         self.parameters = {parameter.name: parameter for parameter in parameters_of(handle)}
         self.weights = Tensors(self, self.parameters, "weights")
         self.gradients = Tensors(self, self.parameters, "gradients")

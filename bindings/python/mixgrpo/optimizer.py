@@ -9,8 +9,8 @@ from . import _abi
 from ._arguments import instance
 from ._arrays import FloatArray, floats, output, pointer, shaped
 from ._handle import Object
-from ._library import call, create
-from ._structs import from_struct, to_struct
+from ._library import create
+from ._structs import read_struct, to_struct
 from .configurations import LearningConfig
 from .context import Context, given_context
 from .model import Model
@@ -43,15 +43,13 @@ class Optimizer(Object):
         slopes = floats(gradients, "gradients").reshape(-1)
         shaped(slopes, (self.parameter_count,), "gradients")
         output(weights, np.shape(weights), np.float32, "weights", apart_from=(slopes,))
-        report = _abi.OptimizerReport()
-        call(
-            "mixgrpo_optimizer_step", self.handle, pointer(weights), pointer(slopes), weights.size, ctypes.byref(report)
+        return read_struct(
+            OptimizerReport, "mixgrpo_optimizer_step", self.handle, pointer(weights), pointer(slopes), weights.size
         )
-        return from_struct(OptimizerReport, report)
 
     def step_model(self, model: Model) -> OptimizerReport:
         """One step on a model with its accumulated gradients, which are zeroed. Raises as `step`; then the gradients
         stay."""
-        report = _abi.OptimizerReport()
-        call("mixgrpo_optimizer_step_model", self.handle, instance(model, Model, "model").handle, ctypes.byref(report))
-        return from_struct(OptimizerReport, report)
+        return read_struct(
+            OptimizerReport, "mixgrpo_optimizer_step_model", self.handle, instance(model, Model, "model").handle
+        )

@@ -1,9 +1,10 @@
 """Pixels as tokens and back."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import _arrays
 from ._arguments import whole
@@ -46,42 +47,26 @@ class PixelCodec:
     def decode(self, latents: ArrayLike, *, out: ByteArray | None = None) -> ByteArray:
         """Images (…, height, width, 3) of latents (…, N, C). Raises `NotFiniteError` for a NaN or infinite latent."""
         values = floats(latents, "latents")
-        self._require(values.shape, (self.tokens, self.channels), "latents")
-        lead = values.shape[:-2]
+        lead = _leading(values.shape, (self.tokens, self.channels), "latents")
         out = output(out, (*lead, self.height, self.width, 3), np.uint8)
-        call(
-            "mixgrpo_pixels_decode",
-            pointer(values),
-            values.size,
-            int(np.prod(lead)),
-            self.height,
-            self.width,
-            self.patch,
-            pointer(out),
-            out.size,
-        )
+        self._convert("mixgrpo_pixels_decode", values, int(np.prod(lead)), out)
         return out
 
     def encode(self, pixels: ArrayLike, *, out: FloatArray | None = None) -> FloatArray:
         """Latents (…, N, C) of images, uint8 (…, height, width, 3)."""
         values = _arrays.pixels(pixels, "pixels")
-        self._require(values.shape, (self.height, self.width, 3), "pixels")
-        lead = values.shape[:-3]
+        lead = _leading(values.shape, (self.height, self.width, 3), "pixels")
         out = output(out, (*lead, self.tokens, self.channels), np.float32)
-        call(
-            "mixgrpo_pixels_encode",
-            pointer(values),
-            values.size,
-            int(np.prod(lead)),
-            self.height,
-            self.width,
-            self.patch,
-            pointer(out),
-            out.size,
-        )
+        self._convert("mixgrpo_pixels_encode", values, int(np.prod(lead)), out)
         return out
 
-    @staticmethod
-    def _require(got: tuple[int, ...], expected: tuple[int, ...], name: str) -> None:
-        if got[-len(expected) :] != expected:
-            raise InvalidArgumentError(f"{name}: expected shape (…, {', '.join(map(str, expected))}), got {got}")
+    def _convert(self, function: str, values: NDArray[Any], count: int, out: NDArray[Any]) -> None:
+        sizes = self.height, self.width, self.patch
+        call(function, pointer(values), values.size, count, *sizes, pointer(out), out.size)
+
+
+def _leading(got: tuple[int, ...], expected: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """The dimensions before those of one image."""
+    if got[-len(expected) :] != expected:
+        raise InvalidArgumentError(f"{name}: expected shape (…, {', '.join(map(str, expected))}), got {got}")
+    return got[: -len(expected)]

@@ -10,8 +10,8 @@ from . import _abi
 from ._arguments import instance, optional, short
 from ._arrays import doubles, pointer, size
 from ._handle import Object
-from ._library import call, create
-from ._structs import from_struct, optional_struct, to_struct
+from ._library import create
+from ._structs import optional_struct, read_struct, to_struct
 from .configurations import LearningConfig, ModelConfig, SamplingConfig
 from .enums import Precision, WindowMode
 from .errors import InvalidArgumentError
@@ -106,17 +106,9 @@ class Plan(Object):
         `minibatches`: `updates_per_iteration` of the learning configuration, 1…4096. With `WindowMode.ADAPTIVE` a
         forecast: the window of a run in which every place is held for `window_interval` iterations.
         """
-        struct = _abi.IterationPlan()
-        call(
-            "mixgrpo_plan_get_iteration",
-            self.handle,
-            iteration,
-            window_start,
-            prompt_count,
-            minibatches,
-            ctypes.byref(struct),
+        return read_struct(
+            IterationPlan, "mixgrpo_plan_get_iteration", self.handle, iteration, window_start, prompt_count, minibatches
         )
-        return from_struct(IterationPlan, struct)
 
     def steps(self, iteration: int, *, window_start: int = SCHEDULED_WINDOW) -> list[Step]:
         """All steps of an iteration, from sigma = 1 to 0."""
@@ -129,17 +121,15 @@ class Plan(Object):
 
         Raises `InvalidArgumentError` for a plan of another window mode, or an invalid state.
         """
-        struct = _abi.AdaptiveWindow()
         before = {**asdict(instance(state, AdaptiveWindow, "state")), "gain": 0.0}
-        call(
+        return read_struct(
+            AdaptiveWindow,
             "mixgrpo_adaptive_window_advance",
             self.handle,
             ctypes.byref(to_struct(_abi.AdaptiveWindow, before)),
             reward_mean,
             reward_std,
-            ctypes.byref(struct),
         )
-        return from_struct(AdaptiveWindow, struct)
 
     def memory(
         self,
@@ -152,8 +142,8 @@ class Plan(Object):
     ) -> Memory:
         """Predicted peak memory of an iteration. `learning` None: the rollout alone. `model` None: the host owns the
         model."""
-        struct = _abi.Memory()
-        call(
+        return read_struct(
+            Memory,
             "mixgrpo_plan_predict_memory",
             self.handle,
             iteration,
@@ -161,14 +151,10 @@ class Plan(Object):
             optional_struct(_abi.LearningConfig, optional(learning, LearningConfig, "learning")),
             optional_struct(_abi.ModelConfig, optional(model, ModelConfig, "model")),
             ctypes.byref(to_struct(_abi.Workload, instance(workload, Workload, "workload"))),
-            ctypes.byref(struct),
         )
-        return from_struct(Memory, struct)
 
     def _step(self, iteration: int, window_start: int, index: int) -> Step:
-        struct = _abi.Step()
-        call("mixgrpo_plan_get_step", self.handle, iteration, window_start, index, ctypes.byref(struct))
-        return from_struct(Step, struct)
+        return read_struct(Step, "mixgrpo_plan_get_step", self.handle, iteration, window_start, index)
 
 
 def plan_of(plan: Plan | SamplingConfig) -> Plan:

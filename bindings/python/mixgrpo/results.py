@@ -61,7 +61,7 @@ class Step:
     noise: float
     """s, the factor of e."""
     trained: bool
-    """The update trains this step; 0 for a step that stands alone."""
+    """The update trains this step; no step that stands alone is trained."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from . import _abi
 from ._arguments import chosen, instance, whole
 from ._arrays import DoubleArray, FloatArray, doubles, floats, output, pointer, rows
 from ._library import call
-from ._structs import from_struct, to_struct
+from ._structs import read_struct, to_struct
 from .enums import Dynamics, DynamicsName, LogProbability, LogProbabilityName, Solver, SolverName
 from .errors import InvalidArgumentError
 from .results import Step
@@ -28,32 +28,18 @@ def stochastic_step(dynamics: Dynamics | DynamicsName, noise_level: float, sigma
     At sigma = 1 FLOW takes next_sigma for the sigma in its denominator. Raises `InvalidArgumentError` also where no real
     step exists.
     """
-    struct = _abi.Step()
-    call(
-        "mixgrpo_stochastic_step",
-        chosen(Dynamics, dynamics, "dynamics"),
-        noise_level,
-        sigma,
-        next_sigma,
-        ctypes.byref(struct),
+    return read_struct(
+        Step, "mixgrpo_stochastic_step", chosen(Dynamics, dynamics, "dynamics"), noise_level, sigma, next_sigma
     )
-    return from_struct(Step, struct)
 
 
 def deterministic_step(solver: Solver | SolverName, sigmas: ArrayLike, index: int) -> Step:
     """Step `index` of the time grid `sigmas` (strictly decreasing, from at most 1 to 0), its order lowered to what the
     place allows."""
     grid = doubles(sigmas, "sigmas")
-    struct = _abi.Step()
-    call(
-        "mixgrpo_deterministic_step",
-        chosen(Solver, solver, "solver"),
-        pointer(grid),
-        grid.size,
-        index,
-        ctypes.byref(struct),
+    return read_struct(
+        Step, "mixgrpo_deterministic_step", chosen(Solver, solver, "solver"), pointer(grid), grid.size, index
     )
-    return from_struct(Step, struct)
 
 
 def step_log_probability(

@@ -11,19 +11,16 @@ from numpy.typing import ArrayLike
 
 from . import _abi
 from ._arguments import chosen, instance
-from ._arrays import FloatArray, doubles, integers, output, pointer, size, texts
+from ._arrays import FloatArray, integers, output, pointer, size, texts
 from ._library import call, create
 from ._sample_call import sample_call
-from ._structs import from_struct, to_struct
-from ._types import Handle
+from ._structs import from_struct, read_struct, to_struct
 from .any_trainer import AnyTrainer, TicketedSamples, exclusive
 from .collective import Collective, CollectiveCallbacks, LocalRank
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Weights, WeightsName
 from .errors import MixGRPOError
 from .evaluator import Evaluator
-from .image import Image
-from .pixels import PixelCodec
 from .plan import Plan, plan_of
 from .prompts import Prompts
 from .results import Metrics, Resumption
@@ -195,11 +192,15 @@ class Trainer(AnyTrainer):
         with self._checking("mixgrpo_trainer_update_tickets", -1, None, 0, None):
             shares = weights_in_order(weights, self.reward_names)
             policy = chosen(MissingRewards, missing, "missing")
-        struct = _abi.Metrics()
-        self.context.run(
-            "mixgrpo_trainer_update_tickets", self.handle, policy, pointer(shares), size(shares), ctypes.byref(struct)
+        return read_struct(
+            Metrics,
+            "mixgrpo_trainer_update_tickets",
+            self.handle,
+            policy,
+            pointer(shares),
+            size(shares),
+            run=self.context.run,
         )
-        return from_struct(Metrics, struct)
 
     @exclusive
     def update(
@@ -218,17 +219,16 @@ class Trainer(AnyTrainer):
         with self._checking("mixgrpo_trainer_update", None, 1, None, 0, None):
             scores = scores_in_order(rewards, self.reward_names, self._groups)
             shares = weights_in_order(weights, self.reward_names)
-        struct = _abi.Metrics()
-        self.context.run(
+        return read_struct(
+            Metrics,
             "mixgrpo_trainer_update",
             self.handle,
             pointer(scores),
             scores.size,
             pointer(shares),
             size(shares),
-            ctypes.byref(struct),
+            run=self.context.run,
         )
-        return from_struct(Metrics, struct)
 
     @exclusive
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -298,42 +298,3 @@ class Trainer(AnyTrainer):
         kind = chosen(Weights, weights, "weights")
         self.context.run("mixgrpo_trainer_sample", self.handle, kind, *drawn.arguments, pointer(out), out.size)
         return out
-
-    @exclusive
-    def hybrid_grid(
-        self,
-        prompt_indices: ArrayLike,
-        codec: PixelCodec,
-        *,
-        shares: ArrayLike = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
-        config: SampleConfig = SampleConfig(),
-        weights: Weights | WeightsName = Weights.TRAINED,
-        gap: int = 2,
-        scale: int = 1,
-    ) -> Image:
-        """Hybrid inference (Mix §5) at a glance: a row for each p_mix in `shares`, 0…1, and a column for each sample of
-        each prompt, every row from the same noise. For models whose latents are pixels.
-
-        Raises `InvalidArgumentError` when a share is below 1 and the base is not kept.
-        """
-        instance(codec, PixelCodec, "codec")
-        index = integers(prompt_indices, "prompt_indices").reshape(-1)
-        rows = doubles(shares, "shares").reshape(-1)
-        handle = Handle()
-        self.context.run(
-            "mixgrpo_trainer_hybrid_grid",
-            self.handle,
-            chosen(Weights, weights, "weights"),
-            ctypes.byref(to_struct(_abi.SampleConfig, instance(config, SampleConfig, "config"))),
-            pointer(rows),
-            rows.size,
-            pointer(index),
-            index.size,
-            codec.height,
-            codec.width,
-            codec.patch,
-            gap,
-            scale,
-            ctypes.byref(handle),
-        )
-        return Image._wrap(handle.value or 0)

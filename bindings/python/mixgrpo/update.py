@@ -10,8 +10,8 @@ from . import _abi
 from ._arguments import instance
 from ._arrays import FloatArray, doubles, optional_floats, output, pointer, shaped
 from ._handle import Object
-from ._library import call, create
-from ._structs import from_struct, to_struct
+from ._library import create
+from ._structs import read_struct, to_struct
 from .configurations import LearningConfig
 from .errors import InvalidStateError
 from .evaluator import Evaluator
@@ -131,20 +131,17 @@ class Update(Object):
         and the call may be repeated. With `Undo.NONE` in the update's configuration the finished optimizer steps stay,
         the message says how many, and a repeated call does the rest.
         """
-        report = _abi.OptimizerReport()
-        self.context.run(
+        return read_struct(
+            OptimizerReport,
             "mixgrpo_update_run",
             self.handle,
             instance(evaluator, Evaluator, "evaluator").handle,
             instance(prompts, Prompts, "prompts").handle,
             instance(optimizer, Optimizer, "optimizer").handle,
             None if reference is None else instance(reference, Evaluator, "reference").handle,
-            ctypes.byref(report),
+            run=self.context.run,
         )
-        return from_struct(OptimizerReport, report)
 
     def statistics(self) -> UpdateStatistics:
         """The figures so far."""
-        struct = _abi.UpdateStatistics()
-        call("mixgrpo_update_get_statistics", self.handle, ctypes.byref(struct))
-        return from_struct(UpdateStatistics, struct)
+        return read_struct(UpdateStatistics, "mixgrpo_update_get_statistics", self.handle)

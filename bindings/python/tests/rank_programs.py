@@ -81,9 +81,10 @@ class Failing:
         return self.module(*inputs) * (float("nan") if self.failure == "nan" else 1)
 
 
-def _failing(wrap, failure, at, culprit=1, **learning):
+def _failing(wrap, failure, at, **learning):
+    """A run in which rank 1 fails, or the only one."""
     case = Case(wrap=wrap, optimizer="adamw")
-    here = torch.distributed.get_rank() == culprit
+    here = torch.distributed.get_rank() == min(1, torch.distributed.get_world_size() - 1)
     settings = mixgrpo.LearningConfig(updates_per_iteration=2, clip_range=0.2, max_gradient_norm=0.02, **learning)
     trainer = trainer_of(
         case, world=True, velocity=lambda module: Failing(module, failure if here else "", at), learning=settings,

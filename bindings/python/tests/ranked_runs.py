@@ -51,7 +51,7 @@ class Flow(torch.nn.Module):
         return (torch.tanh(self.block(torch.tanh(hidden))) @ self.leave).reshape(latents.shape)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Case:
     wrap: str = "plain"  # plain, ddp, fsdp
     kind: str = "group"

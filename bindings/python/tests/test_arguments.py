@@ -47,7 +47,6 @@ def test_objects_of_another_kind_are_named(mixgrpo, refused, model, evaluator, p
     refused("plan: expected a Plan, got a SamplingConfig", mixgrpo.Rollout, plan.config, [0], latent_size=3)
     refused("rollout: expected a Rollout, got an array of float64 (2, 4)", mixgrpo.Update, np.zeros((2, 4)), [[1.0]])
     refused("config: expected a SampleConfig, got 20", trainer.sample, [0], 20)
-    refused("codec: expected a PixelCodec, got None", trainer.hybrid_grid, [0], None)
     config_wanted = (
         "config: expected a ModelConfig, such as mixgrpo.ModelConfig(num_layers=2); Model.load(folder) reads a model"
     )

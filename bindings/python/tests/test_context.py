@@ -143,7 +143,7 @@ def test_a_process_at_work_stops_on_sigint(mixgrpo):
         threading.Event().wait(0.5)
         process.send_signal(signal.SIGINT)
         try:
-            out, errors = process.communicate(timeout=10)
+            out, errors = process.communicate(timeout=60)
         finally:
             process.kill()
     assert (out, errors) == ("stopped False\n", "")

@@ -159,8 +159,8 @@ def test_prompts_of_an_evaluation_are_spread_over_all(mixgrpo, make_trainer):
 def test_the_defaults_of_evaluations_are_those_of_the_command(mixgrpo):
     source = (ROOT / "Sources/MixCommand/Settings/EvaluationSettings.swift").read_text()
     usual = mixgrpo.TrainingEvaluation()
-    for name, value in (("every", usual.every), ("prompts", usual.prompts), ("samples_per_prompt", 1)):
-        (found,) = re.findall(rf'"{name}", [^"]*default: (\d+)', source)
+    for name, value in (("every", usual.every), ("prompts", usual.prompts), ("samplesPerPrompt", 1)):
+        (found,) = re.findall(rf"var {name} = (\d+)", source)
         assert int(found) == value, name
     assert repr(usual) == "TrainingEvaluation()"
     assert repr(mixgrpo.TrainingEvaluation(every=3)) == "TrainingEvaluation(every=3)"
@@ -216,16 +216,19 @@ def test_evaluation_settings_that_do_not_fit_are_refused(mixgrpo, make_trainer, 
         train(mixgrpo, make_trainer(), codec, evaluation=10)
 
 
-def test_a_grid_has_a_row_for_each_share_of_the_trained_model(mixgrpo, make_trainer, codec):
+def test_the_trained_model_draws_its_share_of_the_steps(mixgrpo, make_trainer, codec):
     trainer = make_trainer(keep_base=True, learning_rate=3e-3)
     settings = mixgrpo.SampleConfig(steps=4, samples_per_prompt=2, seed=5)
     base = trainer.sample([0, 1], settings)
     train(mixgrpo, trainer, codec)
-    grid = trainer.hybrid_grid([0, 1], codec, shares=[0, 0.5, 1], config=settings, gap=1).pixels()
-    assert grid.shape == (3 * 4 + 2, 4 * 4 + 3, 3)
-    assert np.array_equal(grid[:4, :4], codec.decode(base[0, :1])[0])
-    assert not np.array_equal(grid[:4], grid[10:])
+
+    def drawn(trainer, share):
+        return trainer.sample([0, 1], dataclasses.replace(settings, trained_model_share=share))
+
+    assert np.array_equal(drawn(trainer, 0), base)
+    assert not np.array_equal(drawn(trainer, 0.5), base)
+    assert not np.array_equal(drawn(trainer, 0.5), trainer.sample([0, 1], settings))
     with pytest.raises(mixgrpo.InvalidArgumentError, match="trained_model_share"):
-        trainer.hybrid_grid([0], codec, shares=[2.0])
+        drawn(trainer, 2.0)
     with pytest.raises(mixgrpo.InvalidStateError, match="base"):
-        make_trainer().hybrid_grid([0], codec)
+        drawn(make_trainer(), 0.5)

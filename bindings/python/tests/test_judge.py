@@ -45,7 +45,7 @@ def completion(text, reason="stop"):
 def judge(server, **choices):
     from mixgrpo.rewards import Judge
 
-    return Judge(f"{server.url}/v1", "some-model", **{"backoff": 0.01, "retries": 0, "timeout": 5, **choices})
+    return Judge(f"{server.url}/v1", "some-model", **{"backoff": 0.01, "retries": 0, "timeout": 60, **choices})
 
 
 def test_each_picture_is_asked_about_with_its_prompt_and_marks_become_0_to_1(server):
@@ -109,7 +109,7 @@ def test_what_may_pass_is_tried_again(server):
 
 
 def test_pictures_are_asked_about_side_by_side(server, mixgrpo, monkeypatch):
-    together = threading.Barrier(3, timeout=5)
+    together = threading.Barrier(3, timeout=60)
     encode = mixgrpo.Image.encode
     monkeypatch.setattr(mixgrpo.Image, "encode", lambda image: (together.wait(), encode(image))[1])
     assert np.array_equal(judge(server, parallel=3)(IMAGES, PROMPTS), [0, 0.5, 1])

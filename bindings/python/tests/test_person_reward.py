@@ -23,7 +23,7 @@ class Page:
 
     @property
     def address(self):
-        for _ in range(500):
+        for _ in range(6000):
             if self.reward.address:
                 return self.reward.address
             time.sleep(0.01)
@@ -52,7 +52,7 @@ class Page:
         return status, json.loads(answer) if answer.startswith(b"{") else answer
 
     def group(self):
-        for _ in range(500):
+        for _ in range(6000):
             if group := self.state()["group"]:
                 return group["id"]
             time.sleep(0.01)

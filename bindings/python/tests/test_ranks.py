@@ -1,5 +1,6 @@
 """Several processes that train one model together, over gloo on this machine: to the result of one process."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -31,6 +32,8 @@ FAILURES = [
     "fsdp,nan",
     "fsdp,Ctrl-C",
 ]
+ALONE_FAILURES = ["ddp,nan", "fsdp,raise", "fsdp,nan"]
+"""Of a rank that is the only one."""
 ODD = [
     Case("ddp", "kl", "adamw", "float32"), Case("fsdp", "batch", "sgd", "float32"), Case("fsdp", adapted=True),
     Case("ddp", "kl", adapted=True), Case("plain", "gdpo", "adamw", batch_size=0), Case("fsdp", batch_size=0),
@@ -44,7 +47,7 @@ HAS_ACCELERATE = importlib.util.find_spec("accelerate") is not None
 def cases_of(ranks):
     if IS_WHOLE:
         return [Case(wrap, kind, optimizer) for kind in KINDS for wrap in WRAPS for optimizer in OPTIMIZERS] + ODD
-    place = ranks - 2
+    place = (ranks - 2) % 3
     turns = range(place, place + len(KINDS))
     some = [Case(WRAPS[turn % 3], kind, OPTIMIZERS[turn % 2]) for turn, kind in zip(turns, KINDS, strict=True)]
     return some + ODD[place::2]
@@ -60,8 +63,11 @@ def cases(count):
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    """What two and three ranks found, which run at the same time, and what was left of two of which one was killed."""
-    two, three, plain, sharded = (tmp_path_factory.mktemp(name) for name in ("two", "three", "plain", "sharded"))
+    """What one, two and three ranks found, which run at the same time, and what was left of two of which one was killed."""
+    names = ("one", "two", "three", "plain", "sharded")
+    one, two, three, plain, sharded = (tmp_path_factory.mktemp(name) for name in names)
+    single = [cases(1), program("failures", *ALONE_FAILURES), program("saves", "fsdp")]
+    single += [program("resumes", "fsdp", one / "2-saves" / "run-fsdp")]
     saved = {wrap: two / f"{place}-saves" / f"run-{wrap}" for place, wrap in enumerate(("ddp", "fsdp"))}
     programs = [
         program("saves", "ddp"), program("saves", "fsdp"), cases(2), program("failures", *FAILURES),
@@ -76,14 +82,17 @@ def ranks(tmp_path_factory):
     killed = [(plain, runs.start(2, plain, "killed", "plain"))]
     if IS_WHOLE:
         killed.append((sharded, runs.start(2, sharded, "killed", "fsdp")))
-    groups = [runs.start(2, two, "several", *programs), runs.start(3, three, "several", *others)]
-    found = [runs.results(group, folder, timeout=1500) for group, folder in zip(groups, (two, three), strict=True)]
+    groups = [
+        runs.start(count, folder, "several", *work)
+        for count, folder, work in ((1, one, single), (2, two, programs), (3, three, others))
+    ]
+    found = [runs.results(group, folder, timeout=3600) for group, folder in zip(groups, (one, two, three), strict=True)]
     left = []
     for folder, (survivor, victim) in killed:
         survivor.communicate(timeout=120)
         victim.communicate(timeout=120)
         left.append(json.loads((folder / "0.json").read_text()))
-    return {2: found[0], 3: found[1], "killed": left, "saved": saved, "folder": two}
+    return {1: found[0], 2: found[1], 3: found[2], "killed": left, "saved": saved, "folder": two}
 
 
 def part(ranks, count, name):
@@ -96,11 +105,16 @@ def same(found, expected, tolerance, name):
     assert difference <= tolerance, f"{name}: {difference}"
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@functools.cache
+def of_one_process(case):
+    trainer = runs.trainer_of(case)
+    return runs.result_of(trainer, runs.iterate(case, trainer))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
 def test_ranks_train_to_the_weights_and_metrics_of_one_process(ranks, count):
     for case in cases_of(count):
-        trainer = runs.trainer_of(case)
-        expected = runs.result_of(trainer, runs.iterate(case, trainer))
+        expected = of_one_process(case)
         weights, figures = {"float64": (1e-12, 1e-9), "float32": (1e-6, 1e-4), "bfloat16": (1e-3, 0.05)}[case.dtype]
         for found in (rank[str(case)] for rank in part(ranks, count, "cases")):
             same(found["weights"], expected["weights"], weights, case)
@@ -118,6 +132,12 @@ def test_a_failure_on_one_rank_leaves_all_where_they_were_before_the_update(rank
     own = {"raise": "LookupError: gone", "memory": "OutOfMemoryError: CUDA", "Ctrl-C": "KeyboardInterrupt"}
     reason = own.get(kind.partition(",")[2], "")
     assert second["error"].startswith(reason) and f"rank 1: {reason}" in first["error"]
+
+
+@pytest.mark.parametrize("kind", ALONE_FAILURES)
+def test_one_rank_is_where_it_was_before_an_update_that_fails(ranks, kind):
+    (found,) = (rank[kind] for rank in part(ranks, 1, "failures"))
+    assert found["is_before"] and not found["has_gradient"] and found["is_same"]
 
 
 def test_ranks_follow_the_fault_policy_together(ranks):
@@ -169,9 +189,7 @@ def test_ranks_that_differ_are_refused_on_all_naming_rank_and_field(ranks, field
 
 @pytest.mark.skipif(not HAS_ACCELERATE, reason="accelerate is not installed: .ci/setup python .venv")
 def test_what_accelerate_has_prepared_trains_alike(ranks):
-    case = Case(optimizer="adamw")
-    trainer = runs.trainer_of(case)
-    expected = runs.result_of(trainer, runs.iterate(case, trainer))
+    expected = of_one_process(Case(optimizer="adamw"))
     for rank in part(ranks, 2, "accelerated"):
         assert rank["is_ddp"]
         same(rank["weights"], expected["weights"], 1e-12, "accelerate")
@@ -184,8 +202,7 @@ def test_a_group_that_was_destroyed_is_named(ranks):
 
 def test_a_rank_may_be_alone_or_have_no_prompt(ranks):
     case = Case()
-    trainer, few = runs.trainer_of(case), runs.trainer_of(case)
-    expected = runs.result_of(trainer, runs.iterate(case, trainer))
+    few, expected = runs.trainer_of(case), of_one_process(case)
     few.update(runs.scores_of(case, few.rollout([2]), [runs.LINES[2]], 0))
     for rank in part(ranks, 3, "alone"):
         assert rank["weights"] == expected["weights"]
@@ -198,6 +215,13 @@ def test_a_checkpoint_is_one_file_or_shards(ranks, wrap):
     names = {"ddp": ["iteration-00000002.pt"], "fsdp": ["iteration-00000002"]}
     for rank in part(ranks, 2, f"saves {wrap}"):
         assert rank["files"] == names[wrap]
+
+
+def test_one_rank_saves_and_resumes_a_sharded_model(ranks, tmp_path):
+    (saved,), (resumed,) = part(ranks, 1, "saves fsdp"), part(ranks, 1, "resumes fsdp")
+    assert saved["files"] == ["iteration-00000002.pt"]
+    same(resumed["weights"], saved["weights"], 1e-12, "resumed")
+    same(saved["weights"], part(ranks, 2, "saves fsdp")[0]["weights"], 1e-12, "ranks")
 
 
 @pytest.mark.parametrize("how", ["fsdp", "ddp"])

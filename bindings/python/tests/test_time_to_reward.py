@@ -68,7 +68,7 @@ def test_both_sides_train_the_same_steps(race, mixgrpo):
 
 
 def test_rates_are_the_tuned_ones(race):
-    source = (ROOT / "Sources/MixCompare/TunedRates.swift").read_text()
+    source = (ROOT / "Sources/MixCompare/Methods/TunedRates.swift").read_text()
     rates = {
         name: rate for names, rate in re.findall(r"case ([.\w, ]+): ([\d.e-]+)", source) for name in names.split(", ")
     }

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::panics::contain;
 use crate::sys;
 
-/// How a rank exchanges bytes with the others, for [`Trainer::set_collective`](crate::Trainer::set_collective).
+/// How a rank exchanges bytes with the others, for [`Trainer::set_collective`](crate::Trainer::set_collective) and
+/// [`HostTrainer::set_collective`](crate::HostTrainer::set_collective), which calls `all_gather` alone.
 ///
 /// Methods run on the thread that called the trainer, and return when all ranks have made the call. When a rank is lost, they must
 /// fail on the others. An error or a panic undoes the work of all ranks.

@@ -53,6 +53,7 @@ pub struct EvaluationReward<'a> {
 pub struct Evaluation {
     handle: Handle<sys::mixgrpo_evaluation>,
     reward_count: usize,
+    prompt_count: usize,
     sample_count: usize,
 }
 
@@ -86,7 +87,7 @@ impl Evaluation {
                 out,
             )
         })?;
-        Ok(Self { handle, reward_count: rewards.len(), sample_count })
+        Ok(Self { handle, reward_count: rewards.len(), prompt_count: count, sample_count })
     }
 
     /// Whether an iteration that is about to be trained must be evaluated first.
@@ -177,9 +178,9 @@ impl Evaluation {
         border::call(|| unsafe { sys::mixgrpo_evaluation_restore(self.raw(), folder.as_ptr()) })
     }
 
-    /// P·S.
-    pub(crate) fn sample_count(&self) -> usize {
-        self.sample_count
+    /// P and S.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        (self.prompt_count, self.sample_count / self.prompt_count.max(1))
     }
 
     pub(crate) fn raw(&self) -> *mut sys::mixgrpo_evaluation {

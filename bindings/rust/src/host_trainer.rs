@@ -1,10 +1,10 @@
 //! A trainer for a model that the host owns: the library runs the iteration, the host answers its requests.
 
-use std::ffi::CString;
-use std::ptr::null_mut;
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::border::{self, buffer, c_text, c_texts, optional, pointers, product, same_size, Handle};
+use crate::border::{self, buffer, c_text, c_texts, count, optional, pointers, product, Handle};
+use crate::collective::Collective;
 use crate::configurations::{HostConfig, LearningConfig, SampleConfig};
 use crate::context::Context;
 use crate::enums::{MissingRewards, Weights};
@@ -12,6 +12,7 @@ use crate::error::{Error, Result, Status};
 use crate::evaluation::Evaluation;
 use crate::mirror::{Mirror, MirrorStruct};
 use crate::plan::Plan;
+use crate::ranks::{token, Ranks};
 use crate::request::LatentBatch;
 use crate::structs::Metrics;
 use crate::sys;
@@ -41,7 +42,9 @@ pub trait HostModel {
     /// Backpropagates ∂L/∂velocity, (B, D), through the model and adds to its gradients.
     fn backward(&mut self, batch: &LatentBatch, d_velocity: &[f32]) -> Result<()>;
 
-    /// Steps the optimizer at its rate times `rate_factor` and zeroes the gradients.
+    /// Steps the optimizer at its rate times `rate_factor` and zeroes the gradients. With several ranks, it first replaces the
+    /// gradients by their sum over all ranks. All ranks make this call, also those without a [`backward`](Self::backward)
+    /// before it.
     fn step(&mut self, minibatch: i32, rate_factor: f64) -> Result<StepReport>;
 
     /// Copies everything that [`step`](Self::step) changes.
@@ -102,6 +105,7 @@ pub struct HostTrainer<M: HostModel> {
     latent_size: usize,
     group_size: usize,
     reward_count: usize,
+    pub(crate) ranks: Ranks,
     _context: Context,
 }
 
@@ -130,12 +134,66 @@ impl<M: HostModel> HostTrainer<M> {
             latent_size: host.latent_size,
             group_size: plan.group_size(),
             reward_count,
+            ranks: Ranks::new(None),
             _context: context.clone(),
         })
     }
 
-    /// Samples a group for each of P distinct prompts: (P, G, D) at σ = 0. A rollout that no update follows is replaced by the
-    /// next one, in the same iteration and with the same random numbers; it stays when that fails.
+    /// Makes this trainer one of several ranks that train one model together, or one that trains alone again. Every rank calls
+    /// it, and then makes the same calls in the same order.
+    ///
+    /// A rollout takes the prompts of all ranks and returns the samples of this rank's [`share`](Self::share). Rewards are those
+    /// of all ranks: [`gather_scores`](Self::gather_scores). The model adds up gradients in [`HostModel::step`]. Advantages,
+    /// metrics, warnings and window are the same on all ranks, and those of one process up to the rounding of sums.
+    ///
+    /// The trainer exchanges failures and figures through `all_gather`, from the thread that calls it. An error on one rank ends
+    /// the call on all; that rank returns its own, the others one such as `rank 1: …`. All are where they were before the call
+    /// and may repeat it. When `all_gather` fails, or when an update cannot be undone, this rank takes part in no exchange any
+    /// more: end the program, or set another collective on all ranks.
+    ///
+    /// # Errors
+    /// `InvalidState` while samples wait for an update; `InvalidArgument` naming the entry that ranks have different settings or
+    /// progress in; `InputOutput` when `collective` fails. The trainer is then as before.
+    pub fn set_collective(&mut self, collective: Option<Box<dyn Collective>>) -> Result<()> {
+        let mut ranks = Ranks::new(collective);
+        let set = self.set_rank(&ranks);
+        if set.as_ref().is_err_and(|error| error.status() == Status::InvalidArgument) {
+            return set; // without a rank there is nobody to ask
+        }
+        let progress = ranks.together(set.and_then(|()| self.progress()), token("set_collective", []));
+        let same = progress.and_then(|progress| ranks.require_same(&progress));
+        if same.is_ok() {
+            self.ranks = ranks;
+        } else {
+            let _ = self.set_rank(&self.ranks); // as before
+        }
+        same
+    }
+
+    fn set_rank(&self, ranks: &Ranks) -> Result<()> {
+        let (rank, size) = ranks.place();
+        let (rank, size) = (count(rank, "rank")?, count(size, "size")?);
+        // SAFETY: the handle is alive.
+        border::call(|| unsafe { sys::mixgrpo_trainer_set_rank(self.raw(), rank, size) })
+    }
+
+    /// The places of this rank's prompts among so many; all without a collective.
+    pub fn share(&self, prompts: usize) -> Range<usize> {
+        self.ranks.share(prompts)
+    }
+
+    /// Puts scores of all ranks together, (K, P, S) of this `shape`, from those of this rank's share, (K, share, S). Every rank
+    /// calls it with the same shape. For [`update`](Self::update) and [`RewardInbox::submit`](crate::RewardInbox::submit) S is G.
+    ///
+    /// # Errors
+    /// `InvalidArgument` on all ranks when one of them has another number of values; `InputOutput` when the collective fails.
+    pub fn gather_scores(&mut self, own: &[f64], shape: [usize; 3]) -> Result<Vec<f64>> {
+        self.ranks.gather_scores(own, shape)
+    }
+
+    /// Samples a group for each of P distinct prompts: (P, G, D) at σ = 0; of several ranks each returns its share. A rollout
+    /// that no update follows is replaced by the next one, in the same iteration and with the same random numbers; it stays when
+    /// that fails.
     pub fn rollout(&mut self, prompt_indices: &[i32]) -> Result<Vec<f32>> {
         Ok(self.draw(prompt_indices, false)?.samples)
     }
@@ -150,11 +208,13 @@ impl<M: HostModel> HostTrainer<M> {
 
     fn draw(&mut self, prompt_indices: &[i32], with_ticket: bool) -> Result<TicketedSamples> {
         let (raw, indices, count) = (self.raw(), prompt_indices.as_ptr(), prompt_indices.len());
+        let call = token("rollout", numbers(prompt_indices).chain([with_ticket.into()]));
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_begin_rollout(raw, indices, count, with_ticket.to_raw()) })?;
+        self.begin(call, || unsafe { sys::mixgrpo_trainer_begin_rollout(raw, indices, count, with_ticket.to_raw()) })?;
         self.answer_all()?;
-        let (samples, ticket) = self.drawn(product(&[prompt_indices.len(), self.group_size, self.latent_size]))?;
-        Ok(TicketedSamples { ticket, prompts: prompt_indices.to_vec(), samples })
+        let prompts = prompt_indices[self.share(count)].to_vec();
+        let (samples, ticket) = self.drawn(product(&[prompts.len(), self.group_size, self.latent_size]))?;
+        Ok(TicketedSamples { ticket, prompts, samples })
     }
 
     /// Trains on the latest rollout and moves to the next iteration. `rewards`: (K, P, G); NaN for a reward that failed.
@@ -166,10 +226,11 @@ impl<M: HostModel> HostTrainer<M> {
     /// # Errors
     /// `InvalidState` without a rollout; with `FaultPolicy::Stop` also `NotFinite` and `Diverged`.
     pub fn update(&mut self, rewards: &[f64], weights: Option<&[f64]>) -> Result<Metrics> {
+        let call = token("update", rewards.iter().chain(weights.unwrap_or_default()).map(|value| value.to_bits()));
         let (raw, values, count) = (self.raw(), rewards.as_ptr(), rewards.len());
         let (weights, weight_count) = optional(weights);
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_begin_update(raw, values, count, weights, weight_count) })?;
+        self.begin(call, || unsafe { sys::mixgrpo_trainer_begin_update(raw, values, count, weights, weight_count) })?;
         self.answer_all()?;
         self.metrics()
     }
@@ -177,36 +238,41 @@ impl<M: HostModel> HostTrainer<M> {
     /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as in
     /// [`update`](Self::update).
     pub fn update_tickets(&mut self, missing: MissingRewards, weights: Option<&[f64]>) -> Result<Metrics> {
+        let call = token("update_tickets", weights.unwrap_or_default().iter().map(|value| value.to_bits()));
         let (raw, missing, (weights, weight_count)) = (self.raw(), missing.to_raw(), optional(weights));
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_begin_update_tickets(raw, missing, weights, weight_count) })?;
+        self.begin(call, || unsafe { sys::mixgrpo_trainer_begin_update_tickets(raw, missing, weights, weight_count) })?;
         self.answer_all()?;
         self.metrics()
     }
 
-    /// Draws deterministic samples, (P, S, D). A pending rollout stays. The requests name `weights`; with
-    /// `trained_model_share` below 1 those of the last steps name `Weights::Base`.
+    /// Draws deterministic samples, (P, S, D); of several ranks each returns its share. A pending rollout stays. The requests
+    /// name `weights`; with `trained_model_share` below 1 those of the last steps name `Weights::Base`.
     pub fn sample(
         &mut self, weights: Weights, config: &SampleConfig, prompt_indices: &[i32], initial_noise: Option<&[f32]>,
     ) -> Result<Vec<f32>> {
-        let values = config.values(prompt_indices, self.latent_size);
+        let values = config.values(&prompt_indices[self.share(prompt_indices.len())], self.latent_size);
         let (raw, weights, config) = (self.raw(), weights.to_raw(), config.to_raw());
         let (indices, count, (noise, noise_count)) =
             (prompt_indices.as_ptr(), prompt_indices.len(), optional(initial_noise));
+        let call = token("sample", numbers(prompt_indices));
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe {
+        self.begin(call, || unsafe {
             sys::mixgrpo_trainer_begin_sample(raw, weights, &config, indices, count, noise, noise_count)
         })?;
         self.answer_all()?;
         Ok(self.drawn(values)?.0)
     }
 
-    /// Draws the samples of an evaluation, (P, S, D), from the same noise each time. The host keeps the best weights itself.
+    /// Draws the samples of an evaluation, (P, S, D), from the same noise each time; of several ranks each returns its share, and
+    /// submits the scores of all. The host keeps the best weights itself.
     pub fn sample_evaluation(&mut self, evaluation: &Evaluation) -> Result<Vec<f32>> {
+        let (raw, (prompts, samples)) = (self.raw(), evaluation.sizes());
+        let call = token("sample_evaluation", []);
         // SAFETY: both handles are alive.
-        border::call(|| unsafe { sys::mixgrpo_evaluation_begin_sample(evaluation.raw(), self.raw()) })?;
+        self.begin(call, || unsafe { sys::mixgrpo_evaluation_begin_sample(evaluation.raw(), raw) })?;
         self.answer_all()?;
-        Ok(self.drawn(product(&[evaluation.sample_count(), self.latent_size]))?.0)
+        Ok(self.drawn(product(&[self.share(prompts).len(), samples, self.latent_size]))?.0)
     }
 
     /// What the host puts into its own checkpoint beside weights and optimizer: one line of JSON.
@@ -228,8 +294,6 @@ impl<M: HostModel> HostTrainer<M> {
         border::call(|| unsafe { sys::mixgrpo_trainer_set_progress(self.raw(), json.as_ptr()) })
     }
 
-    // MARK: The loop
-
     fn drawn(&self, values: usize) -> Result<(Vec<f32>, i64)> {
         let (mut samples, mut ticket) = (buffer::<f32>(values)?, 0);
         let (out, capacity) = (samples.as_mut_ptr(), samples.len());
@@ -238,68 +302,11 @@ impl<M: HostModel> HostTrainer<M> {
         Ok((samples, ticket))
     }
 
-    /// Answers requests until everything is finished, or undone.
-    fn answer_all(&mut self) -> Result<()> {
-        loop {
-            match self.answer_next() {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                Err(error) if self.fail(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Answers the next request. Returns whether nothing was left.
-    fn answer_next(&mut self) -> Result<bool> {
-        let mut request = sys::mixgrpo_velocity_request::sized();
-        // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_next(self.raw(), &mut request) })?;
-        match request.kind {
-            sys::MIXGRPO_REQUEST_KIND_FINISHED => return Ok(true),
-            sys::MIXGRPO_REQUEST_KIND_EVALUATE => self.evaluate(&LatentBatch::new(request))?,
-            sys::MIXGRPO_REQUEST_KIND_OPTIMIZER_STEP => {
-                let report = self.model.step(request.minibatch, request.rate_factor)?;
-                let (norm, rate) = (report.gradient_norm, report.learning_rate);
-                // SAFETY: the handle is alive.
-                border::call(|| unsafe { sys::mixgrpo_trainer_submit_step(self.raw(), norm, rate) })?;
-            }
-            sys::MIXGRPO_REQUEST_KIND_KEEP_STATE => self.model.keep_state()?,
-            sys::MIXGRPO_REQUEST_KIND_RESTORE_STATE => self.model.restore_state()?,
-            sys::MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS => self.model.zero_gradients()?,
-            kind => return Err(Error::new(Status::Unsupported, format!("request: expected a known kind, got {kind}"))),
-        }
-        Ok(false)
-    }
-
-    fn evaluate(&mut self, batch: &LatentBatch) -> Result<()> {
-        let reference = batch.needs_reference().then(|| self.model.reference_velocity(batch)).transpose()?;
-        let velocity = self.model.velocity(batch)?;
-        if let Some(reference) = &reference {
-            same_size("reference_velocity", velocity.len(), reference.len())?;
-        }
-        let mut d_velocity: Vec<f32> = buffer(if batch.needs_gradient() { velocity.len() } else { 0 })?;
-        let (raw, values, count) = (self.raw(), velocity.as_ptr(), velocity.len());
-        let (frozen, capacity) = (optional(reference.as_deref()).0, d_velocity.len());
-        let out = if batch.needs_gradient() { d_velocity.as_mut_ptr() } else { null_mut() };
-        // SAFETY: all pointers are valid during the call, and of the sizes checked above.
-        border::call(|| unsafe { sys::mixgrpo_trainer_submit(raw, values, frozen, count, out, capacity) })?;
-        if batch.needs_gradient() {
-            self.model.backward(batch, &d_velocity)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Reports a failure. Returns whether requests follow: to undo, or to go on as the fault policy says.
-    fn fail(&mut self, error: &Error) -> bool {
-        let message = CString::new(error.message().replace('\0', " ")).unwrap_or_default();
-        // SAFETY: all pointers are valid during the call.
-        let status = unsafe { sys::mixgrpo_trainer_fail(self.raw(), error.status().code(), message.as_ptr()) };
-        status == sys::MIXGRPO_STATUS_OK
-    }
-
-    fn raw(&self) -> *mut sys::mixgrpo_trainer {
+    pub(crate) fn raw(&self) -> *mut sys::mixgrpo_trainer {
         self.handle.get()
     }
+}
+
+fn numbers(prompt_indices: &[i32]) -> impl Iterator<Item = u64> + '_ {
+    prompt_indices.iter().map(|index| *index as u64)
 }

@@ -56,7 +56,7 @@ mirrored_struct! {
         history: [f64; 2],
         /// s, the factor of e.
         noise: f64,
-        /// The update trains this step; 0 for a step that stands alone.
+        /// The update trains this step; no step that stands alone is trained.
         trained: bool,
     }
 }

@@ -10,9 +10,7 @@ use crate::configurations::SampleConfig;
 use crate::enums::{Storage, Weights};
 use crate::error::Result;
 use crate::evaluator::{Evaluator, EvaluatorShared};
-use crate::image::{Grid, Image};
 use crate::mirror::{Mirror, MirrorStruct};
-use crate::pixels::PixelCodec;
 use crate::plan::Plan;
 use crate::prompts::Prompts;
 use crate::structs::{Metrics, Resumption};
@@ -232,28 +230,6 @@ impl Trainer {
             sys::mixgrpo_trainer_sample(raw, weights, &config, indices, count, noise, noise_count, samples, capacity)
         })?;
         Ok(out)
-    }
-
-    /// Hybrid inference (MixGRPO §5) at a glance: a row for each p_mix in `shares`, 0…1, and a column for each sample of
-    /// each prompt, every row from the same noise. For models whose latents are pixels. `layout`: only gap and scale are used.
-    ///
-    /// # Errors
-    /// `InvalidState` when the base or the average is asked for and not kept.
-    pub fn hybrid_grid(
-        &mut self, weights: Weights, config: &SampleConfig, shares: &[f64], prompt_indices: &[i32], codec: PixelCodec,
-        layout: Grid,
-    ) -> Result<Image> {
-        let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
-        let (raw, weights, config) = (self.raw(), weights.to_raw(), config.to_raw());
-        let (shares, rows) = (shares.as_ptr(), shares.len());
-        let (indices, count) = (prompt_indices.as_ptr(), prompt_indices.len());
-        let (PixelCodec { height, width, patch }, Grid { gap, scale, .. }) = (codec, layout);
-        // SAFETY: all pointers are valid during the call.
-        Image::create(|out| unsafe {
-            sys::mixgrpo_trainer_hybrid_grid(
-                raw, weights, &config, shares, rows, indices, count, height, width, patch, gap, scale, out,
-            )
-        })
     }
 
     /// Writes one of the trainer's sets of weights as [`Model::save`](crate::Model::save) does.

@@ -56,9 +56,7 @@ struct Alignment {
     let plan = try SamplingPlan.deterministic(
       .shifted(steps: steps, shift: 3), samplesPerPrompt: Self.picturesPerScene, seed: Self.evaluationSeed)
     let samples = try trainer.sample(plan, chosen: Scene.all.indices.map(Int32.init))
-    let pictures = try samples.withUnsafeBufferPointer {
-      try codec.decode($0, count: Scene.all.count * Self.picturesPerScene)
-    }
+    let pictures = try codec.decode(samples, count: Scene.all.count * Self.picturesPerScene)
     let matches = try pictures.indices.map { try match.score(pictures[$0], of: Scene.all[$0 / Self.picturesPerScene]) }
     return Evaluation(
       taste: mean(try pictures.map(NightTaste.score)), match: mean(matches), pictures: pictures,

@@ -148,7 +148,7 @@ struct Training {
       parts.append(part)
     }
     for part in parts.reversed() {
-      let images = try part.samples.withUnsafeBufferPointer { try codec.decode($0, count: group) }
+      let images = try codec.decode(part.samples, count: group)
       try trainer.inbox.submit(darkness(images), for: part.ticket)
     }
     report("tickets", try trainer.updateFromTickets())

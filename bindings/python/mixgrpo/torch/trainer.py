@@ -36,7 +36,7 @@ from .saved_run import SavedRun
 from .shutdown import answering
 from .snapshot import Snapshot, require_trainable, trained_weights
 from .tensors import module_of, weight_names
-from .wrappers import Wrappers, require_whole
+from .wrappers import Wrappers, is_sharded, require_whole
 
 
 class TorchTrainer(HostTrainer):
@@ -107,6 +107,10 @@ class TorchTrainer(HostTrainer):
         self._rounds: Rounds | None = None  # of a sharded model
         if isinstance(self.ranks, TorchRanks):
             self._join(self.ranks, keep_activations)
+        elif torch.distributed.is_available() and torch.distributed.is_initialized():
+            self._wrappers = Wrappers(trained_weights(optimizer), None)
+            if any(map(is_sharded, trained_weights(optimizer))):
+                self._require_nothing_for_whole_models(keep_activations)
 
     def _build(
         self,
@@ -149,8 +153,11 @@ class TorchTrainer(HostTrainer):
         frozen = [] if module is None else [weight for weight in module.parameters() if not weight.requires_grad]
         require_same_run(ranks, self.state_dict(), settings, self.lines, weights, frozen)
         self._wrappers = wrappers = ranks.together(lambda: Wrappers(weights, ranks))
-        if not any(ranks.add_up_flags([bool(wrappers.shards)])):
-            return
+        if any(ranks.add_up_flags([bool(wrappers.shards)])):
+            self._require_nothing_for_whole_models(keep_activations)
+            self._rounds = Rounds(self.policy, ranks, wrappers)
+
+    def _require_nothing_for_whole_models(self, keep_activations: int) -> None:
         if self.scaler is not None:
             raise InvalidArgumentError(
                 "scaler: expected None for a model that is sharded, which trains in bfloat16 without one, got one"
@@ -159,7 +166,6 @@ class TorchTrainer(HostTrainer):
             raise InvalidArgumentError(
                 f"keep_activations: expected 0 for a model that is sharded, got {keep_activations}"
             )
-        self._rounds = Rounds(self.policy, ranks, wrappers)
 
     def sample_config(self, config: SampleConfig = SampleConfig()) -> SampleConfig:
         """The settings of samples, on the policy's own time grid if it has one and `config.sigmas` is None."""

@@ -44,9 +44,14 @@ def require_whole(weights: Weights, ranks: int) -> None:
 class Wrappers:
     """The wrapped modules of a policy whose weights an optimizer trains."""
 
-    def __init__(self, weights: Weights, ranks: TorchRanks) -> None:
+    def __init__(self, weights: Weights, ranks: TorchRanks | None) -> None:
+        """`ranks`: None for a process that trains alone."""
         self._weights, self._ranks = weights, ranks
-        self._replicas = _living(DistributedDataParallel)
+        self._replicas = [
+            module
+            for module in _living(DistributedDataParallel)
+            if ranks is not None or module.process_group.size() == 1
+        ]
         self.shards = _living(FSDPModule)
         """The sharded modules, from the outermost."""
         self._is_watching = False
@@ -79,7 +84,7 @@ class Wrappers:
 
     def scale(self, gradient: torch.Tensor) -> torch.Tensor:
         """dL/dvelocity times the number of ranks: FSDP2 gives the mean over ranks, and the sum is needed."""
-        return gradient * self._ranks.count
+        return gradient if self._ranks is None else gradient * self._ranks.count
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
@@ -115,6 +120,8 @@ class Wrappers:
     def add_up(self) -> None:
         """Makes the gradients of weights that are not sharded those of all ranks. A weight that has none on any rank
         keeps none."""
+        if self._ranks is None:
+            return
         whole = [weight for weight in self._weights if not is_sharded(weight)]
         is_used = self._ranks.add_up_flags([weight.grad is not None for weight in whole])
         used = [weight for weight, is_used in zip(whole, is_used, strict=True) if is_used]

@@ -952,7 +952,7 @@ pub struct mixgrpo_host_config {
     pub latent_size: usize,
 }
 layout!(sized mixgrpo_host_config: 24);
-pub const MIXGRPO_FIGURE_COUNT: u32 = 16;
+pub const MIXGRPO_FIGURE_COUNT: u32 = 15;
 
 extern "C" {
     pub fn mixgrpo_host_config_init(out_config: *mut mixgrpo_host_config, struct_size: usize) -> mixgrpo_status;
@@ -1181,9 +1181,4 @@ extern "C" {
         image: *const mixgrpo_image, out_png: *mut u8, capacity: usize, out_size: *mut usize,
     ) -> mixgrpo_status;
     pub fn mixgrpo_image_save(image: *const mixgrpo_image, path: *const c_char) -> mixgrpo_status;
-    pub fn mixgrpo_trainer_hybrid_grid(
-        trainer: *mut mixgrpo_trainer, weights: mixgrpo_weights, config: *const mixgrpo_sample_config,
-        shares: *const f64, share_count: usize, prompt_indices: *const i32, prompt_count: usize, height: i32,
-        width: i32, patch: i32, gap: i32, scale: i32, out_image: *mut *mut mixgrpo_image,
-    ) -> mixgrpo_status;
 }

@@ -1,4 +1,4 @@
-//! Evaluations: fixed noise, the best weights, the watchdog, grids of hybrid inference.
+//! Evaluations: fixed noise, the best weights, the watchdog, hybrid inference.
 
 use mixgrpo::*;
 
@@ -78,11 +78,16 @@ fn all_wrong_settings_are_reported_together() {
 }
 
 #[test]
-fn a_grid_has_a_row_for_each_share_of_the_trained_model() {
+fn the_trained_model_draws_its_share_of_the_steps() {
     let mut trainer = small::trainer(&Context::new(1).unwrap());
-    let (codec, layout) = (PixelCodec::new(4, 4, 2), Grid { columns: 0, gap: 1, scale: 1 });
-    let grid = trainer.hybrid_grid(Weights::Trained, &drawn(), &[0.0, 0.5, 1.0], &[0, 1], codec, layout).unwrap();
-    assert_eq!(grid.size().unwrap(), (4 * 4 + 3, 3 * 4 + 2));
-    let error = trainer.hybrid_grid(Weights::Trained, &drawn(), &[2.0], &[0], codec, layout).unwrap_err();
+    let base = trainer.sample(Weights::Trained, &drawn(), &[0, 1], None).unwrap();
+    train(&mut trainer, brightness).next().unwrap().unwrap();
+    let mut with_share = |trained_model_share| {
+        trainer.sample(Weights::Trained, &SampleConfig { trained_model_share, ..drawn() }, &[0, 1], None)
+    };
+    assert_eq!(with_share(0.0).unwrap(), base);
+    assert_ne!(with_share(0.5).unwrap(), base);
+    assert_ne!(with_share(0.5).unwrap(), with_share(1.0).unwrap());
+    let error = with_share(2.0).unwrap_err();
     assert!(error.message().contains("trained_model_share"), "{error}");
 }

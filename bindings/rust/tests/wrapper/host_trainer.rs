@@ -2,18 +2,21 @@
 
 use mixgrpo::*;
 
+use crate::ranks::Member;
 use crate::small::{self, GROUP};
 
 /// Answers with the small model and its own optimizer.
-struct Owner {
-    evaluator: Evaluator,
-    model: Model,
+pub struct Owner {
+    pub evaluator: Evaluator,
+    pub model: Model,
     prompts: Prompts,
     optimizer: Optimizer,
     kept: Vec<f32>,
     asked: Vec<Weights>,
-    calls: usize,
-    fails_at: usize,
+    pub calls: usize,
+    pub fails_at: usize,
+    /// With whom gradients are added up.
+    pub member: Option<Member>,
 }
 
 impl Owner {
@@ -28,7 +31,27 @@ impl Owner {
             asked: Vec::new(),
             calls: 0,
             fails_at: 0,
+            member: None,
         }
+    }
+
+    /// Replaces the gradients by their sum over all ranks.
+    fn add_up_gradients(&mut self, member: &Member) -> Result<()> {
+        let own: Vec<u8> = self.model.gradients()?.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        let mut all = vec![0; own.len() * member.size];
+        member.all_gather(&own, &mut all)?;
+        let mut sums = vec![0.0; own.len() / 4];
+        for rank in all.chunks(own.len()) {
+            let values = rank.chunks(4).map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap()));
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        }
+        self.model.set_gradients(0, &sums)
+    }
+
+    /// Forgets what the optimizer has learned, which `keep_state` does not copy.
+    pub fn renew_optimizer(&mut self) {
+        let count = self.model.weight_count().unwrap();
+        self.optimizer = Optimizer::new(self.model.context(), &small::learning(), count).unwrap();
     }
 
     fn count(&mut self) -> Result<()> {
@@ -53,6 +76,9 @@ impl HostModel for Owner {
         self.evaluator.backward(d_velocity)
     }
     fn step(&mut self, _: i32, rate_factor: f64) -> Result<StepReport> {
+        if let Some(member) = self.member.clone() {
+            self.add_up_gradients(&member)?;
+        }
         self.count()?;
         let report = self.optimizer.step_model(&mut self.model)?;
         Ok(StepReport { gradient_norm: report.gradient_norm, learning_rate: report.learning_rate * rate_factor })
@@ -69,15 +95,19 @@ impl HostModel for Owner {
     }
 }
 
-fn trainer(context: &Context) -> HostTrainer<Owner> {
+pub fn trainer(context: &Context) -> HostTrainer<Owner> {
+    trainer_with(context, &small::sampling())
+}
+
+pub fn trainer_with(context: &Context, sampling: &SamplingConfig) -> HostTrainer<Owner> {
     let learning = LearningConfig { learning_rate: LearningConfig::default().learning_rate, ..small::learning() };
     let owner = Owner::new(context);
     let latent_size = owner.evaluator.latent_size();
     let host = HostConfig { prompt_count: 3, latent_size, max_batch: 8 };
-    HostTrainer::new(context, &small::plan(), &learning, &host, &["brightness"], owner).unwrap()
+    HostTrainer::new(context, &Plan::new(sampling).unwrap(), &learning, &host, &["brightness"], owner).unwrap()
 }
 
-fn score(samples: &[f32], size: usize) -> Vec<f64> {
+pub fn score(samples: &[f32], size: usize) -> Vec<f64> {
     samples.chunks(size).map(|sample| f64::from(sample[0])).collect()
 }
 

@@ -3,6 +3,7 @@
 mod callbacks;
 mod errors;
 mod evaluation;
+mod host_ranks;
 mod host_trainer;
 mod models;
 mod ranks;

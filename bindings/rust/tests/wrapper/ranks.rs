@@ -9,20 +9,31 @@ use mixgrpo::*;
 use crate::small;
 
 /// What the ranks have sent, between two barriers.
-struct Table {
+pub struct Table {
     barrier: Barrier,
     sent: Mutex<Vec<Vec<u8>>>,
     sizes: Mutex<Vec<Vec<usize>>>,
 }
 
-struct Member {
+#[derive(Clone)]
+pub struct Member {
     table: Arc<Table>,
-    rank: usize,
-    size: usize,
+    pub rank: usize,
+    pub size: usize,
     is_failing: bool,
 }
 
 impl Member {
+    /// So many ranks.
+    pub fn all(size: usize) -> Vec<Self> {
+        let table = Arc::new(Table {
+            barrier: Barrier::new(size),
+            sent: Mutex::new(vec![Vec::new(); size]),
+            sizes: Mutex::new(vec![Vec::new(); size]),
+        });
+        (0..size).map(|rank| Self { table: Arc::clone(&table), rank, size, is_failing: false }).collect()
+    }
+
     fn outcome(&self) -> Result<()> {
         assert!(!self.is_failing, "out of order");
         Ok(())
@@ -92,12 +103,8 @@ fn train(size: usize, collective: impl Fn(usize) -> Box<dyn Collective>) -> Vec<
 
 /// With the transport of this file.
 fn train_by_table(size: usize) -> Vec<Vec<f32>> {
-    let table = Arc::new(Table {
-        barrier: Barrier::new(size),
-        sent: Mutex::new(vec![Vec::new(); size]),
-        sizes: Mutex::new(vec![Vec::new(); size]),
-    });
-    train(size, |rank| Box::new(Member { table: Arc::clone(&table), rank, size, is_failing: false }))
+    let members = Member::all(size);
+    train(size, |rank| Box::new(members[rank].clone()))
 }
 
 #[test]

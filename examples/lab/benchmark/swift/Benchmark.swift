@@ -60,6 +60,7 @@ struct Peak: ParsableCommand {
   func validate() throws { try checkThreads(threads) }
 
   func run() throws {
+    try ProductPeak.requireKernelsOfThisProcessor()
     let peak = try ProductPeak.measure(threads: resolvedThreads(threads))
     let json: JSONValue = ["gflop_per_second": .number(peak * 1e-9), "threads": .integer(Int64(resolvedThreads(threads)))]
     print(try json.text())

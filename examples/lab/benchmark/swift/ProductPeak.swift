@@ -1,4 +1,5 @@
 import COpenBLAS
+import Glibc
 import MixBasics
 import MixNumerics
 
@@ -7,6 +8,16 @@ import MixNumerics
 /// The product is OpenBLAS's `sgemm`, not the library's own, so that the measure is independent of what is measured. Each thread
 /// multiplies its own square matrices; the best of three sizes counts.
 enum ProductPeak {
+  /// Begins this process anew with kernels for this processor, where OpenBLAS is older than the processor: it then takes it for a
+  /// Prescott, whose products have a third of the speed. OpenBLAS chooses when it is loaded.
+  static func requireKernelsOfThisProcessor() throws {
+    let variable = "OPENBLAS_CORETYPE"
+    guard getenv(variable) == nil, String(cString: openblas_get_corename()) == "Prescott" else { return }
+    setenv(variable, Processor.hasAVX512 ? "SkylakeX" : "Haswell", 1)
+    execv("/proc/self/exe", CommandLine.unsafeArgv)
+    throw MixGRPOError(.internalFault, "\(variable): OpenBLAS does not know this processor; set it to Haswell or SkylakeX")
+  }
+
   /// Floating-point operations per second.
   static func measure(threads: Int, seconds: Double = 1.5) throws -> Double {
     openblas_set_num_threads(1)

@@ -82,9 +82,7 @@ final class Stage: Sendable {
       seed: Self.evaluationSeed)
     let samples = try trainer.sample(plan, chosen: scenes.map { Int32($0.number) })
     let count = scenes.count * size.evaluationPictures
-    let pictures = try samples.withUnsafeBufferPointer { (samples) throws(MixGRPOError) in
-      try codec.decode(samples, count: count)
-    }
+    let pictures = try codec.decode(samples, count: count)
     var sums = Judges.names.map { _ in 0.0 }
     for (index, picture) in pictures.enumerated() {
       let scores = try judges.scores(picture, of: scenes[index / size.evaluationPictures])

@@ -14,17 +14,17 @@
 ///
 /// Adapters with MixGRPO, from `compare --tune --ablation lora --evaluations 1`:
 ///
-///                           4e-4     8e-4   1.6e-3
-///     rank 4              0.8300   0.8548   0.8535
-///     rank 16             0.8549   0.8480   0.7620
-///     rank 64             0.8729   0.7735   0.4635
+///                           1e-4     2e-4     4e-4     8e-4   1.6e-3
+///     rank 4              0.6959   0.7365   0.8300   0.8548   0.8535
+///     rank 16             0.7401   0.8348   0.8549   0.8480   0.7620
+///     rank 64             0.8397   0.8621   0.8729   0.7735   0.4635
 ///
 /// The paper's 1e-5 is for a model of 12 billion weights.
 enum TunedRates {
   /// Rank and rate of the adapters that are compared.
   static let ofAdapters: KeyValuePairs = [4: 8e-4, 16: 4e-4, 64: 4e-4]
   /// The rates that `--tune --ablation lora` tries for each rank.
-  static let gridOfAdapters = [4e-4, 8e-4, 1.6e-3]
+  static let gridOfAdapters = [1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3]
 
   /// The rates that `--tune` tries for each method.
   static let grid = [4e-5, 8e-5, 1.6e-4]
