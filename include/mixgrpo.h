@@ -229,8 +229,9 @@ typedef struct mixgrpo_progress {
 /* Receives the progress of a call. `progress` is valid during the call. */
 typedef void (*mixgrpo_progress_callback)(void *user_data, const mixgrpo_progress *progress);
 
-/* Creates a context. `threads`: worker threads, 1...1024, or 0 for one per core that this process may use (CPU affinity and the
- * control group's CPU quota, rounded down, at least 1). More threads than cores are allowed and only cost time.
+/* Creates a context. `threads`: worker threads, 1...1024, or 0 for one per core that the calling thread may use (CPU affinity and
+ * the control group's CPU quota, rounded down, at least 1). More threads than cores are allowed and only cost time. Workers run on
+ * the cores on which the thread that calls the library may run.
  * Errors: UNSUPPORTED when the processor lacks the instructions that the library was built for (on x86-64: AVX2 and FMA, or
  * AVX-512). */
 mixgrpo_status mixgrpo_context_create(int32_t threads, mixgrpo_context **out_context);
@@ -1358,7 +1359,7 @@ mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
 
 /* Several processes, or threads of one, may train the built-in model together. Each is a rank with a trainer of its own, and all
  * ranks make the same calls in the same order. The host brings the transport: MPI in examples/mpi, or anything else that can do
- * the two calls below.
+ * the two calls below. For threads of one process the library has one: mixgrpo_local_ranks.
  *
  *     mixgrpo_collective collective = {.struct_size = sizeof collective, .rank = rank, .size = size,
  *                                      .all_gather = my_all_gather, .all_to_all = my_all_to_all};
@@ -1368,13 +1369,13 @@ mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer);
  *     mixgrpo_trainer_update(trainer, rewards, reward_count, NULL, 0, &metrics);        // their rewards; the metrics of all
  */
 
-/* received <- the bytes of every rank, (size, bytes), in the order of the ranks. `sent`: (bytes), as many on every rank. Returns 0,
- * or anything else for an error. */
+/* received <- the bytes of every rank, (size, bytes), in the order of the ranks. `sent`: (bytes), as many on every rank; size * bytes
+ * is less than 2^31. Returns 0, or anything else for an error. */
 typedef int32_t (*mixgrpo_all_gather_callback)(void *user_data, const void *sent, void *received, size_t bytes);
 
 /* Gives each rank its piece and receives one from each; the pieces stand one behind the other in the order of the ranks.
- * `sent_bytes`, `received_bytes`: (size), the bytes of each piece, which may be 0; in all less than 2^31 on up to 1000 ranks with one
- * rollout in an iteration. Returns 0, or anything else for an error. */
+ * `sent_bytes`, `received_bytes`: (size), the bytes of each piece, which may be 0; the sum of each is less than 2^31. Returns 0, or
+ * anything else for an error. */
 typedef int32_t (*mixgrpo_all_to_all_callback)(
     void *user_data, const void *sent, const size_t *sent_bytes, void *received, const size_t *received_bytes);
 
@@ -1406,6 +1407,33 @@ typedef struct mixgrpo_collective {
  * and field where ranks have other settings, prompts, reward names, weights, or another version of the library; INPUT_OUTPUT for a
  * callback that fails. */
 mixgrpo_status mixgrpo_trainer_set_collective(mixgrpo_trainer *trainer, const mixgrpo_collective *collective);
+
+/* Ranks that are threads of this process: for machines with several sockets (NUMA nodes), where the threads of each rank run on the
+ * cores of one. A thread that the host has bound to cores (CPU affinity) creates the context, model and trainer of its rank: the
+ * context then has one worker thread per core of these, and its workers run on them alone.
+ *
+ *     mixgrpo_local_ranks_create(size, 600, &ranks);    // then, on the thread of each rank:
+ *     collective.struct_size = sizeof collective;
+ *     mixgrpo_local_ranks_get_collective(ranks, rank, &collective);
+ *     mixgrpo_trainer_set_collective(trainer, &collective);
+ */
+typedef struct mixgrpo_local_ranks mixgrpo_local_ranks;
+
+/* Creates the transport.
+ *   count       number of ranks, 1...1024
+ *   time_limit  seconds that a call waits for the other ranks, above 0, at most 1e9; then it and all later calls of all ranks fail
+ * Destroying it ends no exchange: a trainer with one of its collectives keeps the transport alive. */
+mixgrpo_status mixgrpo_local_ranks_create(int32_t count, double time_limit, mixgrpo_local_ranks **out_ranks);
+void mixgrpo_local_ranks_destroy(mixgrpo_local_ranks *ranks);
+
+/* The collective of `rank`, 0...count - 1, for one trainer at a time. `out_collective`: struct_size set. A host that calls its
+ * callbacks itself, such as to count bytes, must not destroy `ranks` before its last call; they return a mixgrpo_status. */
+mixgrpo_status mixgrpo_local_ranks_get_collective(
+    const mixgrpo_local_ranks *ranks, int32_t rank, mixgrpo_collective *out_collective);
+
+/* Ends the current and all later calls of all ranks with INPUT_OUTPUT, because a rank makes no more calls: the others would wait for
+ * it until the time limit. `reason`: for their message. Any thread. */
+mixgrpo_status mixgrpo_local_ranks_abandon(const mixgrpo_local_ranks *ranks, const char *reason);
 
 /* ================================================================================================================== */
 /* Checkpoints of a trainer                                                                       stable, since 0.1.0 */

@@ -1062,6 +1062,27 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
   std::size_t rank_count_ = 1;
 };
 
+/// Ranks that are threads of this process, such as one for each socket: `trainer.set_collective(ranks.collective(rank))`, each on
+/// the thread of its rank. A trainer keeps the transport alive.
+class local_ranks : public detail::object<mixgrpo_local_ranks, mixgrpo_local_ranks_destroy> {
+ public:
+  /// `time_limit`: seconds that a call waits for the other ranks; then it and all later calls of all ranks throw.
+  explicit local_ranks(std::int32_t count, double time_limit = 600)
+      : object(nullptr, [&](mixgrpo_local_ranks** out) { return mixgrpo_local_ranks_create(count, time_limit, out); }) {}
+
+  /// The collective of `rank`, for one trainer at a time.
+  mixgrpo_collective collective(std::int32_t rank) const {
+    auto result = detail::sized<mixgrpo_collective>();
+    detail::check(mixgrpo_local_ranks_get_collective(get(), rank, &result));
+    return result;
+  }
+
+  /// Ends the current and all later calls of all ranks, because a rank makes no more calls. Any thread.
+  void abandon(const std::string& reason) const {
+    detail::check(mixgrpo_local_ranks_abandon(get(), detail::text("reason", reason)));
+  }
+};
+
 /// Joins evaluator, prompts, plan, learning and optimizer. Trains the evaluator's model in place.
 class trainer : public any_trainer {
  public:

@@ -13,9 +13,10 @@ enum CoreCount {
   /// The minimum of the online cores, the thread's affinity mask, and the quota of each control group; 1…1024.
   static var available: Int { share(ofProcesses: 1) }
 
-  /// The cores of each of several processes that share the machine; 1…1024. The affinity mask is this process's own.
+  /// The cores of each of several processes that share the machine, or the part of it that their control groups have; 1…1024. The
+  /// affinity mask is this process's own: it is not shared out.
   static func share(ofProcesses processes: Int) -> Int {
-    let machine = ([online] + quotas).compactMap(\.self).min() ?? 1
+    let machine = ([online] + quotas + sets).compactMap(\.self).min() ?? 1
     return min(max(1, machine / max(1, processes)), affinity ?? most, most)
   }
 
@@ -46,6 +47,24 @@ enum CoreCount {
       + groups.legacy("cpu").map {
         legacyQuota(KernelFile($0 + "/cpu.cfs_quota_us"), period: KernelFile($0 + "/cpu.cfs_period_us"))
       }
+  }
+
+  /// The sizes of the core sets of the same groups: a container may have fewer cores than the machine.
+  private static var sets: [Int?] {
+    let groups = ControlGroups.own
+    return groups.unified.map { KernelFile($0 + "/cpuset.cpus.effective").flatMap(setSize) }
+      + groups.legacy("cpuset").map { KernelFile($0 + "/cpuset.effective_cpus").flatMap(setSize) }
+  }
+
+  /// - Parameter file: ranges of cores, such as "0-3,8".
+  static func setSize(_ file: KernelFile) -> Int? {
+    var size = 0
+    for range in file.text.split(separator: "\n").first?.split(separator: ",") ?? [] {
+      let ends = range.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+      guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first <= last else { return nil }
+      size += Int(last - first) + 1
+    }
+    return size > 0 ? size : nil
   }
 
   /// - Parameter file: cpu.max, "quota period" in microseconds or "max period".

@@ -23,6 +23,15 @@ struct CoreCountTests {
     #expect(CoreCount.legacyQuota(files.0, period: files.1) == cores)
   }
 
+  @Test(
+    arguments: [
+      ("0-7\n", 8), ("3\n", 1), ("0-3,8,10-11\n", 7), ("\n", nil), ("", nil), ("0-\n", nil), ("-3\n", nil), ("7-0\n", nil),
+      ("0-3,a\n", nil), ("0-99999999999999999999\n", nil), ("0-1-2\n", nil),
+    ] as [(String, Int?)])
+  func sizeOfACoreSetIsThatOfItsRanges(_ text: String, _ cores: Int?) {
+    #expect(CoreCount.setSize(KernelFile(text: text)) == cores)
+  }
+
   @Test func coresAreAtMostThoseOfTheThreadsAffinity() throws {
     let affinity = try #require(CoreCount.affinity)
     #expect(affinity >= 1)

@@ -71,6 +71,35 @@ struct RunRanksTests {
     }
   }
 
+  @Test func evaluationsAndPicturesSendWhatThePlanSays() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mixgrpo-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let prompts = folder.appendingPathComponent("prompts.txt")
+    try Data("a red circle\na blue square\na green triangle\n".utf8).write(to: prompts)
+    var settings = try Self.settings(prompts: prompts.path, out: folder.appendingPathComponent("with").path)
+    settings.picturesPerPrompt = 2
+    var without = settings
+    without.out = folder.appendingPathComponent("without").path
+    (without.evaluation.every, without.evaluation.heldOut, without.picturesEvery) = (0, [], 0)
+    let (more, fewer) = (try sent(settings), try sent(without))
+    let traffic = try AlignmentTraffic(settings, PlannedModel(settings), AlignmentPlan(settings), ranks: 3)
+    let vote = RankCost.bytesPerEvaluation(ranks: 3, prompts: 0, scores: 0) / 3  // when evaluations are made
+    #expect(more - fewer == vote + 2 * (traffic.bytesPerEvaluation + traffic.bytesPerPictures))
+  }
+
+  /// Bytes of the last of three ranks in a run.
+  private func sent(_ settings: AlignSettings) throws -> Int {
+    let ranks = try LocalRanks(count: 3, timeLimit: 60)
+    _ = try onThreads(3) { rank in
+      let run = RunRanks(try ranks[rank])
+      return try run.withdrawing { () throws(MixGRPOError) in
+        try AlignRun(settings, resuming: false, context: RunContext(threads: 1), ranks: run).run() != nil
+      }
+    }
+    return ranks.traffic(of: 2).bytes
+  }
+
   @Test func aPersonWithSeveralProcessesIsRefused() throws {
     let errors = try asRanks(2) { ranks in
       var settings = AlignSettings()

@@ -7,11 +7,12 @@ import Testing
 /// Fails one call after it was made, as a callback of the host may.
 private final class FailingCollective: Collective {
   private let inner: any Collective
-  private let failing: Int
+  /// −1 for none.
+  var failing: Int
   private(set) var calls = 0
   var rank: Rank { inner.rank }
 
-  init(_ inner: any Collective, failing: Int) { (self.inner, self.failing) = (inner, failing) }
+  init(_ inner: any Collective, failing: Int = -1) { (self.inner, self.failing) = (inner, failing) }
 
   private func count() throws(MixGRPOError) {
     defer { calls += 1 }
@@ -119,13 +120,37 @@ private final class FailingCollective: Collective {
     let results = try disturb(RankedRun()) { rank, tiny in
       guard rank == 2, let collective = tiny.trainer.collective else { return }
       tiny.trainer.owner.ranks = TrainingRanks(
-        FailingCollective(collective, failing: call), count: tiny.trainer.evaluator.model.parameterCount)
+        RankAgreement(FailingCollective(collective, failing: call)), count: tiny.trainer.evaluator.model.parameterCount)
     }
     for result in results {
       #expect(result.error?.message == "rank 2: collective: expected 0, got 7", "\(result.error?.message ?? "none")")
       #expect(result.isUnchanged)
     }
     #expect(try repeatsAlike(results))
+  }
+
+  /// The last call of a vote, whose failure the other rank cannot hear of in it.
+  @Test func aFailureThatTheOthersDoNotKnowYetEndsTheNextCallOfTheTrainer() throws {
+    let ranks = try LocalRanks(count: 2, timeLimit: 60)
+    let run = RankedRun()
+    let errors = try onThreads(2) { rank in
+      let tiny = try run.makeRun()
+      let collective = FailingCollective(try ranks[rank])
+      let agreement = RankAgreement(collective)
+      try tiny.trainer.join(agreement)
+      if rank == 1 { collective.failing = collective.calls + 1 }
+      #expect(agreement.vote(nil) == nil)
+      return failure { () throws(MixGRPOError) in _ = try tiny.trainer.rollout(prompts: [0, 1]) }
+    }
+    for error in errors { #expect(error?.message == "rank 1: collective: expected 0, got 7") }
+  }
+
+  @Test func twoTrainersWithTheCollectiveOfOneRankEndAll() throws {
+    let ranks = try LocalRanks(count: 2, timeLimit: 60)
+    let run = RankedRun()
+    let errors = try onThreads(2) { _ in error(ranks, 0, run) }
+    for error in errors { #expect(error?.message.contains("expected one trainer with the collective of rank 0") == true) }
+    #expect(error(ranks, 1, run)?.message.contains("of rank 0, got calls of two at once") == true)
   }
 
   @Test func anUpdateThatChangesTheModelTooMuchIsRolledBackOnAllRanks() throws {

@@ -111,6 +111,66 @@ enum RankedCase: String, CaseIterable, Sendable {
     }
   }
 
+  @Test(arguments: [1, 3]) func samplesForTheFirstRankAreThoseOfOneProcess(ranks count: Int) throws {
+    let run = RankedRun()
+    @Sendable func samples(_ run: TinyRun) throws -> [Float] {
+      let plan = try SamplingPlan.deterministic(.shifted(steps: 3, shift: 1), samplesPerPrompt: 2, seed: 4)
+      return try run.trainer.sampleForFirst(plan, weights: .trained, chosen: [4, 0, 0, 2]) { _, _ in }
+    }
+    let expected = try samples(run.makeRun())
+    let ranks = try LocalRanks(count: count, timeLimit: 60)
+    let all = try onThreads(count) { rank in
+      let tiny = try run.makeRun()
+      try tiny.trainer.setCollective(ranks[rank])
+      let before = ranks.traffic(of: rank).bytes
+      let own = try samples(tiny)
+      let planned = RankCost.bytesPerSamples(ranks: count, prompts: 4, values: expected.count / 4)
+      #expect(rank < count - 1 || ranks.traffic(of: rank).bytes - before == planned)
+      return own
+    }
+    let isSame = all[0] == expected
+    #expect(isSame && all.dropFirst().allSatisfy(\.isEmpty))
+  }
+
+  @Test(arguments: [1, 40, 100, 1 << 20]) func messagesOfAnySizeGatherTheSameValues(bytes: Int) throws {
+    let ranks = try LocalRanks(count: 3, timeLimit: 60)
+    _ = try onThreads(3) { rank in
+      let messages = RankMessages(try ranks[rank], messageBytes: bytes)
+      let own = (0..<rank + 3).map { Double(10 * rank + $0) }
+      let all = try messages.gather(own, count: 6, filler: -1)
+      #expect(all == [0, 1, 2, -1, -1, -1, 10, 11, 12, 13, -1, -1, 20, 21, 22, 23, 24, -1])
+      let first = try messages.gatherOnFirst(own, counts: [3, 4, 5], filler: 0)
+      #expect(first == (rank == 0 ? [0, 1, 2, 10, 11, 12, 13, 20, 21, 22, 23, 24] : []))
+    }
+    let calls = ranks.traffic(of: 0).calls
+    #expect(bytes < 1 << 20 ? calls > 2 : calls == 2)
+  }
+
+  @Test(arguments: [1, 7, 100, 2_000]) func gradientsInPiecesOfAnySizeHaveTheSameSum(mostValues: Int) throws {
+    let (roots, count) = ([[0, 3], [1], []], 1_000)
+    let ranks = try LocalRanks(count: 3, timeLimit: 60)
+    let sums = try onThreads(3) { rank in
+      let layout = GradientLayout(roots: roots, count: count, mostValues: mostValues)
+      #expect(layout.sentCount(of: rank) <= max(mostValues, 6) && layout.receivedCount <= max(mostValues, 6))
+      let own = try roots[rank].map { root in
+        let storage = try FloatStorage(count: count)
+        let divisor = Float(3 + root)
+        for index in 0..<count { storage.base[index] = Float(index) / divisor }
+        return storage
+      }
+      let sum = try FloatStorage(count: count)
+      try GradientExchange(ranks[rank], layout).run(own, into: sum.base)
+      return Array(sum.buffer)
+    }
+    let expected = (0..<count).map { (index: Int) -> Float in
+      let value = Float(index)
+      let lower: Float = value / 3 + value / 4
+      return lower + value / 6
+    }
+    let isSame = sums.allSatisfy { $0 == expected }
+    #expect(isSame)
+  }
+
   @Test(arguments: [2, 3, 4, 8], [1, 4, 5, 8]) func ranksSendWhatThePlanSays(ranks count: Int, prompts: Int) throws {
     let run = {
       var run = RankedRun()

@@ -65,4 +65,11 @@ import Testing
     }
     #expect(RankCost(.alone, rollouts: [16], trained: 100).bytesPerStep == 0)
   }
+
+  /// The limit of MPI's counts.
+  @Test(arguments: [2, 1_000, 1_000_000], [1, 20, 1_000]) func noMessageHasTwoGibibytes(ranks: Int, roots: Int) {
+    guard ranks * roots <= 1_000_000 else { return }
+    let layout = GradientLayout(roots: Array(repeating: Array(0..<roots), count: ranks), count: 1 << 40)
+    for values in [layout.sentCount(of: 0), layout.receivedCount, layout.gatheredCount] { #expect(4 * values < 1 << 31) }
+  }
 }

@@ -276,6 +276,10 @@ mixgrpo_status mixgrpo_trainer_get_open_tickets(const mixgrpo_trainer *trainer, 
 mixgrpo_status mixgrpo_trainer_update_tickets(mixgrpo_trainer *trainer, mixgrpo_missing_rewards missing, const double *weights, size_t weight_count, mixgrpo_metrics *out_metrics) { return 0; }
 mixgrpo_status mixgrpo_trainer_drop_tickets(mixgrpo_trainer *trainer) { return 0; }
 mixgrpo_status mixgrpo_trainer_set_collective(mixgrpo_trainer *trainer, const mixgrpo_collective *collective) { return 0; }
+mixgrpo_status mixgrpo_local_ranks_create(int32_t count, double time_limit, mixgrpo_local_ranks **out_ranks) { return 0; }
+void mixgrpo_local_ranks_destroy(mixgrpo_local_ranks *ranks) {}
+mixgrpo_status mixgrpo_local_ranks_get_collective(const mixgrpo_local_ranks *ranks, int32_t rank, mixgrpo_collective *out_collective) { return 0; }
+mixgrpo_status mixgrpo_local_ranks_abandon(const mixgrpo_local_ranks *ranks, const char *reason) { return 0; }
 mixgrpo_status mixgrpo_trainer_save(const mixgrpo_trainer *trainer, const char *folder) { return 0; }
 mixgrpo_status mixgrpo_trainer_restore(mixgrpo_trainer *trainer, const char *folder) { return 0; }
 mixgrpo_status mixgrpo_trainer_checkpoint(const mixgrpo_trainer *trainer, const char *folder, int32_t keep_last, int64_t keep_every) { return 0; }

@@ -242,6 +242,17 @@ static void ranks(const fixture *f) {
   mixgrpo_trainer_destroy(trainer);
 }
 
+static void local_ranks(const fixture *f) {
+  const int32_t rank = 0, size = 1;
+  mixgrpo_local_ranks *ranks = NULL;
+  mixgrpo_collective collective;
+  mixgrpo_trainer *trainer = fixture_trainer(f, 0);
+#include "local_ranks.inc"
+  no_call_has_failed("the local ranks");
+  mixgrpo_local_ranks_destroy(ranks);
+  mixgrpo_trainer_destroy(trainer);
+}
+
 static void evaluation_of(const fixture *f) {
   static float samples[BATCH * LATENT];
   static double scores[BATCH];
@@ -274,6 +285,7 @@ int main(void) {
   program_3(f.context, f.plan);
   tickets(&f);
   ranks(&f);
+  local_ranks(&f);
   evaluation_of(&f);
   fixture_destroy(&f);
   printf("the programs in the header run: %d checks, %d failures\n", check_count(), check_failures());

@@ -8,7 +8,7 @@ import re
 import sys
 
 # In the header's order. A block that has no name here would not be tested.
-NAMES = ["program_1", "program_2", "program_3_run", "program_3", "tickets", "ranks", "evaluation"]
+NAMES = ["program_1", "program_2", "program_3_run", "program_3", "tickets", "ranks", "local_ranks", "evaluation"]
 # An empty comment line, then lines that are indented by five spaces.
 BLOCK = re.compile(r"(?<=\n \*\n)(?: \*     [^\n]*\n)+")
 

@@ -42,6 +42,7 @@ static void destroying_twice_or_the_wrong_thing_does_nothing(void) {
     mixgrpo_update_destroy(h);
     mixgrpo_optimizer_destroy(h);
     mixgrpo_image_destroy(h);
+    mixgrpo_local_ranks_destroy(h);
   }
   float samples[VALUES];
   DONE(mixgrpo_trainer_rollout(trainer, chosen_prompts, BATCH, samples, VALUES));

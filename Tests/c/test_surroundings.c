@@ -1,5 +1,6 @@
 /* What the host's process and threads bring: cores, arithmetic, stack. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fenv.h>
 #include <pthread.h>
 #include <sched.h>
@@ -175,8 +176,56 @@ static void a_context_has_a_thread_for_each_core_it_may_use(void) {
 #endif
 }
 
+#if defined(__linux__)
+/* Threads of this process that may run on `core` alone. */
+static int threads_bound_to(int core) {
+  int count = 0;
+  DIR *folder = opendir("/proc/self/task");
+  CHECK(folder);
+  for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
+    cpu_set_t cores;
+    if (entry->d_name[0] == '.' || sched_getaffinity(atoi(entry->d_name), sizeof cores, &cores) != 0) continue;
+    count += CPU_COUNT(&cores) == 1 && CPU_ISSET(core, &cores);
+  }
+  closedir(folder);
+  return count;
+}
+
+/* An iteration of two threads, on a thread that is bound to a core. */
+static void *iterate_on_core(void *data) {
+  static iteration made;
+  const int core = *(int *)data;
+  cpu_set_t one;
+  mixgrpo_context *context = NULL;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+  const int before = threads_bound_to(core);
+  DONE(mixgrpo_context_create(2, &context));
+  iterate(context, &made);
+  CHECK(threads_bound_to(core) == before + 1);
+  mixgrpo_context_destroy(context);
+  free(made.weights);
+  return NULL;
+}
+#endif
+
+static void workers_run_on_the_cores_of_the_thread_that_calls(void) {
+#if defined(__linux__)
+  cpu_set_t all;
+  CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
+  for (int core = 0; core < CPU_SETSIZE; core++) {
+    pthread_t thread;
+    if (!CPU_ISSET(core, &all) || CPU_COUNT(&all) == 1) continue;
+    CHECK(pthread_create(&thread, NULL, iterate_on_core, &core) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+  }
+#endif
+}
+
 void test_surroundings(void) {
   a_context_has_a_thread_for_each_core_it_may_use();
+  workers_run_on_the_cores_of_the_thread_that_calls();
   the_hosts_arithmetic_changes_no_result();
   workers_made_by_such_a_thread_change_no_result();
   calls_fit_into_the_documented_stack();

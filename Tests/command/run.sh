@@ -449,6 +449,8 @@ mixgrpo plan --model "$base" --iterations 1 --evaluate-every 5 | grep '^evaluati
 refuse 2 "window_length" plan --window-length 99
 mixgrpo plan --model "$base" --iterations 1 --prompts-per-iteration 8 --ranks 4 | grep '^4 ranks  *each sends at most 52[.]8 MiB' >/dev/null ||
   fail "plan does not show what ranks send"
+mixgrpo plan --model "$base" --iterations 1 --ranks 4 --evaluate-every 0 --pictures-every 0 | grep ' 0[.]0 per evaluation and 0[.]0 per grid of pictures$' >/dev/null ||
+  fail "plan counts evaluations and pictures that there are none of"
 refuse 2 "ranks: expected 1…1024, got 0" plan --model "$base" --iterations 1 --ranks 0
 mixgrpo plan --model "$base" --iterations 2 --evaluate-every 1 >answer
 grep -q '^iteration  *about .*: rollout .*, update ' answer && grep -q '^run  *about .*, evaluations ' answer && grep -q '(measured: ' answer ||

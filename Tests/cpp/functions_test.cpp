@@ -220,6 +220,45 @@ void a_rank_gets_the_samples_of_its_share() {
   CHECK(trainer.share(4) == 4 && trainer.rollout({0, 1}).size() == 2 * group * trainer.latent_size());
 }
 
+/// The weights of each of so many ranks, which are threads, after an iteration.
+std::vector<std::vector<float>> weights_of_threads(std::int32_t count) {
+  std::vector<std::vector<float>> weights(static_cast<std::size_t>(count));
+  std::vector<std::thread> threads;
+  const mixgrpo::local_ranks ranks(count, 60);
+  for (std::int32_t rank = 0; rank < count; rank++) {
+    threads.emplace_back([&weights, rank, collective = ranks.collective(rank)] {
+      fixture f;
+      auto trainer = f.trainer();
+      trainer.set_collective(collective);
+      const auto drawn = trainer.rollout({0, 1, 2});
+      std::vector<double> rewards(2 * trainer.share(3) * group);
+      for (std::size_t i = 0; i < rewards.size(); i++) rewards[i] = drawn[i % (rewards.size() / 2) * latent];
+      trainer.update(rewards);
+      weights[static_cast<std::size_t>(rank)] = f.model.weights();
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  return weights;
+}
+
+void threads_train_to_the_bits_of_one_rank() {
+  const auto one = weights_of_threads(1);
+  CHECK(one[0] != fixture().model.weights());
+  for (std::int32_t count : {2, 3})
+    for (const auto& weights : weights_of_threads(count)) CHECK(weights == one[0]);
+}
+
+void a_rank_that_leaves_ends_the_others() {
+  fixture f;
+  auto trainer = f.trainer();
+  const mixgrpo::local_ranks ranks(2, 600);
+  std::thread other([&] { ranks.abandon("no rewards"); });
+  CHECK(refused(MIXGRPO_STATUS_INPUT_OUTPUT, "no rewards", [&] { trainer.set_collective(ranks.collective(0)); }));
+  other.join();
+  CHECK(invalid("rank", [&] { ranks.collective(2); }) && invalid("count", [] { mixgrpo::local_ranks(0); }));
+  CHECK(invalid("reason", [&] { ranks.abandon(std::string("a\0b", 3)); }));
+}
+
 void tickets_give_the_numbers_of_one_rollout() {
   fixture whole, in_parts;
   auto expected = whole.trainer(), trainer = in_parts.trainer();
@@ -439,6 +478,8 @@ void test_functions() {
   trainers_report_save_and_go_on();
   tickets_give_the_numbers_of_one_rollout();
   a_rank_gets_the_samples_of_its_share();
+  threads_train_to_the_bits_of_one_rank();
+  a_rank_that_leaves_ends_the_others();
   deterministic_samples_of_all_weights();
   evaluations_keep_the_best_and_watch();
   models_tell_and_take_their_weights();

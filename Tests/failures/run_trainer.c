@@ -130,3 +130,20 @@ void run_ranks(const sizes *sizes, const char *folder) {
   mixgrpo_trainer_destroy(trainer);
   world_destroy(w);
 }
+
+/* An iteration as the only rank of the library's transport, until that is abandoned. */
+void run_local_ranks(const sizes *sizes, const char *folder) {
+  (void)folder;
+  world *const w = world_create(sizes);
+  mixgrpo_trainer *const trainer = world_trainer(w);
+  mixgrpo_local_ranks *ranks = NULL;
+  mixgrpo_collective collective = {.struct_size = sizeof collective};
+  TRY(mixgrpo_local_ranks_create(1, 60, &ranks), HANDLE(ranks));
+  TRY(mixgrpo_local_ranks_get_collective(ranks, 0, &collective), DIFFERS(collective));
+  TRY(mixgrpo_trainer_set_collective(trainer, &collective));
+  train(w, trainer);
+  TRY(mixgrpo_local_ranks_abandon(ranks, "enough"));
+  mixgrpo_local_ranks_destroy(ranks);
+  mixgrpo_trainer_destroy(trainer);
+  world_destroy(w);
+}

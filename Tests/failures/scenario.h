@@ -29,6 +29,7 @@ void run_trainer(const sizes *sizes, const char *folder);
 void run_checkpoints(const sizes *sizes, const char *folder);
 void run_tickets(const sizes *sizes, const char *folder);
 void run_ranks(const sizes *sizes, const char *folder);
+void run_local_ranks(const sizes *sizes, const char *folder);
 void run_evaluation(const sizes *sizes, const char *folder);
 void run_host(const sizes *sizes, const char *folder);
 void run_images(const sizes *sizes, const char *folder);

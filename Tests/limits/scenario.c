@@ -102,6 +102,15 @@ static void train_as_a_rank(world *w) {
   TRY(mixgrpo_trainer_set_collective(w->trainer, NULL));
 }
 
+static void make_local_ranks(void) {
+  mixgrpo_local_ranks *ranks = NULL;
+  mixgrpo_collective collective = {.struct_size = sizeof collective};
+  TRY(mixgrpo_local_ranks_create(1024, 60, &ranks));
+  TRY(mixgrpo_local_ranks_get_collective(ranks, 1023, &collective));
+  TRY(mixgrpo_local_ranks_abandon(ranks, "enough"));
+  mixgrpo_local_ranks_destroy(ranks);
+}
+
 static void adapt(world *w) {
   mixgrpo_lora_config config;
   mixgrpo_model *adapted = NULL, *merged = NULL, *frozen = NULL;
@@ -192,6 +201,7 @@ double run_scenario(const judge *judge, int threads, const char *folder) {
   current = judge;
   make_world(&w, threads);
   train_as_a_rank(&w);
+  make_local_ranks();
   train(&w, folder);
   adapt(&w);
   train_by_hand(&w);

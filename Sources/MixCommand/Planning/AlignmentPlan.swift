@@ -16,6 +16,8 @@ struct AlignmentPlan {
 
   private let settings: AlignSettings
   let promptsPerIteration: Int
+  /// Of the run; where it is unknown, those of an iteration.
+  let promptCount: Int
   let stages: [Stage]
   let sigmas: [Double]
   /// Rows evaluated by all evaluations.
@@ -32,7 +34,7 @@ struct AlignmentPlan {
     let count = try PixelModel.promptCount(settings.pictures)
     let prompts = settings.promptsPerIteration(of: count)
     if let count { _ = try PromptOrder(count: count, perIteration: prompts, seed: 0) }
-    promptsPerIteration = prompts
+    (promptsPerIteration, promptCount) = (prompts, count ?? prompts)
     let sampling = try settings.sampling.configuration()
     _ = try settings.learning.configuration(weights: settings.rewards.map(\.weight), groupSize: settings.groupSize)
     sigmas = try TimeGrid(sampling.schedule).sigmas
@@ -47,7 +49,7 @@ struct AlignmentPlan {
       }
     }
     self.stages = stages
-    totalEvaluationCalls = try Self.evaluationCalls(settings, prompts: count ?? prompts)
+    totalEvaluationCalls = try Self.evaluationCalls(settings, prompts: promptCount)
   }
 
   /// Evaluations come before the first of every so many iterations and after the last.

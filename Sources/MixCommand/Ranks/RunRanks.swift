@@ -6,17 +6,16 @@ import MixSettings
 ///
 /// Every rank makes the same calls here and of the trainer, in the same order. A rank that fails ends its part in the next one.
 final class RunRanks {
-  /// Nil for a process that runs alone.
-  let collective: (any Collective)?
-  private let agreement: RankAgreement?
+  /// The decisions of all ranks, also those of the trainer; nil for a process that runs alone.
+  let agreement: RankAgreement?
   /// Whether the error of this rank's work is that of all ranks.
   private(set) var isAgreed = false
 
   init(_ collective: (any Collective)? = nil) {
-    (self.collective, agreement) = (collective, collective.map { RankAgreement($0) })
+    agreement = collective.map { RankAgreement($0) }
   }
 
-  var rank: Rank { collective?.rank ?? .alone }
+  var rank: Rank { agreement?.collective.rank ?? .alone }
   var isFirst: Bool { rank.index == 0 }
 
   // MARK: - One decision
@@ -97,14 +96,14 @@ extension AlignSettings {
 
 extension AlignSettings {
   /// How the trainer adds up gradients; nil for one that trains alone.
-  func collective(of ranks: RunRanks) throws(MixGRPOError) -> (any Collective)? {
-    if let collective = ranks.collective { return collective }
-    return sumPerPrompt ? try LocalRanks(count: 1)[0] : nil
+  func agreement(of ranks: RunRanks) throws(MixGRPOError) -> RankAgreement? {
+    if let agreement = ranks.agreement { return agreement }
+    return sumPerPrompt ? RankAgreement(try LocalRanks(count: 1)[0]) : nil
   }
 
   /// - Throws: `unsupported` for a person who votes while several processes run.
   func adapted(to ranks: RunRanks) throws(MixGRPOError) -> AlignSettings {
-    guard ranks.collective != nil else { return self }
+    guard ranks.agreement != nil else { return self }
     guard !hasPerson || ranks.rank.count == 1 else {
       throw MixGRPOError(
         .unsupported,

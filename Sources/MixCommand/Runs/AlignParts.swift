@@ -62,7 +62,7 @@ extension RunRanks {
 
   /// Makes the trainer one of those of all ranks.
   func join(_ trainer: Trainer, _ settings: AlignSettings) throws(MixGRPOError) {
-    guard let collective = try settings.collective(of: self) else { return }
-    try together { () throws(MixGRPOError) in try trainer.setCollective(collective) }
+    guard let agreement = try settings.agreement(of: self) else { return }
+    try together { () throws(MixGRPOError) in try trainer.join(agreement) }
   }
 }

@@ -221,7 +221,7 @@ final class AlignRun {
     report.begin(.pictures, iteration: iteration)
     person?.isDoing("pictures")
     let samples = try ranks.together { () throws(MixGRPOError) in
-      try trainer.sampleTogether(plan, weights: .trained, chosen: (0..<rows).map { Int32($0) }) {
+      try trainer.sampleForFirst(plan, weights: .trained, chosen: (0..<rows).map { Int32($0) }) {
         report.reached(.pictures, iteration: iteration, $0, of: $1)
       }
     }

@@ -93,7 +93,7 @@ final class EvaluationRun {
     let iteration = trainer.iteration
     guard iteration > evaluation.latestIteration, always || evaluation.isDue(iteration) else { return nil }
     begin()
-    let samples = try ranks.together { () throws(MixGRPOError) in try evaluation.sample(trainer, progress: progress) }
+    let samples = try ranks.together { () throws(MixGRPOError) in try evaluation.sampleShare(trainer, progress: progress) }
     let scores = try ranks.gather(
       score(samples, iteration), prompts: evaluation.prompts.count, samples: settings.evaluation.samplesPerPrompt)
     let result = try evaluation.submit(iteration: iteration, scores: scores)
@@ -107,14 +107,12 @@ final class EvaluationRun {
     return result
   }
 
-  /// The scores of this rank's share of the samples, (K, samples).
+  /// The scores of the samples of this rank's share of the prompts, (K, samples).
   private func score(_ samples: [Float], _ iteration: Int) throws(MixGRPOError) -> [[Double]] {
     let own = ranks.rank.share(ofPrompts: evaluation.prompts.count)
     guard !own.isEmpty else { return rewards.map { _ in [] } }
     let perPrompt = settings.evaluation.samplesPerPrompt
-    let width = perPrompt * model.codec.valuesPerImage
-    let pictures = try model.codec.decode(
-      Array(samples[own.lowerBound * width..<own.upperBound * width]), count: own.count * perPrompt)
+    let pictures = try model.codec.decode(samples, count: own.count * perPrompt)
     let entries = pictures.enumerated().map { index, image in
       let row = Int(evaluation.prompts[own.lowerBound + index / perPrompt])
       return PictureBatch.Entry(image: image, prompt: model.prompts.prompts[row])

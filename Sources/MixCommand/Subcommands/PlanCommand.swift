@@ -41,7 +41,7 @@ struct PlanCommand: ParsableCommand {
     let plan = try AlignmentPlan(settings)
     settings.model = try ShippedModel.folder(unless: settings.model)
     let planned = try PlannedModel(settings)
-    let traffic = try AlignmentTraffic(settings, planned, prompts: plan.promptsPerIteration, ranks: ranks)
+    let traffic = try AlignmentTraffic(settings, planned, plan, ranks: ranks)
     let memory = try AlignmentMemory(settings, planned, prompts: plan.promptsPerIteration, ranks: ranks)
     let time = AlignmentTime(plan, try ModelSpeed(planned))
     if json {

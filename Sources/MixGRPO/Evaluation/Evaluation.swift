@@ -92,11 +92,24 @@ public final class Evaluation {
   public func sample(
     _ trainer: Trainer, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(MixGRPOError) -> [Float] {
-    let samples = try trainer.sampleTogether(plan, weights: configuration.weights, chosen: prompts, progress: progress)
+    let samples = try trainer.sampleForAll(plan, weights: configuration.weights, chosen: prompts, progress: progress)
+    try keepWeights(of: trainer)
+    return samples
+  }
+
+  /// The samples of this rank's share of the prompts, for ranks that exchange scores alone; otherwise as `sample`.
+  package func sampleShare(
+    _ trainer: Trainer, progress: (_ done: Int, _ total: Int) -> Void
+  ) throws(MixGRPOError) -> [Float] {
+    let samples = try trainer.sampleShare(plan, weights: configuration.weights, chosen: prompts, progress: progress)
+    try keepWeights(of: trainer)
+    return samples
+  }
+
+  private func keepWeights(of trainer: Trainer) throws(MixGRPOError) {
     pending = try trainer.together { () throws(MixGRPOError) in
       configuration.keepBest ? (trainer.iteration, try Self.snapshot(trainer, configuration.weights)) : nil
     }
-    return samples
   }
 
   /// Starts sampling with a host's own model. The host keeps the weights of the best evaluation itself.

@@ -33,7 +33,7 @@ public final class LocalRanks: Sendable {
   ///   - seconds: how long a call waits for the other ranks, above 0; then it and all later calls fail.
   public init(count: Int, timeLimit seconds: Double = 600) throws(MixGRPOError) {
     try require((1...1_024).contains(count), "count", expected: "1…1024", got: count)
-    try require(seconds > 0 && seconds <= 1e9, "timeLimit", expected: "above 0, at most 1e9", got: seconds)
+    try require(seconds > 0 && seconds <= 1e9, "time_limit", expected: "above 0, at most 1e9", got: seconds)
     (self.count, self.seconds) = (count, seconds)
     content = Guarded(Content(traffic: Array(repeating: Traffic(), count: count)))
   }
@@ -51,7 +51,7 @@ public final class LocalRanks: Sendable {
   /// Ends current and later calls of all ranks with an error, when one of them will make no more calls.
   /// - Parameter reason: for the message.
   public func abandon(_ reason: String) {
-    fail(MixGRPOError(.inputOutput, "collective: expected all ranks, got one that has left: \(reason)"))
+    fail(MixGRPOError(.inputOutput, "collective: expected all ranks, got one that has left: \(excerpt(reason, limit: 200))"))
   }
 
   // MARK: - One call
@@ -68,6 +68,7 @@ public final class LocalRanks: Sendable {
   private func arrive(_ part: Part, _ wake: DispatchSemaphore) throws(MixGRPOError) -> (round: Int, isLast: Bool) {
     try content.withLock { content throws(MixGRPOError) in
       if let failure = content.failure { throw failure }
+      try requireOneCall(of: part.rank, &content)
       content.traffic[part.rank].calls += 1
       content.traffic[part.rank].bytes += part.bytesForOthers(ranks: count)
       content.round.parts.append(part)
@@ -82,6 +83,16 @@ public final class LocalRanks: Sendable {
       content.round = Round(number: number + 1)
       return (number, true)
     }
+  }
+
+  /// Two trainers with the collective of one rank: the round would end without another rank.
+  private func requireOneCall(of rank: Int, _ content: inout Content) throws(MixGRPOError) {
+    guard content.round.parts.contains(where: { $0.rank == rank }) else { return }
+    let failure = MixGRPOError(
+      .inputOutput, "collective: expected one trainer with the collective of rank \(rank), got calls of two at once")
+    content.failure = failure
+    Self.wakeAll(&content)
+    throw failure
   }
 
   private func leave(_ number: Int, isInTime: Bool) throws(MixGRPOError) {

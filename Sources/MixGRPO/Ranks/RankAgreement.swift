@@ -6,12 +6,14 @@ import MixSampling
 /// A vote has two rounds: in the second, ranks say whether they have received the votes of the first. So one call that fails on
 /// one rank ends the work of all.
 package final class RankAgreement {
-  let collective: any Collective
+  private let messages: RankMessages
   /// A failure of the last round of a vote, of which the other ranks do not know yet.
   private var unreported: MixGRPOError?
   private var count: Int { collective.rank.count }
 
-  package init(_ collective: any Collective) { self.collective = collective }
+  package init(_ collective: any Collective) { messages = RankMessages(collective) }
+
+  package var collective: any Collective { messages.collective }
 
   /// Every rank calls this at the same point of its work.
   /// - Parameters:
@@ -36,7 +38,7 @@ package final class RankAgreement {
   }
 
   private func cast(_ ballot: Ballot) throws(MixGRPOError) -> [Ballot] {
-    let ballots = try exchange(ballot.bytes, count: Ballot.size, filler: 0)
+    let ballots = try messages.gather(ballot.bytes, count: Ballot.size, filler: 0)
     return (0..<count).map { Ballot(ballots[$0 * Ballot.size..<($0 + 1) * Ballot.size]) }
   }
 
@@ -58,27 +60,26 @@ package final class RankAgreement {
   ///   - own: at most `count` values.
   ///   - filler: behind them, if there are fewer.
   package func gather<Value: BitwiseCopyable>(_ own: [Value], count: Int, filler: Value) throws(MixGRPOError) -> [Value] {
-    let size = try product(count, self.count + 1, MemoryLayout<Value>.stride, field: "ranks")
-    if size >= Self.muchMemory {
-      if let lack = vote(failure { () throws(MixGRPOError) in try Memory.require(bytes: size) }) { throw lack }
-    }
-    return try exchange(own, count: count, filler: filler)
+    try requireMemory(product(count, self.count + 1, MemoryLayout<Value>.stride, field: "ranks"))
+    return try messages.gather(own, count: count, filler: filler)
+  }
+
+  /// The values of all ranks, one behind the other in the order of the ranks, on the first rank; none on the others.
+  /// - Parameters:
+  ///   - counts: values of each rank.
+  ///   - filler: any value.
+  package func gatherOnFirst<Value: BitwiseCopyable>(
+    _ own: [Value], counts: [Int], filler: Value
+  ) throws(MixGRPOError) -> [Value] {
+    try requireMemory(product(counts.reduce(0, +), 2, MemoryLayout<Value>.stride, field: "ranks"))
+    return try messages.gatherOnFirst(own, counts: counts, filler: filler)
   }
 
   private static let muchMemory = 1 << 20
 
-  private func exchange<Value: BitwiseCopyable>(_ own: [Value], count: Int, filler: Value) throws(MixGRPOError) -> [Value] {
-    let sent = own + Array(repeating: filler, count: count - own.count)
-    guard self.count > 1 else { return sent }
-    var received = Array(repeating: filler, count: count * self.count)
-    var failure: MixGRPOError?
-    received.withUnsafeMutableBytes { received in
-      sent.withUnsafeBytes { sent in
-        do throws(MixGRPOError) { try collective.allGather(sent, into: received) } catch { failure = error }
-      }
-    }
-    if let failure { throw failure }
-    return received
+  private func requireMemory(_ size: Int) throws(MixGRPOError) {
+    guard size >= Self.muchMemory else { return }
+    if let lack = vote(failure { () throws(MixGRPOError) in try Memory.require(bytes: size) }) { throw lack }
   }
 
   /// An error outweighs a fault that the configuration may skip; of several the lowest rank's counts.

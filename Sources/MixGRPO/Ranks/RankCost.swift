@@ -29,19 +29,11 @@ public struct RankCost: Equatable, Sendable {
     let places = RankPlaces(rollouts: rollouts, ranks: rank.count)
     (ranks, largestShare) = (rank.count, places.largestShare)
     let tree = places.tree
-    let roots = tree.roots(ranks: rank.count, present: Array(0..<prompts))
-    let own = roots[rank.index].count
+    let layout = GradientLayout(
+      roots: tree.roots(ranks: rank.count, present: Array(0..<prompts)), count: trained)
     let sums = tree.mostNodes(ofRank: rank.index) * trained
-    let size = GradientExchange.pieceSize(ranks: rank.count)
-    let width = GradientPiece(values: 0..<min(trained, size), ranks: rank.count).width
-    let exchange = width * (max(own, 1) * rank.count + max(roots.joined().count, 1) + rank.count)
-    memoryBytes = MemoryLayout<Float>.stride * (sums + (rank.count > 1 ? exchange : 0))
-    var sent = 0
-    for first in stride(from: 0, to: trained, by: size) {
-      let piece = GradientPiece(values: first..<min(trained, first + size), ranks: rank.count)
-      sent += own * (piece.values.count - piece.slice(of: rank.index).count) + piece.width * (rank.count - 1)
-    }
-    bytesPerStep = MemoryLayout<Float>.stride * sent
+    memoryBytes = MemoryLayout<Float>.stride * (sums + layout.memoryCount(of: rank.index))
+    bytesPerStep = MemoryLayout<Float>.stride * layout.sentPerStep(of: rank.index)
   }
 
   /// All bytes that the rank gives to others in one iteration: gradients, rewards, figures and votes.
@@ -54,12 +46,37 @@ public struct RankCost: Equatable, Sendable {
     let votes = Self.votesPerIteration + Self.votesPerStep * steps
     let figures = steps * largestShare * UpdateMetrics.sumCount + RankFigures.ownCount
     let values = rewards * largestShare * groupSize + figures
-    let gathered = 2 * votes * Ballot.size + values * MemoryLayout<Double>.stride
-    return steps * bytesPerStep + (ranks - 1) * gathered
+    return steps * bytesPerStep + (ranks - 1) * (Self.bytes(ofVotes: votes) + values * MemoryLayout<Double>.stride)
   }
+
+  /// All bytes that the rank with most prompts gives to others in an evaluation whose scores alone are exchanged.
+  /// - Parameters:
+  ///   - prompts: of the evaluation.
+  ///   - scores: of each prompt.
+  package static func bytesPerEvaluation(ranks: Int, prompts: Int, scores: Int) -> Int {
+    let share = RankPlaces(rollouts: [prompts], ranks: ranks).largestShare
+    return (ranks - 1) * (bytes(ofVotes: votesPerEvaluation) + share * scores * MemoryLayout<Double>.stride)
+  }
+
+  /// All bytes that the rank with most prompts gives to others when the first rank gets samples, unless it is the first itself.
+  /// - Parameters:
+  ///   - prompts: of all ranks.
+  ///   - values: of the samples of one prompt.
+  package static func bytesPerSamples(ranks: Int, prompts: Int, values: Int) -> Int {
+    guard ranks > 1 else { return 0 }
+    let share = RankPlaces(rollouts: [prompts], ranks: ranks).largestShare
+    return (ranks - 1) * bytes(ofVotes: votesPerSamples) + share * values * MemoryLayout<Float>.stride
+  }
+
+  /// To one other rank. A vote has two rounds.
+  private static func bytes(ofVotes votes: Int) -> Int { 2 * votes * Ballot.size }
 
   /// Before and after a rollout; at the start of an update, when it has the rewards, and when it begins; before and after the figures.
   private static let votesPerIteration = 7
   /// Before and after gradients are exchanged.
   private static let votesPerStep = 2
+  /// When samples are drawn, when the weights are kept, and when the scores are there.
+  private static let votesPerEvaluation = 3
+  /// When samples are drawn, and when the first rank has them.
+  private static let votesPerSamples = 2
 }

@@ -30,16 +30,22 @@ extension Trainer {
   /// - Throws: `invalidState` while samples wait for an update; `invalidArgument` naming rank and field where ranks have other
   ///   settings, prompts, reward names, weights, or another version of the library; the errors of `collective`.
   public func setCollective(_ collective: (any Collective)?) throws(MixGRPOError) {
-    guard let collective else {
+    try join(collective.map { RankAgreement($0) })
+  }
+
+  /// `setCollective` for a program that makes decisions of all ranks itself: those of the trainer and its own are then one series,
+  /// so that a failure which the others do not know yet is reported in the next one, whoever makes it.
+  package func join(_ agreement: RankAgreement?) throws(MixGRPOError) {
+    guard let agreement else {
       try machine.setRank(.alone, isCollective: false)
       owner.ranks = nil
       return
     }
-    let ranks = TrainingRanks(collective, count: evaluator.model.parameterCount)
+    let ranks = TrainingRanks(agreement, count: evaluator.model.parameterCount)
     let (rank, wasCollective) = (machine.rank, machine.isCollective)
     do throws(MixGRPOError) {
-      try ranks.agreement.together(same: startDescription) { () throws(MixGRPOError) in
-        try machine.setRank(collective.rank, isCollective: true)
+      try agreement.together(same: startDescription) { () throws(MixGRPOError) in
+        try machine.setRank(agreement.collective.rank, isCollective: true)
       }
     } catch {
       _ = failure { () throws(MixGRPOError) in try machine.setRank(rank, isCollective: wasCollective) }
@@ -149,9 +155,10 @@ extension FlowTransformer {
 
 // MARK: - Deterministic samples
 
+/// Ranks share out the prompts. Without a collective each of these gives the samples of all.
 extension Trainer {
-  /// Deterministic samples that the ranks share out; every rank gets all of them.
-  package func sampleTogether(
+  /// Deterministic samples of this rank's share of the prompts.
+  package func sampleShare(
     _ plan: SamplingPlan, weights: TrainerWeights, chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void
   ) throws(MixGRPOError) -> [Float] {
     guard let ranks = owner.ranks else {
@@ -160,14 +167,37 @@ extension Trainer {
     var description = RankDescription(["prompt_indices": "\(chosen)", "weights": "\(weights)"])
     description.add("steps, samples_per_prompt, seed", "\(plan.steps), \(plan.groupSize), \(plan.seed)")
     addState(&description)
-    let own = try ranks.agreement.together(same: description) { () throws(MixGRPOError) in
+    return try ranks.agreement.together(same: description) { () throws(MixGRPOError) in
       try sample(plan, weights: weights, chosen: chosen, rank: machine.rank, progress: progress)
     }
+  }
+
+  /// Deterministic samples; every rank gets all of them.
+  func sampleForAll(
+    _ plan: SamplingPlan, weights: TrainerWeights, chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void
+  ) throws(MixGRPOError) -> [Float] {
+    let own = try sampleShare(plan, weights: weights, chosen: chosen, progress: progress)
+    guard let ranks = owner.ranks else { return own }
     let places = RankPlaces(rollouts: [chosen.count], ranks: machine.rank.count)
     let width = plan.groupSize * evaluator.latentSize
     return try ranks.agreement.together { () throws(MixGRPOError) in
       let all = try ranks.agreement.gather(own, count: places.largestShare * width, filler: 0)
       return places.inOrder(all, width: width, filler: 0)
+    }
+  }
+
+  /// Deterministic samples; the first rank gets all of them, the others none.
+  package func sampleForFirst(
+    _ plan: SamplingPlan, weights: TrainerWeights, chosen: [Int32], progress: (_ done: Int, _ total: Int) -> Void
+  ) throws(MixGRPOError) -> [Float] {
+    let own = try sampleShare(plan, weights: weights, chosen: chosen, progress: progress)
+    guard let ranks = owner.ranks else { return own }
+    let width = plan.groupSize * evaluator.latentSize
+    let counts = (0..<machine.rank.count).map {
+      Rank.share($0, of: machine.rank.count, prompts: chosen.count).count * width
+    }
+    return try ranks.agreement.together { () throws(MixGRPOError) in
+      try ranks.agreement.gatherOnFirst(own, counts: counts, filler: 0)
     }
   }
 }

@@ -18,8 +18,8 @@ final class TrainingRanks {
   private var rank: Rank { collective.rank }
 
   /// - Parameter count: trained values.
-  init(_ collective: any Collective, count: Int) {
-    (agreement, sums) = (RankAgreement(collective), GradientSums(count: count))
+  init(_ agreement: RankAgreement, count: Int) {
+    (self.agreement, sums) = (agreement, GradientSums(count: count))
   }
 
   // MARK: - Rewards
@@ -84,9 +84,10 @@ final class TrainingRanks {
     guard roots[rank.index].count == sums.roots.count else {
       throw MixGRPOError(.internalFault, "gradients: expected \(roots[rank.index].count) sums, got \(sums.roots.count)")
     }
-    if let exchange, exchange.roots == roots { return exchange }
+    let layout = GradientLayout(roots: roots, count: try model.gradients().count)
+    if let exchange, exchange.layout == layout { return exchange }
     exchange = nil
-    exchange = try GradientExchange(collective, roots: roots, count: model.gradients().count)
+    exchange = try GradientExchange(collective, layout)
     return exchange
   }
 

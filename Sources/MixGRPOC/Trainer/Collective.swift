@@ -7,14 +7,8 @@ import MixSampling
 private final class HostCollective: Collective {
   let rank: Rank
   private let userData: UnsafeMutableRawPointer?
-  private let gather:
-    @convention(c) (
-      UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafeMutableRawPointer?, Int
-    ) -> Int32
-  private let scatter:
-    @convention(c) (
-      UnsafeMutableRawPointer?, UnsafeRawPointer?, UnsafePointer<Int>?, UnsafeMutableRawPointer?, UnsafePointer<Int>?
-    ) -> Int32
+  private let gather: mixgrpo_all_gather_callback
+  private let scatter: mixgrpo_all_to_all_callback
 
   /// - Throws: `invalidArgument` naming each field that does not fit.
   init(_ callbacks: mixgrpo_collective) throws(MixGRPOError) {
@@ -58,6 +52,8 @@ public func mixgrpo_trainer_set_collective(
 ) -> mixgrpo_status {
   withStatus {
     let trainer = try resolve(trainer, "trainer", as: TrainerObject.self).trainer(for: "set_collective")
-    try trainer.setCollective(readOptional(collective, "collective").map(HostCollective.init))
+    guard let callbacks = try readOptional(collective, "collective") else { return try trainer.setCollective(nil) }
+    let host = try HostCollective(callbacks)
+    try trainer.setCollective(localCollective(behind: callbacks, host.rank) ?? host)
   }
 }

@@ -129,6 +129,42 @@ RANDOM_CALL(trainer_set_collective, 3) {
   CALL(mixgrpo_trainer_set_collective, pick(TRAINER), one_in(3) ? NULL : spoiled(collective));
 }
 
+/* With two ranks the other one never comes, and a call fails after the time limit. */
+RANDOM_CALL(local_ranks_create, 2) {
+  void **place = output(sizeof *place);
+  const double limit = one_in(12) ? some_double(-1, 1e-3) : 1e-4;
+  keep_created(LOCAL_RANKS, CALL(mixgrpo_local_ranks_create, one_in(12) ? some_int(0, 1025) : 1 + (int32_t)one_in(4), limit, spoiled(place)), place);
+}
+RANDOM_CALL(local_ranks_destroy, 1) {
+  begin("mixgrpo_local_ranks_destroy");
+  drop(LOCAL_RANKS, pick(LOCAL_RANKS));
+}
+/* Then the collective trains, or exchanges bytes, also when its transport is destroyed. */
+RANDOM_CALL(local_ranks_get_collective, 4) {
+  static _Thread_local mixgrpo_collective latest;
+  mixgrpo_collective *collective = result(sizeof *collective);
+  if (CALL(mixgrpo_local_ranks_get_collective, pick_const(LOCAL_RANKS), some_int(0, 1), collective) == MIXGRPO_STATUS_OK) latest = *collective;
+  if (!latest.all_gather) return;
+  if (one_in(2)) {
+    mixgrpo_collective *given = room(sizeof *given);
+    *given = latest;
+    disturb(given, offsetof(mixgrpo_collective, user_data));
+    CALL(mixgrpo_trainer_set_collective, pick(TRAINER), spoiled(given));
+    return;
+  }
+  const size_t bytes = one_in(12) ? SIZE_MAX - below(9) : below(64);
+  char *sent = room(128), *received = output(128);
+  if (one_in(2)) {
+    CALL(latest.all_gather, latest.user_data, one_in(24) ? NULL : sent, one_in(24) ? NULL : received, bytes);
+  } else {
+    size_t *sizes = room(1025 * sizeof *sizes); /* of as many ranks as there may be */
+    memset(sizes, 0, 1025 * sizeof *sizes);
+    sizes[0] = bytes, sizes[1] = below(2) * 64;
+    CALL(latest.all_to_all, latest.user_data, sent, one_in(24) ? NULL : sizes, received, one_in(24) ? NULL : sizes);
+  }
+}
+RANDOM_CALL(local_ranks_abandon, 1) { CALL(mixgrpo_local_ranks_abandon, pick_const(LOCAL_RANKS), any_text()); }
+
 /* ---- Samples */
 
 mixgrpo_sample_config *some_sample_config(void) {

@@ -105,7 +105,8 @@ static void destroy(kind kind, void *handle) {
     case OPTIMIZER: mixgrpo_optimizer_destroy(handle); break;
     case TRAINER: mixgrpo_trainer_destroy(handle); break;
     case IMAGE: mixgrpo_image_destroy(handle); break;
-    default: mixgrpo_evaluation_destroy(handle); break;
+    case EVALUATION: mixgrpo_evaluation_destroy(handle); break;
+    default: mixgrpo_local_ranks_destroy(handle); break;
   }
 }
 

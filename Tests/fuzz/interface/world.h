@@ -23,7 +23,7 @@ double *doubles(size_t count);
 
 /* ---- Handles */
 
-typedef enum { CONTEXT, MODEL, PROMPTS, EVALUATOR, PLAN, ROLLOUT, UPDATE, OPTIMIZER, TRAINER, IMAGE, EVALUATION, KINDS } kind;
+typedef enum { CONTEXT, MODEL, PROMPTS, EVALUATOR, PLAN, ROLLOUT, UPDATE, OPTIMIZER, TRAINER, IMAGE, EVALUATION, LOCAL_RANKS, KINDS } kind;
 
 /* A live handle of the kind; now and then NULL, one destroyed, of another kind, or made up. */
 void *pick(kind kind);

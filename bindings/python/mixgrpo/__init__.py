@@ -23,7 +23,7 @@ from ._library import library_path, library_version
 from ._version import __version__
 from .any_trainer import TicketedSamples
 from .clipped_loss import PolicyLoss, policy_loss
-from .collective import Collective
+from .collective import Collective, LocalRank
 from .configurations import EvaluationConfig, LearningConfig, ModelConfig, SampleConfig, SamplingConfig
 from .context import Context, default_context
 from .enums import (
@@ -74,6 +74,7 @@ from .group_advantages import Advantages, advantages
 from .host_trainer import HostTrainer
 from .http_reward import HTTPReward
 from .image import Image
+from .local_ranks import LocalRanks
 from .model import Model
 from .optimizer import Optimizer
 from .parameters import Parameter, Tensors
@@ -152,6 +153,8 @@ __all__ = [
     "Keeper",
     "LearningConfig",
     "LearningWarning",
+    "LocalRank",
+    "LocalRanks",
     "LogLevel",
     "LogProbability",
     "Memory",

@@ -840,6 +840,14 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "mixgrpo_trainer_drop_tickets": Function(Status, {"trainer": Handle}),
     "mixgrpo_trainer_set_collective": Function(Status, {"trainer": Handle, "collective": ctypes.POINTER(Collective)}),
+    "mixgrpo_local_ranks_create": Function(
+        Status, {"count": Int32, "time_limit": Double, "out_ranks": ctypes.POINTER(Handle)}
+    ),
+    "mixgrpo_local_ranks_destroy": Function(None, {"ranks": Handle}),
+    "mixgrpo_local_ranks_get_collective": Function(
+        Status, {"ranks": Handle, "rank": Int32, "out_collective": ctypes.POINTER(Collective)}
+    ),
+    "mixgrpo_local_ranks_abandon": Function(Status, {"ranks": Handle, "reason": Text}),
     "mixgrpo_trainer_save": Function(Status, {"trainer": Handle, "folder": Text}),
     "mixgrpo_trainer_restore": Function(Status, {"trainer": Handle, "folder": Text}),
     "mixgrpo_trainer_checkpoint": Function(

@@ -32,7 +32,30 @@ class Collective(Protocol):
         order of the ranks, with these numbers of bytes."""
 
 
-class CollectiveCallbacks:
+class _RankOfMany:
+    rank: int
+    """0…size - 1"""
+    size: int
+    """Number of ranks."""
+
+    def share(self, prompts: int) -> slice:
+        """The places of this rank's prompts among so many."""
+        return slice(self.rank * prompts // self.size, (self.rank + 1) * prompts // self.size)
+
+
+class LocalRank(_RankOfMany):
+    """The collective of one rank of `LocalRanks`, for `Trainer.set_collective`."""
+
+    def __init__(self, struct: _abi.Collective) -> None:
+        self._struct = struct
+        self.rank, self.size = struct.rank, struct.size
+
+    def struct(self) -> _abi.Collective:
+        """For C."""
+        return self._struct
+
+
+class CollectiveCallbacks(_RankOfMany):
     """What C calls to reach a `Collective`. Exceptions go to `fail`."""
 
     def __init__(self, collective: Collective, fail: Callable[[BaseException], None]) -> None:
@@ -48,10 +71,6 @@ class CollectiveCallbacks:
         struct.rank, struct.size = self.rank, self.size
         struct.all_gather, struct.all_to_all = self._all_gather, self._all_to_all
         return struct
-
-    def share(self, prompts: int) -> slice:
-        """The places of this rank's prompts among so many."""
-        return slice(self.rank * prompts // self.size, (self.rank + 1) * prompts // self.size)
 
     def _gather(self, _: Any, sent: int, received: int, count: int) -> int:
         return self._run(lambda: self._collective.all_gather(_bytes(sent, count), _bytes(received, count * self.size)))

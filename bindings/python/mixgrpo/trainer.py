@@ -16,7 +16,7 @@ from ._library import call, create
 from ._sample_call import sample_call
 from ._structs import from_struct, read_struct, to_struct
 from .any_trainer import AnyTrainer, TicketedSamples, exclusive
-from .collective import Collective, CollectiveCallbacks
+from .collective import Collective, CollectiveCallbacks, LocalRank
 from .configurations import LearningConfig, SampleConfig, SamplingConfig
 from .enums import MissingRewards, MissingRewardsName, Storage, StorageName, Weights, WeightsName
 from .errors import MixGRPOError
@@ -57,7 +57,7 @@ class Trainer(AnyTrainer):
         self.reward_names = tuple(rewards)
         self.context = evaluator.model.context
         self._groups: tuple[int, int] | None = None  # (P, G) of the latest rollout
-        self._collective: CollectiveCallbacks | None = None
+        self._collective: CollectiveCallbacks | LocalRank | None = None
         struct = to_struct(_abi.LearningConfig, self.learning)
         self._adopt(
             create(
@@ -78,7 +78,7 @@ class Trainer(AnyTrainer):
         return self.prompts.lines
 
     @exclusive
-    def set_collective(self, collective: Collective | None) -> None:
+    def set_collective(self, collective: Collective | LocalRank | None) -> None:
         """Makes this trainer one of several ranks that train one model together, or, with None, one that trains alone
         again. Every rank calls it, and then makes the same calls in the same order.
 
@@ -89,7 +89,11 @@ class Trainer(AnyTrainer):
         Raises `InvalidStateError` while samples wait for an update; `InvalidArgumentError` naming rank and field where
         ranks have other settings, prompts, reward names, weights, or another version of the library.
         """
-        callbacks = None if collective is None else CollectiveCallbacks(collective, self.context._fail_call)
+        callbacks = (
+            collective
+            if collective is None or isinstance(collective, LocalRank)
+            else CollectiveCallbacks(collective, self.context._fail_call)
+        )
         struct = None if callbacks is None else ctypes.byref(callbacks.struct())
         self.context.run("mixgrpo_trainer_set_collective", self.handle, struct)
         self._collective = callbacks

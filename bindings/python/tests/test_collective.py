@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from rank_training import trained
+from rank_training import trained, trainer_of
 from thread_ranks import Member, Table, on_threads
 
 
@@ -26,6 +26,47 @@ def test_any_number_of_ranks_trains_to_the_same_bits(train):
     for size in (2, 3, 7):
         for weights, loss, reward in train(size):
             assert np.array_equal(weights, one[0]) and (loss, reward) == one[1:]
+
+
+def test_threads_train_to_the_bits_of_one_rank(train, mixgrpo):
+    ((weights, loss, reward),) = train(1)
+    for size in (2, 3):
+        ranks = mixgrpo.LocalRanks(size, time_limit=60)
+        assert len(ranks) == size and repr(ranks) == f"<LocalRanks, {size} ranks>"
+        for result in on_threads(size, lambda rank, ranks=ranks: trained(ranks.collective(rank))):
+            assert np.array_equal(result[0], weights) and result[1:] == (loss, reward)
+
+
+def test_a_trainer_keeps_the_transport_of_threads(mixgrpo):
+    with mixgrpo.LocalRanks(1) as ranks:
+        rank = ranks.collective(0)
+        trainer, _ = trainer_of(11)
+        trainer.set_collective(rank)
+    assert trainer.has_collective and trainer.rollout([0, 1]).shape[0] == 2
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="user_data: expected a live local rank handle"):
+        trainer_of(11)[0].set_collective(rank)
+    with pytest.raises(mixgrpo.InvalidStateError):
+        ranks.collective(0)
+
+
+def test_a_thread_that_gives_up_ends_the_others(mixgrpo):
+    ranks = mixgrpo.LocalRanks(2)
+
+    def rank(index):
+        if index == 1:
+            return ranks.abandon("no rewards")
+        return trained(ranks.collective(0))
+
+    first, _ = on_threads(2, rank)
+    assert isinstance(first, mixgrpo.InputOutputError) and "one that has left: no rewards" in str(first)
+
+
+def test_what_are_no_local_ranks_is_refused(mixgrpo):
+    for arguments in ({"count": 0}, {"count": 2, "time_limit": 0}, {"count": 2, "time_limit": float("nan")}):
+        with pytest.raises(mixgrpo.InvalidArgumentError, match=list(arguments)[-1]):
+            mixgrpo.LocalRanks(**arguments)
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="rank: expected 0"):
+        mixgrpo.LocalRanks(2).collective(2)
 
 
 def test_an_exception_of_a_collective_ends_the_call_on_all_ranks(train, mixgrpo):

@@ -60,6 +60,7 @@ objects! {
     mixgrpo_update: mixgrpo_update_destroy,
     mixgrpo_optimizer: mixgrpo_optimizer_destroy,
     mixgrpo_trainer: mixgrpo_trainer_destroy,
+    mixgrpo_local_ranks: mixgrpo_local_ranks_destroy,
     mixgrpo_evaluation: mixgrpo_evaluation_destroy,
     mixgrpo_image: mixgrpo_image_destroy,
 }

@@ -28,6 +28,12 @@ pub trait Collective: Send + Sync {
     fn all_to_all(
         &self, sent: &[u8], sent_bytes: &[usize], received: &mut [u8], received_bytes: &[usize],
     ) -> Result<()>;
+
+    /// What the library has itself, for C.
+    #[doc(hidden)]
+    fn native(&self) -> Option<sys::mixgrpo_collective> {
+        None
+    }
 }
 
 /// What the callbacks of C receive.
@@ -58,6 +64,9 @@ impl Exchange {
 
     /// The struct for C, which keeps a pointer to `self`.
     pub(crate) fn to_raw(&self) -> Result<sys::mixgrpo_collective> {
+        if let Some(native) = self.collective.native() {
+            return Ok(native);
+        }
         let number = |value: usize, name: &str| {
             i32::try_from(value).map_err(|_| Error::invalid(format!("{name}: expected at most 1000000, got {value}")))
         };

@@ -867,10 +867,20 @@ pub struct mixgrpo_collective {
 }
 layout!(sized mixgrpo_collective: 40);
 
+opaque!(mixgrpo_local_ranks);
+
 extern "C" {
     pub fn mixgrpo_trainer_set_collective(
         trainer: *mut mixgrpo_trainer, collective: *const mixgrpo_collective,
     ) -> mixgrpo_status;
+    pub fn mixgrpo_local_ranks_create(
+        count: i32, time_limit: f64, out_ranks: *mut *mut mixgrpo_local_ranks,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_local_ranks_destroy(ranks: *mut mixgrpo_local_ranks);
+    pub fn mixgrpo_local_ranks_get_collective(
+        ranks: *const mixgrpo_local_ranks, rank: i32, out_collective: *mut mixgrpo_collective,
+    ) -> mixgrpo_status;
+    pub fn mixgrpo_local_ranks_abandon(ranks: *const mixgrpo_local_ranks, reason: *const c_char) -> mixgrpo_status;
 }
 
 // Checkpoints of a trainer                                                                       stable, since 0.1.0

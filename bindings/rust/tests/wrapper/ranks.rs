@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use mixgrpo::*;
 
@@ -79,17 +80,17 @@ fn brightness(samples: &[f32], size: usize) -> Vec<f64> {
 }
 
 /// The weights after one iteration of each of so many ranks.
-fn train(size: usize) -> Vec<Vec<f32>> {
-    let ranks: Vec<_> = Member::all(size)
-        .into_iter()
-        .map(|member| {
+fn train(size: usize, collective: impl Fn(usize) -> Box<dyn Collective>) -> Vec<Vec<f32>> {
+    let ranks: Vec<_> = (0..size)
+        .map(|rank| {
+            let collective = collective(rank);
             thread::spawn(move || {
                 let context = Context::new(1).unwrap();
                 let (model, prompts) = (small::model(&context), small::prompts(&context));
                 let (evaluator, plan) = (small::evaluator(&model), small::plan());
                 let mut trainer =
                     Trainer::new(&evaluator, &prompts, &plan, &small::learning(), &["brightness"], false).unwrap();
-                trainer.set_collective(Some(Box::new(member))).unwrap();
+                trainer.set_collective(Some(collective)).unwrap();
                 let samples = trainer.rollout(&[0, 1, 2]).unwrap();
                 assert_eq!(samples.len(), trainer.share(3).len() * small::GROUP * trainer.latent_size());
                 trainer.update(&brightness(&samples, trainer.latent_size()), None).unwrap();
@@ -100,12 +101,81 @@ fn train(size: usize) -> Vec<Vec<f32>> {
     ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
 }
 
+/// With the transport of this file.
+fn train_by_table(size: usize) -> Vec<Vec<f32>> {
+    let members = Member::all(size);
+    train(size, |rank| Box::new(members[rank].clone()))
+}
+
 #[test]
 fn any_number_of_ranks_trains_to_the_same_bits() {
-    let one = train(1);
+    let one = train_by_table(1);
     for size in [2, 4] {
-        assert!(train(size).iter().all(|weights| *weights == one[0]), "{size} ranks");
+        assert!(train_by_table(size).iter().all(|weights| *weights == one[0]), "{size} ranks");
     }
+}
+
+/// A rank of the library behind a collective of the host's.
+struct Wrapped(LocalRank);
+
+impl Collective for Wrapped {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn all_gather(&self, sent: &[u8], received: &mut [u8]) -> Result<()> {
+        self.0.all_gather(sent, received)
+    }
+
+    fn all_to_all(
+        &self, sent: &[u8], sent_bytes: &[usize], received: &mut [u8], received_bytes: &[usize],
+    ) -> Result<()> {
+        self.0.all_to_all(sent, sent_bytes, received, received_bytes)
+    }
+}
+
+fn local_ranks(count: usize) -> LocalRanks {
+    LocalRanks::new(count, Duration::from_secs(60)).unwrap()
+}
+
+#[test]
+fn threads_train_to_the_bits_of_one_rank() {
+    let one = train_by_table(1);
+    for size in [2, 3] {
+        let ranks = local_ranks(size);
+        let weights = train(size, |rank| Box::new(ranks.collective(rank).unwrap()));
+        assert!(weights.iter().all(|weights| *weights == one[0]), "{size} ranks");
+        let ranks = local_ranks(size);
+        let weights = train(size, |rank| Box::new(Wrapped(ranks.collective(rank).unwrap())));
+        assert!(weights.iter().all(|weights| *weights == one[0]), "{size} wrapped ranks");
+    }
+}
+
+#[test]
+fn a_rank_that_leaves_ends_the_others() {
+    let (context, ranks) = (Context::new(1).unwrap(), local_ranks(2));
+    ranks.abandon("no rewards").unwrap();
+    let refused = small::trainer(&context).set_collective(Some(Box::new(ranks.collective(0).unwrap()))).unwrap_err();
+    assert!(refused.status() == Status::InputOutput && refused.message().contains("no rewards"), "{refused}");
+}
+
+#[test]
+fn buffers_of_other_sizes_are_refused() {
+    let ranks = local_ranks(1);
+    let rank = ranks.collective(0).unwrap();
+    let mut received = [0; 4];
+    assert_eq!(rank.all_gather(&[1, 2], &mut received).unwrap_err().status(), Status::InvalidArgument);
+    rank.all_to_all(&[1, 2, 3, 4], &[4], &mut received, &[4]).unwrap();
+    assert_eq!(received, [1, 2, 3, 4]);
+    for (sent, other) in [(&[4, 0][..], &[4][..]), (&[4], &[]), (&[3], &[4]), (&[4], &[5])] {
+        assert!(rank.all_to_all(&[1, 2, 3, 4], sent, &mut received, other).is_err());
+    }
+    assert!(ranks.collective(1).is_err() && LocalRanks::new(0, Duration::from_secs(1)).is_err());
+    assert!(LocalRanks::new(2, Duration::ZERO).is_err());
 }
 
 #[test]
