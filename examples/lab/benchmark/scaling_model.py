@@ -52,7 +52,7 @@ class Method:
 
 # ------------------------------------------------------------------------------------------------- the built-in model
 
-BALLOT, FIGURES, OWN_FIGURES = 512, 12, 4  # Ballot.size, UpdateMetrics.sumCount, RankFigures.ownCount
+BALLOT, FIGURES, OWN_FIGURES = 512, 11, 4  # Ballot.size, UpdateMetrics.sumCount, RankFigures.ownCount
 VOTES, VOTES_OF_STEP = 7, 2  # RankCost.swift
 
 
