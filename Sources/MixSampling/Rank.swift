@@ -14,7 +14,7 @@ public struct Rank: Equatable, Sendable {
   public init(_ index: Int, of count: Int) throws(MixGRPOError) {
     var check = Validation()
     check.require((1...1_000_000).contains(count), "rank_count", expected: "1…1000000", got: count)
-    check.require((0..<max(count, 1)).contains(index), "rank", expected: "0…rank_count − 1", got: index)
+    check.require((0..<max(count, 1)).contains(index), "rank", expected: "0…\(max(count, 1) - 1)", got: index)
     try check.throwIfAny()
     self.init(unchecked: index, of: count)
   }
