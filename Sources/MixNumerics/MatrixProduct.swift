@@ -1,8 +1,8 @@
 /// Products of float32 matrices. Each runs in the caller's thread; callers run samples and panels in parallel.
 ///
-/// Nothing is allocated. The right factor is packed by the caller, or sixteen columns at a time in a panel that the caller lends;
-/// the left factor is read in place. A panel of one depth block takes 24 KiB, most of a core's first-level cache and too much for
-/// the stack of a thread that belongs to the host.
+/// Nothing is allocated. The right factor is packed by the caller, or the columns of one tile at a time in panels that the caller
+/// lends; the left factor is read in place. The panels of one depth block take 24 KiB, most of a core's first-level cache and too
+/// much for the stack of a thread that belongs to the host.
 package enum MatrixProduct {
   private static let depthBlock = 384 / ProductPanel.most
   /// Floats of the panels that a product with an unpacked right factor needs. They need not be cleared: all sixteen floats of
