@@ -11,16 +11,16 @@
 typedef float floats __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t words __attribute__((vector_size(64), aligned(4)));
 
-enum { WIDTH = 16, HIGHEST = 8 };
+enum { WIDTH = 16, HIGHEST = 8, MOST_PANELS = 2 };
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
-/* A tile: some rows by sixteen columns of c, whose sums stay in registers. */
+/* A tile: some rows of c by the columns of one or two panels, whose sums stay in registers. */
 typedef struct {
   mixgrpo_half_factor a;
   ptrdiff_t pairs;
-  const uint32_t *panel;
+  mixgrpo_half_panels b;
   float *c;
   ptrdiff_t stride;
   int accumulate;
@@ -30,40 +30,58 @@ typedef struct {
 
 #define SIXTEEN_OF(bits) ((floats)((words){0} + (bits)))
 
-INLINE void multiply_by_halves(const int rows, const tile *t) {
-  floats sums[HIGHEST];
+INLINE void multiply_by_halves(const int rows, const int panels, const tile *t) {
+  floats sums[HIGHEST][MOST_PANELS];
   UNROLL for (int row = 0; row < rows; row++)
-    sums[row] = t->accumulate ? *(const floats *)(t->c + row * t->stride) : SIXTEEN_OF(0);
-  const uint32_t *a = t->a.pairs, *b = t->panel;
+    UNROLL for (int panel = 0; panel < panels; panel++)
+      sums[row][panel] = t->accumulate ? *(const floats *)(t->c + row * t->stride + panel * WIDTH) : SIXTEEN_OF(0);
+  const uint32_t *a = t->a.pairs, *b = t->b.pairs;
   for (ptrdiff_t pair = 0; pair < t->pairs; pair++, a += t->a.pair_stride, b += WIDTH) {
-    const words both = *(const words *)b;
-    const floats low = (floats)(both << 16), high = (floats)(both & 0xFFFF0000u);
+    floats low[MOST_PANELS], high[MOST_PANELS];
+    UNROLL for (int panel = 0; panel < panels; panel++) {
+      const words both = *(const words *)(b + panel * t->b.stride);
+      low[panel] = (floats)(both << 16);
+      high[panel] = (floats)(both & 0xFFFF0000u);
+    }
     UNROLL for (int row = 0; row < rows; row++) {
       const uint32_t x = a[row * t->a.row_stride];
-      sums[row] = __builtin_elementwise_fma(SIXTEEN_OF(x & 0xFFFF0000u), high, sums[row]);
-      sums[row] = __builtin_elementwise_fma(SIXTEEN_OF(x << 16), low, sums[row]);
+      const floats x_low = SIXTEEN_OF(x << 16), x_high = SIXTEEN_OF(x & 0xFFFF0000u);
+      UNROLL for (int panel = 0; panel < panels; panel++)
+        sums[row][panel] = __builtin_elementwise_fma(
+            x_low, low[panel], __builtin_elementwise_fma(x_high, high[panel], sums[row][panel]));
     }
   }
-  UNROLL for (int row = 0; row < rows; row++) *(floats *)(t->c + row * t->stride) = sums[row];
+  UNROLL for (int row = 0; row < rows; row++)
+    UNROLL for (int panel = 0; panel < panels; panel++)
+      *(floats *)(t->c + row * t->stride + panel * WIDTH) = sums[row][panel];
 }
 
 /* ------------------------------------------------------------------------------------------------------------------- tiles */
 
-/* Tiles of equal height below each other. A line of the following panel is fetched for every pair of a tile, until all are. */
+#define HEIGHTS(highest, panels, kernel)                                                                         \
+  switch (height) {                                                                                              \
+    case 8: if (highest >= 8) kernel(8, panels, &t); break;                                                      \
+    case 7: if (highest >= 7) kernel(7, panels, &t); break;                                                      \
+    case 6: if (highest >= 6) kernel(6, panels, &t); break;                                                      \
+    case 5: if (highest >= 5) kernel(5, panels, &t); break;                                                      \
+    case 4: kernel(4, panels, &t); break;                                                                        \
+    case 3: kernel(3, panels, &t); break;                                                                        \
+    case 2: kernel(2, panels, &t); break;                                                                        \
+    default: kernel(1, panels, &t);                                                                              \
+  }
+
+/* Tiles of equal height below each other. Some lines of the following panels are fetched for every tile, until all are. */
 #define TILES(name, target, highest, kernel)                                                                     \
   target static __attribute__((noinline)) void name(                                                             \
-      ptrdiff_t count, int height, tile t, const uint32_t *following, ptrdiff_t lines) {                         \
+      ptrdiff_t count, int height, int panels, tile t, mixgrpo_half_panels following, ptrdiff_t lines) {         \
     for (ptrdiff_t i = 0; i < count; i++) {                                                                      \
-      for (ptrdiff_t line = 0; line < lines; line++, following += WIDTH) __builtin_prefetch(following, 0, 2);    \
-      switch (height) {                                                                                          \
-        case 8: if (highest >= 8) kernel(8, &t); break;                                                          \
-        case 7: if (highest >= 7) kernel(7, &t); break;                                                          \
-        case 6: if (highest >= 6) kernel(6, &t); break;                                                          \
-        case 5: if (highest >= 5) kernel(5, &t); break;                                                          \
-        case 4: kernel(4, &t); break;                                                                            \
-        case 3: kernel(3, &t); break;                                                                            \
-        case 2: kernel(2, &t); break;                                                                            \
-        default: kernel(1, &t);                                                                                  \
+      for (ptrdiff_t line = 0; line < lines; line++, following.pairs += WIDTH)                                   \
+        for (int panel = 0; panel < panels; panel++)                                                             \
+          __builtin_prefetch(following.pairs + panel * following.stride, 0, 2);                                  \
+      if (highest == HIGHEST && panels == 2) {                                                                   \
+        HEIGHTS(highest, 2, kernel)                                                                              \
+      } else {                                                                                                   \
+        HEIGHTS(highest, 1, kernel)                                                                              \
       }                                                                                                          \
       t.a.pairs += height * t.a.row_stride;                                                                      \
       t.c += height * t.stride;                                                                                  \
@@ -75,17 +93,26 @@ INLINE void multiply_by_halves(const int rows, const tile *t) {
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 #define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")))
 
-AVX512_BF16 INLINE void multiply_pairs(const int rows, const tile *t) {
-  __m512 sums[HIGHEST];
+/* An element of a serves two panels: with one, a core would wait for its loads a third of the time. */
+AVX512_BF16 INLINE void multiply_pairs(const int rows, const int panels, const tile *t) {
+  __m512 sums[HIGHEST][MOST_PANELS];
   UNROLL for (int row = 0; row < rows; row++)
-    sums[row] = t->accumulate ? _mm512_loadu_ps(t->c + row * t->stride) : _mm512_setzero_ps();
-  const uint32_t *a = t->a.pairs, *b = t->panel;
+    UNROLL for (int panel = 0; panel < panels; panel++)
+      sums[row][panel] = t->accumulate ? _mm512_loadu_ps(t->c + row * t->stride + panel * WIDTH) : _mm512_setzero_ps();
+  const uint32_t *a = t->a.pairs, *b = t->b.pairs;
   for (ptrdiff_t pair = 0; pair < t->pairs; pair++, a += t->a.pair_stride, b += WIDTH) {
-    const __m512bh both = (__m512bh)_mm512_loadu_si512(b);
-    UNROLL for (int row = 0; row < rows; row++)
-      sums[row] = _mm512_dpbf16_ps(sums[row], (__m512bh)_mm512_set1_epi32((int)a[row * t->a.row_stride]), both);
+    __m512bh both[MOST_PANELS];
+    UNROLL for (int panel = 0; panel < panels; panel++)
+      both[panel] = (__m512bh)_mm512_loadu_si512(b + panel * t->b.stride);
+    UNROLL for (int row = 0; row < rows; row++) {
+      const __m512bh x = (__m512bh)_mm512_set1_epi32((int)a[row * t->a.row_stride]);
+      UNROLL for (int panel = 0; panel < panels; panel++)
+        sums[row][panel] = _mm512_dpbf16_ps(sums[row][panel], x, both[panel]);
+    }
   }
-  UNROLL for (int row = 0; row < rows; row++) _mm512_storeu_ps(t->c + row * t->stride, sums[row]);
+  UNROLL for (int row = 0; row < rows; row++)
+    UNROLL for (int panel = 0; panel < panels; panel++)
+      _mm512_storeu_ps(t->c + row * t->stride + panel * WIDTH, sums[row][panel]);
 }
 
 TILES(common_tiles, AVX2, 4, multiply_by_halves)
@@ -96,13 +123,14 @@ TILES(common_tiles, , 4, multiply_by_halves)
 #endif
 
 static void multiply_tiles(
-    mixgrpo_half_kernel kernel, ptrdiff_t count, int height, tile t, const uint32_t *following, ptrdiff_t lines) {
+    mixgrpo_half_kernel kernel, ptrdiff_t count, int height, int panels, tile t, mixgrpo_half_panels following,
+    ptrdiff_t lines) {
   switch (kernel) {
 #if defined(__x86_64__)
-    case MIXGRPO_HALF_AVX512_BF16: avx512_bf16_tiles(count, height, t, following, lines); return;
-    case MIXGRPO_HALF_AVX512: avx512_tiles(count, height, t, following, lines); return;
+    case MIXGRPO_HALF_AVX512_BF16: avx512_bf16_tiles(count, height, panels, t, following, lines); return;
+    case MIXGRPO_HALF_AVX512: avx512_tiles(count, height, panels, t, following, lines); return;
 #endif
-    default: common_tiles(count, height, t, following, lines);
+    default: common_tiles(count, height, panels, t, following, lines);
   }
 }
 
@@ -116,7 +144,7 @@ static __attribute__((noinline)) void multiply_narrow_tiles(
     whole.c = aside;
     whole.stride = WIDTH;
     for (int row = 0; t.accumulate && row < height; row++) memcpy(aside + row * WIDTH, t.c + row * t.stride, bytes);
-    multiply_tiles(kernel, 1, height, whole, NULL, 0);
+    multiply_tiles(kernel, 1, height, 1, whole, t.b, 0);
     for (int row = 0; row < height; row++) memcpy(t.c + row * t.stride, aside + row * WIDTH, bytes);
     t.a.pairs += height * t.a.row_stride;
     t.c += height * t.stride;
@@ -145,27 +173,30 @@ static arithmetic flush_subnormals(void) {
 static void restore(arithmetic before) { __asm__ volatile("msr fpcr, %0" ::"r"(before) : "memory"); }
 #endif
 
-void mixgrpo_half_multiply_panel(
-    mixgrpo_half_kernel kernel, mixgrpo_half_factor a, ptrdiff_t rows, ptrdiff_t pairs, const uint32_t *panel, float *c,
+ptrdiff_t mixgrpo_half_most_panels(mixgrpo_half_kernel kernel) { return kernel >= MIXGRPO_HALF_AVX512 ? MOST_PANELS : 1; }
+
+void mixgrpo_half_multiply_panels(
+    mixgrpo_half_kernel kernel, mixgrpo_half_factor a, ptrdiff_t rows, ptrdiff_t pairs, mixgrpo_half_panels panels, float *c,
     ptrdiff_t stride, ptrdiff_t columns, int accumulate, const uint32_t *following) {
   if (rows <= 0) return;
   /* As few tiles as possible, whose heights differ by at most one. */
-  const ptrdiff_t highest = kernel >= MIXGRPO_HALF_AVX512 ? 8 : 4;
+  const ptrdiff_t highest = kernel >= MIXGRPO_HALF_AVX512 ? HIGHEST : 4;
   const ptrdiff_t tiles = (rows + highest - 1) / highest, height = rows / tiles, higher = rows % tiles;
   const ptrdiff_t lines = following ? (pairs + tiles - 1) / tiles : 0;
   const arithmetic before = kernel == MIXGRPO_HALF_AVX512_BF16 ? 0 : flush_subnormals();
-  tile t = {a, pairs, panel, c, stride, accumulate};
+  mixgrpo_half_panels next = {following, panels.stride};
+  tile t = {a, pairs, panels, c, stride, accumulate};
   const ptrdiff_t counts[2] = {higher, tiles - higher};
   for (int part = 0; part < 2; part++) {
     const int rows_of_tile = (int)(part == 0 ? height + 1 : height);
-    if (columns == WIDTH) {
-      multiply_tiles(kernel, counts[part], rows_of_tile, t, following, lines);
+    if (columns % WIDTH == 0) {
+      multiply_tiles(kernel, counts[part], rows_of_tile, (int)(columns / WIDTH), t, next, lines);
     } else {
       multiply_narrow_tiles(kernel, counts[part], rows_of_tile, t, columns);
     }
     t.a.pairs += counts[part] * rows_of_tile * a.row_stride;
     t.c += counts[part] * rows_of_tile * stride;
-    if (following) following += counts[part] * lines * WIDTH;
+    if (following) next.pairs += counts[part] * lines * WIDTH;
   }
   if (kernel != MIXGRPO_HALF_AVX512_BF16) restore(before);
 }
@@ -205,7 +236,29 @@ INLINE void round_all(const float *x, uint16_t *y, ptrdiff_t count) {
 }
 
 #if defined(__x86_64__)
-AVX2 void mixgrpo_half_round(const float *x, uint16_t *y, ptrdiff_t count) { round_all(x, y, count); }
+AVX2 static void round_eight(const float *x, uint16_t *y, ptrdiff_t count) { round_all(x, y, count); }
+
+/* The same, with the instruction that narrows sixteen values at once, which compilers do not find. */
+AVX512 static void round_sixteen(const float *x, uint16_t *y, ptrdiff_t count) {
+  ptrdiff_t i = 0;
+  for (; i + WIDTH <= count; i += WIDTH) {
+    const __m512i bits = _mm512_loadu_si512(x + i);
+    const __m512i even = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7FFF))), 16);
+    const __mmask16 nan = _mm512_cmp_ps_mask(_mm512_castsi512_ps(bits), _mm512_castsi512_ps(bits), _CMP_UNORD_Q);
+    const __m512i values = _mm512_mask_mov_epi32(rounded, nan, _mm512_set1_epi32(0x7FC0));
+    _mm256_storeu_si256((__m256i *)(y + i), _mm512_cvtepi32_epi16(values));
+  }
+  round_all(x + i, y + i, count - i);
+}
+
+void mixgrpo_half_round(mixgrpo_half_kernel kernel, const float *x, uint16_t *y, ptrdiff_t count) {
+  if (kernel >= MIXGRPO_HALF_AVX512) round_sixteen(x, y, count);
+  else round_eight(x, y, count);
+}
 #else
-void mixgrpo_half_round(const float *x, uint16_t *y, ptrdiff_t count) { round_all(x, y, count); }
+void mixgrpo_half_round(mixgrpo_half_kernel kernel, const float *x, uint16_t *y, ptrdiff_t count) {
+  (void)kernel;
+  round_all(x, y, count);
+}
 #endif

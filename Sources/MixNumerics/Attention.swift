@@ -1,4 +1,8 @@
+import MixBasics
+
 /// Softmax attention of one sample over rows that hold q, k, v side by side: o = softmax(q·kᵀ/√headDim)·v, head by head.
+///
+/// In bfloat16 the factors of its products are rounded; softmax, its backward and all sums are float32.
 ///
 /// Probabilities exist for one tile (a fixed number of query rows) at a time, so memory grows with tokens·tile, not tokens².
 package struct Attention {
@@ -10,17 +14,21 @@ package struct Attention {
   /// Query rows per tile. It depends on the shape only, so that a gradient's sums always run in the same order.
   package let tileRows: Int
 
-  package init(tokens: Int, heads: Int, headDim: Int, firstQuery: Int = 0) {
+  private let room: UnpackedProducts.Room
+
+  package init(tokens: Int, heads: Int, headDim: Int, firstQuery: Int = 0, precision: Precision = .float32) {
     self.tokens = tokens
     self.firstQuery = firstQuery
     self.heads = heads
     self.headDim = headDim
     tileRows = min(tokens, max(32, 131_072 / max(tokens, 1)))
+    room = UnpackedProducts.Room(
+      precision, left: [(tileRows, tokens), (tileRows, headDim)], right: [(tokens, headDim), (tileRows, headDim)])
   }
 
   package var tiles: Int { (tokens - firstQuery + tileRows - 1) / tileRows }
-  /// Floats of scratch per thread: a product's panel, then one tile of probabilities in the forward, two in the backward.
-  package var scratchCount: Int { MatrixProduct.panelCount + 2 * tileRows * tokens }
+  /// Floats of scratch per thread: room for products, then one tile of probabilities in the forward, two in the backward.
+  package var scratchCount: Int { room.floats + 2 * tileRows * tokens }
   /// Independent pieces of the forward.
   package var forwardTasks: Int { heads * tiles }
 
@@ -33,10 +41,9 @@ package struct Attention {
   package func forward(_ task: Int, qkv: Matrix, into output: Matrix, scratch: UnsafeMutablePointer<Float>) {
     let head = task / tiles
     let rows = tile(task % tiles)
-    let (panel, probabilities) = (scratch, scores(0, rows, in: scratch))
-    attend(head, rows, qkv, probabilities, panel)
-    MatrixProduct.times(
-      probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)), panel: panel)
+    let (products, probabilities) = (UnpackedProducts(room, scratch), scores(0, rows, in: scratch))
+    attend(head, rows, qkv, probabilities, products)
+    products.times(probabilities, part(2, head, of: qkv), into: output.rows(rows).columns(channels(head)))
   }
 
   /// Backward of one head from the saved q, k, v. Overwrites this head's columns of dQKV, except dq of rows before `firstQuery`.
@@ -45,29 +52,26 @@ package struct Attention {
   package func backward(
     head: Int, qkv: Matrix, dOutput: Matrix, into dQKV: Matrix, scratch: UnsafeMutablePointer<Float>
   ) {
-    let panel = scratch
+    let products = UnpackedProducts(room, scratch)
+    let (q, k, v) = (part(0, head, of: qkv), part(1, head, of: qkv), part(2, head, of: qkv))
+    let (dQ, dK, dV) = (part(0, head, of: dQKV), part(1, head, of: dQKV), part(2, head, of: dQKV))
     for index in 0..<tiles {
       let rows = tile(index)
       let accumulate = index > 0
       let (probabilities, scores) = (scores(0, rows, in: scratch), scores(1, rows, in: scratch))
       let dO = dOutput.rows(rows).columns(channels(head))
-      attend(head, rows, qkv, probabilities, panel)
-      MatrixProduct.transposedTimes(
-        probabilities, dO, into: part(2, head, of: dQKV), accumulate: accumulate, panel: panel)
-      MatrixProduct.timesTransposed(dO, part(2, head, of: qkv), into: scores, panel: panel)
+      attend(head, rows, qkv, probabilities, products)
+      products.transposedTimes(probabilities, dO, into: dV, accumulate: accumulate)
+      products.timesTransposed(dO, v, into: scores)
       softmaxBackward(probabilities, scores, scale: scale)
-      MatrixProduct.times(scores, part(1, head, of: qkv), into: part(0, head, of: dQKV).rows(rows), panel: panel)
-      MatrixProduct.transposedTimes(
-        scores, part(0, head, of: qkv).rows(rows), into: part(1, head, of: dQKV), accumulate: accumulate, panel: panel)
+      products.times(scores, k, into: dQ.rows(rows))
+      products.transposedTimes(scores, q.rows(rows), into: dK, accumulate: accumulate)
     }
   }
 
   @inline(__always)
-  private func attend(
-    _ head: Int, _ rows: Range<Int>, _ qkv: Matrix, _ probabilities: Matrix, _ panel: UnsafeMutablePointer<Float>
-  ) {
-    MatrixProduct.timesTransposed(
-      part(0, head, of: qkv).rows(rows), part(1, head, of: qkv), into: probabilities, panel: panel)
+  private func attend(_ head: Int, _ rows: Range<Int>, _ qkv: Matrix, _ probabilities: Matrix, _ products: UnpackedProducts) {
+    products.timesTransposed(part(0, head, of: qkv).rows(rows), part(1, head, of: qkv), into: probabilities)
     softmax(probabilities, scale: scale)
   }
 
@@ -76,9 +80,9 @@ package struct Attention {
     return first..<min(tokens, first + tileRows)
   }
 
-  /// Room for one tile of scores or probabilities, behind the panel.
+  /// Memory of one tile of scores or probabilities.
   private func scores(_ index: Int, _ rows: Range<Int>, in scratch: UnsafeMutablePointer<Float>) -> Matrix {
-    Matrix(scratch + MatrixProduct.panelCount + index * tileRows * tokens, rows: rows.count, columns: tokens)
+    Matrix(scratch + room.floats + index * tileRows * tokens, rows: rows.count, columns: tokens)
   }
 
   private func channels(_ head: Int) -> Range<Int> { head * headDim..<(head + 1) * headDim }

@@ -29,7 +29,10 @@ package struct HalfRows {
 
   /// Rounds to nearest, ties to even; NaN stays NaN.
   @inline(__always)
-  static func round(_ values: UnsafePointer<Float>, into target: UnsafeMutableRawPointer, count: Int) {
-    mixgrpo_half_round(values, target.assumingMemoryBound(to: UInt16.self), count)
+  static func round(
+    _ values: UnsafePointer<Float>, into target: UnsafeMutableRawPointer, count: Int,
+    kernel: mixgrpo_half_kernel = HalfProduct.fastest
+  ) {
+    mixgrpo_half_round(kernel, values, target.assumingMemoryBound(to: UInt16.self), count)
   }
 }

@@ -4,21 +4,29 @@
 /// lends; the left factor is read in place. The panels of one depth block take 24 KiB, most of a core's first-level cache and too
 /// much for the stack of a thread that belongs to the host.
 package enum MatrixProduct {
-  private static let depthBlock = 384 / ProductPanel.most
   /// Floats of the panels that a product with an unpacked right factor needs. They need not be cleared: all sixteen floats of
   /// every k are written before any is read.
-  package static let panelCount = depthBlock * ProductPanel.most * ProductPanel.width
+  package static let panelCount =
+    DepthBlock.inner(panels: ProductPanel.most) * ProductPanel.most * ProductPanel.width
 
   /// c = a·b, or c += a·b, for a (m, k), b (k, n), c (m, n).
   package static func times(_ a: Matrix, _ b: PackedMatrix, into c: Matrix, accumulate: Bool = false) {
-    forEachDepthBlock(b.depth) { depth in
-      let rows = FactorRows(a.base + depth.lowerBound, stride: a.stride)
+    DepthBlock.forEachOuter(b.depth) { outer in
       ProductPanel.forEachTile(ofColumns: b.columns) { columns in
-        multiplyPanels(
-          rows, rows: a.rows, depth: depth.count, b.panels(from: columns.lowerBound, depth: depth.lowerBound),
-          into: c.base + columns.lowerBound, stride: c.stride, columns: columns.count,
-          accumulate: accumulate || depth.lowerBound > 0,
-          following: columns.upperBound < b.columns ? b.panels(from: columns.upperBound, depth: depth.lowerBound).base : nil)
+        DepthBlock.forEachInner(outer) { depth in
+          let next: UnsafePointer<Float>? =
+            if depth.upperBound < outer.upperBound {
+              b.panels(from: columns.lowerBound, depth: depth.upperBound).base
+            } else if columns.upperBound < b.columns {
+              b.panels(from: columns.upperBound, depth: outer.lowerBound).base
+            } else {
+              nil
+            }
+          multiplyPanels(
+            FactorRows(a.base + depth.lowerBound, stride: a.stride), rows: a.rows, depth: depth.count,
+            b.panels(from: columns.lowerBound, depth: depth.lowerBound), into: c.base + columns.lowerBound, stride: c.stride,
+            columns: columns.count, accumulate: accumulate || depth.lowerBound > 0, following: next)
+        }
       }
     }
   }
@@ -61,26 +69,19 @@ package enum MatrixProduct {
     _ a: some LeftFactor, depth: Int, into c: Matrix, accumulate: Bool, panel: UnsafeMutablePointer<Float>,
     pack: (_ depth: Range<Int>, _ columns: Range<Int>, _ panel: UnsafeMutablePointer<Float>) -> Void
   ) {
-    forEachDepthBlock(depth) { depth in
-      let rows = a.from(row: 0, k: depth.lowerBound)
-      let panels = ProductPanels(base: panel, stride: depth.count * ProductPanel.width)
+    DepthBlock.forEachOuter(depth) { outer in
       ProductPanel.forEachTile(ofColumns: c.columns) { columns in
-        for first in stride(from: columns.lowerBound, to: columns.upperBound, by: ProductPanel.width) {
-          let place = (first - columns.lowerBound) / ProductPanel.width * panels.stride
-          pack(depth, first..<min(columns.upperBound, first + ProductPanel.width), panel + place)
+        DepthBlock.forEachInner(outer) { depth in
+          let panels = ProductPanels(base: panel, stride: depth.count * ProductPanel.width)
+          for first in stride(from: columns.lowerBound, to: columns.upperBound, by: ProductPanel.width) {
+            let place = (first - columns.lowerBound) / ProductPanel.width * panels.stride
+            pack(depth, first..<min(columns.upperBound, first + ProductPanel.width), panel + place)
+          }
+          multiplyPanels(
+            a.from(row: 0, k: depth.lowerBound), rows: c.rows, depth: depth.count, panels, into: c.base + columns.lowerBound,
+            stride: c.stride, columns: columns.count, accumulate: accumulate || depth.lowerBound > 0)
         }
-        multiplyPanels(
-          rows, rows: c.rows, depth: depth.count, panels, into: c.base + columns.lowerBound, stride: c.stride,
-          columns: columns.count, accumulate: accumulate || depth.lowerBound > 0)
       }
     }
-  }
-
-  /// Blocks of nearly equal length, at most `depthBlock`.
-  @inline(__always)
-  private static func forEachDepthBlock(_ depth: Int, _ body: (Range<Int>) -> Void) {
-    let blocks = max(1, (depth + depthBlock - 1) / depthBlock)
-    let length = (depth + blocks - 1) / blocks
-    for block in 0..<blocks { body(block * length..<min(depth, (block + 1) * length)) }
   }
 }

@@ -9,7 +9,8 @@ package struct PackedMatrix {
   package let depth: Int
   package let columns: Int
   package let precision: Precision
-  private let panelStride: Int
+  /// Values of 32 bits from one panel to the next.
+  let panelStride: Int
 
   /// Floats that hold a matrix of this size.
   package static func floats(depth: Int, columns: Int, _ precision: Precision = .float32) -> Int {
@@ -44,10 +45,10 @@ package struct PackedMatrix {
     ProductPanels(base: panel(column / ProductPanel.width) + depth * ProductPanel.width, stride: panelStride)
   }
 
-  /// A panel in bfloat16.
+  /// The panels from this column on, a multiple of sixteen, and from this pair of rows on; in bfloat16.
   @inline(__always)
-  func pairs(ofPanel index: Int) -> UnsafeMutablePointer<UInt32> {
-    UnsafeMutableRawPointer(panel(index)).assumingMemoryBound(to: UInt32.self)
+  func pairs(from column: Int, pair: Int) -> UnsafeMutablePointer<UInt32> {
+    UnsafeMutableRawPointer(panel(column / ProductPanel.width)).assumingMemoryBound(to: UInt32.self) + pair * ProductPanel.width
   }
 
   @inline(__always)

@@ -51,13 +51,43 @@ enum ProductPanel {
 
   /// The columns of one tile after the other: as many whole panels as a tile takes, then whole panels, then the rest.
   @inline(__always)
-  static func forEachTile(ofColumns count: Int, _ body: (Range<Int>) -> Void) {
+  static func forEachTile(ofColumns count: Int, most: Int = most, _ body: (Range<Int>) -> Void) {
     var first = 0
     while first < count {
       let left = count &- first
       let columns = left >= most &* width ? most &* width : min(left, width)
       body(first..<first &+ columns)
       first &+= columns
+    }
+  }
+}
+
+/// How a product cuts its depth. Sums run over k upwards in any case, so that the cuts change no bits.
+enum DepthBlock {
+  /// The rows of a for so many k stay in a core's own caches, while all columns of b pass.
+  private static let outer = 384
+  /// A tile's panels of so many k take 24 KiB, most of the first-level cache.
+  @inline(__always)
+  static func inner(panels: Int) -> Int { outer / panels }
+
+  /// Outer blocks of nearly equal length.
+  @inline(__always)
+  static func forEachOuter(_ depth: Int, _ body: (Range<Int>) -> Void) { forEach(0..<depth, outer, body) }
+
+  /// The inner blocks of an outer one, for tiles of so many panels; all take the same columns, so that c comes from the core's own
+  /// caches.
+  @inline(__always)
+  static func forEachInner(_ depth: Range<Int>, panels: Int = ProductPanel.most, _ body: (Range<Int>) -> Void) {
+    forEach(depth, inner(panels: panels), body)
+  }
+
+  @inline(__always)
+  private static func forEach(_ depth: Range<Int>, _ most: Int, _ body: (Range<Int>) -> Void) {
+    let blocks = max(1, (depth.count + most - 1) / most)
+    let length = (depth.count + blocks - 1) / blocks
+    for block in 0..<blocks {
+      let first = depth.lowerBound + block * length
+      body(first..<min(depth.upperBound, first + length))
     }
   }
 }

@@ -81,7 +81,9 @@ import Testing
       Self.withHalfPanels(k, n) { packedB in
         _ = withMatrix(b, rows: k) { packedB.pack($0, rows: 0..<k) }
         for kernel in Self.kernels {
-          let c = withMatrix(start, rows: m) { HalfProduct.addTransposed(packedA, packedB, to: $0, kernel: kernel) }
+          let c = withMatrix(start, rows: m) {
+            HalfProduct.transposedTimes(packedA, packedB, into: $0, accumulate: true, kernel: kernel)
+          }
           let isSame = c == expected
           #expect(isSame, "kernel \(kernel)")
         }
@@ -119,9 +121,10 @@ import Testing
     let values = cases.map(\.0) + [.nan, Float(bitPattern: 0x7F80_0001), Float(bitPattern: 0xFFFF_FFFF)] + pseudoRandom(400, 9)
     let expected = cases.map(\.1) + [.nan, .nan, .nan] + pseudoRandom(400, 9).map(Self.rounded)
     func bits(_ values: [Float]) -> [UInt32] { values.map { $0.isNaN ? 1 : $0.bitPattern } }
-    Self.withHalfRows(values, rows: 1) { half in
-      let found = (0..<values.count).map { Float(bitPattern: half.base[$0 / 2] << ($0 % 2 == 0 ? 16 : 0) & 0xFFFF_0000) }
-      #expect(bits(found) == bits(expected))
+    for kernel in Self.kernels {
+      var found = [UInt16](repeating: 0, count: values.count)
+      HalfRows.round(values, into: &found, count: values.count, kernel: kernel)
+      #expect(bits(found.map { Float(bitPattern: UInt32($0) << 16) }) == bits(expected), "kernel \(kernel)")
     }
     Self.withHalfPanels(values.count, 1) { packed in  // one column: every value is a row
       _ = withMatrix(values, rows: values.count) { packed.pack($0, rows: 0..<values.count) }

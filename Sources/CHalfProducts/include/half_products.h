@@ -29,14 +29,23 @@ typedef struct mixgrpo_half_factor {
   ptrdiff_t pair_stride;
 } mixgrpo_half_factor;
 
-/* c (rows, columns <= 16) = a * panel, or c += a * panel. `panel`: sixteen columns side by side for each of `pairs` pairs.
- * `following`: as many pairs that are fetched meanwhile, or NULL. */
-void mixgrpo_half_multiply_panel(
-    mixgrpo_half_kernel kernel, mixgrpo_half_factor a, ptrdiff_t rows, ptrdiff_t pairs, const uint32_t *panel, float *c,
+/* A right factor in panels of sixteen columns side by side for each pair; `stride` leads from one panel to the next. */
+typedef struct mixgrpo_half_panels {
+  const uint32_t *pairs;
+  ptrdiff_t stride;
+} mixgrpo_half_panels;
+
+/* Panels that this kernel multiplies at once. */
+ptrdiff_t mixgrpo_half_most_panels(mixgrpo_half_kernel kernel);
+
+/* c (rows, columns) = a * panels, or c += a * panels, for `pairs` pairs. `columns` are all of as many panels as the kernel
+ * takes, or of fewer, or some of one. `following`: as many panels with the same stride that are fetched meanwhile, or NULL. */
+void mixgrpo_half_multiply_panels(
+    mixgrpo_half_kernel kernel, mixgrpo_half_factor a, ptrdiff_t rows, ptrdiff_t pairs, mixgrpo_half_panels panels, float *c,
     ptrdiff_t stride, ptrdiff_t columns, int accumulate, const uint32_t *following);
 
-/* Rounds `count` values to bfloat16, to nearest, ties to even. NaN stays NaN. */
-void mixgrpo_half_round(const float *x, uint16_t *y, ptrdiff_t count);
+/* Rounds `count` values to bfloat16, to nearest, ties to even. NaN becomes 0x7FC0. Every kernel gives the same bits. */
+void mixgrpo_half_round(mixgrpo_half_kernel kernel, const float *x, uint16_t *y, ptrdiff_t count);
 
 #pragma GCC visibility pop
 

@@ -23,6 +23,11 @@ struct EvaluationShape: Equatable {
   var latentSize: Int { imageTokens * latentChannels }  // D
   var outputSize: Int { imageTokens * outChannels }
 
+  /// - Parameter firstQuery: rows before this one are read as keys and values only.
+  func attention(firstQuery: Int = 0) -> Attention {
+    Attention(tokens: tokens, heads: heads, headDim: headDim, firstQuery: firstQuery, precision: precision)
+  }
+
   /// The rows of each stream in a joint matrix, (tokens, columns).
   func streams(of joint: Matrix) -> (text: Matrix, image: Matrix) {
     (joint.rows(0..<textTokens), joint.rows(textTokens..<tokens))

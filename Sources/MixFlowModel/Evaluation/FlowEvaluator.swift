@@ -79,9 +79,7 @@ public final class FlowEvaluator {
     shape = EvaluationShape(
       model.configuration, model.layout, imageTokens: geometry.tokens, textTokens: textLength, precision: precision)
     workers = Workers(threads: threads)
-    attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
-    lastAttention = Attention(
-      tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim, firstQuery: shape.textTokens)
+    (attention, lastAttention) = (shape.attention(), shape.attention(firstQuery: shape.textTokens))
     (storage, arena) = try Self.allocate(shape, model, attention, threads: threads, maxBatch: maxBatch)
     Self.fill(arena.rotary, model.configuration, geometry, textLength)
     conditioning = Conditioning(shape, model.layout, arena.conditioning, capacity: maxBatch)

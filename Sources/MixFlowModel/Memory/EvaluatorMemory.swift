@@ -57,8 +57,7 @@ public struct EvaluatorMemory: Equatable, Sendable {
     updateBatch = Self.updateBatch(tokens: shape.tokens, maxBatch: maxBatch, threads: threads)
     (trainedBytes, self.adapter) = (4 * (adapter?.count ?? (roundsBlocks ? 0 : layout.count)), adapter)
     weightBytes = 4 * layout.count + 2 * layout.roundedCount + (adapter == nil ? 0 : trainedBytes)
-    let attention = Attention(tokens: shape.tokens, heads: shape.heads, headDim: shape.headDim)
-    let shape = shape
+    let (shape, attention) = (shape, shape.attention())
     inferenceBytes = try Arena.bytes("max_batch") {
       InferenceArena(shape, layout, adapter, attention, threads: threads, maxBatch: maxBatch, &$0)
     }
