@@ -289,6 +289,35 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
     #expect(some.dropFirst(firstQuery * 12).elementsEqual(all.dropFirst(firstQuery * 12)))
   }
 
+  /// Factors keep 8 bits: results differ by about 1/256 of the greatest value.
+  @Test(arguments: [(tokens: 9, firstQuery: 0), (50, 13), (1_100, 0)])
+  func attentionInBfloat16IsNearThatInFloat32(tokens: Int, firstQuery: Int) {
+    let (qkv, dOutput) = (pseudoRandom(tokens * 36, 18), pseudoRandom(tokens * 12, 19))
+    func results(_ precision: Precision) -> [[Float]] {
+      let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery, precision: precision)
+      var scratch = [Float](repeating: .nan, count: attention.scratchCount)
+      var (output, gradient) = ([Float](repeating: 0, count: tokens * 12), qkv.map { _ in Float(0) })
+      _ = withMatrix(qkv, rows: tokens) { qkv in
+        output = withMatrix(output, rows: tokens) { output in
+          for task in 0..<attention.forwardTasks { attention.forward(task, qkv: qkv, into: output, scratch: &scratch) }
+        }
+        gradient = withMatrix(gradient, rows: tokens) { gradient in
+          _ = withMatrix(dOutput, rows: tokens) { dOutput in
+            for head in 0..<2 {
+              attention.backward(head: head, qkv: qkv, dOutput: dOutput, into: gradient, scratch: &scratch)
+            }
+          }
+        }
+      }
+      return [output, gradient]
+    }
+    for (half, single) in zip(results(.bfloat16), results(.float32)) {
+      let greatest = single.reduce(0) { max($0, abs($1)) }
+      #expect(half != single)
+      #expect(zip(half, single).allSatisfy { abs($0 - $1) <= greatest / 50 })
+    }
+  }
+
   private func plainAttention(_ qkv: [Float], _ row: Int, _ tokens: Int) -> [Double] {
     let scores = (0..<tokens).map { key in
       (0..<4).reduce(0.0) { $0 + Double(qkv[row * 12 + $1]) * Double(qkv[key * 12 + 4 + $1]) } / 2

@@ -60,8 +60,8 @@ mirrored_configuration! {
         /// Keep only the input of each block and compute the block again in the backward: a fraction of the memory, one
         /// more forward, the same bits. Default false.
         recompute_activations: bool = false,
-        /// Factors of the products in the model's blocks; sums, attention and gradients of weights are float32 with
-        /// both. Default `Float32`.
+        /// Factors of the products in the model's blocks and their attention; sums, softmax and gradients of weights
+        /// are float32 with both. Default `Float32`.
         precision: Precision = Precision::Float32,
         /// Guidance value for a model with `guidance_embeds`. Default 3.5, range 0…1000.
         guidance: f64 = 3.5,

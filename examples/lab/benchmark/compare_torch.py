@@ -185,12 +185,15 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def peak(options) -> float:
-    """GFLOP/s of the fastest matrix product on as many threads."""
-    answer = subprocess.run(
-        [options.benchmark, "peak", "--threads", str(options.threads)], check=True, capture_output=True
+def peaks(options) -> tuple[float, float]:
+    """GFLOP/s of the fastest matrix product on as many threads, in float32 and in bfloat16."""
+    threads = str(options.threads)
+    commands = (
+        [options.benchmark, "peak", "--threads", threads],
+        [sys.executable, str(HERE / "torch_peak.py"), threads],
     )
-    return json.loads(answer.stdout)["gflop_per_second"]
+    answers = (subprocess.run(command, check=True, capture_output=True).stdout for command in commands)
+    return tuple(json.loads(answer)["gflop_per_second"] for answer in answers)
 
 
 def parse() -> argparse.Namespace:
@@ -243,12 +246,12 @@ def run(options):
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"warning: the machine is busy (load {load:.1f}): neither times nor ratios will hold", file=sys.stderr)
-    peaks, measured, errors = [peak(options)], [], {}
+    measured_peaks, measured, errors = [peaks(options)], [], {}
     for model in options.models:
         found, errors[model] = compare(model, options)
         measured += found
-        peaks.append(peak(options))
-    summary = results.summarize(measured, max(peaks))
+        measured_peaks.append(peaks(options))
+    summary = results.summarize(measured, *map(max, zip(*measured_peaks)))
     summary |= {"processor": processor(), "threads": options.threads, "load": load, "velocity_error": errors}
     summary["left_out"] = options.left_out
     table = results.markdown(summary)
