@@ -251,7 +251,7 @@ def run(options):
         found, errors[model] = compare(model, options)
         measured += found
         measured_peaks.append(peaks(options))
-    summary = results.summarize(measured, *map(max, zip(*measured_peaks)))
+    summary = results.summarize(measured, *map(max, zip(*measured_peaks, strict=True)))
     summary |= {"processor": processor(), "threads": options.threads, "load": load, "velocity_error": errors}
     summary["left_out"] = options.left_out
     table = results.markdown(summary)

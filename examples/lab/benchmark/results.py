@@ -212,7 +212,7 @@ def half_precision(summary: dict) -> list[str]:
     rows = [row for row in summary["rows"] if "ours-bf16" in row["sides"]]
     peak = summary["bfloat16_gflop_per_second"]
     titles = ["model", "part", *HALF_SIDES.values(), "bfloat16: faster than PyTorch's best", "than ours in float32"]
-    words = f"PyTorch's fastest product in bfloat16 makes {peak:.0f} GFLOP/s; the share that ours reaches in bfloat16 is in brackets."
+    words = f"PyTorch's fastest product in bfloat16 makes {peak:.0f} GFLOP/s; shares of it are in brackets."
     lines = ["", words, "", "| " + " | ".join(titles) + " |", "|---|---|" + "--:|" * (len(titles) - 2)] if rows else []
     for row in rows:
         cells = [cell(row["sides"].get(name), share=name == "ours-bf16") for name in HALF_SIDES]
