@@ -12,8 +12,8 @@ package enum GradientProduct {
     DepthBlock.forEachOuter(a.depth) { outer in
       for panel in stride(from: 0, to: a.panels, by: panelBlock) {
         let panels = panel..<min(a.panels, panel + panelBlock)
-        ProductPanel.forEachTile(ofColumns: b.columns) { columns in
-          DepthBlock.forEachInner(outer) { depth in add(a.rows(depth), panels, b.rows(depth), columns, to: c) }
+        ProductPanel.forEachTile(ofColumns: b.columns, most: ProductPanel.most) { columns in
+          DepthBlock.forEachInner(outer, panels: ProductPanel.most) { depth in add(a.rows(depth), panels, b.rows(depth), columns, to: c) }
         }
       }
     }

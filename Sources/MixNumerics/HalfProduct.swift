@@ -14,22 +14,10 @@ package enum HalfProduct {
 
   static func times(_ a: HalfRows, _ b: PackedMatrix, into c: Matrix, accumulate: Bool, kernel: mixgrpo_half_kernel) {
     let factor = mixgrpo_half_factor(pairs: a.base, row_stride: a.pairs, pair_stride: 1)
-    let most = mixgrpo_half_most_panels(kernel)
-    DepthBlock.forEachOuter(b.lines) { outer in
-      ProductPanel.forEachTile(ofColumns: b.columns, most: most) { columns in
-        DepthBlock.forEachInner(outer, panels: most) { pairs in
-          let next =
-            if pairs.upperBound < outer.upperBound {
-              b.pairs(from: columns.lowerBound, pair: pairs.upperBound)
-            } else if columns.upperBound < b.columns {
-              b.pairs(from: columns.upperBound, pair: outer.lowerBound)
-            } else {
-              nil as UnsafeMutablePointer<UInt32>?
-            }
-          multiply(
-            factor, a.rows, pairs, b, columns, into: c, accumulate: accumulate || pairs.lowerBound > 0, following: next, kernel)
-        }
-      }
+    DepthBlock.forEach(depth: b.lines, columns: b.columns, panels: mixgrpo_half_most_panels(kernel)) { pairs, columns, next in
+      multiply(
+        factor, a.rows, pairs, b, columns, into: c, accumulate: accumulate || pairs.lowerBound > 0,
+        following: next.map { UnsafePointer(b.pairs(from: $0.column, pair: $0.k)) }, kernel)
     }
   }
 

@@ -11,23 +11,12 @@ package enum MatrixProduct {
 
   /// c = a·b, or c += a·b, for a (m, k), b (k, n), c (m, n).
   package static func times(_ a: Matrix, _ b: PackedMatrix, into c: Matrix, accumulate: Bool = false) {
-    DepthBlock.forEachOuter(b.depth) { outer in
-      ProductPanel.forEachTile(ofColumns: b.columns) { columns in
-        DepthBlock.forEachInner(outer) { depth in
-          let next: UnsafePointer<Float>? =
-            if depth.upperBound < outer.upperBound {
-              b.panels(from: columns.lowerBound, depth: depth.upperBound).base
-            } else if columns.upperBound < b.columns {
-              b.panels(from: columns.upperBound, depth: outer.lowerBound).base
-            } else {
-              nil
-            }
-          multiplyPanels(
-            FactorRows(a.base + depth.lowerBound, stride: a.stride), rows: a.rows, depth: depth.count,
-            b.panels(from: columns.lowerBound, depth: depth.lowerBound), into: c.base + columns.lowerBound, stride: c.stride,
-            columns: columns.count, accumulate: accumulate || depth.lowerBound > 0, following: next)
-        }
-      }
+    DepthBlock.forEach(depth: b.depth, columns: b.columns, panels: ProductPanel.most) { depth, columns, next in
+      multiplyPanels(
+        FactorRows(a.base + depth.lowerBound, stride: a.stride), rows: a.rows, depth: depth.count,
+        b.panels(from: columns.lowerBound, depth: depth.lowerBound), into: c.base + columns.lowerBound, stride: c.stride,
+        columns: columns.count, accumulate: accumulate || depth.lowerBound > 0,
+        following: next.map { UnsafePointer(b.panels(from: $0.column, depth: $0.k).base) })
     }
   }
 
@@ -69,19 +58,15 @@ package enum MatrixProduct {
     _ a: some LeftFactor, depth: Int, into c: Matrix, accumulate: Bool, panel: UnsafeMutablePointer<Float>,
     pack: (_ depth: Range<Int>, _ columns: Range<Int>, _ panel: UnsafeMutablePointer<Float>) -> Void
   ) {
-    DepthBlock.forEachOuter(depth) { outer in
-      ProductPanel.forEachTile(ofColumns: c.columns) { columns in
-        DepthBlock.forEachInner(outer) { depth in
-          let panels = ProductPanels(base: panel, stride: depth.count * ProductPanel.width)
-          for first in stride(from: columns.lowerBound, to: columns.upperBound, by: ProductPanel.width) {
-            let place = (first - columns.lowerBound) / ProductPanel.width * panels.stride
-            pack(depth, first..<min(columns.upperBound, first + ProductPanel.width), panel + place)
-          }
-          multiplyPanels(
-            a.from(row: 0, k: depth.lowerBound), rows: c.rows, depth: depth.count, panels, into: c.base + columns.lowerBound,
-            stride: c.stride, columns: columns.count, accumulate: accumulate || depth.lowerBound > 0)
-        }
+    DepthBlock.forEach(depth: depth, columns: c.columns, panels: ProductPanel.most) { depth, columns, _ in
+      let panels = ProductPanels(base: panel, stride: depth.count * ProductPanel.width)
+      for first in stride(from: columns.lowerBound, to: columns.upperBound, by: ProductPanel.width) {
+        let place = (first - columns.lowerBound) / ProductPanel.width * panels.stride
+        pack(depth, first..<min(columns.upperBound, first + ProductPanel.width), panel + place)
       }
+      multiplyPanels(
+        a.from(row: 0, k: depth.lowerBound), rows: c.rows, depth: depth.count, panels, into: c.base + columns.lowerBound,
+        stride: c.stride, columns: columns.count, accumulate: accumulate || depth.lowerBound > 0)
     }
   }
 }

@@ -51,7 +51,7 @@ enum ProductPanel {
 
   /// The columns of one tile after the other: as many whole panels as a tile takes, then whole panels, then the rest.
   @inline(__always)
-  static func forEachTile(ofColumns count: Int, most: Int = most, _ body: (Range<Int>) -> Void) {
+  static func forEachTile(ofColumns count: Int, most: Int, _ body: (Range<Int>) -> Void) {
     var first = 0
     while first < count {
       let left = count &- first
@@ -63,10 +63,12 @@ enum ProductPanel {
 }
 
 /// How a product cuts its depth. Sums run over k upwards in any case, so that the cuts change no bits.
+///
+/// An outer block meets all columns, and a's rows for it stay in a core's own caches. Of a tile's columns, one inner block comes
+/// after the other, so that c comes from these caches, too.
 enum DepthBlock {
-  /// The rows of a for so many k stay in a core's own caches, while all columns of b pass.
   private static let outer = 384
-  /// A tile's panels of so many k take 24 KiB, most of the first-level cache.
+  /// Values of k for which the panels of a tile take 24 KiB, most of the first-level cache.
   @inline(__always)
   static func inner(panels: Int) -> Int { outer / panels }
 
@@ -74,11 +76,29 @@ enum DepthBlock {
   @inline(__always)
   static func forEachOuter(_ depth: Int, _ body: (Range<Int>) -> Void) { forEach(0..<depth, outer, body) }
 
-  /// The inner blocks of an outer one, for tiles of so many panels; all take the same columns, so that c comes from the core's own
-  /// caches.
+  /// The inner blocks of an outer one, for tiles of so many panels.
   @inline(__always)
-  static func forEachInner(_ depth: Range<Int>, panels: Int = ProductPanel.most, _ body: (Range<Int>) -> Void) {
+  static func forEachInner(_ depth: Range<Int>, panels: Int, _ body: (Range<Int>) -> Void) {
     forEach(depth, inner(panels: panels), body)
+  }
+
+  /// All blocks of a product in their order, each with the columns of one tile, and where the next one begins.
+  @inline(__always)
+  static func forEach(
+    depth: Int, columns: Int, panels: Int,
+    _ body: (_ depth: Range<Int>, _ columns: Range<Int>, _ next: (k: Int, column: Int)?) -> Void
+  ) {
+    forEachOuter(depth) { outer in
+      ProductPanel.forEachTile(ofColumns: columns, most: panels) { tile in
+        forEachInner(outer, panels: panels) { inner in
+          if inner.upperBound < outer.upperBound {
+            body(inner, tile, (inner.upperBound, tile.lowerBound))
+          } else {
+            body(inner, tile, tile.upperBound < columns ? (outer.lowerBound, tile.upperBound) : nil)
+          }
+        }
+      }
+    }
   }
 
   @inline(__always)
