@@ -6,15 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
+from small import brightness, darkness
 from tree import ROOT
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
-
-
-def darkness(images, prompts):
-    return 1 - brightness(images, prompts)
 
 
 def evaluation(mixgrpo, held_out=(), **settings):
