@@ -32,8 +32,10 @@ struct EvaluationSettings: SettingsTable {
       isOn || (heldOut.isEmpty && Int(record.watchdog) == MIXGRPO_WATCHDOG_OFF), "evaluation.every",
       expected: "a number above 0 (--evaluate-every), because \(reason)", got: record.every)
     guard isOn, !trained.isEmpty else { return }
+    var others = self
+    others.record.every = 1  // checked above
     check.include { () throws(MixGRPOError) in
-      _ = try EvaluationRecord(rewards: rewards(trained: trained), watchdog: configuration().watchdog)
+      _ = try EvaluationRecord(rewards: rewards(trained: trained), watchdog: others.configuration().watchdog)
     }
   }
 
