@@ -274,14 +274,22 @@ std::vector<Value> read_values(std::size_t count, mixgrpo_status (*function)(Par
   return values;
 }
 
-/// The text of a function that gives its size, with the terminating zero, when called without a buffer.
-template <class Write>
-std::string read_text(Write write) {
+/// All values of a function that gives their number when called without a buffer. There may be fewer at the second call.
+template <class Values, class... Parameters, class... Arguments>
+Values read_all(mixgrpo_status (*function)(Parameters...), Arguments... arguments) {
   std::size_t size = 0;
-  check(write(nullptr, 0, &size));
-  std::string text(size, '\0');
-  check(write(text.data(), text.size(), &size));
-  text.resize(size - 1);
+  check(function(arguments..., nullptr, 0, &size));
+  Values values(size, 0);
+  check(function(arguments..., values.data(), values.size(), &size));
+  values.resize(size);
+  return values;
+}
+
+/// The same for a text, without its terminating zero.
+template <class... Parameters, class... Arguments>
+std::string read_text(mixgrpo_status (*function)(Parameters...), Arguments... arguments) {
+  auto text = read_all<std::string>(function, arguments...);
+  text.pop_back();
   return text;
 }
 
@@ -302,11 +310,12 @@ class object {
   explicit operator bool() const noexcept { return handle_ != nullptr; }
 
  protected:
-  /// `create`: writes a handle to its argument and returns a status.
-  template <class Create>
-  object(std::shared_ptr<context_state> context, Create create) : handle_(nullptr, destroyer{std::move(context)}) {
+  /// `create`: writes a handle to its last argument and returns a status.
+  template <class Create, class... Arguments>
+  object(std::shared_ptr<context_state> context, Create create, Arguments... arguments)
+      : handle_(nullptr, destroyer{std::move(context)}) {
     C* created = nullptr;
-    const mixgrpo_status status = create(&created);
+    const mixgrpo_status status = create(arguments..., &created);
     handle_.reset(created);
     check(status);
   }
@@ -414,34 +423,22 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
  public:
   /// Random weights, which depend only on `seed` and the sizes.
   model(const context& context, const mixgrpo_model_config& config, std::uint64_t seed)
-      : model(detail::access::state(context), [&](mixgrpo_model** out) {
-          return mixgrpo_model_create(context.get(), &config, seed, out);
-        }) {}
+      : object(detail::access::state(context), mixgrpo_model_create, context.get(), &config, seed) {}
 
   /// Loads a diffusers folder.
   static model load(const context& context, const std::string& folder) {
-    const char* path = detail::text("folder", folder);
-    return model(detail::access::state(context), [&](mixgrpo_model** out) {
-      return mixgrpo_model_load(context.get(), path, out);
-    });
+    return model(detail::access::state(context), mixgrpo_model_load, context.get(), detail::text("folder", folder));
   }
 
   /// Loads a diffusers folder as a frozen model.
   static model load_frozen(const context& context, const std::string& folder) {
-    const char* path = detail::text("folder", folder);
-    return model(detail::access::state(context), [&](mixgrpo_model** out) {
-      return mixgrpo_model_load_frozen(context.get(), path, out);
-    });
+    return model(detail::access::state(context), mixgrpo_model_load_frozen, context.get(), detail::text("folder", folder));
   }
   /// A copy whose weights never change; those of the blocks are rounded to bfloat16.
-  model freeze() const {
-    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_freeze(get(), out); });
-  }
+  model freeze() const { return model(detail::access::state(*this), mixgrpo_model_freeze, get()); }
 
   /// An independent copy of the weights, for a frozen reference.
-  model copy() const {
-    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_copy(get(), out); });
-  }
+  model copy() const { return model(detail::access::state(*this), mixgrpo_model_copy, get()); }
 
   void save(const std::string& folder, mixgrpo_storage storage = MIXGRPO_STORAGE_F32) const {
     detail::check(mixgrpo_model_save(get(), detail::text("folder", folder), storage));
@@ -451,22 +448,17 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
   /// patterns with *; empty for all layers of the blocks except modulations.
   model adapt(const mixgrpo_lora_config& config, view<const std::string> targets = {}) const {
     const auto pointers = detail::texts("targets", targets);
-    return model(detail::access::state(*this), [&](mixgrpo_model** out) {
-      return mixgrpo_model_adapt(get(), &config, pointers.data(), pointers.size(), out);
-    });
+    return model(detail::access::state(*this), mixgrpo_model_adapt, get(), &config, pointers.data(), pointers.size());
   }
   /// This model with the adapter in a file or folder of PEFT, diffusers or kohya.
   model load_adapter(const std::string& path) const {
-    const char* text = detail::text("path", path);
-    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_load_adapter(get(), text, out); });
+    return model(detail::access::state(*this), mixgrpo_model_load_adapter, get(), detail::text("path", path));
   }
   void save_adapter(const std::string& path, mixgrpo_adapter_format format = MIXGRPO_ADAPTER_FORMAT_PEFT) const {
     detail::check(mixgrpo_model_save_adapter(get(), detail::text("path", path), format));
   }
   /// A model with the adapter merged into its weights.
-  model merge() const {
-    return model(detail::access::state(*this), [&](mixgrpo_model** out) { return mixgrpo_model_merge(get(), out); });
-  }
+  model merge() const { return model(detail::access::state(*this), mixgrpo_model_merge, get()); }
   /// Multiplies the adapter, 0...2.
   void set_adapter_strength(double strength) { detail::check(mixgrpo_model_set_adapter_strength(get(), strength)); }
 
@@ -500,14 +492,10 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
 
   /// All weights, or all gradients, as one vector in the order of `parameter`.
   std::vector<float> weights() const {
-    std::vector<float> values(value_count());
-    get_weights(0, values);
-    return values;
+    return detail::read_values<float>(value_count(), mixgrpo_model_get_weights, get(), std::size_t{0});
   }
   std::vector<float> gradients() const {
-    std::vector<float> values(value_count());
-    get_gradients(0, values);
-    return values;
+    return detail::read_values<float>(value_count(), mixgrpo_model_get_gradients, get(), std::size_t{0});
   }
 
   /// A range of that vector, from `offset` on.
@@ -526,8 +514,7 @@ class model : public detail::object<mixgrpo_model, mixgrpo_model_destroy> {
   void zero_gradients() { detail::check(mixgrpo_model_zero_gradients(get())); }
 
  private:
-  template <class Create>
-  model(std::shared_ptr<detail::context_state> state, Create create) : object(std::move(state), create) {}
+  using object::object;
 };
 
 // ------------------------------------------------------------------------------------------------------------ prompts
@@ -539,28 +526,24 @@ class prompts : public detail::object<mixgrpo_prompts, mixgrpo_prompts_destroy> 
   prompts(
       const context& context, view<const float> text, view<const float> pooled, std::size_t prompt_count,
       std::int32_t text_length, std::int32_t text_width, std::int32_t pooled_width)
-      : prompts(detail::access::state(context), [&](mixgrpo_prompts** out) {
-          return mixgrpo_prompts_create(
-              context.get(), text.data(), text.size(), pooled.data(), pooled.size(), prompt_count, text_length, text_width,
-              pooled_width, out);
-        }) {}
+      : object(
+            detail::access::state(context), mixgrpo_prompts_create, context.get(), text.data(), text.size(), pooled.data(),
+            pooled.size(), prompt_count, text_length, text_width, pooled_width) {}
 
   /// UTF-8 prompts, encoded by hashing their words: for examples and tests.
   static prompts hashed_words(
       const context& context, view<const std::string> lines, std::int32_t text_length, std::int32_t text_width,
       std::int32_t pooled_width) {
     const std::vector<const char*> pointers = detail::texts("prompts", lines);
-    return prompts(detail::access::state(context), [&](mixgrpo_prompts** out) {
-      return mixgrpo_prompts_create_hashed_words(
-          context.get(), pointers.data(), pointers.size(), text_length, text_width, pooled_width, out);
-    });
+    return prompts(
+        detail::access::state(context), mixgrpo_prompts_create_hashed_words, context.get(), pointers.data(), pointers.size(),
+        text_length, text_width, pooled_width);
   }
 
   std::size_t count() const noexcept { return mixgrpo_prompts_count(get()); }
 
  private:
-  template <class Create>
-  prompts(std::shared_ptr<detail::context_state> state, Create create) : object(std::move(state), create) {}
+  using object::object;
 };
 
 /// Text embeddings in the host's memory.
@@ -588,8 +571,7 @@ inline mixgrpo_evaluator_config make_evaluator_config() { return detail::default
 /// `sigmas`: the host's own time grid of T + 1 values, or empty for `steps` and `shift`. It is not copied, and must live as
 /// long as the configuration.
 inline mixgrpo_sample_config make_sample_config(view<const double> sigmas = {}) {
-  mixgrpo_sample_config config;
-  detail::check(mixgrpo_sample_config_init(&config, sizeof config));
+  auto config = detail::defaults(mixgrpo_sample_config_init);
   config.sigmas = detail::pointer(sigmas);
   config.sigma_count = sigmas.size();
   return config;
@@ -601,10 +583,8 @@ class evaluator : public detail::object<mixgrpo_evaluator, mixgrpo_evaluator_des
   /// `image_ids`: positions (N, 3) of the image tokens, or empty for the usual (0, row, column).
   evaluator(model& model, const mixgrpo_evaluator_config& config, view<const float> image_ids = {})
       : object(
-            detail::access::state(model),
-            [&](mixgrpo_evaluator** out) {
-              return mixgrpo_evaluator_create(model.get(), &config, detail::pointer(image_ids), image_ids.size(), out);
-            }),
+            detail::access::state(model), mixgrpo_evaluator_create, model.get(), &config, detail::pointer(image_ids),
+            image_ids.size()),
         velocity_size_(detail::product(config.height_tokens, config.width_tokens, model.config().out_channels)) {}
 
   /// D = N*C, values in one latent.
@@ -711,9 +691,7 @@ inline std::vector<mixgrpo_setting> all_settings() {
 
 /// What the settings will do, in lines of "field = value".
 inline std::string describe(const settings& settings) {
-  return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
-    return mixgrpo_config_describe(&settings.sampling, &settings.learning, out, capacity, size);
-  });
+  return detail::read_text(mixgrpo_config_describe, &settings.sampling, &settings.learning);
 }
 
 // --------------------------------------------------------------------------------------------------------------- plan
@@ -723,11 +701,7 @@ class plan : public detail::object<mixgrpo_plan, mixgrpo_plan_destroy> {
  public:
   /// `sigmas`: an own time grid of T + 1 values, or empty.
   explicit plan(const mixgrpo_sampling_config& config, view<const double> sigmas = {})
-      : object(
-            nullptr,
-            [&](mixgrpo_plan** out) {
-              return mixgrpo_plan_create(&config, detail::pointer(sigmas), sigmas.size(), out);
-            }),
+      : object(nullptr, mixgrpo_plan_create, &config, detail::pointer(sigmas), sigmas.size()),
         group_size_(config.group_size) {}
 
   /// G, samples per prompt.
@@ -827,12 +801,8 @@ class rollout : public detail::object<mixgrpo_rollout, mixgrpo_rollout_destroy> 
       const context& context, const plan& plan, const mixgrpo_rollout_config& config,
       view<const std::int32_t> prompt_indices, view<const float> initial_noise = {})
       : object(
-            detail::access::state(context),
-            [&](mixgrpo_rollout** out) {
-              return mixgrpo_rollout_create(
-                  context.get(), plan.get(), &config, prompt_indices.data(), prompt_indices.size(),
-                  detail::pointer(initial_noise), initial_noise.size(), out);
-            }),
+            detail::access::state(context), mixgrpo_rollout_create, context.get(), plan.get(), &config, prompt_indices.data(),
+            prompt_indices.size(), detail::pointer(initial_noise), initial_noise.size()),
         sample_count_(detail::product(prompt_indices.size(), plan.group_size())),
         latent_size_(config.latent_size) {}
 
@@ -926,9 +896,7 @@ inline std::vector<double> scores_from_pairs(view<const std::int32_t> pairs, std
 class optimizer : public detail::object<mixgrpo_optimizer, mixgrpo_optimizer_destroy> {
  public:
   optimizer(const context& context, const mixgrpo_learning_config& config, std::size_t parameter_count)
-      : object(detail::access::state(context), [&](mixgrpo_optimizer** out) {
-          return mixgrpo_optimizer_create(context.get(), &config, parameter_count, out);
-        }) {}
+      : object(detail::access::state(context), mixgrpo_optimizer_create, context.get(), &config, parameter_count) {}
 
   /// One step on the host's own weights, in place.
   mixgrpo_optimizer_report step(view<float> weights, view<const float> gradients) {
@@ -1016,12 +984,7 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
   }
   /// The tickets without rewards. Any thread.
   std::vector<std::int64_t> open_tickets() const {
-    std::size_t size = 0;
-    detail::check(mixgrpo_trainer_get_open_tickets(get(), nullptr, 0, &size));
-    std::vector<std::int64_t> tickets(size);
-    detail::check(mixgrpo_trainer_get_open_tickets(get(), tickets.data(), tickets.size(), &size));
-    tickets.resize(size);  // some may have been answered in between
-    return tickets;
+    return detail::read_all<std::vector<std::int64_t>>(mixgrpo_trainer_get_open_tickets, get());
   }
   /// Drops the iteration's tickets.
   void drop_tickets() { detail::check(mixgrpo_trainer_drop_tickets(get())); }
@@ -1036,9 +999,7 @@ class any_trainer : public detail::object<mixgrpo_trainer, mixgrpo_trainer_destr
   }
   /// The latest iteration's figures as one line of JSON, without line end.
   std::string metrics_json() const {
-    return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
-      return mixgrpo_trainer_get_metrics_json(get(), out, capacity, size);
-    });
+    return detail::read_text(mixgrpo_trainer_get_metrics_json, get());
   }
   /// Appends the latest iteration's figures to a file, as one line of JSON with a line end.
   void append_metrics(const std::string& path) const {
@@ -1068,7 +1029,7 @@ class local_ranks : public detail::object<mixgrpo_local_ranks, mixgrpo_local_ran
  public:
   /// `time_limit`: seconds that a call waits for the other ranks; then it and all later calls of all ranks throw.
   explicit local_ranks(std::int32_t count, double time_limit = 600)
-      : object(nullptr, [&](mixgrpo_local_ranks** out) { return mixgrpo_local_ranks_create(count, time_limit, out); }) {}
+      : object(nullptr, mixgrpo_local_ranks_create, count, time_limit) {}
 
   /// The collective of `rank`, for one trainer at a time.
   mixgrpo_collective collective(std::int32_t rank) const {
@@ -1315,11 +1276,7 @@ class host_trainer : public any_trainer {
   }
 
   /// What the host saves in its own checkpoint beside weights and optimizer: one line of JSON.
-  std::string progress() const {
-    return detail::read_text([&](char* out, std::size_t capacity, std::size_t* size) {
-      return mixgrpo_trainer_get_progress(get(), out, capacity, size);
-    });
-  }
+  std::string progress() const { return detail::read_text(mixgrpo_trainer_get_progress, get()); }
   /// Continues where the progress was taken. Nothing is changed when it throws.
   void set_progress(const std::string& json) { detail::check(mixgrpo_trainer_set_progress(get(), detail::text("json", json))); }
 
@@ -1519,26 +1476,22 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
  public:
   /// Copies pixels (height, width, 3).
   image(view<const std::uint8_t> pixels, std::int32_t width, std::int32_t height)
-      : image([&](mixgrpo_image** out) {
-          return mixgrpo_image_create(pixels.data(), pixels.size(), width, height, out);
-        }) {}
+      : object(nullptr, mixgrpo_image_create, pixels.data(), pixels.size(), width, height) {}
 
   /// A grid of `image_count` images of one size, (B, height, width, 3), with `gap` white pixels between neighbours.
   static image grid(
       view<const std::uint8_t> pixels, std::size_t image_count, std::int32_t width, std::int32_t height,
       std::int32_t columns, std::int32_t gap = 0, std::int32_t scale = 1) {
-    return image([&](mixgrpo_image** out) {
-      return mixgrpo_image_create_grid(
-          pixels.data(), pixels.size(), image_count, width, height, columns, gap, scale, out);
-    });
+    return image(
+        nullptr, mixgrpo_image_create_grid, pixels.data(), pixels.size(), image_count, width, height, columns, gap, scale);
   }
 
   /// Reads a PNG from memory, or from a file.
   static image decode(view<const std::uint8_t> png) {
-    return image([&](mixgrpo_image** out) { return mixgrpo_image_decode(png.data(), png.size(), out); });
+    return image(nullptr, mixgrpo_image_decode, png.data(), png.size());
   }
   static image load(const std::string& path) {
-    return image([&](mixgrpo_image** out) { return mixgrpo_image_load(detail::text("path", path), out); });
+    return image(nullptr, mixgrpo_image_load, detail::text("path", path));
   }
 
   std::int32_t width() const { return info().width; }
@@ -1571,17 +1524,12 @@ class image : public detail::object<mixgrpo_image, mixgrpo_image_destroy> {
 
   /// Writes a PNG with its text entries, to memory, or to a file.
   std::vector<std::uint8_t> encode() const {
-    std::size_t size = 0;
-    detail::check(mixgrpo_image_encode(get(), nullptr, 0, &size));
-    std::vector<std::uint8_t> png(size);
-    detail::check(mixgrpo_image_encode(get(), png.data(), size, &size));
-    return png;
+    return detail::read_all<std::vector<std::uint8_t>>(mixgrpo_image_encode, get());
   }
   void save(const std::string& path) const { detail::check(mixgrpo_image_save(get(), detail::text("path", path))); }
 
  private:
-  template <class Create, class = decltype(std::declval<Create&>()(std::declval<mixgrpo_image**>()))>
-  explicit image(Create create) : object(nullptr, create) {}
+  using object::object;
 
   mixgrpo_image_info info() const {
     return detail::read_struct<mixgrpo_image_info>(mixgrpo_image_get_info, get());

@@ -114,17 +114,24 @@ extension SettingLine {
   }
 }
 
-/// A configuration of the header: a flat struct of plain values.
-package protocol SettingsRecord: SettingsTable {
+/// A struct of the header: its first field is its size in bytes, and every bit pattern of its other fields is harmless.
+package protocol SizedStruct {
   init()
   var struct_size: UInt32 { get set }
 }
+
+extension SizedStruct {
+  package static var byteCount: Int { MemoryLayout<Self>.size }
+}
+
+/// A configuration of the header.
+package protocol SettingsRecord: SettingsTable, SizedStruct {}
 
 extension SettingsRecord {
   /// Every field at its row's default.
   package static var standard: Self {
     var record = Self()
-    record.struct_size = UInt32(MemoryLayout<Self>.size)
+    record.struct_size = UInt32(byteCount)
     for setting in settings {
       // A row's own default is valid; the tests check every row.
       if let standard = setting.standard { try? setting.store(&record, standard) }

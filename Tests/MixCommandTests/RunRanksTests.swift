@@ -81,7 +81,7 @@ struct RunRanksTests {
     settings.picturesPerPrompt = 2
     var without = settings
     without.out = folder.appendingPathComponent("without").path
-    (without.evaluation.every, without.evaluation.heldOut, without.picturesEvery) = (0, [], 0)
+    (without.evaluation.record.every, without.evaluation.heldOut, without.picturesEvery) = (0, [], 0)
     let (more, fewer) = (try sent(settings), try sent(without))
     let traffic = try AlignmentTraffic(settings, PlannedModel(settings), AlignmentPlan(settings), ranks: 3)
     let vote = RankCost.bytesPerEvaluation(ranks: 3, prompts: 0, scores: 0) / 3  // when evaluations are made

@@ -15,13 +15,13 @@ import Testing
     settings.learning.record.fault_policy = 2
     settings.learning.record.undo = 1
     settings.evaluation.heldOut = [try RewardSetting(builtIn: "warmth")]
-    settings.evaluation.watchdog = .warn
+    settings.evaluation.record.watchdog = 1  // warn
     var read = AlignSettings()
     #expect(read.apply(settings.json).isEmpty)
     #expect(read.json == settings.json)
     #expect(read.rewards == settings.rewards)
     #expect(read.learning.record.learning_rate == 2e-5)
-    #expect(read.evaluation.heldOut == settings.evaluation.heldOut && read.evaluation.watchdog == .warn)
+    #expect(read.evaluation.heldOut == settings.evaluation.heldOut && read.evaluation.record.watchdog == 1)
   }
 
   @Test func defaultsAreTheLibrarys() throws {

@@ -14,11 +14,9 @@ trainer is made, or by `check`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ._configuration import Configuration, ModelFolder
+from ._configuration import Choice, Configuration, ModelFolder
 '''
-SEQUENCE = "Sequence[float] | None"
 CLASSES = {"mixgrpo_model_config": "ModelFolder"}
 # Arguments of `Evaluator`, `Model.adapt`, `Rollout` and `HostTrainer`.
 KEYWORDS = {"mixgrpo_evaluator_config", "mixgrpo_lora_config", "mixgrpo_rollout_config", "mixgrpo_host_config"}
@@ -43,27 +41,16 @@ def class_of(configuration: Configuration, header: Header) -> str:
         values = f" Range: {setting.range}." if setting.range else ""
         lines += docstring(f"{sentence(setting.sentence, header)}{values}", header)
     for array in arrays(struct):
-        lines.append(f"    {array.name}: {SEQUENCE} = None")
+        lines.append(f"    {array.name}: Sequence[float] | None = None")
         lines += docstring(sentence(about(array), header), header)
-    return "\n".join([*lines, *initializer(configuration)]) + "\n"
-
-
-def initializer(configuration: Configuration) -> list[str]:
-    """What type checkers read: choices may be names, although the fields are enums."""
-    lines = ["", "    if TYPE_CHECKING:", "", "        def __init__(", "            self,", "            *,"]
-    for setting in configuration.settings:
-        kind, _ = declared(setting)
-        accepted = f"{kind} | {kind}Name" if setting.kind == CHOICE else kind
-        lines.append(f"            {setting.field.name}: {accepted} = ...,")
-    lines += [f"            {array.name}: {SEQUENCE} = ...," for array in arrays(configuration.struct)]
-    return [*lines, "        ) -> None: ..."]
+    return "\n".join(lines) + "\n"
 
 
 def declared(setting: Setting) -> tuple[str, str]:
     """The type and the default."""
     if setting.kind == CHOICE:
         enum = camel(setting.field.type.base)
-        return enum, f"{enum}.{setting.default.upper()}"
+        return f"Choice[{enum}, {enum}Name]", f"Choice({enum}.{setting.default.upper()})"
     if setting.kind == FLAG:
         return "bool", setting.default.capitalize()
     if setting.kind == NUMBER:

@@ -45,14 +45,11 @@ def declaration(item: Item, header: Header) -> str:
 
 def structure(struct: Struct, header: Header) -> str:
     fields = ""
-    for field in struct.fields:
+    for field in struct.fields[1:] if struct.is_sized else struct.fields:
         kind = rust_type(field.type)
-        fields += f"    pub {field.name}: {f'[{kind}; {field.length}]' if field.length else kind},\n"
-    check = "sized" if struct.is_sized else "plain"
-    return (
-        f"#[repr(C)]\n#[derive(Clone, Copy, Debug)]\npub struct {struct.name} {{\n{fields}}}\n"
-        f"layout!({check} {struct.name}: {size(struct, header)});\n"
-    )
+        fields += f"    {field.name}: {f'[{kind}; {field.length}]' if field.length else kind},\n"
+    sized = "sized " if struct.is_sized else ""
+    return f"structure! {{ {sized}{struct.name}: {size(struct, header)} {{\n{fields}}}}}\n"
 
 
 def callback(item: Callback) -> str:

@@ -8,19 +8,24 @@ BEGINNING = f"""// {SETTINGS_NOTICE}
 //! The configurations. `Default` gives the defaults that each field states.
 
 use crate::enums::*;
-use crate::mirror::mirrored_configuration;
+use crate::mirror::mirrored_configurations;
 """
 TYPES = {"int32_t": "i32", "int64_t": "i64", "uint64_t": "u64", "size_t": "usize", "double": "f64"}
 SCHEDULED = ("mixgrpo_rollout_config", "window_start")  # -1 of the header is `None`
 
 
 def file(header: Header, configurations: tuple[Configuration, ...]) -> str:
-    return BEGINNING + "".join(f"\n{mirrored(configuration, header)}" for configuration in configurations)
+    plain = [configuration for configuration in configurations if not arrays(configuration.struct)]
+    with_arrays = [[configuration] for configuration in configurations if configuration not in plain]
+    return BEGINNING + "".join(
+        "\nmirrored_configurations! {\n" + "\n".join(mirrored(one, header) for one in together) + "}\n"
+        for together in (plain, *with_arrays)
+    )
 
 
 def mirrored(configuration: Configuration, header: Header) -> str:
     struct = configuration.struct
-    lines = ["mirrored_configuration! {", *docstring(required(struct.comment, struct.name), header, "    ")]
+    lines = docstring(required(struct.comment, struct.name), header, "    ")
     lifetime = "<'a>" if arrays(struct) else ""
     lines.append(f"    {camel(struct.name)}{lifetime} = {struct.name} {{")
     for setting in configuration.settings:
@@ -36,7 +41,7 @@ def mirrored(configuration: Configuration, header: Header) -> str:
             lines += docstring(sentence(about(array), header), header, "        ")
             lines.append(f"        {array.name}, {count_of(array)}: {TYPES[array.type.base]},")
         lines.append("    }")
-    return "\n".join([*lines, "}"]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def stated(text: str, default: str, values: str, header: Header) -> str:

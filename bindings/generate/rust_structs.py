@@ -9,20 +9,24 @@ BEGINNING = f"""// {NOTICE}
 //! Results, and what the host passes in besides settings.
 
 use crate::enums::*;
-use crate::mirror::{{copied_struct, mirrored_struct}};
+use crate::mirror::{{copied_structs, mirrored_structs}};
 """
 
 
 def file(header: Header) -> str:
     structs = [struct for struct in header.of(Struct) if not has_own_type(struct)]
-    return BEGINNING + "".join(f"\n{mirrored(struct, header)}" for struct in structs)
+    copied = [struct for struct in structs if any(field.type == TEXT for field in struct.fields)]
+    plain = [struct for struct in structs if struct not in copied]
+    return BEGINNING + "".join(
+        f"\n{kind}_structs! {{\n" + "\n".join(mirrored(struct, header) for struct in of_a_kind) + "}\n"
+        for kind, of_a_kind in (("mirrored", plain), ("copied", copied))
+    )
 
 
 def mirrored(struct: Struct, header: Header) -> str:
     fields = [field for field in struct.fields if field.name not in ("struct_size", "reserved")]
     texts = [field for field in fields if field.type == TEXT]
-    lines = [f"{'copied' if texts else 'mirrored'}_struct! {{"]
-    lines += docstring(required(struct.comment, struct.name), header, "    ")
+    lines = docstring(required(struct.comment, struct.name), header, "    ")
     lines.append(f"    {camel(struct.name)} = {struct.name} {{")
     for field in fields:
         if field not in texts:
@@ -34,7 +38,7 @@ def mirrored(struct: Struct, header: Header) -> str:
         for field in texts:
             lines += [*docstring(meaning(field, struct), header, "        "), f"        {field.name},"]
         lines.append("    }")
-    return "\n".join([*lines, "}"]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def rust_type(field: Field, header: Header) -> str:

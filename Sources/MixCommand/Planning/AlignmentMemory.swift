@@ -30,7 +30,7 @@ struct AlignmentMemory {
       Part(name: "trajectories", bytes: memory.trajectoryBytes, meaning: "latents of one iteration"),
     ]
     // The best weights, and the latest weights until they are scored.
-    let copies = settings.isEvaluated && settings.evaluation.keepBest ? 2 : 0
+    let copies = settings.isEvaluated && settings.evaluation.record.keep_best == 1 ? 2 : 0
     if copies > 0 {
       parts.append(
         Part(name: "evaluation", bytes: copies * evaluator.trainedBytes, meaning: "copies of the best and the latest weights"))

@@ -56,7 +56,7 @@ struct AlignmentPlan {
   private static func evaluationCalls(_ settings: AlignSettings, prompts: Int) throws(MixGRPOError) -> Int {
     guard settings.isEvaluated else { return 0 }
     let plan = try settings.repeatedPlan(samplesPerPrompt: settings.evaluation.samplesPerPrompt)
-    let every = settings.evaluation.every
+    let every = Int(settings.evaluation.record.every)
     let evaluations = (settings.iterations + every - 1) / every + 1
     return evaluations * plan.modelCalls(prompts: settings.evaluation.rows(of: prompts).count)
   }

@@ -22,7 +22,7 @@ final class EvaluationRun {
     ranks: RunRanks, warn: (String) -> Void
   ) throws(MixGRPOError) {
     (self.settings, self.folder, self.model, self.rewards, self.ranks) = (settings, folder, model, rewards, ranks)
-    var configuration = settings.evaluation.configuration
+    var configuration = try settings.evaluation.configuration()
     configuration.keepBest = configuration.keepBest && ranks.isFirst
     configuration.weights = settings.learning.record.ema_decay > 0 ? .average : .trained
     let plan = try settings.repeatedPlan(samplesPerPrompt: settings.evaluation.samplesPerPrompt)

@@ -170,7 +170,7 @@ final class PretrainRun {
     lastPictures = done
     let shown = min(settings.pictureCaptions, pictures.captions.count)
     let chosen = (0..<shown).map { $0 * pictures.captions.count / shown }
-    let plan = try SamplingPlan.deterministic(.shifted(steps: 25, shift: settings.shift), seed: settings.seed)
+    let plan = try SamplingPlan.deterministic(.shifted(steps: 25, shift: settings.noiseLevels.shift), seed: settings.seed)
     let samples = try pretrainer.evaluator.sample(
       plan, prompts: prompts, chosen: chosen.map { Int32(truncatingIfNeeded: $0) }, context: context)
     let images = try codec.decode(samples, count: shown)

@@ -16,9 +16,7 @@ struct PretrainSettings: SettingsTable {
   var minimumRateFraction = 0.0
   var weightDecay = 0.0
   var maximumGradientNorm = 1.0
-  var shift = 3.0
-  var logitMean = 0.0
-  var logitDeviation = 1.0
+  var noiseLevels = PretrainingConfiguration()
   var seed: UInt64 = 0
   var saveEvery = 200
   var keepCheckpoints = 3
@@ -55,9 +53,7 @@ struct PretrainSettings: SettingsTable {
       .number(
         "max_gradient_norm", \.maximumGradientNorm, .closed(0, 1e12),
         "gradients are scaled down to at most this global norm; 0 for no limit"),
-      .number("shift", \.shift, .above(0, upTo: 1_000), "shift of the noise levels towards noise; 1 for none"),
-      .number("logit_mean", \.logitMean, .closed(-20, 20), "mean of the logit-normal noise levels"),
-      .number("logit_deviation", \.logitDeviation, .closed(0, 20), "standard deviation of the logit-normal noise levels"),
+    ] + PretrainingConfiguration.noiseLevelSettings.map { $0.within(\.noiseLevels) } + [
       .seed("seed", \.seed, "seed of weights, picture order and noise"),
       .integer("save_every", \.saveEvery, 1...1_000_000, "steps between checkpoints; the last step is always saved"),
       .integer(
@@ -80,9 +76,8 @@ struct PretrainSettings: SettingsTable {
       .cosine(totalSteps: max(steps, warmupSteps + 1), minimumFraction: minimumRateFraction), warmupSteps: warmupSteps)
     optimizer.weightDecay = weightDecay
     optimizer.maximumGradientNorm = maximumGradientNorm == 0 ? .infinity : maximumGradientNorm
-    var configuration = PretrainingConfiguration(optimizer: optimizer)
-    (configuration.shift, configuration.seed) = (shift, seed)
-    (configuration.logitMean, configuration.logitDeviation) = (logitMean, logitDeviation)
+    var configuration = noiseLevels
+    (configuration.optimizer, configuration.seed) = (optimizer, seed)
     return configuration
   }
 

@@ -222,14 +222,12 @@ struct EvaluationOptions: ParsableArguments {
     help: ArgumentHelp("A reward program that is not trained on; repeatable.", valueName: "[name[:weight]=]command"))
   var heldOutPrograms: [String] = []
   @Option(help: "Reaction when training rewards rise while held-out rewards fall: off, warn or stop (off).")
-  var watchdog: EvaluationSettings.WatchdogName?
+  var watchdog: WatchdogArgument?
 
   func apply(to settings: inout EvaluationSettings) throws(MixGRPOError) {
-    replace(&settings.every, with: evaluateEvery)
+    replace(&settings.record.every, with: evaluateEvery)
     let given = try RewardSetting.given(heldOut, programs: heldOutPrograms, "--held-out")
     if !given.isEmpty { settings.heldOut = given }
-    replace(&settings.watchdog, with: watchdog)
+    replace(&settings.record.watchdog, with: watchdog?.number)
   }
 }
-
-extension EvaluationSettings.WatchdogName: ExpressibleByArgument {}

@@ -50,17 +50,28 @@ func replace(_ setting: inout Int32, with flag: Int?) {
   if let flag { setting = Int32(clamping: flag) }
 }
 
-/// A solver by its name in settings.
-struct SolverArgument: ExpressibleByArgument {
-  let number: Int32
+/// A choice of the header by its name in settings.
+protocol ChoiceArgument: ExpressibleByArgument {
+  init(number: Int32)
+}
 
+extension ChoiceArgument {
   init?(argument: String) {
-    guard let index = Choices.solver.firstIndex(of: argument) else { return nil }
-    number = Int32(index)
+    guard let index = Self.allValueStrings.firstIndex(of: argument) else { return nil }
+    self.init(number: Int32(index))
   }
 
-  static var allValueStrings: [String] { Choices.solver }
   static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
+}
+
+struct SolverArgument: ChoiceArgument {
+  static let allValueStrings = Choices.solver
+  let number: Int32
+}
+
+struct WatchdogArgument: ChoiceArgument {
+  static let allValueStrings = Choices.watchdog
+  let number: Int32
 }
 
 extension PrecisionName: ExpressibleByArgument {}

@@ -23,9 +23,9 @@ func checkedProduct(_ count: Int, _ size: Int, _ field: @autoclosure () -> Strin
 
 /// The address for one output value.
 func place<Value>(
-  _ pointer: UnsafeMutablePointer<Value>?, _ argument: String
+  _ pointer: UnsafeMutablePointer<Value>?, _ argument: String, expected: String = "a place for the result"
 ) throws(MixGRPOError) -> UnsafeMutablePointer<Value> {
-  guard let pointer else { throw .invalid(argument, expected: "a place for the result", got: "NULL") }
+  guard let pointer else { throw .invalid(argument, expected: expected, got: "NULL") }
   try checkAligned(UnsafeRawPointer(pointer), Value.self, argument)
   return pointer
 }

@@ -2,31 +2,16 @@ import CMixGRPO
 import MixBasics
 import MixSettings
 
-/// A struct of the header: its first field is its size in bytes, and every bit pattern of its other fields is harmless.
-protocol SizedStruct {
-  init()
-  var struct_size: UInt32 { get set }
-}
-
-extension SizedStruct {
-  static var byteCount: Int { MemoryLayout<Self>.size }
-}
+// Those that are no configurations.
 
 extension mixgrpo_progress: SizedStruct {}
-extension mixgrpo_model_config: SizedStruct {}
 extension mixgrpo_parameter_info: SizedStruct {}
-extension mixgrpo_lora_config: SizedStruct {}
-extension mixgrpo_evaluator_config: SizedStruct {}
-extension mixgrpo_sampling_config: SizedStruct {}
-extension mixgrpo_learning_config: SizedStruct {}
 extension mixgrpo_iteration_plan: SizedStruct {}
 extension mixgrpo_step: SizedStruct {}
 extension mixgrpo_adaptive_window: SizedStruct {}
 extension mixgrpo_workload: SizedStruct {}
 extension mixgrpo_memory: SizedStruct {}
-extension mixgrpo_rollout_config: SizedStruct {}
 extension mixgrpo_velocity_request: SizedStruct {}
-extension mixgrpo_host_config: SizedStruct {}
 extension mixgrpo_advantage_report: SizedStruct {}
 extension mixgrpo_update_statistics: SizedStruct {}
 extension mixgrpo_optimizer_report: SizedStruct {}
@@ -34,8 +19,6 @@ extension mixgrpo_metrics: SizedStruct {}
 extension mixgrpo_reward_metrics: SizedStruct {}
 extension mixgrpo_resumption: SizedStruct {}
 extension mixgrpo_collective: SizedStruct {}
-extension mixgrpo_sample_config: SizedStruct {}
-extension mixgrpo_evaluation_config: SizedStruct {}
 extension mixgrpo_evaluation_result: SizedStruct {}
 extension mixgrpo_image_info: SizedStruct {}
 extension mixgrpo_setting: SizedStruct {}
@@ -62,13 +45,13 @@ struct HostStruct<Struct: SizedStruct> {
   init(
     _ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, expected: String = "a place for the result"
   ) throws(MixGRPOError) {
-    place = try Self.aligned(pointer, argument, expected)
+    place = try MixGRPOC.place(pointer, argument, expected: expected)
     try Self.requireSize(Int(place.pointee.struct_size), "\(argument).struct_size")
   }
 
   /// A struct whose size is an argument, because its struct_size is not set yet.
   init(_ pointer: UnsafeMutablePointer<Struct>?, size: Int, _ argument: String) throws(MixGRPOError) {
-    place = try Self.aligned(pointer, argument, "a place for the result")
+    place = try MixGRPOC.place(pointer, argument)
     try Self.requireSize(size, "struct_size")
   }
 
@@ -86,17 +69,6 @@ struct HostStruct<Struct: SizedStruct> {
 
   private static func requireSize(_ size: Int, _ field: @autoclosure () -> String) throws(MixGRPOError) {
     try require(size == Struct.byteCount, field(), expected: "\(Struct.byteCount)", got: UInt(bitPattern: size))
-  }
-
-  private static func aligned(
-    _ pointer: UnsafeMutablePointer<Struct>?, _ argument: String, _ expected: String
-  ) throws(MixGRPOError) -> UnsafeMutablePointer<Struct> {
-    guard let pointer else { throw .invalid(argument, expected: expected, got: "NULL") }
-    let alignment = MemoryLayout<Struct>.alignment
-    try require(
-      Int(bitPattern: pointer) % alignment == 0, argument, expected: "a pointer aligned to \(alignment) bytes",
-      got: "a misaligned one")
-    return pointer
   }
 }
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from enum import IntEnum
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from . import _abi
 from ._arguments import chosen
@@ -16,6 +16,25 @@ from ._arrays import doubles
 from ._library import call, create, library
 from ._structs import from_struct, to_struct
 from .errors import InvalidArgumentError
+
+_Case = TypeVar("_Case", bound=IntEnum)
+_Name = TypeVar("_Name", bound=str)
+
+
+class Choice(Generic[_Case, _Name]):
+    """A field that holds a case of an enum, and may also be given by the case's name in lower case."""
+
+    def __init__(self, default: _Case) -> None:
+        self._default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> _Case:
+        return self._default if instance is None else instance.__dict__[self._name]
+
+    def __set__(self, instance: object, value: _Case | _Name) -> None:
+        instance.__dict__[self._name] = chosen(type(self._default), value, self._name)
 
 
 class Configuration:
@@ -38,9 +57,6 @@ class Configuration:
             if field.default is None and getattr(self, field.name) is not None:
                 values = doubles(getattr(self, field.name), field.name).reshape(-1)
                 object.__setattr__(self, field.name, tuple(values.tolist()))
-            if isinstance(field.default, IntEnum):
-                choice = chosen(type(field.default), getattr(self, field.name), field.name)
-                object.__setattr__(self, field.name, choice)
         name = next(kind.__name__ for kind in type(self).__mro__ if kind.__name__ in _CHECKS)
         try:
             _CHECKS[name](to_struct(getattr(_abi, name), self))

@@ -7,9 +7,8 @@ trainer is made, or by `check`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from ._configuration import Configuration, ModelFolder
+from ._configuration import Choice, Configuration, ModelFolder
 from .enums import (
     AdvantageMode,
     AdvantageModeName,
@@ -71,23 +70,6 @@ class ModelConfig(ModelFolder):
     axes_dims_rope: tuple[int, int, int] = (4, 14, 14)
     """Rotary dimensions of the three position axes, each even. Range: each 0…4096."""
 
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            *,
-            in_channels: int = ...,
-            out_channels: int = ...,
-            num_layers: int = ...,
-            num_single_layers: int = ...,
-            attention_head_dim: int = ...,
-            num_attention_heads: int = ...,
-            joint_attention_dim: int = ...,
-            pooled_projection_dim: int = ...,
-            guidance_embeds: bool = ...,
-            axes_dims_rope: tuple[int, int, int] = ...,
-        ) -> None: ...
-
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SamplingConfig(Configuration):
@@ -100,11 +82,11 @@ class SamplingConfig(Configuration):
     image_tokens: int = 0
     """Above 0, the shift that belongs to this number of image tokens is used in place of shift. Range: 0…1000000
     tokens."""
-    sigma_rounding: SigmaRounding = SigmaRounding.EXACT
+    sigma_rounding: Choice[SigmaRounding, SigmaRoundingName] = Choice(SigmaRounding.EXACT)
     """How sigma is rounded before it is passed to the model."""
-    dynamics: Dynamics = Dynamics.FLOW
+    dynamics: Choice[Dynamics, DynamicsName] = Choice(Dynamics.FLOW)
     """Stochastic step inside the window."""
-    solver: Solver = Solver.EULER
+    solver: Choice[Solver, SolverName] = Choice(Solver.EULER)
     """Solver of the steps outside the window."""
     noise_level: float = 0.7
     """eta, amount of noise in a stochastic step; with dynamics cps the angle is eta*pi/2 and eta at most 1. Range:
@@ -112,9 +94,9 @@ class SamplingConfig(Configuration):
     flash_ratio: float = 0.0
     """r of MixGRPO-Flash, which replaces the R steps after the window by max(1, floor(r*R)); 0 for all R, not with
     `window_mode` all. Range: 0…1."""
-    flash_solver: Solver = Solver.DPM_2_MIDPOINT
+    flash_solver: Choice[Solver, SolverName] = Choice(Solver.DPM_2_MIDPOINT)
     """Solver of the steps that `flash_ratio` shortens."""
-    window_mode: WindowMode = WindowMode.PROGRESSIVE
+    window_mode: Choice[WindowMode, WindowModeName] = Choice(WindowMode.PROGRESSIVE)
     """How the window of stochastic, trained steps moves over the iterations."""
     window_length: int = 4
     """w, steps in the window, at most T - 1; not used with `window_mode` all. Range: 1…9999 steps."""
@@ -128,7 +110,7 @@ class SamplingConfig(Configuration):
     window_minimum_interval: int = 1
     """The last interval of `linear_decay`, the shortest of adaptive; at most `window_interval`. Range: 1…1000000
     iterations."""
-    window_at_end: WindowEnd = WindowEnd.ROLL_BACK
+    window_at_end: Choice[WindowEnd, WindowEndName] = Choice(WindowEnd.ROLL_BACK)
     """What a moving window does after its last position."""
     window_decay_threshold: int = 13
     """l0, window start from which `exponential_decay` shortens the interval. Range: 0…1000000 steps."""
@@ -141,63 +123,29 @@ class SamplingConfig(Configuration):
     reward per iteration."""
     trained_fraction: float = 1.0
     """With `window_mode` all, the share of the stochastic steps that is trained. Range: above 0, at most 1."""
-    trained_subset: TrainedSubset = TrainedSubset.FIRST
+    trained_subset: Choice[TrainedSubset, TrainedSubsetName] = Choice(TrainedSubset.FIRST)
     """With `window_mode` all, which of the stochastic steps are trained."""
     group_size: int = 12
     """G, samples of one prompt that are compared with each other. Range: 2…4096 samples per prompt."""
-    initial_noise: InitialNoise = InitialNoise.SHARED
+    initial_noise: Choice[InitialNoise, InitialNoiseName] = Choice(InitialNoise.SHARED)
     """Whether the members of a group start from the same noise."""
     exact_sharing: bool = True
     """Evaluate equal latents once; changes no result."""
-    log_probability: LogProbability = LogProbability.MEAN
+    log_probability: Choice[LogProbability, LogProbabilityName] = Choice(LogProbability.MEAN)
     """Log-probability that the ratio is made of."""
     seed: int = 0
     """Seed of all random numbers of the run. Range: 0…2^64 - 1."""
-
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            *,
-            steps: int = ...,
-            shift: float = ...,
-            image_tokens: int = ...,
-            sigma_rounding: SigmaRounding | SigmaRoundingName = ...,
-            dynamics: Dynamics | DynamicsName = ...,
-            solver: Solver | SolverName = ...,
-            noise_level: float = ...,
-            flash_ratio: float = ...,
-            flash_solver: Solver | SolverName = ...,
-            window_mode: WindowMode | WindowModeName = ...,
-            window_length: int = ...,
-            window_start: int = ...,
-            window_stride: int = ...,
-            window_interval: int = ...,
-            window_minimum_interval: int = ...,
-            window_at_end: WindowEnd | WindowEndName = ...,
-            window_decay_threshold: int = ...,
-            window_trend: int = ...,
-            window_decay_rate: float = ...,
-            window_minimum_gain: float = ...,
-            trained_fraction: float = ...,
-            trained_subset: TrainedSubset | TrainedSubsetName = ...,
-            group_size: int = ...,
-            initial_noise: InitialNoise | InitialNoiseName = ...,
-            exact_sharing: bool = ...,
-            log_probability: LogProbability | LogProbabilityName = ...,
-            seed: int = ...,
-        ) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LearningConfig(Configuration):
     """How the model learns: advantages, policy loss, optimizer."""
 
-    advantage_mode: AdvantageMode = AdvantageMode.ADVANTAGE_AGGREGATION
+    advantage_mode: Choice[AdvantageMode, AdvantageModeName] = Choice(AdvantageMode.ADVANTAGE_AGGREGATION)
     """How several rewards become one advantage."""
-    std_scope: StdScope = StdScope.GROUP
+    std_scope: Choice[StdScope, StdScopeName] = Choice(StdScope.GROUP)
     """Samples whose standard deviation divides the advantages."""
-    step_weighting: StepWeighting = StepWeighting.UNIFORM
+    step_weighting: Choice[StepWeighting, StepWeightingName] = Choice(StepWeighting.UNIFORM)
     """Weight of each trained step in the loss."""
     trim_fraction: float = 0.0
     """Share of a group that is cut off at each end for mean and standard deviation. Range: at least 0, below 0.5."""
@@ -216,7 +164,7 @@ class LearningConfig(Configuration):
     updates_per_iteration: int = 4
     """Minibatches that each group is split into, one optimizer step each; at most `group_size`. Range: 1…4096
     minibatches."""
-    schedule: Schedule = Schedule.CONSTANT
+    schedule: Choice[Schedule, ScheduleName] = Choice(Schedule.CONSTANT)
     """Schedule of the learning rate."""
     warmup_steps: int = 0
     """Linear rise of the learning rate from 0. Range: 0…1000000000 optimizer steps."""
@@ -239,9 +187,9 @@ class LearningConfig(Configuration):
     """Global norm that gradients are scaled down to; 0 for no limit. Range: 0…10^12."""
     ema_decay: float = 0.0
     """Decay of the averaged weights; 0 for none. Range: 0…1 per optimizer step."""
-    fault_policy: FaultPolicy = FaultPolicy.STOP
+    fault_policy: Choice[FaultPolicy, FaultPolicyName] = Choice(FaultPolicy.STOP)
     """What a trainer does when an update is not finite or changes the model too much."""
-    undo: Undo = Undo.MEMORY
+    undo: Choice[Undo, UndoName] = Choice(Undo.MEMORY)
     """State left by a cancelled or failed update: the state before it, or that after its last finished optimizer
     step."""
     max_velocity_change: float = 1.0
@@ -250,38 +198,6 @@ class LearningConfig(Configuration):
     roll_back_rate_factor: float = 0.5
     """`fault_policy` `roll_back` multiplies the learning rate by this. Range: above 0, at most 1."""
 
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            *,
-            advantage_mode: AdvantageMode | AdvantageModeName = ...,
-            std_scope: StdScope | StdScopeName = ...,
-            step_weighting: StepWeighting | StepWeightingName = ...,
-            trim_fraction: float = ...,
-            degenerate_tolerance: float = ...,
-            advantage_clip: float = ...,
-            clip_range: float = ...,
-            kl_reference: float = ...,
-            kl_old: float = ...,
-            updates_per_iteration: int = ...,
-            schedule: Schedule | ScheduleName = ...,
-            warmup_steps: int = ...,
-            total_steps: int = ...,
-            min_rate_fraction: float = ...,
-            learning_rate: float = ...,
-            beta1: float = ...,
-            beta2: float = ...,
-            epsilon: float = ...,
-            weight_decay: float = ...,
-            max_gradient_norm: float = ...,
-            ema_decay: float = ...,
-            fault_policy: FaultPolicy | FaultPolicyName = ...,
-            undo: Undo | UndoName = ...,
-            max_velocity_change: float = ...,
-            roll_back_rate_factor: float = ...,
-        ) -> None: ...
-
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SampleConfig(Configuration):
@@ -289,7 +205,7 @@ class SampleConfig(Configuration):
 
     steps: int = 25
     """T, steps of the time grid from noise (sigma = 1) to image (sigma = 0). Range: 1…10000."""
-    solver: Solver = Solver.EULER
+    solver: Choice[Solver, SolverName] = Choice(Solver.EULER)
     """Solver of all steps."""
     samples_per_prompt: int = 1
     """S, samples of each prompt. Range: 1…4096 samples per prompt."""
@@ -298,7 +214,7 @@ class SampleConfig(Configuration):
     image_tokens: int = 0
     """Above 0, the shift that belongs to this number of image tokens is used in place of shift. Range: 0…1000000
     tokens."""
-    sigma_rounding: SigmaRounding = SigmaRounding.EXACT
+    sigma_rounding: Choice[SigmaRounding, SigmaRoundingName] = Choice(SigmaRounding.EXACT)
     """How sigma is rounded before it is passed to the model."""
     trained_model_share: float = 1.0
     """`p_mix` of hybrid inference (MixGRPO §5): share of the steps, counted from sigma = 1, that uses the given model;
@@ -308,22 +224,6 @@ class SampleConfig(Configuration):
     sigmas: Sequence[float] | None = None
     """The host's own time grid in place of steps, shift and `image_tokens`: T + 1 values, strictly decreasing, the
     first at most 1, the last 0."""
-
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            *,
-            steps: int = ...,
-            solver: Solver | SolverName = ...,
-            samples_per_prompt: int = ...,
-            shift: float = ...,
-            image_tokens: int = ...,
-            sigma_rounding: SigmaRounding | SigmaRoundingName = ...,
-            trained_model_share: float = ...,
-            seed: int = ...,
-            sigmas: Sequence[float] | None = ...,
-        ) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -336,26 +236,13 @@ class EvaluationConfig(Configuration):
 
     every: int = 10
     """k, time between evaluations: iterations 0, k, 2k, … are due. Range: 1…1000000 iterations."""
-    weights: Weights = Weights.TRAINED
+    weights: Choice[Weights, WeightsName] = Choice(Weights.TRAINED)
     """Which of the trainer's weights are evaluated; not base."""
     keep_best: bool = True
     """Keep a copy of the best weights in memory."""
-    watchdog: Watchdog = Watchdog.OFF
+    watchdog: Choice[Watchdog, WatchdogName] = Choice(Watchdog.OFF)
     """What happens when trained rewards rise while held-out rewards fall; needs both kinds unless off."""
     watchdog_patience: int = 3
     """Consecutive suspicious evaluations before the watchdog triggers. Range: 1…1000000 evaluations."""
     watchdog_minimum_delta: float = 0.0
     """Smallest change of a level that counts. Range: 0…1000 standard deviations of the first evaluation."""
-
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            *,
-            every: int = ...,
-            weights: Weights | WeightsName = ...,
-            keep_best: bool = ...,
-            watchdog: Watchdog | WatchdogName = ...,
-            watchdog_patience: int = ...,
-            watchdog_minimum_delta: float = ...,
-        ) -> None: ...

@@ -34,23 +34,6 @@ class Status(IntEnum):
     """An update would change the model too much; it was not applied."""
 
 
-StatusName: TypeAlias = Literal[
-    "ok",
-    "cancelled",
-    "invalid_argument",
-    "invalid_state",
-    "buffer_too_small",
-    "out_of_memory",
-    "input_output",
-    "invalid_format",
-    "unsupported",
-    "not_finite",
-    "internal",
-    "diverged",
-]
-"""A case of `Status` by its name."""
-
-
 class LogLevel(IntEnum):
     """How important a log line is."""
 
@@ -58,10 +41,6 @@ class LogLevel(IntEnum):
     """For information."""
     WARNING = 1
     """Something may be wrong."""
-
-
-LogLevelName: TypeAlias = Literal["info", "warning"]
-"""A case of `LogLevel` by its name."""
 
 
 class Stage(IntEnum):
@@ -73,10 +52,6 @@ class Stage(IntEnum):
     """Training on them."""
     SAMPLE = 2
     """Drawing deterministic samples."""
-
-
-StageName: TypeAlias = Literal["rollout", "update", "sample"]
-"""A case of `Stage` by its name."""
 
 
 class Storage(IntEnum):
@@ -355,10 +330,6 @@ class SettingKind(IntEnum):
     """An enum, one of `cases`."""
 
 
-SettingKindName: TypeAlias = Literal["integer", "number", "flag", "choice"]
-"""A case of `SettingKind` by its name."""
-
-
 class StepKind(IntEnum):
     """The kind of a step. Its order may be lower than the solver's, where the steps before it do not allow more. The
     first five kinds have the values of `Solver`."""
@@ -379,10 +350,6 @@ class StepKind(IntEnum):
     """Stochastic, Dance-SDE."""
     CPS = 7
     """Stochastic, coefficient-preserving."""
-
-
-StepKindName: TypeAlias = Literal["euler", "dpm_1", "dpm_2_midpoint", "dpm_2_heun", "dpm_3", "flow", "dance", "cps"]
-"""A case of `StepKind` by its name."""
 
 
 class Weights(IntEnum):
@@ -420,12 +387,6 @@ class RequestKind(IntEnum):
     COMBINE_FIGURES = 6
     """Trainer with `mixgrpo_trainer_set_rank` only: exchange the ranks' figures, then call
     `mixgrpo_trainer_submit_figures`; count is 0."""
-
-
-RequestKindName: TypeAlias = Literal[
-    "finished", "evaluate", "optimizer_step", "keep_state", "restore_state", "zero_gradients", "combine_figures"
-]
-"""A case of `RequestKind` by its name."""
 
 
 class MissingRewards(IntEnum):

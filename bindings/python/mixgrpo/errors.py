@@ -75,22 +75,7 @@ class InternalError(MixGRPOError):
     """A fault of the library itself."""
 
 
-_BY_STATUS: dict[int, type[MixGRPOError]] = {
-    kind.status: kind
-    for kind in (
-        CancelledError,
-        InvalidArgumentError,
-        InvalidStateError,
-        BufferTooSmallError,
-        OutOfMemoryError,
-        InputOutputError,
-        InvalidFormatError,
-        UnsupportedError,
-        NotFiniteError,
-        DivergedError,
-        InternalError,
-    )
-}
+_BY_STATUS: dict[int, type[MixGRPOError]] = {kind.status: kind for kind in MixGRPOError.__subclasses__()}  # those above
 
 
 def status_of(error: BaseException) -> Status:

@@ -2,8 +2,8 @@
 
 import signal
 
-import numpy as np
 import pytest
+import small
 
 LINES = ["a red circle at the left", "a blue square at the top", "a green triangle in the middle"]
 
@@ -24,18 +24,7 @@ def mixgrpo():
 
 @pytest.fixture(scope="session")
 def config(mixgrpo):
-    """A tiny model: 2 x 2 tokens of 12 channels, two blocks."""
-    return mixgrpo.ModelConfig(
-        in_channels=12,
-        out_channels=12,
-        num_layers=1,
-        num_single_layers=1,
-        attention_head_dim=8,
-        num_attention_heads=2,
-        joint_attention_dim=6,
-        pooled_projection_dim=5,
-        axes_dims_rope=(2, 2, 4),
-    )
+    return small.sizes()
 
 
 @pytest.fixture
@@ -45,23 +34,18 @@ def context(mixgrpo):
 
 
 @pytest.fixture
-def model(mixgrpo, config, context):
-    """Random weights everywhere, so that no output is trivially 0."""
-    model = mixgrpo.Model(config, seed=7, context=context)
-    weights = model.weights.read()
-    noise = np.random.default_rng(3).standard_normal(weights.size).astype(np.float32)
-    model.weights.write(weights + 0.05 * noise)
-    return model
+def model(context):
+    return small.model(context)
 
 
 @pytest.fixture
-def prompts(mixgrpo, context):
-    return mixgrpo.Prompts.hashed_words(LINES, text_length=4, text_width=6, pooled_width=5, context=context)
+def prompts(context):
+    return small.prompts(LINES, context)
 
 
 @pytest.fixture
-def evaluator(mixgrpo, model):
-    return mixgrpo.Evaluator(model, height_tokens=2, width_tokens=2, text_length=4, max_batch=8)
+def evaluator(model):
+    return small.evaluator(model)
 
 
 @pytest.fixture
@@ -77,6 +61,12 @@ def plan(mixgrpo, sampling):
 @pytest.fixture
 def codec(mixgrpo):
     return mixgrpo.PixelCodec(4, 4, patch=2)
+
+
+@pytest.fixture
+def score(codec):
+    """The brightness of each sample's picture."""
+    return lambda samples: codec.decode(samples).mean(axis=(2, 3, 4)) / 255
 
 
 @pytest.fixture

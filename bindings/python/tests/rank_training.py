@@ -6,27 +6,20 @@ Usage: rank_training.py [RANK], whose iteration raises an error.
 import hashlib
 import sys
 
-import numpy as np
+import small
 
 LINES = ["a red circle", "a blue square", "a green triangle", "nothing", "a star"]
 
 
 def trainer_of(seed):
-    """A trainer of a tiny model whose weights are random everywhere, and the model."""
+    """A trainer of the small model, and the model."""
     import mixgrpo
 
     context = mixgrpo.Context(1)
-    sizes = mixgrpo.ModelConfig(
-        in_channels=12, out_channels=12, num_layers=1, num_single_layers=1, attention_head_dim=8, num_attention_heads=2,
-        joint_attention_dim=6, pooled_projection_dim=5, axes_dims_rope=(2, 2, 4),
-    )  # fmt: skip
-    model = mixgrpo.Model(sizes, seed=7, context=context)
-    noise = np.random.default_rng(3).standard_normal(model.weights.read().size).astype(np.float32)
-    model.weights.write(model.weights.read() + 0.05 * noise)
-    prompts = mixgrpo.Prompts.hashed_words(LINES, text_length=4, text_width=6, pooled_width=5, context=context)
-    evaluator = mixgrpo.Evaluator(model, height_tokens=2, width_tokens=2, text_length=4, max_batch=3)
+    model = small.model(context)
     plan = mixgrpo.SamplingConfig(steps=5, window_length=2, group_size=4, seed=seed)
-    return mixgrpo.Trainer(evaluator, prompts, plan, mixgrpo.LearningConfig(learning_rate=1e-3)), model
+    learning = mixgrpo.LearningConfig(learning_rate=1e-3)
+    return mixgrpo.Trainer(small.evaluator(model, max_batch=3), small.prompts(LINES, context), plan, learning), model
 
 
 def trained(collective, seed=11, failing=None):

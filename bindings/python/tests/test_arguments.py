@@ -8,10 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
+from small import brightness
 
 
 def chosen_of_one(index):

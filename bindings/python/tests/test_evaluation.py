@@ -6,15 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
+from small import brightness, darkness
 from tree import ROOT
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
-
-
-def darkness(images, prompts):
-    return 1 - brightness(images, prompts)
 
 
 def evaluation(mixgrpo, held_out=(), **settings):
@@ -159,7 +152,9 @@ def test_prompts_of_an_evaluation_are_spread_over_all(mixgrpo, make_trainer):
 def test_the_defaults_of_evaluations_are_those_of_the_command(mixgrpo):
     source = (ROOT / "Sources/MixCommand/Settings/EvaluationSettings.swift").read_text()
     usual = mixgrpo.TrainingEvaluation()
-    for name, value in (("every", usual.every), ("prompts", usual.prompts), ("samplesPerPrompt", 1)):
+    assert "var record = mixgrpo_evaluation_config.standard" in source
+    assert usual.every == mixgrpo.EvaluationConfig().every
+    for name, value in (("prompts", usual.prompts), ("samplesPerPrompt", 1)):
         (found,) = re.findall(rf"var {name} = (\d+)", source)
         assert int(found) == value, name
     assert repr(usual) == "TrainingEvaluation()"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small import brightness
 
 PROGRAM = Path(__file__).with_name("killed_training.py")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -38,10 +39,6 @@ def test_a_run_killed_at_any_boundary_goes_on_to_the_files_of_a_whole_one(mixgrp
         assert run(folder) == 0
         assert contents(folder) == expected, f"killed at boundary {place}"
     pytest.fail("expected a run of fewer boundaries")
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
 
 
 def test_figures_are_reported_before_they_are_saved(mixgrpo, make_trainer, codec, tmp_path):

@@ -27,15 +27,8 @@ def picture(pipe, name):
 
 def adapted(name, wrapped=False, **settings):
     pipe = tiny.made(getattr(tiny, name))
-    pipe.transformer.requires_grad_(False)
     torch.manual_seed(5)
-    config = peft.LoraConfig(**{**LORA, **settings})
-    if wrapped:
-        pipe.transformer = peft.get_peft_model(pipe.transformer, config)
-    else:
-        pipe.transformer.add_adapter(config)
-    pipe.transformer.eval()
-    return pipe
+    return tiny.adapted(pipe, peft.LoraConfig(**{**LORA, **settings}), wrapped)
 
 
 def far(first, second):

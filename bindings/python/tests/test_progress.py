@@ -5,10 +5,7 @@ import os
 import pty
 
 import pytest
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
+from small import brightness
 
 
 class Terminal(io.StringIO):

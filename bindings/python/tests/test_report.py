@@ -10,18 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-
-class StoppedError(Exception):
-    """A stop at an arbitrary place."""
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
-
-
-def darkness(images, prompts):
-    return 1 - brightness(images, prompts)
+from small import StoppedError, brightness, darkness
 
 
 @pytest.fixture

@@ -5,15 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-
-
-@pytest.fixture
-def score(codec):
-    return lambda samples: codec.decode(samples).mean(axis=(2, 3, 4)) / 255
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
+from small import brightness
 
 
 def figures(metrics):

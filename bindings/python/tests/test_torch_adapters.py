@@ -15,14 +15,8 @@ TARGETS = ["to_q", "to_v"]
 
 def adapted(wrapped=False, **settings):
     """A pipeline whose transformer has an adapter, and the policy."""
-    pipe = tiny.made(tiny.flux)
-    pipe.transformer.requires_grad_(False)
     config = peft.LoraConfig(**{"r": 2, "lora_alpha": 2, "target_modules": TARGETS, **settings})
-    if wrapped:
-        pipe.transformer = peft.get_peft_model(pipe.transformer, config)
-    else:
-        pipe.transformer.add_adapter(config)
-    pipe.transformer.eval()
+    pipe = tiny.adapted(tiny.made(tiny.flux), config, wrapped)
     return pipe, mixtorch.from_pipeline(pipe, LINES, height=8, width=8, batch_size=1)[0]
 
 

@@ -6,23 +6,12 @@ import resource
 import mixgrpo.torch as mixtorch
 import numpy as np
 import pytest
+from small import StoppedError, brightness, darkness, stopping_at
 from torch_fixtures import LINES, SHAPE, SmallFlow, torch, weights_of
-
-
-class StoppedError(Exception):
-    """A stop at an arbitrary place."""
 
 
 def decode(samples):
     return np.clip(128 + 60 * samples[:, :, :3], 0, 255).astype(np.uint8)[:, None]
-
-
-def bright(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
-
-
-def dark(images, prompts):
-    return 1 - bright(images, prompts)
 
 
 @pytest.fixture
@@ -43,17 +32,9 @@ def make(mixgrpo, plan):
 
 def train(mixgrpo, trainer, iterations=6, **options):
     history = mixgrpo.train(
-        trainer, bright, decode=decode, iterations=iterations, prompts_per_iteration=2, progress=False, **options
+        trainer, brightness, decode=decode, iterations=iterations, prompts_per_iteration=2, progress=False, **options
     )
     return [metrics.iteration for metrics in history]
-
-
-def stopping_at(iteration):
-    def stop(metrics):
-        if metrics.iteration == iteration:
-            raise StoppedError
-
-    return stop
 
 
 def test_evaluations_sample_with_the_policy_and_change_nothing(mixgrpo, make):
@@ -66,7 +47,7 @@ def test_evaluations_sample_with_the_policy_and_change_nothing(mixgrpo, make):
         evaluation=mixgrpo.TrainingEvaluation(
             every=2,
             prompts=[0, 2],
-            held_out={"dark": dark},
+            held_out={"dark": darkness},
             sampling=sampling,
             on_evaluation=lambda result, means: seen.append((result, means)),
         ),
@@ -74,7 +55,7 @@ def test_evaluations_sample_with_the_policy_and_change_nothing(mixgrpo, make):
     assert torch.equal(weights_of(plain.module), weights_of(evaluated.module))
     assert [result.iteration for result, _ in seen] == [0, 2, 4, 6]
     images = decode(mixtorch.sample(evaluated.policy, [0, 2], sampling).reshape(4, *SHAPE))
-    assert abs(seen[-1][1]["reward"] - bright(images, None).mean()) <= 1e-12
+    assert abs(seen[-1][1]["reward"] - brightness(images, None).mean()) <= 1e-12
     assert seen[-1][1]["reward"] > seen[0][1]["reward"] and seen[-1][0].score < seen[0][0].score
 
 
@@ -97,7 +78,7 @@ def test_the_host_keeps_its_best_model_itself(mixgrpo, make):
 
 
 def test_the_watchdog_stops_a_pytorch_run(mixgrpo, make):
-    stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": dark}, watchdog="stop")
+    stops = mixgrpo.TrainingEvaluation(every=1, held_out={"dark": darkness}, watchdog="stop")
     assert len(train(mixgrpo, make(), 8, evaluation=stops)) == 3
     with pytest.warns(mixgrpo.HackedRewardWarning, match="held-out"):
         assert len(train(mixgrpo, make(), 4, evaluation=dataclasses.replace(stops, watchdog="warn"))) == 4
@@ -146,7 +127,7 @@ def test_a_stopped_run_continues_to_the_same_bits(mixgrpo, make, tmp_path, stop)
 
     def evaluation(receiver):
         return mixgrpo.TrainingEvaluation(
-            every=2, held_out={"dark": dark}, on_evaluation=lambda *figures: receiver.append(figures)
+            every=2, held_out={"dark": darkness}, on_evaluation=lambda *figures: receiver.append(figures)
         )
 
     train(mixgrpo, whole, evaluation=evaluation(expected))

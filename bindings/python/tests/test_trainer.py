@@ -7,15 +7,7 @@ import signal
 
 import numpy as np
 import pytest
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
-
-
-@pytest.fixture
-def score(codec):
-    return lambda samples: codec.decode(samples).mean(axis=(2, 3, 4)) / 255
+from small import brightness
 
 
 def test_an_iteration_is_rollout_rewards_update(mixgrpo, make_trainer, score):

@@ -4,18 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-
-class StoppedError(Exception):
-    """A stop at an arbitrary place."""
-
-
-def brightness(images, prompts):
-    return images.mean(axis=(1, 2, 3)) / 255
-
-
-def darkness(images, prompts):
-    return 1 - brightness(images, prompts)
+from small import StoppedError, brightness, darkness, stopping_at
 
 
 @pytest.fixture
@@ -31,14 +20,6 @@ def start(mixgrpo, model, make_trainer, codec):
         return [metrics.iteration for metrics in history], model.weights.read()
 
     return run
-
-
-def stopping_at(iteration):
-    def stop(metrics):
-        if metrics.iteration == iteration:
-            raise StoppedError
-
-    return stop
 
 
 def files(folder):

@@ -246,3 +246,14 @@ def made(build, seed=0, **settings):
             pipe.vae.quant_conv.weight[4:], pipe.vae.quant_conv.bias[4:] = 0, -30
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def adapted(pipe, config, wrapped=False):
+    """The pipeline with an adapter beside its frozen transformer, which peft wraps or not."""
+    pipe.transformer.requires_grad_(False)
+    if wrapped:
+        pipe.transformer = required("peft").get_peft_model(pipe.transformer, config)
+    else:
+        pipe.transformer.add_adapter(config)
+    pipe.transformer.eval()
+    return pipe

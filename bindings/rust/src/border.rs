@@ -135,18 +135,20 @@ pub(crate) fn pointers(texts: &[CString]) -> Vec<*const c_char> {
 
 /// Reads a text. Without a buffer the library returns its size.
 pub(crate) fn read_text(read: impl Fn(*mut c_char, usize, *mut usize) -> sys::mixgrpo_status) -> Result<String> {
-    let bytes = read_bytes(|buffer: *mut u8, capacity, size| read(buffer.cast(), capacity, size))?;
+    let bytes = read_all(|buffer: *mut u8, capacity, size| read(buffer.cast(), capacity, size))?;
     Ok(CStr::from_bytes_until_nul(&bytes).unwrap_or_default().to_string_lossy().into_owned())
 }
 
-/// Reads bytes. Without a buffer the library returns their number.
-pub(crate) fn read_bytes(read: impl Fn(*mut u8, usize, *mut usize) -> sys::mixgrpo_status) -> Result<Vec<u8>> {
+/// Reads all values. Without a buffer the library returns their number; there may be fewer at the second call.
+pub(crate) fn read_all<T: Copy + Default>(
+    read: impl Fn(*mut T, usize, *mut usize) -> sys::mixgrpo_status,
+) -> Result<Vec<T>> {
     let mut size = 0;
     call(|| read(null_mut(), 0, &mut size))?;
-    let mut bytes = buffer(size)?;
-    call(|| read(bytes.as_mut_ptr(), bytes.len(), &mut size))?;
-    bytes.truncate(size);
-    Ok(bytes)
+    let mut values = buffer(size)?;
+    call(|| read(values.as_mut_ptr(), values.len(), &mut size))?;
+    values.truncate(size);
+    Ok(values)
 }
 
 /// A buffer of zeros, or an error when there is no memory for it.

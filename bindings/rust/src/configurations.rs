@@ -2,9 +2,9 @@
 //! The configurations. `Default` gives the defaults that each field states.
 
 use crate::enums::*;
-use crate::mirror::mirrored_configuration;
+use crate::mirror::mirrored_configurations;
 
-mirrored_configuration! {
+mirrored_configurations! {
     /// The sizes of a model. The names are those of diffusers' config.json.
     ModelConfig = mixgrpo_model_config {
         /// C, channels of an image token. Default 48, range 1…65536.
@@ -28,9 +28,7 @@ mirrored_configuration! {
         /// Rotary dimensions of the three position axes, each even. Default 4, 14, 14, range each 0…4096.
         axes_dims_rope: [i32; 3] = [4, 14, 14],
     }
-}
 
-mirrored_configuration! {
     /// Settings of a new low-rank adapter (LoRA): W' = W + factor · B · A with W frozen, A (rank, inputs), B (outputs,
     /// rank). An adapter is usually trained at a higher learning rate than all weights are.
     LoraConfig = mixgrpo_lora_config {
@@ -43,9 +41,7 @@ mirrored_configuration! {
         /// Seed of the first values of A; B starts at 0. Default 0, range 0…2^64 - 1.
         seed: u64 = 0,
     }
-}
 
-mirrored_configuration! {
     /// The image size, the working memory and the precision of an evaluator.
     EvaluatorConfig = mixgrpo_evaluator_config {
         /// Rows of image tokens. Default 8, range 1…4096 tokens.
@@ -69,9 +65,7 @@ mirrored_configuration! {
         /// Default 0, range 0 or more bytes.
         max_bytes: usize = 0,
     }
-}
 
-mirrored_configuration! {
     /// How samples are drawn. The window has w steps and starts at l in 0...T - 1 - w: the last step is never in it.
     SamplingConfig = mixgrpo_sampling_config {
         /// T, steps of the time grid from noise (sigma = 1) to image (sigma = 0). Default 25, range 2…10000.
@@ -137,9 +131,7 @@ mirrored_configuration! {
         /// Seed of all random numbers of the run. Default 0, range 0…2^64 - 1.
         seed: u64 = 0,
     }
-}
 
-mirrored_configuration! {
     /// How the model learns: advantages, policy loss, optimizer.
     LearningConfig = mixgrpo_learning_config {
         /// How several rewards become one advantage. Default `AdvantageAggregation`.
@@ -200,9 +192,7 @@ mirrored_configuration! {
         /// `fault_policy` `roll_back` multiplies the learning rate by this. Default 0.5, range above 0, at most 1.
         roll_back_rate_factor: f64 = 0.5,
     }
-}
 
-mirrored_configuration! {
     /// The iteration and sizes of a rollout.
     RolloutConfig = mixgrpo_rollout_config {
         /// l, first step of the window; `None` for the window that the plan schedules. Default `None`.
@@ -214,9 +204,41 @@ mirrored_configuration! {
         /// Most latents in one request; 0 for no limit; changes no result. Default 0, range 0 or more latents.
         max_batch: i32 = 0,
     }
+
+    /// What a trainer must know about the host's model.
+    HostConfig = mixgrpo_host_config {
+        /// Most latents in one request; 0 for no limit; changes no result. Default 0, range 0 or more latents.
+        max_batch: i32 = 0,
+        /// Prompts that a rollout may name: 0...`prompt_count` - 1; the default must be replaced. Default 0, range 0 or
+        /// more prompts.
+        prompt_count: usize = 0,
+        /// D, values in one latent; the default must be replaced. Default 0, range 0…1000000000 values.
+        latent_size: usize = 0,
+    }
+
+    /// When a model is evaluated, and what is kept of it. The level of a reward is its mean, counted from its first
+    /// evaluation in standard deviations of its scores then. The levels of the trained rewards are averaged, and so are
+    /// those of the held-out ones. The watchdog remembers the evaluation with the highest held-out level. An evaluation
+    /// is suspicious when its held-out level is more than `watchdog_minimum_delta` below that one, and its trained
+    /// level more than `watchdog_minimum_delta` above that one.
+    EvaluationConfig = mixgrpo_evaluation_config {
+        /// k, time between evaluations: iterations 0, k, 2k, … are due. Default 10, range 1…1000000 iterations.
+        every: i32 = 10,
+        /// Which of the trainer's weights are evaluated; not base. Default `Trained`.
+        weights: Weights = Weights::Trained,
+        /// Keep a copy of the best weights in memory. Default true.
+        keep_best: bool = true,
+        /// What happens when trained rewards rise while held-out rewards fall; needs both kinds unless off. Default
+        /// `Off`.
+        watchdog: Watchdog = Watchdog::Off,
+        /// Consecutive suspicious evaluations before the watchdog triggers. Default 3, range 1…1000000 evaluations.
+        watchdog_patience: i32 = 3,
+        /// Smallest change of a level that counts. Default 0, range 0…1000 standard deviations of the first evaluation.
+        watchdog_minimum_delta: f64 = 0.0,
+    }
 }
 
-mirrored_configuration! {
+mirrored_configurations! {
     /// How deterministic samples are drawn.
     SampleConfig<'a> = mixgrpo_sample_config {
         /// T, steps of the time grid from noise (sigma = 1) to image (sigma = 0). Default 25, range 1…10000.
@@ -243,41 +265,5 @@ mirrored_configuration! {
         /// The host's own time grid in place of steps, shift and `image_tokens`: T + 1 values, strictly decreasing, the
         /// first at most 1, the last 0.
         sigmas, sigma_count: f64,
-    }
-}
-
-mirrored_configuration! {
-    /// What a trainer must know about the host's model.
-    HostConfig = mixgrpo_host_config {
-        /// Most latents in one request; 0 for no limit; changes no result. Default 0, range 0 or more latents.
-        max_batch: i32 = 0,
-        /// Prompts that a rollout may name: 0...`prompt_count` - 1; the default must be replaced. Default 0, range 0 or
-        /// more prompts.
-        prompt_count: usize = 0,
-        /// D, values in one latent; the default must be replaced. Default 0, range 0…1000000000 values.
-        latent_size: usize = 0,
-    }
-}
-
-mirrored_configuration! {
-    /// When a model is evaluated, and what is kept of it. The level of a reward is its mean, counted from its first
-    /// evaluation in standard deviations of its scores then. The levels of the trained rewards are averaged, and so are
-    /// those of the held-out ones. The watchdog remembers the evaluation with the highest held-out level. An evaluation
-    /// is suspicious when its held-out level is more than `watchdog_minimum_delta` below that one, and its trained
-    /// level more than `watchdog_minimum_delta` above that one.
-    EvaluationConfig = mixgrpo_evaluation_config {
-        /// k, time between evaluations: iterations 0, k, 2k, … are due. Default 10, range 1…1000000 iterations.
-        every: i32 = 10,
-        /// Which of the trainer's weights are evaluated; not base. Default `Trained`.
-        weights: Weights = Weights::Trained,
-        /// Keep a copy of the best weights in memory. Default true.
-        keep_best: bool = true,
-        /// What happens when trained rewards rise while held-out rewards fall; needs both kinds unless off. Default
-        /// `Off`.
-        watchdog: Watchdog = Watchdog::Off,
-        /// Consecutive suspicious evaluations before the watchdog triggers. Default 3, range 1…1000000 evaluations.
-        watchdog_patience: i32 = 3,
-        /// Smallest change of a level that counts. Default 0, range 0…1000 standard deviations of the first evaluation.
-        watchdog_minimum_delta: f64 = 0.0,
     }
 }

@@ -1,9 +1,9 @@
 // Generated from include/mixgrpo.h; write it anew with `make generate` instead of editing it.
 //! The choices in settings and results.
 
-use crate::mirror::mirrored_enum;
+use crate::mirror::mirrored_enums;
 
-mirrored_enum! {
+mirrored_enums! {
     /// How important a log line is.
     LogLevel {
         /// For information.
@@ -11,9 +11,7 @@ mirrored_enum! {
         /// Something may be wrong.
         Warning = MIXGRPO_LOG_LEVEL_WARNING,
     }
-}
 
-mirrored_enum! {
     /// What a call with the built-in model is doing.
     Stage {
         /// Sampling groups of images.
@@ -23,9 +21,7 @@ mirrored_enum! {
         /// Drawing deterministic samples.
         Sample = MIXGRPO_STAGE_SAMPLE,
     }
-}
 
-mirrored_enum! {
     /// How weights are stored in a file.
     Storage {
         /// 32 bits.
@@ -33,9 +29,7 @@ mirrored_enum! {
         /// The upper 16 bits, rounded to nearest.
         Bf16 = MIXGRPO_STORAGE_BF16,
     }
-}
 
-mirrored_enum! {
     /// The program whose files an adapter's are.
     AdapterFormat {
         /// A folder: `adapter_model`.safetensors, `adapter_config`.json. Keeps rank and alpha.
@@ -45,9 +39,7 @@ mirrored_enum! {
         /// A file with the names of the original FLUX; B contains the factor.
         Kohya = MIXGRPO_ADAPTER_FORMAT_KOHYA,
     }
-}
 
-mirrored_enum! {
     /// The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the
     /// optimizer are float32 with both.
     Precision {
@@ -58,9 +50,7 @@ mirrored_enum! {
         /// threads and in any batch.
         Bfloat16 = MIXGRPO_PRECISION_BFLOAT16,
     }
-}
 
-mirrored_enum! {
     /// The stochastic step inside the window.
     Dynamics {
         /// Flow-SDE (arXiv 2505.05470): noise g = eta·sqrt(sigma/(1 - sigma)).
@@ -70,9 +60,7 @@ mirrored_enum! {
         /// Coefficient-preserving sampling (arXiv 2509.05952).
         Cps = MIXGRPO_DYNAMICS_CPS,
     }
-}
 
-mirrored_enum! {
     /// How the window of stochastic, trained steps moves over the iterations (MixGRPO §3.2).
     WindowMode {
         /// Stays at `window_start`.
@@ -92,9 +80,7 @@ mirrored_enum! {
         /// Moves when the reward's gain flattens, see `AdaptiveWindow`.
         Adaptive = MIXGRPO_WINDOW_MODE_ADAPTIVE,
     }
-}
 
-mirrored_enum! {
     /// What a moving window does after its last place.
     WindowEnd {
         /// Starts again at 0.
@@ -102,9 +88,7 @@ mirrored_enum! {
         /// Stays at the last place.
         Stay = MIXGRPO_WINDOW_END_STAY,
     }
-}
 
-mirrored_enum! {
     /// Which stochastic steps are trained when all are stochastic and `trained_fraction` < 1.
     TrainedSubset {
         /// The first steps.
@@ -112,9 +96,7 @@ mirrored_enum! {
         /// A random choice for each iteration.
         Random = MIXGRPO_TRAINED_SUBSET_RANDOM,
     }
-}
 
-mirrored_enum! {
     /// How deterministic steps follow the flow. DPM-Solver++: arXiv 2211.01095.
     Solver {
         /// First order.
@@ -128,9 +110,7 @@ mirrored_enum! {
         /// DPM-Solver++, third order.
         Dpm3 = MIXGRPO_SOLVER_DPM_3,
     }
-}
 
-mirrored_enum! {
     /// Where the members of a group start.
     InitialNoise {
         /// All members of a group start from the same noise.
@@ -138,9 +118,7 @@ mirrored_enum! {
         /// Each member starts from its own noise.
         Own = MIXGRPO_INITIAL_NOISE_OWN,
     }
-}
 
-mirrored_enum! {
     /// The number whose difference between the new and the old policy is the logarithm of the ratio.
     LogProbability {
         /// Log-density per value: mean_D -(x' - mu)^2/(2s^2) - ln s - (1/2)ln(2 pi).
@@ -152,9 +130,7 @@ mirrored_enum! {
         /// mean_D e·mu with the step's noise e (GRPO-Guard, arXiv 2510.22319).
         Guarded = MIXGRPO_LOG_PROBABILITY_GUARDED,
     }
-}
 
-mirrored_enum! {
     /// How sigma is rounded before it is passed to the model.
     SigmaRounding {
         /// Not at all.
@@ -162,9 +138,7 @@ mirrored_enum! {
         /// floor(1000 sigma)/1000, for models that take integer timesteps.
         Thousandths = MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS,
     }
-}
 
-mirrored_enum! {
     /// How several rewards become one advantage.
     AdvantageMode {
         /// Normalise each reward in its group, then take the weighted mean.
@@ -174,9 +148,7 @@ mirrored_enum! {
         /// Normalise each reward in its group, sum weighted, then whiten over the batch.
         Gdpo = MIXGRPO_ADVANTAGE_MODE_GDPO,
     }
-}
 
-mirrored_enum! {
     /// Which samples the standard deviation is taken over.
     StdScope {
         /// The samples of one prompt.
@@ -184,9 +156,7 @@ mirrored_enum! {
         /// All samples of the iteration.
         Batch = MIXGRPO_STD_SCOPE_BATCH,
     }
-}
 
-mirrored_enum! {
     /// How the loss weighs the trained steps.
     StepWeighting {
         /// All the same.
@@ -194,9 +164,7 @@ mirrored_enum! {
         /// Proportional to the step's standard deviation, with mean 1.
         ByNoise = MIXGRPO_STEP_WEIGHTING_BY_NOISE,
     }
-}
 
-mirrored_enum! {
     /// The learning rate after the warm-up.
     Schedule {
         /// Stays the same.
@@ -204,9 +172,7 @@ mirrored_enum! {
         /// Falls as half a cosine.
         Cosine = MIXGRPO_SCHEDULE_COSINE,
     }
-}
 
-mirrored_enum! {
     /// What a trainer's update does about a fault: a loss, gradient or weight that is or would be NaN or infinite, or a
     /// velocity that changes by more than `max_velocity_change`. A value that is not finite is never applied. Metrics
     /// and log report each fault.
@@ -221,9 +187,7 @@ mirrored_enum! {
         /// with the next iteration.
         RollBack = MIXGRPO_FAULT_POLICY_ROLL_BACK,
     }
-}
 
-mirrored_enum! {
     /// State left by a cancelled or failed update.
     Undo {
         /// The state before it. The first optimizer step copies weights, moments and average, until the update has
@@ -233,9 +197,7 @@ mirrored_enum! {
         /// rest.
         None = MIXGRPO_UNDO_NONE,
     }
-}
 
-mirrored_enum! {
     /// What a field of a configuration is.
     SettingKind {
         /// A whole number.
@@ -247,9 +209,7 @@ mirrored_enum! {
         /// An enum, one of `cases`.
         Choice = MIXGRPO_SETTING_KIND_CHOICE,
     }
-}
 
-mirrored_enum! {
     /// The kind of a step. Its order may be lower than the solver's, where the steps before it do not allow more. The
     /// first five kinds have the values of `Solver`.
     StepKind {
@@ -270,9 +230,7 @@ mirrored_enum! {
         /// Stochastic, coefficient-preserving.
         Cps = MIXGRPO_STEP_KIND_CPS,
     }
-}
 
-mirrored_enum! {
     /// Which weights of a trainer.
     Weights {
         /// The model in training.
@@ -282,9 +240,7 @@ mirrored_enum! {
         /// The exponential moving average; needs `ema_decay` > 0.
         Average = MIXGRPO_WEIGHTS_AVERAGE,
     }
-}
 
-mirrored_enum! {
     /// What an update does about tickets without rewards.
     MissingRewards {
         /// Return `InvalidState`, naming the tickets.
@@ -292,9 +248,7 @@ mirrored_enum! {
         /// Exclude their samples, like samples whose rewards all failed.
         Exclude = MIXGRPO_MISSING_REWARDS_EXCLUDE,
     }
-}
 
-mirrored_enum! {
     /// What the watchdog does when the trained rewards rise while the held-out ones fall.
     Watchdog {
         /// Nothing.
@@ -304,9 +258,7 @@ mirrored_enum! {
         /// Gives the verdict `Stop`.
         Stop = MIXGRPO_WATCHDOG_STOP,
     }
-}
 
-mirrored_enum! {
     /// What the host should do after an evaluation.
     Verdict {
         /// Go on.

@@ -122,7 +122,7 @@ impl Image {
     /// The image as a PNG with its text entries.
     pub fn encode(&self) -> Result<Vec<u8>> {
         // SAFETY: all pointers are valid during the call.
-        border::read_bytes(|png, capacity, size| unsafe { sys::mixgrpo_image_encode(self.raw(), png, capacity, size) })
+        border::read_all(|png, capacity, size| unsafe { sys::mixgrpo_image_encode(self.raw(), png, capacity, size) })
     }
 
     /// Writes a PNG file, under a temporary name and then renamed.

@@ -64,9 +64,9 @@ pub(crate) fn unknown(kind: &str, field: &str, got: i32) -> Error {
     Error::new(Status::Unsupported, format!("{field}: expected a {kind} that this crate knows, got {got}"))
 }
 
-/// Declares an enumeration of the C interface.
-macro_rules! mirrored_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$about:meta])* $case:ident = $raw:ident,)+ }) => {
+/// Declares enumerations of the C interface.
+macro_rules! mirrored_enums {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$about:meta])* $case:ident = $raw:ident,)+ })+) => { $(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -83,12 +83,12 @@ macro_rules! mirrored_enum {
                 }
             }
         }
-    };
+    )+ };
 }
 
-/// Declares a struct of the C interface without its `struct_size` and reserved fields.
-macro_rules! mirrored_struct {
-    ($(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty,)+ }) => {
+/// Declares structs of the C interface without their `struct_size` and reserved fields.
+macro_rules! mirrored_structs {
+    ($($(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty,)+ })+) => { $(
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub struct $name { $($(#[$about])* pub $field: $kind,)+ }
@@ -107,15 +107,15 @@ macro_rules! mirrored_struct {
                 Ok(Self { $($field: $crate::mirror::Mirror::from_raw(raw.$field, stringify!($field))?,)+ })
             }
         }
-    };
+    )+ };
 }
 
-/// Declares a struct that the library writes and that has texts. They are copied.
-macro_rules! copied_struct {
-    (
+/// Declares structs that the library writes and that have texts. They are copied.
+macro_rules! copied_structs {
+    ($(
         $(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty,)+ }
         texts { $($(#[$text_about:meta])* $text:ident,)+ }
-    ) => {
+    )+) => { $(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name { $($(#[$about])* pub $field: $kind,)+ $($(#[$text_about])* pub $text: String,)+ }
@@ -134,13 +134,15 @@ macro_rules! copied_struct {
                 })
             }
         }
-    };
+    )+ };
 }
 
-/// Declares a configuration: a struct of the C interface with the library's defaults.
-macro_rules! mirrored_configuration {
-    ($(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty = $default:expr,)+ }) => {
-        $crate::mirror::mirrored_struct! { $(#[$meta])* $name = $raw { $($(#[$about])* $field: $kind,)+ } }
+/// Declares configurations, structs of the C interface with the library's defaults: several, or one with arrays.
+macro_rules! mirrored_configurations {
+    ($(
+        $(#[$meta:meta])* $name:ident = $raw:ident { $($(#[$about:meta])* $field:ident: $kind:ty = $default:expr,)+ }
+    )+) => { $(
+        $crate::mirror::mirrored_structs! { $(#[$meta])* $name = $raw { $($(#[$about])* $field: $kind,)+ } }
 
         impl Default for $name {
             /// The library's defaults.
@@ -148,7 +150,7 @@ macro_rules! mirrored_configuration {
                 Self { $($field: $default,)+ }
             }
         }
-    };
+    )+ };
     (
         $(#[$meta:meta])* $name:ident<$life:lifetime> = $raw:ident {
             $($(#[$about:meta])* $field:ident: $kind:ty = $default:expr,)+
@@ -191,4 +193,4 @@ macro_rules! mirrored_configuration {
     };
 }
 
-pub(crate) use {copied_struct, mirrored_configuration, mirrored_enum, mirrored_struct};
+pub(crate) use {copied_structs, mirrored_configurations, mirrored_enums, mirrored_structs};

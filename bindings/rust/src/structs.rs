@@ -2,9 +2,9 @@
 //! Results, and what the host passes in besides settings.
 
 use crate::enums::*;
-use crate::mirror::{copied_struct, mirrored_struct};
+use crate::mirror::{copied_structs, mirrored_structs};
 
-mirrored_struct! {
+mirrored_structs! {
     /// The progress of one call with the built-in model.
     Progress = mixgrpo_progress {
         /// What is being done.
@@ -14,9 +14,7 @@ mirrored_struct! {
         /// Latents this call will evaluate, if no sample is excluded.
         total: i64,
     }
-}
 
-mirrored_struct! {
     /// The window and the work of one iteration.
     IterationPlan = mixgrpo_iteration_plan {
         /// l; 0 with `All`.
@@ -34,9 +32,7 @@ mirrored_struct! {
         /// Latents that the update evaluates forward and backward, if no sample is excluded.
         update_model_calls: i64,
     }
-}
 
-mirrored_struct! {
     /// One step is one affine transition from sigma to `next_sigma`: x' = latent·x + velocity·v + `history[0]`·m1 +
     /// `history[1]`·m2 + noise·e, e standard normal, with v the velocity at x, and m1, m2 the data predictions m = x -
     /// sigma·v of the previous step and of the one before it. The mean is affine in v with slope `velocity`; `noise` is
@@ -59,9 +55,7 @@ mirrored_struct! {
         /// The update trains this step; no step that stands alone is trained.
         trained: bool,
     }
-}
 
-mirrored_struct! {
     /// The size of a run, for predictions. `text_length` and the fields from threads on count only for the built-in
     /// model.
     Workload = mixgrpo_workload {
@@ -90,9 +84,7 @@ mirrored_struct! {
         /// With `lora_rank`: the adapted model is a frozen one.
         frozen_base: bool,
     }
-}
 
-mirrored_struct! {
     /// Predicted peak memory of one iteration, bytes. The model's values are 0 when the host owns the model. The
     /// process itself comes on top: its code and tables, 10 to 20 MB before the first model, and the host's own memory.
     Memory = mixgrpo_memory {
@@ -107,9 +99,7 @@ mirrored_struct! {
         /// The sum of the fields above.
         peak_bytes: usize,
     }
-}
 
-mirrored_struct! {
     /// The state of a window of `WindowMode::Adaptive`: a state and an iteration's reward give the next state. A
     /// trainer keeps the state itself. A host without a trainer keeps it and passes its `window_start` to
     /// `Rollout::new`. A line is fitted by least squares to the rewards r of the iterations at this place; one of age a
@@ -129,9 +119,7 @@ mirrored_struct! {
         /// The reward's gain per iteration, NaN before two iterations; ignored in a state passed in.
         gain: f64,
     }
-}
 
-mirrored_struct! {
     /// Counts of failed rewards and excluded samples.
     AdvantageReport = mixgrpo_advantage_report {
         /// Rewards that are not finite; they are excluded, never counted as 0.
@@ -143,9 +131,7 @@ mirrored_struct! {
         /// Groups with fewer than two samples left.
         dropped_groups: i32,
     }
-}
 
-mirrored_struct! {
     /// Figures of an update so far. A ratio is r of the loss. Values in nats are of the true log-density (the sum over
     /// D). NaN where nothing was seen.
     UpdateStatistics = mixgrpo_update_statistics {
@@ -173,9 +159,7 @@ mirrored_struct! {
         /// Latents evaluated forward and backward.
         model_calls: i64,
     }
-}
 
-mirrored_struct! {
     /// What an optimizer step did.
     OptimizerReport = mixgrpo_optimizer_report {
         /// Steps done, this one included.
@@ -185,9 +169,7 @@ mirrored_struct! {
         /// Of this step.
         learning_rate: f64,
     }
-}
 
-mirrored_struct! {
     /// One iteration in figures. A ratio is r of the loss. Values in nats are of the true log-density (the sum over D).
     /// NaN where there is nothing to report.
     Metrics = mixgrpo_metrics {
@@ -242,9 +224,17 @@ mirrored_struct! {
         /// Wall-clock time of the update.
         seconds_update: f64,
     }
+
+    /// What a trainer was resumed from.
+    Resumption = mixgrpo_resumption {
+        /// Newer checkpoints skipped because they are incomplete; a log line (`Warning`) gives the reason for each.
+        skipped: i32,
+        /// The one that comes next; -1 when there is no checkpoint, or no folder: nothing was changed.
+        iteration: i64,
+    }
 }
 
-copied_struct! {
+copied_structs! {
     /// One reward of the latest iteration.
     RewardMetrics = mixgrpo_reward_metrics {
         /// Values that were not finite.
@@ -258,19 +248,7 @@ copied_struct! {
         /// As given to the trainer.
         name,
     }
-}
 
-mirrored_struct! {
-    /// What a trainer was resumed from.
-    Resumption = mixgrpo_resumption {
-        /// Newer checkpoints skipped because they are incomplete; a log line (`Warning`) gives the reason for each.
-        skipped: i32,
-        /// The one that comes next; -1 when there is no checkpoint, or no folder: nothing was changed.
-        iteration: i64,
-    }
-}
-
-copied_struct! {
     /// One evaluation in figures.
     EvaluationResult = mixgrpo_evaluation_result {
         /// The score is the highest so far.

@@ -1,6 +1,5 @@
 //! Iterations drawn as several rollouts, whose rewards may come later and from other threads.
 
-use std::ptr::null_mut;
 use std::sync::Arc;
 
 use crate::border::{self, buffer, optional, product, Handle};
@@ -117,15 +116,11 @@ impl RewardInbox {
 
     /// The iteration's tickets without rewards, in the order of their rollouts.
     pub fn open_tickets(&self) -> Result<Vec<i64>> {
-        let (raw, mut size) = (self.trainer.get(), 0);
+        let raw = self.trainer.get();
         // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_get_open_tickets(raw, null_mut(), 0, &mut size) })?;
-        let mut tickets: Vec<i64> = buffer(size)?;
-        let (out, capacity) = (tickets.as_mut_ptr(), tickets.len());
-        // SAFETY: all pointers are valid during the call.
-        border::call(|| unsafe { sys::mixgrpo_trainer_get_open_tickets(raw, out, capacity, &mut size) })?;
-        tickets.truncate(size);
-        Ok(tickets)
+        border::read_all(|out, capacity, size| unsafe {
+            sys::mixgrpo_trainer_get_open_tickets(raw, out, capacity, size)
+        })
     }
 }
 
@@ -159,7 +154,8 @@ impl Trainer {
     /// `InvalidArgument` for a prompt that has a ticket in this iteration, and when the window was changed since the
     /// iteration's first ticket.
     pub fn rollout_ticket(&mut self, prompt_indices: &[i32]) -> Result<TicketedSamples> {
-        let mut samples: Vec<f32> = buffer(product(&[prompt_indices.len(), self.group_size(), self.latent_size()]))?;
+        let prompts = prompt_indices[self.share(prompt_indices.len())].to_vec();
+        let mut samples: Vec<f32> = buffer(product(&[prompts.len(), self.group_size(), self.latent_size()]))?;
         let (_memory, _model) = (self.evaluator.memory.change()?, self.evaluator.model.weights.read()?);
         let (raw, indices, count) = (self.raw(), prompt_indices.as_ptr(), prompt_indices.len());
         let (out, capacity, mut ticket) = (samples.as_mut_ptr(), samples.len(), 0);
@@ -167,7 +163,7 @@ impl Trainer {
         border::call(|| unsafe {
             sys::mixgrpo_trainer_rollout_ticket(raw, indices, count, out, capacity, &mut ticket)
         })?;
-        Ok(TicketedSamples { ticket, prompts: prompt_indices.to_vec(), samples })
+        Ok(TicketedSamples { ticket, prompts, samples })
     }
 
     /// Trains on the iteration's tickets and moves to the next iteration, which closes them. Otherwise as in

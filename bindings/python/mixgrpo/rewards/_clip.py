@@ -26,23 +26,26 @@ class CLIPReward(LocalReward):
     folder's.
     """
 
+    hub = "openai/clip-vit-large-patch14"
+    """Where on the Hub the model is."""
+
     def __init__(
         self,
         folder: Any,
-        hub: str,
         *,
         processor: Any = None,
-        checkpoint: Path | None = None,
-        device: torch.device | str | None,
-        dtype: torch.dtype,
-        batch_size: int,
+        checkpoint: Any = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype = torch.float32,
+        batch_size: int = 16,
     ) -> None:
         super().__init__(device, dtype, batch_size)
-        self.folder = _folders.model_folder(folder, CLIP, hub)
+        self.folder = _folders.model_folder(folder, CLIP, self.hub)
+        weights = None if checkpoint is None else path(checkpoint, "checkpoint")
         parts = self.folder if processor is None else path(processor, "processor")
         self._preprocess = _folders.part(CLIPImageProcessorPil, parts)
         self._tokenizer = _folders.part(AutoTokenizer, parts)
-        self._clip: Any = self.ready(_clip_model(self.folder, checkpoint))
+        self._clip: Any = self.ready(_clip_model(self.folder, weights))
         self.text_features = TextCache(self._text_features)
 
     def image_features(self, images: Pictures) -> torch.Tensor:

@@ -35,7 +35,7 @@ class AestheticScore(CLIPReward):
         dtype: torch.dtype = torch.float32,
         batch_size: int = 16,
     ) -> None:
-        super().__init__(folder, "openai/clip-vit-large-patch14", device=device, dtype=dtype, batch_size=batch_size)
+        super().__init__(folder, device=device, dtype=dtype, batch_size=batch_size)
         file = path(head, "head")
         width = int(self._clip.config.projection_dim)
         self._head = self.ready(linear_head(_folders.weights_file(file), width, file))

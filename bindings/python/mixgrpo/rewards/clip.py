@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from PIL import Image as PILImage
 
-from .._arguments import path
 from .._arrays import ByteArray
 from ._clip import CLIPReward
 
@@ -20,19 +19,11 @@ class CLIPScore(CLIPReward):
 
     `folder`: a CLIP model in the format of transformers, such as openai/clip-vit-large-patch14, with its tokenizer and
     preprocessor_config.json. Nothing is downloaded.
+    `processor`: the folder of these two, if it is another. `checkpoint`: a file of weights with the names of OpenCLIP, in
+    place of the folder's.
     `device`: by default the GPU, if there is one. `dtype`: of weights and pictures. `batch_size`: pictures at a time.
     Features of prompts are kept.
     """
-
-    def __init__(
-        self,
-        folder: Any,
-        *,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype = torch.float32,
-        batch_size: int = 16,
-    ) -> None:
-        super().__init__(folder, "openai/clip-vit-large-patch14", device=device, dtype=dtype, batch_size=batch_size)
 
     def scores(self, images: ByteArray, prompts: Sequence[str]) -> torch.Tensor:
         """The scores of one batch, (B)."""
@@ -48,21 +39,10 @@ class PickScore(CLIPReward):
     `folder`: PickScore_v1 in the format of transformers (on the Hub: yuvalkirstain/PickScore_v1), with its tokenizer and
     preprocessor_config.json. `processor`: the folder of these two, if it is another, such as that of
     laion/CLIP-ViT-H-14-laion2B-s32B-b79K.
-    `device`, `dtype`, `batch_size`: as for `CLIPScore`.
+    `checkpoint`, `device`, `dtype`, `batch_size`: as for `CLIPScore`.
     """
 
-    def __init__(
-        self,
-        folder: Any,
-        *,
-        processor: Any = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype = torch.float32,
-        batch_size: int = 16,
-    ) -> None:
-        super().__init__(
-            folder, "yuvalkirstain/PickScore_v1", processor=processor, device=device, dtype=dtype, batch_size=batch_size
-        )
+    hub = "yuvalkirstain/PickScore_v1"
 
     def scores(self, images: ByteArray, prompts: Sequence[str]) -> torch.Tensor:
         """The scores of one batch, (B)."""
@@ -85,6 +65,8 @@ class HPSv2(CLIPReward):
     bytes, as Pillow does.
     """
 
+    hub = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
+
     def __init__(
         self,
         folder: Any,
@@ -94,14 +76,7 @@ class HPSv2(CLIPReward):
         dtype: torch.dtype = torch.float32,
         batch_size: int = 16,
     ) -> None:
-        super().__init__(
-            folder,
-            "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
-            checkpoint=None if checkpoint is None else path(checkpoint, "checkpoint"),
-            device=device,
-            dtype=dtype,
-            batch_size=batch_size,
-        )
+        super().__init__(folder, checkpoint=checkpoint, device=device, dtype=dtype, batch_size=batch_size)
         self._side = int(self._clip.config.vision_config.image_size)
 
     def scores(self, images: ByteArray, prompts: Sequence[str]) -> torch.Tensor:

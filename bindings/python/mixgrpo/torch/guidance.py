@@ -7,7 +7,7 @@ import torch
 
 from ..errors import InvalidArgumentError
 from .embeddings import TextEmbeddings, check_widths
-from .latents import check_latent_image
+from .latents import check_latent_image, image_position_ids
 from .tensors import first_parameter
 
 
@@ -56,6 +56,38 @@ class GuidedVelocity(ABC):
     def guided(self, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
         """The velocity from those for prompts and for negative prompts."""
         return negative + self.true_cfg_scale * (positive - negative)
+
+
+class TokenVelocity(GuidedVelocity):
+    """The same for a transformer that takes latents packed as tokens (`pack_latents`), (N, C).
+
+    `guidance`: the guidance value for a guidance-distilled model; ignored by other models.
+    """
+
+    usual_guidance: float | None = None
+    """The guidance value when none is given."""
+
+    def __init__(
+        self,
+        module: Any,
+        prompts: TextEmbeddings,
+        *,
+        height_tokens: int,
+        width_tokens: int,
+        guidance: float | None = None,
+        true_cfg_scale: float = 1.0,
+        negative: TextEmbeddings | None = None,
+    ) -> None:
+        super().__init__(module, prompts, true_cfg_scale, negative)
+        self.grid = (height_tokens, width_tokens)
+        self.image_ids = image_position_ids(height_tokens, width_tokens).to(self.device)  # (N, 3): 0, row, column
+        self.latent_shape = (len(self.image_ids), int(module.config.in_channels))
+        takes_guidance = getattr(module.config, "guidance_embeds", False)
+        self._guidance = (self.usual_guidance if guidance is None else guidance) if takes_guidance else None
+
+    def guidance_of(self, sigmas: torch.Tensor) -> torch.Tensor | None:
+        """The guidance value of each latent."""
+        return None if self._guidance is None else torch.full_like(sigmas, self._guidance)
 
 
 class LatentImageVelocity(GuidedVelocity):

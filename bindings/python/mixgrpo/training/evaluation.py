@@ -5,10 +5,11 @@ from __future__ import annotations  # help() shows the types by their names
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from .._arguments import chosen, function, instance, path, whole
+from .._arguments import function, instance, path, whole
 from .._arrays import FloatArray, integers
+from .._configuration import Choice
 from ..configurations import EvaluationConfig, SampleConfig, SamplingConfig
 from ..enums import Watchdog, WatchdogName
 from ..errors import InvalidArgumentError
@@ -56,25 +57,11 @@ class TrainingEvaluation:
     """A folder for the best model, that of the highest mean of the held-out rewards, or of the trained ones when none
     is held out; averaged weights where the trainer keeps them. For a model that the host owns, a function that saves
     it, called when the current model is the best so far."""
-    watchdog: Watchdog = Watchdog.OFF
+    watchdog: Choice[Watchdog, WatchdogName] = Choice(Watchdog.OFF)
     """When the trained rewards rise while the held-out ones fall for three evaluations, "warn" gives a
     `HackedRewardWarning`, and "stop" ends the training, also of a run that is resumed where it was stopped."""
     on_evaluation: EvaluationReceiver | None = None
     """Called after each evaluation with its figures and the means of all rewards by name."""
-
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            *,
-            every: int = ...,
-            held_out: Mapping[str, Reward] = ...,
-            prompts: int | Sequence[int] = ...,
-            sampling: SampleConfig | None = ...,
-            keep_best: Keeper | None = ...,
-            watchdog: Watchdog | WatchdogName = ...,
-            on_evaluation: EvaluationReceiver | None = ...,
-        ) -> None: ...
 
     def __post_init__(self) -> None:
         whole(self.every, "every", 1, 1_000_000)
@@ -88,7 +75,6 @@ class TrainingEvaluation:
             path(self.keep_best, "keep_best")
         if self.sampling is not None:
             instance(self.sampling, SampleConfig, "sampling")
-        object.__setattr__(self, "watchdog", chosen(Watchdog, self.watchdog, "watchdog"))
         if self.watchdog is not Watchdog.OFF and not self.held_out:
             raise InvalidArgumentError("held_out: expected at least one reward, as the watchdog is on, got none")
         if self.on_evaluation is not None:

@@ -52,15 +52,11 @@ pub const MIXGRPO_STAGE_ROLLOUT: mixgrpo_stage = 0;
 pub const MIXGRPO_STAGE_UPDATE: mixgrpo_stage = 1;
 pub const MIXGRPO_STAGE_SAMPLE: mixgrpo_stage = 2;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_progress {
-    pub struct_size: u32,
-    pub stage: mixgrpo_stage,
-    pub done: i64,
-    pub total: i64,
-}
-layout!(sized mixgrpo_progress: 24);
+structure! { sized mixgrpo_progress: 24 {
+    stage: mixgrpo_stage,
+    done: i64,
+    total: i64,
+}}
 
 pub type mixgrpo_progress_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, progress: *const mixgrpo_progress)>;
@@ -84,51 +80,39 @@ extern "C" {
 
 opaque!(mixgrpo_model);
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_model_config {
-    pub struct_size: u32,
-    pub in_channels: i32,
-    pub out_channels: i32,
-    pub num_layers: i32,
-    pub num_single_layers: i32,
-    pub attention_head_dim: i32,
-    pub num_attention_heads: i32,
-    pub joint_attention_dim: i32,
-    pub pooled_projection_dim: i32,
-    pub guidance_embeds: i32,
-    pub axes_dims_rope: [i32; 3],
-    pub reserved: i32,
-}
-layout!(sized mixgrpo_model_config: 56);
+structure! { sized mixgrpo_model_config: 56 {
+    in_channels: i32,
+    out_channels: i32,
+    num_layers: i32,
+    num_single_layers: i32,
+    attention_head_dim: i32,
+    num_attention_heads: i32,
+    joint_attention_dim: i32,
+    pooled_projection_dim: i32,
+    guidance_embeds: i32,
+    axes_dims_rope: [i32; 3],
+    reserved: i32,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_parameter_info {
-    pub struct_size: u32,
-    pub rank: i32,
-    pub shape: [usize; 2],
-    pub offset: usize,
-    pub count: usize,
-    pub name: *const c_char,
-}
-layout!(sized mixgrpo_parameter_info: 48);
+structure! { sized mixgrpo_parameter_info: 48 {
+    rank: i32,
+    shape: [usize; 2],
+    offset: usize,
+    count: usize,
+    name: *const c_char,
+}}
 
 pub type mixgrpo_storage = i32;
 pub const MIXGRPO_STORAGE_F32: mixgrpo_storage = 0;
 pub const MIXGRPO_STORAGE_BF16: mixgrpo_storage = 1;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_lora_config {
-    pub struct_size: u32,
-    pub rank: i32,
-    pub alpha: f64,
-    pub rank_stabilized: i32,
-    pub reserved: i32,
-    pub seed: u64,
-}
-layout!(sized mixgrpo_lora_config: 32);
+structure! { sized mixgrpo_lora_config: 32 {
+    rank: i32,
+    alpha: f64,
+    rank_stabilized: i32,
+    reserved: i32,
+    seed: u64,
+}}
 
 pub type mixgrpo_adapter_format = i32;
 pub const MIXGRPO_ADAPTER_FORMAT_PEFT: mixgrpo_adapter_format = 0;
@@ -216,21 +200,17 @@ pub type mixgrpo_precision = i32;
 pub const MIXGRPO_PRECISION_FLOAT32: mixgrpo_precision = 0;
 pub const MIXGRPO_PRECISION_BFLOAT16: mixgrpo_precision = 1;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_evaluator_config {
-    pub struct_size: u32,
-    pub height_tokens: i32,
-    pub width_tokens: i32,
-    pub text_length: i32,
-    pub max_batch: i32,
-    pub recompute_activations: i32,
-    pub precision: mixgrpo_precision,
-    pub reserved: i32,
-    pub guidance: f64,
-    pub max_bytes: usize,
-}
-layout!(sized mixgrpo_evaluator_config: 48);
+structure! { sized mixgrpo_evaluator_config: 48 {
+    height_tokens: i32,
+    width_tokens: i32,
+    text_length: i32,
+    max_batch: i32,
+    recompute_activations: i32,
+    precision: mixgrpo_precision,
+    reserved: i32,
+    guidance: f64,
+    max_bytes: usize,
+}}
 
 extern "C" {
     pub fn mixgrpo_evaluator_config_init(
@@ -300,40 +280,36 @@ pub type mixgrpo_sigma_rounding = i32;
 pub const MIXGRPO_SIGMA_ROUNDING_EXACT: mixgrpo_sigma_rounding = 0;
 pub const MIXGRPO_SIGMA_ROUNDING_THOUSANDTHS: mixgrpo_sigma_rounding = 1;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_sampling_config {
-    pub struct_size: u32,
-    pub steps: i32,
-    pub shift: f64,
-    pub image_tokens: i32,
-    pub sigma_rounding: mixgrpo_sigma_rounding,
-    pub dynamics: mixgrpo_dynamics,
-    pub solver: mixgrpo_solver,
-    pub noise_level: f64,
-    pub flash_ratio: f64,
-    pub flash_solver: mixgrpo_solver,
-    pub window_mode: mixgrpo_window_mode,
-    pub window_length: i32,
-    pub window_start: i32,
-    pub window_stride: i32,
-    pub window_interval: i32,
-    pub window_minimum_interval: i32,
-    pub window_at_end: mixgrpo_window_end,
-    pub window_decay_threshold: i32,
-    pub window_trend: i32,
-    pub window_decay_rate: f64,
-    pub window_minimum_gain: f64,
-    pub trained_fraction: f64,
-    pub trained_subset: mixgrpo_trained_subset,
-    pub group_size: i32,
-    pub initial_noise: mixgrpo_initial_noise,
-    pub exact_sharing: i32,
-    pub log_probability: mixgrpo_log_probability,
-    pub reserved: i32,
-    pub seed: u64,
-}
-layout!(sized mixgrpo_sampling_config: 144);
+structure! { sized mixgrpo_sampling_config: 144 {
+    steps: i32,
+    shift: f64,
+    image_tokens: i32,
+    sigma_rounding: mixgrpo_sigma_rounding,
+    dynamics: mixgrpo_dynamics,
+    solver: mixgrpo_solver,
+    noise_level: f64,
+    flash_ratio: f64,
+    flash_solver: mixgrpo_solver,
+    window_mode: mixgrpo_window_mode,
+    window_length: i32,
+    window_start: i32,
+    window_stride: i32,
+    window_interval: i32,
+    window_minimum_interval: i32,
+    window_at_end: mixgrpo_window_end,
+    window_decay_threshold: i32,
+    window_trend: i32,
+    window_decay_rate: f64,
+    window_minimum_gain: f64,
+    trained_fraction: f64,
+    trained_subset: mixgrpo_trained_subset,
+    group_size: i32,
+    initial_noise: mixgrpo_initial_noise,
+    exact_sharing: i32,
+    log_probability: mixgrpo_log_probability,
+    reserved: i32,
+    seed: u64,
+}}
 
 pub type mixgrpo_advantage_mode = i32;
 pub const MIXGRPO_ADVANTAGE_MODE_ADVANTAGE_AGGREGATION: mixgrpo_advantage_mode = 0;
@@ -361,37 +337,33 @@ pub type mixgrpo_undo = i32;
 pub const MIXGRPO_UNDO_MEMORY: mixgrpo_undo = 0;
 pub const MIXGRPO_UNDO_NONE: mixgrpo_undo = 1;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_learning_config {
-    pub struct_size: u32,
-    pub advantage_mode: mixgrpo_advantage_mode,
-    pub std_scope: mixgrpo_std_scope,
-    pub step_weighting: mixgrpo_step_weighting,
-    pub trim_fraction: f64,
-    pub degenerate_tolerance: f64,
-    pub advantage_clip: f64,
-    pub clip_range: f64,
-    pub kl_reference: f64,
-    pub kl_old: f64,
-    pub updates_per_iteration: i32,
-    pub schedule: mixgrpo_schedule,
-    pub warmup_steps: i32,
-    pub total_steps: i32,
-    pub min_rate_fraction: f64,
-    pub learning_rate: f64,
-    pub beta1: f64,
-    pub beta2: f64,
-    pub epsilon: f64,
-    pub weight_decay: f64,
-    pub max_gradient_norm: f64,
-    pub ema_decay: f64,
-    pub fault_policy: mixgrpo_fault_policy,
-    pub undo: mixgrpo_undo,
-    pub max_velocity_change: f64,
-    pub roll_back_rate_factor: f64,
-}
-layout!(sized mixgrpo_learning_config: 168);
+structure! { sized mixgrpo_learning_config: 168 {
+    advantage_mode: mixgrpo_advantage_mode,
+    std_scope: mixgrpo_std_scope,
+    step_weighting: mixgrpo_step_weighting,
+    trim_fraction: f64,
+    degenerate_tolerance: f64,
+    advantage_clip: f64,
+    clip_range: f64,
+    kl_reference: f64,
+    kl_old: f64,
+    updates_per_iteration: i32,
+    schedule: mixgrpo_schedule,
+    warmup_steps: i32,
+    total_steps: i32,
+    min_rate_fraction: f64,
+    learning_rate: f64,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    weight_decay: f64,
+    max_gradient_norm: f64,
+    ema_decay: f64,
+    fault_policy: mixgrpo_fault_policy,
+    undo: mixgrpo_undo,
+    max_velocity_change: f64,
+    roll_back_rate_factor: f64,
+}}
 
 pub type mixgrpo_setting_kind = i32;
 pub const MIXGRPO_SETTING_KIND_INTEGER: mixgrpo_setting_kind = 0;
@@ -399,27 +371,23 @@ pub const MIXGRPO_SETTING_KIND_NUMBER: mixgrpo_setting_kind = 1;
 pub const MIXGRPO_SETTING_KIND_FLAG: mixgrpo_setting_kind = 2;
 pub const MIXGRPO_SETTING_KIND_CHOICE: mixgrpo_setting_kind = 3;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_setting {
-    pub struct_size: u32,
-    pub kind: mixgrpo_setting_kind,
-    pub config: *const c_char,
-    pub key: *const c_char,
-    pub cases: *const c_char,
-    pub default_text: *const c_char,
-    pub unit: *const c_char,
-    pub sentence: *const c_char,
-    pub minimum: f64,
-    pub maximum: f64,
-    pub minimum_open: i32,
-    pub maximum_open: i32,
-    pub changes_results: i32,
-    pub reserved: i32,
-    pub offset: usize,
-    pub count: usize,
-}
-layout!(sized mixgrpo_setting: 104);
+structure! { sized mixgrpo_setting: 104 {
+    kind: mixgrpo_setting_kind,
+    config: *const c_char,
+    key: *const c_char,
+    cases: *const c_char,
+    default_text: *const c_char,
+    unit: *const c_char,
+    sentence: *const c_char,
+    minimum: f64,
+    maximum: f64,
+    minimum_open: i32,
+    maximum_open: i32,
+    changes_results: i32,
+    reserved: i32,
+    offset: usize,
+    count: usize,
+}}
 
 extern "C" {
     pub fn mixgrpo_setting_count() -> usize;
@@ -445,19 +413,15 @@ extern "C" {
 
 opaque!(mixgrpo_plan);
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_iteration_plan {
-    pub struct_size: u32,
-    pub window_start: i32,
-    pub window_length: i32,
-    pub step_count: i32,
-    pub trained_step_count: i32,
-    pub model_calls_per_image: i32,
-    pub rollout_model_calls: i64,
-    pub update_model_calls: i64,
-}
-layout!(sized mixgrpo_iteration_plan: 40);
+structure! { sized mixgrpo_iteration_plan: 40 {
+    window_start: i32,
+    window_length: i32,
+    step_count: i32,
+    trained_step_count: i32,
+    model_calls_per_image: i32,
+    rollout_model_calls: i64,
+    update_model_calls: i64,
+}}
 
 pub type mixgrpo_step_kind = i32;
 pub const MIXGRPO_STEP_KIND_EULER: mixgrpo_step_kind = 0;
@@ -469,64 +433,48 @@ pub const MIXGRPO_STEP_KIND_FLOW: mixgrpo_step_kind = 5;
 pub const MIXGRPO_STEP_KIND_DANCE: mixgrpo_step_kind = 6;
 pub const MIXGRPO_STEP_KIND_CPS: mixgrpo_step_kind = 7;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_step {
-    pub struct_size: u32,
-    pub kind: mixgrpo_step_kind,
-    pub sigma: f64,
-    pub next_sigma: f64,
-    pub latent: f64,
-    pub velocity: f64,
-    pub history: [f64; 2],
-    pub noise: f64,
-    pub trained: i32,
-    pub reserved: i32,
-}
-layout!(sized mixgrpo_step: 72);
+structure! { sized mixgrpo_step: 72 {
+    kind: mixgrpo_step_kind,
+    sigma: f64,
+    next_sigma: f64,
+    latent: f64,
+    velocity: f64,
+    history: [f64; 2],
+    noise: f64,
+    trained: i32,
+    reserved: i32,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_workload {
-    pub struct_size: u32,
-    pub prompt_count: i32,
-    pub token_count: i32,
-    pub channels: i32,
-    pub text_length: i32,
-    pub max_batch: i32,
-    pub threads: i32,
-    pub keep_reference: i32,
-    pub recompute_activations: i32,
-    pub precision: mixgrpo_precision,
-    pub max_bytes: usize,
-    pub lora_rank: i32,
-    pub frozen_base: i32,
-}
-layout!(sized mixgrpo_workload: 56);
+structure! { sized mixgrpo_workload: 56 {
+    prompt_count: i32,
+    token_count: i32,
+    channels: i32,
+    text_length: i32,
+    max_batch: i32,
+    threads: i32,
+    keep_reference: i32,
+    recompute_activations: i32,
+    precision: mixgrpo_precision,
+    max_bytes: usize,
+    lora_rank: i32,
+    frozen_base: i32,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_memory {
-    pub struct_size: u32,
-    pub update_batch: i32,
-    pub trajectory_bytes: usize,
-    pub weight_bytes: usize,
-    pub activation_bytes: usize,
-    pub peak_bytes: usize,
-}
-layout!(sized mixgrpo_memory: 40);
+structure! { sized mixgrpo_memory: 40 {
+    update_batch: i32,
+    trajectory_bytes: usize,
+    weight_bytes: usize,
+    activation_bytes: usize,
+    peak_bytes: usize,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_adaptive_window {
-    pub struct_size: u32,
-    pub window_start: i32,
-    pub iterations: i64,
-    pub first_reward: f64,
-    pub sums: [f64; 6],
-    pub gain: f64,
-}
-layout!(sized mixgrpo_adaptive_window: 80);
+structure! { sized mixgrpo_adaptive_window: 80 {
+    window_start: i32,
+    iterations: i64,
+    first_reward: f64,
+    sums: [f64; 6],
+    gain: f64,
+}}
 
 extern "C" {
     pub fn mixgrpo_plan_create(
@@ -570,39 +518,31 @@ pub const MIXGRPO_REQUEST_KIND_RESTORE_STATE: mixgrpo_request_kind = 4;
 pub const MIXGRPO_REQUEST_KIND_ZERO_GRADIENTS: mixgrpo_request_kind = 5;
 pub const MIXGRPO_REQUEST_KIND_COMBINE_FIGURES: mixgrpo_request_kind = 6;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_velocity_request {
-    pub struct_size: u32,
-    pub kind: mixgrpo_request_kind,
-    pub minibatch: i32,
-    pub needs_reference: i32,
-    pub needs_gradient: i32,
-    pub is_trained: i32,
-    pub weights: mixgrpo_weights,
-    pub completes_minibatch: i32,
-    pub count: usize,
-    pub latent_size: usize,
-    pub latents: *const f32,
-    pub sigmas: *const f32,
-    pub prompt_index: *const i32,
-    pub sample: *const i32,
-    pub step: *const i32,
-    pub rate_factor: f64,
-}
-layout!(sized mixgrpo_velocity_request: 96);
+structure! { sized mixgrpo_velocity_request: 96 {
+    kind: mixgrpo_request_kind,
+    minibatch: i32,
+    needs_reference: i32,
+    needs_gradient: i32,
+    is_trained: i32,
+    weights: mixgrpo_weights,
+    completes_minibatch: i32,
+    count: usize,
+    latent_size: usize,
+    latents: *const f32,
+    sigmas: *const f32,
+    prompt_index: *const i32,
+    sample: *const i32,
+    step: *const i32,
+    rate_factor: f64,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_rollout_config {
-    pub struct_size: u32,
-    pub window_start: i32,
-    pub iteration: i64,
-    pub latent_size: usize,
-    pub max_batch: i32,
-    pub reserved: i32,
-}
-layout!(sized mixgrpo_rollout_config: 32);
+structure! { sized mixgrpo_rollout_config: 32 {
+    window_start: i32,
+    iteration: i64,
+    latent_size: usize,
+    max_batch: i32,
+    reserved: i32,
+}}
 
 extern "C" {
     pub fn mixgrpo_rollout_config_init(out_config: *mut mixgrpo_rollout_config, struct_size: usize) -> mixgrpo_status;
@@ -632,16 +572,12 @@ extern "C" {
 
 // Advantages                                                                                     stable, since 0.1.0
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_advantage_report {
-    pub struct_size: u32,
-    pub failed_rewards: i32,
-    pub excluded_samples: i32,
-    pub degenerate_groups: i32,
-    pub dropped_groups: i32,
-}
-layout!(sized mixgrpo_advantage_report: 20);
+structure! { sized mixgrpo_advantage_report: 20 {
+    failed_rewards: i32,
+    excluded_samples: i32,
+    degenerate_groups: i32,
+    dropped_groups: i32,
+}}
 
 extern "C" {
     pub fn mixgrpo_advantages(
@@ -666,23 +602,19 @@ extern "C" {
 
 opaque!(mixgrpo_update);
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_update_statistics {
-    pub struct_size: u32,
-    pub optimizer_steps: i32,
-    pub loss: f64,
-    pub first_ratio_min: f64,
-    pub first_ratio_max: f64,
-    pub ratio_min: f64,
-    pub ratio_max: f64,
-    pub clip_fraction: f64,
-    pub max_log_ratio_nats: f64,
-    pub kl_old_nats: f64,
-    pub kl_reference_nats: f64,
-    pub model_calls: i64,
-}
-layout!(sized mixgrpo_update_statistics: 88);
+structure! { sized mixgrpo_update_statistics: 88 {
+    optimizer_steps: i32,
+    loss: f64,
+    first_ratio_min: f64,
+    first_ratio_max: f64,
+    ratio_min: f64,
+    ratio_max: f64,
+    clip_fraction: f64,
+    max_log_ratio_nats: f64,
+    kl_old_nats: f64,
+    kl_reference_nats: f64,
+    model_calls: i64,
+}}
 
 extern "C" {
     pub fn mixgrpo_update_create(
@@ -706,16 +638,12 @@ extern "C" {
 
 opaque!(mixgrpo_optimizer);
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_optimizer_report {
-    pub struct_size: u32,
-    pub reserved: i32,
-    pub step: i64,
-    pub gradient_norm: f64,
-    pub learning_rate: f64,
-}
-layout!(sized mixgrpo_optimizer_report: 32);
+structure! { sized mixgrpo_optimizer_report: 32 {
+    reserved: i32,
+    step: i64,
+    gradient_norm: f64,
+    learning_rate: f64,
+}}
 
 extern "C" {
     pub fn mixgrpo_optimizer_create(
@@ -741,49 +669,41 @@ extern "C" {
 
 opaque!(mixgrpo_trainer);
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_metrics {
-    pub struct_size: u32,
-    pub window_start: i32,
-    pub window_length: i32,
-    pub failed_rewards: i32,
-    pub degenerate_groups: i32,
-    pub skipped_steps: i32,
-    pub rolled_back: i32,
-    pub reserved: i32,
-    pub iteration: i64,
-    pub model_calls_rollout: i64,
-    pub model_calls_update: i64,
-    pub reward_mean: f64,
-    pub reward_std: f64,
-    pub loss: f64,
-    pub first_ratio_min: f64,
-    pub first_ratio_max: f64,
-    pub ratio_min: f64,
-    pub ratio_max: f64,
-    pub clip_fraction: f64,
-    pub max_log_ratio_nats: f64,
-    pub kl_old_nats: f64,
-    pub kl_reference_nats: f64,
-    pub gradient_norm: f64,
-    pub learning_rate: f64,
-    pub velocity_change: f64,
-    pub seconds_rollout: f64,
-    pub seconds_update: f64,
-}
-layout!(sized mixgrpo_metrics: 184);
+structure! { sized mixgrpo_metrics: 184 {
+    window_start: i32,
+    window_length: i32,
+    failed_rewards: i32,
+    degenerate_groups: i32,
+    skipped_steps: i32,
+    rolled_back: i32,
+    reserved: i32,
+    iteration: i64,
+    model_calls_rollout: i64,
+    model_calls_update: i64,
+    reward_mean: f64,
+    reward_std: f64,
+    loss: f64,
+    first_ratio_min: f64,
+    first_ratio_max: f64,
+    ratio_min: f64,
+    ratio_max: f64,
+    clip_fraction: f64,
+    max_log_ratio_nats: f64,
+    kl_old_nats: f64,
+    kl_reference_nats: f64,
+    gradient_norm: f64,
+    learning_rate: f64,
+    velocity_change: f64,
+    seconds_rollout: f64,
+    seconds_update: f64,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_reward_metrics {
-    pub struct_size: u32,
-    pub failed: i32,
-    pub mean: f64,
-    pub std: f64,
-    pub name: *const c_char,
-}
-layout!(sized mixgrpo_reward_metrics: 32);
+structure! { sized mixgrpo_reward_metrics: 32 {
+    failed: i32,
+    mean: f64,
+    std: f64,
+    name: *const c_char,
+}}
 
 extern "C" {
     pub fn mixgrpo_trainer_create(
@@ -854,18 +774,14 @@ pub type mixgrpo_all_to_all_callback = Option<
     ) -> i32,
 >;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_collective {
-    pub struct_size: u32,
-    pub rank: i32,
-    pub size: i32,
-    pub reserved: i32,
-    pub user_data: *mut c_void,
-    pub all_gather: mixgrpo_all_gather_callback,
-    pub all_to_all: mixgrpo_all_to_all_callback,
-}
-layout!(sized mixgrpo_collective: 40);
+structure! { sized mixgrpo_collective: 40 {
+    rank: i32,
+    size: i32,
+    reserved: i32,
+    user_data: *mut c_void,
+    all_gather: mixgrpo_all_gather_callback,
+    all_to_all: mixgrpo_all_to_all_callback,
+}}
 
 opaque!(mixgrpo_local_ranks);
 
@@ -885,14 +801,10 @@ extern "C" {
 
 // Checkpoints of a trainer                                                                       stable, since 0.1.0
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_resumption {
-    pub struct_size: u32,
-    pub skipped: i32,
-    pub iteration: i64,
-}
-layout!(sized mixgrpo_resumption: 16);
+structure! { sized mixgrpo_resumption: 16 {
+    skipped: i32,
+    iteration: i64,
+}}
 
 extern "C" {
     pub fn mixgrpo_trainer_save(trainer: *const mixgrpo_trainer, folder: *const c_char) -> mixgrpo_status;
@@ -907,22 +819,18 @@ extern "C" {
 
 // Deterministic samples: evaluation and inference                                                stable, since 0.1.0
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_sample_config {
-    pub struct_size: u32,
-    pub steps: i32,
-    pub solver: mixgrpo_solver,
-    pub samples_per_prompt: i32,
-    pub shift: f64,
-    pub image_tokens: i32,
-    pub sigma_rounding: mixgrpo_sigma_rounding,
-    pub trained_model_share: f64,
-    pub seed: u64,
-    pub sigmas: *const f64,
-    pub sigma_count: usize,
-}
-layout!(sized mixgrpo_sample_config: 64);
+structure! { sized mixgrpo_sample_config: 64 {
+    steps: i32,
+    solver: mixgrpo_solver,
+    samples_per_prompt: i32,
+    shift: f64,
+    image_tokens: i32,
+    sigma_rounding: mixgrpo_sigma_rounding,
+    trained_model_share: f64,
+    seed: u64,
+    sigmas: *const f64,
+    sigma_count: usize,
+}}
 
 extern "C" {
     pub fn mixgrpo_sample_config_init(out_config: *mut mixgrpo_sample_config, struct_size: usize) -> mixgrpo_status;
@@ -943,15 +851,12 @@ extern "C" {
 
 // Trainer for a model that the host owns                                                    experimental, since 0.1.0
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_host_config {
-    pub struct_size: u32,
-    pub max_batch: i32,
-    pub prompt_count: usize,
-    pub latent_size: usize,
-}
-layout!(sized mixgrpo_host_config: 24);
+structure! { sized mixgrpo_host_config: 24 {
+    max_batch: i32,
+    prompt_count: usize,
+    latent_size: usize,
+}}
+
 pub const MIXGRPO_FIGURE_COUNT: u32 = 15;
 
 extern "C" {
@@ -1017,35 +922,27 @@ pub const MIXGRPO_VERDICT_CONTINUE: mixgrpo_verdict = 0;
 pub const MIXGRPO_VERDICT_WARN: mixgrpo_verdict = 1;
 pub const MIXGRPO_VERDICT_STOP: mixgrpo_verdict = 2;
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_evaluation_config {
-    pub struct_size: u32,
-    pub every: i32,
-    pub weights: mixgrpo_weights,
-    pub keep_best: i32,
-    pub watchdog: mixgrpo_watchdog,
-    pub watchdog_patience: i32,
-    pub watchdog_minimum_delta: f64,
-}
-layout!(sized mixgrpo_evaluation_config: 32);
+structure! { sized mixgrpo_evaluation_config: 32 {
+    every: i32,
+    weights: mixgrpo_weights,
+    keep_best: i32,
+    watchdog: mixgrpo_watchdog,
+    watchdog_patience: i32,
+    watchdog_minimum_delta: f64,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_evaluation_result {
-    pub struct_size: u32,
-    pub is_best: i32,
-    pub verdict: mixgrpo_verdict,
-    pub failed: i32,
-    pub worsening: i32,
-    pub reserved: i32,
-    pub iteration: i64,
-    pub best_iteration: i64,
-    pub score: f64,
-    pub best_score: f64,
-    pub message: *const c_char,
-}
-layout!(sized mixgrpo_evaluation_result: 64);
+structure! { sized mixgrpo_evaluation_result: 64 {
+    is_best: i32,
+    verdict: mixgrpo_verdict,
+    failed: i32,
+    worsening: i32,
+    reserved: i32,
+    iteration: i64,
+    best_iteration: i64,
+    score: f64,
+    best_score: f64,
+    message: *const c_char,
+}}
 
 extern "C" {
     pub fn mixgrpo_evaluation_config_init(
@@ -1129,24 +1026,17 @@ extern "C" {
 
 opaque!(mixgrpo_image);
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_image_info {
-    pub struct_size: u32,
-    pub width: i32,
-    pub height: i32,
-    pub reserved: i32,
-    pub text_count: usize,
-}
-layout!(sized mixgrpo_image_info: 24);
+structure! { sized mixgrpo_image_info: 24 {
+    width: i32,
+    height: i32,
+    reserved: i32,
+    text_count: usize,
+}}
 
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct mixgrpo_text {
-    pub key: *const c_char,
-    pub value: *const c_char,
-}
-layout!(plain mixgrpo_text: 16);
+structure! { mixgrpo_text: 16 {
+    key: *const c_char,
+    value: *const c_char,
+}}
 
 extern "C" {
     pub fn mixgrpo_pixels_decode(

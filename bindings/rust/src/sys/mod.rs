@@ -14,11 +14,11 @@ macro_rules! opaque {
     };
 }
 
-/// A struct has the size that C gives it; one that begins with `struct_size` can be made `sized`: that field set, all others
-/// 0.
-macro_rules! layout {
-    (sized $name:ident: $size:literal) => {
-        layout!(plain $name: $size);
+/// A struct of plain values with the size that C gives it. One that begins with `struct_size` can be made `sized`: that field
+/// set, all others 0.
+macro_rules! structure {
+    (sized $name:ident: $size:literal { $($field:ident: $kind:ty,)+ }) => {
+        structure!($name: $size { struct_size: u32, $($field: $kind,)+ });
         impl $name {
             pub fn sized() -> Self {
                 // SAFETY: integers, floats and raw pointers may all be 0.
@@ -27,7 +27,10 @@ macro_rules! layout {
             }
         }
     };
-    (plain $name:ident: $size:literal) => {
+    ($name:ident: $size:literal { $($field:ident: $kind:ty,)+ }) => {
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name { $(pub $field: $kind,)+ }
         const _: () = assert!(std::mem::size_of::<$name>() == $size);
     };
 }

@@ -91,8 +91,12 @@ fn train(size: usize, collective: impl Fn(usize) -> Box<dyn Collective>) -> Vec<
                 let mut trainer =
                     Trainer::new(&evaluator, &prompts, &plan, &small::learning(), &["brightness"], false).unwrap();
                 trainer.set_collective(Some(collective)).unwrap();
+                let values = trainer.share(3).len() * small::GROUP * trainer.latent_size();
+                let drawn = trainer.rollout_ticket(&[0, 1, 2]).unwrap();
+                assert_eq!((drawn.prompts.len(), drawn.samples.len()), (trainer.share(3).len(), values));
+                trainer.drop_tickets().unwrap();
                 let samples = trainer.rollout(&[0, 1, 2]).unwrap();
-                assert_eq!(samples.len(), trainer.share(3).len() * small::GROUP * trainer.latent_size());
+                assert_eq!(samples.len(), values);
                 trainer.update(&brightness(&samples, trainer.latent_size()), None).unwrap();
                 model.weights().unwrap()
             })

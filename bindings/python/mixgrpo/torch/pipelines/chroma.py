@@ -7,33 +7,18 @@ from typing import Any
 import torch
 
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity
-from ..latents import image_position_ids
+from ..guidance import TokenVelocity
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 
 
-class ChromaVelocity(GuidedVelocity):
+class ChromaVelocity(TokenVelocity):
     """diffusers' `ChromaTransformer2DModel` on latents packed as tokens (`pack_latents`).
 
     `module`: the transformer, also one that peft wraps. `prompts`: the embeddings of all prompts, by prompt index, with
     their mask, in which one token after the text counts.
     `true_cfg_scale`: guidance by a second call, away from `negative`; 1 (default) for none.
     """
-
-    def __init__(
-        self,
-        module: Any,
-        prompts: TextEmbeddings,
-        *,
-        height_tokens: int,
-        width_tokens: int,
-        true_cfg_scale: float = 1.0,
-        negative: TextEmbeddings | None = None,
-    ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
-        self._image_ids = image_position_ids(height_tokens, width_tokens).to(self.device)
-        self.latent_shape = (height_tokens * width_tokens, int(module.config.in_channels))
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, N, C) without guidance."""
@@ -44,8 +29,8 @@ class ChromaVelocity(GuidedVelocity):
                 hidden_states=latents,
                 encoder_hidden_states=text.text,
                 timestep=1000 * sigmas / 1000,  # rounded as the pipeline's; the model itself multiplies by 1000
-                img_ids=self._image_ids,
-                txt_ids=self._image_ids.new_zeros(text.text.shape[1], 3),
+                img_ids=self.image_ids,
+                txt_ids=self.image_ids.new_zeros(text.text.shape[1], 3),
                 attention_mask=mask,
                 return_dict=False,
             )[0]

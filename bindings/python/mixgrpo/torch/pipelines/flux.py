@@ -7,8 +7,7 @@ import torch
 
 from ...errors import InvalidArgumentError
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity
-from ..latents import image_position_ids
+from ..guidance import TokenVelocity
 from ..tensors import first_parameter
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
@@ -49,7 +48,7 @@ def _rows(values: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:
     return values[prompt_index if len(values) > 1 else torch.zeros_like(prompt_index)]
 
 
-class FluxVelocity(GuidedVelocity):
+class FluxVelocity(TokenVelocity):
     """diffusers' `FluxTransformer2DModel` on latents packed as tokens (`pack_latents`):
 
         velocity = FluxVelocity(transformer, TextEmbeddings(text, pooled), height_tokens=64, width_tokens=64)
@@ -61,6 +60,8 @@ class FluxVelocity(GuidedVelocity):
     `condition`: for Fill, Control and Kontext.
     """
 
+    usual_guidance = 3.5
+
     def __init__(
         self,
         module: Any,
@@ -68,18 +69,19 @@ class FluxVelocity(GuidedVelocity):
         *,
         height_tokens: int,
         width_tokens: int,
-        guidance: float = 3.5,
+        guidance: float | None = None,
         true_cfg_scale: float = 1.0,
         negative: TextEmbeddings | None = None,
         condition: FluxCondition | None = None,
     ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
+        super().__init__(
+            module, prompts, height_tokens=height_tokens, width_tokens=width_tokens, guidance=guidance,
+            true_cfg_scale=true_cfg_scale, negative=negative,
+        )  # fmt: skip
         self._condition = (condition or FluxCondition()).like(first_parameter(module))
-        places = image_position_ids(height_tokens, width_tokens)
-        self.latent_shape = (len(places), _latent_channels(module.config, self._condition))
-        beside = () if self._condition.token_ids is None else (self._condition.token_ids,)
-        self._image_ids = torch.cat([places.to(self.device), *beside])
-        self._guidance = guidance if module.config.guidance_embeds else None
+        self.latent_shape = (len(self.image_ids), _latent_channels(module.config, self._condition))
+        if self._condition.token_ids is not None:
+            self.image_ids = torch.cat([self.image_ids, self._condition.token_ids])
 
     def __call__(self, latents: torch.Tensor, sigmas: torch.Tensor, prompt_index: torch.Tensor) -> torch.Tensor:
         """The velocity (B, N, C) of latents (B, N, C) at sigmas (B)."""
@@ -92,9 +94,9 @@ class FluxVelocity(GuidedVelocity):
             encoder_hidden_states=text.text,
             pooled_projections=text.required_pooled(),
             timestep=1000 * sigmas / 1000,  # rounded as the pipeline's; the model itself multiplies by 1000
-            img_ids=self._image_ids,
-            txt_ids=self._image_ids.new_zeros(text.text.shape[1], 3),
-            guidance=None if self._guidance is None else torch.full_like(sigmas, self._guidance),
+            img_ids=self.image_ids,
+            txt_ids=self.image_ids.new_zeros(text.text.shape[1], 3),
+            guidance=self.guidance_of(sigmas),
             return_dict=False,
         )[0]
         return answer[:, : self.latent_shape[0]]

@@ -1,18 +1,15 @@
 """FLUX.2: dev, and klein, distilled and base."""
 
-from typing import Any
-
 import torch
 
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity
-from ..latents import image_position_ids
+from ..guidance import TokenVelocity
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 from .time_grid import SchedulerGrid
 
 
-class Flux2Velocity(GuidedVelocity):
+class Flux2Velocity(TokenVelocity):
     """diffusers' `Flux2Transformer2DModel` on latents packed as tokens (`pack_latents`), normalised by the statistics of
     the VAE's batch norm.
 
@@ -21,35 +18,21 @@ class Flux2Velocity(GuidedVelocity):
     `true_cfg_scale`: guidance by a second call, away from `negative` (klein base); 1 (default) for none.
     """
 
-    def __init__(
-        self,
-        module: Any,
-        prompts: TextEmbeddings,
-        *,
-        height_tokens: int,
-        width_tokens: int,
-        guidance: float = 4.0,
-        true_cfg_scale: float = 1.0,
-        negative: TextEmbeddings | None = None,
-    ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
-        place = image_position_ids(height_tokens, width_tokens).long()  # frame, row, column
-        self._image_ids = torch.nn.functional.pad(place, (0, 1)).to(self.device)  # and place in a text
-        self.latent_shape = (height_tokens * width_tokens, int(module.config.in_channels))
-        self._guidance = guidance if module.config.guidance_embeds else None
+    usual_guidance = 4.0
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, N, C) without guidance by a negative prompt."""
         count, length = text.text.shape[:2]
-        text_ids = self._image_ids.new_zeros(length, 4)
+        image_ids = torch.nn.functional.pad(self.image_ids.long(), (0, 1))  # frame, row, column and place in a text
+        text_ids = image_ids.new_zeros(length, 4)
         text_ids[:, 3] = torch.arange(length, device=text_ids.device)
         answer: torch.Tensor = self.module(
             hidden_states=latents,
             encoder_hidden_states=text.text,
             timestep=1000 * sigmas / 1000,  # rounded as the pipeline's; the model itself multiplies by 1000
-            img_ids=self._image_ids.expand(count, -1, -1),
+            img_ids=image_ids.expand(count, -1, -1),
             txt_ids=text_ids.expand(count, -1, -1),
-            guidance=None if self._guidance is None else torch.full_like(sigmas, self._guidance),
+            guidance=self.guidance_of(sigmas),
             return_dict=False,
         )[0]
         return answer

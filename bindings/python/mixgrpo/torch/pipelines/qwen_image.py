@@ -1,42 +1,22 @@
 """Qwen-Image."""
 
-from typing import Any
-
 import torch
 
 from ..embeddings import TextEmbeddings
-from ..guidance import GuidedVelocity, rescaled
-from ..latents import image_position_ids
+from ..guidance import TokenVelocity, rescaled
 from ..vae import VAEDecoder
 from .parts import Assembled, PipelineParts
 
 
-class QwenImageVelocity(GuidedVelocity):
+class QwenImageVelocity(TokenVelocity):
     """diffusers' `QwenImageTransformer2DModel` on latents packed as tokens (`pack_latents`).
 
     `module`: the transformer, also one that peft wraps. `prompts`: the embeddings of all prompts, by prompt index, with
     their mask; all have one length, so that a prompt's velocity does not depend on the prompts beside it.
-    `guidance`: the guidance value for a guidance-distilled model; None for others.
+    `guidance`: the guidance value for a guidance-distilled model; ignored by other models.
     `true_cfg_scale`: guidance by a second call, away from `negative`, after which each token has the norm that it has
     without guidance; 1 (default) for none.
     """
-
-    def __init__(
-        self,
-        module: Any,
-        prompts: TextEmbeddings,
-        *,
-        height_tokens: int,
-        width_tokens: int,
-        guidance: float | None = None,
-        true_cfg_scale: float = 1.0,
-        negative: TextEmbeddings | None = None,
-    ) -> None:
-        super().__init__(module, prompts, true_cfg_scale, negative)
-        tokens = len(image_position_ids(height_tokens, width_tokens))
-        self.latent_shape = (tokens, int(module.config.in_channels))
-        self._image = (1, height_tokens, width_tokens)
-        self._guidance = guidance
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, N, C) without guidance by a negative prompt."""
@@ -45,8 +25,8 @@ class QwenImageVelocity(GuidedVelocity):
             encoder_hidden_states=text.text,
             encoder_hidden_states_mask=text.mask,
             timestep=1000 * sigmas / 1000,  # rounded as the pipeline's; the model itself multiplies by 1000
-            img_shapes=[[self._image]] * len(latents),
-            guidance=None if self._guidance is None else torch.full_like(sigmas, self._guidance),
+            img_shapes=[[(1, *self.grid)]] * len(latents),
+            guidance=self.guidance_of(sigmas),
             return_dict=False,
         )[0]
         return answer
@@ -73,7 +53,7 @@ def assemble(parts: PipelineParts) -> Assembled:
         parts.embedded(parts.prompts, embed),
         height_tokens=grid[0],
         width_tokens=grid[1],
-        guidance=parts.setting("guidance_scale") if transformer.config.guidance_embeds else None,
+        guidance=parts.setting("guidance_scale"),
         **parts.guidance(parts.setting("true_cfg_scale"), embed, default=None),
     )
     return Assembled(velocity, parts.shifted_grid(grid[0] * grid[1]), VAEDecoder(parts.part("vae"), token_grid=grid))
