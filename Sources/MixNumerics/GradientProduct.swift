@@ -13,7 +13,9 @@ package enum GradientProduct {
       for panel in stride(from: 0, to: a.panels, by: panelBlock) {
         let panels = panel..<min(a.panels, panel + panelBlock)
         ProductPanel.forEachTile(ofColumns: b.columns, most: ProductPanel.most) { columns in
-          DepthBlock.forEachInner(outer, panels: ProductPanel.most) { depth in add(a.rows(depth), panels, b.rows(depth), columns, to: c) }
+          DepthBlock.forEachInner(outer, panels: ProductPanel.most) { depth in
+            add(a.rows(depth), panels, b.rows(depth), columns, to: c)
+          }
         }
       }
     }

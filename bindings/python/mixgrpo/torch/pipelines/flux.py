@@ -75,9 +75,14 @@ class FluxVelocity(TokenVelocity):
         condition: FluxCondition | None = None,
     ) -> None:
         super().__init__(
-            module, prompts, height_tokens=height_tokens, width_tokens=width_tokens, guidance=guidance,
-            true_cfg_scale=true_cfg_scale, negative=negative,
-        )  # fmt: skip
+            module,
+            prompts,
+            height_tokens=height_tokens,
+            width_tokens=width_tokens,
+            guidance=guidance,
+            true_cfg_scale=true_cfg_scale,
+            negative=negative,
+        )
         self._condition = (condition or FluxCondition()).like(first_parameter(module))
         self.latent_shape = (len(self.image_ids), _latent_channels(module.config, self._condition))
         if self._condition.token_ids is not None:
