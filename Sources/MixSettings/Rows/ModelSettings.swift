@@ -49,7 +49,8 @@ extension mixgrpo_evaluator_config: SettingsRecord {
     ).withoutEffect,
     .choice(
       "precision", \.precision, Choices.precision, default: "float32",
-      "factors of the products in the model's blocks and their attention; sums, softmax and gradients of weights are float32 with both"),
+      "factors of the products in the model's blocks and their attention; sums, softmax and gradients of weights are float32 with both"
+    ),
     .number("guidance", \.guidance, .closed(0, 1_000), default: 3.5, "guidance value for a model with guidance_embeds"),
     .integer(
       "max_bytes", \.max_bytes, 0...Int64.max, default: 0, unit: "bytes",
