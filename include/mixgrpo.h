@@ -445,14 +445,14 @@ size_t mixgrpo_prompts_count(const mixgrpo_prompts *prompts);
  * model. */
 typedef struct mixgrpo_evaluator mixgrpo_evaluator;
 
-/* The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the optimizer are float32
- * with both. */
+/* The factors of the products in the model's blocks and their attention. Softmax, norms, sums, gradients of weights and the
+ * optimizer are float32 with both. */
 typedef int32_t mixgrpo_precision;
 enum {
   MIXGRPO_PRECISION_FLOAT32 = 0, /* 24 bits of mantissa */
   MIXGRPO_PRECISION_BFLOAT16 = 1 /* 8 bits of mantissa, rounded to nearest: half the memory for packed weights and factors, and
-                                    faster products where the processor has AVX512_BF16. The bits of a result are the same on
-                                    every processor, for any number of threads and in any batch */
+                                    faster products where AVX512_BF16 is faster than multiply-adds in float32, as on Zen 4. The
+                                    bits of a result are the same on every processor, for any number of threads, in any batch */
 };
 
 /* The image size, the working memory and the precision of an evaluator. */

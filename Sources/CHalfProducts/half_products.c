@@ -70,7 +70,8 @@ INLINE void multiply_by_halves(const int rows, const int panels, const tile *t) 
     default: kernel(1, panels, &t);                                                                              \
   }
 
-/* Tiles of equal height below each other. Some lines of the following panels are fetched for every tile, until all are. */
+/* Tiles of equal height below each other. Some lines of the following panels are fetched for every tile; a fetch behind a
+ * matrix does nothing. */
 #define TILES(name, target, highest, kernel)                                                                     \
   target static __attribute__((noinline)) void name(                                                             \
       ptrdiff_t count, int height, int panels, tile t, mixgrpo_half_panels following, ptrdiff_t lines) {         \

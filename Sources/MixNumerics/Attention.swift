@@ -16,7 +16,7 @@ package struct Attention {
 
   private let room: UnpackedProducts.Room
 
-  package init(tokens: Int, heads: Int, headDim: Int, firstQuery: Int = 0, precision: Precision = .float32) {
+  package init(tokens: Int, heads: Int, headDim: Int, firstQuery: Int = 0, precision: Precision) {
     self.tokens = tokens
     self.firstQuery = firstQuery
     self.heads = heads

@@ -7,6 +7,7 @@ internal import CHalfProducts
 package enum HalfProduct {
   /// The kernel for this machine. All kernels give the same bits.
   static let fastest = mixgrpo_half_fastest_kernel()
+
   /// c = a·b, or c += a·b, for a (m, k), b (k, n) in bfloat16, c (m, n).
   package static func times(_ a: HalfRows, _ b: PackedMatrix, into c: Matrix, accumulate: Bool = false) {
     times(a, b, into: c, accumulate: accumulate, kernel: fastest)

@@ -68,7 +68,7 @@ enum ProductPanel {
 /// after the other, so that c comes from these caches, too.
 enum DepthBlock {
   private static let outer = 384
-  /// Values of k for which the panels of a tile take 24 KiB, most of the first-level cache.
+  /// Lines for which the panels of a tile take 24 KiB, most of the first-level cache. A line is a value of k, or a pair in bfloat16.
   @inline(__always)
   static func inner(panels: Int) -> Int { outer / panels }
 

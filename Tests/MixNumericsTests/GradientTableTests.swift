@@ -163,7 +163,7 @@ private let queryKeyNormalization = KernelCase(
   })
 
 private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
-  let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery)
+  let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery, precision: .float32)
   return KernelCase(
     name: "attention over \(tokens) tokens from query \(firstQuery) in \(attention.tiles) tiles",
     inputs: [pseudoRandom(tokens * 36, 15)],
@@ -257,7 +257,7 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
   /// Long sequences are cut into tiles: the sum over tiles must be that of one tile.
   @Test func attentionInTilesAgreesWithPlainArithmetic() {
     let tokens = 1_100
-    let attention = Attention(tokens: tokens, heads: 1, headDim: 4)
+    let attention = Attention(tokens: tokens, heads: 1, headDim: 4, precision: .float32)
     #expect(attention.tiles > 1)
     let qkv = pseudoRandom(tokens * 12, 16)
     var scratch = [Float](repeating: 0, count: attention.scratchCount)
@@ -272,11 +272,11 @@ private func attentionCase(tokens: Int, firstQuery: Int = 0) -> KernelCase {
     }
   }
 
-  @Test func rowsThatAreNoQueriesChangeNoOther() {
+  @Test(arguments: Precision.allCases) func rowsThatAreNoQueriesChangeNoOther(precision: Precision) {
     let (tokens, firstQuery) = (50, 13)
     let qkv = pseudoRandom(tokens * 36, 17)
     func outputs(firstQuery: Int) -> [Float] {
-      let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery)
+      let attention = Attention(tokens: tokens, heads: 2, headDim: 6, firstQuery: firstQuery, precision: precision)
       var scratch = [Float](repeating: .nan, count: attention.scratchCount)
       return withMatrix([Float](repeating: 7, count: tokens * 12), rows: tokens) { output in
         _ = withMatrix(qkv, rows: tokens) { qkv in

@@ -72,10 +72,13 @@ import Testing
     let (m, n, k) = (shape.m, shape.n, shape.k)
     let (a, b) = (pseudoRandom(k * m, 4), pseudoRandom(k * n, 5))
     let start = pseudoRandom(m * n, 6)
-    let expected = (0..<m * n).map { place in
-      let (row, column) = (place / n, place % n)
-      return Self.sum((0..<k).map { a[$0 * m + row] }, (0..<k).map { b[$0 * n + column] }, from: start[place])
+    func expected(_ start: [Float]) -> [Float] {
+      start.indices.map { place in
+        let (row, column) = (place / n, place % n)
+        return Self.sum((0..<k).map { a[$0 * m + row] }, (0..<k).map { b[$0 * n + column] }, from: start[place])
+      }
     }
+    let (added, alone) = (expected(start), expected([Float](repeating: 0, count: m * n)))
     Self.withHalfPanels(k, m) { packedA in
       _ = withMatrix(a, rows: k) { packedA.pack($0, rows: 0..<k) }
       Self.withHalfPanels(k, n) { packedB in
@@ -84,8 +87,13 @@ import Testing
           let c = withMatrix(start, rows: m) {
             HalfProduct.transposedTimes(packedA, packedB, into: $0, accumulate: true, kernel: kernel)
           }
-          let isSame = c == expected
-          #expect(isSame, "kernel \(kernel)")
+          let isAdded = c == added
+          #expect(isAdded, "kernel \(kernel)")
+          let new = withMatrix([Float](repeating: .nan, count: m * n), rows: m) {
+            HalfProduct.transposedTimes(packedA, packedB, into: $0, accumulate: false, kernel: kernel)
+          }
+          let isAlone = new == alone
+          #expect(isAlone, "kernel \(kernel), not added")
         }
       }
     }
@@ -118,13 +126,14 @@ import Testing
       (0, 0), (-0.0, -0.0), (1, 1), (.infinity, .infinity), (-.infinity, -.infinity), (.greatestFiniteMagnitude, .infinity),
       (1 + 0x1p-8, 1), (1 + 0x1p-7 + 0x1p-8, 1 + 0x1p-6), (1 + 0x1p-8 + 0x1p-23, 1 + 0x1p-7), (-1 - 0x1p-8, -1),
     ]
-    let values = cases.map(\.0) + [.nan, Float(bitPattern: 0x7F80_0001), Float(bitPattern: 0xFFFF_FFFF)] + pseudoRandom(400, 9)
-    let expected = cases.map(\.1) + [.nan, .nan, .nan] + pseudoRandom(400, 9).map(Self.rounded)
+    let values =
+      cases.map(\.0) + [.nan, Float(bitPattern: 0x7F80_0001), Float(bitPattern: 0xFFFF_FFFF)] + pseudoRandom(400, 9) + [.nan]
+    let expected = cases.map(\.1) + [.nan, .nan, .nan] + pseudoRandom(400, 9).map(Self.rounded) + [.nan]
     func bits(_ values: [Float]) -> [UInt32] { values.map { $0.isNaN ? 1 : $0.bitPattern } }
     for kernel in Self.kernels {
       var found = [UInt16](repeating: 0, count: values.count)
       HalfRows.round(values, into: &found, count: values.count, kernel: kernel)
-      #expect(bits(found.map { Float(bitPattern: UInt32($0) << 16) }) == bits(expected), "kernel \(kernel)")
+      #expect(found == expected.map { $0.isNaN ? 0x7FC0 : UInt16($0.bitPattern >> 16) }, "kernel \(kernel)")
     }
     Self.withHalfPanels(values.count, 1) { packed in  // one column: every value is a row
       _ = withMatrix(values, rows: values.count) { packed.pack($0, rows: 0..<values.count) }

@@ -39,7 +39,8 @@ typedef struct mixgrpo_half_panels {
 ptrdiff_t mixgrpo_half_most_panels(mixgrpo_half_kernel kernel);
 
 /* c (rows, columns) = a * panels, or c += a * panels, for `pairs` pairs. `columns` are all of as many panels as the kernel
- * takes, or of fewer, or some of one. `following`: as many panels with the same stride that are fetched meanwhile, or NULL. */
+ * takes, or of fewer, or some of one. `following`: what is fetched meanwhile, panels with the same stride, or NULL; nothing
+ * behind a matrix is read. */
 void mixgrpo_half_multiply_panels(
     mixgrpo_half_kernel kernel, mixgrpo_half_factor a, ptrdiff_t rows, ptrdiff_t pairs, mixgrpo_half_panels panels, float *c,
     ptrdiff_t stride, ptrdiff_t columns, int accumulate, const uint32_t *following);

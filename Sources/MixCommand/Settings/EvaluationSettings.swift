@@ -33,7 +33,8 @@ struct EvaluationSettings: SettingsTable {
       expected: "a number above 0 (--evaluate-every), because \(reason)", got: record.every)
     guard isOn, !trained.isEmpty else { return }
     var others = self
-    others.record.every = 1  // checked above
+    others.record = .standard  // the watchdog's bounds are checked above
+    others.record.watchdog = record.watchdog
     check.include { () throws(MixGRPOError) in
       _ = try EvaluationRecord(rewards: rewards(trained: trained), watchdog: others.configuration().watchdog)
     }

@@ -31,7 +31,7 @@ class Choice(Generic[_Case, _Name]):
         self._name = name
 
     def __get__(self, instance: object, owner: type | None = None) -> _Case:
-        return self._default if instance is None else instance.__dict__[self._name]
+        return self._default if instance is None else instance.__dict__.get(self._name, self._default)
 
     def __set__(self, instance: object, value: _Case | _Name) -> None:
         instance.__dict__[self._name] = chosen(type(self._default), value, self._name)
@@ -57,6 +57,9 @@ class Configuration:
             if field.default is None and getattr(self, field.name) is not None:
                 values = doubles(getattr(self, field.name), field.name).reshape(-1)
                 object.__setattr__(self, field.name, tuple(values.tolist()))
+            if isinstance(field.default, IntEnum):  # also in a subclass that states another default
+                choice = chosen(type(field.default), getattr(self, field.name), field.name)
+                object.__setattr__(self, field.name, choice)
         name = next(kind.__name__ for kind in type(self).__mro__ if kind.__name__ in _CHECKS)
         try:
             _CHECKS[name](to_struct(getattr(_abi, name), self))

@@ -83,15 +83,15 @@ AdapterFormatName: TypeAlias = Literal["peft", "diffusers", "kohya"]
 
 
 class Precision(IntEnum):
-    """The factors of the products in the model's blocks. Attention, norms, sums, gradients of weights and the optimizer
-    are float32 with both."""
+    """The factors of the products in the model's blocks and their attention. Softmax, norms, sums, gradients of weights
+    and the optimizer are float32 with both."""
 
     FLOAT32 = 0
     """24 bits of mantissa."""
     BFLOAT16 = 1
     """8 bits of mantissa, rounded to nearest: half the memory for packed weights and factors, and faster products where
-    the processor has AVX512_BF16. The bits of a result are the same on every processor, for any number of threads and
-    in any batch."""
+    AVX512_BF16 is faster than multiply-adds in float32, as on Zen 4. The bits of a result are the same on every
+    processor, for any number of threads, in any batch."""
 
 
 PrecisionName: TypeAlias = Literal["float32", "bfloat16"]

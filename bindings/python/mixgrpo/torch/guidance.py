@@ -66,6 +66,8 @@ class TokenVelocity(GuidedVelocity):
 
     usual_guidance: float | None = None
     """The guidance value when none is given."""
+    knows_guidance = True
+    """Whether transformers of this kind have the setting `guidance_embeds`."""
 
     def __init__(
         self,
@@ -82,7 +84,9 @@ class TokenVelocity(GuidedVelocity):
         self.grid = (height_tokens, width_tokens)
         self.image_ids = image_position_ids(height_tokens, width_tokens).to(self.device)  # (N, 3): 0, row, column
         self.latent_shape = (len(self.image_ids), int(module.config.in_channels))
-        takes_guidance = getattr(module.config, "guidance_embeds", False)
+        if guidance is not None and not self.knows_guidance:
+            raise InvalidArgumentError(f"guidance: expected None, as this transformer takes no such value, got {guidance}")
+        takes_guidance = self.knows_guidance and module.config.guidance_embeds
         self._guidance = (self.usual_guidance if guidance is None else guidance) if takes_guidance else None
 
     def guidance_of(self, sigmas: torch.Tensor) -> torch.Tensor | None:

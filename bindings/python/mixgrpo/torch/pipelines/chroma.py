@@ -17,8 +17,10 @@ class ChromaVelocity(TokenVelocity):
 
     `module`: the transformer, also one that peft wraps. `prompts`: the embeddings of all prompts, by prompt index, with
     their mask, in which one token after the text counts.
-    `true_cfg_scale`: guidance by a second call, away from `negative`; 1 (default) for none.
+    `true_cfg_scale`: guidance by a second call, away from `negative`; 1 (default) for none. There is no `guidance` value.
     """
+
+    knows_guidance = False
 
     def predict(self, latents: torch.Tensor, sigmas: torch.Tensor, text: TextEmbeddings) -> torch.Tensor:
         """The velocity (B, N, C) without guidance."""
