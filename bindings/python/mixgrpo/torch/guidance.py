@@ -85,7 +85,9 @@ class TokenVelocity(GuidedVelocity):
         self.image_ids = image_position_ids(height_tokens, width_tokens).to(self.device)  # (N, 3): 0, row, column
         self.latent_shape = (len(self.image_ids), int(module.config.in_channels))
         if guidance is not None and not self.knows_guidance:
-            raise InvalidArgumentError(f"guidance: expected None, as this transformer takes no such value, got {guidance}")
+            raise InvalidArgumentError(
+                f"guidance: expected None, as this transformer takes no such value, got {guidance}"
+            )
         takes_guidance = self.knows_guidance and module.config.guidance_embeds
         self._guidance = (self.usual_guidance if guidance is None else guidance) if takes_guidance else None
 
