@@ -1,6 +1,7 @@
 """Arguments of the wrong kind are errors that name the argument; choices may be names."""
 
 import copy
+import dataclasses
 import inspect
 import pickle
 import pydoc
@@ -266,3 +267,14 @@ def test_names_of_exceptions_end_in_error(mixgrpo):
     kinds = [kind for kind in vars(mixgrpo).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     errors = [kind for kind in kinds if not issubclass(kind, Warning)]
     assert len(errors) == 12 and all(kind.__name__.endswith("Error") for kind in errors)
+
+
+def test_a_subclass_may_state_another_default_for_a_choice(mixgrpo):
+    @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+    class Deterministic(mixgrpo.SamplingConfig):
+        solver: mixgrpo.Solver = mixgrpo.Solver.DPM_3
+
+    assert Deterministic().solver is mixgrpo.Solver.DPM_3
+    assert Deterministic(solver="euler").solver is mixgrpo.Solver.EULER
+    with pytest.raises(mixgrpo.InvalidArgumentError, match="solver"):
+        Deterministic(solver="eule")

@@ -37,6 +37,14 @@ def test_settings_that_a_pipeline_does_not_take_are_refused(flux):
         policy_of(tiny.made(tiny.wan), height=32, width=32, num_frames=3, guidance_scale_2=4.0)
 
 
+def test_a_guidance_value_for_chroma_is_refused():
+    prompts = mixtorch.TextEmbeddings(torch.zeros(1, 4, tiny.J), mask=torch.ones(1, 4, dtype=torch.bool))
+    with pytest.raises(ValueError, match="guidance: expected None, as this transformer takes no such value, got 3.5"):
+        mixtorch.ChromaVelocity(
+            tiny.made(tiny.chroma).transformer, prompts, height_tokens=2, width_tokens=2, guidance=3.5
+        )
+
+
 @pytest.mark.parametrize(("sizes", "error"), [((6, 8), "height: .*multiple of 4 .*got 6"), ((8, 0), "width: .*got 0")])
 def test_sizes_must_be_multiples_of_the_patch(flux, sizes, error):
     with pytest.raises(ValueError, match=error):
